@@ -1,0 +1,1 @@
+"""One module per outside system, one SDK each; ``memory`` has the same ports without any."""

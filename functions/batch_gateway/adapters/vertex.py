@@ -1,0 +1,228 @@
+"""Vertex AI over HTTP: hosts, Google tokens, pooled connections, and retries where they are safe."""
+
+import random
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from typing import Any
+
+import google.auth
+import google.auth.exceptions
+import google.auth.transport.requests
+import msgspec
+import requests
+import requests.adapters
+import urllib3.exceptions
+
+from batch_gateway.core.jobs import JobKey
+from batch_gateway.ports import UpstreamCredentialsError, UpstreamResponse, UpstreamUnavailableError
+
+_SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
+_CONNECT_SECONDS = 5
+_READ_SECONDS = 60
+_POOL_SIZE = 64
+_REFRESH_AHEAD = timedelta(minutes=5)
+
+_RETRIED = frozenset({429, 502, 503, 504})
+_TRIES = 3
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 4.0
+"""A longer Retry-After is left to the caller, who gets to see it."""
+
+
+def host_of(location: str) -> str:
+    """The API host of a location (discovery document, revision 20261106).
+
+    The multi-regions have hosts of their own kind; regions are named in front.
+    """
+    if location == "global":
+        return "aiplatform.googleapis.com"
+    if location in {"us", "eu"}:
+        return f"aiplatform.{location}.rep.googleapis.com"
+    return f"{location}-aiplatform.googleapis.com"
+
+
+class GoogleToken:
+    """An access token that is refreshed ahead of its expiry.
+
+    One thread refreshes while the others go on with the token that is still good.
+
+    Args:
+        credentials: A path or JSON of any kind that google-auth loads (service account, impersonation,
+            workload identity …); None for application default credentials.
+    """
+
+    def __init__(self, credentials: str | None) -> None:
+        self._source = credentials
+        self._credentials: Any = None
+        self._lock = Lock()
+        self._session = requests.Session()
+
+    def get(self) -> str:
+        """A token that is good for a while.
+
+        Raises:
+            UpstreamCredentialsError: None could be had.
+        """
+        if self._expires_in() > _REFRESH_AHEAD:
+            return str(self._credentials.token)
+        still_good = self._expires_in() > timedelta(seconds=30)
+        if self._lock.acquire(blocking=not still_good):
+            try:
+                if self._expires_in() <= _REFRESH_AHEAD:
+                    self._refresh(still_good=still_good)
+            finally:
+                self._lock.release()
+        return str(self._credentials.token)
+
+    def _expires_in(self) -> timedelta:
+        if self._credentials is None or not self._credentials.token:
+            return timedelta(0)
+        if self._credentials.expiry is None:
+            return timedelta.max
+        # google-auth keeps naive times in UTC.
+        return self._credentials.expiry.replace(tzinfo=UTC) - datetime.now(UTC)
+
+    def _refresh(self, *, still_good: bool) -> None:
+        try:
+            if self._credentials is None:
+                self._credentials = _load(self._source)
+            self._credentials.refresh(google.auth.transport.requests.Request(self._session))
+        except google.auth.exceptions.GoogleAuthError as error:
+            if not still_good:
+                raise UpstreamCredentialsError(str(error)) from error
+        except (OSError, ValueError) as error:
+            raise UpstreamCredentialsError(str(error)) from error
+
+
+def _load(source: str | None) -> Any:
+    if source is None:
+        return google.auth.default(scopes=_SCOPES)[0]
+    if not source.lstrip().startswith("{"):
+        return google.auth.load_credentials_from_file(source, scopes=_SCOPES)[0]
+    info = msgspec.json.decode(source)
+    if info.get("type") == "impersonated_service_account" and "source_credentials" not in info:
+        # On Cloud Run the function's own identity is what impersonates; it has no file to name.
+        from google.auth import impersonated_credentials  # noqa: PLC0415 - rarely needed, slow to import
+
+        target = info["service_account_impersonation_url"].rpartition("/")[2].partition(":")[0]
+        return impersonated_credentials.Credentials(
+            source_credentials=google.auth.default(scopes=_SCOPES)[0],
+            target_principal=target,
+            target_scopes=_SCOPES,
+            delegates=info.get("delegates"),
+        )
+    return google.auth.load_credentials_from_dict(info, scopes=_SCOPES)[0]
+
+
+class Vertex:
+    """The Upstream port over HTTP.
+
+    Args:
+        served: Credentials by (project, location), as in Settings.
+        emulator: ``host:port`` that every call goes to, in plain HTTP and without a token; or None.
+    """
+
+    def __init__(self, served: Mapping[tuple[str, str], str | None], emulator: str | None = None) -> None:
+        self._served = served
+        self._emulator = emulator
+        by_source = {source: GoogleToken(source) for source in set(served.values())}
+        self._tokens = {place: by_source[source] for place, source in served.items()}
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxies, no .netrc: nothing may add an Authorization of its own
+        adapter = requests.adapters.HTTPAdapter(pool_connections=_POOL_SIZE, pool_maxsize=_POOL_SIZE)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        project: str,
+        location: str,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> UpstreamResponse:
+        """See Upstream."""
+        sent_headers = {"Accept-Encoding": "gzip", **(headers or {})}
+        if self._emulator:
+            base = f"http://{self._emulator}"
+        else:
+            base = f"https://{host_of(location)}"
+            token = self._tokens.get((project, location)) or self._tokens[project, "*"]
+            sent_headers["Authorization"] = f"Bearer {token.get()}"
+        url = f"{base}{path}?{query}" if query else base + path
+        tries = _TRIES if method == "GET" else 1
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            tries -= 1
+            try:
+                response = self._send_once(method, url, sent_headers, body)
+            except UpstreamUnavailableError:
+                if not tries:
+                    raise
+                wait = pause
+            else:
+                wait = max(pause, _retry_after(response))
+                if response.status not in _RETRIED or not tries or wait > _LONGEST_PAUSE_SECONDS:
+                    return response
+            time.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            pause *= 2
+
+    def get_job(self, key: JobKey) -> dict[str, object] | None:
+        """See Upstream."""
+        response = self.send("GET", f"/v1/{key.path}", project=key.project, location=key.location)
+        if response.status in {403, 404}:
+            return None
+        if response.status != 200:  # noqa: PLR2004 - HTTP's own number
+            raise UpstreamUnavailableError(f"Vertex AI answered {response.status}", sent=True)
+        job = msgspec.json.decode(response.body)
+        return job if isinstance(job, dict) else None
+
+    def _send_once(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None
+    ) -> UpstreamResponse:
+        try:
+            response = self._session.request(
+                method,
+                url,
+                headers=headers,
+                data=body,
+                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+                allow_redirects=False,
+            )
+        except requests.exceptions.ConnectTimeout as error:
+            raise UpstreamUnavailableError(
+                "no connection to Vertex AI", sent=False, timed_out=True
+            ) from error
+        except requests.exceptions.Timeout as error:
+            raise UpstreamUnavailableError(
+                f"Vertex AI did not answer within {_READ_SECONDS} s", sent=True, timed_out=True
+            ) from error
+        except requests.exceptions.ConnectionError as error:
+            raise UpstreamUnavailableError(
+                "no connection to Vertex AI", sent=not _never_sent(error)
+            ) from error
+        except requests.exceptions.RequestException as error:
+            raise UpstreamUnavailableError("the answer of Vertex AI broke off", sent=True) from error
+        return UpstreamResponse(
+            response.status_code,
+            {name.lower(): value for name, value in response.headers.items()},
+            response.content,
+        )
+
+
+def _never_sent(error: requests.exceptions.ConnectionError) -> bool:
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, urllib3.exceptions.MaxRetryError) and isinstance(
+        cause.reason, urllib3.exceptions.NewConnectionError
+    )
+
+
+def _retry_after(response: UpstreamResponse) -> float:
+    """Seconds that Retry-After asks for; 0 if it is not there or is a date, which Google does not send."""
+    value = response.headers.get("retry-after", "")
+    return float(value) if value.isdigit() else 0.0

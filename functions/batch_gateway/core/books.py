@@ -1,0 +1,172 @@
+"""The books: what one settled output changes in its job and in the totals.
+
+An output owns its usage. A job's usage is the sum over its outputs, its cost the price of that sum
+(so it is rounded once), and totals move by the difference between a job's new and old cost. All of
+it is computed here; a store has only to write the result in one transaction.
+"""
+
+import hashlib
+from collections import Counter
+from datetime import UTC, datetime
+
+import msgspec
+
+from batch_gateway.core.cost import cost_of
+from batch_gateway.core.jobs import JobRecord
+from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.usage import Usage
+
+
+class Output(msgspec.Struct, frozen=True, rename="camel"):
+    """One output object as it was settled.
+
+    Attributes:
+        uri: ``gs://bucket/name``.
+        generation: Of the object that was read; a higher one replaces it.
+        bytes: Size of the object.
+        usage: Of its rows.
+        settled_at: When.
+        unreadable: Why it could not be read, for good; None if it was.
+    """
+
+    uri: str
+    generation: int
+    bytes: int
+    usage: Usage
+    settled_at: datetime
+    unreadable: str | None = None
+
+    @property
+    def id(self) -> str:
+        """A name for the document that holds it: one for each object, whatever its generation."""
+        return hashlib.sha256(self.uri.encode()).hexdigest()[:32]
+
+
+class Total(msgspec.Struct, frozen=True, rename="camel"):
+    """One cell of the totals: a day, and everything that spend is grouped by.
+
+    Attributes:
+        day: UTC day of the job's createTime, ``2026-11-22``.
+        model: Key in the price table, or the name as reported.
+        api_key: Alias of the key; empty for a job made outside the gateway.
+        team: Empty if none.
+        project: Id.
+        location: As in the job's name.
+        labels: The job's labels.
+    """
+
+    day: str
+    model: str
+    api_key: str
+    team: str
+    project: str
+    location: str
+    labels: dict[str, str]
+
+    @property
+    def id(self) -> str:
+        """A name for the document that holds it."""
+        return (
+            f"{self.day}:{hashlib.sha256(msgspec.json.encode(self, order='deterministic')).hexdigest()[:32]}"
+        )
+
+
+class ItemTotal(msgspec.Struct, frozen=True, rename="camel"):
+    """Units of an item and what they cost in nano-USD (0 where nothing of it has a price)."""
+
+    quantity: int = 0
+    amount_nano: int = 0
+
+
+class Cell(Total, frozen=True, rename="camel"):
+    """A cell with what has moved into it.
+
+    Attributes:
+        hours: nano-USD by UTC hour of the day (``"13"``), so that a day can be cut at any offset.
+        items: By item; their amounts add up to those of the hours.
+    """
+
+    hours: dict[str, int] = {}
+    items: dict[str, ItemTotal] = {}
+
+
+class Movement(msgspec.Struct, frozen=True, rename="camel"):
+    """What is added to a cell of the totals; negative where an overwritten output shrank.
+
+    Attributes:
+        hour: UTC hour of the day that the amount belongs to, so that a day can be cut at any offset.
+        amount_nano: nano-USD.
+        quantities: Units by item.
+        amounts_nano: nano-USD by item, priced items only; their sum is ``amount_nano``.
+    """
+
+    hour: int
+    amount_nano: int
+    quantities: dict[str, int]
+    amounts_nano: dict[str, int]
+
+
+def settle_output(
+    job: JobRecord, old: Output | None, new: Output, prices: PriceTable
+) -> tuple[JobRecord, list[tuple[Total, Movement]]] | None:
+    """Puts an output into the books.
+
+    Args:
+        job: As it stands.
+        old: The same object as settled before, if it was.
+        new: The object as just read.
+        prices: The table in force.
+
+    Returns:
+        The job as it then stands and what to add to which totals; None if this generation or a
+        later one is in the books already, so that nothing is to be done.
+    """
+    if old is not None and old.generation >= new.generation:
+        return None
+    usage = job.usage - (old.usage if old else Usage()) + new.usage
+    cost = cost_of(usage, prices, location=job.key.location, at=job.priced_at)
+    settled = msgspec.structs.replace(
+        job,
+        usage=usage,
+        cost=cost,
+        settled_outputs=job.settled_outputs + (old is None),
+        unreadable_outputs=job.unreadable_outputs
+        + (new.unreadable is not None)
+        - (old is not None and old.unreadable is not None),
+    )
+    return settled, movements(job, settled)
+
+
+def movements(before: JobRecord, after: JobRecord) -> list[tuple[Total, Movement]]:
+    """What the totals have to move by when a job's cost changes: a cell for each model in it."""
+    created = after.create_time.astimezone(UTC)
+    moved = []
+    for model in sorted({item.model for cost in (before.cost, after.cost) for item in cost.line_items}):
+        quantities: Counter[str] = Counter()
+        amounts: Counter[str] = Counter()
+        for sign, cost in ((-1, before.cost), (1, after.cost)):
+            for item in cost.line_items:
+                if item.model == model:
+                    quantities[item.item] += sign * item.quantity
+                    if item.amount_nano is not None:
+                        amounts[item.item] += sign * item.amount_nano
+        movement = Movement(created.hour, amounts.total(), _moved(quantities), _moved(amounts))
+        if movement.quantities or movement.amounts_nano:
+            moved.append((_cell(after, created, model), movement))
+    return moved
+
+
+def _moved(sums: Counter[str]) -> dict[str, int]:
+    return {item: change for item, change in sums.items() if change}
+
+
+def _cell(job: JobRecord, created: datetime, model: str) -> Total:
+    return Total(
+        day=created.date().isoformat(),
+        model=model,
+        api_key=job.api_key or "",
+        team=job.team or "",
+        project=job.key.project,
+        location=job.key.location,
+        labels=job.seen.labels,
+    )

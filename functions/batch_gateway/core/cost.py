@@ -1,0 +1,112 @@
+"""Usage x prices -> line items."""
+
+from datetime import datetime
+
+import msgspec
+
+from batch_gateway.core.money import apportion
+from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.rows import UNBILLED_TOOL_USE
+from batch_gateway.core.usage import Quantity, Usage
+
+
+class LineItem(msgspec.Struct, frozen=True, rename="camel"):
+    """The cost of one quantity.
+
+    Attributes:
+        model: As in Quantity.
+        context_window: As in Quantity.
+        item: As in Quantity.
+        quantity: In units.
+        unit: ``token`` or ``character``.
+        unit_price_pico: pico-USD a unit; None if the table has no price for it.
+        amount_nano: nano-USD; None if there is no price.
+        rows: Number of rows that used any of it.
+    """
+
+    model: str
+    context_window: str
+    item: str
+    quantity: int
+    unit: str
+    unit_price_pico: int | None
+    amount_nano: int | None
+    rows: int
+
+
+class Cost(msgspec.Struct, frozen=True, rename="camel"):
+    """What usage costs.
+
+    Attributes:
+        line_items: In the order of the usage's quantities.
+        amount_nano: Sum of the line items that have a price, nano-USD: a floor if ``unpriced_rows``.
+        unpriced_rows: Rows whose cost is not, or not wholly, in the amount: no usage or no price.
+        price_table: Version of the table that was used; empty before anything was priced.
+    """
+
+    line_items: tuple[LineItem, ...] = ()
+    amount_nano: int = 0
+    unpriced_rows: int = 0
+    price_table: str = ""
+
+
+def unit_price(quantity: Quantity, prices: PriceTable, location: str, at: datetime) -> int | None:
+    """pico-USD a unit, or None; tool-use tokens of grounded rows are free by Google's rule."""
+    if quantity.item == UNBILLED_TOOL_USE:
+        return 0
+    return prices.unit_price(
+        quantity.model, quantity.item, context_window=quantity.context_window, location=location, at=at
+    )
+
+
+def cost_of(usage: Usage, prices: PriceTable, *, location: str, at: datetime) -> Cost:
+    """Prices usage. Exact: rounding to nano-USD happens once, on the sum.
+
+    Args:
+        usage: Of a whole job (the amount is rounded once per call).
+        prices: The table in force.
+        location: Where the job ran; some prices are higher outside ``global``.
+        at: When it ran, with a time zone.
+    """
+    unit_prices = [unit_price(quantity, prices, location, at) for quantity in usage.quantities]
+    amounts = iter(
+        apportion(
+            [
+                q.quantity * price
+                for q, price in zip(usage.quantities, unit_prices, strict=True)
+                if price is not None
+            ]
+        )
+    )
+    items = tuple(
+        LineItem(
+            model=q.model,
+            context_window=q.context_window,
+            item=q.item,
+            quantity=q.quantity,
+            unit=prices.unit(q.model),
+            unit_price_pico=price,
+            amount_nano=None if price is None else next(amounts),
+            rows=q.rows,
+        )
+        for q, price in zip(usage.quantities, unit_prices, strict=True)
+    )
+    return Cost(
+        line_items=items,
+        amount_nano=sum(item.amount_nano or 0 for item in items),
+        unpriced_rows=usage.rows.unmetered + _rows_without_price(items),
+        price_table=prices.version,
+    )
+
+
+def _rows_without_price(items: tuple[LineItem, ...]) -> int:
+    """Rows with an unpriced item: by model and window the most that any one item was used by.
+
+    A row uses several items, so the sum would count it more than once.
+    """
+    most: dict[tuple[str, str], int] = {}
+    for item in items:
+        if item.unit_price_pico is None:
+            key = (item.model, item.context_window)
+            most[key] = max(most.get(key, 0), item.rows)
+    return sum(most.values())

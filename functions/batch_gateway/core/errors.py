@@ -1,0 +1,104 @@
+"""Errors of the API, in the form of AIP-193 (https://google.aip.dev/193)."""
+
+from typing import Any
+
+DOMAIN = "batch-gateway"
+
+HTTP_STATUS = {
+    "OK": 200,
+    "CANCELLED": 499,
+    "UNKNOWN": 500,
+    "INVALID_ARGUMENT": 400,
+    "DEADLINE_EXCEEDED": 504,
+    "NOT_FOUND": 404,
+    "ALREADY_EXISTS": 409,
+    "PERMISSION_DENIED": 403,
+    "RESOURCE_EXHAUSTED": 429,
+    "FAILED_PRECONDITION": 400,
+    "ABORTED": 409,
+    "OUT_OF_RANGE": 400,
+    "UNIMPLEMENTED": 501,
+    "INTERNAL": 500,
+    "UNAVAILABLE": 503,
+    "DATA_LOSS": 500,
+    "UNAUTHENTICATED": 401,
+}
+"""google.rpc.Code names with the HTTP status that google/rpc/code.proto maps them to."""
+
+_STATUS_OF_HTTP = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    405: "UNIMPLEMENTED",
+    409: "ABORTED",
+    413: "INVALID_ARGUMENT",
+    429: "RESOURCE_EXHAUSTED",
+    499: "CANCELLED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+
+
+def status_of_http(code: int) -> str:
+    """The google.rpc.Code name that fits an HTTP status which came without one."""
+    return _STATUS_OF_HTTP.get(code, "INVALID_ARGUMENT" if code < 500 else "INTERNAL")  # noqa: PLR2004 - HTTP's own border
+
+
+def error_body(
+    code: int, status: str, message: str, reason: str, metadata: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """An AIP-193 error body with one ErrorInfo of ours.
+
+    Args:
+        code: HTTP status.
+        status: Name in google.rpc.Code.
+        message: For people: what is wrong and what to do next.
+        reason: For programs: UPPER_SNAKE, stable.
+        metadata: Further facts for programs.
+    """
+    info: dict[str, Any] = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": reason,
+        "domain": DOMAIN,
+    }
+    if metadata:
+        info["metadata"] = metadata
+    return {"error": {"code": code, "message": message, "status": status, "details": [info]}}
+
+
+class ApiError(Exception):
+    """An error that the caller gets to see.
+
+    Attributes:
+        status: Name in google.rpc.Code, e.g. ``PERMISSION_DENIED``.
+        reason: UPPER_SNAKE reason of the ErrorInfo, e.g. ``API_KEY_INVALID``.
+        message: For people: what is wrong and what to do next.
+        metadata: Further facts for programs.
+        retry_after: Seconds for the Retry-After header, None for no header.
+    """
+
+    def __init__(
+        self,
+        status: str,
+        reason: str,
+        message: str,
+        *,
+        metadata: dict[str, str] | None = None,
+        retry_after: int | None = None,
+        code: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.metadata = metadata or {}
+        self.retry_after = retry_after
+        self.code = code or HTTP_STATUS[status]
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body, as a dict."""
+        return error_body(self.code, self.status, self.message, self.reason, self.metadata)

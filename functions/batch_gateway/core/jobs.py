@@ -1,0 +1,245 @@
+"""Jobs as Vertex shows them, and what we keep of them.
+
+Facts on fields and states: BatchPredictionJob and JobState of the Vertex AI API, discovery revision
+20261106 (v1 and v1beta1 agree on all that is used here).
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from batch_gateway.core.cost import Cost
+from batch_gateway.core.usage import Usage
+
+_STATES = (
+    "JOB_STATE_UNSPECIFIED",
+    "JOB_STATE_QUEUED",
+    "JOB_STATE_PENDING",
+    "JOB_STATE_RUNNING",
+    "JOB_STATE_SUCCEEDED",
+    "JOB_STATE_FAILED",
+    "JOB_STATE_CANCELLING",
+    "JOB_STATE_CANCELLED",
+    "JOB_STATE_PAUSED",
+    "JOB_STATE_EXPIRED",
+    "JOB_STATE_UPDATING",
+    "JOB_STATE_PARTIALLY_SUCCEEDED",
+)
+TERMINAL_STATES = frozenset(
+    f"JOB_STATE_{s}" for s in ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED")
+)
+"""States that a job does not leave."""
+
+_NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)/batchPredictionJobs/([^/]+)")
+_FRACTION = re.compile(r"\.(\d+)")
+
+
+class JobKey(msgspec.Struct, frozen=True, order=True):
+    """What a job is found by: the project's id as configured, never its number."""
+
+    project: str
+    location: str
+    job_id: str
+
+    @property
+    def path(self) -> str:
+        """Its resource name, with the project's id."""
+        return f"projects/{self.project}/locations/{self.location}/batchPredictionJobs/{self.job_id}"
+
+
+class Completion(msgspec.Struct, frozen=True, rename="camel"):
+    """Vertex's completionStats: rows; an incomplete count of -1 means unknown."""
+
+    successful: int = 0
+    failed: int = 0
+    incomplete: int = 0
+
+    @property
+    def completed(self) -> int:
+        """Rows that have an outcome."""
+        return self.successful + self.failed
+
+    @property
+    def total(self) -> int | None:
+        """All rows, None while that is unknown."""
+        return None if self.incomplete < 0 else self.completed + self.incomplete
+
+
+class Observation(msgspec.Struct, frozen=True, rename="camel"):
+    """The part of a job resource that the gateway follows.
+
+    Attributes:
+        name: As Vertex gave it: with the project's number.
+        output_prefix: ``gs://bucket/path`` that the caller chose, without a slash at its end.
+        output_directory: ``gs://bucket/path/prediction-model-…`` once Vertex reports it, likewise.
+        error: google.rpc.Status of a failed or cancelled job; its code is a gRPC number.
+    """
+
+    name: str
+    state: str
+    model: str = ""
+    display_name: str = ""
+    labels: dict[str, str] = {}
+    input_uris: tuple[str, ...] = ()
+    output_prefix: str | None = None
+    output_directory: str | None = None
+    create_time: datetime | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    update_time: datetime | None = None
+    completion: Completion | None = None
+    error: dict[str, Any] | None = None
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job has ended."""
+        return self.state in TERMINAL_STATES
+
+
+class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
+    """What the books hold on a job.
+
+    Attributes:
+        key: Where it is.
+        seen: The newest observation.
+        create_time: When it was created; decides which hour, day and price its cost belongs to.
+        api_key: Alias of the key that created it; None for one made outside the gateway.
+        team: The key's team, if any.
+        usage: Sum over the settled outputs.
+        cost: Of that usage.
+        settled_outputs: Number of outputs in the books, readable or not.
+        unreadable_outputs: Those of them that could not be read.
+        closed: The job has ended and everything in its output directory is settled.
+    """
+
+    key: JobKey
+    seen: Observation
+    create_time: datetime
+    api_key: str | None = None
+    team: str | None = None
+    usage: Usage = Usage()
+    cost: Cost = Cost()
+    settled_outputs: int = 0
+    unreadable_outputs: int = 0
+    closed: bool = False
+
+    @property
+    def priced_at(self) -> datetime:
+        """The time whose prices apply: when the job began to run."""
+        return self.seen.start_time or self.create_time
+
+    @property
+    def resumed_at(self) -> datetime | None:
+        """When the job was created, if its input is the output of an earlier job; else None."""
+        resumed = any(re.search(r"/prediction-[^/]+/[^/]+$", uri) for uri in self.seen.input_uris)
+        return self.create_time if resumed else None
+
+
+def parse_name(name: str) -> tuple[str, str, str] | None:
+    """(project id or number, location, job id) of a job's resource name; None if it is none."""
+    match = _NAME.fullmatch(name)
+    return (match[1], match[2], match[3]) if match else None
+
+
+def state_name(value: object) -> str:
+    """A state's name; clients that ask for ``enum-encoding=int`` get numbers."""
+    if isinstance(value, int) and 0 <= value < len(_STATES):
+        return _STATES[value]
+    return value if isinstance(value, str) and value else _STATES[0]
+
+
+def parse_time(value: object) -> datetime | None:
+    """An RFC 3339 time of Google's (up to nanoseconds) in UTC; None if it is none."""
+    if not isinstance(value, str):
+        return None
+    try:
+        # datetime knows microseconds only.
+        parsed = datetime.fromisoformat(_FRACTION.sub(lambda m: f".{m[1][:6]:0<6}", value))
+    except ValueError:
+        return None
+    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def uris_of(value: object) -> tuple[str, ...]:
+    """URIs of a gcsSource; Google's own examples send a string where the schema has a list."""
+    if isinstance(value, str):
+        return (value,)
+    return tuple(uri for uri in value if isinstance(uri, str)) if isinstance(value, list) else ()
+
+
+def observe(job: dict[str, Any]) -> Observation | None:
+    """What a job resource shows; None if it does not show enough to follow the job by.
+
+    A resource trimmed by ``fields`` or ``readMask`` must not be passed: a field that is not there
+    would be taken for one that Vertex has not set.
+    """
+    name = job.get("name")
+    if not isinstance(name, str) or parse_name(name) is None:
+        return None
+    input_config = _dict(job, "inputConfig")
+    output_info = _dict(job, "outputInfo")
+    uris = uris_of(_dict(input_config, "gcsSource").get("uris"))
+    table = _string(_dict(input_config, "bigquerySource"), "inputUri")
+    labels = _dict(job, "labels")
+    return Observation(
+        name=name,
+        state=state_name(job.get("state")),
+        model=_string(job, "model") or "",
+        display_name=_string(job, "displayName") or "",
+        labels={key: value for key, value in labels.items() if isinstance(value, str)},
+        input_uris=(*uris, table) if table else uris,
+        output_prefix=_directory(_dict(_dict(job, "outputConfig"), "gcsDestination"), "outputUriPrefix"),
+        output_directory=_directory(output_info, "gcsOutputDirectory"),
+        create_time=parse_time(job.get("createTime")),
+        start_time=parse_time(job.get("startTime")),
+        end_time=parse_time(job.get("endTime")),
+        update_time=parse_time(job.get("updateTime")),
+        completion=_completion(job.get("completionStats")),
+        error=_dict(job, "error") or None,
+    )
+
+
+def _completion(stats: object) -> Completion | None:
+    if not isinstance(stats, dict) or not stats:
+        return None
+    return Completion(
+        *(_int64(stats.get(name)) for name in ("successfulCount", "failedCount", "incompleteCount")),
+    )
+
+
+def _int64(value: object) -> int:
+    """An int64, which proto3 JSON writes as a string and leaves out when it is nil."""
+    try:
+        return int(value) if isinstance(value, str | int) else 0
+    except ValueError:
+        return 0
+
+
+def _dict(parent: dict[str, Any], name: str) -> dict[str, Any]:
+    value = parent.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _string(parent: dict[str, Any], name: str) -> str | None:
+    value = parent.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _directory(parent: dict[str, Any], name: str) -> str | None:
+    value = _string(parent, name)
+    return value.removesuffix("/") if value else None
+
+
+def newer(recorded: Observation, seen: Observation) -> Observation:
+    """What is known of a job after another look at it.
+
+    Looks may come out of order: an older one changes nothing, an ended job stays ended, and an output
+    directory once reported stays known.
+    """
+    if recorded.update_time and seen.update_time and seen.update_time < recorded.update_time:
+        return recorded
+    if recorded.terminal and not seen.terminal:
+        return recorded
+    return msgspec.structs.replace(seen, output_directory=seen.output_directory or recorded.output_directory)

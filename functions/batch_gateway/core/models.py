@@ -1,0 +1,45 @@
+"""Names of models: what a caller writes, what Vertex takes."""
+
+import re
+
+_PUBLISHERS = (
+    (
+        re.compile(r"(gemini|text-embedding|text-multilingual-embedding|multimodalembedding|textembedding)"),
+        "google",
+    ),
+    (re.compile(r"claude"), "anthropic"),
+)
+
+
+def resource_name(litellm_model: str, project: str, location: str) -> str:
+    """The full resource name of a model in LiteLLM's form.
+
+    ``vertex_ai/gemini-2.5-flash`` is a publisher's model, ``vertex_ai/meta/llama-4-maas`` names its
+    publisher, ``vertex_ai/1234567890`` is a tuned model of the project.
+
+    Raises:
+        ValueError: No publisher is known for the name; it says what to write instead.
+    """
+    name = litellm_model.removeprefix("vertex_ai/")
+    parent = f"projects/{project}/locations/{location}"
+    if name.startswith("projects/"):
+        return name
+    if name.startswith("publishers/"):
+        return f"{parent}/{name}"
+    if name.isdigit():
+        return f"{parent}/models/{name}"
+    publisher, slash, model = name.partition("/")
+    if slash:
+        return f"{parent}/publishers/{publisher}/models/{model}"
+    for pattern, publisher in _PUBLISHERS:
+        if pattern.match(name):
+            return f"{parent}/publishers/{publisher}/models/{name}"
+    raise ValueError(
+        f"no publisher is known for the model '{litellm_model}'; write it as 'vertex_ai/PUBLISHER/{name}', "
+        "for example vertex_ai/meta/llama-4-maverick-17b-128e-instruct-maas"
+    )
+
+
+def short_name(model: str) -> str:
+    """The last part of a model's name: what people call it."""
+    return model.rsplit("/", 1)[-1]

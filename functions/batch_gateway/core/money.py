@@ -1,0 +1,55 @@
+"""Money as integers.
+
+Books and answers are in nano-USD (1e-9 USD, the resolution of google.type.Money). Unit prices need
+more: a cached token of gemini-3.1-flash-lite costs 12.5 nano-USD, so they are pico-USD (1e-12 USD).
+"""
+
+from collections.abc import Sequence
+
+PICO_PER_NANO = 1000
+_DIGITS_NANO = 9
+_DIGITS_PICO = 12
+
+
+def _format(units: int, digits: int) -> str:
+    sign = "-" if units < 0 else ""
+    whole, fraction = divmod(abs(units), 10**digits)
+    decimals = f"{fraction:0{digits}d}".rstrip("0")
+    return f"{sign}{whole}.{decimals}" if decimals else f"{sign}{whole}"
+
+
+def format_nano(nano_usd: int) -> str:
+    """Nano-USD as an exact decimal string of USD: ``2301000`` is ``"0.002301"``."""
+    return _format(nano_usd, _DIGITS_NANO)
+
+
+def format_pico(pico_usd: int) -> str:
+    """Pico-USD as an exact decimal string of USD: ``150000`` is ``"0.00000015"``."""
+    return _format(pico_usd, _DIGITS_PICO)
+
+
+def round_pico(pico_usd: int) -> int:
+    """Pico-USD to nano-USD, halves to the even neighbour."""
+    nano, rest = divmod(pico_usd, PICO_PER_NANO)
+    twice = 2 * rest
+    return nano + (twice > PICO_PER_NANO or (twice == PICO_PER_NANO and nano % 2 == 1))
+
+
+def apportion(parts_pico: Sequence[int]) -> list[int]:
+    """Rounds parts to nano-USD so that they add up to their rounded sum.
+
+    Each part is off by less than one nano-USD; what rounding leaves over goes to the parts with the
+    largest remainders, the first of equals first.
+
+    Args:
+        parts_pico: Exact amounts in pico-USD, none negative.
+
+    Returns:
+        Amounts in nano-USD, in the same order; their sum is ``round_pico(sum(parts_pico))``.
+    """
+    floors = [part // PICO_PER_NANO for part in parts_pico]
+    left_over = round_pico(sum(parts_pico)) - sum(floors)
+    by_remainder = sorted(range(len(floors)), key=lambda i: -(parts_pico[i] % PICO_PER_NANO))
+    for i in by_remainder[:left_over]:
+        floors[i] += 1
+    return floors

@@ -1,0 +1,107 @@
+"""A job's cost as callers get to see it (the answer of ``GET …/{id}/cost``)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from batch_gateway.core.books import Output
+from batch_gateway.core.cost import LineItem
+from batch_gateway.core.jobs import JobRecord
+from batch_gateway.core.models import short_name
+from batch_gateway.core.money import format_nano, format_pico
+
+
+def cost_report(job: JobRecord, outputs: Iterable[Output]) -> dict[str, Any]:
+    """The report, ready for JSON.
+
+    ``amount`` is a floor unless ``complete``. ``rows.unpriced`` are those of ``rows.succeeded`` that
+    the amount does not, or not wholly, contain; the other members of ``rows`` add up to all rows.
+    """
+    rows, tokens = job.usage.rows, job.usage.tokens
+    status = status_of(job)
+    return {
+        "name": job.seen.name,
+        "state": job.seen.state,
+        "status": status,
+        "currency": "USD",
+        "amount": format_nano(job.cost.amount_nano),
+        "complete": is_complete(job),
+        "model": short_name(job.seen.model),
+        "team": job.team,
+        "apiKey": job.api_key,
+        "labels": job.seen.labels,
+        "rows": {
+            "succeeded": rows.succeeded,
+            "failed": rows.failed,
+            "malformed": rows.malformed,
+            "unpriced": job.cost.unpriced_rows,
+            "carriedOver": rows.carried_over,
+        },
+        "usage": {
+            "inputTokens": tokens.input,
+            "cachedInputTokens": tokens.cached_input,
+            "outputTokens": tokens.output,
+            "thoughtsTokens": tokens.thoughts,
+            "totalTokens": tokens.total,
+        },
+        "lineItems": [_line_item(item) for item in job.cost.line_items],
+        "priceTable": job.cost.price_table or None,
+        "estimate": None,
+        "projected": None if status == "FINAL" else _projected(job),
+        "progress": _progress(job),
+        "outputs": [
+            {
+                "uri": output.uri,
+                "generation": str(output.generation),
+                "bytes": output.bytes,
+                "rows": output.usage.rows.total,
+                **({"error": output.unreadable} if output.unreadable else {}),
+            }
+            for output in outputs
+        ],
+    }
+
+
+def status_of(job: JobRecord) -> str:
+    """``FINAL``: ended, and everything in its directory is settled. ``PENDING``: nothing is settled yet.
+
+    ``PARTIAL``: something is settled, but the job runs or more output may be to come.
+    """
+    if job.closed and job.seen.terminal:
+        return "FINAL"
+    return "PARTIAL" if job.settled_outputs else "PENDING"
+
+
+def is_complete(job: JobRecord) -> bool:
+    """Whether the amount holds the cost of every row that is known of."""
+    lost = (
+        job.closed and not job.settled_outputs and job.seen.completion and job.seen.completion.successful > 0
+    )
+    return not (job.cost.unpriced_rows or job.usage.rows.malformed or job.unreadable_outputs or lost)
+
+
+def _line_item(item: LineItem) -> dict[str, Any]:
+    return {
+        "item": item.item,
+        "contextWindow": item.context_window or None,
+        "quantity": item.quantity,
+        "unit": item.unit,
+        "unitPrice": None if item.unit_price_pico is None else format_pico(item.unit_price_pico),
+        "amount": None if item.amount_nano is None else format_nano(item.amount_nano),
+    }
+
+
+def _progress(job: JobRecord) -> dict[str, int | None]:
+    """Rows done and rows in all: as Vertex counts them, else as settled; null where nobody says."""
+    rows = job.usage.rows.total
+    stats = job.seen.completion
+    if stats is not None and stats.completed >= rows:
+        return {"completed": stats.completed, "total": stats.total}
+    return {"completed": rows or None, "total": rows if rows and job.closed else None}
+
+
+def _projected(job: JobRecord) -> str | None:
+    """What is known so far, carried on to all rows; None while there is nothing to go by."""
+    rows, stats = job.usage.rows.total, job.seen.completion
+    if not rows or stats is None or stats.total is None:
+        return None
+    return format_nano(job.cost.amount_nano * max(stats.total, rows) // rows)

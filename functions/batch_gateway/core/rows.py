@@ -1,0 +1,335 @@
+"""One line of batch output -> usage.
+
+The shapes of a line, and who says so:
+
+- Gemini: ``{"status", "processed_time", "request", "response": GenerateContentResponse}``; live
+  captures of 2025-09 and 2026-09, and "Batch inference with Gemini" of Google's documentation.
+  Failed rows have a non-empty ``status`` and no (or an empty) ``response``, and are not charged.
+- text-embedding-00x: ``{"instance": {"content"}, "predictions": [{"embeddings": {"statistics":
+  {"token_count"}}}], "status"}``; "Batch text embeddings" of the documentation.
+- gemini-embedding: ``{"key", "request", "response": {"tokenCount": "2", "embedding"}}`` in the
+  documentation, ``{"response": {"usageMetadata": {"promptTokenCount"}}}`` as seen live.
+
+Only what is needed is decoded; the rest of a line (the whole prompt is echoed) is checked to be
+JSON and skipped.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.usage import Key, Rows, Tokens, Usage, quantities_of
+
+UNBILLED_TOOL_USE = "input_grounding"
+"""Tool-use tokens of a row grounded with Google Search: billed per query, not per token."""
+
+_MODALITIES = {
+    "": "text",
+    "MODALITY_UNSPECIFIED": "text",
+    "TEXT": "text",
+    "IMAGE": "image",
+    "VIDEO": "video",
+    "AUDIO": "audio",
+    "DOCUMENT": "document",
+}
+_CACHE_ORDER = ("text", "document", "image", "video", "audio")
+"""Which prompt tokens count as cached first where no details say: the ones with the most common price."""
+
+
+class _Detail(msgspec.Struct):
+    modality: str | None = None
+    tokenCount: int | None = None  # noqa: N815 - Google's name
+
+
+class _UsageMetadata(msgspec.Struct, rename="camel"):
+    prompt_token_count: int | None = None
+    candidates_token_count: int | None = None
+    thoughts_token_count: int | None = None
+    tool_use_prompt_token_count: int | None = None
+    cached_content_token_count: int | None = None
+    prompt_tokens_details: list[_Detail] | None = None
+    candidates_tokens_details: list[_Detail] | None = None
+    cache_tokens_details: list[_Detail] | None = None
+    tool_use_prompt_tokens_details: list[_Detail] | None = None
+
+
+class _Grounding(msgspec.Struct, rename="camel"):
+    web_search_queries: list[str] | None = None
+
+
+class _Candidate(msgspec.Struct, rename="camel"):
+    grounding_metadata: _Grounding | None = None
+
+
+class _Response(msgspec.Struct, rename="camel"):
+    usage_metadata: _UsageMetadata | None = None
+    model_version: str | None = None
+    candidates: list[_Candidate] | None = None
+    token_count: int | None = None
+
+
+class _Statistics(msgspec.Struct):
+    token_count: int | None = None
+
+
+class _Embeddings(msgspec.Struct):
+    statistics: _Statistics | None = None
+
+
+class _Prediction(msgspec.Struct):
+    embeddings: _Embeddings | None = None
+
+
+class _Instance(msgspec.Struct):
+    content: str | None = None
+
+
+class _Row(msgspec.Struct):
+    status: Any = None
+    processed_time: str | None = None
+    response: _Response | None = None
+    predictions: list[_Prediction] | None = None
+    prediction: msgspec.Raw = msgspec.Raw()
+    instance: msgspec.Raw = msgspec.Raw()
+
+
+class _EmptyResponse(msgspec.Struct, forbid_unknown_fields=True):
+    """Decodes ``{}`` and nothing else."""
+
+
+class _ResponseOnly(msgspec.Struct):
+    response: _EmptyResponse | None = None
+
+
+class _ContradictionError(ValueError):
+    """Counts of one row that cannot all be true."""
+
+
+# strict=False: an importer in Vertex may turn numbers into strings, and tokenCount is one by design.
+_decode_row = msgspec.json.Decoder(_Row, strict=False).decode
+_decode_instance = msgspec.json.Decoder(_Instance).decode
+_decode_response_only = msgspec.json.Decoder(_ResponseOnly).decode
+
+
+class Tally:
+    """Sums the usage of output lines; one for each object that is read.
+
+    Args:
+        prices: Knows models, context windows and units; no amounts are computed here.
+        job_model: The model that the job names; for rows which name none, or one without a price.
+        resumed_at: createTime of a job whose input was the output of an earlier job. Vertex merges
+            the earlier job's good rows into the output ("Resume a batch job" of the documentation);
+            they were processed, and paid for, before this time. None for any other job.
+    """
+
+    def __init__(self, prices: PriceTable, job_model: str, resumed_at: datetime | None = None) -> None:
+        self._prices = prices
+        self._job_model = prices.resolve(job_model)
+        self._job_model_name = job_model.rsplit("/", 1)[-1]
+        self._resumed_at = resumed_at
+        self._models: dict[str | None, str] = {}
+        self._succeeded = self._failed = self._malformed = self._carried_over = self._unmetered = 0
+        self._input = self._cached = self._output = self._thoughts = 0
+        self._sums: dict[Key, list[int]] = {}
+
+    @property
+    def usage(self) -> Usage:
+        """What has been added so far."""
+        return Usage(
+            rows=Rows(self._succeeded, self._failed, self._malformed, self._carried_over, self._unmetered),
+            tokens=Tokens(self._input, self._cached, self._output, self._thoughts),
+            quantities=quantities_of((key, (sums[0], sums[1])) for key, sums in self._sums.items()),
+        )
+
+    def add_malformed(self) -> None:
+        """Counts a line that could not even be read, such as one beyond the size limit."""
+        self._malformed += 1
+
+    def add(self, line: bytes) -> None:
+        """Adds one line of output, without its line break; a blank line counts as nothing."""
+        try:
+            row = _decode_row(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            if line.strip():
+                self._malformed += 1
+            return
+        try:
+            self._add_row(row, line)
+        except _ContradictionError:
+            self._malformed += 1
+
+    def _add_row(self, row: _Row, line: bytes) -> None:
+        if row.status or (row.predictions is None and not row.prediction and _is_empty(row.response, line)):
+            self._failed += 1
+        elif self._is_carried_over(row.processed_time):
+            self._carried_over += 1
+        elif row.response is not None:
+            self._add_response(row.response)
+        else:
+            self._add_predictions(row.predictions or [], row.instance)
+
+    def _is_carried_over(self, processed_time: str | None) -> bool:
+        if self._resumed_at is None or not processed_time:
+            return False
+        try:
+            processed = datetime.fromisoformat(processed_time)
+        except ValueError as error:
+            raise _ContradictionError(processed_time) from error
+        return processed.replace(tzinfo=processed.tzinfo or UTC) < self._resumed_at
+
+    def _add_predictions(self, predictions: list[_Prediction], instance: msgspec.Raw) -> None:
+        counts = [
+            p.embeddings.statistics.token_count
+            for p in predictions
+            if p.embeddings and p.embeddings.statistics
+        ]
+        tokens = sum(_count(count) for count in counts)
+        model = self._model(None)
+        quantity: int | None = tokens if counts else None
+        if self._prices.unit(model) == "character":
+            quantity = _characters(instance)
+        if quantity is None:
+            self._unmetered += 1
+        self._commit(model, tokens, {"input_text": quantity or 0}, Tokens(input=tokens))
+
+    def _add_response(self, response: _Response) -> None:
+        usage = response.usage_metadata or _UsageMetadata(prompt_token_count=response.token_count)
+        prompt = _count(usage.prompt_token_count)
+        cached = _count(usage.cached_content_token_count)
+        candidates = _count(usage.candidates_token_count)
+        thoughts = _count(usage.thoughts_token_count)
+        tool_use = _count(usage.tool_use_prompt_token_count)
+        items = _input_items(usage, prompt, cached, tool_use, billed_tool_use=not _searched(response))
+        for modality, tokens in _by_modality(candidates, usage.candidates_tokens_details).items():
+            items[f"output_{modality}"] = tokens
+        items["output_thoughts"] = thoughts
+        if usage.prompt_token_count is None:
+            self._unmetered += 1
+        tokens_all = Tokens(prompt + tool_use, cached, candidates + thoughts, thoughts)
+        self._commit(self._model(response.model_version), prompt, items, tokens_all)
+
+    def _model(self, version: str | None) -> str:
+        """The price table's key for a row: its own version if that has a price, else the job's model."""
+        model = self._models.get(version)
+        if model is None:
+            resolved = (self._prices.resolve(version) if version else None) or self._job_model
+            model = self._models[version] = resolved or version or self._job_model_name
+        return model
+
+    def _commit(self, model: str, prompt_tokens: int, items: dict[str, int], tokens: Tokens) -> None:
+        window = self._prices.context_window(model, prompt_tokens)
+        self._succeeded += 1
+        self._input += tokens.input
+        self._cached += tokens.cached_input
+        self._output += tokens.output
+        self._thoughts += tokens.thoughts
+        for item, quantity in items.items():
+            if quantity:
+                key = (model, window, item)
+                sums = self._sums.get(key)
+                if sums is None:
+                    self._sums[key] = [quantity, 1]
+                else:
+                    sums[0] += quantity
+                    sums[1] += 1
+
+
+def _count(value: int | None) -> int:
+    if value is None:
+        return 0
+    if value < 0:
+        raise _ContradictionError("a negative count")
+    return value
+
+
+def _characters(instance: msgspec.Raw) -> int | None:
+    """Billable characters of an embedded text; None if the line does not echo it.
+
+    "Characters are counted by UTF-8 code points and white space is excluded from the count": Vertex
+    AI pricing page, on text models.
+    """
+    try:
+        content = _decode_instance(instance).content
+    except msgspec.DecodeError:
+        return None
+    return None if content is None else len("".join(content.split()))
+
+
+def _is_empty(response: _Response | None, line: bytes) -> bool:
+    if response is None:
+        return True
+    if (
+        response.usage_metadata
+        or response.candidates
+        or response.model_version
+        or response.token_count is not None
+    ):
+        return False
+    try:
+        _decode_response_only(line)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _searched(response: _Response) -> bool:
+    return any(
+        c.grounding_metadata and c.grounding_metadata.web_search_queries for c in response.candidates or ()
+    )
+
+
+def _input_items(
+    usage: _UsageMetadata, prompt: int, cached: int, tool_use: int, *, billed_tool_use: bool
+) -> dict[str, int]:
+    """Input tokens by item. The prompt's count holds the cached tokens, not the tool-use ones."""
+    items: dict[str, int] = {}
+    fresh = _by_modality(prompt, usage.prompt_tokens_details)
+    if cached:
+        for modality, tokens in _cached_by_modality(cached, usage.cache_tokens_details, fresh).items():
+            fresh[modality] -= tokens
+            items[f"cached_input_{modality}"] = tokens
+    if tool_use and billed_tool_use:
+        for modality, tokens in _by_modality(tool_use, usage.tool_use_prompt_tokens_details).items():
+            fresh[modality] = fresh.get(modality, 0) + tokens
+    elif tool_use:
+        items[UNBILLED_TOOL_USE] = tool_use
+    for modality, tokens in fresh.items():
+        items[f"input_{modality}"] = tokens
+    return items
+
+
+def _by_modality(total: int, details: list[_Detail] | None) -> dict[str, int]:
+    """Splits a count by modality. What details leave out is text; details beyond the count contradict it."""
+    if not details:
+        return {"text": total}
+    split: dict[str, int] = {}
+    rest = total
+    for detail in details:
+        modality = _MODALITIES.get(detail.modality or "") or str(detail.modality).lower()
+        tokens = _count(detail.tokenCount)
+        split[modality] = split.get(modality, 0) + tokens
+        rest -= tokens
+    if rest < 0:
+        raise _ContradictionError("details add up to more than their count")
+    if rest:
+        split["text"] = split.get("text", 0) + rest
+    return split
+
+
+def _cached_by_modality(cached: int, details: list[_Detail] | None, inputs: dict[str, int]) -> dict[str, int]:
+    """Splits cached tokens by modality; they are a part of the prompt's, modality by modality."""
+    if details:
+        split = _by_modality(cached, details)
+    else:
+        split, rest = {}, cached
+        for modality in _CACHE_ORDER:
+            split[modality] = min(rest, inputs.get(modality, 0))
+            rest -= split[modality]
+        split = {modality: tokens for modality, tokens in split.items() if tokens}
+        if rest:
+            raise _ContradictionError("more cached tokens than prompt tokens")
+    if any(tokens > inputs.get(modality, 0) for modality, tokens in split.items()):
+        raise _ContradictionError("more cached tokens than prompt tokens")
+    return split

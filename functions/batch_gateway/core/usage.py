@@ -1,0 +1,119 @@
+"""What a job used: rows by outcome, tokens by kind, and the quantities that have a price.
+
+Quantities are kept per (model, context window, item), never per row, so that their size does not
+grow with the output and their price can be computed again at any time. All sums are integers and
+may be added and taken away in any order.
+"""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
+
+Key = tuple[str, str, str]
+"""(model, context window, item)"""
+
+
+class Rows(msgspec.Struct, frozen=True, rename="camel"):
+    """Output rows by outcome; their sum is the number of non-blank lines.
+
+    Attributes:
+        succeeded: Rows that Vertex answered, whether or not we know their price.
+        failed: Rows that Vertex refused or gave up on; Google charges nothing for them.
+        malformed: Lines that are no usable JSON row; their cost is unknown.
+        carried_over: Rows merged in from the output of an earlier job, which paid for them.
+        unmetered: Those of the succeeded rows that report no usage; their cost is unknown.
+    """
+
+    succeeded: int = 0
+    failed: int = 0
+    malformed: int = 0
+    carried_over: int = 0
+    unmetered: int = 0
+
+    @property
+    def total(self) -> int:
+        """All rows."""
+        return self.succeeded + self.failed + self.malformed + self.carried_over
+
+
+class Tokens(msgspec.Struct, frozen=True, rename="camel"):
+    """Tokens as reported, billed or not.
+
+    Attributes:
+        input: Prompt and tool-use prompt tokens, cached ones included.
+        cached_input: Those of the input tokens that came from a cache.
+        output: Candidate tokens and thoughts.
+        thoughts: Those of the output tokens that were thoughts.
+    """
+
+    input: int = 0
+    cached_input: int = 0
+    output: int = 0
+    thoughts: int = 0
+
+    @property
+    def total(self) -> int:
+        """Input and output together."""
+        return self.input + self.output
+
+
+_Counts = TypeVar("_Counts", Rows, Tokens)
+
+
+class Quantity(msgspec.Struct, frozen=True, rename="camel"):
+    """How much of one priced item was used.
+
+    Attributes:
+        model: The model's key in the price table, or its name as reported if it is not there.
+        context_window: Price tier by prompt length, e.g. ``0-200k``; empty where there is none.
+        item: What was used, e.g. ``input_text``, ``cached_input_audio``, ``output_thoughts``.
+        quantity: Tokens, or characters for models that are priced so.
+        rows: Number of rows that used any of it.
+    """
+
+    model: str
+    context_window: str
+    item: str
+    quantity: int
+    rows: int
+
+    @property
+    def key(self) -> Key:
+        """What quantities are summed by."""
+        return (self.model, self.context_window, self.item)
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """The usage of an output object or of a job."""
+
+    rows: Rows = Rows()
+    tokens: Tokens = Tokens()
+    quantities: tuple[Quantity, ...] = ()
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return self._combine(other, 1)
+
+    def __sub__(self, other: "Usage") -> "Usage":
+        return self._combine(other, -1)
+
+    def _combine(self, other: "Usage", sign: int) -> "Usage":
+        sums: dict[Key, tuple[int, int]] = {q.key: (q.quantity, q.rows) for q in self.quantities}
+        for q in other.quantities:
+            quantity, rows = sums.get(q.key, (0, 0))
+            sums[q.key] = (quantity + sign * q.quantity, rows + sign * q.rows)
+        return Usage(
+            rows=_combine_fields(self.rows, other.rows, sign),
+            tokens=_combine_fields(self.tokens, other.tokens, sign),
+            quantities=quantities_of(sums.items()),
+        )
+
+
+def quantities_of(sums: Iterable[tuple[Key, tuple[int, int]]]) -> tuple[Quantity, ...]:
+    """Sums by key as sorted quantities, without those that are nil."""
+    return tuple(Quantity(*key, quantity, rows) for key, (quantity, rows) in sorted(sums) if quantity or rows)
+
+
+def _combine_fields(one: _Counts, other: _Counts, sign: int) -> _Counts:
+    pairs = zip(msgspec.structs.astuple(one), msgspec.structs.astuple(other), strict=True)
+    return type(one)(*(mine + sign * theirs for mine, theirs in pairs))

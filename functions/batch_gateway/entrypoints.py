@@ -1,0 +1,45 @@
+"""What functions-framework calls: takes request and event apart and hands them to a use case."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from batch_gateway import wiring
+from batch_gateway.core.jobs import parse_time
+from batch_gateway.logs import log
+from batch_gateway.settlement.settle import NotYetError
+from batch_gateway.settlement.settle import settle as settle_object
+
+if TYPE_CHECKING:
+    from cloudevents.http import CloudEvent
+    from flask import Request
+    from werkzeug.wrappers import Response
+
+
+def gateway(request: "Request") -> "Response":
+    """HTTP function: the gateway."""
+    return wiring.gateway().handle(request)
+
+
+def settle(event: "CloudEvent") -> None:
+    """CloudEvent function for ``google.cloud.storage.object.v1.finalized``.
+
+    Raises:
+        Exception: Nothing was written; Eventarc delivers the event again, for up to 24 hours.
+    """
+    data: Any = event.data
+    bucket, name = (
+        (data.get(field) for field in ("bucket", "name")) if isinstance(data, dict) else (None, None)
+    )
+    if not bucket or not name:
+        # No other delivery of the same event would name an object either.
+        log("ERROR", "event without an object", event=event["id"])
+        return
+    now = datetime.now(UTC)
+    try:
+        outcome = settle_object(
+            bucket, name, parse_time(data.get("timeCreated")) or now, now, wiring.settlement()
+        )
+    except NotYetError as error:
+        log("NOTICE", "output not settled yet", uri=f"gs://{bucket}/{name}", reason=error)
+        raise
+    log("DEBUG", "event handled", uri=f"gs://{bucket}/{name}", outcome=outcome)

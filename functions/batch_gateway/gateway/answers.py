@@ -1,0 +1,56 @@
+"""Answers: ours as JSON, Vertex AI's as they came."""
+
+from typing import Any
+
+import msgspec
+from werkzeug.wrappers import Response
+
+from batch_gateway.core.errors import ApiError, error_body, status_of_http
+from batch_gateway.ports import UpstreamResponse
+
+_JSON = "application/json; charset=UTF-8"
+_HTTP_ERROR = 400
+
+
+def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer of ours."""
+    return Response(msgspec.json.encode(value), status, headers, content_type=_JSON)
+
+
+def error(failure: ApiError) -> Response:
+    """An error of ours."""
+    headers = {}
+    if failure.retry_after is not None:
+        headers["Retry-After"] = str(failure.retry_after)
+    if failure.status == "UNAUTHENTICATED":
+        headers["WWW-Authenticate"] = 'Bearer realm="batch-gateway"'
+    return json(failure.body(), failure.code, headers)
+
+
+def relayed(upstream: UpstreamResponse) -> Response:
+    """Vertex AI's answer, byte for byte.
+
+    An error that is no JSON (Google's front end answers unknown paths in HTML) is put into words of
+    AIP-193, since clients parse every error.
+    """
+    headers = {}
+    if "retry-after" in upstream.headers:
+        headers["Retry-After"] = upstream.headers["retry-after"]
+    if upstream.status >= _HTTP_ERROR and parsed(upstream) is None:
+        status = status_of_http(upstream.status)
+        message = (
+            f"Vertex AI answered HTTP {upstream.status} without saying why. Check project, location and id."
+        )
+        return json(error_body(upstream.status, status, message, "UPSTREAM_ERROR"), upstream.status, headers)
+    return Response(
+        upstream.body, upstream.status, headers, content_type=upstream.headers.get("content-type", _JSON)
+    )
+
+
+def parsed(upstream: UpstreamResponse) -> Any:
+    """The answer's JSON object or array; None if it is neither."""
+    try:
+        value = msgspec.json.decode(upstream.body)
+    except msgspec.DecodeError:
+        return None
+    return value if isinstance(value, dict | list) else None

@@ -1,0 +1,62 @@
+"""What a job cost."""
+
+from collections.abc import Callable
+
+from werkzeug.wrappers import Response
+
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.jobs import JobKey
+from batch_gateway.core.report import cost_report
+from batch_gateway.gateway import answers
+from batch_gateway.logs import log
+from batch_gateway.ports import (
+    ObjectStore,
+    Store,
+    Upstream,
+    UpstreamCredentialsError,
+    UpstreamUnavailableError,
+)
+from batch_gateway.settlement.closing import close_if_settled
+from batch_gateway.tracking import Tracker
+
+
+class Costs:
+    """Answers from the books; looks at Vertex AI only for what may still change."""
+
+    def __init__(
+        self, store: Store, upstream: Upstream, objects: Callable[[], ObjectStore], tracker: Tracker
+    ) -> None:
+        self._store = store
+        self._upstream = upstream
+        self._objects = objects
+        self._tracker = tracker
+
+    def get(self, key: JobKey) -> Response:
+        """The cost of one job as it stands now.
+
+        Raises:
+            ApiError: NOT_FOUND if the job is not on record.
+            StoreUnavailableError: The books cannot be reached.
+        """
+        job = self._store.get_job(key)
+        if job is None:
+            raise ApiError(
+                "NOT_FOUND",
+                "JOB_NOT_ON_RECORD",
+                f"The gateway has no record of {key.path}. Check the id; the cost of jobs that were not "
+                "created through the gateway is not tracked.",
+            )
+        if not job.closed:
+            self._refresh(key)
+            job = close_if_settled(key, self._store, self._objects()) or job
+        return answers.json(cost_report(job, self._store.get_outputs(key)))
+
+    def _refresh(self, key: JobKey) -> None:
+        try:
+            seen = self._upstream.get_job(key)
+        except (UpstreamUnavailableError, UpstreamCredentialsError) as error:
+            # The books still say what is known; the state is as old as the last look.
+            log("WARNING", "job not refreshed", job=key.path, error=error)
+            return
+        if seen is not None:
+            self._tracker.see(key.project, [seen])

@@ -1,0 +1,107 @@
+"""What of a request is trusted, and what of it may go upstream."""
+
+import re
+from urllib.parse import unquote_plus, urlsplit
+
+from werkzeug.wrappers import Request
+
+from batch_gateway.core.errors import ApiError
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+"""Google's own limit on a request's payload."""
+
+_CREDENTIAL_PARAMETERS = frozenset({"key", "access_token", "oauth_token"})
+_FORWARDED_HEADERS = ("User-Agent", "X-Goog-Api-Client", "X-Goog-Request-Params")
+# Letters, digits and the marks that resource names are made of. Clients may encode the colon of a verb.
+_PATH = re.compile(r"(?:[A-Za-z0-9_.~:@-]|/(?!/)|%3[Aa])*")
+
+
+def api_key(request: Request) -> str | None:
+    """The caller's key, from where Google's and LiteLLM's clients put it; None if there is none."""
+    litellm = request.headers.get("x-litellm-api-key", "")
+    authorization = request.headers.get("Authorization", "")
+    scheme, _, token = authorization.partition(" ")
+    return (
+        litellm.removeprefix("Bearer ").strip()
+        or request.headers.get("x-goog-api-key", "").strip()
+        or (token.strip() if scheme.lower() == "bearer" else "")
+        or request.args.get("key")
+        or None
+    )
+
+
+def check_path(request: Request) -> None:
+    """Refuses a path that could mean one thing to us and another to Vertex AI.
+
+    Raises:
+        ApiError: It has encoded characters, dot segments, doubled slashes or other marks.
+    """
+    raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.path
+    path = urlsplit(raw).path if not raw.startswith("/") else raw.partition("?")[0]
+    if not _PATH.fullmatch(path) or any(segment in {".", ".."} for segment in path.split("/")):
+        raise ApiError(
+            "INVALID_ARGUMENT",
+            "PATH_INVALID",
+            "The path has characters or segments that no resource name has. Write it plainly, without "
+            "percent-encoding, '//', '.' or '..'.",
+        )
+
+
+def body(request: Request) -> bytes:
+    """The raw body.
+
+    Raises:
+        ApiError: It is too large.
+    """
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise _too_large()
+    data = request.stream.read(MAX_BODY_BYTES + 1)
+    if len(data) > MAX_BODY_BYTES:
+        raise _too_large()
+    return data
+
+
+def _too_large() -> ApiError:
+    return ApiError(
+        "INVALID_ARGUMENT",
+        "BODY_TOO_LARGE",
+        f"The body is larger than {MAX_BODY_BYTES} bytes. Put the input into Cloud Storage and name it in "
+        "inputConfig.",
+        code=413,
+    )
+
+
+def query(request: Request, *, without: frozenset[str] = frozenset()) -> str:
+    """The query string for Vertex AI: as it came, less credentials and less what is named.
+
+    Raises:
+        ApiError: It asks for an answer that is not JSON.
+    """
+    kept = []
+    for part in request.query_string.decode("latin-1").split("&"):
+        name, _, value = (unquote_plus(text) for text in part.partition("="))
+        if name == "callback" or (
+            name in {"alt", "$alt"} and value.partition(";")[0].lower() not in {"json", ""}
+        ):
+            raise ApiError(
+                "INVALID_ARGUMENT",
+                "FORMAT_NOT_SUPPORTED",
+                f"The gateway answers in JSON only: leave out the parameter {name!r}.",
+            )
+        if part and name not in _CREDENTIAL_PARAMETERS and name not in without:
+            kept.append(part)
+    return "&".join(kept)
+
+
+def is_partial(request: Request) -> bool:
+    """Whether the answer will lack fields because the caller asked for some only."""
+    return "fields" in request.args or "readMask" in request.args or "read_mask" in request.args
+
+
+def headers(request: Request, *, has_body: bool) -> dict[str, str]:
+    """The headers for Vertex AI: what says who calls, never what proves it."""
+    sent = {name: request.headers[name] for name in _FORWARDED_HEADERS if name in request.headers}
+    if has_body:
+        # curl -d says that it sends a form.
+        sent["Content-Type"] = "application/json"
+    return sent

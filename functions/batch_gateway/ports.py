@@ -1,0 +1,204 @@
+"""What the use cases need of the outside, as protocols; adapters implement them.
+
+``adapters.memory`` has all of them without any service; tests/contract holds both kinds to the same.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from batch_gateway.core.books import Cell, Movement, Output, Total
+from batch_gateway.core.jobs import JobKey, JobRecord, Observation
+
+Settlement = Callable[[JobRecord, Output | None], tuple[JobRecord, list[tuple[Total, Movement]]] | None]
+"""(job as it stands, the output as settled before) -> (job, what moves), or None: nothing to do."""
+
+
+class StoreUnavailableError(Exception):
+    """Firestore did not answer, or not in time. The operation may be tried again."""
+
+
+class UpstreamUnavailableError(Exception):
+    """Vertex AI could not be reached or did not answer.
+
+    Attributes:
+        sent: The request may have been received, so that its fate is unknown.
+        timed_out: It was a time limit that ended the wait.
+    """
+
+    def __init__(self, message: str, *, sent: bool, timed_out: bool = False) -> None:
+        super().__init__(message)
+        self.sent = sent
+        self.timed_out = timed_out
+
+
+class UpstreamCredentialsError(Exception):
+    """No Google access token could be had for a project; the message says why."""
+
+
+class ObjectChangedError(Exception):
+    """The object was overwritten or deleted while it was read."""
+
+
+class UpstreamResponse(msgspec.Struct, frozen=True):
+    """An answer of Vertex AI: HTTP status, headers by lower-case name, body as it came."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Upstream(Protocol):
+    """Vertex AI."""
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        project: str,
+        location: str,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> UpstreamResponse:
+        """Sends a request with a Google token of ours; GETs are retried where that is safe.
+
+        Args:
+            method: HTTP method.
+            path: From the version on: ``/v1/projects/…``.
+            project: Id of the project, as configured: decides whose token is sent.
+            location: Decides the host.
+            query: Raw query string, without ``?``.
+            headers: What to pass on, already rid of credentials.
+            body: Raw body, or None.
+
+        Raises:
+            UpstreamUnavailableError: No answer.
+            UpstreamCredentialsError: No token.
+        """
+
+    def get_job(self, key: JobKey) -> dict[str, object] | None:
+        """The job resource, whole; None if there is no such job or it may not be seen.
+
+        Raises:
+            UpstreamUnavailableError: No answer, or one that is no answer (5xx, 429).
+            UpstreamCredentialsError: No token.
+        """
+
+
+class ObjectInfo(msgspec.Struct, frozen=True):
+    """An object: name in its bucket, generation, size in bytes, and when it was written."""
+
+    name: str
+    generation: int
+    size: int
+    created: datetime
+
+
+class ObjectStore(Protocol):
+    """Cloud Storage. Other errors than those named are the SDK's own and mean: try again."""
+
+    def stat(self, bucket: str, name: str) -> ObjectInfo | None:
+        """The live object; None if there is none."""
+
+    def read(self, bucket: str, name: str, generation: int) -> Iterator[bytes]:
+        """Streams one generation in chunks.
+
+        Raises:
+            ObjectChangedError: That generation is no longer there.
+        """
+
+    def list(self, bucket: str, prefix: str) -> Iterable[ObjectInfo]:
+        """Live objects whose names begin with the prefix."""
+
+
+class Submission(msgspec.Struct, frozen=True, rename="camel"):
+    """A create that is about to be sent: kept until its job is recorded or it is known to be none.
+
+    Attributes:
+        id: Unique.
+        project: Id.
+        location: As in the path.
+        api_key: Alias of the caller's key.
+        team: The caller's team, if any.
+        display_name: Of the job to be.
+        created: When.
+    """
+
+    id: str
+    project: str
+    location: str
+    api_key: str
+    team: str | None
+    display_name: str
+    created: datetime
+
+
+class Store(Protocol):
+    """The books, in Firestore. Every method raises StoreUnavailableError if it does not answer."""
+
+    def ping(self) -> None:
+        """Returns if the store answers."""
+
+    def begin_submission(self, submission: Submission) -> None:
+        """Notes a create before it is sent."""
+
+    def drop_submission(self, submission_id: str) -> None:
+        """Forgets a create that made no job."""
+
+    def add_job(self, job: JobRecord, submission_id: str | None = None) -> None:
+        """Records a new job and, at once, forgets its submission. A job on record stays as it is."""
+
+    def get_job(self, key: JobKey) -> JobRecord | None:
+        """A job's record; None if there is none."""
+
+    def observe(self, seen: Mapping[JobKey, Observation]) -> dict[JobKey, JobRecord]:
+        """Brings records up to date with what was seen; writes only what changed.
+
+        An observation older than the recorded one changes nothing.
+
+        Returns:
+            The records of those jobs that are on record, as they then stand.
+        """
+
+    def close_job(self, key: JobKey) -> None:
+        """Marks a job as ended and wholly settled."""
+
+    def jobs_by_directory(self, directory: str) -> list[JobRecord]:
+        """Jobs whose recorded output directory this is (more than one is Vertex's mistake)."""
+
+    def jobs_without_directory(self, output_prefix: str, limit: int) -> list[JobRecord]:
+        """Jobs with this output prefix whose output directory is not known yet."""
+
+    def get_outputs(self, key: JobKey) -> list[Output]:
+        """A job's settled outputs, by URI."""
+
+    def settle(self, key: JobKey, output: Output, settlement: Settlement) -> JobRecord | None:
+        """Commits output, job and totals in one transaction.
+
+        Args:
+            key: The job; must be on record.
+            output: The output as just read.
+            settlement: Computes what changes; may be called again if the transaction is.
+
+        Returns:
+            The job as it then stands; None if there was nothing to do.
+        """
+
+    def park(self, output: Output) -> None:
+        """Keeps an output that belongs to no known job, so that it is not lost."""
+
+    def get_parked(self) -> list[Output]:
+        """The outputs that belong to no known job."""
+
+    def get_totals(self, day: str) -> list[Cell]:
+        """A UTC day's cells of the totals."""
+
+    def project_of_number(self, number: str) -> str | None:
+        """The id of a served project, by its number."""
+
+    def remember_project(self, number: str, project: str) -> None:
+        """Notes the number of a served project."""

@@ -1,0 +1,246 @@
+"""The environment and the configuration file: the only module that reads them.
+
+The file has LiteLLM's own form, so that a proxy's file can be used as it is. What we don't need of
+it is ignored with one warning; a wrong value stops the start and names its line and key.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import yaml
+
+from batch_gateway.core import access
+from batch_gateway.core.models import resource_name
+
+_DEFAULT_LOCATION = "us-central1"  # LiteLLM's own default
+_ENVIRONMENT_REFERENCE = "os.environ/"
+_VERTEX_PROVIDERS = ("vertex_ai/", "vertex_ai_beta/")
+_KNOWN_PARAMS = {"model", "vertex_project", "vertex_location", "vertex_credentials"}
+
+
+class ConfigError(ValueError):
+    """A wrong value in the configuration; the message names file, line and key."""
+
+
+class Alias(msgspec.Struct, frozen=True):
+    """A name that callers may write as ``model``: at (project, location) it means ``resource``."""
+
+    model_name: str
+    project: str
+    location: str
+    resource: str
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is set from outside.
+
+    Attributes:
+        project: Of Firestore; "" leaves it to the client library.
+        database: Firestore database.
+        master_key: The administrator's key; None if there is none, so that nobody is let in.
+        served: Credentials by (project id, location); None for application default ones, else a
+            path or JSON. A location of "*" stands for every one.
+        aliases: Names of models.
+        vertex_emulator: ``host:port``, or None for Google's own hosts.
+        warnings: What was ignored.
+    """
+
+    project: str = ""
+    database: str = "(default)"
+    master_key: str | None = None
+    served: dict[tuple[str, str], str | None]
+    aliases: tuple[Alias, ...] = ()
+    vertex_emulator: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    def serves(self, project: str, location: str) -> bool:
+        """Whether calls to this project and location are let through."""
+        return (project, location) in self.served or (project, "*") in self.served
+
+    @property
+    def projects(self) -> frozenset[str]:
+        """Ids of the projects that are served."""
+        return frozenset(project for project, _ in self.served)
+
+    def resolve_model(self, model: str, project: str, location: str) -> str | None:
+        """The resource name that an alias stands for there; None if it is no alias there."""
+        for alias in self.aliases:
+            if (alias.model_name, alias.project, alias.location) == (model, project, location):
+                return alias.resource
+        return None
+
+    def places_of(self, model: str) -> list[str]:
+        """Where an alias is configured, for a message: ``project/location``."""
+        return sorted({f"{a.project}/{a.location}" for a in self.aliases if a.model_name == model})
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the environment and the file that it names.
+
+    Raises:
+        ConfigError: A wrong value.
+    """
+    project = environ.get("GOOGLE_CLOUD_PROJECT", "")
+    beside_main = Path(__file__).parent.parent / "config.yaml"
+    path = environ.get("GATEWAY_CONFIG") or (str(beside_main) if beside_main.exists() else "")
+    config = _Config(path, environ, project) if path else None
+    if config is not None:
+        config.read()
+    served = dict(config.served) if config else {}
+    if not served and project and not (config and config.has_models):
+        served[project, "*"] = None
+    return Settings(
+        project=project,
+        database=environ.get("FIRESTORE_DATABASE") or "(default)",
+        master_key=(config.master_key if config else None) or environ.get("GATEWAY_MASTER_KEY") or None,
+        served=served,
+        aliases=tuple(config.aliases) if config else (),
+        vertex_emulator=environ.get("VERTEX_EMULATOR_HOST") or None,
+        warnings=tuple(config.warnings()) if config else (),
+    )
+
+
+class _Config:
+    """Reads one file; knows the line of every value."""
+
+    def __init__(self, path: str, environ: Mapping[str, str], default_project: str) -> None:
+        self._path = Path(path)
+        self._environ = environ
+        self._default_project = default_project
+        self._ignored: list[str] = []
+        self._other_providers: list[str] = []
+        self.master_key: str | None = None
+        self.served: dict[tuple[str, str], str | None] = {}
+        self.aliases: list[Alias] = []
+        self.has_models = False
+
+    def warnings(self) -> list[str]:
+        """One line on what was ignored, or none."""
+        parts = []
+        if self._ignored:
+            parts.append(f"settings that the gateway has no use for: {', '.join(sorted(set(self._ignored)))}")
+        if self._other_providers:
+            parts.append(f"models that are not on Vertex AI: {', '.join(sorted(set(self._other_providers)))}")
+        return [f"{self._path}: ignored {'; and '.join(parts)}"] if parts else []
+
+    def read(self) -> None:
+        """Reads the file into the attributes."""
+        try:
+            root = yaml.compose(self._path.read_text(encoding="utf-8"), yaml.SafeLoader)
+        except OSError as error:
+            raise ConfigError(f"{self._path}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{self._path}: is no UTF-8 text") from error
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{self._path}: is no YAML: {' '.join(str(error).split())}") from error
+        if root is None:
+            return
+        for key, node in self._mapping(root, "the file").items():
+            if key == "model_list":
+                self._read_models(node)
+            elif key == "general_settings":
+                self._read_general(node)
+            else:
+                self._ignored.append(key)
+
+    def _read_general(self, node: yaml.Node) -> None:
+        for key, value in self._mapping(node, "general_settings").items():
+            if key == "master_key":
+                self.master_key = self._text(value, "general_settings.master_key")
+            else:
+                self._ignored.append(f"general_settings.{key}")
+
+    def _read_models(self, node: yaml.Node) -> None:
+        if not isinstance(node, yaml.SequenceNode):
+            raise self._error(node, "model_list", "must be a list of models")
+        self.has_models = bool(node.value)
+        for entry in node.value:
+            fields = self._mapping(entry, "model_list[]")
+            for key in ("model_name", "litellm_params"):
+                if key not in fields:
+                    raise self._error(entry, f"model_list[].{key}", "is missing")
+            self._ignored += [
+                f"model_list[].{key}" for key in fields.keys() - {"model_name", "litellm_params"}
+            ]
+            self._read_model(
+                self._text(fields["model_name"], "model_list[].model_name"), fields["litellm_params"]
+            )
+
+    def _read_model(self, name: str, node: yaml.Node) -> None:
+        where = "model_list[].litellm_params"
+        params = self._mapping(node, where)
+        if "model" not in params:
+            raise self._error(node, f"{where}.model", "is missing")
+        model = self._text(params["model"], f"{where}.model")
+        if not model.startswith(_VERTEX_PROVIDERS):
+            self._other_providers.append(name)
+            return
+        self._ignored += [f"{where}.{key}" for key in params.keys() - _KNOWN_PARAMS]
+        project, location = self._read_place(node, params)
+        if "*" in model:
+            return  # a wildcard names no model; its project and location are served all the same
+        try:
+            resource = resource_name(model.partition("/")[2], project, location)
+        except ValueError as error:
+            raise self._error(params["model"], f"{where}.model", str(error)) from error
+        self.aliases.append(Alias(name, project, location, resource))
+
+    def _read_place(self, node: yaml.Node, params: dict[str, yaml.Node]) -> tuple[str, str]:
+        """Project and location of a model; they are served from now on, with its credentials."""
+        where = "model_list[].litellm_params"
+        project, location, credentials = self._default_project, _DEFAULT_LOCATION, None
+        if "vertex_project" in params:
+            project = self._text(params["vertex_project"], f"{where}.vertex_project")
+        if "vertex_location" in params:
+            location = self._text(params["vertex_location"], f"{where}.vertex_location")
+        if "vertex_credentials" in params:
+            credentials = self._credentials(params["vertex_credentials"], f"{where}.vertex_credentials")
+        if not access.is_project(project):
+            at = params.get("vertex_project", node)
+            raise self._error(at, f"{where}.vertex_project", f"must be a project id, not {project!r}")
+        if not access.is_location(location):
+            at = params.get("vertex_location", node)
+            raise self._error(at, f"{where}.vertex_location", f"must be a location, not {location!r}")
+        if self.served.setdefault((project, location), credentials) != credentials:
+            at = params.get("vertex_credentials", node)
+            problem = f"must be the same for all models of {project}/{location}"
+            raise self._error(at, f"{where}.vertex_credentials", problem)
+        return project, location
+
+    def _credentials(self, node: yaml.Node, key: str) -> str:
+        if isinstance(node, yaml.MappingNode):
+            return msgspec.json.encode(yaml.SafeLoader("").construct_document(node)).decode()
+        text = self._text(node, key)
+        if text.lstrip().startswith("{"):
+            try:
+                msgspec.json.decode(text)
+            except msgspec.DecodeError as error:
+                raise self._error(node, key, f"is no JSON: {error}") from error
+            return text
+        path = self._path.parent / text
+        if not path.is_file():
+            raise self._error(node, key, f"names a file that is not there: {path}")
+        return str(path)
+
+    def _mapping(self, node: yaml.Node, key: str) -> dict[str, yaml.Node]:
+        if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null":
+            return {}
+        if not isinstance(node, yaml.MappingNode):
+            raise self._error(node, key, "must be a mapping of keys to values")
+        return {str(k.value): v for k, v in node.value}
+
+    def _text(self, node: yaml.Node, key: str) -> str:
+        if not isinstance(node, yaml.ScalarNode) or node.tag == "tag:yaml.org,2002:null" or not node.value:
+            raise self._error(node, key, "must be a text")
+        value: str = node.value
+        if value.startswith(_ENVIRONMENT_REFERENCE):
+            name = value.removeprefix(_ENVIRONMENT_REFERENCE)
+            if not self._environ.get(name):
+                raise self._error(node, key, f"names the environment variable {name}, which is not set")
+            return self._environ[name]
+        return value
+
+    def _error(self, node: yaml.Node, key: str, problem: str) -> ConfigError:
+        return ConfigError(f"{self._path}, line {node.start_mark.line + 1}: {key} {problem}")

@@ -1,0 +1,1 @@
+"""From an output object to a cost in the books."""

@@ -1,0 +1,34 @@
+"""When a job's cost is final."""
+
+from batch_gateway.core.jobs import JobKey, JobRecord
+from batch_gateway.core.outputs import is_final_output, split_uri
+from batch_gateway.ports import ObjectStore, Store
+
+
+def close_if_settled(key: JobKey, store: Store, objects: ObjectStore) -> JobRecord | None:
+    """Marks a job as closed if it has ended and every final output in its directory is in the books.
+
+    The directory is listed only after the end was seen: nothing is written to it any more.
+
+    Returns:
+        The record as it then stands.
+    """
+    job = store.get_job(key)
+    if job is None or job.closed or not job.seen.terminal or not _settled(job, store, objects):
+        return job
+    store.close_job(key)
+    return store.get_job(key)
+
+
+def _settled(job: JobRecord, store: Store, objects: ObjectStore) -> bool:
+    directory = job.seen.output_directory
+    if directory is None:
+        # Jobs that failed, expired or were cancelled before any output name no directory. One that
+        # succeeded without has its output elsewhere (BigQuery).
+        return job.seen.state not in {"JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDED"}
+    bucket, prefix = split_uri(directory)
+    settled = {output.uri: output.generation for output in store.get_outputs(job.key)}
+    found = [info for info in objects.list(bucket, f"{prefix}/") if is_final_output(info.name)]
+    if not found and not settled:
+        return job.seen.state not in {"JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDED"}
+    return all(settled.get(f"gs://{bucket}/{info.name}", -1) >= info.generation for info in found)

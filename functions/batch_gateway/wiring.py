@@ -1,0 +1,66 @@
+"""Puts the real parts together, once an instance and on first use.
+
+functions-framework loads the code before gunicorn forks its worker, and gRPC does not survive a fork:
+no client may be made at import. SDKs are imported where they are first needed, because each costs a
+cold start some tenths of a second.
+"""
+
+# ruff: noqa: PLC0415 - imports on first use, for the reason above
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from batch_gateway import settings
+from batch_gateway.core import prices
+from batch_gateway.logs import log
+from batch_gateway.ports import ObjectStore, Store, Upstream
+
+if TYPE_CHECKING:
+    from batch_gateway.gateway.app import Gateway
+    from batch_gateway.settlement.settle import Deps
+
+SETTINGS = settings.load()
+"""Read at import, so that a wrong configuration stops the start."""
+
+for _warning in SETTINGS.warnings:
+    log("WARNING", _warning)
+
+
+@cache
+def store() -> Store:
+    """Firestore."""
+    from batch_gateway.adapters.firestore import FirestoreStore
+
+    return FirestoreStore(SETTINGS.project, SETTINGS.database)
+
+
+@cache
+def upstream() -> Upstream:
+    """Vertex AI, or its emulator."""
+    from batch_gateway.adapters.vertex import Vertex
+
+    return Vertex(SETTINGS.served, SETTINGS.vertex_emulator)
+
+
+@cache
+def objects() -> ObjectStore:
+    """Cloud Storage."""
+    from batch_gateway.adapters.storage import CloudStorage
+
+    return CloudStorage(SETTINGS.project)
+
+
+@cache
+def gateway() -> "Gateway":
+    """The HTTP use cases."""
+    from batch_gateway.gateway import app
+
+    return app.Gateway(app.Deps(SETTINGS, store(), upstream(), objects))
+
+
+@cache
+def settlement() -> "Deps":
+    """What settlement works with."""
+    from batch_gateway.settlement.settle import Deps
+
+    return Deps(store(), objects(), upstream(), prices.load())

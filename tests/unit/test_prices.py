@@ -1,0 +1,516 @@
+"""The shipped price table against figures worked out by hand, and what its loader refuses.
+
+A price of 1 USD per million units is 1,000,000 pico-USD a unit.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch_gateway.core import prices
+from batch_gateway.core.prices import PriceTable
+
+TABLE = prices.load()
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def price(
+    model: str,
+    item: str,
+    *,
+    prompt: int = 1,
+    location: str = "global",
+    at: datetime = NOW,
+    mode: Any = "batch",
+) -> int | None:
+    key = TABLE.resolve(model)
+    assert key is not None
+    window = TABLE.context_window(key, prompt)
+    return TABLE.unit_price(key, item, context_window=window, location=location, at=at, mode=mode)
+
+
+GENERATIVE = [
+    "gemini-1.5-flash-002",
+    "gemini-1.5-pro-002",
+    "gemini-2.0-flash",
+    "gemini-2.0-flash-001",
+    "gemini-2.0-flash-lite-001",
+    "gemini-2.0-pro-exp-02-05",
+    "gemini-2.5-flash",
+    "gemini-2.5-flash-image",
+    "gemini-2.5-flash-lite",
+    "gemini-2.5-pro",
+    "gemini-3-pro-preview",
+    "gemini-3-pro-image",
+    "gemini-3-flash-preview",
+    "gemini-3.1-pro-preview",
+    "gemini-3.1-flash-lite",
+    "gemini-3.1-flash-image",
+    "gemini-3.5-flash",
+    "gemini-3.5-flash-lite",
+    "gemini-3.6-flash",
+    "gemini-3.7-flash",
+    "gemini-3.8-flash",
+    "gemini-4-argon",
+    "claude-haiku-4-5",
+    "claude-sonnet-4-5",
+    "claude-sonnet-4-6",
+    "claude-opus-4-5",
+    "claude-opus-4-6",
+    "claude-opus-4-7",
+    "claude-opus-4-8",
+    "claude-opus-5",
+    "llama-4-maverick-17b-128e-instruct-maas",
+    "llama-4-scout-17b-16e-instruct-maas",
+    "llama-3.3-70b-instruct-maas",
+    "gpt-oss-120b-maas",
+    "gpt-oss-20b-maas",
+    "qwen3-235b-a22b-instruct-2507-maas",
+    "qwen3-coder-480b-a35b-instruct-maas",
+    "deepseek-v3.1-maas",
+    "deepseek-v3.2-maas",
+    "deepseek-r1-0528-maas",
+]
+EMBEDDINGS = [
+    "text-embedding-004",
+    "text-embedding-005",
+    "text-multilingual-embedding-002",
+    "gemini-embedding-001",
+    "gemini-embedding-2",
+]
+
+
+@pytest.mark.parametrize("model", GENERATIVE)
+def test_every_generative_model_has_batch_input_and_output(model):
+    for prompt in (1, 10**6):
+        assert price(model, "input_text", prompt=prompt)
+        assert price(model, "output_text", prompt=prompt)
+        assert price(model, "output_thoughts", prompt=prompt) == price(model, "output_text", prompt=prompt)
+
+
+@pytest.mark.parametrize("model", EMBEDDINGS)
+def test_embeddings_charge_input_only(model):
+    assert price(model, "input_text")
+    assert price(model, "output_text") is None
+
+
+# Each with the source of the figure; "page" is the Vertex AI pricing page as transcribed in 2026-11.
+@pytest.mark.parametrize(
+    ("model", "item", "pico"),
+    [
+        ("gemini-2.5-pro", "input_text", 625_000),  # page, Batch tab: 0.625
+        ("gemini-2.5-pro", "input_audio", 625_000),  # page: one rate for all modalities
+        ("gemini-2.5-pro", "output_text", 5_000_000),  # page, Batch tab: 5
+        ("gemini-2.5-flash", "input_text", 150_000),  # page, Batch tab: 0.15
+        ("gemini-2.5-flash", "input_video", 150_000),  # page: text, image and video together
+        ("gemini-2.5-flash", "input_audio", 500_000),  # page, Batch tab: 0.50
+        ("gemini-2.5-flash", "output_thoughts", 1_250_000),  # page, Batch tab: 1.25, "response and reasoning"
+        ("gemini-2.5-flash-lite", "input_text", 50_000),  # page, Batch tab: 0.05
+        (
+            "gemini-2.5-flash-lite",
+            "input_audio",
+            150_000,
+        ),  # page: 0.15 = half of 0.30; LiteLLM's 0.05 is not taken
+        ("gemini-2.5-flash-lite", "output_text", 200_000),  # page 0.20; seen on a bill by OpenRouter
+        ("gemini-2.5-flash-image", "output_image", 15_000_000),  # page, Batch tab: 15
+        ("gemini-2.5-flash-image", "output_text", 1_250_000),  # page, Batch tab: 1.25
+        ("gemini-2.5-flash-image", "input_audio", None),  # no batch price printed
+        (
+            "gemini-2.0-flash",
+            "input_text",
+            75_000,
+        ),  # LiteLLM 1.106.10 vertex_ai/: 0.075, not 0.05 as on AI Studio
+        ("gemini-2.0-flash-001", "input_audio", 500_000),  # LiteLLM 1.106.10 vertex_ai/: 0.5
+        ("gemini-2.0-flash-001", "output_text", 300_000),  # LiteLLM 1.106.10 vertex_ai/: 0.3
+        ("gemini-2.0-flash-lite-001", "input_audio", 37_500),  # LiteLLM 1.106.10: 0.0375, as its text
+        ("gemini-1.5-flash-002", "input_text", 37_500),  # half of 0.075, derived
+        ("gemini-1.5-pro-002", "output_text", 2_500_000),  # half of 5, derived
+        ("gemini-3-pro-image", "output_image", 60_000_000),  # genai-prices 0.2.3: 0.067 per 1120 tokens = 60
+        ("gemini-3.1-flash-image", "output_image", 30_000_000),  # genai-prices 0.2.3: 30
+        ("gemini-3.1-flash-lite", "input_audio", 250_000),  # LiteLLM 1.106.10, genai-prices 0.2.3: 0.25
+        ("gemini-3.5-flash", "input_audio", 750_000),  # one rate for all modalities
+        ("gemini-3.5-flash", "output_thoughts", 4_500_000),  # LiteLLM 1.106.10: 4.5
+        ("gemini-embedding-001", "input_text", 120_000),  # page: 0.00012 per 1,000, a discount of 20 %
+        ("gemini-embedding-001", "input_image", None),  # text only
+        ("gemini-embedding-2", "input_text", 100_000),  # genai-prices 0.2.3, LiteLLM 1.106.10: 0.1
+        ("gemini-embedding-2", "input_video", 6_000_000),  # the same: 6
+        ("gemini-embedding-2", "input_document", None),  # no source prints it
+        ("text-embedding-005", "input_text", 20_000),  # page: 0.00002 per 1,000 characters
+        ("claude-haiku-4-5", "input_text", 500_000),  # LiteLLM 1.106.10: 0.5
+        ("claude-haiku-4-5", "cached_input_text", 50_000),  # LiteLLM 1.106.10: 0.05
+        ("claude-haiku-4-5", "cache_creation_input_text", 625_000),  # LiteLLM 1.106.10: 0.625
+        ("claude-sonnet-4-5", "cache_creation_input_text", 1_875_000),  # exact half of 3.75, printed as 1.88
+        ("claude-opus-5-5", "output_text", 10_000_000),  # half of 20, derived; LiteLLM's 12.5 is Opus 5's
+        ("gpt-oss-20b-maas", "input_text", 35_000),  # LiteLLM 1.106.10: 0.035
+        ("gpt-oss-20b-maas", "cached_input_text", None),  # printed for standard only
+    ],
+)
+def test_batch_price_per_unit(model, item, pico):
+    assert price(model, item) == pico
+
+
+# Input, cached input, output. Page and genai-prices 0.2.3 (2.5, 3.1), page (3), half of standard (1.5).
+@pytest.mark.parametrize(
+    ("model", "threshold", "short", "long"),
+    [
+        ("gemini-2.5-pro", 200_000, (625_000, 125_000, 5_000_000), (1_250_000, 250_000, 7_500_000)),
+        ("gemini-3-pro-preview", 200_000, (1_000_000, 200_000, 6_000_000), (2_000_000, 400_000, 9_000_000)),
+        ("gemini-3.1-pro-preview", 200_000, (1_000_000, 200_000, 6_000_000), (2_000_000, 400_000, 9_000_000)),
+        ("gemini-2.0-pro-exp-02-05", 200_000, (625_000, None, 5_000_000), (1_250_000, None, 7_500_000)),
+        ("gemini-1.5-flash", 128_000, (37_500, None, 150_000), (75_000, None, 300_000)),
+        ("gemini-1.5-pro", 128_000, (625_000, None, 2_500_000), (1_250_000, None, 5_000_000)),
+        ("gemini-2.5-flash", 200_000, (150_000, 30_000, 1_250_000), (150_000, 30_000, 1_250_000)),
+        ("claude-haiku-5-5", 100_000, (50_000, 5_000, 250_000), (250_000, 25_000, 1_250_000)),
+    ],
+)
+def test_a_prompt_above_the_threshold_prices_the_whole_row_as_long(model, threshold, short, long):
+    items = ("input_text", "cached_input_text", "output_text")
+    assert tuple(price(model, item, prompt=threshold) for item in items) == short
+    assert tuple(price(model, item, prompt=threshold + 1) for item in items) == long
+
+
+def test_context_windows_have_the_names_of_the_cost_api():
+    assert TABLE.context_window("gemini-2.5-flash", 200_000) == "0-200k"
+    assert TABLE.context_window("gemini-2.5-flash", 200_001) == "200k-1M"
+    assert TABLE.context_window("gemini-1.5-pro", 128_000) == "0-128k"
+    assert TABLE.context_window("gemini-1.5-pro", 128_001) == "128k-1M"
+    assert TABLE.context_window("text-embedding-005", 10**6) == ""
+    assert TABLE.context_window(None, 200_000) == prices.context_window(200_000) == "0-200k"
+    assert TABLE.context_window("unheard-of", 200_001) == prices.context_window(200_001) == "200k-1M"
+
+
+def test_a_window_of_another_model_has_no_price():
+    lookup = {"location": "global", "at": NOW}
+    assert TABLE.unit_price("gemini-2.5-pro", "input_text", context_window="0-128k", **lookup) is None
+    assert TABLE.unit_price("gemini-2.5-pro", "input_text", context_window="", **lookup) is None
+
+
+# Batch documentation: the discounts of cache and batch don't stack, so up to 3.1 Pro the standard cached rate
+# holds; LiteLLM 1.106.10 (..._batches) and genai-prices 0.2.3: from 3.1 Flash-Lite on it is half of that.
+@pytest.mark.parametrize(
+    ("model", "modality", "standard", "batch"),
+    [
+        ("gemini-2.5-pro", "text", 125_000, 125_000),
+        ("gemini-2.5-flash", "text", 30_000, 30_000),
+        ("gemini-2.5-flash", "audio", 100_000, 100_000),
+        ("gemini-2.5-flash-lite", "text", 10_000, 10_000),
+        ("gemini-2.5-flash-lite", "audio", 30_000, 30_000),
+        ("gemini-3-flash-preview", "text", 50_000, 50_000),
+        ("gemini-3-flash-preview", "audio", 100_000, 100_000),
+        ("gemini-3-pro-preview", "text", 200_000, 200_000),
+        ("gemini-3.1-pro-preview", "text", 200_000, 200_000),
+        ("gemini-3.1-flash-lite", "text", 25_000, 12_500),
+        ("gemini-3.1-flash-lite", "audio", 50_000, 25_000),
+        ("gemini-3.5-flash", "text", 150_000, 75_000),
+        ("gemini-3.5-flash-lite", "text", 30_000, 15_000),  # 0.02 on the page is 0.015, rounded
+        ("gemini-3.8-flash", "text", 75_000, 37_500),
+        ("gemini-4-argon", "audio", 100_000, 50_000),
+        ("gemini-2.0-flash", "text", 37_500, None),  # no caching in batch for 2.0
+        ("gemini-2.0-flash", "audio", None, None),
+        ("gemini-1.5-pro", "text", 312_500, None),
+    ],
+)
+def test_cached_tokens(model, modality, standard, batch):
+    item = f"cached_input_{modality}"
+    assert (price(model, item, mode="standard"), price(model, item)) == (standard, batch)
+
+
+# genai-prices 0.2.3: introductory through 2026-12-31 and 2026-11-30.
+@pytest.mark.parametrize(
+    ("model", "day", "before", "after"),
+    [
+        (
+            "gemini-3.6-flash",
+            datetime(2027, 1, 1, tzinfo=UTC),
+            (375_000, 37_500, 1_875_000),
+            (750_000, 75_000, 3_750_000),
+        ),
+        (
+            "gemini-3.7-flash",
+            datetime(2027, 1, 1, tzinfo=UTC),
+            (375_000, 37_500, 1_875_000),
+            (750_000, 75_000, 3_750_000),
+        ),
+        (
+            "gemini-3.8-flash",
+            datetime(2027, 1, 1, tzinfo=UTC),
+            (375_000, 37_500, 1_875_000),
+            (750_000, 75_000, 3_750_000),
+        ),
+        (
+            "gemini-4-argon",
+            datetime(2026, 12, 1, tzinfo=UTC),
+            (1_000_000, 50_000, 5_000_000),
+            (2_000_000, 100_000, 10_000_000),
+        ),
+    ],
+)
+def test_prices_change_at_midnight(model, day, before, after):
+    items = ("input_text", "cached_input_text", "output_text")
+    assert tuple(price(model, item, at=day - SECOND) for item in items) == before
+    assert tuple(price(model, item, at=day) for item in items) == after
+    # A job older than anything known gets the oldest batch price, never the full price.
+    assert tuple(price(model, item, at=datetime(2020, 1, 1, tzinfo=UTC)) for item in items) == before
+
+
+def test_a_change_counts_in_utc_whatever_the_time_zone_given():
+    zone_ahead = datetime.fromisoformat("2027-01-01T08:59:59+09:00")
+    assert price("gemini-3.8-flash", "input_text", at=zone_ahead) == 375_000
+    with pytest.raises(TypeError):
+        price("gemini-3.8-flash", "input_text", at=datetime(2027, 1, 1))  # noqa: DTZ001 - that is the point
+
+
+# Page, Non-global rows (3.1 Pro: 2.20 and 13.20 for 2 and 12); LiteLLM regional_endpoint_uplift_multiplier.
+@pytest.mark.parametrize("location", ["us-central1", "europe-west4", "us", "eu"])
+@pytest.mark.parametrize(
+    ("model", "item", "everywhere", "non_global"),
+    [
+        ("gemini-3.1-pro-preview", "input_text", 1_000_000, 1_100_000),
+        ("gemini-3.1-flash-lite", "cached_input_text", 12_500, 13_750),
+        ("gemini-3.1-flash-image", "output_image", 30_000_000, 33_000_000),
+        ("gemini-3.8-flash", "output_text", 1_875_000, 2_062_500),
+        ("gemini-4-argon", "input_text", 1_000_000, 1_100_000),
+        ("claude-haiku-4-5", "input_text", 500_000, 550_000),
+        ("gemini-2.5-flash", "input_text", 150_000, 150_000),
+        ("gemini-3-flash-preview", "input_text", 250_000, 250_000),
+        ("gpt-oss-120b-maas", "input_text", 45_000, 45_000),
+    ],
+)
+def test_the_surcharge_outside_global(model, item, everywhere, non_global, location):
+    assert price(model, item) == everywhere
+    assert price(model, item, location=location) == non_global
+
+
+def test_opus_4_6_lost_its_long_context_premium():
+    # genai-prices 0.2.3, after Anthropic's announcement of 2026-03-13.
+    day = datetime(2026, 3, 13, tzinfo=UTC)
+    assert price("claude-opus-4-6", "input_text", prompt=200_001, at=day - SECOND) == 5_000_000
+    assert price("claude-opus-4-6", "input_text", prompt=200_001, at=day) == 2_500_000
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("gemini-2.5-flash", "gemini-2.5-flash"),
+        ("Gemini-2.5-Flash", "gemini-2.5-flash"),
+        ("gemini-2.5-flash-001", "gemini-2.5-flash"),
+        ("gemini-2.0-flash-001@default", "gemini-2.0-flash"),
+        ("gemini-2.0-flash-lite-001", "gemini-2.0-flash-lite"),
+        ("gemini-1.5-pro-002", "gemini-1.5-pro"),
+        ("vertex_ai/gemini-2.5-flash", "gemini-2.5-flash"),
+        ("publishers/google/models/gemini-2.5-flash", "gemini-2.5-flash"),
+        ("projects/p/locations/us-central1/publishers/google/models/gemini-2.5-flash", "gemini-2.5-flash"),
+        ("publishers/google/models/gemini-2.5-flash@default", "gemini-2.5-flash"),
+        ("gemini-2.5-flash-lite", "gemini-2.5-flash-lite"),
+        ("gemini-2.5-flash-lite-preview-09-2025", "gemini-2.5-flash-lite"),
+        ("gemini-3.1-flash-lite-preview", "gemini-3.1-flash-lite"),
+        ("gemini-embedding-2-preview", "gemini-embedding-2"),
+        ("gemini-embedding-001", "gemini-embedding-001"),
+        ("text-embedding-004", "text-embedding-004"),
+        ("publishers/anthropic/models/claude-haiku-4-5@20251001", "claude-haiku-4-5"),
+        ("claude-haiku-4-5-20251001", "claude-haiku-4-5"),
+        ("vertex_ai/meta/llama-3.3-70b-instruct-maas", "llama-3.3-70b-instruct-maas"),
+        ("publishers/deepseek-ai/models/deepseek-r1-0528-maas", "deepseek-r1-0528-maas"),
+    ],
+)
+def test_names_of_known_models(name, key):
+    assert TABLE.resolve(name) == key
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "/",
+        "gemini",
+        "gemini-2.5",
+        "gemini-2.5-flash-ultra",
+        "gemini-2.5-flash-tts",
+        "gemini-2.5-flash-preview-05-20",  # was 0.15 and 0.60: not the price of its successor
+        "gemini-2.5-flash-1",
+        "gemini-2.5-flash-0001",
+        "gemini-embedding-002",
+        "text-embedding-003",
+        "claude-opus-4",
+        "1234567890123456789",
+        "projects/p/locations/us-central1/models/1234567890123456789@1",
+        "projects/p/locations/us-central1/models/gemini-2.5-flash",  # an owner's own model may have this id
+        "projects/p/locations/us-central1/endpoints/1234567890123456789",
+    ],
+)
+def test_unknown_and_tuned_models_have_no_price(name):
+    key = TABLE.resolve(name)
+    assert key is None
+    assert TABLE.unit(key) == "token"
+    for window in ("0-200k", "200k-1M"):
+        assert TABLE.unit_price(key, "input_text", context_window=window, location="global", at=NOW) is None
+
+
+def test_units():
+    assert TABLE.unit("text-multilingual-embedding-002") == "character"
+    assert TABLE.unit("gemini-embedding-001") == "token"
+
+
+def test_the_table_is_named_and_read_once():
+    assert TABLE.version == "2026-11-22"
+    assert prices.load() is TABLE
+
+
+KINDS = ("text", "image", "video", "audio", "document")
+ITEMS = [
+    *(f"{family}_{kind}" for family in ("input", "cached_input", "output") for kind in KINDS),
+    "output_thoughts",
+    "cache_creation_input_text",
+]
+
+
+@given(
+    model=st.sampled_from(sorted(TABLE._models)),
+    item=st.sampled_from(ITEMS),
+    prompt=st.integers(0, 2_000_000),
+    location=st.sampled_from(["global", "us", "us-east5"]),
+    at=st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - as st wants it
+)
+def test_a_price_is_a_whole_number_and_batch_never_dearer_than_standard(model, item, prompt, location, at):
+    batch = price(model, item, prompt=prompt, location=location, at=at)
+    standard = price(model, item, prompt=prompt, location=location, at=at, mode="standard")
+    if batch is not None:
+        assert type(batch) is int
+        assert 0 < batch <= (standard or batch)
+        assert price(model, item, prompt=prompt, at=at) <= batch
+        assert price(model, item, prompt=0, location=location, at=at) <= batch
+        assert price(model, item, prompt=prompt, location=location, at=at, mode="standard") is not None
+
+
+def table(**changes: Any) -> dict[str, Any]:
+    period = {"from": None, "source": "a page", "batch": {"input": "0.15", "output": "1"}}
+    model = {"unit": "token", "non_global_multiplier": "1.1", "prices": [period]}
+    model["prices"][0].update(changes.pop("period", {}))
+    model["prices"] += changes.pop("later", [])
+    model.update(changes.pop("model", {}))
+    whole = {"version": "v", "currency": "USD", "per": 1_000_000, "models": {"m-1": model}, "aliases": {}}
+    return whole | changes
+
+
+def read(content: dict[str, Any]) -> PriceTable:
+    return PriceTable.from_json(json.dumps(content).encode())
+
+
+def test_a_small_table_is_read():
+    small = read(table(aliases={"m-one": "m-1"}))
+    assert small.resolve("M-ONE@9") == "m-1"
+    lookup = {"context_window": "200k-1M", "at": NOW}
+    assert small.unit_price("m-1", "input_audio", location="us", **lookup) == 165_000
+    assert small.unit_price("m-1", "input_audio", location="us", mode="standard", **lookup) is None
+    assert small.unit_price("m-1", "cached_input_text", location="us", **lookup) is None
+
+
+def test_an_items_own_price_overrides_its_familys_in_any_order():
+    small = read(
+        table(period={"batch": {"input_audio": "2", "input": "1", "output_thoughts": "4", "output": "3"}})
+    )
+    lookup = {"context_window": "0-200k", "location": "global", "at": NOW}
+    items = ("input_text", "input_audio", "output_text", "output_thoughts")
+    assert [small.unit_price("m-1", item, **lookup) for item in items] == [
+        10**6,
+        2 * 10**6,
+        3 * 10**6,
+        4 * 10**6,
+    ]
+
+
+def test_long_context_leaves_unpriced_what_it_leaves_out():
+    small = read(table(period={"batch": {"input": "1", "output": "3", "long_context": {"input": "2"}}}))
+    lookup = {"context_window": "200k-1M", "location": "global", "at": NOW}
+    assert small.unit_price("m-1", "input_text", **lookup) == 2 * 10**6
+    assert small.unit_price("m-1", "output_text", **lookup) is None
+
+
+def batch(**rates: Any) -> dict[str, Any]:
+    return table(period={"batch": rates})
+
+
+def later(*days: Any) -> dict[str, Any]:
+    return table(later=[{"from": day, "source": "a page", "batch": {"input": "1"}} for day in days])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([], "table: must be an object"),
+        ({}, "table: .*: missing"),
+        (table(currency="EUR"), "table: currency"),
+        (table(per=1000), "table: .*per"),
+        (table(prices={}), "table: prices: unknown key"),
+        (table(models=[]), "models: must be an object"),
+        (table(models={"M": {}}), "M: .*: missing"),
+        (table(model={"units": "token"}), "m-1: units: unknown key"),
+        (table(model={"unit": "word"}), "m-1: unit"),
+        (table(model={"unit": "character", "context_threshold": 1000}), "m-1: unit"),
+        (table(model={"context_threshold": 128_500}), "m-1: context_threshold: 128500"),
+        (table(model={"context_threshold": "128k"}), "m-1: context_threshold: '128k'"),
+        (table(model={"non_global_multiplier": 1.1}), r"m-1: non_global_multiplier: 1\.1"),
+        (table(model={"non_global_multiplier": "0.9"}), r"m-1: non_global_multiplier: '0\.9'"),
+        (table(model={"prices": []}), "m-1: from: the first"),
+        (table(model={"prices": 5}), "m-1: from: the first"),
+        (table(model={"prices": [{"from": None, "source": "a page"}]}), "m-1: prices: batch: missing"),
+        (table(period={"from": "2026-01-01"}), "m-1: from: the first"),
+        (table(period={"source": ""}), "m-1: from None: source"),
+        (table(period={"Batch": {}}), "m-1: prices: Batch: unknown key"),
+        (later("2027-13-01"), "m-1: from 2027-13-01: no date"),
+        (later("soon"), "m-1: from soon: no date"),
+        (later(20270101), "m-1: from 20270101: no date"),
+        (later("2027-02-01", "2027-01-01"), "m-1: from: dates must ascend"),
+        (later("2027-01-01", "2027-01-01"), "m-1: from: dates must ascend"),
+        (later(None), "m-1: from: dates must ascend"),
+        (batch(), "m-1: from None: batch: has no prices"),
+        (batch(input="-0.15"), "m-1: from None: batch: input: '-0.15'"),
+        (batch(input=0.15), r"m-1: from None: batch: input: 0\.15"),
+        (batch(input=None), "m-1: from None: batch: input: None"),
+        (batch(input="NaN"), "m-1: from None: batch: input: 'NaN'"),
+        (batch(input="1e-3"), "m-1: from None: batch: input: '1e-3'"),
+        (batch(input="0.0000015"), "m-1: from None: batch: input: 0.0000015 times 1 is no whole"),
+        (batch(input="0.000001"), "m-1: from None: batch: input: 0.000001 times 1.1 is no whole"),
+        (batch(imput="1"), "m-1: from None: batch: imput: unknown key"),
+        (batch(input="1", long_context={"outputs": "1"}), "m-1: from None: batch: outputs: unknown key"),
+        (batch(input="1", long_context={}), "m-1: from None: batch: has no prices"),
+        (
+            table(
+                model={"unit": "character"}, period={"batch": {"input": "1", "long_context": {"input": "1"}}}
+            ),
+            "m-1: from None: batch: long_context: unknown key",
+        ),
+        (table(aliases={"other": "m-2"}), "aliases: other"),
+        (table(aliases={"m-1": "m-1"}), "aliases: m-1"),
+        (table(aliases={"M-One": "m-1"}), "aliases: M-One"),
+    ],
+)
+def test_the_loader_names_what_is_wrong(content, message):
+    with pytest.raises(ValueError, match=message):
+        read(content)
+
+
+def test_a_model_under_an_upper_case_key_could_never_be_found():
+    with pytest.raises(ValueError, match="M-1: a model's key"):
+        read(table(models={"M-1": table()["models"]["m-1"]}))
+
+
+def test_a_key_given_twice_is_no_price_lost():
+    text = json.dumps(table()).replace('"input": "0.15"', '"input": "0.15", "input": "9"')
+    with pytest.raises(ValueError, match="input: given twice"):
+        PriceTable.from_json(text.encode())
+
+
+def test_every_shipped_price_names_its_source_and_every_key_is_found_again():
+    shipped = json.loads(Path(prices.__file__).with_name("prices.json").read_bytes())
+    for key, model in shipped["models"].items():
+        assert TABLE.resolve(key) == key
+        for period in model["prices"]:
+            assert "read 2026-" in period["source"]
+            assert period["standard"]
