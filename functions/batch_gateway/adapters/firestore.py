@@ -203,11 +203,22 @@ def _plain(record: msgspec.Struct) -> dict[str, Any]:
 
 
 def _known(document: dict[str, Any] | None, kind: type[_T]) -> _T:
-    return msgspec.convert(document, kind)
+    return msgspec.convert(_native(document), kind)
 
 
 def _typed(document: dict[str, Any] | None, kind: type[_T]) -> _T | None:
-    return None if document is None else msgspec.convert(document, kind)
+    return None if document is None else _known(document, kind)
+
+
+def _native(value: Any) -> Any:
+    """The SDK's own kind of datetime as a plain one, which is all that msgspec takes."""
+    if isinstance(value, dict):
+        return {key: _native(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_native(member) for member in value]
+    if isinstance(value, datetime):
+        return datetime.combine(value.date(), value.timetz())
+    return value
 
 
 def _increments(total: Total, movement: Movement) -> dict[str, Any]:

@@ -1,0 +1,199 @@
+"""The ports without any service: for functional tests, and held to the same contract as the real ones."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from threading import RLock
+
+import msgspec
+
+from batch_gateway.core.books import Cell, ItemTotal, Output
+from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer
+from batch_gateway.ports import (
+    ObjectChangedError,
+    ObjectInfo,
+    Settlement,
+    StoreUnavailableError,
+    Submission,
+)
+
+
+class MemoryStore:
+    """The Store port in dicts.
+
+    Attributes:
+        down: While true, every call raises StoreUnavailableError.
+        writes: Number of calls that changed something.
+    """
+
+    def __init__(self) -> None:
+        self.down = False
+        self.writes = 0
+        self.submissions: dict[str, Submission] = {}
+        self._lock = RLock()
+        self._jobs: dict[JobKey, JobRecord] = {}
+        self._outputs: dict[JobKey, dict[str, Output]] = {}
+        self._cells: dict[str, Cell] = {}
+        self._parked: dict[str, Output] = {}
+        self._projects: dict[str, str] = {}
+
+    def ping(self) -> None:
+        """See Store."""
+        if self.down:
+            raise StoreUnavailableError("down")
+
+    def begin_submission(self, submission: Submission) -> None:
+        """See Store."""
+        self._writing()
+        self.submissions[submission.id] = submission
+
+    def drop_submission(self, submission_id: str) -> None:
+        """See Store."""
+        self._writing()
+        self.submissions.pop(submission_id, None)
+
+    def add_job(self, job: JobRecord, submission_id: str | None = None) -> None:
+        """See Store."""
+        self._writing()
+        self._jobs.setdefault(job.key, job)
+        if submission_id:
+            self.submissions.pop(submission_id, None)
+
+    def get_job(self, key: JobKey) -> JobRecord | None:
+        """See Store."""
+        self.ping()
+        return self._jobs.get(key)
+
+    def observe(self, seen: Mapping[JobKey, Observation]) -> dict[JobKey, JobRecord]:
+        """See Store."""
+        self.ping()
+        records = {}
+        with self._lock:
+            for key, observation in seen.items():
+                job = self._jobs.get(key)
+                if job is None:
+                    continue
+                now = newer(job.seen, observation)
+                if now != job.seen:
+                    self.writes += 1
+                    job = self._jobs[key] = msgspec.structs.replace(job, seen=now)
+                records[key] = job
+        return records
+
+    def close_job(self, key: JobKey) -> None:
+        """See Store."""
+        self._writing()
+        with self._lock:
+            self._jobs[key] = msgspec.structs.replace(self._jobs[key], closed=True)
+
+    def jobs_by_directory(self, directory: str) -> list[JobRecord]:
+        """See Store."""
+        self.ping()
+        return [job for job in self._jobs.values() if job.seen.output_directory == directory]
+
+    def jobs_without_directory(self, output_prefix: str, limit: int) -> list[JobRecord]:
+        """See Store."""
+        self.ping()
+        found = [
+            job
+            for job in self._jobs.values()
+            if job.seen.output_prefix == output_prefix and job.seen.output_directory is None
+        ]
+        return found[:limit]
+
+    def get_outputs(self, key: JobKey) -> list[Output]:
+        """See Store."""
+        self.ping()
+        return sorted(self._outputs.get(key, {}).values(), key=lambda output: output.uri)
+
+    def settle(self, key: JobKey, output: Output, settlement: Settlement) -> JobRecord | None:
+        """See Store."""
+        self.ping()
+        with self._lock:
+            outputs = self._outputs.setdefault(key, {})
+            change = settlement(self._jobs[key], outputs.get(output.id))
+            if change is None:
+                return None
+            self.writes += 1
+            job, moved = change
+            self._jobs[key] = job
+            outputs[output.id] = output
+            for total, movement in moved:
+                cell = self._cells.get(total.id) or Cell(**msgspec.structs.asdict(total))
+                hours, items = dict(cell.hours), dict(cell.items)
+                hours[str(movement.hour)] = hours.get(str(movement.hour), 0) + movement.amount_nano
+                for item in movement.quantities.keys() | movement.amounts_nano.keys():
+                    before = items.get(item, ItemTotal())
+                    items[item] = ItemTotal(
+                        before.quantity + movement.quantities.get(item, 0),
+                        before.amount_nano + movement.amounts_nano.get(item, 0),
+                    )
+                self._cells[total.id] = msgspec.structs.replace(cell, hours=hours, items=items)
+            return job
+
+    def park(self, output: Output) -> None:
+        """See Store."""
+        self._writing()
+        self._parked[output.id] = output
+
+    def get_parked(self) -> list[Output]:
+        """See Store."""
+        self.ping()
+        return list(self._parked.values())
+
+    def get_totals(self, day: str) -> list[Cell]:
+        """See Store."""
+        self.ping()
+        return [cell for cell in self._cells.values() if cell.day == day]
+
+    def project_of_number(self, number: str) -> str | None:
+        """See Store."""
+        self.ping()
+        return self._projects.get(number)
+
+    def remember_project(self, number: str, project: str) -> None:
+        """See Store."""
+        self._writing()
+        self._projects[number] = project
+
+    def _writing(self) -> None:
+        self.ping()
+        self.writes += 1
+
+
+class MemoryObjects:
+    """The ObjectStore port in a dict."""
+
+    def __init__(self) -> None:
+        self._objects: dict[tuple[str, str], tuple[ObjectInfo, bytes]] = {}
+        self._generation = 0
+
+    def put(self, bucket: str, name: str, data: bytes) -> ObjectInfo:
+        """Writes an object; one that was there is overwritten."""
+        self._generation += 1
+        info = ObjectInfo(name, self._generation, len(data), datetime.now(UTC))
+        self._objects[bucket, name] = (info, data)
+        return info
+
+    def delete(self, bucket: str, name: str) -> None:
+        """Deletes an object."""
+        del self._objects[bucket, name]
+
+    def stat(self, bucket: str, name: str) -> ObjectInfo | None:
+        """See ObjectStore."""
+        found = self._objects.get((bucket, name))
+        return found[0] if found else None
+
+    def read(self, bucket: str, name: str, generation: int) -> Iterator[bytes]:
+        """See ObjectStore."""
+        info, data = self._objects.get((bucket, name), (None, b""))
+        if info is None or info.generation != generation:
+            raise ObjectChangedError(f"gs://{bucket}/{name}#{generation}")
+        yield from (data[start : start + 7] for start in range(0, len(data), 7))
+
+    def list(self, bucket: str, prefix: str) -> Iterable[ObjectInfo]:
+        """See ObjectStore."""
+        return [
+            info
+            for (b, name), (info, _) in sorted(self._objects.items())
+            if b == bucket and name.startswith(prefix)
+        ]
