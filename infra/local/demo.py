@@ -1,0 +1,218 @@
+"""`infra/local/up`: starts the stack, runs the README's example through it, and checks what that cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import requests
+
+from processes import HOST, LocalStackError, wait_until
+from recount import MODEL, recount
+from stack import PARENT, PROJECT, Stack
+from terminal import Progress, cost_report
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+HERE = Path(__file__).resolve().parent
+README = HERE.parents[1] / "README.md"
+EXAMPLE_INPUT = HERE / "example_input.jsonl"
+_EXAMPLE = re.compile(r"<!-- example:create -->\s*```(?:bash|sh|shell)?\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_TERMINAL_STATES = ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED")
+_JOB_SECONDS = 45.0
+_COST_SECONDS = 30.0
+_GATEWAY_PORT = 8080
+
+
+def example_command(readme: Path = README) -> str:
+    """Returns the command that the README shows for creating a job, to the letter."""
+    text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    found = _EXAMPLE.search(text)
+    if not found:
+        raise LocalStackError(f"{readme} has no fenced block after the marker <!-- example:create -->")
+    return found[1]
+
+
+def submit(stack: Stack, command: str) -> dict[str, Any]:
+    """Runs the README's command as a reader would, and returns the job that it created."""
+    answer = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],  # noqa: S607 - the reader's own bash
+        env=os.environ
+        | {"GATEWAY_URL": stack.gateway_url, "GATEWAY_KEY": stack.master_key}
+        | dict.fromkeys(("NO_PROXY", "no_proxy"), HOST),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    start = answer.stdout.find("{")
+    try:
+        job = json.JSONDecoder().raw_decode(answer.stdout, max(start, 0))[0]
+    except ValueError:
+        job = None
+    if answer.returncode or not isinstance(job, dict) or "name" not in job:
+        raise LocalStackError(
+            f"the README's example did not create a job (exit status {answer.returncode}):\n"
+            f"{answer.stdout}{answer.stderr}"
+        )
+    return job
+
+
+def follow(stack: Stack, name: str, total: int) -> dict[str, Any]:
+    """Shows a job's progress until it ends, and returns it."""
+    progress = Progress(total)
+
+    def ended() -> dict[str, Any] | None:
+        job: dict[str, Any] = stack.get(f"/v1/{name}")
+        stats = job.get("completionStats", {})
+        state = job["state"]
+        progress.show(int(stats.get("successfulCount", 0)) + int(stats.get("failedCount", 0)), state)
+        return job if state.removeprefix("JOB_STATE_") in _TERMINAL_STATES else None
+
+    try:
+        job = wait_until(ended, _JOB_SECONDS, f"{name} to end", interval=0.1)
+    finally:
+        progress.end()
+    if job["state"] != "JOB_STATE_SUCCEEDED":
+        raise LocalStackError(f"the job did not succeed: {json.dumps(job)}")
+    return job
+
+
+def check(cost: dict[str, Any], output: bytes, submitted: int) -> str:
+    """Compares a cost with an independent sum over the output's rows.
+
+    Args:
+        cost: What the gateway says.
+        output: The rows.
+        submitted: How many rows the input had.
+
+    Returns:
+        What was found, in words.
+
+    Raises:
+        LocalStackError: The gateway is wrong.
+    """
+    own = recount(output.splitlines())
+    faults = []
+    if cost["model"] != MODEL:
+        faults.append(f"the example's model is {cost['model']}, and only {MODEL} can be checked")
+    if own.succeeded + own.failed != submitted:
+        faults.append(f"{submitted} rows went in, {own.succeeded + own.failed} came out")
+    if Decimal(cost["amount"]) != own.amount:
+        faults.append(f"the gateway says {cost['amount']} USD, the output's rows add up to {own.amount} USD")
+    if (listed := sum(Decimal(each["amount"]) for each in cost["lineItems"])) != own.amount:
+        faults.append(f"the line items add up to {listed} USD, the output's rows to {own.amount} USD")
+    if (cost["rows"]["succeeded"], cost["rows"]["failed"]) != (own.succeeded, own.failed):
+        faults.append(
+            f"rows: the gateway counts {cost['rows']}, we {own.succeeded} good and {own.failed} failed"
+        )
+    if not cost["complete"]:
+        faults.append("the gateway calls the amount incomplete")
+    if not own.amount:
+        faults.append("the output cost nothing, which proves nothing")
+    if faults:
+        raise LocalStackError("THE COST IS WRONG:\n  " + "\n  ".join(faults))
+    return (
+        f"Checked: an independent sum over {submitted} rows of output is {own.amount.normalize():f} USD too."
+    )
+
+
+def documents_of(stack: Stack, job_id: str) -> list[str]:
+    """Returns the paths of the Firestore documents that are about a job."""
+    return [
+        f"{PROJECT}/{document.reference.path}"
+        for collection in stack.firestore_client().collections()
+        for document in collection.stream()
+        if job_id in document.id or job_id in str(document.to_dict())
+    ]
+
+
+def demonstrate(stack: Stack) -> str:
+    """Runs the example from input to checked cost, and returns the job's name."""
+    command = example_command()
+    rows = EXAMPLE_INPUT.read_bytes()
+    total = len(rows.splitlines())
+    uri = stack.upload(EXAMPLE_INPUT.name, rows)
+    print(f"\nUploaded {total} rows to {uri}. The README's own example submits them:\n")
+    print("\n".join(f"  {line}" for line in command.rstrip().splitlines()), end="\n\n")
+    name: str = submit(stack, command)["name"]
+    print(f"Created {name}")
+    job = follow(stack, name, total)
+    cost = stack.wait_for_cost(name, _COST_SECONDS)
+    print(f"\n{cost_report(cost, documents_of(stack, name.rpartition('/')[2]))}\n")
+    directory = job["outputInfo"]["gcsOutputDirectory"]
+    output = stack.read_under(f"{directory}/predictions")
+    print(check(cost, b"\n".join(output.values()), total))
+    return name
+
+
+def serve(stack: Stack, name: str | None) -> NoReturn:
+    """Says where everything is, and stays until Ctrl-C or until a process ends."""
+    job_id = name.rpartition("/")[2] if name else "JOB_ID"
+    print(f"""
+Serving until Ctrl-C:
+  gateway         {stack.gateway_url}
+  Vertex emulator {stack.vertex_url}
+  Cloud Storage   {stack.storage_url}   (buckets batch-in and batch-out)
+  Firestore       {stack.firestore_host}   (project {PROJECT})
+  logs            {stack.logs}
+
+The README's commands work in another terminal after:
+  export GATEWAY_URL={stack.gateway_url} GATEWAY_KEY={stack.master_key}
+  export PARENT={PARENT.removeprefix("/")} JOB={job_id}
+For example:
+  curl -sS "$GATEWAY_URL/$PARENT/batchPredictionJobs/$JOB/cost" -H "Authorization: Bearer $GATEWAY_KEY"
+""")
+    while True:
+        stack.check_alive()
+        time.sleep(0.5)
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the command and returns its exit status."""
+    once = arguments == ["--once"]
+    # A log file or a pipe is to show what happens when it happens.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
+    # A shell starts what it puts in the background with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    began = time.monotonic()
+    print("Starting Firestore, Cloud Storage, Vertex AI, the two functions and the event relay...")
+    try:
+        with Stack(gateway_port=_GATEWAY_PORT) as stack:
+            print(f"Ready after {time.monotonic() - began:.1f} s; the gateway is at {stack.gateway_url}")
+            if once:
+                demonstrate(stack)
+                return 0
+            try:
+                name = demonstrate(stack)
+            except (LocalStackError, TimeoutError, requests.RequestException) as error:
+                # What went wrong can be looked at while everything still runs.
+                print(f"\nThe example failed: {error}", file=sys.stderr)
+                name = None
+            serve(stack, name)
+    except (LocalStackError, TimeoutError, requests.RequestException) as error:
+        print(f"\ninfra/local/up: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.")
+        return 0 if not once else 130
+
+
+def _leave(number: int, _: FrameType | None) -> NoReturn:
+    """Turns a signal into an exception, so that the stack is taken down."""
+    raise SystemExit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,132 @@
+"""The checks that Vertex AI makes on a new job after its JSON has been understood."""
+
+import json
+import re
+from typing import Any
+
+from .errors import ApiError, bad_request
+from .schema import JOB, Schema
+
+_ROOT = "batch_prediction_job"
+_GCS_OBJECT = re.compile(r"gs://[^/]+/.+")
+_GCS_PREFIX = re.compile(r"gs://[^/]+(/.*)?")
+_LABEL_KEY = re.compile(r"[^\W\d_A-Z][\w-]{0,63}")
+_LABEL_VALUE = re.compile(r"[\w-]{0,64}")
+
+
+def parse_body(raw: bytes, content_type: str) -> Any:
+    """Return the JSON of a request body; an empty one counts as `{}`.
+
+    Raises:
+        ApiError: 400, as Google's front end words it. A form (curl's default type) is read as query
+            parameters there, so its content is an unknown name.
+    """
+    if not raw.strip():
+        return {}
+    if content_type.startswith("application/x-www-form-urlencoded"):
+        name = raw.decode("utf-8", "replace").split("=", 1)[0]
+        text = (
+            f'Invalid JSON payload received. Unknown name "{name}": Cannot bind query parameter. '
+            f"Field '{name}' could not be found in request message."
+        )
+        raise bad_request([("", text)])
+    try:
+        return json.loads(raw)
+    except UnicodeDecodeError as error:
+        raise bad_request(
+            [("", "Invalid JSON payload received. Encountered non UTF-8 code points.")]
+        ) from error
+    except RecursionError as error:
+        text = "Invalid JSON payload received. Message too deep. Max recursion depth reached."
+        raise bad_request([("", text)]) from error
+    except json.JSONDecodeError as error:
+        rest = error.doc[error.pos : error.pos + 20]
+        what = "Unexpected token." if rest else "Unexpected end of string."
+        raise bad_request([("", f"Invalid JSON payload received. {what}\n{rest}\n^")]) from error
+
+
+def read_job(schema: Schema, body: Any) -> dict[str, Any]:
+    """Return the canonical form of a create's body.
+
+    Args:
+        schema: The API version's schema.
+        body: The parsed JSON.
+
+    Raises:
+        ApiError: 400 INVALID_ARGUMENT: unknown names, wrong types, or what is required is missing
+            (Vertex AI API reference, BatchPredictionJob).
+    """
+    job = schema.read(JOB, body, _ROOT)
+    found = [(path, "Required field is not set.") for path in schema.missing(JOB, job)]
+    models = [name for name in ("model", "unmanagedContainerModel", "endpoint") if job.get(name)]
+    if len(models) != 1:
+        found.append((f"{_ROOT}.model", "Exactly one of model and unmanaged_container_model must be set."))
+    found += _check_locations(job)
+    found += _check_labels(job.get("labels", {}))
+    if found:
+        listed = "".join(f"\t{n}.Field: {path}; Message: {text}" for n, (path, text) in enumerate(found, 1))
+        raise bad_request(found, f"List of found errors:{listed}\t")
+    return job
+
+
+def _check_locations(job: dict[str, Any]) -> list[tuple[str, str]]:
+    found = []
+    source = job.get("inputConfig", {})
+    target = job.get("outputConfig", {})
+    if source and not source.keys() & {"gcsSource", "bigquerySource", "vertexMultimodalDatasetSource"}:
+        found.append((f"{_ROOT}.input_config.source", "Required field is not set."))
+    destinations = {"gcsDestination", "bigqueryDestination", "vertexMultimodalDatasetDestination"}
+    if target and not target.keys() & destinations:
+        found.append((f"{_ROOT}.output_config.destination", "Required field is not set."))
+    for index, uri in enumerate(source.get("gcsSource", {}).get("uris", [])):
+        if not _GCS_OBJECT.fullmatch(uri):
+            found.append(
+                (f"{_ROOT}.input_config.gcs_source.uris[{index}]", "Must be a Cloud Storage object URI.")
+            )
+    prefix = target.get("gcsDestination", {}).get("outputUriPrefix")
+    if prefix and not _GCS_PREFIX.fullmatch(prefix):
+        found.append(
+            (f"{_ROOT}.output_config.gcs_destination.output_uri_prefix", "Must be a Cloud Storage URI.")
+        )
+    return found
+
+
+def _check_labels(labels: dict[str, str]) -> list[tuple[str, str]]:
+    rule = "Must be at most 64 lowercase letters, digits, underscores and dashes; a key starts with a letter."
+    return [
+        (f"{_ROOT}.labels", f'Invalid label "{key}": "{value}". {rule}')
+        for key, value in labels.items()
+        if not _LABEL_KEY.fullmatch(key)
+        or not _LABEL_VALUE.fullmatch(value)
+        or (key + value) != (key + value).lower()
+    ]
+
+
+def check_model(model: str, location: str, known: frozenset[str]) -> str:
+    """Return the short name of a model that a job may run, or `""` for a tuned one.
+
+    Args:
+        model: As given in the body, in any of the forms of the API reference.
+        location: The location of the job; the model's must be the same.
+        known: Names of the publisher models that exist.
+
+    Raises:
+        ApiError: 400 for another form (a bare name too), 404 for a model that does not exist
+            (text of a live answer).
+    """
+    form = re.fullmatch(
+        r"(?:projects/[^/]+/locations/(?P<place>[^/]+)/)?"
+        r"(?:publishers/(?P<publisher>[^/]+)/models/(?P<name>[^/@]+)(?:@[^/]+)?|models/(?P<tuned>[^/@]+)(?:@[^/]+)?)",
+        model,
+    )
+    tuned_without_parent = form is not None and form["tuned"] and not form["place"]
+    if form is None or tuned_without_parent or (form["place"] or location) != location:
+        raise ApiError(400, f"Invalid resource field value in the request. Model: {model}.")
+    if form["tuned"]:
+        if not form["tuned"].isdigit():
+            raise ApiError(404, f"The Model {model} does not exist.")
+        return ""
+    name = str(form["name"])
+    if name not in known:
+        raise ApiError(404, f"The PublisherModel {name} does not exist.")
+    return name

@@ -1,0 +1,137 @@
+"""The emulator as a Python object, for tests and for the command."""
+
+import math
+import threading
+from collections.abc import Collection, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from .api import Api
+from .faults import Faults
+from .jobs import SUCCEEDED, TERMINAL, JobStore
+from .lifecycle import Lifecycle, Speed
+from .models import KNOWN_MODELS
+from .requestlog import RequestLog
+from .server import Server
+from .storage import Storage
+
+
+class VertexEmulator:
+    """A Vertex AI of its own, listening on a local port while it is entered.
+
+        with VertexEmulator(storage_endpoint="http://127.0.0.1:9023", auto=False) as vertex:
+            ...  # create a job at vertex.url
+            vertex.finish(job_id)
+
+    Args:
+        storage_endpoint: Base URL of the Cloud Storage emulator.
+        speed: How fast jobs move by themselves.
+        auto: Whether they do; else `step` and `finish` move them.
+        port: Where to listen; 0 takes a free port.
+        project_numbers: Numbers of projects by id; other projects get a stable one.
+        models: Publisher models that exist beside the real ones.
+        seed: For the order of output rows.
+
+    Attributes:
+        requests: What was asked.
+        faults: What goes wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        storage_endpoint: str,
+        speed: Speed | None = None,
+        auto: bool = True,
+        port: int = 0,
+        project_numbers: Mapping[str, str] | None = None,
+        models: Collection[str] = (),
+        seed: int = 7,
+    ) -> None:
+        speed = speed or Speed()
+        self.requests = RequestLog()
+        self.faults = Faults()
+        self._store = JobStore(project_numbers or {}, speed.delete_seconds)
+        self._lifecycle = Lifecycle(self._store, Storage(storage_endpoint), speed, seed)
+        api = Api(self._store, KNOWN_MODELS | frozenset(models))
+        self._server = Server(("127.0.0.1", port), api, self)
+        self._threads = [threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)]
+        if auto:
+            self._threads.append(threading.Thread(target=self._lifecycle.run, daemon=True))
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lifecycle.stop()
+        self._server.shutdown()
+        for thread in self._threads:
+            thread.join()
+        self._server.server_close()
+
+    @property
+    def host(self) -> str:
+        """`127.0.0.1:PORT`, the form of VERTEX_EMULATOR_HOST."""
+        return f"127.0.0.1:{self._server.server_port}"
+
+    @property
+    def url(self) -> str:
+        """`http://127.0.0.1:PORT`."""
+        return f"http://{self.host}"
+
+    def project_number(self, project: str) -> str:
+        """Return the number that stands in names instead of a project's id."""
+        return self._store.parent(project, "-").split("/")[1]
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return the resources of all jobs of all projects, newest first."""
+        with self._store.lock:
+            return [job.as_json() for job in self._store.all()]
+
+    def job(self, job: str) -> dict[str, Any]:
+        """Return a job's resource by its id or name."""
+        with self._store.lock:
+            return self._store.find(job).as_json()
+
+    def step(self, job: str | None = None, *, rows: int | None = None) -> None:
+        """Move jobs on by one: PENDING to RUNNING, RUNNING to the end, CANCELLING to CANCELLED.
+
+        Deletions that are under way end, too.
+
+        Args:
+            job: The id or name of the only one to move; by default all.
+            rows: Process only so many more rows of a running job.
+        """
+        for moved in [self._store.find(job)] if job else self._store.all():
+            self._lifecycle.step(moved, rows)
+        self._store.finish_deletions(math.inf)
+
+    def finish(
+        self,
+        job: str,
+        *,
+        state: str = SUCCEEDED,
+        error: dict[str, Any] | None = None,
+        rows: int | None = None,
+        write: bool = True,
+    ) -> dict[str, Any]:
+        """Bring a job to an end and return its resource.
+
+        Args:
+            job: Its id or name.
+            state: The end, e.g. `JOB_STATE_EXPIRED`. Input that can't be read fails the job nevertheless.
+            error: The job's `error`, e.g. `{"code": 7, "message": "..."}`.
+            rows: How many rows get processed; by default all. With 0 the job never starts.
+            write: False leaves `outputInfo` pointing to nothing, as a refused export does.
+
+        Raises:
+            ValueError: If `state` isn't an end.
+        """
+        if state not in TERMINAL:
+            raise ValueError(f"{state} is no terminal state")
+        self._lifecycle.finish(self._store.find(job), state, error, rows, write=write)
+        return self.job(job)

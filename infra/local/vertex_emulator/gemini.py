@@ -1,0 +1,117 @@
+"""The `response` of a Gemini row: candidates and usage (Vertex AI API reference, GenerateContentResponse)."""
+
+import base64
+import random
+from datetime import datetime
+from typing import Any
+
+from . import timestamps, tokens
+
+
+def refusal(request: dict[str, Any]) -> str:
+    """Return why Gemini refuses a request, in Google's words, or `""`."""
+    contents = request.get("contents")
+    listed = contents if isinstance(contents, list) else [contents]
+    if not contents:
+        return "Unable to submit request because at least one contents field is required."
+    if any(
+        isinstance(content, dict) and content.get("role", "user") not in ("user", "model")
+        for content in listed
+    ):
+        return "Please use a valid role: user, model."
+    return ""
+
+
+def response(
+    model: str, request: dict[str, Any], wishes: dict[str, Any], moment: datetime, rng: random.Random
+) -> dict[str, Any]:
+    """Return a successful row's response.
+
+    Args:
+        model: The model's short name.
+        request: The input row's request.
+        wishes: The input row's `emulate`.
+        moment: When the row was processed.
+        rng: For ids and probabilities.
+    """
+    output, reason = _output(request, wishes)
+    result: dict[str, Any] = {}
+    if wishes.get("blocked"):
+        result["promptFeedback"] = {"blockReason": "PROHIBITED_CONTENT"}
+        output = 0
+    else:
+        result["candidates"] = [_candidate(output, reason, wishes, rng)]
+    result["createTime"] = timestamps.rfc3339(moment)
+    result["modelVersion"] = wishes.get("model_version", model)
+    result["responseId"] = base64.urlsafe_b64encode(rng.randbytes(17)).decode().rstrip("=")
+    if not wishes.get("no_usage"):
+        result["usageMetadata"] = _usage(request, wishes, output)
+    # Live rows have their members in alphabetical order.
+    return dict(sorted(result.items()))
+
+
+def _output(request: dict[str, Any], wishes: dict[str, Any]) -> tuple[int, str]:
+    if "output_tokens" in wishes:
+        return int(wishes["output_tokens"]), "STOP"
+    wanted = tokens.reply_tokens(tokens.prompt_text(request))
+    limit = tokens.output_limit(request)
+    return (limit, "MAX_TOKENS") if limit is not None and limit < wanted else (wanted, "STOP")
+
+
+def _candidate(output: int, reason: str, wishes: dict[str, Any], rng: random.Random) -> dict[str, Any]:
+    parts: list[dict[str, Any]] = [{"text": tokens.reply(output)}]
+    if wishes.get("pad_bytes"):
+        parts.append({"inlineData": {"data": "A" * int(wishes["pad_bytes"]), "mimeType": "image/png"}})
+    candidate: dict[str, Any] = {
+        "avgLogprobs": -rng.random(),
+        "content": {"parts": parts, "role": "model"},
+        "finishReason": reason,
+    }
+    if wishes.get("web_search"):
+        candidate["groundingMetadata"] = {"webSearchQueries": ["a query that the model made up"]}
+    return candidate
+
+
+def _usage(request: dict[str, Any], wishes: dict[str, Any], output: int) -> dict[str, Any]:
+    """Return usageMetadata; as in proto JSON, what is zero is missing."""
+    prompt = _prompt(request, wishes)
+    answer = {"TEXT": output, "IMAGE": int(wishes.get("output_image", 0))}
+    # What a blocked prompt consumed beyond itself is nothing.
+    extra = {} if wishes.get("blocked") else wishes
+    tool_use, thoughts = int(extra.get("tool_use", 0)), int(extra.get("thoughts", 0))
+    if wishes.get("blocked"):
+        answer["IMAGE"] = 0
+    cached = int(wishes.get("cached", 0))
+    usage: dict[str, Any] = {
+        "cacheTokensDetails": _details({"TEXT": cached}),
+        "cachedContentTokenCount": cached,
+        "candidatesTokenCount": sum(answer.values()),
+        "candidatesTokensDetails": _details(answer),
+        "promptTokenCount": sum(prompt.values()),
+        "promptTokensDetails": _details(prompt),
+        "thoughtsTokenCount": thoughts,
+        "toolUsePromptTokenCount": tool_use,
+        "toolUsePromptTokensDetails": _details({"TEXT": tool_use}),
+        "totalTokenCount": sum(prompt.values()) + sum(answer.values()) + thoughts + tool_use,
+        "trafficType": "ON_DEMAND",
+    }
+    if wishes.get("no_details"):
+        usage = {name: value for name, value in usage.items() if name.endswith("TokenCount")}
+    return {name: value for name, value in usage.items() if value}
+
+
+def _prompt(request: dict[str, Any], wishes: dict[str, Any]) -> dict[str, int]:
+    prompt = tokens.prompt_tokens(request)
+    for name, modality in (("audio", "AUDIO"), ("image", "IMAGE")):
+        if wishes.get(name):
+            prompt[modality] = int(wishes[name])
+    if "prompt_tokens" in wishes:
+        others = sum(prompt.values()) - prompt["TEXT"]
+        prompt["TEXT"] = max(0, int(wishes["prompt_tokens"]) - others)
+    # promptTokenCount includes the cached tokens, so there can't be more of those.
+    prompt["TEXT"] = max(prompt["TEXT"], int(wishes.get("cached", 0)))
+    return prompt
+
+
+def _details(by_modality: dict[str, int]) -> list[dict[str, Any]]:
+    return [{"modality": name, "tokenCount": number} for name, number in by_modality.items() if number]

@@ -1,0 +1,235 @@
+"""The jobs and operations that exist, and what their owners may do to them.
+
+How a job moves on by itself is `lifecycle`'s subject. Everything here holds the store's lock for a moment
+only, never while storage is read or written.
+"""
+
+import hashlib
+import random
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from . import errors, timestamps
+from .models import TUNED_BASE_MODEL
+
+PENDING, RUNNING = "JOB_STATE_PENDING", "JOB_STATE_RUNNING"
+SUCCEEDED, FAILED = "JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED"
+CANCELLING, CANCELLED = "JOB_STATE_CANCELLING", "JOB_STATE_CANCELLED"
+TERMINAL = frozenset({SUCCEEDED, FAILED, CANCELLED, "JOB_STATE_EXPIRED", "JOB_STATE_PARTIALLY_SUCCEEDED"})
+
+
+@dataclass
+class Job:
+    """One job: what it was created with, where it stands, and its input once read."""
+
+    id: str
+    parent: str
+    body: dict[str, Any]
+    model: str
+    create_time: datetime
+    state: str = PENDING
+    since: float = field(default_factory=time.monotonic)
+    update_time: datetime | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    error: dict[str, Any] | None = None
+    output_directory: str = ""
+    lines: list[bytes] = field(default_factory=list)
+    fails: list[bool] = field(default_factory=list)  # in the order of processing, as `lines`
+    done: int = 0
+
+    @property
+    def name(self) -> str:
+        """The resource name, with the project's number."""
+        return f"{self.parent}/batchPredictionJobs/{self.id}"
+
+    def move(self, state: str, error: dict[str, Any] | None = None) -> None:
+        """Enter a state, and set the times that Google sets then."""
+        moment = timestamps.now()
+        self.state, self.since, self.update_time = state, time.monotonic(), moment
+        if state == RUNNING:
+            self.start_time = moment
+        if state in TERMINAL:
+            self.end_time = moment
+            self.error = error
+
+    def progress(self, done: int) -> None:
+        """Note how many rows are processed."""
+        if done != self.done:
+            self.done, self.update_time = done, timestamps.now()
+
+    def _stats(self) -> dict[str, str]:
+        failed = sum(self.fails[: self.done])
+        left = len(self.lines) - self.done
+        done = self.done - failed
+        counts = {"successfulCount": done, "failedCount": failed, "incompleteCount": left}
+        # int64 is a string in proto JSON, and zero is missing.
+        return {name: str(number) for name, number in counts.items() if number}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the resource (Vertex AI API reference, BatchPredictionJob), without unset members."""
+        times = {
+            "createTime": self.create_time,
+            "startTime": self.start_time,
+            "endTime": self.end_time,
+            "updateTime": self.update_time or self.create_time,
+        }
+        output = {"gcsOutputDirectory": self.output_directory} if self.output_directory else None
+        resource = {
+            "name": self.name,
+            **self.body,
+            "outputInfo": output,
+            "state": self.state,
+            "error": self.error,
+            "completionStats": self._stats(),
+            **{name: timestamps.rfc3339(moment) for name, moment in times.items() if moment},
+            "modelVersionId": "1",
+        }
+        return {name: value for name, value in resource.items() if value}
+
+
+@dataclass
+class Operation:
+    """The long-running operation that a delete returns."""
+
+    name: str
+    version: str
+    job: str
+    created: datetime
+    due: float
+    done: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the google.longrunning.Operation."""
+        moment = timestamps.rfc3339(self.created)
+        package = f"google.cloud.aiplatform.{self.version}"
+        result: dict[str, Any] = {
+            "name": self.name,
+            "metadata": {
+                "@type": f"type.googleapis.com/{package}.DeleteOperationMetadata",
+                "genericMetadata": {"createTime": moment, "updateTime": moment},
+            },
+        }
+        if self.done:
+            result |= {"done": True, "response": {"@type": "type.googleapis.com/google.protobuf.Empty"}}
+        return result
+
+
+class JobStore:
+    """All jobs and operations.
+
+    Args:
+        project_numbers: Numbers of projects by id; any other project gets one from its id.
+        delete_seconds: How long the operation of a delete takes.
+    """
+
+    def __init__(self, project_numbers: Mapping[str, str], delete_seconds: float) -> None:
+        self.lock = threading.RLock()
+        self._numbers = dict(project_numbers)
+        self._delete_seconds = delete_seconds
+        self._jobs: dict[str, Job] = {}
+        self._operations: dict[str, Operation] = {}
+        self._random = random.SystemRandom()
+
+    def parent(self, project: str, location: str) -> str:
+        """Return `projects/NUMBER/locations/LOCATION` for a project's id or number."""
+        if not project.isdigit():
+            digest = int.from_bytes(hashlib.sha256(project.encode()).digest()[:8])
+            project = self._numbers.get(project, str(10**11 + digest % (9 * 10**11)))
+        return f"projects/{project}/locations/{location}"
+
+    def _new_id(self) -> str:
+        return str(self._random.randint(10**18, 10**19 - 1))
+
+    def create(self, parent: str, body: dict[str, Any], model: str) -> Job:
+        """Add a job in PENDING, which is how live ones start."""
+        with self.lock:
+            newest = max((job.create_time for job in self._jobs.values()), default=timestamps.now())
+            # Strictly rising, so that "newest first" is one order only.
+            moment = max(timestamps.now(), newest + timedelta(microseconds=1))
+            job = Job(self._new_id(), parent, body, model or TUNED_BASE_MODEL, moment)
+            self._jobs[job.name] = job
+            return job
+
+    def get(self, parent: str, job_id: str) -> Job:
+        """Return a job.
+
+        Raises:
+            ApiError: 404 if there is none.
+        """
+        with self.lock:
+            job = self._jobs.get(f"{parent}/batchPredictionJobs/{job_id}")
+            if job is None:
+                raise errors.not_found("BatchPredictionJob")
+            return job
+
+    def find(self, job: str) -> Job:
+        """Return a job by its id or name alone, for the emulator's own controls."""
+        with self.lock:
+            found = [kept for kept in self._jobs.values() if kept.id == job.rpartition("/")[2]]
+            if not found:
+                raise errors.not_found("BatchPredictionJob")
+            return found[0]
+
+    def all(self, parent: str = "") -> list[Job]:
+        """Return the jobs of a parent, or of all, newest first."""
+        with self.lock:
+            jobs = [job for job in self._jobs.values() if parent in ("", job.parent)]
+        return sorted(jobs, key=lambda job: job.create_time, reverse=True)
+
+    def cancel(self, job: Job) -> None:
+        """Cancel a job: at once if it has not started, else it stops at its next move.
+
+        Raises:
+            ApiError: 400 FAILED_PRECONDITION if it has finished, as a live one answered.
+        """
+        with self.lock:
+            if job.state in TERMINAL:
+                raise errors.failed_precondition(f"The BatchPredictionJob is in state {job.state}.")
+            if job.state == RUNNING:
+                job.move(CANCELLING)
+            elif job.state != CANCELLING:
+                job.move(CANCELLED, {"code": errors.CANCELLED, "message": "CANCELED"})
+
+    def delete(self, job: Job, version: str) -> Operation:
+        """Begin to delete a job.
+
+        Raises:
+            ApiError: 400 FAILED_PRECONDITION: "Can only be called on jobs that already finished."
+        """
+        with self.lock:
+            if job.state not in TERMINAL:
+                raise errors.failed_precondition(
+                    f"The BatchPredictionJob is in state {job.state}; only finished jobs can be deleted."
+                )
+            name = f"{job.parent}/operations/{self._new_id()}"
+            due = time.monotonic() + self._delete_seconds
+            operation = Operation(name, version, job.name, timestamps.now(), due)
+            self._operations[name] = operation
+            if not self._delete_seconds:
+                self.finish_deletions(due)
+            return operation
+
+    def finish_deletions(self, before: float) -> None:
+        """Let the operations end that are due by a point of the monotonic clock."""
+        with self.lock:
+            for operation in self._operations.values():
+                if not operation.done and operation.due <= before:
+                    operation.done = True
+                    self._jobs.pop(operation.job, None)
+
+    def operation(self, name: str) -> Operation:
+        """Return an operation.
+
+        Raises:
+            ApiError: 404 if there is none.
+        """
+        with self.lock:
+            operation = self._operations.get(name)
+            if operation is None:
+                raise errors.not_found("Operation")
+            return operation
