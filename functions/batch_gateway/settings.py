@@ -60,6 +60,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return (project, location) in self.served or (project, "*") in self.served
 
     @property
+    def only_place(self) -> tuple[str, str] | None:
+        """The one (project, location) that is served; None if there are several, or any location is."""
+        place = next(iter(self.served), ("", "*"))
+        return place if len(self.served) == 1 and place[1] != "*" else None
+
+    @property
     def projects(self) -> frozenset[str]:
         """Ids of the projects that are served."""
         return frozenset(project for project, _ in self.served)
@@ -137,7 +143,7 @@ class _Config:
             raise ConfigError(f"{self._path}: is no YAML: {' '.join(str(error).split())}") from error
         if root is None:
             return
-        for key, node in self._mapping(root, "the file").items():
+        for key, node in self._mapping(root, "").items():
             if key == "model_list":
                 self._read_models(node)
             elif key == "general_settings":
@@ -225,11 +231,23 @@ class _Config:
         return str(path)
 
     def _mapping(self, node: yaml.Node, key: str) -> dict[str, yaml.Node]:
+        """The members of a mapping, those that are merged into it (``<<``) included."""
         if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null":
             return {}
         if not isinstance(node, yaml.MappingNode):
-            raise self._error(node, key, "must be a mapping of keys to values")
-        return {str(k.value): v for k, v in node.value}
+            raise self._error(node, key or "the file", "must be a mapping of keys to values")
+        own: dict[str, yaml.Node] = {}
+        merged: dict[str, yaml.Node] = {}
+        for name_node, value in node.value:
+            name = str(name_node.value)
+            if name_node.tag == "tag:yaml.org,2002:merge":
+                for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    merged = self._mapping(source, key) | merged
+            elif name in own:
+                raise self._error(name_node, f"{key}.{name}" if key else name, "is given twice")
+            else:
+                own[name] = value
+        return merged | own
 
     def _text(self, node: yaml.Node, key: str) -> str:
         if not isinstance(node, yaml.ScalarNode) or node.tag == "tag:yaml.org,2002:null" or not node.value:

@@ -45,8 +45,9 @@ class Tracker:
             return {}
         records = self._store.observe(changed)
         with self._lock:
-            for key, seen in changed.items():
-                self._last_seen[key] = seen
+            # A job that is not on record may be just about to be: then the next look must count.
+            for key in records:
+                self._last_seen[key] = changed[key]
                 self._last_seen.move_to_end(key)
             while len(self._last_seen) > _REMEMBERED_JOBS:
                 self._last_seen.popitem(last=False)

@@ -16,6 +16,8 @@ from batch_gateway.logs import log
 from batch_gateway.ports import ObjectStore, Store, Upstream
 
 if TYPE_CHECKING:
+    from google.cloud.firestore_v1 import Client
+
     from batch_gateway.gateway.app import Gateway
     from batch_gateway.settlement.settle import Deps
 
@@ -27,11 +29,18 @@ for _warning in SETTINGS.warnings:
 
 
 @cache
+def _firestore() -> "Client":
+    from batch_gateway.adapters.firestore import connect
+
+    return connect(SETTINGS.project, SETTINGS.database)
+
+
+@cache
 def store() -> Store:
-    """Firestore."""
+    """The books."""
     from batch_gateway.adapters.firestore import FirestoreStore
 
-    return FirestoreStore(SETTINGS.project, SETTINGS.database)
+    return FirestoreStore(_firestore())
 
 
 @cache
@@ -53,9 +62,11 @@ def objects() -> ObjectStore:
 @cache
 def gateway() -> "Gateway":
     """The HTTP use cases."""
+    from batch_gateway.adapters.firestore import FirestoreKeys
     from batch_gateway.gateway import app
 
-    return app.Gateway(app.Deps(SETTINGS, store(), upstream(), objects))
+    keys = FirestoreKeys(_firestore())
+    return app.Gateway(app.Deps(SETTINGS, store(), keys, keys, upstream(), objects))
 
 
 @cache

@@ -1,6 +1,6 @@
 """The ports without any service: for functional tests, and held to the same contract as the real ones."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from threading import RLock
 
@@ -8,7 +8,10 @@ import msgspec
 
 from batch_gateway.core.books import Cell, ItemTotal, Output
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer
+from batch_gateway.core.keys import KeyRecord, TeamRecord
 from batch_gateway.ports import (
+    AliasTakenError,
+    AuditEntry,
     ObjectChangedError,
     ObjectInfo,
     Settlement,
@@ -41,22 +44,36 @@ class MemoryStore:
         if self.down:
             raise StoreUnavailableError("down")
 
-    def begin_submission(self, submission: Submission) -> None:
+    def begin_submission(self, submission: Submission) -> Submission | None:
         """See Store."""
         self._writing()
-        self.submissions[submission.id] = submission
+        with self._lock:
+            there = self.submissions.get(submission.id)
+            self.submissions.setdefault(submission.id, submission)
+        return there
+
+    def retake_submission(self, old: Submission, new: Submission) -> bool:
+        """See Store."""
+        self._writing()
+        with self._lock:
+            if self.submissions.get(old.id) != old:
+                return False
+            self.submissions[old.id] = new
+        return True
 
     def drop_submission(self, submission_id: str) -> None:
         """See Store."""
         self._writing()
         self.submissions.pop(submission_id, None)
 
-    def add_job(self, job: JobRecord, submission_id: str | None = None) -> None:
+    def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
         """See Store."""
         self._writing()
         self._jobs.setdefault(job.key, job)
-        if submission_id:
-            self.submissions.pop(submission_id, None)
+        if submission and submission.answer is not None:
+            self.submissions[submission.id] = submission
+        elif submission:
+            self.submissions.pop(submission.id, None)
 
     def get_job(self, key: JobKey) -> JobRecord | None:
         """See Store."""
@@ -96,7 +113,9 @@ class MemoryStore:
         found = [
             job
             for job in self._jobs.values()
-            if job.seen.output_prefix == output_prefix and job.seen.output_directory is None
+            if job.seen.output_prefix == output_prefix
+            and job.seen.output_directory is None
+            and not job.closed
         ]
         return found[:limit]
 
@@ -104,6 +123,12 @@ class MemoryStore:
         """See Store."""
         self.ping()
         return sorted(self._outputs.get(key, {}).values(), key=lambda output: output.uri)
+
+    def get_job_and_outputs(self, key: JobKey) -> tuple[JobRecord, list[Output]] | None:
+        """See Store."""
+        with self._lock:
+            job = self.get_job(key)
+            return (job, self.get_outputs(key)) if job else None
 
     def settle(self, key: JobKey, output: Output, settlement: Settlement) -> JobRecord | None:
         """See Store."""
@@ -197,3 +222,112 @@ class MemoryObjects:
             for (b, name), (info, _) in sorted(self._objects.items())
             if b == bucket and name.startswith(prefix)
         ]
+
+
+class MemoryKeys:
+    """The KeyStore and Audit ports in dicts.
+
+    Attributes:
+        down: While true, every call raises StoreUnavailableError.
+    """
+
+    def __init__(self) -> None:
+        self.down = False
+        self._lock = RLock()
+        self._keys: dict[str, KeyRecord] = {}
+        self._teams: dict[str, TeamRecord] = {}
+        self._taken: dict[tuple[str, str], int] = {}
+        self._audit: list[AuditEntry] = []
+
+    def get_key(self, token: str) -> KeyRecord | None:
+        """See KeyStore."""
+        self._check()
+        return self._keys.get(token)
+
+    def list_keys(self, team_id: str | None = None) -> list[KeyRecord]:
+        """See KeyStore."""
+        self._check()
+        found = [key for key in self._keys.values() if team_id is None or key.team_id == team_id]
+        return sorted(found, key=lambda key: (key.key_alias, key.created_at))
+
+    def add_key(self, key: KeyRecord) -> None:
+        """See KeyStore."""
+        self._check()
+        with self._lock:
+            self._check_alias(key)
+            self._keys[key.token] = key
+
+    def change_key(self, token: str, change: Callable[[KeyRecord], KeyRecord]) -> KeyRecord | None:
+        """See KeyStore."""
+        self._check()
+        with self._lock:
+            if token not in self._keys:
+                return None
+            key = change(self._keys[token])
+            self._check_alias(key)
+            self._keys[token] = key
+            return key
+
+    def delete_key(self, token: str) -> KeyRecord | None:
+        """See KeyStore."""
+        self._check()
+        return self._keys.pop(token, None)
+
+    def get_team(self, team_id: str) -> TeamRecord | None:
+        """See KeyStore."""
+        self._check()
+        return self._teams.get(team_id)
+
+    def list_teams(self) -> list[TeamRecord]:
+        """See KeyStore."""
+        self._check()
+        return sorted(self._teams.values(), key=lambda team: team.team_id)
+
+    def change_team(
+        self, team_id: str, change: Callable[[TeamRecord | None], TeamRecord | None]
+    ) -> TeamRecord | None:
+        """See KeyStore."""
+        self._check()
+        with self._lock:
+            team = change(self._teams.get(team_id))
+            if team is not None:
+                self._teams[team_id] = team
+            return team
+
+    def delete_team(self, team_id: str) -> None:
+        """See KeyStore."""
+        self._check()
+        self._teams.pop(team_id, None)
+
+    def take(self, counter: str, minute: str, portion: int, limit: int) -> int:
+        """See KeyStore."""
+        self._check()
+        with self._lock:
+            taken = self._taken.get((counter, minute), 0)
+            more = max(0, min(portion, limit - taken))
+            self._taken[counter, minute] = taken + more
+            return more
+
+    def append(self, entry: AuditEntry) -> None:
+        """See Audit."""
+        self._check()
+        self._audit.append(entry)
+
+    def read(self, start: datetime | None, end: datetime | None, limit: int) -> list[AuditEntry]:
+        """See Audit."""
+        self._check()
+        found = [
+            entry
+            for entry in self._audit
+            if (start is None or start <= entry.time) and (end is None or entry.time < end)
+        ]
+        return sorted(found, key=lambda entry: entry.time, reverse=True)[:limit]
+
+    def _check(self) -> None:
+        if self.down:
+            raise StoreUnavailableError("down")
+
+    def _check_alias(self, key: KeyRecord) -> None:
+        for other in self._keys.values():
+            if other.key_alias == key.key_alias and other.key_id != key.key_id:
+                raise AliasTakenError(key.key_alias)

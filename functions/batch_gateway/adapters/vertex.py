@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from http.cookiejar import DefaultCookiePolicy
 from threading import Lock
 from typing import Any
 
@@ -16,6 +17,7 @@ import requests.adapters
 import urllib3.exceptions
 
 from batch_gateway.core.jobs import JobKey
+from batch_gateway.core.jsons import read_object
 from batch_gateway.ports import UpstreamCredentialsError, UpstreamResponse, UpstreamUnavailableError
 
 _SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
@@ -89,11 +91,10 @@ class GoogleToken:
             if self._credentials is None:
                 self._credentials = _load(self._source)
             self._credentials.refresh(google.auth.transport.requests.Request(self._session))
-        except google.auth.exceptions.GoogleAuthError as error:
+        # google-auth lets what a broken file or token endpoint makes of its code come through.
+        except (google.auth.exceptions.GoogleAuthError, OSError, ValueError, KeyError, TypeError) as error:
             if not still_good:
-                raise UpstreamCredentialsError(str(error)) from error
-        except (OSError, ValueError) as error:
-            raise UpstreamCredentialsError(str(error)) from error
+                raise UpstreamCredentialsError(f"{type(error).__name__}: {error}") from error
 
 
 def _load(source: str | None) -> Any:
@@ -131,6 +132,8 @@ class Vertex:
         self._tokens = {place: by_source[source] for place, source in served.items()}
         self._session = requests.Session()
         self._session.trust_env = False  # no proxies, no .netrc: nothing may add an Authorization of its own
+        # Nor may a cookie of one caller's call go along with another's.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = requests.adapters.HTTPAdapter(pool_connections=_POOL_SIZE, pool_maxsize=_POOL_SIZE)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -152,7 +155,9 @@ class Vertex:
             base = f"http://{self._emulator}"
         else:
             base = f"https://{host_of(location)}"
-            token = self._tokens.get((project, location)) or self._tokens[project, "*"]
+            token = self._tokens.get((project, location)) or self._tokens.get((project, "*"))
+            if token is None:
+                raise UpstreamCredentialsError(f"{project}/{location} is not (any more) in the configuration")
             sent_headers["Authorization"] = f"Bearer {token.get()}"
         url = f"{base}{path}?{query}" if query else base + path
         tries = _TRIES if method == "GET" else 1
@@ -169,7 +174,7 @@ class Vertex:
                 wait = max(pause, _retry_after(response))
                 if response.status not in _RETRIED or not tries or wait > _LONGEST_PAUSE_SECONDS:
                     return response
-            time.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            time.sleep(wait * random.uniform(1.0, 1.2))  # noqa: S311 - jitter
             pause *= 2
 
     def get_job(self, key: JobKey) -> dict[str, object] | None:
@@ -179,8 +184,10 @@ class Vertex:
             return None
         if response.status != 200:  # noqa: PLR2004 - HTTP's own number
             raise UpstreamUnavailableError(f"Vertex AI answered {response.status}", sent=True)
-        job = msgspec.json.decode(response.body)
-        return job if isinstance(job, dict) else None
+        job = read_object(response.body)
+        if job is None:
+            raise UpstreamUnavailableError("the answer of Vertex AI is no job", sent=True)
+        return job
 
     def _send_once(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None

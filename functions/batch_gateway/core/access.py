@@ -3,13 +3,20 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 
 import msgspec
 
 from batch_gateway.core.errors import ApiError
+from batch_gateway.core.grants import Grant
 
 MASTER = "master"
 """Alias under which the administrator's key appears in costs."""
+
+TEAM_LABEL = "team"
+"""Label of a job that says whose it is; jobs made outside the gateway may carry it too."""
+KEY_LABEL = "api_key"
+"""Likewise, for the jobs of a key without a team."""
 
 _LOCATION = re.compile(r"global|us|eu|[a-z]{2,20}-[a-z]{2,20}[0-9]{1,2}")
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]|[a-z0-9.-]+\.[a-z]+:[a-z][a-z0-9-]*|[0-9]{1,19}")
@@ -21,33 +28,84 @@ class Caller(msgspec.Struct, frozen=True):
 
     Attributes:
         api_key: Alias of the key.
-        team: Its team; None if it has none.
+        team: Id of its team; None if it has none.
+        key_id: Id of the key; None for the administrator's.
+        grants: What the key and its team allow; none for the administrator, who may do everything.
     """
 
     api_key: str
     team: str | None = None
+    key_id: str | None = None
+    grants: tuple[Grant, ...] = ()
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether this is the administrator."""
+        return self.key_id is None
+
+    @property
+    def scope(self) -> tuple[str, str] | None:
+        """Key and value of the label that the caller's jobs carry; None for the administrator.
+
+        A team's keys share its jobs. A key without a team has its own.
+        """
+        if self.key_id is None:
+            return None
+        return (TEAM_LABEL, self.team) if self.team else (KEY_LABEL, self.key_id)
+
+    @property
+    def rate_limits(self) -> list[tuple[str, int]]:
+        """(counter, requests a minute) that a request counts against."""
+        counters = (f"key:{self.key_id}", f"team:{self.team}")
+        return [
+            (counter, grant.rpm_limit)
+            for counter, grant in zip(counters, self.grants, strict=False)
+            if grant.rpm_limit is not None
+        ]
+
+    def owns(self, labels: Mapping[str, object]) -> bool:
+        """Whether a job with these labels is the caller's to see and to end."""
+        return self.scope is None or labels.get(self.scope[0]) == self.scope[1]
 
 
-def authenticate(key: str | None, master_key: str | None) -> Caller:
-    """The caller that a key stands for.
-
-    Raises:
-        ApiError: UNAUTHENTICATED without a key; PERMISSION_DENIED with a wrong one: on a 401, Google's
-            clients try to refresh a static token and hide our message behind a RefreshError.
-    """
-    if not key:
-        raise ApiError(
-            "UNAUTHENTICATED",
-            "API_KEY_MISSING",
-            "No API key was sent. Send one as 'Authorization: Bearer KEY' or 'x-goog-api-key: KEY'.",
-        )
-    if master_key and hmac.compare_digest(_digest(key), _digest(master_key)):
+def authenticate_master(secret: str, master_key: str | None) -> Caller | None:
+    """The administrator, if the secret is the master key."""
+    if master_key and hmac.compare_digest(_digest(secret), _digest(master_key)):
         return Caller(api_key=MASTER)
-    raise ApiError(
+    return None
+
+
+def missing_key() -> ApiError:
+    """The answer to a request without a key."""
+    return ApiError(
+        "UNAUTHENTICATED",
+        "API_KEY_MISSING",
+        "No API key was sent. Send one as 'Authorization: Bearer KEY' or 'x-goog-api-key: KEY'.",
+    )
+
+
+def invalid_key(problem: str) -> ApiError:
+    """The answer to a key that is not good.
+
+    PERMISSION_DENIED, because on a 401 Google's clients try to refresh a static token and hide our
+    message behind a RefreshError.
+    """
+    return ApiError(
         "PERMISSION_DENIED",
         "API_KEY_INVALID",
-        "The API key is not known to this gateway. Check that it was copied whole, or ask the gateway's "
-        "administrator for a new one. (A Google access token is no gateway key.)",
+        f"The API key {problem}. Check that it was copied whole, or ask the gateway's administrator for "
+        "another one. (A Google access token is no gateway key.)",
+    )
+
+
+def not_yours(permission: str, resource: str) -> ApiError:
+    """The answer to a call for a job that is somebody else's, or nobody's: they look the same (AIP-211)."""
+    return ApiError(
+        "PERMISSION_DENIED",
+        "JOB_NOT_ALLOWED",
+        f"Permission 'aiplatform.batchPredictionJobs.{permission}' denied on resource "
+        f"'//aiplatform.googleapis.com/{resource}' (or it may not exist). An API key sees its team's jobs.",
+        metadata={"resource": resource, "permission": f"aiplatform.batchPredictionJobs.{permission}"},
     )
 
 
@@ -85,4 +143,4 @@ def check_id(value: str, what: str) -> None:
 
 def _digest(key: str) -> bytes:
     """Of equal length whatever the key's, so that a comparison takes the same time."""
-    return hashlib.sha256(key.encode()).digest()
+    return hashlib.sha256(key.encode(errors="surrogatepass")).digest()

@@ -94,7 +94,8 @@ def cost_of(usage: Usage, prices: PriceTable, *, location: str, at: datetime) ->
     return Cost(
         line_items=items,
         amount_nano=sum(item.amount_nano or 0 for item in items),
-        unpriced_rows=usage.rows.unmetered + _rows_without_price(items),
+        # A row may be both.
+        unpriced_rows=min(usage.rows.unmetered + _rows_without_price(items), usage.rows.succeeded),
         price_table=prices.version,
     )
 

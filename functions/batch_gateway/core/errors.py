@@ -79,6 +79,8 @@ class ApiError(Exception):
         message: For people: what is wrong and what to do next.
         metadata: Further facts for programs.
         retry_after: Seconds for the Retry-After header, None for no header.
+        code: HTTP status, if not the usual one of the status.
+        headers: Further headers of the answer.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class ApiError(Exception):
         metadata: dict[str, str] | None = None,
         retry_after: int | None = None,
         code: int | None = None,
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -98,6 +101,7 @@ class ApiError(Exception):
         self.metadata = metadata or {}
         self.retry_after = retry_after
         self.code = code or HTTP_STATUS[status]
+        self.headers = headers or {}
 
     def body(self) -> dict[str, Any]:
         """The JSON body, as a dict."""

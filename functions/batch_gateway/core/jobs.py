@@ -33,6 +33,7 @@ TERMINAL_STATES = frozenset(
 """States that a job does not leave."""
 
 _NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)/batchPredictionJobs/([^/]+)")
+_EARLIER_OUTPUT = re.compile(r"/prediction-[^/]+/[^/]+$|/predictions\.jsonl$")
 _FRACTION = re.compile(r"\.(\d+)")
 
 
@@ -133,7 +134,7 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def resumed_at(self) -> datetime | None:
         """When the job was created, if its input is the output of an earlier job; else None."""
-        resumed = any(re.search(r"/prediction-[^/]+/[^/]+$", uri) for uri in self.seen.input_uris)
+        resumed = any(_EARLIER_OUTPUT.search(uri) for uri in self.seen.input_uris)
         return self.create_time if resumed else None
 
 
@@ -157,9 +158,9 @@ def parse_time(value: object) -> datetime | None:
     try:
         # datetime knows microseconds only.
         parsed = datetime.fromisoformat(_FRACTION.sub(lambda m: f".{m[1][:6]:0<6}", value))
-    except ValueError:
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def uris_of(value: object) -> tuple[str, ...]:
@@ -212,9 +213,10 @@ def _completion(stats: object) -> Completion | None:
 def _int64(value: object) -> int:
     """An int64, which proto3 JSON writes as a string and leaves out when it is nil."""
     try:
-        return int(value) if isinstance(value, str | int) else 0
+        number = int(value) if isinstance(value, str | int) else 0
     except ValueError:
         return 0
+    return number if -(2**63) <= number < 2**63 else 0
 
 
 def _dict(parent: dict[str, Any], name: str) -> dict[str, Any]:

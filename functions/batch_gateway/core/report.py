@@ -73,10 +73,10 @@ def status_of(job: JobRecord) -> str:
 
 def is_complete(job: JobRecord) -> bool:
     """Whether the amount holds the cost of every row that is known of."""
-    lost = (
-        job.closed and not job.settled_outputs and job.seen.completion and job.seen.completion.successful > 0
-    )
-    return not (job.cost.unpriced_rows or job.usage.rows.malformed or job.unreadable_outputs or lost)
+    rows = job.usage.rows
+    answered = job.seen.completion.successful if job.seen.completion else 0
+    missing = job.closed and answered > rows.succeeded + rows.carried_over
+    return not (job.cost.unpriced_rows or rows.malformed or job.unreadable_outputs or missing)
 
 
 def _line_item(item: LineItem) -> dict[str, Any]:
@@ -91,12 +91,12 @@ def _line_item(item: LineItem) -> dict[str, Any]:
 
 
 def _progress(job: JobRecord) -> dict[str, int | None]:
-    """Rows done and rows in all: as Vertex counts them, else as settled; null where nobody says."""
-    rows = job.usage.rows.total
-    stats = job.seen.completion
-    if stats is not None and stats.completed >= rows:
-        return {"completed": stats.completed, "total": stats.total}
-    return {"completed": rows or None, "total": rows if rows and job.closed else None}
+    """Rows done and rows in all, as Vertex counts them or as settled, whichever is ahead; null: unknown."""
+    rows, stats = job.usage.rows.total, job.seen.completion
+    if stats is None:
+        return {"completed": rows or None, "total": rows if rows and job.closed else None}
+    completed = max(rows, stats.completed)
+    return {"completed": completed, "total": None if stats.total is None else max(completed, stats.total)}
 
 
 def _projected(job: JobRecord) -> str | None:

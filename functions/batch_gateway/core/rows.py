@@ -14,11 +14,13 @@ Only what is needed is decoded; the rest of a line (the whole prompt is echoed) 
 JSON and skipped.
 """
 
+from codecs import BOM_UTF8
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from batch_gateway.core.jsons import UNREADABLE
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.core.usage import Key, Rows, Tokens, Usage, quantities_of
 
@@ -34,8 +36,8 @@ _MODALITIES = {
     "AUDIO": "audio",
     "DOCUMENT": "document",
 }
-_CACHE_ORDER = ("text", "document", "image", "video", "audio")
-"""Which prompt tokens count as cached first where no details say: the ones with the most common price."""
+_MOST = 2**31 - 1
+"""Token counts are int32: GenerateContentResponse.UsageMetadata, discovery revision 20261106."""
 
 
 class _Detail(msgspec.Struct):
@@ -150,15 +152,12 @@ class Tally:
     def add(self, line: bytes) -> None:
         """Adds one line of output, without its line break; a blank line counts as nothing."""
         try:
-            row = _decode_row(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            if line.strip():
+            self._add_row(_decode_row(line), line)
+        except (*UNREADABLE, _ContradictionError):
+            if line.startswith(BOM_UTF8):
+                self.add(line.removeprefix(BOM_UTF8))
+            elif line.strip():
                 self._malformed += 1
-            return
-        try:
-            self._add_row(row, line)
-        except _ContradictionError:
-            self._malformed += 1
 
     def _add_row(self, row: _Row, line: bytes) -> None:
         if row.status or (row.predictions is None and not row.prediction and _is_empty(row.response, line)):
@@ -195,7 +194,9 @@ class Tally:
         self._commit(model, tokens, {"input_text": quantity or 0}, Tokens(input=tokens))
 
     def _add_response(self, response: _Response) -> None:
-        usage = response.usage_metadata or _UsageMetadata(prompt_token_count=response.token_count)
+        usage = response.usage_metadata or _UsageMetadata()
+        if usage.prompt_token_count is None:
+            usage.prompt_token_count = response.token_count
         prompt = _count(usage.prompt_token_count)
         cached = _count(usage.cached_content_token_count)
         candidates = _count(usage.candidates_token_count)
@@ -239,8 +240,8 @@ class Tally:
 def _count(value: int | None) -> int:
     if value is None:
         return 0
-    if value < 0:
-        raise _ContradictionError("a negative count")
+    if not 0 <= value <= _MOST:
+        raise _ContradictionError("a count that is no int32 of Google's, or negative")
     return value
 
 
@@ -252,7 +253,7 @@ def _characters(instance: msgspec.Raw) -> int | None:
     """
     try:
         content = _decode_instance(instance).content
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     return None if content is None else len("".join(content.split()))
 
@@ -318,14 +319,20 @@ def _by_modality(total: int, details: list[_Detail] | None) -> dict[str, int]:
     return split
 
 
+def _cache_order(modality: str) -> int:
+    """Which prompt tokens count as cached first where no details say: those with the most common price."""
+    order = ("text", "document", "image", "video", "audio", modality)
+    return order.index(modality)
+
+
 def _cached_by_modality(cached: int, details: list[_Detail] | None, inputs: dict[str, int]) -> dict[str, int]:
     """Splits cached tokens by modality; they are a part of the prompt's, modality by modality."""
     if details:
         split = _by_modality(cached, details)
     else:
         split, rest = {}, cached
-        for modality in _CACHE_ORDER:
-            split[modality] = min(rest, inputs.get(modality, 0))
+        for modality in sorted(inputs, key=_cache_order):
+            split[modality] = min(rest, inputs[modality])
             rest -= split[modality]
         split = {modality: tokens for modality, tokens in split.items() if tokens}
         if rest:

@@ -6,6 +6,7 @@ import msgspec
 from werkzeug.wrappers import Response
 
 from batch_gateway.core.errors import ApiError, error_body, status_of_http
+from batch_gateway.core.jsons import UNREADABLE
 from batch_gateway.ports import UpstreamResponse
 
 _JSON = "application/json; charset=UTF-8"
@@ -17,9 +18,14 @@ def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -
     return Response(msgspec.json.encode(value), status, headers, content_type=_JSON)
 
 
+def raw(body: bytes, headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer that is there already."""
+    return Response(body, 200, headers, content_type=_JSON)
+
+
 def error(failure: ApiError) -> Response:
     """An error of ours."""
-    headers = {}
+    headers = dict(failure.headers)
     if failure.retry_after is not None:
         headers["Retry-After"] = str(failure.retry_after)
     if failure.status == "UNAUTHENTICATED":
@@ -47,10 +53,22 @@ def relayed(upstream: UpstreamResponse) -> Response:
     )
 
 
+def name_in(response: Response) -> str:
+    """The ``name`` of the resource in an answer; empty if there is none."""
+    try:
+        return msgspec.json.decode(response.get_data(), type=_Named).name
+    except UNREADABLE:
+        return ""
+
+
+class _Named(msgspec.Struct):
+    name: str = ""
+
+
 def parsed(upstream: UpstreamResponse) -> Any:
     """The answer's JSON object or array; None if it is neither."""
     try:
         value = msgspec.json.decode(upstream.body)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     return value if isinstance(value, dict | list) else None

@@ -1,23 +1,31 @@
-"""The HTTP surface: which path is what, who may call it, and errors as AIP-193 has them."""
+"""The HTTP surface: who may call what, and errors as AIP-193 has them."""
 
 import traceback
 from collections.abc import Callable
 from typing import NamedTuple
 
 import flask
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
-from werkzeug.routing import Map, Rule
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
-from batch_gateway.core import access
+from batch_gateway.core import access, grants
+from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.jobs import JobKey
-from batch_gateway.gateway import answers, inbound
+from batch_gateway.gateway import answers, inbound, openapi, routes, trail
+from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.costs import Costs
-from batch_gateway.gateway.passthrough import Call, Passthrough
+from batch_gateway.gateway.creates import Creates
+from batch_gateway.gateway.keyring import KeyRing
+from batch_gateway.gateway.keys import Keys
+from batch_gateway.gateway.passthrough import Passthrough
 from batch_gateway.gateway.places import Places
+from batch_gateway.gateway.ratelimit import RateLimiter
+from batch_gateway.gateway.teams import Teams
+from batch_gateway.gateway.trail import Trail
 from batch_gateway.logs import log
 from batch_gateway.ports import (
+    Audit,
+    KeyStore,
     ObjectStore,
     Store,
     StoreUnavailableError,
@@ -28,54 +36,14 @@ from batch_gateway.ports import (
 from batch_gateway.settings import Settings
 from batch_gateway.tracking import Tracker
 
-_PREFIXES = ("", "/vertex_ai", "/vertex-ai")
-"""Ours, and the prefixes that LiteLLM's proxy has for Vertex AI."""
-_PARENT = "projects/<project>/locations/<location>"
-_JOBS = f"{_PARENT}/batchPredictionJobs"
-_ROUTES = (
-    ("POST", _JOBS, "create"),
-    ("GET", _JOBS, "list_jobs"),
-    ("GET", f"{_JOBS}/<job>", "get"),
-    ("POST", f"{_JOBS}/<job>:cancel", "cancel"),
-    ("DELETE", f"{_JOBS}/<job>", "delete"),
-    ("GET", f"{_JOBS}/<job>/cost", "cost"),
-    ("GET", f"{_PARENT}/operations/<operation>", "operation"),
-)
-
-
-def _rules() -> list[Rule]:
-    rules = [
-        Rule("/health", endpoint="health", methods=["GET"]),
-        Rule("/health/readiness", endpoint="readiness", methods=["GET"]),
-    ]
-    for prefix in _PREFIXES:
-        for version in ("v1", "v1beta1"):
-            rules += [
-                Rule(
-                    f"{prefix}/{version}/{path}",
-                    endpoint=endpoint,
-                    methods=[method],
-                    defaults={"version": version},
-                )
-                for method, path, endpoint in _ROUTES
-            ]
-        # google-cloud-aiplatform polls a delete's operation under /ui, without a version.
-        rules.append(
-            Rule(
-                f"{prefix}/ui/{_PARENT}/operations/<operation>",
-                endpoint="operation",
-                methods=["GET"],
-                defaults={"version": "v1"},
-            )
-        )
-    return rules
-
 
 class Deps(NamedTuple):
     """The outside. Cloud Storage is a factory: few requests need it, and it is slow to import."""
 
     settings: Settings
     store: Store
+    keys: KeyStore
+    audit: Audit
     upstream: Upstream
     objects: Callable[[], ObjectStore]
 
@@ -85,88 +53,145 @@ class Gateway:
 
     def __init__(self, deps: Deps) -> None:
         tracker = Tracker(deps.store)
+        self._places = Places(deps.settings, deps.store)
+        passthrough = Passthrough(deps.store, deps.upstream, tracker, self._places)
+        creates = Creates(deps.settings, deps.store, deps.upstream, self._places)
+        costs = Costs(deps.store, deps.upstream, deps.objects, tracker)
+        keys, teams = Keys(deps.keys), Teams(deps.keys)
         self._settings = deps.settings
         self._store = deps.store
-        self._places = Places(deps.settings, deps.store)
-        self._passthrough = Passthrough(
-            settings=deps.settings,
-            store=deps.store,
-            upstream=deps.upstream,
-            tracker=tracker,
-            places=self._places,
-        )
-        self._costs = Costs(deps.store, deps.upstream, deps.objects, tracker)
-        self._routes = Map(_rules(), merge_slashes=False, redirect_defaults=False)
+        self._keyring = KeyRing(deps.settings.master_key, deps.keys)
+        self._limiter = RateLimiter(deps.keys)
+        self._trail = Trail(deps.audit)
+        self._reads: dict[str, Callable[[Call], Response]] = {
+            "list_jobs": passthrough.list_jobs,
+            "get": passthrough.get,
+            "cost": costs.get,
+            "operation": passthrough.operation,
+        }
+        self._writes: dict[str, Callable[[Call], Response]] = {
+            "create": creates.create,
+            "cancel": passthrough.cancel,
+            "delete": passthrough.delete,
+        }
+        self._admin_reads: dict[str, Callable[[Request, Caller], Response]] = {
+            "key.info": keys.info,
+            "key.list": keys.list_keys,
+            "team.info": teams.info,
+            "team.list": teams.list_teams,
+            "audit": self._trail.list_entries,
+        }
+        self._admin_writes: dict[str, Callable[[Request, Caller], tuple[str, Response]]] = {
+            "key.generate": keys.generate,
+            "key.update": keys.update,
+            "key.regenerate": keys.regenerate,
+            "key.delete": keys.delete,
+            "team.new": teams.new,
+            "team.update": teams.update,
+            "team.delete": teams.delete,
+        }
 
     def handle(self, request: Request) -> Response:
         """Answers one request; whatever goes wrong is answered too."""
         try:
             return self._dispatch(request)
-        except ApiError as error:
-            return answers.error(error)
-        except StoreUnavailableError as error:
-            log("ERROR", "books unavailable", path=request.path, error=error)
-            message = "The gateway's database does not answer. Try again."
-            return answers.error(ApiError("UNAVAILABLE", "BOOKS_UNAVAILABLE", message, retry_after=5))
-        except UpstreamUnavailableError as error:
-            log("ERROR", "upstream unavailable", path=request.path, error=error)
-            message = f"Vertex AI cannot be reached: {error}. Try again."
-            return answers.error(ApiError("UNAVAILABLE", "UPSTREAM_UNAVAILABLE", message, retry_after=5))
-        except UpstreamCredentialsError as error:
-            log("ERROR", "no Google token", path=request.path, error=error)
-            message = "The gateway got no Google access token. Its administrator finds the reason in its log."
-            return answers.error(ApiError("INTERNAL", "UPSTREAM_CREDENTIALS", message))
-        except Exception:  # noqa: BLE001 - the boundary: logged for Error Reporting, answered as INTERNAL
-            log("ERROR", "unexpected error", path=request.path, stack_trace=traceback.format_exc())
-            message = "Something went wrong in the gateway. Its administrator finds the reason in its log."
-            return answers.error(ApiError("INTERNAL", "INTERNAL", message))
+        except Exception as error:  # noqa: BLE001 - the boundary: every error becomes an answer
+            return answers.error(_as_api_error(error, request))
 
     def _dispatch(self, request: Request) -> Response:
         inbound.check_path(request)
-        endpoint, values = self._match(request)
+        endpoint, values = routes.match(request)
         if endpoint == "health":
             return answers.json({"status": "ok"})
         if endpoint == "readiness":
             self._store.ping()
             return answers.json({"status": "ok"})
-        caller = access.authenticate(inbound.api_key(request), self._settings.master_key)
+        if endpoint == "openapi":
+            return answers.json(openapi.document())
+        caller = self._keyring.caller(inbound.api_key(request))
+        self._limiter.check(caller)
+        if endpoint in self._admin_reads or endpoint in self._admin_writes:
+            return self._administer(endpoint, request, caller)
+        call = self._call(request, caller, endpoint, values)
+        if endpoint in self._reads:
+            return self._reads[endpoint](call)
+        target = call.path.split("/", 2)[2].removesuffix(":cancel")
+        return self._audited(caller, f"job.{endpoint}", target, lambda: self._write(endpoint, call))
+
+    def _write(self, endpoint: str, call: Call) -> tuple[str, Response]:
+        response = self._writes[endpoint](call)
+        return answers.name_in(response) if endpoint == "create" else "", response
+
+    def _administer(self, endpoint: str, request: Request, caller: Caller) -> Response:
+        if not caller.is_admin and endpoint != "key.info":
+            raise ApiError("PERMISSION_DENIED", "ADMIN_ONLY", "Only the administrator's key may do this.")
+        if endpoint in self._admin_reads:
+            return self._admin_reads[endpoint](request, caller)
+        return self._audited(caller, endpoint, "", lambda: self._admin_writes[endpoint](request, caller))
+
+    def _audited(
+        self, caller: Caller, action: str, target: str, act: Callable[[], tuple[str, Response]]
+    ) -> Response:
+        """Does something and notes it in the trail, whatever came of it."""
+        try:
+            done_to, response = act()
+        except Exception as error:
+            self._trail.note(caller, action, target, trail.outcome_of_error(error))
+            raise
+        self._trail.note(caller, action, done_to or target, trail.outcome_of(response))
+        return response
+
+    def _call(self, request: Request, caller: Caller, endpoint: str, values: dict[str, str]) -> Call:
+        if "project" not in values:
+            values = {**values, **self._only_place()}
         project = self._places.check(values["project"], values["location"])
-        parent = f"projects/{values['project']}/locations/{values['location']}"
+        grants.check_place(caller.grants, project, values["location"])
+        path = f"/{values['version']}/projects/{values['project']}/locations/{values['location']}"
+        if "operation" in values:
+            access.check_id(values["operation"], "operation")
+            path += f"/operations/{values['operation']}"
+        else:
+            path += "/batchPredictionJobs"
         if "job" in values:
             access.check_id(values["job"], "job")
-            resource = f"{parent}/batchPredictionJobs/{values['job']}"
-        elif "operation" in values:
-            access.check_id(values["operation"], "operation")
-            resource = f"{parent}/operations/{values['operation']}"
-        else:
-            resource = f"{parent}/batchPredictionJobs"
-        if endpoint == "cost":
-            return self._costs.get(JobKey(project, values["location"], values["job"]))
-        verb = ":cancel" if endpoint == "cancel" else ""
-        path = f"/{values['version']}/{resource}{verb}"
-        call = Call(request, caller, values["version"], project, values["location"], path)
-        method: Callable[[Call], Response] = getattr(self._passthrough, endpoint)
-        return method(call)
+            path += f"/{values['job']}"
+        if endpoint == "cancel":
+            path += ":cancel"
+        return Call(
+            request, caller, values["version"], project, values["location"], path, values.get("job", "")
+        )
 
-    def _match(self, request: Request) -> tuple[str, dict[str, str]]:
-        try:
-            endpoint, values = self._routes.bind_to_environ(request.environ).match()
-        except MethodNotAllowed as error:
-            allowed = ", ".join(error.valid_methods or ())
+    def _only_place(self) -> dict[str, str]:
+        place = self._settings.only_place
+        if place is None:
             raise ApiError(
-                "UNIMPLEMENTED",
-                "METHOD_NOT_ALLOWED",
-                f"{request.method} is not for this path; it takes {allowed}.",
-                code=405,
-            ) from error
-        except (NotFound, HTTPException) as error:
-            raise ApiError(
-                "NOT_FOUND",
-                "PATH_UNKNOWN",
-                "The gateway has no such path. It serves /v1/projects/PROJECT/locations/LOCATION/"
-                "batchPredictionJobs and what the README lists.",
-            ) from error
-        return str(endpoint), dict(values)
+                "INVALID_ARGUMENT",
+                "PLACE_MISSING",
+                "Several projects or locations are served: write /v1/projects/PROJECT/locations/LOCATION/"
+                "batchPredictionJobs, or set project and location in your client.",
+            )
+        return {"project": place[0], "location": place[1]}
+
+
+def _as_api_error(error: Exception, request: Request) -> ApiError:
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, StoreUnavailableError):
+        log("ERROR", "books unavailable", path=request.path, error=error)
+        message = "The gateway's database does not answer. Try again."
+        return ApiError("UNAVAILABLE", "BOOKS_UNAVAILABLE", message, retry_after=5)
+    if isinstance(error, UpstreamUnavailableError):
+        log("ERROR", "upstream unavailable", path=request.path, error=error)
+        message = f"Vertex AI cannot be reached: {error}. Try again."
+        return ApiError("UNAVAILABLE", "UPSTREAM_UNAVAILABLE", message, retry_after=5)
+    if isinstance(error, UpstreamCredentialsError):
+        log("ERROR", "no Google token", path=request.path, error=error)
+        message = "The gateway got no Google access token. Its administrator finds the reason in its log."
+        return ApiError("INTERNAL", "UPSTREAM_CREDENTIALS", message)
+    stack_trace = "".join(traceback.format_exception(error))
+    log("ERROR", "unexpected error", path=request.path, stack_trace=stack_trace)
+    message = "Something went wrong in the gateway. Its administrator finds the reason in its log."
+    return ApiError("INTERNAL", "INTERNAL", message)
 
 
 def create_app(deps: Deps) -> flask.Flask:
@@ -174,13 +199,12 @@ def create_app(deps: Deps) -> flask.Flask:
     gateway = Gateway(deps)
     app = flask.Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False
+    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
-    @app.route("/", defaults={"path": ""}, methods=_METHODS)
-    @app.route("/<path:path>", methods=_METHODS)
-    def handle(path: str) -> Response:  # noqa: ARG001 - the gateway has routes of its own
+    @app.errorhandler(HTTPException)
+    @app.route("/", defaults={"path": ""}, methods=methods)
+    @app.route("/<path:path>", methods=methods)
+    def handle(path: object) -> Response:  # noqa: ARG001 - the gateway has routes and errors of its own
         return gateway.handle(flask.request)
 
     return app
-
-
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]

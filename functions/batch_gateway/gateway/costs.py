@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 from werkzeug.wrappers import Response
 
+from batch_gateway.core.access import not_yours
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs import JobKey
 from batch_gateway.core.report import cost_report
 from batch_gateway.gateway import answers
+from batch_gateway.gateway.calls import Call
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     ObjectStore,
@@ -31,14 +33,17 @@ class Costs:
         self._objects = objects
         self._tracker = tracker
 
-    def get(self, key: JobKey) -> Response:
+    def get(self, call: Call) -> Response:
         """The cost of one job as it stands now.
 
         Raises:
-            ApiError: NOT_FOUND if the job is not on record.
+            ApiError: NOT_FOUND if the job is not on record, PERMISSION_DENIED if it is another team's.
             StoreUnavailableError: The books cannot be reached.
         """
+        key = call.key
         job = self._store.get_job(key)
+        if call.caller.scope and (job is None or not call.caller.owns(job.seen.labels)):
+            raise not_yours("get", key.path)
         if job is None:
             raise ApiError(
                 "NOT_FOUND",
@@ -48,8 +53,16 @@ class Costs:
             )
         if not job.closed:
             self._refresh(key)
-            job = close_if_settled(key, self._store, self._objects()) or job
-        return answers.json(cost_report(job, self._store.get_outputs(key)))
+            self._close(key)
+        job, outputs = self._store.get_job_and_outputs(key) or (job, [])
+        return answers.json(cost_report(job, outputs))
+
+    def _close(self, key: JobKey) -> None:
+        try:
+            close_if_settled(key, self._store, self._objects())
+        except OSError as error:
+            # Whether all is settled is asked again with the next call.
+            log("WARNING", "output not listed", job=key.path, error=error)
 
     def _refresh(self, key: JobKey) -> None:
         try:

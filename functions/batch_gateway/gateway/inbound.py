@@ -1,7 +1,7 @@
 """What of a request is trusted, and what of it may go upstream."""
 
 import re
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import quote, unquote_plus, urlsplit
 
 from werkzeug.wrappers import Request
 
@@ -10,7 +10,10 @@ from batch_gateway.core.errors import ApiError
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """Google's own limit on a request's payload."""
 
-_CREDENTIAL_PARAMETERS = frozenset({"key", "access_token", "oauth_token"})
+_NOT_FORWARDED = frozenset({"key", "access_token", "oauth_token", "httpMethod", "httpHeaders", "userProject"})
+"""Credentials, and what would make another call of a call or bill it to another project."""
+_QUERY_MARKS = "!$%&'()*+,-./:;=?@[]_~"
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _FORWARDED_HEADERS = ("User-Agent", "X-Goog-Api-Client", "X-Goog-Request-Params")
 # Letters, digits and the marks that resource names are made of. Clients may encode the colon of a verb.
 _PATH = re.compile(r"(?:[A-Za-z0-9_.~:@-]|/(?!/)|%3[Aa])*")
@@ -18,16 +21,20 @@ _PATH = re.compile(r"(?:[A-Za-z0-9_.~:@-]|/(?!/)|%3[Aa])*")
 
 def api_key(request: Request) -> str | None:
     """The caller's key, from where Google's and LiteLLM's clients put it; None if there is none."""
-    litellm = request.headers.get("x-litellm-api-key", "")
-    authorization = request.headers.get("Authorization", "")
-    scheme, _, token = authorization.partition(" ")
+    litellm = request.headers.get("x-litellm-api-key", "").strip()
     return (
-        litellm.removeprefix("Bearer ").strip()
+        _bearer(litellm)
+        or litellm
         or request.headers.get("x-goog-api-key", "").strip()
-        or (token.strip() if scheme.lower() == "bearer" else "")
+        or _bearer(request.headers.get("Authorization", ""))
         or request.args.get("key")
         or None
     )
+
+
+def _bearer(value: str) -> str:
+    scheme, _, token = value.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def check_path(request: Request) -> None:
@@ -78,24 +85,25 @@ def query(request: Request, *, without: frozenset[str] = frozenset()) -> str:
         ApiError: It asks for an answer that is not JSON.
     """
     kept = []
-    for part in request.query_string.decode("latin-1").split("&"):
+    # Every byte that stands for itself keeps doing so; any other is encoded as it is.
+    for part in _STRAY_PERCENT.sub("%25", quote(request.query_string, safe=_QUERY_MARKS)).split("&"):
         name, _, value = (unquote_plus(text) for text in part.partition("="))
-        if name == "callback" or (
-            name in {"alt", "$alt"} and value.partition(";")[0].lower() not in {"json", ""}
-        ):
+        # System parameters may be written with a dollar: https://cloud.google.com/apis/docs/system-parameters
+        name = name.removeprefix("$")
+        if name == "callback" or (name == "alt" and value.partition(";")[0].lower() not in {"json", ""}):
             raise ApiError(
                 "INVALID_ARGUMENT",
                 "FORMAT_NOT_SUPPORTED",
                 f"The gateway answers in JSON only: leave out the parameter {name!r}.",
             )
-        if part and name not in _CREDENTIAL_PARAMETERS and name not in without:
+        if part and name not in _NOT_FORWARDED and name not in without:
             kept.append(part)
     return "&".join(kept)
 
 
 def is_partial(request: Request) -> bool:
     """Whether the answer will lack fields because the caller asked for some only."""
-    return "fields" in request.args or "readMask" in request.args or "read_mask" in request.args
+    return any(name.removeprefix("$") in {"fields", "readMask", "read_mask"} for name in request.args)
 
 
 def headers(request: Request, *, has_body: bool) -> dict[str, str]:

@@ -1,252 +1,156 @@
-"""The five methods of batchPredictionJobs and their operations, passed through."""
+"""What can be done to jobs that are there, passed through: get, list, cancel, delete, and operations.
 
-import uuid
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+A scoped key sees and ends its own team's jobs. Whose a job is, its labels say: they are set at create
+and Vertex AI does not let them be changed, so no record is needed to tell.
+"""
 
-import msgspec
-from werkzeug.wrappers import Request, Response
+from typing import Any
+from urllib.parse import quote
 
-from batch_gateway.core.access import Caller
+from werkzeug.wrappers import Response
+
+from batch_gateway.core import access
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.jobs import JobKey, JobRecord, observe, parse_name
-from batch_gateway.core.models import short_name
+from batch_gateway.core.filters import narrow
+from batch_gateway.core.jobs import parse_name
 from batch_gateway.gateway import answers, inbound
+from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.places import Places
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     Store,
     StoreUnavailableError,
-    Submission,
     Upstream,
     UpstreamResponse,
     UpstreamUnavailableError,
 )
-from batch_gateway.settings import Settings
 from batch_gateway.tracking import Tracker
 
 _OK = 200
-_ENDED_SUBMISSION = range(400, 500)
-
-
-class Call(NamedTuple):
-    """A request that was let in.
-
-    Attributes:
-        request: As it came.
-        caller: Who calls.
-        version: ``v1`` or ``v1beta1``.
-        project: Id of the project, as configured.
-        location: Location.
-        path: What Vertex AI is asked, from the version on, with the project as the caller wrote it.
-    """
-
-    request: Request
-    caller: Caller
-    version: str
-    project: str
-    location: str
-    path: str
+_NOT_FOUND = 404
+_NO_ANSWER = frozenset({429, *range(500, 600)})
+"""Statuses that do not say whether there is a job."""
 
 
 class Passthrough:
     """Relays calls, and keeps the books up to date with what their answers show."""
 
-    def __init__(
-        self,
-        *,
-        settings: Settings,
-        store: Store,
-        upstream: Upstream,
-        tracker: Tracker,
-        places: Places,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self._settings = settings
+    def __init__(self, store: Store, upstream: Upstream, tracker: Tracker, places: Places) -> None:
         self._store = store
         self._upstream = upstream
         self._tracker = tracker
         self._places = places
-        self._now = now
-
-    def create(self, call: Call) -> Response:
-        """Submits a job. It is on record before its answer goes back."""
-        raw = inbound.body(call.request)
-        fields = _fields(raw)
-        raw = self._with_full_model_name(call, raw, fields)
-        # A trimmed answer might not even name the job, so creates are always answered in full.
-        query = inbound.query(call.request, without=frozenset({"fields"}))
-        submission = Submission(
-            id=uuid.uuid4().hex,
-            project=call.project,
-            location=call.location,
-            api_key=call.caller.api_key,
-            team=call.caller.team,
-            display_name=_text(fields, "displayName"),
-            created=self._now(),
-        )
-        try:
-            self._store.begin_submission(submission)
-        except StoreUnavailableError as error:
-            log("ERROR", "create refused: the books cannot be reached", error=error)
-            raise ApiError(
-                "UNAVAILABLE",
-                "BOOKS_UNAVAILABLE",
-                "The job was not submitted: its record could not be written. Try again.",
-                retry_after=5,
-            ) from error
-        try:
-            upstream = self._send(call, body=raw, query=query)
-        except UpstreamUnavailableError as error:
-            if not error.sent:
-                self._forget(submission)
-                raise
-            raise ApiError(
-                "DEADLINE_EXCEEDED" if error.timed_out else "UNAVAILABLE",
-                "CREATE_FATE_UNKNOWN",
-                "Vertex AI did not answer the create, so the job may or may not exist. List the jobs by "
-                "display_name before you submit it again.",
-                metadata={"submission": submission.id},
-            ) from error
-        if upstream.status in _ENDED_SUBMISSION:
-            self._forget(submission)
-        if upstream.status == _OK:
-            self._record(call, raw, upstream, submission)
-        return answers.relayed(upstream)
 
     def get(self, call: Call) -> Response:
         """A job. What it shows is noted."""
-        upstream = self._send(call)
-        if upstream.status == _OK and not inbound.is_partial(call.request):
-            self._see(call.project, [answers.parsed(upstream)])
+        partial = inbound.is_partial(call.request)
+        if partial and call.caller.scope:
+            # The labels may be among what was trimmed.
+            self._check_owner(call, "get")
+        upstream = self._relay(call)
+        if partial or upstream.status != _OK:
+            if upstream.status == _NOT_FOUND:
+                self._check_record(call, "get")
+            return answers.relayed(upstream)
+        job = answers.parsed(upstream)
+        self._see(call, [job])
+        if not call.caller.owns(_labels(job)):
+            raise access.not_yours("get", call.key.path)
         return answers.relayed(upstream)
 
     def list_jobs(self, call: Call) -> Response:
         """A page of jobs. What it shows is noted."""
-        upstream = self._send(call)
-        if upstream.status == _OK and not inbound.is_partial(call.request):
-            page = answers.parsed(upstream)
-            self._see(call.project, page.get("batchPredictionJobs") or [] if isinstance(page, dict) else [])
-        return answers.relayed(upstream)
+        query = inbound.query(call.request, without=frozenset({"parent"}))
+        if call.caller.scope:
+            wanted = (call.request.args.getlist("filter") or [""])[-1]
+            try:
+                narrowed = narrow(wanted, *call.caller.scope)
+            except ValueError as error:
+                raise ApiError(
+                    "INVALID_ARGUMENT", "FILTER_INVALID", f"The filter cannot be read: {error}."
+                ) from error
+            query = inbound.query(call.request, without=frozenset({"parent", "filter"}))
+            query = "&".join(part for part in (query, f"filter={quote(narrowed)}") if part)
+        upstream = self._relay(call, query=query)
+        if upstream.status != _OK or inbound.is_partial(call.request):
+            return answers.relayed(upstream)
+        page = answers.parsed(upstream)
+        jobs = page.get("batchPredictionJobs") or [] if isinstance(page, dict) else []
+        self._see(call, jobs)
+        own = [job for job in jobs if call.caller.owns(_labels(job))]
+        if len(own) == len(jobs):
+            return answers.relayed(upstream)
+        # The filter should have kept them away; what it lets through is still not shown.
+        log("ERROR", "the team filter let other jobs through", api_key=call.caller.api_key)
+        return answers.json({**page, "batchPredictionJobs": own})
 
     def cancel(self, call: Call) -> Response:
         """Asks for a job's end."""
-        return answers.relayed(self._send(call, body=inbound.body(call.request) or b"{}"))
+        if call.caller.scope:
+            self._check_owner(call, "cancel")
+        return answers.relayed(self._relay(call, body=inbound.body(call.request) or b"{}"))
 
     def delete(self, call: Call) -> Response:
         """Deletes a job upstream, not from the books. Its last state is noted first: later there is none."""
-        job_id = call.path.rpartition("/")[2]
-        last = self._upstream.get_job(JobKey(call.project, call.location, job_id))
+        last = self._check_owner(call, "delete")
         if last is not None:
             self._tracker.see(call.project, [last])
-        return answers.relayed(self._send(call))
+        return answers.relayed(self._relay(call))
 
     def operation(self, call: Call) -> Response:
         """The operation that a delete returned."""
-        return answers.relayed(self._send(call))
+        return answers.relayed(self._relay(call))
 
-    def _send(self, call: Call, body: bytes | None = None, query: str | None = None) -> UpstreamResponse:
+    def _relay(self, call: Call, *, body: bytes | None = None, query: str | None = None) -> UpstreamResponse:
+        if query is None:
+            query = inbound.query(call.request, without=frozenset({"parent"}))
         return self._upstream.send(
             call.request.method,
             call.path,
             project=call.project,
             location=call.location,
-            query=inbound.query(call.request) if query is None else query,
+            query=query,
             headers=inbound.headers(call.request, has_body=body is not None),
             body=body,
         )
 
-    def _with_full_model_name(self, call: Call, raw: bytes, fields: dict[str, msgspec.Raw]) -> bytes:
-        """The body with an alias replaced by the name that it stands for, else the body as it came."""
-        model = _text(fields, "model")
-        resource = self._settings.resolve_model(model, call.project, call.location)
-        if resource is None:
-            places = self._settings.places_of(model)
-            if places and "/" not in model:
-                raise ApiError(
-                    "INVALID_ARGUMENT",
-                    "MODEL_NOT_SERVED_HERE",
-                    f"The model {model!r} is configured for {', '.join(places)}, not for "
-                    f"{call.project}/{call.location}. Send the job there, or write the model's full name.",
-                )
-            return raw
-        return msgspec.json.encode({**fields, "model": resource})
+    def _check_owner(self, call: Call, permission: str) -> dict[str, Any] | None:
+        """The job as Vertex AI has it, None if it has none.
 
-    def _record(self, call: Call, sent: bytes, upstream: UpstreamResponse, submission: Submission) -> None:
-        job = answers.parsed(upstream)
-        seen = observe({**msgspec.json.decode(sent), **job}) if isinstance(job, dict) else None
-        if seen is None:
-            log("ERROR", "create answered without a job's name", submission=submission.id)
+        Raises:
+            ApiError: It is somebody else's, or the caller cannot know that there is none.
+        """
+        look = self._upstream.send(
+            "GET", f"/v1/{call.key.path}", project=call.project, location=call.location
+        )
+        job = answers.parsed(look) if look.status == _OK else None
+        if look.status in _NO_ANSWER or (look.status == _OK and not isinstance(job, dict)):
+            raise UpstreamUnavailableError(f"it answered HTTP {look.status}", sent=True)
+        if job is None:
+            self._check_record(call, permission)
+        elif not call.caller.owns(_labels(job)):
+            raise access.not_yours(permission, call.key.path)
+        return job
+
+    def _check_record(self, call: Call, permission: str) -> None:
+        """For a job that Vertex AI does not have (any more): only its owner learns that it is gone."""
+        if call.caller.scope is None:
             return
-        number, location, job_id = parse_name(seen.name) or ("", "", "")
-        record = JobRecord(
-            key=JobKey(call.project, location, job_id),
-            seen=seen,
-            create_time=seen.create_time or submission.created,
-            api_key=call.caller.api_key,
-            team=call.caller.team,
-        )
-        try:
-            self._store.add_job(record, submission.id)
-        except StoreUnavailableError as error:
-            log(
-                "ERROR",
-                "job submitted but not recorded",
-                job=seen.name,
-                submission=submission.id,
-                error=error,
-            )
-            raise ApiError(
-                "UNAVAILABLE",
-                "JOB_NOT_RECORDED",
-                f"The job was submitted as {seen.name}, but its record could not be written: its cost "
-                "will be tracked only after the gateway has found it again. Do not submit it again.",
-                metadata={"job": seen.name, "submission": submission.id},
-            ) from error
-        self._places.learn(number, call.project)
-        log(
-            "INFO",
-            "job created",
-            job=seen.name,
-            model=short_name(seen.model),
-            api_key=call.caller.api_key,
-            team=call.caller.team,
-        )
+        record = self._store.get_job(call.key)
+        if record is None or not call.caller.owns(record.seen.labels):
+            raise access.not_yours(permission, call.key.path)
 
-    def _forget(self, submission: Submission) -> None:
-        try:
-            self._store.drop_submission(submission.id)
-        except StoreUnavailableError as error:
-            # Left behind, it does no harm: it names no job.
-            log("WARNING", "submission not dropped", submission=submission.id, error=error)
-
-    def _see(self, project: str, jobs: list[Any]) -> None:
+    def _see(self, call: Call, jobs: list[Any]) -> None:
         whole = [job for job in jobs if isinstance(job, dict)]
+        for number in {name[0] for job in whole if (name := parse_name(str(job.get("name"))))}:
+            self._places.learn(number, call.project)
         try:
-            self._tracker.see(project, whole)
+            self._tracker.see(call.project, whole)
         except StoreUnavailableError as error:
             # Reads of jobs go through all the same; the next one shows the same again.
             log("WARNING", "jobs not tracked", jobs=len(whole), error=error)
 
 
-def _fields(raw: bytes) -> dict[str, msgspec.Raw]:
-    """The body's top-level fields, their values left as they came."""
-    try:
-        return msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    except msgspec.ValidationError as error:
-        raise ApiError(
-            "INVALID_ARGUMENT", "BODY_INVALID", "The body must be a JSON object: a BatchPredictionJob."
-        ) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ApiError(
-            "INVALID_ARGUMENT", "BODY_INVALID", f"The body is no JSON: {error}. Send a BatchPredictionJob."
-        ) from error
-
-
-def _text(fields: dict[str, msgspec.Raw], name: str) -> str:
-    """A field's string; empty if it is none, which Vertex AI is left to complain about."""
-    try:
-        return msgspec.json.decode(fields.get(name, b'""'), type=str)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return ""
+def _labels(job: Any) -> dict[str, Any]:
+    labels = job.get("labels") if isinstance(job, dict) else None
+    return labels if isinstance(labels, dict) else {}

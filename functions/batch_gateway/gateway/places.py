@@ -53,7 +53,8 @@ class Places:
         if number == project_id or self._numbers.get(number) == project_id:
             return
         try:
-            self._store.remember_project(number, project_id)
+            if self._store.project_of_number(number) != project_id:
+                self._store.remember_project(number, project_id)
         except StoreUnavailableError as error:
             log("WARNING", "project number not noted", number=number, project=project_id, error=error)
             return

@@ -5,19 +5,14 @@ from batch_gateway.core.outputs import is_final_output, split_uri
 from batch_gateway.ports import ObjectStore, Store
 
 
-def close_if_settled(key: JobKey, store: Store, objects: ObjectStore) -> JobRecord | None:
+def close_if_settled(key: JobKey, store: Store, objects: ObjectStore) -> None:
     """Marks a job as closed if it has ended and every final output in its directory is in the books.
 
     The directory is listed only after the end was seen: nothing is written to it any more.
-
-    Returns:
-        The record as it then stands.
     """
     job = store.get_job(key)
-    if job is None or job.closed or not job.seen.terminal or not _settled(job, store, objects):
-        return job
-    store.close_job(key)
-    return store.get_job(key)
+    if job is not None and not job.closed and job.seen.terminal and _settled(job, store, objects):
+        store.close_job(key)
 
 
 def _settled(job: JobRecord, store: Store, objects: ObjectStore) -> bool:

@@ -164,21 +164,31 @@ def _find_job(directory: str, deps: Deps) -> JobRecord | None:
     running = False
     for candidate in candidates:
         record = _refresh(candidate.key, deps)
-        if record is not None and record.seen.output_directory == directory:
+        if record is None:
+            continue
+        if record.seen.output_directory == directory:
             return record
-        running = running or (record is not None and not record.seen.terminal)
+        if record.seen.terminal:
+            # It has ended without output: out of the way of the next look-up.
+            close_if_settled(record.key, deps.store, deps.objects)
+        else:
+            running = True
     if running or len(candidates) == _CANDIDATES:
         raise NotYetError(f"no job has reported {directory} as its output yet; {len(candidates)} may")
     return None
 
 
 def _refresh(key: JobKey, deps: Deps) -> JobRecord | None:
-    """A job's record after a look upstream, which is spared if it ended with a directory."""
+    """A job's record after a look upstream, which is spared if it ended with a directory.
+
+    None if Vertex AI does not have the job (any more): nothing more will be heard of it.
+    """
     record = deps.store.get_job(key)
     if record is None or (record.seen.terminal and record.seen.output_directory):
         return record
-    seen = observe(deps.upstream.get_job(key) or {})
-    return deps.store.observe({key: seen}).get(key) if seen else record
+    job = deps.upstream.get_job(key)
+    seen = observe(job) if job else None
+    return deps.store.observe({key: seen}).get(key) if seen else None
 
 
 def _nobodys(

@@ -1,0 +1,13 @@
+"""Firestore."""
+
+from google.cloud.firestore_v1 import Client
+
+from batch_gateway.adapters.firestore.books import FirestoreStore
+from batch_gateway.adapters.firestore.keys import FirestoreKeys
+
+__all__ = ["FirestoreKeys", "FirestoreStore", "connect"]
+
+
+def connect(project: str, database: str) -> Client:
+    """The client that the ports share. It connects on first use."""
+    return Client(project=project or None, database=database)

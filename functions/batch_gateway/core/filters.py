@@ -1,0 +1,39 @@
+"""List filters: narrowing a caller's filter to what the caller may see.
+
+The syntax is AIP-160's (https://google.aip.dev/160): strings in double or single quotes with
+backslash escapes, parentheses, AND, OR and NOT. Only quotes and parentheses can change how our own
+condition is read, so those are all that is looked at.
+"""
+
+import re
+
+_TOKEN = re.compile(r"""[^"'()\\]+|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[()]""", re.DOTALL)
+
+
+def narrow(client_filter: str, label: str, value: str) -> str:
+    """A filter for what matches the client's and carries a label.
+
+    Args:
+        client_filter: As the client wrote it; may be empty.
+        label: Key of the label.
+        value: Its value: letters, digits, ``_`` and ``-`` only.
+
+    Raises:
+        ValueError: Quotes or parentheses of the client's filter are not balanced, so that it could
+            reach out of its place.
+    """
+    condition = f'labels.{label}="{value}"'
+    if not client_filter.strip():
+        return condition
+    depth = position = 0
+    while position < len(client_filter):
+        token = _TOKEN.match(client_filter, position)
+        if token is None:
+            raise ValueError("a quote is not closed, or a backslash stands outside of quotes")
+        depth += {"(": 1, ")": -1}.get(token[0], 0)
+        if depth < 0:
+            raise ValueError("a closing parenthesis has no opening one")
+        position = token.end()
+    if depth:
+        raise ValueError("a parenthesis is not closed")
+    return f"({client_filter}) AND {condition}"

@@ -1,0 +1,89 @@
+"""API keys and teams, with LiteLLM's field names."""
+
+import hashlib
+import secrets
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from batch_gateway.core.grants import Grant
+
+_PREFIX = "sk-"
+_SHOWN = 4
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """How much may be spent in a window.
+
+    Attributes:
+        max_budget_nano: nano-USD; None for no budget.
+        budget_duration: Length of the window, such as ``30d`` or ``1mo``; None for one that never resets.
+    """
+
+    max_budget_nano: int | None = None
+    budget_duration: str | None = None
+
+
+class TeamRecord(msgspec.Struct, frozen=True):
+    """A team.
+
+    Attributes:
+        team_id: Id; also the value of the label that its jobs carry.
+        team_alias: A name for people.
+        blocked: Its keys are refused.
+    """
+
+    team_id: str
+    created_at: datetime
+    updated_at: datetime
+    team_alias: str | None = None
+    grant: Grant = Grant()
+    budget: Budget = Budget()
+    metadata: dict[str, Any] = {}
+    blocked: bool = False
+
+
+class KeyRecord(msgspec.Struct, frozen=True):
+    """An API key, without its secret.
+
+    Attributes:
+        token: SHA-256 of the secret, in hex; what it is found by.
+        key_id: Stays the same when the secret is rotated; the value of the label that the jobs of a
+            key without a team carry.
+        key_name: What people may see of the secret: ``sk-...a1b2``.
+        key_alias: Name in costs.
+        team_id: Its team, if any.
+        expires: When it ends; None for never.
+        blocked: It is refused.
+        created_by: Alias of the key that made it.
+    """
+
+    token: str
+    key_id: str
+    key_name: str
+    key_alias: str
+    created_at: datetime
+    updated_at: datetime
+    created_by: str
+    team_id: str | None = None
+    grant: Grant = Grant()
+    budget: Budget = Budget()
+    metadata: dict[str, Any] = {}
+    expires: datetime | None = None
+    blocked: bool = False
+
+
+def new_secret() -> str:
+    """A key's secret: 256 random bits."""
+    return _PREFIX + secrets.token_urlsafe(32)
+
+
+def token_of(secret: str) -> str:
+    """What a key is stored and found by. The secret is random, so a plain hash cannot be guessed back."""
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
+
+
+def name_of(secret: str) -> str:
+    """What may be shown of a secret."""
+    return f"{_PREFIX}...{secret[-_SHOWN:]}"

@@ -1,0 +1,173 @@
+"""The bodies of the administrator's calls: fields with LiteLLM's names, checked one by one.
+
+A field that is left out stays as it is (or gets its default), ``null`` takes it away. A field that the
+gateway does not know is refused: it might be a limit that nobody would enforce.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from batch_gateway.core.access import is_location, is_project
+from batch_gateway.core.durations import add_duration
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.grants import Grant, normal_uri
+from batch_gateway.core.keys import Budget
+
+_NANO = 10**9
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_BUDGET_USD = Decimal(10**9)
+
+
+class Limits(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What keys and teams have in common."""
+
+    models: list[str] | UnsetType | None = UNSET
+    projects: list[str] | UnsetType | None = UNSET
+    locations: list[str] | UnsetType | None = UNSET
+    allowed_uri_prefixes: list[str] | UnsetType | None = UNSET
+    rpm_limit: int | UnsetType | None = UNSET
+    max_budget: Decimal | UnsetType | None = UNSET
+    budget_duration: str | UnsetType | None = UNSET
+    metadata: dict[str, Any] | UnsetType | None = UNSET
+    blocked: bool | UnsetType = UNSET
+
+
+class GenerateKey(Limits):
+    """Body of ``POST /key/generate``."""
+
+    key_alias: str | None = None
+    team_id: str | None = None
+    duration: str | None = None
+
+
+class UpdateKey(Limits):
+    """Body of ``POST /key/update``."""
+
+    key: str
+    key_alias: str | UnsetType = UNSET
+    team_id: str | UnsetType | None = UNSET
+    duration: str | UnsetType | None = UNSET
+
+
+class RegenerateKey(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /key/regenerate``. The old secret stays good for the grace period, if one is given."""
+
+    key: str
+    grace_period: str | None = None
+    duration: str | UnsetType | None = UNSET
+
+
+class DeleteKeys(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /key/delete``."""
+
+    keys: list[str] = []
+    key_aliases: list[str] = []
+
+
+class NewTeam(Limits):
+    """Body of ``POST /team/new``."""
+
+    team_id: str | None = None
+    team_alias: str | None = None
+
+
+class UpdateTeam(Limits):
+    """Body of ``POST /team/update``."""
+
+    team_id: str
+    team_alias: str | UnsetType | None = UNSET
+
+
+class DeleteTeams(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /team/delete``."""
+
+    team_ids: list[str]
+
+
+Body = TypeVar("Body")
+
+
+def decode(raw: bytes, kind: type[Body]) -> Body:
+    """A body of the given kind.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT; the message names the field.
+    """
+    try:
+        return msgspec.json.decode(raw or b"{}", type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise invalid(str(error)) from error
+
+
+def invalid(problem: str) -> ApiError:
+    """The answer to a wrong field."""
+    return ApiError("INVALID_ARGUMENT", "FIELD_INVALID", f"Invalid request: {problem}. See /openapi.json.")
+
+
+def grant_of(limits: Limits, old: Grant) -> Grant:
+    """What is allowed after a call.
+
+    Raises:
+        ApiError: A value that could never match anything, or could match too much.
+    """
+    grant = Grant(
+        models=_list(limits.models, old.models),
+        projects=_list(limits.projects, old.projects),
+        locations=_list(limits.locations, old.locations),
+        allowed_uri_prefixes=_list(limits.allowed_uri_prefixes, old.allowed_uri_prefixes),
+        rpm_limit=old.rpm_limit if limits.rpm_limit is UNSET else limits.rpm_limit,
+    )
+    for project in grant.projects:
+        if not is_project(project):
+            raise invalid(f"projects: {project!r} is no project id")
+    for location in grant.locations:
+        if not is_location(location):
+            raise invalid(f"locations: {location!r} is no location")
+    for prefix in grant.allowed_uri_prefixes:
+        if normal_uri(prefix) is None or "*" in prefix:
+            raise invalid(
+                f"allowed_uri_prefixes: {prefix!r} is not of the form gs://BUCKET/PATH or "
+                "bq://PROJECT.DATASET, without wildcards"
+            )
+    if "" in grant.models:
+        raise invalid("models: a name is empty")
+    if grant.rpm_limit is not None and grant.rpm_limit < 1:
+        raise invalid("rpm_limit: must be at least 1; to shut a key out, set blocked")
+    return grant
+
+
+def budget_of(limits: Limits, old: Budget) -> Budget:
+    """The budget after a call.
+
+    Raises:
+        ApiError: It is negative, finer than a nano-dollar, or its duration is none.
+    """
+    nano, duration = old.max_budget_nano, old.budget_duration
+    if limits.max_budget is not UNSET:
+        nano = None
+        if limits.max_budget is not None:
+            in_nano = limits.max_budget * _NANO
+            if not 0 <= limits.max_budget <= _MAX_BUDGET_USD or in_nano != int(in_nano):
+                raise invalid("max_budget: must be USD from 0 to 1,000,000,000 with at most nine decimals")
+            nano = int(in_nano)
+    if limits.budget_duration is not UNSET:
+        duration = limits.budget_duration
+        if duration is not None:
+            check_duration("budget_duration", duration)
+    return Budget(nano, duration)
+
+
+def check_duration(field: str, duration: str) -> None:
+    """Refuses what is no duration."""
+    try:
+        add_duration(_EPOCH, duration)
+    except ValueError as error:
+        raise invalid(f"{field}: {error}") from error
+
+
+def _list(new: list[str] | UnsetType | None, old: tuple[str, ...]) -> tuple[str, ...]:
+    return old if new is UNSET else tuple(new or ())

@@ -1,0 +1,304 @@
+"""``POST batchPredictionJobs``: checked, noted, sent once, recorded, answered.
+
+Timeline::
+
+    check ─▶ note submission ─▶ send ─▶ record job, settle submission ─▶ answer
+              │ Firestore down:   │ no answer: fate unknown
+              │ nothing is sent   │ Idempotency-Key: look for the job by its marker
+
+With an ``Idempotency-Key`` the submission is found again by its id, the hash of caller and key. It is in
+one of three conditions: answered (the answer is given again), being sent (refused for a moment), or left
+without an answer, whose job is looked for by the marker among its labels and sent only if there is none.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from werkzeug.wrappers import Response
+
+from batch_gateway.core import access, grants
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.jobs import JobKey, JobRecord, observe, parse_name
+from batch_gateway.core.jsons import read_object
+from batch_gateway.core.models import short_name
+from batch_gateway.gateway import answers, inbound, job_bodies
+from batch_gateway.gateway.calls import Call
+from batch_gateway.gateway.places import Places
+from batch_gateway.logs import log
+from batch_gateway.ports import (
+    Store,
+    StoreUnavailableError,
+    Submission,
+    Upstream,
+    UpstreamCredentialsError,
+    UpstreamResponse,
+    UpstreamUnavailableError,
+)
+from batch_gateway.settings import Settings
+
+MARKER_LABEL = "gateway_submission"
+"""Label of a job that was created with an Idempotency-Key: the submission's id."""
+KEPT = timedelta(hours=24)
+"""How long an Idempotency-Key is remembered."""
+_SENDING = timedelta(seconds=90)
+"""A submission without an answer may still be on its way for this long: more than all our time limits."""
+_SETTLING = timedelta(seconds=10)
+"""How long Vertex AI may still be at work on a create whose answer was lost."""
+_OK = 200
+_REFUSED = range(400, 500)
+
+
+class Creates:
+    """Submits jobs. A job is on record before its answer goes back."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        upstream: Upstream,
+        places: Places,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._upstream = upstream
+        self._places = places
+        self._now = now
+
+    def create(self, call: Call) -> Response:
+        """Handles one create."""
+        raw = inbound.body(call.request)
+        idempotency_key = call.request.headers.get("Idempotency-Key", "")
+        submission = self._submission(call, raw, idempotency_key)
+        body = self._checked_body(call, raw, submission)
+        earlier = self._begin(submission)
+        if earlier is not None and (answer := self._repeat(call, earlier, submission)) is not None:
+            return answer
+        return self._send(call, body, submission)
+
+    def _submission(self, call: Call, raw: bytes, idempotency_key: str) -> Submission:
+        now = self._now()
+        submission = Submission(
+            id=uuid.uuid4().hex,
+            project=call.project,
+            location=call.location,
+            api_key=call.caller.api_key,
+            team=call.caller.team,
+            created=now,
+        )
+        if not idempotency_key:
+            return submission
+        owner = call.caller.scope or (access.MASTER, "")
+        return msgspec.structs.replace(
+            submission,
+            id=_hash(*owner, idempotency_key)[:32],
+            body_hash=_hash(call.project, call.location, raw.decode("latin-1")),
+            expires=now + KEPT,
+        )
+
+    def _checked_body(self, call: Call, raw: bytes, submission: Submission) -> bytes:
+        """The body that is sent: as it came, but for what a rule changes.
+
+        An alias becomes the name that it stands for. The job of a scoped key carries its scope's label,
+        that of an Idempotency-Key its marker.
+        """
+        fields = job_bodies.fields_of(raw)
+        changed: dict[str, Any] = {}
+        written = job_bodies.text(fields, "model")
+        resource = self._resolve(call, written)
+        if resource != written:
+            changed["model"] = resource
+        if not call.caller.is_admin:
+            grants.check_model(call.caller.grants, written, resource)
+            grants.check_body(call.caller.grants, job_bodies.whole(raw))
+        labels = dict([call.caller.scope] if call.caller.scope else [])
+        if submission.body_hash:
+            labels[MARKER_LABEL] = submission.id
+        if labels:
+            changed["labels"] = job_bodies.labels(fields) | labels
+        return job_bodies.with_members(raw, changed)
+
+    def _resolve(self, call: Call, model: str) -> str:
+        resource = self._settings.resolve_model(model, call.project, call.location)
+        places = self._settings.places_of(model)
+        if resource is None and places and "/" not in model:
+            raise ApiError(
+                "INVALID_ARGUMENT",
+                "MODEL_NOT_SERVED_HERE",
+                f"The model {model!r} is configured for {', '.join(places)}, not for "
+                f"{call.project}/{call.location}. Send the job there, or write the model's full name.",
+            )
+        return resource or model
+
+    def _begin(self, submission: Submission) -> Submission | None:
+        try:
+            return self._store.begin_submission(submission)
+        except StoreUnavailableError as error:
+            log("ERROR", "create refused: the books cannot be reached", error=error)
+            raise ApiError(
+                "UNAVAILABLE",
+                "BOOKS_UNAVAILABLE",
+                "The job was not submitted: its record could not be written. Try again.",
+                retry_after=5,
+            ) from error
+
+    def _repeat(self, call: Call, earlier: Submission, submission: Submission) -> Response | None:
+        """The answer to a create whose Idempotency-Key was used before; None if it has to be sent."""
+        expired = earlier.expires is not None and earlier.expires <= submission.created
+        if not expired and earlier.body_hash != submission.body_hash:
+            raise ApiError(
+                "INVALID_ARGUMENT",
+                "IDEMPOTENCY_KEY_REUSED",
+                "This Idempotency-Key was used for another body within the last 24 hours. Use a new one "
+                "for a new job, or send the same body again.",
+            )
+        if not expired and earlier.answer is not None:
+            return answers.raw(earlier.answer, {"Idempotency-Replayed": "true"})
+        in_flight = submission.created - earlier.created < _SENDING
+        if (in_flight and not expired) or not self._store.retake_submission(earlier, submission):
+            raise ApiError(
+                "ABORTED",
+                "IDEMPOTENCY_KEY_IN_USE",
+                "A create with this Idempotency-Key is under way. Send the same again in a moment to get "
+                "its answer.",
+                retry_after=5,
+            )
+        found = None if expired else self._find(call, submission)
+        return self._answer(call, b"{}", found, submission) if found else None
+
+    def _send(self, call: Call, body: bytes, submission: Submission) -> Response:
+        try:
+            upstream = self._upstream.send(
+                "POST",
+                call.path,
+                project=call.project,
+                location=call.location,
+                # A trimmed answer might not even name the job, so creates are always answered in full.
+                query=inbound.query(call.request, without=frozenset({"fields", "parent"})),
+                headers=inbound.headers(call.request, has_body=True),
+                body=body,
+            )
+        except UpstreamCredentialsError:
+            self._forget(submission)
+            raise
+        except UpstreamUnavailableError as error:
+            if not error.sent:
+                self._forget(submission)
+                raise
+            self._land(submission)
+            found = self._find(call, submission) if submission.body_hash else None
+            if found is None:
+                raise _fate_unknown(submission, timed_out=error.timed_out) from error
+            return self._answer(call, body, found, submission)
+        if upstream.status == _OK:
+            return self._answer(call, body, upstream, submission)
+        if upstream.status in _REFUSED:
+            self._forget(submission)
+        else:
+            self._land(submission)
+        return answers.relayed(upstream)
+
+    def _find(self, call: Call, submission: Submission) -> UpstreamResponse | None:
+        """The job that carries a submission's marker; None if there is none.
+
+        Raises:
+            ApiError: It cannot be known now.
+        """
+        marked = quote(f'labels.{MARKER_LABEL}="{submission.id}"')
+        try:
+            page = self._upstream.send(
+                "GET",
+                f"/{call.version}/projects/{call.project}/locations/{call.location}/batchPredictionJobs",
+                project=call.project,
+                location=call.location,
+                query=f"filter={marked}&pageSize=1",
+            )
+        except UpstreamUnavailableError as error:
+            raise _fate_unknown(submission, timed_out=False) from error
+        found = answers.parsed(page)
+        if page.status != _OK or not isinstance(found, dict):
+            raise _fate_unknown(submission, timed_out=False)
+        jobs = found.get("batchPredictionJobs") or []
+        return UpstreamResponse(_OK, page.headers, msgspec.json.encode(jobs[0])) if jobs else None
+
+    def _answer(
+        self, call: Call, sent: bytes, upstream: UpstreamResponse, submission: Submission
+    ) -> Response:
+        """Records the job, then relays the answer."""
+        job = answers.parsed(upstream)
+        seen = observe({**(read_object(sent) or {}), **job}) if isinstance(job, dict) else None
+        if seen is None:
+            log("ERROR", "create answered without a job's name", submission=submission.id)
+            return answers.relayed(upstream)
+        number, location, job_id = parse_name(seen.name) or ("", "", "")
+        record = JobRecord(
+            key=JobKey(call.project, location, job_id),
+            seen=seen,
+            create_time=seen.create_time or submission.created,
+            api_key=call.caller.api_key,
+            team=call.caller.team or seen.labels.get(access.TEAM_LABEL),
+        )
+        if submission.body_hash:
+            submission = msgspec.structs.replace(submission, answer=upstream.body)
+        try:
+            self._store.add_job(record, submission)
+        except StoreUnavailableError as error:
+            log(
+                "ERROR",
+                "job submitted but not recorded",
+                job=seen.name,
+                submission=submission.id,
+                error=error,
+            )
+            raise ApiError(
+                "UNAVAILABLE",
+                "JOB_NOT_RECORDED",
+                f"The job was submitted as {seen.name}, but its record could not be written: its cost "
+                "will be tracked only after the gateway has found it again. Do not submit it again.",
+                metadata={"job": seen.name, "submission": submission.id},
+            ) from error
+        self._places.learn(number, call.project)
+        log("INFO", "job created", job=seen.name, model=short_name(seen.model), api_key=record.api_key)
+        return answers.relayed(upstream)
+
+    def _land(self, submission: Submission) -> None:
+        """Notes that a create is no longer under way, though nobody knows what became of it."""
+        if submission.body_hash:
+            landed = msgspec.structs.replace(submission, created=self._now() - _SENDING + _SETTLING)
+            try:
+                self._store.retake_submission(submission, landed)
+            except StoreUnavailableError as error:
+                # Then its Idempotency-Key can be used again a little later.
+                log("WARNING", "submission not landed", submission=submission.id, error=error)
+
+    def _forget(self, submission: Submission) -> None:
+        try:
+            self._store.drop_submission(submission.id)
+        except StoreUnavailableError as error:
+            # Left behind, it does no harm: it names no job.
+            log("WARNING", "submission not dropped", submission=submission.id, error=error)
+
+
+def _fate_unknown(submission: Submission, *, timed_out: bool) -> ApiError:
+    advice = (
+        "Send the same again with the same Idempotency-Key: it is submitted only if it does not exist."
+        if submission.body_hash
+        else "List the jobs by display_name before you submit it again, or use an Idempotency-Key next time."
+    )
+    return ApiError(
+        "DEADLINE_EXCEEDED" if timed_out else "UNAVAILABLE",
+        "CREATE_FATE_UNKNOWN",
+        f"Vertex AI did not answer the create, so the job may or may not exist. {advice}",
+        metadata={"submission": submission.id},
+        retry_after=int(_SETTLING.total_seconds()) if submission.body_hash else None,
+    )
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()

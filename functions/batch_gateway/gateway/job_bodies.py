@@ -1,0 +1,119 @@
+"""The body of a create: looked at without touching what is not ours to change."""
+
+import json
+from typing import Any
+
+import msgspec
+
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.jsons import UNREADABLE
+
+_SCANNER = json.JSONDecoder()
+
+
+def fields_of(raw: bytes) -> dict[str, msgspec.Raw]:
+    """The body's top-level fields, their values left as they came.
+
+    Raises:
+        ApiError: It is no JSON object.
+    """
+    try:
+        return msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except msgspec.ValidationError as error:
+        raise _invalid("it must be a JSON object") from error
+    except UNREADABLE as error:
+        raise _invalid(f"it is no JSON: {error}") from error
+
+
+def text(fields: dict[str, msgspec.Raw], name: str) -> str:
+    """A field's string; empty if it is none, which Vertex AI is left to complain about."""
+    try:
+        return msgspec.json.decode(fields.get(name, b'""'), type=str)
+    except UNREADABLE:
+        return ""
+
+
+def labels(fields: dict[str, msgspec.Raw]) -> dict[str, Any]:
+    """The body's labels.
+
+    Raises:
+        ApiError: They are no object.
+    """
+    try:
+        return msgspec.json.decode(fields.get("labels", b"null"), type=dict[str, Any] | None) or {}
+    except UNREADABLE as error:
+        raise _invalid("labels must be an object of strings") from error
+
+
+def with_members(raw: bytes, members: dict[str, Any]) -> bytes:
+    """The body with some top-level members set, and every other byte as it was.
+
+    Raises:
+        ApiError: It cannot be read.
+    """
+    if not members:
+        return raw
+    try:
+        body = raw.decode()
+        spans, end = _member_spans(body)
+    except (ValueError, RecursionError) as error:
+        raise _invalid(f"it cannot be read: {error}") from error
+    edits = []
+    for name, value in members.items():
+        text = msgspec.json.encode(value).decode()
+        if name in spans:
+            edits.append((*spans[name], text))
+        else:
+            comma = "," if spans else ""
+            edits.append((end, end, f'{comma}"{name}":{text}'))
+            spans[name] = (end, end)
+    for start, stop, text in sorted(edits, key=lambda edit: edit[0], reverse=True):
+        body = body[:start] + text + body[stop:]
+    return body.encode()
+
+
+def _member_spans(body: str) -> tuple[dict[str, tuple[int, int]], int]:
+    """Where the values of an object's members stand, the last of equal names; and where it closes."""
+    spans: dict[str, tuple[int, int]] = {}
+    position = _skip_space(body, _skip_space(body, 0) + 1)
+    while body[position] != "}":
+        name, position = _SCANNER.raw_decode(body, position)
+        start = _skip_space(body, _skip_space(body, position) + 1)
+        _, stop = _SCANNER.raw_decode(body, start)
+        spans[name] = (start, stop)
+        position = _skip_space(body, stop)
+        if body[position] == ",":
+            position = _skip_space(body, position + 1)
+    return spans, position
+
+
+def _skip_space(body: str, position: int) -> int:
+    while body[position] in " \t\r\n":
+        position += 1
+    return position
+
+
+def whole(raw: bytes) -> Any:
+    """The whole body.
+
+    Raises:
+        ApiError: A name is there twice in one object: what we check might not be what Vertex AI reads.
+    """
+    try:
+        return json.loads(raw, object_pairs_hook=_without_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise _invalid(f"it cannot be read: {error}") from error
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} is there twice")
+    return members
+
+
+def _invalid(problem: str) -> ApiError:
+    return ApiError(
+        "INVALID_ARGUMENT", "BODY_INVALID", f"Invalid body: {problem}. Send a BatchPredictionJob as JSON."
+    )

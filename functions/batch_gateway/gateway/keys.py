@@ -1,0 +1,240 @@
+"""The administrator's calls on API keys, with LiteLLM's paths and field names."""
+
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from werkzeug.wrappers import Request, Response
+
+from batch_gateway.core.access import MASTER, Caller
+from batch_gateway.core.durations import add_duration
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.grants import Grant
+from batch_gateway.core.keys import Budget, KeyRecord, name_of, new_secret, token_of
+from batch_gateway.core.money import format_nano
+from batch_gateway.gateway import answers, bodies, inbound
+from batch_gateway.ports import AliasTakenError, KeyStore
+
+_TOKEN = re.compile(r"[0-9a-f]{64}")
+_ALIAS = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
+_MAX_PAGE = 100
+
+
+class Keys:
+    """API keys: made, changed, rotated, deleted, looked at."""
+
+    def __init__(self, keys: KeyStore, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._keys = keys
+        self._now = now
+
+    def generate(self, request: Request, caller: Caller) -> tuple[str, Response]:
+        """``POST /key/generate``: a new key. Its secret is in this answer and nowhere else."""
+        body = bodies.decode(inbound.body(request), bodies.GenerateKey)
+        now, secret, key_id = self._now(), new_secret(), secrets.token_hex(8)
+        if body.team_id is not None:
+            self._check_team(body.team_id)
+        key = KeyRecord(
+            token=token_of(secret),
+            key_id=key_id,
+            key_name=name_of(secret),
+            key_alias=_checked_alias(body.key_alias or f"key-{key_id}"),
+            created_at=now,
+            updated_at=now,
+            created_by=caller.api_key,
+            team_id=body.team_id,
+            grant=bodies.grant_of(body, Grant()),
+            budget=bodies.budget_of(body, Budget()),
+            metadata=body.metadata or {},
+            expires=_expiry(now, body.duration),
+            blocked=body.blocked is True,
+        )
+        with _alias_conflict():
+            self._keys.add_key(key)
+        return key.key_alias, answers.json({"key": secret, **view(key)})
+
+    def update(self, request: Request, _: Caller) -> tuple[str, Response]:
+        """``POST /key/update``: what is given changes, everything else stays."""
+        body = bodies.decode(inbound.body(request), bodies.UpdateKey)
+        if isinstance(body.team_id, str):
+            self._check_team(body.team_id)
+
+        def change(key: KeyRecord) -> KeyRecord:
+            now = self._now()
+            return msgspec.structs.replace(
+                key,
+                key_alias=key.key_alias if body.key_alias is UNSET else _checked_alias(body.key_alias),
+                team_id=key.team_id if body.team_id is UNSET else body.team_id,
+                grant=bodies.grant_of(body, key.grant),
+                budget=bodies.budget_of(body, key.budget),
+                metadata=key.metadata if body.metadata is UNSET else body.metadata or {},
+                expires=key.expires if body.duration is UNSET else _expiry(now, body.duration),
+                blocked=key.blocked if body.blocked is UNSET else body.blocked,
+                updated_at=now,
+            )
+
+        with _alias_conflict():
+            key = self._keys.change_key(_token(body.key), change)
+        if key is None:
+            raise _unknown(body.key)
+        return key.key_alias, answers.json(view(key))
+
+    def regenerate(self, request: Request, caller: Caller) -> tuple[str, Response]:
+        """``POST /key/regenerate``: a new secret for a key; the old one ends after the grace period."""
+        body = bodies.decode(inbound.body(request), bodies.RegenerateKey)
+        now, secret = self._now(), new_secret()
+        ends = _expiry(now, body.grace_period) or now
+        token = _token(body.key)
+        old = self._keys.get_key(token)
+        if old is None:
+            raise _unknown(body.key)
+        new = msgspec.structs.replace(
+            old,
+            token=token_of(secret),
+            key_name=name_of(secret),
+            expires=old.expires if body.duration is UNSET else _expiry(now, body.duration),
+            created_at=now,
+            updated_at=now,
+            created_by=caller.api_key,
+        )
+        # The new secret first: a failure in between leaves two good ones, not none.
+        self._keys.add_key(new)
+        self._keys.change_key(
+            token,
+            lambda key: msgspec.structs.replace(
+                key, expires=min(ends, key.expires) if key.expires else ends, updated_at=now
+            ),
+        )
+        return new.key_alias, answers.json({"key": secret, **view(new)})
+
+    def delete(self, request: Request, _: Caller) -> tuple[str, Response]:
+        """``POST /key/delete``: keys by secret or token, or by alias with all their secrets."""
+        body = bodies.decode(inbound.body(request), bodies.DeleteKeys)
+        tokens = [_token(key) for key in body.keys]
+        if body.key_aliases:
+            every = self._keys.list_keys()
+            for alias in body.key_aliases:
+                found = [key.token for key in every if key.key_alias == alias]
+                if not found:
+                    raise _unknown(alias)
+                tokens += found
+        if not tokens:
+            raise bodies.invalid("keys or key_aliases: name at least one")
+        deleted = [key for key in map(self._keys.delete_key, tokens) if key is not None]
+        if not deleted:
+            raise _unknown(body.keys[0])
+        aliases = sorted({key.key_alias for key in deleted})
+        return ",".join(aliases), answers.json({"deleted_keys": [key.token for key in deleted]})
+
+    def info(self, request: Request, caller: Caller) -> Response:
+        """``GET /key/info?key=``: a key as the administrator sees it, or one's own."""
+        # ?key= is also where Google's clients put the key that a call is made with.
+        wanted = request.args.get("key")
+        own = inbound.api_key(request) or ""
+        if not caller.is_admin and wanted not in {None, own, token_of(own)}:
+            raise ApiError(
+                "PERMISSION_DENIED", "ADMIN_ONLY", "Only the administrator's key may look at other keys."
+            )
+        token = _token(wanted or own)
+        key = self._keys.get_key(token)
+        if key is None:
+            raise _unknown(MASTER if caller.is_admin and wanted in {None, own} else wanted or own)
+        return answers.json({"key": token, "info": view(key)})
+
+    def list_keys(self, request: Request, _: Caller) -> Response:
+        """``GET /key/list?team_id&page&size``: keys without their secrets, by alias."""
+        page = _number(request, "page", 1, 1_000_000)
+        size = _number(request, "size", 50, _MAX_PAGE)
+        keys = self._keys.list_keys(request.args.get("team_id"))
+        return answers.json(
+            {
+                "keys": [view(key) for key in keys[(page - 1) * size : page * size]],
+                "total_count": len(keys),
+                "current_page": page,
+                "total_pages": -(-len(keys) // size),
+            }
+        )
+
+    def _check_team(self, team_id: str) -> None:
+        if self._keys.get_team(team_id) is None:
+            raise ApiError(
+                "NOT_FOUND",
+                "TEAM_UNKNOWN",
+                f"There is no team {team_id!r}. Make it with POST /team/new first.",
+            )
+
+
+def view(key: KeyRecord) -> dict[str, Any]:
+    """A key for an answer: everything but its secret, which nobody has any more."""
+    return {
+        "token": key.token,
+        "key_name": key.key_name,
+        "key_alias": key.key_alias,
+        "team_id": key.team_id,
+        **msgspec.to_builtins(key.grant),
+        **budget_view(key.budget),
+        "metadata": key.metadata,
+        "expires": key.expires,
+        "blocked": key.blocked,
+        "created_at": key.created_at,
+        "created_by": key.created_by,
+        "updated_at": key.updated_at,
+    }
+
+
+def budget_view(budget: Budget) -> dict[str, Any]:
+    """A budget for an answer: a JSON number of USD, written out exactly."""
+    nano = budget.max_budget_nano
+    return {
+        "max_budget": None if nano is None else msgspec.Raw(format_nano(nano).encode()),
+        "budget_duration": budget.budget_duration,
+    }
+
+
+@contextmanager
+def _alias_conflict() -> Iterator[None]:
+    try:
+        yield
+    except AliasTakenError as error:
+        raise ApiError(
+            "ALREADY_EXISTS",
+            "KEY_ALIAS_TAKEN",
+            f"Another key has the alias {str(error)!r}. Costs are told apart by it: choose another one.",
+        ) from error
+
+
+def _checked_alias(alias: str) -> str:
+    if not _ALIAS.fullmatch(alias) or alias == MASTER:
+        raise bodies.invalid(f"key_alias: {alias!r} is no alias: 1 to 128 characters, and not {MASTER!r}")
+    return alias
+
+
+def _expiry(now: datetime, duration: str | None) -> datetime | None:
+    if duration is None:
+        return None
+    bodies.check_duration("duration", duration)
+    return add_duration(now, duration)
+
+
+def _token(key: str) -> str:
+    """The token of a key that is named by its secret or by its token."""
+    return key if _TOKEN.fullmatch(key) else token_of(key)
+
+
+def _unknown(key: str) -> ApiError:
+    # The message must not repeat what may be a secret.
+    shown = key if _TOKEN.fullmatch(key) or not key.startswith("sk-") else name_of(key)
+    return ApiError(
+        "NOT_FOUND", "KEY_UNKNOWN", f"There is no key {shown!r}. GET /key/list shows which there are."
+    )
+
+
+def _number(request: Request, name: str, default: int, most: int) -> int:
+    text = request.args.get(name, str(default))
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:10]) <= most:
+        raise bodies.invalid(f"{name}: must be a number from 1 to {most}")
+    return int(text)

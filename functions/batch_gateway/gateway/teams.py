@@ -1,0 +1,129 @@
+"""The administrator's calls on teams, with LiteLLM's paths and field names."""
+
+import re
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from werkzeug.wrappers import Request, Response
+
+from batch_gateway.core.access import Caller
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.grants import Grant
+from batch_gateway.core.keys import Budget, TeamRecord
+from batch_gateway.gateway import answers, bodies, inbound
+from batch_gateway.gateway.keys import budget_view
+from batch_gateway.gateway.keys import view as key_view
+from batch_gateway.ports import KeyStore
+
+# It becomes the value of a label of Vertex AI's: lower case, at most 63 characters.
+_TEAM_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+class Teams:
+    """Teams: made, changed, deleted, looked at."""
+
+    def __init__(self, keys: KeyStore, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._keys = keys
+        self._now = now
+
+    def new(self, request: Request, _: Caller) -> tuple[str, Response]:
+        """``POST /team/new``."""
+        body = bodies.decode(inbound.body(request), bodies.NewTeam)
+        team_id = body.team_id or str(uuid.uuid4())
+        if not _TEAM_ID.fullmatch(team_id):
+            raise bodies.invalid(
+                f"team_id: {team_id!r} cannot be a label: it takes at most 63 lower-case letters, digits, "
+                "'_' and '-'"
+            )
+        now = self._now()
+        team = TeamRecord(
+            team_id=team_id,
+            created_at=now,
+            updated_at=now,
+            team_alias=body.team_alias,
+            grant=bodies.grant_of(body, Grant()),
+            budget=bodies.budget_of(body, Budget()),
+            metadata=body.metadata or {},
+            blocked=body.blocked is True,
+        )
+        if self._keys.change_team(team_id, lambda old: None if old else team) is None:
+            raise ApiError(
+                "ALREADY_EXISTS",
+                "TEAM_EXISTS",
+                f"There is a team {team_id!r} already. Change it with POST /team/update.",
+            )
+        return team_id, answers.json(view(team))
+
+    def update(self, request: Request, _: Caller) -> tuple[str, Response]:
+        """``POST /team/update``: what is given changes, everything else stays."""
+        body = bodies.decode(inbound.body(request), bodies.UpdateTeam)
+
+        def change(team: TeamRecord | None) -> TeamRecord | None:
+            return team and msgspec.structs.replace(
+                team,
+                team_alias=team.team_alias if body.team_alias is UNSET else body.team_alias,
+                grant=bodies.grant_of(body, team.grant),
+                budget=bodies.budget_of(body, team.budget),
+                metadata=team.metadata if body.metadata is UNSET else body.metadata or {},
+                blocked=team.blocked if body.blocked is UNSET else body.blocked,
+                updated_at=self._now(),
+            )
+
+        team = self._keys.change_team(body.team_id, change)
+        if team is None:
+            raise _unknown(body.team_id)
+        return team.team_id, answers.json(view(team))
+
+    def delete(self, request: Request, _: Caller) -> tuple[str, Response]:
+        """``POST /team/delete``: teams that have no keys left. Their costs stay on record."""
+        body = bodies.decode(inbound.body(request), bodies.DeleteTeams)
+        for team_id in body.team_ids:
+            if self._keys.get_team(team_id) is None:
+                raise _unknown(team_id)
+            keys = self._keys.list_keys(team_id)
+            if keys:
+                raise ApiError(
+                    "FAILED_PRECONDITION",
+                    "TEAM_HAS_KEYS",
+                    f"The team {team_id!r} has {len(keys)} keys. Delete them first, or block the team.",
+                )
+        for team_id in body.team_ids:
+            self._keys.delete_team(team_id)
+        return ",".join(body.team_ids), answers.json({"deleted_teams": body.team_ids})
+
+    def info(self, request: Request, _: Caller) -> Response:
+        """``GET /team/info?team_id=``: a team and its keys."""
+        team_id = request.args.get("team_id", "")
+        team = self._keys.get_team(team_id) if _TEAM_ID.fullmatch(team_id) else None
+        if team is None:
+            raise _unknown(team_id)
+        keys = [key_view(key) for key in self._keys.list_keys(team_id)]
+        return answers.json({"team_id": team_id, "team_info": view(team), "keys": keys})
+
+    def list_teams(self, _request: Request, _: Caller) -> Response:
+        """``GET /team/list``: all teams, by id."""
+        return answers.json([view(team) for team in self._keys.list_teams()])
+
+
+def view(team: TeamRecord) -> dict[str, Any]:
+    """A team for an answer."""
+    return {
+        "team_id": team.team_id,
+        "team_alias": team.team_alias,
+        **msgspec.to_builtins(team.grant),
+        **budget_view(team.budget),
+        "metadata": team.metadata,
+        "blocked": team.blocked,
+        "created_at": team.created_at,
+        "updated_at": team.updated_at,
+    }
+
+
+def _unknown(team_id: str) -> ApiError:
+    return ApiError(
+        "NOT_FOUND", "TEAM_UNKNOWN", f"There is no team {team_id!r}. GET /team/list shows which there are."
+    )

@@ -1,0 +1,645 @@
+"""The Store port: the one in memory and the one in Firestore keep the same promises."""
+
+import contextlib
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from batch_gateway.adapters.memory import MemoryStore
+from batch_gateway.core import prices
+from batch_gateway.core.books import Cell, ItemTotal, Movement, Output, Total, settle_output
+from batch_gateway.core.cost import Cost, LineItem
+from batch_gateway.core.jobs import Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
+from batch_gateway.ports import Store, StoreUnavailableError, Submission
+from contract.conftest import firestore_at
+
+PRICES = prices.load()
+CREATED = datetime(2026, 11, 22, 10, 11, 12, 123456, tzinfo=UTC)
+DAY = "2026-11-22"
+PREFIX = "gs://out/run"
+DIRECTORY = f"{PREFIX}/prediction-model-2026-11-22T10:00:00.123456Z"
+TOKEN_NANO = 150
+ODD_LABELS = {
+    "größe": "klein",
+    "日本": "東京",
+    "a.b": "dot",
+    "a/b": "slash",
+    "with space": "x",
+    "tick`tick": "`",
+    "back\\slash": "\\",
+    "star*[x]~": "*",
+    "_under-score": "",
+    "0digit": "0",
+}
+
+
+def key(number=1, location="us-central1"):
+    return JobKey("acme-batch", location, str(number))
+
+
+def observation(number=1, **changes):
+    given = {
+        "name": f"projects/123456789012/locations/us-central1/batchPredictionJobs/{number}",
+        "state": "JOB_STATE_PENDING",
+        "model": "publishers/google/models/gemini-2.5-flash",
+        "output_prefix": PREFIX,
+        "create_time": CREATED,
+        "update_time": CREATED,
+    }
+    return Observation(**{**given, **changes})
+
+
+def record(number=1, *, seen=None, **changes):
+    return JobRecord(key(number), seen or observation(number), CREATED, **changes)
+
+
+def usage(tokens, model="gemini-2.5-flash"):
+    quantity = Quantity(model, "0-200k", "input_text", tokens, 1)
+    return Usage(Rows(succeeded=1), Tokens(input=tokens), (quantity,))
+
+
+def output(name="predictions.jsonl", generation=1, tokens=10, **changes):
+    settled = Output(f"{DIRECTORY}/{name}", generation, 100, usage(tokens), CREATED)
+    return msgspec.structs.replace(settled, **changes)
+
+
+def settle(store, new, number=1):
+    return store.settle(key(number), new, lambda job, old: settle_output(job, old, new, PRICES))
+
+
+def submission(number=1):
+    return Submission(f"id-{number}", "acme-batch", "us-central1", "größe", None, CREATED)
+
+
+def submissions(store):
+    """Ids of the submissions, which the port itself has no way to ask for."""
+    if hasattr(store, "submissions"):
+        return set(store.submissions)
+    return {found.id for found in store._client.collection("submissions").stream()}
+
+
+FULL_COST = Cost(
+    line_items=(
+        LineItem("gemini-2.5-flash", "0-200k", "input_text", 2**53 + 1, "token", 150000, 2**60, 7),
+        LineItem("größe/odd.model", "", "input_x", 3, "character", None, None, 1),
+    ),
+    amount_nano=2**60,
+    unpriced_rows=1,
+    price_table="2026-11-22",
+)
+FULL_RECORD = JobRecord(
+    key(),
+    Observation(
+        name="projects/123456789012/locations/us-central1/batchPredictionJobs/1",
+        state="JOB_STATE_FAILED",
+        model="projects/p/locations/l/publishers/google/models/gemini-2.5-flash",
+        display_name="größe 東京 🚀\n",
+        labels=ODD_LABELS,
+        input_uris=("gs://in/a b.jsonl", "bq://p.d.t"),
+        output_prefix=PREFIX,
+        output_directory=DIRECTORY,
+        create_time=CREATED,
+        start_time=CREATED + timedelta(microseconds=1),
+        end_time=CREATED + timedelta(hours=1),
+        update_time=CREATED + timedelta(hours=2),
+        completion=Completion(2**40, 3, -1),
+        error={
+            "code": 9,
+            "message": "x",
+            "details": [{"@type": "type.googleapis.com/x", "a.b": [1, {"c": None, "d": 1.5}], "e": True}],
+        },
+    ),
+    CREATED,
+    api_key="nightly",
+    team="search",
+    usage=Usage(Rows(1, 2, 3, 4, 1), Tokens(2**53 + 1, 2, 3, 4), usage(5).quantities),
+    cost=FULL_COST,
+    settled_outputs=2,
+    unreadable_outputs=1,
+    closed=True,
+)
+BARE_RECORD = JobRecord(key(), Observation(name=FULL_RECORD.seen.name, state="JOB_STATE_PENDING"), CREATED)
+
+
+def test_an_empty_store_has_nothing(store):
+    store.ping()
+
+    assert store.get_job(key()) is None
+    assert store.get_outputs(key()) == []
+    assert store.get_parked() == []
+    assert store.get_totals(DAY) == []
+    assert store.jobs_by_directory(DIRECTORY) == []
+    assert store.jobs_without_directory(PREFIX, 10) == []
+    assert store.project_of_number("123456789012") is None
+    assert store.observe({key(): observation()}) == {}
+    assert store.observe({}) == {}
+
+
+@pytest.mark.parametrize("job", [FULL_RECORD, BARE_RECORD], ids=["full", "bare"])
+def test_a_record_comes_back_as_it_went_in(store, job):
+    store.add_job(job)
+
+    found = store.get_job(key())
+
+    assert found == job
+    assert type(found.create_time) is datetime
+    assert found.create_time.utcoffset() == timedelta(0)
+
+
+def test_jobs_of_one_id_in_two_locations_are_two(store):
+    store.add_job(record())
+    store.add_job(msgspec.structs.replace(record(team="other"), key=key(location="global")))
+
+    assert store.get_job(key()).team is None
+    assert store.get_job(key(location="global")).team == "other"
+
+
+def test_a_job_on_record_stays_as_it_is(store):
+    store.begin_submission(submission())
+    store.add_job(record(team="first"))
+
+    store.add_job(record(team="second"), submission(1))
+
+    assert store.get_job(key()).team == "first"
+    assert submissions(store) == set()
+
+
+def test_a_submission_goes_with_its_job(store):
+    for number in (1, 2, 3):
+        store.begin_submission(submission(number))
+    assert submissions(store) == {"id-1", "id-2", "id-3"}
+
+    store.add_job(record(), submission(1))
+    store.drop_submission("id-2")
+    store.drop_submission("id-2")
+
+    assert submissions(store) == {"id-3"}
+
+
+def test_what_is_seen_is_noted(store):
+    store.add_job(record(team="search", api_key="nightly"))
+    later = observation(
+        state="JOB_STATE_RUNNING", update_time=CREATED + timedelta(seconds=1), labels=ODD_LABELS
+    )
+
+    records = store.observe({key(): later, key(2): observation(2)})
+
+    assert records == {key(): record(seen=later, team="search", api_key="nightly")}
+    assert store.get_job(key()) == records[key()]
+    assert store.get_job(key(2)) is None
+
+
+def test_labels_that_are_gone_are_gone(store):
+    store.add_job(record(seen=observation(labels={"a": "b"}, error={"code": 1})))
+    later = observation(labels={}, update_time=CREATED + timedelta(seconds=1))
+
+    store.observe({key(): later})
+
+    assert store.get_job(key()).seen == later
+
+
+def test_what_is_older_changes_nothing(store):
+    now = observation(state="JOB_STATE_RUNNING", update_time=CREATED + timedelta(seconds=2))
+    store.add_job(record(seen=now))
+
+    records = store.observe({key(): observation(update_time=CREATED + timedelta(seconds=1))})
+
+    assert records[key()].seen == now
+    assert store.get_job(key()).seen == now
+
+
+def test_many_jobs_are_observed_at_once(store):
+    for number in range(20):
+        store.add_job(record(number))
+    later = {
+        key(number): observation(
+            number, state="JOB_STATE_RUNNING", update_time=CREATED + timedelta(seconds=1)
+        )
+        for number in range(20)
+    }
+
+    assert store.observe(later).keys() == later.keys()
+    assert {store.get_job(each).seen.state for each in later} == {"JOB_STATE_RUNNING"}
+
+
+def in_threads(calls):
+    """Runs calls at the same moment and returns what they returned."""
+    start = threading.Barrier(len(calls))
+
+    def run(call):
+        start.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def test_of_looks_at_the_same_moment_the_newest_stays(store):
+    store.add_job(record())
+    looks = [observation(update_time=CREATED + timedelta(seconds=second)) for second in (3, 1, 4, 2)]
+
+    in_threads([lambda look=look: store.observe({key(): look}) for look in looks])
+
+    assert store.get_job(key()).seen == looks[2]
+
+
+def test_a_look_and_a_settlement_at_the_same_moment_both_stay(store):
+    store.add_job(record())
+    later = observation(state="JOB_STATE_RUNNING", update_time=CREATED + timedelta(seconds=1))
+
+    in_threads([lambda: store.observe({key(): later}), lambda: settle(store, output())])
+
+    job = store.get_job(key())
+    assert (job.seen, job.settled_outputs) == (later, 1)
+
+
+def test_a_job_is_closed(store):
+    store.add_job(record())
+
+    store.close_job(key())
+    store.close_job(key())
+
+    assert store.get_job(key()) == record(closed=True)
+
+
+def test_jobs_are_found_by_their_directory(store):
+    store.add_job(record(1, seen=observation(1, output_directory=DIRECTORY)))
+    store.add_job(record(2, seen=observation(2, output_directory=f"{DIRECTORY}x")))
+    store.add_job(record(3))
+
+    assert [job.key for job in store.jobs_by_directory(DIRECTORY)] == [key(1)]
+    assert store.jobs_by_directory(PREFIX) == []
+
+
+def test_jobs_without_a_directory_are_found_by_their_prefix(store):
+    store.add_job(record(1))
+    store.add_job(record(2, seen=observation(2, output_directory=DIRECTORY)))
+    store.add_job(record(3, seen=observation(3, output_prefix=f"{PREFIX}/deeper")))
+    store.add_job(record(4, seen=observation(4, output_prefix=None)))
+    store.add_job(record(5))
+
+    assert {job.key for job in store.jobs_without_directory(PREFIX, 10)} == {key(1), key(5)}
+    assert len(store.jobs_without_directory(PREFIX, 1)) == 1
+
+
+def test_a_job_leaves_those_without_a_directory_once_it_has_one(store):
+    store.add_job(record())
+
+    store.observe({key(): observation(output_directory=DIRECTORY)})
+
+    assert store.jobs_without_directory(PREFIX, 10) == []
+    assert [job.key for job in store.jobs_by_directory(DIRECTORY)] == [key()]
+
+
+def test_an_output_moves_job_and_totals_together(store):
+    store.add_job(record(api_key="nightly", team="search", seen=observation(labels={"env": "prod"})))
+
+    settled = settle(store, output(tokens=10))
+
+    assert settled == store.get_job(key())
+    assert (settled.cost.amount_nano, settled.settled_outputs) == (10 * TOKEN_NANO, 1)
+    assert store.get_outputs(key()) == [output(tokens=10)]
+    assert store.get_totals(DAY) == [
+        Cell(
+            day=DAY,
+            model="gemini-2.5-flash",
+            api_key="nightly",
+            team="search",
+            project="acme-batch",
+            location="us-central1",
+            labels={"env": "prod"},
+            hours={"10": 10 * TOKEN_NANO},
+            items={"input_text": ItemTotal(10, 10 * TOKEN_NANO)},
+        )
+    ]
+
+
+def test_the_same_output_again_changes_nothing(store):
+    store.add_job(record())
+    settle(store, output(generation=5))
+    before = (store.get_job(key()), store.get_outputs(key()), store.get_totals(DAY))
+
+    assert settle(store, output(generation=5)) is None
+    assert settle(store, output(generation=4, tokens=99)) is None
+
+    assert (store.get_job(key()), store.get_outputs(key()), store.get_totals(DAY)) == before
+
+
+def test_outputs_come_sorted_and_whole(store):
+    store.add_job(record())
+    outputs = [output("b.jsonl"), output("a 100%.jsonl", unreadable="größe"), output("c.jsonl", 2**62)]
+    for each in outputs:
+        settle(store, each)
+
+    assert store.get_outputs(key()) == [outputs[1], outputs[0], outputs[2]]
+    assert store.get_outputs(key(2)) == []
+
+
+def test_a_settlement_is_given_the_job_and_the_output_as_they_stand(store):
+    store.add_job(record())
+    settle(store, output(generation=1))
+    given = []
+
+    assert store.settle(key(), output(generation=2), lambda job, old: given.append((job, old))) is None
+
+    assert given == [(store.get_job(key()), output(generation=1))]
+
+
+def test_totals_add_up_and_may_move_back(store):
+    store.add_job(record())
+    settle(store, output(generation=1, tokens=100))
+    settle(store, output("other.jsonl", tokens=7))
+    settle(store, output(generation=2, tokens=30))
+
+    (cell,) = store.get_totals(DAY)
+    assert cell.hours == {"10": 37 * TOKEN_NANO}
+    assert cell.items == {"input_text": ItemTotal(37, 37 * TOKEN_NANO)}
+    assert store.get_job(key()).cost.amount_nano == 37 * TOKEN_NANO
+
+
+def test_jobs_share_a_cell_if_all_that_is_grouped_by_is_the_same(store):
+    for number in (1, 2):
+        store.add_job(record(number))
+        settle(store, output(tokens=number), number)
+    store.add_job(record(3, team="other"))
+    settle(store, output(tokens=3), 3)
+
+    cells = {cell.team: cell.items["input_text"].quantity for cell in store.get_totals(DAY)}
+    assert cells == {"": 3, "other": 3}
+
+
+def test_days_are_apart_and_hours_within_a_day_too(store):
+    times = [CREATED, CREATED + timedelta(hours=5), CREATED + timedelta(days=1)]
+    for number, created in enumerate(times, 1):
+        store.add_job(msgspec.structs.replace(record(number), create_time=created))
+        settle(store, output(tokens=number), number)
+
+    (today,), (tomorrow,) = store.get_totals(DAY), store.get_totals("2026-11-23")
+    assert today.hours == {"10": TOKEN_NANO, "15": 2 * TOKEN_NANO}
+    assert tomorrow.hours == {"10": 3 * TOKEN_NANO}
+
+
+@pytest.mark.parametrize("label", ODD_LABELS)
+def test_labels_with_odd_characters_stay_whole_in_totals(store, label):
+    labels = {label: ODD_LABELS[label]}
+    store.add_job(record(seen=observation(labels=labels)))
+
+    settle(store, output(generation=1, tokens=1))
+    settle(store, output(generation=2, tokens=4))
+
+    (cell,) = store.get_totals(DAY)
+    assert (cell.labels, cell.items["input_text"].quantity) == (labels, 4)
+
+
+@pytest.mark.parametrize(
+    "item", ["input_a.b", "input_ /`\\", "output_größe", "input_*~[]", "input_modality_7"]
+)
+def test_items_with_odd_characters_stay_whole_in_totals(store, item):
+    """Modalities come from Vertex's output as they are."""
+    store.add_job(record())
+    total = Total(DAY, "m", "", "", "acme-batch", "us-central1", {})
+    moved = [(total, Movement(3, 5, {item: 2}, {item: 5}))]
+
+    for generation in (1, 2):
+        store.settle(key(), output(generation=generation), lambda job, _: (job, moved))
+
+    (cell,) = store.get_totals(DAY)
+    assert (cell.items, cell.hours) == ({item: ItemTotal(4, 10)}, {"3": 10})
+
+
+def move(store, *movements):
+    """Settles as many outputs, each of which moves one cell so."""
+    store.add_job(record())
+    total = Total(DAY, "m", "", "", "acme-batch", "us-central1", {})
+    for generation, movement in enumerate(movements, 1):
+        moved = [(total, movement)]
+        store.settle(key(), output(generation=generation), lambda job, _, moved=moved: (job, moved))
+    (cell,) = store.get_totals(DAY)
+    return cell
+
+
+def test_a_movement_of_quantity_alone_or_amount_alone_is_kept(store):
+    cell = move(store, Movement(3, 0, {"a": 2}, {}), Movement(3, -7, {}, {"a": -7, "b": 0}))
+
+    assert cell.items["a"] == ItemTotal(2, -7)
+    assert cell.hours == {"3": -7}
+
+
+def test_a_movement_of_no_item_leaves_the_items_alone(store):
+    cell = move(store, Movement(3, 5, {"a": 2}, {"a": 5}), Movement(4, 0, {}, {}))
+
+    assert cell.items == {"a": ItemTotal(2, 5)}
+    assert cell.hours["3"] == 5
+
+
+def persistently(call):
+    """Tries again while the store is unavailable, as an event that was not acknowledged does."""
+    for _ in range(20):
+        try:
+            return call()
+        except StoreUnavailableError:
+            time.sleep(0.05)
+    pytest.fail("the store stays unavailable")
+
+
+def test_one_output_settled_by_eight_at_once_is_committed_once(store):
+    store.add_job(record())
+
+    results = in_threads([lambda: persistently(lambda: settle(store, output(tokens=10)))] * 8)
+
+    assert Counter(result is None for result in results) == {True: 7, False: 1}
+    assert store.get_job(key()).cost.amount_nano == 10 * TOKEN_NANO
+    (cell,) = store.get_totals(DAY)
+    assert cell.hours == {"10": 10 * TOKEN_NANO}
+
+
+def test_different_outputs_of_one_job_settled_at_once_add_up(store):
+    store.add_job(record())
+    outputs = [output(f"{number}.jsonl", tokens=10**number) for number in range(8)]
+
+    in_threads([lambda each=each: persistently(lambda: settle(store, each)) for each in outputs])
+
+    job = store.get_job(key())
+    assert (job.settled_outputs, job.usage.tokens.input) == (8, 11_111_111)
+    assert job.cost.amount_nano == 11_111_111 * TOKEN_NANO
+    (cell,) = store.get_totals(DAY)
+    assert cell.items == {"input_text": ItemTotal(11_111_111, job.cost.amount_nano)}
+
+
+def test_outputs_of_different_jobs_in_one_cell_settled_at_once_add_up(store):
+    for number in range(8):
+        store.add_job(record(number))
+
+    in_threads(
+        [
+            lambda number=number: persistently(lambda: settle(store, output(tokens=10**number), number))
+            for number in range(8)
+        ]
+    )
+
+    (cell,) = store.get_totals(DAY)
+    assert cell.hours == {"10": 11_111_111 * TOKEN_NANO}
+
+
+def test_a_settlement_that_fails_leaves_nothing_behind(store):
+    store.add_job(record())
+
+    with pytest.raises(ZeroDivisionError):
+        store.settle(key(), output(), lambda *_: 1 / 0)
+
+    assert store.get_job(key()) == record()
+    assert store.get_outputs(key()) == []
+    assert store.get_totals(DAY) == []
+    assert settle(store, output()) is not None
+
+
+def test_outputs_are_parked_once_each(store):
+    parked = [output("a.jsonl", unreadable="nobody's"), output("größe 100%.jsonl", 2**62)]
+    for each in (*parked, parked[0]):
+        store.park(each)
+
+    assert sorted(store.get_parked(), key=lambda each: each.uri) == sorted(parked, key=lambda each: each.uri)
+
+
+def test_project_numbers_are_remembered(store):
+    store.remember_project("123456789012", "acme-batch")
+    store.remember_project("123456789012", "acme-batch")
+    store.remember_project("2", "example.com:other")
+
+    assert store.project_of_number("123456789012") == "acme-batch"
+    assert store.project_of_number("2") == "example.com:other"
+    assert store.project_of_number("3") is None
+
+
+def test_two_stores_of_one_database_share_their_books(firestore_host):
+    one, other = (firestore_at(firestore_host, "contract-shared") for _ in range(2))
+    one.add_job(record())
+
+    settle(other, output())
+
+    assert one.get_job(key()) == other.get_job(key())
+    assert one.get_job(key()).settled_outputs == 1
+
+
+def test_a_conflict_while_observing_is_looked_at_again(firestore, firestore_host, monkeypatch):
+    firestore.add_job(record())
+    original = firestore._client.get_all
+    other = firestore_at(firestore_host, firestore._client.project)
+    newest = observation(state="JOB_STATE_RUNNING", update_time=CREATED + timedelta(seconds=9))
+    conflicts = []
+
+    def read_then_be_overtaken(*args, **kwargs):
+        snapshots = list(original(*args, **kwargs))
+        if not conflicts:
+            conflicts.append(other.observe({key(): newest}))
+        return snapshots
+
+    monkeypatch.setattr(firestore._client, "get_all", read_then_be_overtaken)
+
+    records = firestore.observe({key(): observation(update_time=CREATED + timedelta(seconds=1))})
+
+    assert conflicts
+    assert records[key()].seen == newest
+    assert firestore.get_job(key()).seen == newest
+
+
+def test_a_settlement_that_another_overtakes_is_computed_again_on_what_then_stands(store):
+    store.add_job(record())
+    both_have_read = threading.Barrier(2)
+    given = []
+
+    def settle_late(new):
+        def settlement(job, old):
+            given.append(job.settled_outputs)
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both_have_read.wait(0.3)
+            return settle_output(job, old, new, PRICES)
+
+        return persistently(lambda: store.settle(key(), new, settlement))
+
+    in_threads([lambda each=each: settle_late(each) for each in (output("a.jsonl"), output("b.jsonl"))])
+
+    assert given[0] == 0
+    assert given[-1] == 1
+    assert store.get_job(key()).settled_outputs == 2
+    assert store.get_totals(DAY)[0].hours == {"10": 20 * TOKEN_NANO}
+
+
+CALLS = {
+    "ping": lambda s: s.ping(),
+    "begin_submission": lambda s: s.begin_submission(submission()),
+    "retake_submission": lambda s: s.retake_submission(submission(), submission(2)),
+    "drop_submission": lambda s: s.drop_submission("id-1"),
+    "add_job": lambda s: s.add_job(record(), submission()),
+    "get_job": lambda s: s.get_job(key()),
+    "observe": lambda s: s.observe({key(): observation()}),
+    "close_job": lambda s: s.close_job(key()),
+    "jobs_by_directory": lambda s: s.jobs_by_directory(DIRECTORY),
+    "jobs_without_directory": lambda s: s.jobs_without_directory(PREFIX, 10),
+    "get_outputs": lambda s: s.get_outputs(key()),
+    "get_job_and_outputs": lambda s: s.get_job_and_outputs(key()),
+    "settle": lambda s: settle(s, output()),
+    "park": lambda s: s.park(output()),
+    "get_parked": lambda s: s.get_parked(),
+    "get_totals": lambda s: s.get_totals(DAY),
+    "project_of_number": lambda s: s.project_of_number("1"),
+    "remember_project": lambda s: s.remember_project("1", "acme-batch"),
+}
+MOST_SECONDS = 6.0
+
+
+@pytest.fixture(scope="module")
+def failures(silent_host, refusing_host):
+    """What each call raised and after how long, all calls at once, at hosts that are no Firestore."""
+    found = {}
+
+    def attempt(kind, name, store):
+        began = time.monotonic()
+        try:
+            CALLS[name](store)
+            raised = None
+        except Exception as error:  # noqa: BLE001 - whatever it is, a test looks at it
+            raised = error
+        found[kind, name] = (raised, time.monotonic() - began)
+
+    threads = [
+        threading.Thread(target=attempt, args=(kind, name, firestore_at(host)), daemon=True)
+        for kind, host in (("silent", silent_host), ("refusing", refusing_host))
+        for name in CALLS
+    ]
+    deadline = time.monotonic() + MOST_SECONDS + 2
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0, deadline - time.monotonic()))
+    return found
+
+
+@pytest.mark.parametrize("kind", ["silent", "refusing"])
+@pytest.mark.parametrize("name", CALLS)
+def test_a_firestore_that_does_not_answer_is_unavailable_soon(failures, kind, name):
+    assert (kind, name) in failures, f"it still waits after {MOST_SECONDS + 2:g} s"
+
+    raised, seconds = failures[kind, name]
+
+    assert isinstance(raised, StoreUnavailableError), repr(raised)
+    assert seconds <= MOST_SECONDS
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_store_in_memory_fails_likewise(name):
+    store = MemoryStore()
+    store.down = True
+
+    with pytest.raises(StoreUnavailableError):
+        CALLS[name](store)
+
+
+def test_all_methods_of_the_port_are_tried_on_a_store_that_is_down():
+    assert set(CALLS) == {name for name in vars(Store) if not name.startswith("_")}

@@ -1,0 +1,231 @@
+"""The gateway in memory, in front of a Vertex emulator (`world`) or of a scripted server (`scripted`)."""
+
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from batch_gateway.adapters import vertex as vertex_adapter
+from batch_gateway.adapters.memory import MemoryKeys, MemoryObjects, MemoryStore
+from batch_gateway.adapters.vertex import Vertex
+from batch_gateway.core import prices
+from batch_gateway.core.jobs import JobKey
+from batch_gateway.gateway.app import Deps, create_app
+from batch_gateway.ports import StoreUnavailableError
+from batch_gateway.settings import Alias, Settings
+from batch_gateway.settlement import settle as settlement
+from functional.gateway.loopback import Answer, Loopback
+from vertex_emulator import VertexEmulator
+from vertex_emulator.storage import split_uri
+
+KEY = "sk-a-key-of-the-administrator"
+PROJECT = "acme-batch"
+NUMBER = "123456789012"
+PARENT = f"projects/{PROJECT}/locations/us-central1"
+JOBS = f"/v1/{PARENT}/batchPredictionJobs"
+FLASH = "publishers/google/models/gemini-2.5-flash"
+FULL_FLASH = f"{PARENT}/{FLASH}"
+
+
+class FlakyStore(MemoryStore):
+    """A MemoryStore of which single methods may fail (`failing`), and which notes its calls (`calls`)."""
+
+    def __init__(self):
+        super().__init__()
+        self.failing = set()
+        self.calls = []
+
+    def __getattribute__(self, name):
+        found = super().__getattribute__(name)
+        if name.startswith("_") or not callable(found):
+            return found
+
+        def call(*args, **kwargs):
+            self.calls.append(name)
+            if name in self.failing:
+                raise StoreUnavailableError("told to fail")
+            return found(*args, **kwargs)
+
+        return call
+
+
+class MemoryStorage:
+    """What the Vertex emulator needs of Cloud Storage, on MemoryObjects."""
+
+    def __init__(self, objects):
+        self._objects = objects
+
+    def check_bucket(self, uri):
+        pass
+
+    def read_lines(self, uris):
+        return [line for uri in uris for line in self._content(uri).splitlines() if line.strip()]
+
+    def write_lines(self, uri, lines):
+        self._objects.put(*split_uri(uri), b"".join(line + b"\n" for line in lines))
+
+    def _content(self, uri):
+        bucket, name = split_uri(uri)
+        info = self._objects.stat(bucket, name)
+        return b"".join(self._objects.read(bucket, name, info.generation))
+
+
+def settings_for(host, **changes):
+    served = {(PROJECT, "us-central1"): None, (PROJECT, "europe-west4"): None, (PROJECT, "global"): None}
+    given = {
+        "project": PROJECT,
+        "master_key": KEY,
+        "served": served,
+        "aliases": (Alias("gemini-2.5-flash", PROJECT, "us-central1", FULL_FLASH),),
+        "vertex_emulator": host,
+    }
+    return Settings(**{**given, **changes})
+
+
+class World:
+    """A gateway, what it stands on, and the calls that tests make over and over."""
+
+    def __init__(self, host, store=None, objects=None, **changes):
+        self.host = host
+        self.settings = settings_for(host, **changes)
+        self.store = store or FlakyStore()
+        self.objects = objects or MemoryObjects()
+        self.keys = MemoryKeys()
+        self.upstream = Vertex(self.settings.served, host)
+        self.client = self.new_client()
+
+    def new_client(self, upstream=None):
+        """A client of another instance of the gateway, on the same books."""
+        deps = Deps(
+            self.settings, self.store, self.keys, self.keys, upstream or self.upstream, lambda: self.objects
+        )
+        return create_app(deps).test_client()
+
+    def call(self, method, path, *, key=KEY, client=None, headers=(), **given):
+        sent = dict(headers)
+        if key is not None:
+            sent["Authorization"] = f"Bearer {key}"
+        return (client or self.client).open(path, method=method, headers=sent, **given)
+
+    def get(self, path, **given):
+        return self.call("GET", path, **given)
+
+    def create(self, body=None, **given):
+        raw = body if isinstance(body, bytes) else json.dumps(body or job_body()).encode()
+        return self.call("POST", given.pop("path", JOBS), data=raw, **given)
+
+    def created(self, body=None):
+        answer = self.create(body)
+        assert answer.status_code == 200, answer.data
+        return answer.json
+
+    def record(self, job):
+        return self.store._jobs.get(JobKey(PROJECT, "us-central1", job_id(job)))
+
+    def settle(self, uri, now=None):
+        now = now or datetime.now(UTC)
+        deps = settlement.Deps(self.store, self.objects, self.upstream, prices.load())
+        return settlement.settle(*split_uri(uri), now, now, deps)
+
+
+def job_id(job):
+    return job["name"].rpartition("/")[2]
+
+
+def path_of(job):
+    """The path of a job with the project's id, as its creator writes it."""
+    return f"{JOBS}/{job_id(job)}"
+
+
+def job_body(**changes):
+    return {
+        "displayName": "nightly",
+        "model": FLASH,
+        "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://in/rows.jsonl"]}},
+        "outputConfig": {"predictionsFormat": "jsonl", "gcsDestination": {"outputUriPrefix": "gs://out/run"}},
+        **changes,
+    }
+
+
+def job_resource(**changes):
+    """A job as Vertex AI answers it."""
+    return {
+        "name": f"projects/{NUMBER}/locations/us-central1/batchPredictionJobs/4242",
+        **job_body(),
+        "state": "JOB_STATE_PENDING",
+        "createTime": "2026-11-22T10:00:00.000001Z",
+        "updateTime": "2026-11-22T10:00:00.000001Z",
+        **changes,
+    }
+
+
+def json_answer(value, status=200, **given):
+    return Answer(status, json.dumps(value).encode(), **given)
+
+
+def error_info(answer):
+    """The ErrorInfo of an error of ours, its envelope checked."""
+    error = answer.json["error"]
+    assert error["code"] == answer.status_code
+    (info,) = error["details"]
+    assert info["@type"] == "type.googleapis.com/google.rpc.ErrorInfo"
+    assert info["domain"] == "batch-gateway"
+    return info
+
+
+def reason(answer):
+    return error_info(answer)["reason"]
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """The pauses between retries, which are noted and left out."""
+    noted = []
+    monkeypatch.setattr(vertex_adapter, "time", SimpleNamespace(sleep=noted.append))
+    return noted
+
+
+@pytest.fixture(scope="module")
+def emulator():
+    with VertexEmulator(
+        storage_endpoint="http://127.0.0.1:9", auto=False, project_numbers={PROJECT: NUMBER}
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def vertex(emulator):
+    """The Vertex emulator, with its memory of earlier tests gone."""
+    emulator.requests.clear()
+    emulator.faults.clear()
+    emulator._store._jobs.clear()
+    return emulator
+
+
+@pytest.fixture
+def world(vertex):
+    made = World(vertex.host)
+    vertex._lifecycle._storage = MemoryStorage(made.objects)
+    rows = [{"request": {"contents": [{"role": "user", "parts": [{"text": text}]}]}} for text in "abcd"]
+    rows[2]["emulate"] = {"fail": True}
+    made.objects.put("in", "rows.jsonl", "\n".join(map(json.dumps, rows)).encode())
+    return made
+
+
+@pytest.fixture(scope="module")
+def loopback_server():
+    with Loopback() as running:
+        yield running
+
+
+@pytest.fixture
+def loopback(loopback_server):
+    loopback_server.reset()
+    return loopback_server
+
+
+@pytest.fixture
+def scripted(loopback):
+    """A gateway in front of `loopback`."""
+    return World(loopback.host)

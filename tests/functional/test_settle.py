@@ -1,0 +1,705 @@
+"""From an event to the books: whose output it is, what it costs, and that no crash changes that."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from batch_gateway.adapters.memory import MemoryObjects, MemoryStore
+from batch_gateway.core import prices
+from batch_gateway.core.jobs import JobKey, JobRecord, observe
+from batch_gateway.core.lines import MAX_LINE_BYTES
+from batch_gateway.ports import ObjectChangedError, StoreUnavailableError, UpstreamUnavailableError
+from batch_gateway.settlement.settle import Deps, NotYetError, Outcome, settle
+
+PRICES = prices.load()
+CREATED = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+NOW = CREATED + timedelta(minutes=30)
+FOLDER = "run/prediction-model-2026-11-22T10:00:00.123456Z"
+DIRECTORY = f"gs://out/{FOLDER}"
+FILE = f"{FOLDER}/predictions.jsonl"
+FLASH = "publishers/google/models/gemini-2.5-flash"
+ROW_NANO = 100 * 150 + 10 * 1250
+"""100 tokens in, 10 out, in batch."""
+
+
+def key(number=1):
+    return JobKey("acme-batch", "us-central1", str(number))
+
+
+def resource(number=1, **changes):
+    return {
+        "name": f"projects/123456789012/locations/us-central1/batchPredictionJobs/{number}",
+        "displayName": f"job {number}",
+        "model": FLASH,
+        "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://in/rows.jsonl"]}},
+        "outputConfig": {"predictionsFormat": "jsonl", "gcsDestination": {"outputUriPrefix": "gs://out/run"}},
+        "state": "JOB_STATE_PENDING",
+        "createTime": "2026-11-22T10:00:00Z",
+        **changes,
+    }
+
+
+def ended(number=1, directory=DIRECTORY, **changes):
+    output = {"outputInfo": {"gcsOutputDirectory": directory}} if directory else {}
+    times = {"startTime": "2026-11-22T10:05:00Z", "endTime": "2026-11-22T10:20:00Z"}
+    return resource(number, **{"state": "JOB_STATE_SUCCEEDED", **times, **output, **changes})
+
+
+def row(**usage):
+    counts = {"promptTokenCount": 100, "candidatesTokenCount": 10, **usage}
+    return json.dumps(
+        {"status": "", "response": {"modelVersion": "gemini-2.5-flash", "usageMetadata": counts}}
+    )
+
+
+FAILED = json.dumps({"status": "Bad Request: {}", "request": {}, "response": {}})
+
+
+def lines(*rows):
+    return "".join(f"{line}\n" for line in rows).encode()
+
+
+class FakeUpstream:
+    """The Upstream port on a dict of job resources."""
+
+    def __init__(self):
+        self.jobs = {}
+        self.asked = []
+        self.down = False
+
+    def get_job(self, wanted):
+        self.asked.append(wanted)
+        if self.down:
+            raise UpstreamUnavailableError("down", sent=True)
+        return self.jobs.get(wanted)
+
+
+class Books:
+    """The outside in memory, with what tests put there."""
+
+    def __init__(self):
+        self.store = MemoryStore()
+        self.objects = MemoryObjects()
+        self.upstream = FakeUpstream()
+        self.deps = Deps(self.store, self.objects, self.upstream, PRICES)
+
+    def record(self, job):
+        seen = observe(job)
+        number = job["name"].rpartition("/")[2]
+        self.store.add_job(JobRecord(key(number), seen, seen.create_time, api_key="nightly"))
+        self.upstream.jobs.setdefault(key(number), job)
+
+    def put(self, data, name=FILE):
+        return self.objects.put("out", name, data)
+
+    def settle(self, name=FILE, *, written=CREATED, now=NOW, deps=None):
+        return settle("out", name, written, now, deps or self.deps)
+
+    def job(self, number=1):
+        return self.store.get_job(key(number))
+
+    def state(self):
+        """All that is in the books."""
+        store = self.store
+        return (store._jobs, store._outputs, store._cells, store._parked)
+
+    def total(self):
+        return sum(sum(cell.hours.values()) for cell in self.store.get_totals("2026-11-22"))
+
+
+@pytest.fixture
+def books():
+    return Books()
+
+
+def assert_settled(books, rows, number=1):
+    job = books.job(number)
+    assert (job.usage.rows.succeeded, job.cost.amount_nano) == (rows, rows * ROW_NANO)
+    assert books.total() == sum(record.cost.amount_nano for record in books.store._jobs.values())
+
+
+IGNORED = [
+    f"{FOLDER}/incremental_predictions.jsonl",
+    f"{FOLDER}/incremental_predictions.jsonl-00000-of-00002",
+    f"{FOLDER}/incremental_predictions/predictions.jsonl",
+    f"{FOLDER}/incremental_predictions-0/000000000000.jsonl",
+    f"{FOLDER}/errors_0001.jsonl",
+    f"{FOLDER}/prediction.errors_stats-00000-of-00001",
+    f"{FOLDER}/.predictions.jsonl.tmp",
+    f"{FOLDER}/predictions.jsonl.tmp",
+    f"{FOLDER}/predictions.jsonl_temp_0",
+    f"{FOLDER}/temp-predictions.jsonl",
+    f"{FOLDER}/",
+    f"{FOLDER}/predictions.json",
+    "predictions.jsonl",
+    "run/rows.jsonl",
+]
+
+
+@pytest.mark.parametrize("name", IGNORED)
+def test_what_is_no_final_output_is_ignored_and_not_even_looked_at(books, name):
+    books.record(ended())
+    books.put(lines(row()), name)
+    books.store.down = True
+
+    assert books.settle(name) is Outcome.IGNORED
+    assert not books.upstream.asked
+
+
+@pytest.mark.parametrize(
+    "folder", ["elsewhere", "run", "run/my-predictions", "run/prediction", "other/run/x"]
+)
+def test_a_file_of_that_name_in_a_folder_that_vertex_did_not_make_is_ignored(books, folder):
+    books.record(ended())
+    books.put(lines(row()), f"{folder}/predictions.jsonl")
+
+    assert books.settle(f"{folder}/predictions.jsonl") is Outcome.IGNORED
+    assert books.total() == 0
+    assert not books.store.get_parked()
+
+
+FINAL = [
+    "predictions.jsonl",
+    "predictions.jsonl-00001-of-00003",
+    "predictions_0001.jsonl",
+    "000000000000.jsonl",
+]
+
+
+@pytest.mark.parametrize("file", FINAL)
+def test_every_name_of_final_output_is_settled(books, file):
+    books.record(ended())
+    books.put(lines(row(), FAILED), f"{FOLDER}/{file}")
+
+    assert books.settle(f"{FOLDER}/{file}") is Outcome.SETTLED
+    assert_settled(books, 1)
+    assert books.job().usage.rows.failed == 1
+    assert books.job().closed
+
+
+def test_a_job_whose_directory_is_on_record_is_found_without_asking_vertex(books):
+    books.record(ended())
+    books.put(lines(row(), row()))
+
+    assert books.settle() is Outcome.SETTLED
+    assert_settled(books, 2)
+    assert not books.upstream.asked
+
+
+def test_a_job_is_found_by_its_prefix_and_what_vertex_says(books):
+    books.record(resource())
+    books.upstream.jobs[key()] = ended()
+    books.put(lines(row()))
+
+    assert books.settle() is Outcome.SETTLED
+    assert_settled(books, 1)
+    assert books.job().seen.output_directory == DIRECTORY
+    assert books.job().closed
+
+
+def other_directory(number):
+    return f"gs://out/run/prediction-model-2026-11-22T10:00:0{number}.000000Z"
+
+
+def test_among_jobs_with_one_prefix_the_right_one_is_found(books):
+    for number in (1, 2, 3):
+        books.record(resource(number))
+        books.upstream.jobs[key(number)] = ended(number, other_directory(number))
+    for number, count in ((2, 3), (3, 1), (1, 2)):
+        name = f"{other_directory(number).removeprefix('gs://out/')}/predictions.jsonl"
+        books.put(lines(*[row()] * count), name)
+        assert books.settle(name) is Outcome.SETTLED
+
+    assert [books.job(number).usage.rows.succeeded for number in (1, 2, 3)] == [2, 3, 1]
+    assert books.total() == 6 * ROW_NANO
+
+
+def test_while_a_job_with_that_prefix_runs_its_output_waits(books):
+    books.record(resource())
+    books.upstream.jobs[key()] = resource(state="JOB_STATE_RUNNING")
+    books.put(lines(row()))
+
+    with pytest.raises(NotYetError):
+        books.settle(now=NOW + timedelta(days=1))
+    assert books.total() == 0
+    assert not books.store.get_parked()
+
+    books.upstream.jobs[key()] = ended()
+    assert books.settle() is Outcome.SETTLED
+    assert_settled(books, 1)
+
+
+@pytest.mark.parametrize("before", [50, 60, 120])
+def test_many_dead_jobs_with_the_same_prefix_do_not_hide_the_live_one(books, before):
+    """Jobs that failed never report a directory; they must not take up every look-up for ever."""
+    for number in range(100, 100 + before):
+        books.record(ended(number, directory=None, state="JOB_STATE_FAILED"))
+    books.record(resource(1))
+    books.upstream.jobs[key()] = ended()
+    books.put(lines(row()))
+
+    for _ in range(4):
+        try:
+            books.settle()
+        except NotYetError:
+            continue
+        break
+
+    assert_settled(books, 1)
+
+
+def test_an_event_that_comes_before_its_job_is_on_record_comes_again(books):
+    books.put(lines(row()))
+
+    with pytest.raises(NotYetError):
+        books.settle(written=NOW - timedelta(seconds=1))
+    books.record(ended())
+
+    assert books.settle(written=NOW - timedelta(seconds=1)) is Outcome.SETTLED
+    assert_settled(books, 1)
+
+
+def test_an_output_that_stays_nobodys_is_parked(books):
+    info = books.put(lines(row()))
+
+    with pytest.raises(NotYetError):
+        books.settle(written=NOW - timedelta(minutes=9))
+    assert not books.store.get_parked()
+
+    assert books.settle(written=NOW - timedelta(minutes=11)) is Outcome.PARKED
+    (parked,) = books.store.get_parked()
+    assert (parked.uri, parked.generation, parked.bytes) == (f"gs://out/{FILE}", info.generation, info.size)
+    assert parked.unreadable
+    assert books.total() == 0
+
+
+def test_an_output_that_is_gone_and_nobodys_is_ignored(books):
+    assert books.settle() is Outcome.IGNORED
+    assert not books.store.get_parked()
+
+
+def test_the_same_event_again_changes_nothing(books):
+    books.record(ended())
+    books.put(lines(row()))
+    books.settle()
+    writes, state = books.store.writes, repr(books.state())
+
+    assert [books.settle() for _ in range(3)] == [Outcome.ALREADY_SETTLED] * 3
+
+    assert (books.store.writes, repr(books.state())) == (writes, state)
+
+
+def test_an_overwritten_object_replaces_what_it_was(books):
+    books.record(ended())
+    books.put(lines(row(), row(), row()))
+    books.settle()
+    second = books.put(lines(row(), FAILED))
+
+    assert books.settle() is Outcome.SETTLED
+
+    assert_settled(books, 1)
+    assert books.job().settled_outputs == 1
+    (output,) = books.store.get_outputs(key())
+    assert output.generation == second.generation
+
+
+def test_an_object_overwritten_before_its_first_event_is_counted_once(books):
+    books.record(ended())
+    books.put(lines(row(), row(), row()))
+    books.put(lines(row()))
+
+    assert [books.settle(), books.settle()] == [Outcome.SETTLED, Outcome.ALREADY_SETTLED]
+    assert_settled(books, 1)
+
+
+def test_an_object_deleted_before_it_was_read_is_a_loss_that_shows(books, capsys):
+    books.record(ended())
+
+    assert books.settle() is Outcome.UNREADABLE
+    assert books.settle() is Outcome.ALREADY_SETTLED
+
+    job = books.job()
+    assert (job.settled_outputs, job.unreadable_outputs, job.cost.amount_nano) == (1, 1, 0)
+    assert '"ERROR","message":"output lost"' in capsys.readouterr().out
+
+
+def test_an_object_that_comes_back_after_it_was_lost_is_settled(books):
+    books.record(ended())
+    books.settle()
+    books.put(lines(row()))
+
+    assert books.settle() is Outcome.SETTLED
+
+    assert_settled(books, 1)
+    assert (books.job().settled_outputs, books.job().unreadable_outputs) == (1, 0)
+
+
+def test_an_object_deleted_after_it_was_settled_keeps_its_cost(books):
+    books.record(ended())
+    books.put(lines(row()))
+    books.settle()
+    books.objects.delete("out", FILE)
+
+    assert books.settle() is Outcome.ALREADY_SETTLED
+    assert_settled(books, 1)
+    assert books.job().unreadable_outputs == 0
+
+
+class Overwriting(MemoryObjects):
+    """Overwrites or deletes an object as soon as it has been looked at, once."""
+
+    def __init__(self, change):
+        super().__init__()
+        self._change = change
+
+    def stat(self, bucket, name):
+        info = super().stat(bucket, name)
+        if self._change:
+            change, self._change = self._change, None
+            change(self)
+        return info
+
+
+CHANGES = {
+    "overwritten": lambda objects: objects.put("out", FILE, lines(row())),
+    "deleted": lambda objects: objects.delete("out", FILE),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_object_that_changes_while_it_is_read_is_not_settled_as_it_was(books, change):
+    books.objects = Overwriting(CHANGES[change])
+    books.deps = books.deps._replace(objects=books.objects)
+    books.record(ended())
+    books.put(lines(row(), row(), row()))
+    before = repr(books.state())
+
+    with pytest.raises(ObjectChangedError):
+        books.settle()
+    assert repr(books.state()) == before
+
+    assert books.settle() is (Outcome.SETTLED if change == "overwritten" else Outcome.UNREADABLE)
+    assert_settled(books, 1 if change == "overwritten" else 0)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b'{"status":"","resp',
+        b"\xff\xfe",
+        b"[]",
+        b"42",
+        b"not json",
+        b'{"response":{"usageMetadata":{"promptTokenCount":-1}}}',
+    ],
+)
+def test_a_malformed_line_in_the_middle_is_counted_and_the_rest_priced(books, bad, capsys):
+    books.record(ended())
+    books.put(lines(row()) + bad + b"\n" + lines(row()))
+
+    assert books.settle() is Outcome.SETTLED
+
+    assert_settled(books, 2)
+    assert books.job().usage.rows.malformed == 1
+    assert '"WARNING","message":"output settled"' in capsys.readouterr().out
+
+
+def test_a_last_line_without_a_line_feed_counts_and_blank_lines_do_not(books):
+    books.record(ended())
+    books.put(b"\n" + lines(row()) + b"\r\n\n  \n" + row().encode())
+
+    books.settle()
+
+    assert_settled(books, 2)
+    assert books.job().usage.rows.total == 2
+
+
+class InMebibytes(MemoryObjects):
+    """Reads in larger pieces than MemoryObjects does."""
+
+    def read(self, bucket, name, generation):
+        info, data = self._objects[bucket, name]
+        assert info.generation == generation
+        yield from (data[start : start + 2**20] for start in range(0, len(data), 2**20))
+
+
+def test_an_oversized_line_is_malformed_and_the_rest_priced(books):
+    books.objects = InMebibytes()
+    books.deps = books.deps._replace(objects=books.objects)
+    books.record(ended())
+    books.put(lines(row()) + b'{"x":"' + b"x" * MAX_LINE_BYTES + b'"}\n' + lines(row()))
+
+    books.settle()
+
+    assert_settled(books, 2)
+    assert books.job().usage.rows.malformed == 1
+
+
+def test_an_empty_output_settles_to_nothing(books):
+    books.record(ended())
+    books.put(b"")
+
+    assert books.settle() is Outcome.SETTLED
+    assert (books.job().settled_outputs, books.job().closed, books.total()) == (1, True, 0)
+
+
+def test_an_unknown_model_is_unpriced_never_free(books):
+    unknown = row().replace("gemini-2.5-flash", "gemini-99")
+    books.record(ended(model="publishers/google/models/gemini-99"))
+    books.put(lines(unknown, unknown))
+
+    assert books.settle() is Outcome.SETTLED
+
+    cost = books.job().cost
+    assert (cost.amount_nano, cost.unpriced_rows) == (0, 2)
+    assert cost.line_items[0].amount_nano is None
+    (cell,) = books.store.get_totals("2026-11-22")
+    assert (cell.model, cell.items["input_text"].quantity) == ("gemini-99", 200)
+
+
+def test_vertex_going_down_after_the_commit_does_not_undo_it(books, capsys):
+    books.record(resource(state="JOB_STATE_RUNNING", outputInfo={"gcsOutputDirectory": DIRECTORY}))
+    books.put(lines(row()))
+    books.upstream.down = True
+
+    assert books.settle() is Outcome.SETTLED
+
+    assert_settled(books, 1)
+    assert not books.job().closed
+    assert "job not refreshed" in capsys.readouterr().out
+
+
+def test_vertex_down_while_the_job_is_looked_for_lets_the_event_come_again(books):
+    books.record(resource())
+    books.put(lines(row()))
+    books.upstream.down = True
+
+    with pytest.raises(UpstreamUnavailableError):
+        books.settle()
+    assert books.total() == 0
+
+    books.upstream.down = False
+    books.upstream.jobs[key()] = ended()
+    assert books.settle() is Outcome.SETTLED
+
+
+def test_books_that_are_down_let_the_event_come_again(books):
+    books.record(ended())
+    books.put(lines(row()))
+    books.store.down = True
+
+    with pytest.raises(StoreUnavailableError):
+        books.settle()
+
+    books.store.down = False
+    assert books.settle() is Outcome.SETTLED
+    assert_settled(books, 1)
+
+
+def test_shards_of_one_job_add_up_and_the_last_one_closes_it(books):
+    books.record(ended())
+    names = [f"{FOLDER}/predictions.jsonl-0000{shard}-of-00003" for shard in range(3)]
+    for count, name in enumerate(names, 1):
+        books.put(lines(*[row()] * count), name)
+
+    for name, closed in zip(names, (False, False, True), strict=True):
+        assert books.settle(name) is Outcome.SETTLED
+        assert books.job().closed is closed
+
+    assert_settled(books, 6)
+
+
+def test_a_closed_jobs_output_that_is_overwritten_is_settled_anew(books):
+    books.record(ended())
+    books.put(lines(row()))
+    books.settle()
+    assert books.job().closed
+    books.put(lines(row(), row()))
+
+    assert books.settle() is Outcome.SETTLED
+    assert_settled(books, 2)
+
+
+def test_a_job_deleted_upstream_is_settled_from_what_is_on_record(books):
+    books.record(ended())
+    books.upstream.jobs.clear()
+    books.put(lines(row()))
+
+    assert books.settle() is Outcome.SETTLED
+    assert_settled(books, 1)
+
+
+class CrashError(Exception):
+    """The instance dies here."""
+
+
+class Crashing:
+    """A port that dies at the n-th call of all ports together, before or after the call's effect."""
+
+    def __init__(self, port, clock):
+        self._port = port
+        self._clock = clock
+
+    def __getattr__(self, name):
+        method = getattr(self._port, name)
+
+        def call(*args, **kwargs):
+            if self._clock.strikes(name, "before"):
+                raise CrashError(name)
+            answer = method(*args, **kwargs)
+            if name == "read":
+                return self._reading(answer)
+            if self._clock.strikes(name, "after"):
+                raise CrashError(name)
+            return answer
+
+        return call
+
+    def _reading(self, chunks):
+        yield next(chunks, b"")
+        if self._clock.strikes("read", "after"):
+            raise CrashError("in the middle of reading")
+        yield from chunks
+
+
+class Clock:
+    """Counts moments at which an instance may die, and says whether it does."""
+
+    def __init__(self, fatal=None):
+        self.fatal = fatal
+        self.moments = []
+
+    def strikes(self, name, when):
+        self.moments.append(f"{when} {name}")
+        return len(self.moments) - 1 == self.fatal
+
+
+def found_by_directory(books):
+    books.record(ended())
+    books.put(lines(row(), row(), FAILED))
+
+
+def found_by_vertex(books):
+    books.record(resource(7))
+    books.record(resource())
+    books.upstream.jobs[key()] = ended()
+    books.upstream.jobs[key(7)] = ended(7, other_directory(7))
+    books.put(lines(row(), row()))
+
+
+def still_running(books):
+    books.record(resource(state="JOB_STATE_RUNNING", outputInfo={"gcsOutputDirectory": DIRECTORY}))
+    books.upstream.jobs[key()] = ended()
+    books.put(lines(row()))
+
+
+def overwritten(books):
+    books.record(ended())
+    books.put(lines(row(), row(), row()))
+    books.settle()
+    books.put(lines(row()))
+
+
+def deleted(books):
+    books.record(ended())
+
+
+def one_of_two(books):
+    found_by_directory(books)
+    books.put(lines(row()), f"{FOLDER}/predictions_0002.jsonl")
+
+
+def nobodys(books):
+    books.put(lines(row()))
+
+
+SCENARIOS = [found_by_directory, found_by_vertex, still_running, overwritten, deleted, one_of_two, nobodys]
+
+
+def run(scenario, fatal=None):
+    """The books after an event that dies at a moment and comes again; and the moments of the first try."""
+    books, clock = Books(), Clock(fatal)
+    scenario(books)
+    deps = Deps(*(Crashing(port, clock) for port in books.deps[:3]), PRICES)
+    try:
+        books.settle(deps=deps)
+    except CrashError:
+        books.settle()
+    return books, clock.moments
+
+
+CRASHES = [
+    pytest.param(scenario, fatal, id=f"{scenario.__name__}-{fatal}-{moment.replace(' ', '-')}")
+    for scenario in SCENARIOS
+    for fatal, moment in enumerate(run(scenario)[1])
+]
+
+
+@pytest.mark.parametrize(("scenario", "fatal"), CRASHES)
+def test_a_crash_at_any_moment_and_a_second_try_give_the_same_books(scenario, fatal):
+    assert run(scenario, fatal)[0].state() == run(scenario)[0].state()
+
+
+def test_the_moments_of_a_crash_are_all_there():
+    seen = {moment.partition(" ")[2] for scenario in SCENARIOS for moment in run(scenario)[1]}
+
+    assert seen >= {
+        *("jobs_by_directory", "jobs_without_directory", "get_job", "observe", "get_outputs", "settle"),
+        *("close_job", "park", "stat", "read", "list"),
+    }
+    assert len(CRASHES) > 80
+
+
+def test_two_crashes_in_a_row_change_nothing_either():
+    expected = run(found_by_vertex)[0].state()
+    for first in range(0, len(run(found_by_vertex)[1]), 3):
+        books, _ = run_twice(found_by_vertex, first)
+        assert books.state() == expected
+
+
+def run_twice(scenario, fatal):
+    books, clock = Books(), Clock(fatal)
+    scenario(books)
+    for _ in range(2):
+        deps = Deps(*(Crashing(port, clock) for port in books.deps[:3]), PRICES)
+        try:
+            books.settle(deps=deps)
+        except CrashError:
+            clock = Clock(fatal)
+    books.settle()
+    return books, clock
+
+
+def test_another_instance_that_settles_in_between_wins_and_nothing_is_doubled(books):
+    books.record(ended())
+    info = books.put(lines(row()))
+    original = books.objects.read
+
+    def read_slowly(*given):
+        chunks = list(original(*given))
+        books.objects.read = original
+        assert books.settle() is Outcome.SETTLED, "the other instance"
+        yield from chunks
+
+    books.objects.read = read_slowly
+
+    assert books.settle() is Outcome.ALREADY_SETTLED
+    assert_settled(books, 1)
+    assert books.store.get_outputs(key())[0].generation == info.generation
+
+
+def test_a_settlement_that_the_store_computes_twice_counts_once(books, monkeypatch):
+    books.record(ended())
+    books.put(lines(row()))
+    original = books.store.settle
+
+    def computed_twice(wanted, output, settlement):
+        settlement(books.job(), None)
+        return original(wanted, output, settlement)
+
+    monkeypatch.setattr(books.store, "settle", computed_twice)
+
+    books.settle()
+
+    assert_settled(books, 1)

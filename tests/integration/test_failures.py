@@ -1,0 +1,170 @@
+"""Parts that die: a function in the middle of its work, the database, Vertex AI."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from integration.harness import jobs_path, prompt
+from integration.interceptor import Hold
+from processes import wait_until
+
+
+@pytest.fixture
+def mortal(system):
+    """The system, whose settle function may be killed; it serves again afterwards."""
+    yield system
+    settle = system.stack.settle
+    if settle.exit_code() is not None:
+        settle.start()
+        settle.wait_ready()
+
+
+def restarted(system):
+    settle = system.stack.settle
+    assert settle.exit_code() == -9
+    settle.start()
+    settle.wait_ready()
+
+
+def test_settle_dies_before_it_writes(mortal):
+    # It asks Vertex where the output is, and dies waiting for the answer.
+    job = mortal.submit([prompt("a"), prompt("b", thoughts=7)])
+    with mortal.upstream.held("GET", rf"/batchPredictionJobs/{job.id}$") as hold:
+        mortal.ended_upstream(job)
+        hold.wait()
+        mortal.stack.settle.kill()
+    assert mortal.outputs(job) == []
+    assert mortal.record(job)["cost"]["amountNano"] == 0
+    restarted(mortal)
+    mortal.handled(f"/{job.label}/")
+    mortal.check_against_output(job, mortal.final(job))
+
+
+def test_settle_dies_after_it_has_written_and_before_it_says_so(mortal):
+    # Vertex names the output while the job runs on, so that settle writes its books and asks a second time.
+    job = mortal.submit([prompt("a"), prompt("b", thoughts=7)])
+    hold = Hold()
+
+    def second_look_is_held(seen):
+        if mortal.outputs(job):
+            hold(seen)
+        return {**seen, "state": "JOB_STATE_RUNNING"}
+
+    with mortal.upstream.altered("GET", rf"/batchPredictionJobs/{job.id}$", second_look_is_held):
+        hold.wait()
+        assert len(mortal.outputs(job)) == 1
+        written = mortal.totals(job)
+        assert written
+        assert not mortal.logged("event handled", f"/{job.label}/")
+        mortal.stack.settle.kill()
+    hold.release()
+    restarted(mortal)
+    mortal.handled(f"/{job.label}/")
+    assert mortal.totals(job) == written
+    mortal.check_against_output(job, mortal.final(job))
+
+
+def test_vertex_is_gone_while_an_event_comes(mortal):
+    # Refused by a Vertex that answers 503, the event comes again until it does not.
+    job = mortal.submit([prompt()])
+    fault = {"match": {"method": "GET", "path": job.id}, "times": 4, "action": {"status": 503}}
+    mortal.control("POST", "faults", **fault)
+    wait_until(lambda: not mortal.control("GET", "faults")["faults"], 15, "the faults to have struck")
+    mortal.check_against_output(job, mortal.final(job))
+
+
+def test_a_create_that_vertex_does_not_answer(system):
+    action = {"status": 503, "retry_after": 7, "message": "Vertex is out."}
+    match = {"method": "POST", "path": "batchPredictionJobs$"}
+    system.control("POST", "faults", match=match, times=1, action=action)
+    _, label, answer = system.post([prompt()])
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "7")
+    assert answer.json()["error"]["message"] == "Vertex is out."
+    jobs = system.stack.get(jobs_path(), params={"filter": f'display_name="{label}"'})
+    assert jobs == {}
+
+
+@pytest.mark.parametrize("action", ["drop", "drop_after_processing"])
+def test_a_create_whose_fate_is_unknown(system, action):
+    match = {"method": "POST", "path": "batchPredictionJobs$"}
+    system.control("POST", "faults", match=match, times=1, action={action: True})
+    _, label, answer = system.post([prompt(f"row {number}") for number in range(1500)])
+    error = answer.json()["error"]
+    assert (answer.status_code, error["status"]) == (503, "UNAVAILABLE")
+    assert [each["reason"] for each in error["details"]] == ["CREATE_FATE_UNKNOWN"]
+    # It is kept until somebody has found out.
+    assert len(system.find("submissions", "displayName", label)) == 1
+    # And its caller finds out as the message says.
+    listed = system.stack.get(jobs_path(), params={"filter": f'display_name="{label}"'})
+    jobs = listed.get("batchPredictionJobs", [])
+    assert len(jobs) == (1 if action == "drop_after_processing" else 0)
+    for job in jobs:
+        assert system.stack.request("POST", f"/v1/{job['name']}:cancel").status_code == 200
+
+
+def test_the_gateway_is_restarted(system):
+    # A new instance has seen nothing: not even which project Google's number stands for.
+    job = system.submit([prompt()])
+    gateway = system.stack.gateway
+    gateway.kill()
+    gateway.start()
+    gateway.wait_ready()
+    assert system.stack.get(f"/v1/{job.name}")["name"] == job.name
+    system.check_against_output(job, system.final(job))
+    # By number, and what it makes is put down under the project's id all the same.
+    number = job.name.partition("/locations/")[0]
+    again = system.submit([prompt()], parent=f"/v1/{number}/locations/us-central1")
+    system.check_against_output(again, system.final(again))
+
+
+def test_firestore_is_down(own_system):
+    system = own_system
+    if system.stack.firestore.process is None:
+        pytest.skip("the Firestore emulator is somebody else's")
+    known, _, _ = system.run([prompt()])
+    news = system.submit([prompt()])
+    ended = system.ended_upstream(news)  # of which the gateway has not heard
+    creates = len(system.sent_upstream("POST"))
+    system.stack.firestore.process.kill()
+
+    def timed(call):
+        began = time.monotonic()
+        return call(), time.monotonic() - began
+
+    def get(path):
+        return lambda: system.stack.request("GET", path)
+
+    # Together, as each waits for Firestore a while.
+    calls = {
+        "create": lambda: system.post([prompt()])[2],
+        "known": get(known.path),
+        "news": get(news.path),
+        "by number": get(f"/v1/{known.name}"),
+        "list": get(jobs_path()),
+        "cost": get(f"{known.path}/cost"),
+        "health": get("/health"),
+        "readiness": get("/health/readiness"),
+        "event": lambda: system.deliver(f"{ended['outputInfo']['gcsOutputDirectory']}/predictions.jsonl"),
+    }
+    with ThreadPoolExecutor(len(calls)) as pool:
+        results = dict(zip(calls, pool.map(timed, calls.values()), strict=True))
+    answers = {name: answer for name, (answer, _) in results.items()}
+    assert max(seconds for name, (_, seconds) in results.items() if name != "event") < 8
+
+    assert answers["create"].status_code == 503, answers["create"].text
+    error = answers["create"].json()["error"]
+    assert error["status"] == "UNAVAILABLE"
+    assert [each["reason"] for each in error["details"]] == ["BOOKS_UNAVAILABLE"]
+    assert answers["create"].headers["Retry-After"].isdigit()
+    assert len(system.sent_upstream("POST")) == creates == 2
+
+    # Jobs can be read all the same, by number too: that does not need the books.
+    assert answers["known"].json() == answers["by number"].json() == system.upstream_job(known)
+    assert answers["news"].json() == ended
+    assert answers["list"].json()["batchPredictionJobs"][0] == ended
+
+    assert (answers["cost"].status_code, answers["cost"].json()["error"]["status"]) == (503, "UNAVAILABLE")
+    assert answers["health"].status_code == 200
+    assert answers["readiness"].status_code == 503
+    assert answers["event"] >= 500  # refused, so that it comes again

@@ -1,0 +1,211 @@
+"""What callers see: the README's examples to the letter, keys, and deletion."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import demo
+from integration.harness import SECONDS, jobs_path, nano, prompt
+from processes import HOST, wait_until
+
+README = Path(__file__).parents[2] / "README.md"
+NAMES = ("create", "create-labels", "list", "get", "cost", "cancel", "delete")
+
+
+def example(name):
+    blocks = re.findall(
+        r"<!-- example:(\S+) -->\s*```bash\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert sorted(found for found, _ in blocks) == sorted(NAMES)
+    return dict(blocks)[name]
+
+
+@pytest.fixture
+def reader(system):
+    """Runs an example as a reader of the README would, and returns the JSON that it printed."""
+    system.stack.upload(demo.EXAMPLE_INPUT.name, demo.EXAMPLE_INPUT.read_bytes())
+    environment = {
+        "PATH": os.environ["PATH"],
+        "GATEWAY_URL": system.stack.gateway_url,
+        "GATEWAY_KEY": system.stack.master_key,
+        "PARENT": jobs_path().removeprefix("/").rpartition("/")[0],
+        "NO_PROXY": HOST,
+        "no_proxy": HOST,
+    }
+
+    def run(name, job=None):
+        answer = subprocess.run(  # noqa: S603 - the README's own words
+            ["bash", "-euo", "pipefail", "-c", example(name)],  # noqa: S607 - the reader's bash
+            env=environment | ({"JOB": job} if job else {}),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        return json.loads(answer.stdout)
+
+    return run
+
+
+def wait_for(cost):
+    return wait_until(lambda: (seen := cost())["status"] == "FINAL" and seen, SECONDS, "FINAL", interval=0.05)
+
+
+def test_the_readme_from_create_to_delete(reader):
+    created = reader("create")
+    job = created["name"].rpartition("/")[2]
+    assert reader("get", job)["displayName"] == "example"
+    cost = wait_for(lambda: reader("cost", job))
+    assert cost["name"] == created["name"]
+    assert (cost["rows"]["succeeded"], cost["rows"]["failed"]) == (18, 2)
+    assert created["name"] in {each["name"] for each in reader("list")["batchPredictionJobs"]}
+    # It has ended, and the README says what a cancel answers then.
+    refused = reader("cancel", job)["error"]
+    assert (refused["code"], refused["status"]) == (400, "FAILED_PRECONDITION")
+    assert reader("delete", job)["name"].startswith(created["name"].partition("/batchPredictionJobs")[0])
+    assert reader("get", job)["error"]["status"] == "NOT_FOUND"
+    assert reader("cost", job) == cost
+
+
+def test_the_readme_with_labels(reader, system):
+    job = reader("create-labels")["name"].rpartition("/")[2]
+    cost = wait_for(lambda: reader("cost", job))
+    assert cost["labels"] == {"environment": "production", "campaign": "autumn"}
+    (cell,) = system.find("totals", "labels.campaign", "autumn")
+    assert cell["labels"] == cost["labels"]
+    assert sum(cell["hours"].values()) == nano(cost["amount"]) > 0
+
+
+def test_the_readme_s_cancel_of_a_job_that_has_not_ended(reader):
+    job = reader("create")["name"].rpartition("/")[2]
+    assert reader("cancel", job) == {}
+    cost = wait_for(lambda: reader("cost", job))
+    assert cost["state"] == "JOB_STATE_CANCELLED"
+
+
+def test_the_readme_s_cost_has_the_members_that_a_cost_has(system):
+    shown = re.search(
+        r"### What a cost says\s+```json\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE
+    )
+    written = json.loads(shown[1])
+    _, cost, _ = system.run([prompt(thoughts=5)])
+
+    def shape(value):
+        if isinstance(value, dict):
+            return {name: shape(member) for name, member in value.items()}
+        return shape(value[0]) if isinstance(value, list) else None
+
+    for each in (written, cost):
+        each["labels"] = {}
+    assert shape(written) == shape(cost)
+    assert list(written) == list(cost)
+
+
+@pytest.mark.parametrize("prefix", ["", "/vertex_ai", "/vertex-ai"])
+@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+def test_every_form_of_a_path(system, prefix, version):
+    job = system.submit([prompt()])
+    path = f"{prefix}{jobs_path(version=version)}/{job.id}"
+    assert system.stack.get(path)["name"] == job.name
+    assert system.stack.get(f"{path}/cost")["name"] == job.name
+    # By the number that Google's names carry, as clients call back.
+    assert system.stack.get(f"{prefix}/{version}/{job.name}")["name"] == job.name
+    assert system.stack.get(f"{prefix}/{version}/{job.name}/cost")["name"] == job.name
+
+
+def test_deleted_right_after_success_before_anybody_looked(system):
+    job = system.submit([prompt("a"), prompt("b", thoughts=9)])
+    assert system.ended_upstream(job)["state"] == "JOB_STATE_SUCCEEDED"
+    operation = system.stack.request("DELETE", job.path)
+    assert operation.status_code == 200, operation.text
+    assert system.upstream_job(job) is None
+    cost = system.final(job)
+    system.check_against_output(job, cost)
+    assert (cost["state"], cost["complete"]) == ("JOB_STATE_SUCCEEDED", True)
+    done = system.stack.get(f"/v1/{operation.json()['name']}")
+    assert done["done"] is True
+
+
+def test_deleted_while_its_event_is_refused(system):
+    # The event is turned away as long as nobody may see where the output is; then the job is deleted.
+    with system.unfinished():
+        job = system.submit([prompt()])
+        system.refused(f"/{job.label}/")
+    assert system.stack.request("DELETE", job.path).status_code == 200
+    system.check_against_output(job, system.final(job))
+
+
+def test_deleted_after_its_cost_is_final(system):
+    job, cost, _ = system.run([prompt()])
+    system.handled(cost["outputs"][0]["uri"])
+    before = system.books(job)
+    assert system.stack.request("DELETE", job.path).status_code == 200
+    assert system.stack.request("GET", job.path).status_code == 404
+    assert system.cost(job) == cost
+    assert system.books(job) == before
+
+
+def reason(answer):
+    (info,) = answer.json()["error"]["details"]
+    assert info["domain"] == "batch-gateway"
+    return info["reason"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", ""),
+        ("GET", ""),
+        ("GET", "/{job}"),
+        ("GET", "/{job}/cost"),
+        ("POST", "/{job}:cancel"),
+        ("DELETE", "/{job}"),
+    ],
+)
+def test_only_the_master_key_is_let_in(system, method, path):
+    job = "1234567890123456789"
+    path = f"{jobs_path()}{path.format(job=job)}"
+    before = len(system.control("GET", "requests")["requests"])
+    none = system.stack.request(method, path, key="", json={})
+    assert (none.status_code, none.json()["error"]["status"]) == (401, "UNAUTHENTICATED")
+    assert reason(none) == "API_KEY_MISSING"
+    key = system.stack.master_key
+    for wrong in ("sk-wrong", f"{key}x", key[:-1], key.swapcase()):
+        refused = system.stack.request(method, path, key=wrong, json={})
+        assert (refused.status_code, refused.json()["error"]["status"]) == (403, "PERMISSION_DENIED")
+        assert reason(refused) == "API_KEY_INVALID"
+        assert wrong not in refused.text
+    assert len(system.control("GET", "requests")["requests"]) == before
+
+
+@pytest.mark.parametrize("header", ["x-goog-api-key", "x-litellm-api-key"])
+def test_the_key_s_other_headers(system, header):
+    key = system.stack.master_key
+    assert system.stack.get(jobs_path(), key="", headers={header: key}) is not None
+    refused = system.stack.request("GET", jobs_path(), key="", headers={header: "wrong"})
+    assert refused.status_code == 403
+
+
+def test_no_key_goes_upstream_or_into_a_log(system):
+    key = system.stack.master_key
+    for options in ({"params": {"key": key}}, {"headers": {"x-goog-api-key": key}}, {"key": key}):
+        assert system.stack.request("GET", jobs_path(), **{"key": "", **options}).status_code == 200
+    assert key not in json.dumps(system.control("GET", "requests"))
+    for process in (system.stack.gateway, system.stack.settle):
+        assert key not in process.log.read_text(errors="replace")
+
+
+def test_a_job_that_is_not_on_record(system):
+    answer = system.stack.request("GET", f"{jobs_path()}/1234567890123456789/cost")
+    assert answer.status_code == 404
+    assert reason(answer) == "JOB_NOT_ON_RECORD"
+
+
+def test_a_place_that_is_not_served(system):
+    answer = system.stack.request("GET", jobs_path("asia-east1"))
+    assert answer.status_code == 403
+    assert reason(answer) == "PROJECT_NOT_ALLOWED"

@@ -1,0 +1,330 @@
+"""A job's cost as callers see it."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch_gateway.core.books import Output
+from batch_gateway.core.cost import Cost, LineItem
+from batch_gateway.core.jobs import Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.report import cost_report, is_complete, status_of
+from batch_gateway.core.usage import Rows, Tokens, Usage
+
+AT = datetime(2026, 11, 22, tzinfo=UTC)
+URI = "gs://out/prediction-model-2026-11-22T00:00:00.000000Z/predictions.jsonl"
+USAGE = Usage(
+    Rows(succeeded=4, failed=1),
+    Tokens(input=120, cached_input=10, output=64, thoughts=12),
+)
+COST = Cost(
+    line_items=(
+        LineItem("gemini-2.5-flash", "0-200k", "input_text", 120, "token", 150_000, 18_000, 4),
+        LineItem("gemini-2.5-flash", "0-200k", "output_text", 64, "token", 1_250_000, 80_000, 4),
+    ),
+    amount_nano=98_000,
+    price_table="2026-11-22",
+)
+JOB = JobRecord(
+    key=JobKey("my-project", "us-central1", "5678"),
+    seen=Observation(
+        name="projects/1234/locations/us-central1/batchPredictionJobs/5678",
+        state="JOB_STATE_SUCCEEDED",
+        model="publishers/google/models/gemini-2.5-flash",
+        labels={"environment": "production"},
+        completion=Completion(successful=4, failed=1),
+    ),
+    create_time=AT,
+    api_key="nightly",
+    team="search",
+    usage=USAGE,
+    cost=COST,
+    settled_outputs=1,
+    closed=True,
+)
+OUTPUT = Output(URI, 1_763_800_000_000_000, 2048, USAGE, AT)
+
+
+def job(**members: Any) -> JobRecord:
+    """The job with other members; ``state`` and ``completion`` are those of its observation."""
+    seen = {name: members.pop(name) for name in ("state", "completion", "model") if name in members}
+    return msgspec.structs.replace(JOB, seen=msgspec.structs.replace(JOB.seen, **seen), **members)
+
+
+def running(**members: Any) -> JobRecord:
+    return job(state="JOB_STATE_RUNNING", closed=False, **members)
+
+
+def test_a_settled_job_reads_so_to_the_letter() -> None:
+    report = cost_report(JOB, [OUTPUT])
+    report.pop("estimate")
+    assert report == {
+        "name": "projects/1234/locations/us-central1/batchPredictionJobs/5678",
+        "state": "JOB_STATE_SUCCEEDED",
+        "status": "FINAL",
+        "currency": "USD",
+        "amount": "0.000098",
+        "complete": True,
+        "model": "gemini-2.5-flash",
+        "team": "search",
+        "apiKey": "nightly",
+        "labels": {"environment": "production"},
+        "rows": {"succeeded": 4, "failed": 1, "malformed": 0, "unpriced": 0, "carriedOver": 0},
+        "usage": {
+            "inputTokens": 120,
+            "cachedInputTokens": 10,
+            "outputTokens": 64,
+            "thoughtsTokens": 12,
+            "totalTokens": 184,
+        },
+        "lineItems": [
+            {
+                "item": "input_text",
+                "contextWindow": "0-200k",
+                "quantity": 120,
+                "unit": "token",
+                "unitPrice": "0.00000015",
+                "amount": "0.000018",
+            },
+            {
+                "item": "output_text",
+                "contextWindow": "0-200k",
+                "quantity": 64,
+                "unit": "token",
+                "unitPrice": "0.00000125",
+                "amount": "0.00008",
+            },
+        ],
+        "priceTable": "2026-11-22",
+        "projected": None,
+        "progress": {"completed": 5, "total": 5},
+        "outputs": [{"uri": URI, "generation": "1763800000000000", "bytes": 2048, "rows": 5}],
+    }
+
+
+@pytest.mark.parametrize("some", [JOB, running(), running(usage=Usage(), cost=Cost(), settled_outputs=0)])
+def test_the_members_are_the_same_at_any_time_and_in_their_order(some: JobRecord) -> None:
+    assert list(cost_report(some, [])) == [
+        "name",
+        "state",
+        "status",
+        "currency",
+        "amount",
+        "complete",
+        "model",
+        "team",
+        "apiKey",
+        "labels",
+        "rows",
+        "usage",
+        "lineItems",
+        "priceTable",
+        "estimate",
+        "projected",
+        "progress",
+        "outputs",
+    ]
+
+
+def test_a_report_is_json() -> None:
+    report = cost_report(JOB, iter([OUTPUT]))
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_before_anything_is_settled_the_amount_is_nought_and_no_table_was_used() -> None:
+    report = cost_report(running(usage=Usage(), cost=Cost(), settled_outputs=0, completion=None), [])
+    assert (report["status"], report["amount"], report["priceTable"]) == ("PENDING", "0", None)
+    assert (report["lineItems"], report["outputs"], report["projected"]) == ([], [], None)
+    assert report["progress"] == {"completed": None, "total": None}
+
+
+def test_a_job_made_outside_the_gateway_has_neither_key_nor_team() -> None:
+    report = cost_report(job(api_key=None, team=None), [])
+    assert (report["apiKey"], report["team"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ("projects/p/locations/l/publishers/google/models/gemini-2.5-pro", "gemini-2.5-pro"),
+        ("projects/p/locations/l/models/123@2", "123@2"),
+        ("", ""),
+    ],
+)
+def test_the_model_is_named_shortly(model: str, name: str) -> None:
+    assert cost_report(job(model=model), [])["model"] == name
+
+
+# Status
+
+
+@pytest.mark.parametrize(
+    ("state", "settled", "closed", "status"),
+    [
+        ("PENDING", 0, False, "PENDING"),
+        ("RUNNING", 0, False, "PENDING"),
+        ("RUNNING", 1, False, "PARTIAL"),
+        ("SUCCEEDED", 0, False, "PENDING"),
+        ("SUCCEEDED", 1, False, "PARTIAL"),
+        ("SUCCEEDED", 1, True, "FINAL"),
+        ("FAILED", 0, True, "FINAL"),
+        ("CANCELLED", 2, True, "FINAL"),
+        ("RUNNING", 1, True, "PARTIAL"),
+    ],
+)
+def test_final_is_an_ended_job_with_everything_settled(
+    state: str,
+    settled: int,
+    closed: bool,  # noqa: FBT001 - a table
+    status: str,
+) -> None:
+    assert status_of(job(state=f"JOB_STATE_{state}", settled_outputs=settled, closed=closed)) == status
+
+
+# Completeness
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        job(cost=msgspec.structs.replace(COST, unpriced_rows=1)),
+        job(usage=Usage(Rows(succeeded=4, malformed=1))),
+        job(unreadable_outputs=1),
+        # Rows were answered, and paid for, but there is no output to read.
+        job(usage=Usage(), settled_outputs=0, state="JOB_STATE_FAILED", completion=Completion(successful=2)),
+        # Fewer rows were read than Vertex answered.
+        job(completion=Completion(successful=5, failed=1)),
+    ],
+)
+def test_an_amount_that_lacks_something_is_not_complete(lacking: JobRecord) -> None:
+    assert not is_complete(lacking)
+    assert cost_report(lacking, [])["complete"] is False
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        JOB,
+        job(completion=None),
+        job(completion=Completion(successful=4)),
+        job(usage=Usage(Rows(succeeded=2, failed=3, carried_over=2))),
+        job(usage=Usage(), settled_outputs=0, state="JOB_STATE_FAILED", completion=Completion(failed=9)),
+        job(usage=Usage(), settled_outputs=0, state="JOB_STATE_CANCELLED", completion=None),
+        # It is still to come, and not lost.
+        running(completion=Completion(successful=9)),
+        job(usage=Usage(), settled_outputs=0, closed=False, completion=Completion(successful=2)),
+    ],
+)
+def test_failed_and_carried_over_rows_and_rows_to_come_lack_nothing(whole: JobRecord) -> None:
+    assert is_complete(whole)
+    assert cost_report(whole, [])["complete"] is True
+
+
+def test_rows_are_told_by_outcome() -> None:
+    rows = Rows(succeeded=1, failed=2, malformed=3, carried_over=4, unmetered=1)
+    report = cost_report(job(usage=Usage(rows), cost=msgspec.structs.replace(COST, unpriced_rows=1)), [])
+    assert report["rows"] == {"succeeded": 1, "failed": 2, "malformed": 3, "unpriced": 1, "carriedOver": 4}
+
+
+# Line items and outputs
+
+
+def test_an_item_without_a_price_says_so_and_not_nought() -> None:
+    unpriced = LineItem("tuned", "", "input_text", 7, "token", None, None, 1)
+    [item] = cost_report(job(cost=Cost((unpriced,), 0, 1, "2026-11-22")), [])["lineItems"]
+    assert item == {
+        "item": "input_text",
+        "contextWindow": None,
+        "quantity": 7,
+        "unit": "token",
+        "unitPrice": None,
+        "amount": None,
+    }
+
+
+def test_an_item_that_is_free_costs_nought() -> None:
+    free = LineItem("gemini-2.5-flash", "0-200k", "input_grounding", 7, "token", 0, 0, 1)
+    [item] = cost_report(job(cost=Cost((free,), 0, 0, "2026-11-22")), [])["lineItems"]
+    assert (item["unitPrice"], item["amount"]) == ("0", "0")
+
+
+def test_an_output_that_could_not_be_read_says_why() -> None:
+    broken = Output(URI, 1, 5, Usage(), AT, unreadable="is compressed")
+    assert cost_report(JOB, [broken])["outputs"] == [
+        {"uri": URI, "generation": "1", "bytes": 5, "rows": 0, "error": "is compressed"}
+    ]
+
+
+# Progress and projection
+
+
+def with_rows(count: int) -> Usage:
+    return Usage(Rows(succeeded=count))
+
+
+@pytest.mark.parametrize(
+    ("rows", "completion", "closed", "progress"),
+    [
+        (0, None, False, (None, None)),
+        (0, Completion(successful=3, failed=1, incomplete=6), False, (4, 10)),
+        (0, Completion(successful=3, incomplete=-1), False, (3, None)),
+        (4, Completion(successful=3, failed=1, incomplete=6), False, (4, 10)),
+        (5, None, False, (5, None)),
+        (5, None, True, (5, 5)),
+        # The output is ahead of Vertex's count.
+        (7, Completion(successful=3, incomplete=7), False, (7, 10)),
+        (12, Completion(successful=3, incomplete=7), True, (12, 12)),
+        (7, Completion(successful=3, incomplete=-1), False, (7, None)),
+        (0, None, True, (None, None)),
+    ],
+)
+def test_progress_is_what_vertex_or_the_output_says_whichever_is_ahead(
+    rows: int,
+    completion: Completion | None,
+    closed: bool,  # noqa: FBT001 - a table
+    progress: tuple[int | None, int | None],
+) -> None:
+    state = "JOB_STATE_SUCCEEDED" if closed else "JOB_STATE_RUNNING"
+    report = cost_report(job(usage=with_rows(rows), completion=completion, closed=closed, state=state), [])
+    assert report["progress"] == {"completed": progress[0], "total": progress[1]}
+
+
+@pytest.mark.parametrize(
+    ("rows", "completion", "projected"),
+    [
+        # 98,000 nano-USD for what was read, carried on
+        (5, Completion(successful=4, failed=1, incomplete=5), "0.000196"),
+        (4, Completion(successful=4, failed=1, incomplete=5), "0.000245"),
+        (3, Completion(successful=1, incomplete=9), "0.000326666"),
+        (5, Completion(successful=5), "0.000098"),
+        (9, Completion(successful=5), "0.000098"),
+        (5, Completion(successful=4, incomplete=-1), None),
+        (5, None, None),
+        (0, Completion(successful=4, incomplete=6), None),
+    ],
+)
+def test_the_projection_carries_what_is_known_on_to_all_rows(
+    rows: int, completion: Completion | None, projected: str | None
+) -> None:
+    assert cost_report(running(usage=with_rows(rows), completion=completion), [])["projected"] == projected
+
+
+def test_what_is_final_is_not_projected() -> None:
+    assert cost_report(job(completion=Completion(successful=4, incomplete=9)), [])["projected"] is None
+
+
+@given(
+    st.integers(0, 9),
+    st.none() | st.builds(Completion, st.integers(0, 9), st.integers(0, 9), st.integers(-1, 9)),
+    st.booleans(),
+)
+def test_progress_never_exceeds_its_total(rows: int, completion: Completion | None, closed: bool) -> None:  # noqa: FBT001 - generated
+    state = "JOB_STATE_SUCCEEDED" if closed else "JOB_STATE_RUNNING"
+    some = job(usage=with_rows(rows), completion=completion, closed=closed, state=state)
+    progress = cost_report(some, [])["progress"]
+    assert progress["total"] is None or (progress["completed"] or 0) <= progress["total"]
+    assert (progress["completed"] or 0) >= rows
