@@ -131,6 +131,7 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
         location: As in the path.
         api_key: Alias of the caller's key.
         team: The caller's team, if any.
+        display_name: Of the job to be; what people find it by if its record is missing.
         created: When it was last sent.
         body_hash: SHA-256 of project, location and body, if there is an Idempotency-Key; else None.
         answer: The job resource that it was answered with, if it was.
@@ -142,6 +143,7 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
     location: str
     api_key: str
     team: str | None
+    display_name: str
     created: datetime
     body_hash: str | None = None
     answer: bytes | None = None

@@ -74,7 +74,7 @@ def settle(store, new, number=1):
 
 
 def submission(number=1):
-    return Submission(f"id-{number}", "acme-batch", "us-central1", "größe", None, CREATED)
+    return Submission(f"id-{number}", "acme-batch", "us-central1", "nightly", None, "größe", CREATED)
 
 
 def submissions(store):

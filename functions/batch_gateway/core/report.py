@@ -73,10 +73,9 @@ def status_of(job: JobRecord) -> str:
 
 def is_complete(job: JobRecord) -> bool:
     """Whether the amount holds the cost of every row that is known of."""
-    rows = job.usage.rows
     answered = job.seen.completion.successful if job.seen.completion else 0
-    missing = job.closed and answered > rows.succeeded + rows.carried_over
-    return not (job.cost.unpriced_rows or rows.malformed or job.unreadable_outputs or missing)
+    lost = job.closed and not job.settled_outputs and answered > 0
+    return not (job.cost.unpriced_rows or job.usage.rows.malformed or job.unreadable_outputs or lost)
 
 
 def _line_item(item: LineItem) -> dict[str, Any]:

@@ -74,22 +74,24 @@ class Creates:
     def create(self, call: Call) -> Response:
         """Handles one create."""
         raw = inbound.body(call.request)
-        idempotency_key = call.request.headers.get("Idempotency-Key", "")
-        submission = self._submission(call, raw, idempotency_key)
-        body = self._checked_body(call, raw, submission)
+        fields = job_bodies.fields_of(raw)
+        submission = self._submission(call, raw, job_bodies.text(fields, "displayName"))
+        body = self._checked_body(call, raw, fields, submission)
         earlier = self._begin(submission)
         if earlier is not None and (answer := self._repeat(call, earlier, submission)) is not None:
             return answer
         return self._send(call, body, submission)
 
-    def _submission(self, call: Call, raw: bytes, idempotency_key: str) -> Submission:
+    def _submission(self, call: Call, raw: bytes, display_name: str) -> Submission:
         now = self._now()
+        idempotency_key = call.request.headers.get("Idempotency-Key", "")
         submission = Submission(
             id=uuid.uuid4().hex,
             project=call.project,
             location=call.location,
             api_key=call.caller.api_key,
             team=call.caller.team,
+            display_name=display_name,
             created=now,
         )
         if not idempotency_key:
@@ -102,13 +104,14 @@ class Creates:
             expires=now + KEPT,
         )
 
-    def _checked_body(self, call: Call, raw: bytes, submission: Submission) -> bytes:
+    def _checked_body(
+        self, call: Call, raw: bytes, fields: dict[str, msgspec.Raw], submission: Submission
+    ) -> bytes:
         """The body that is sent: as it came, but for what a rule changes.
 
         An alias becomes the name that it stands for. The job of a scoped key carries its scope's label,
         that of an Idempotency-Key its marker.
         """
-        fields = job_bodies.fields_of(raw)
         changed: dict[str, Any] = {}
         written = job_bodies.text(fields, "model")
         resource = self._resolve(call, written)

@@ -69,7 +69,11 @@ def test_the_submission_is_noted_before_anything_is_sent_and_the_record_before_t
     job = world.create(client=client).json
 
     (submission,) = noted
-    assert (submission.project, submission.location) == (PROJECT, "us-central1")
+    assert (submission.project, submission.location, submission.display_name) == (
+        PROJECT,
+        "us-central1",
+        "nightly",
+    )
     assert (submission.api_key, submission.team) == ("master", None)
     assert world.store.calls.index("begin_submission") < world.store.calls.index("add_job")
     assert world.record(job) is not None
