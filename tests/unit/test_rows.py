@@ -790,6 +790,11 @@ def test_a_byte_order_mark_before_the_first_row_does_not_cost_the_row() -> None:
     assert tally(BYTE_ORDER_MARK + GOOD, GOOD).rows == Rows(succeeded=2)
 
 
+@pytest.mark.parametrize("marks", [2, 10_000])
+def test_any_number_of_byte_order_marks_stops_nothing(marks: int) -> None:
+    assert tally(GOOD, BYTE_ORDER_MARK * marks + b"{}", GOOD).rows.total == 3
+
+
 def test_a_line_that_could_not_be_read_is_malformed() -> None:
     counted = Tally(TABLE, FLASH)
     counted.add_malformed()
@@ -868,7 +873,7 @@ def test_any_bytes_are_at_most_one_row(content: bytes, model: str, resumed_at: d
     check_one_line(content, model, resumed_at)
 
 
-@settings(max_examples=400, deadline=timedelta(seconds=2))
+@settings(max_examples=250, deadline=timedelta(seconds=2))
 @given(_ROWS, _MODELS, _RESUMED)
 def test_any_json_row_is_one_row(content: dict[str, Any], model: str, resumed_at: datetime | None) -> None:
     check_one_line(json.dumps(content).encode(), model, resumed_at)

@@ -96,9 +96,9 @@ def test_the_environment_alone_serves_its_project_everywhere() -> None:
 
 def test_without_anything_nothing_is_served_and_nobody_let_in() -> None:
     assert load({}) == Settings(served={})
-    assert load({"GATEWAY_CONFIG": "", "GATEWAY_MASTER_KEY": "", "FIRESTORE_DATABASE": ""}) == Settings(
-        served={}
-    )
+    assert load(
+        {"GATEWAY_CONFIG": "", "GATEWAY_MASTER_KEY": "", "FIRESTORE_DATABASE": "", "VERTEX_EMULATOR_HOST": ""}
+    ) == Settings(served={})
 
 
 def test_database_and_emulator_are_the_environments() -> None:
@@ -361,6 +361,7 @@ PARAMS = "model_list[].litellm_params"
             f"line 10: {PARAMS}.vertex_credentials must be the same for all models of my-project/us-central1",
         ),
         ("general_settings:\n  master_key:\n", "line 2: general_settings.master_key must be a text"),
+        ("general_settings:\n  master_key: null\n", "line 2: general_settings.master_key must be a text"),
         ("general_settings:\n  master_key: [a]\n", "line 2: general_settings.master_key must be a text"),
         (
             "general_settings:\n  x: 1\n  master_key: os.environ/NOT_SET\n",

@@ -217,7 +217,7 @@ def test_the_price_of_a_sum_is_the_sum_of_the_prices(one: Usage, two: Usage) -> 
     assert pico(one + two) == pico(one) + pico(two)
 
 
-@settings(max_examples=200, deadline=timedelta(seconds=2))
+@settings(max_examples=120, deadline=timedelta(seconds=2))
 @given(st.lists(rows(), max_size=8))
 def test_the_amount_is_the_exact_sum_rounded_half_to_even_once(generated: list[Row]) -> None:
     usd = sum(map(exact_usd, generated), Fraction(0))

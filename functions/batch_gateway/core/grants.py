@@ -52,17 +52,16 @@ def check_place(grants: Iterable[Grant], project: str, location: str) -> None:
         ApiError: PERMISSION_DENIED.
     """
     for grant in grants:
-        for kind, value, allowed in (
-            ("project", project, grant.projects),
-            ("location", location, grant.locations),
-        ):
-            if allowed and value not in allowed:
-                raise ApiError(
-                    "PERMISSION_DENIED",
-                    f"{kind.upper()}_NOT_ALLOWED",
-                    f"This API key may not use the {kind} {value!r}; it may use: {', '.join(allowed)}.",
-                    metadata={kind: value},
-                )
+        if grant.projects and project not in grant.projects:
+            allowed = ", ".join(grant.projects)
+            message = f"This API key may not use the project {project!r}; it may use: {allowed}."
+            raise ApiError("PERMISSION_DENIED", "PROJECT_NOT_ALLOWED", message, metadata={"project": project})
+        if grant.locations and location not in grant.locations:
+            allowed = ", ".join(grant.locations)
+            message = f"This API key may not use the location {location!r}; it may use: {allowed}."
+            raise ApiError(
+                "PERMISSION_DENIED", "LOCATION_NOT_ALLOWED", message, metadata={"location": location}
+            )
 
 
 def check_model(grants: Iterable[Grant], written: str, resource: str) -> None:
