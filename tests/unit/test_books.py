@@ -334,7 +334,7 @@ def play(
     return job, stored, moved
 
 
-@settings(max_examples=80, deadline=timedelta(seconds=2))
+@settings(max_examples=50, deadline=timedelta(seconds=2))
 @given(_OPERATIONS, _LOCATIONS)
 def test_the_job_is_the_sum_of_the_newest_generations(operations: list[Output], location: str) -> None:
     job, stored, _ = play(operations, location)
@@ -348,7 +348,7 @@ def test_the_job_is_the_sum_of_the_newest_generations(operations: list[Output], 
     assert job.unreadable_outputs == sum(new.unreadable is not None for new in newest.values())
 
 
-@settings(max_examples=80, deadline=timedelta(seconds=2))
+@settings(max_examples=50, deadline=timedelta(seconds=2))
 @given(_OPERATIONS, _LOCATIONS)
 def test_all_movements_together_are_the_job_model_by_model(operations: list[Output], location: str) -> None:
     job, _, moved = play(operations, location)
@@ -370,7 +370,7 @@ def test_all_movements_together_are_the_job_model_by_model(operations: list[Outp
     assert amounts.total() == job.cost.amount_nano
 
 
-@settings(max_examples=40, deadline=timedelta(seconds=2))
+@settings(max_examples=30, deadline=timedelta(seconds=2))
 @given(_OPERATIONS, _LOCATIONS, st.randoms(use_true_random=False))
 def test_books_do_not_depend_on_the_order_of_events(
     operations: list[Output], location: str, random: Any

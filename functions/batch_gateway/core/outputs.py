@@ -20,7 +20,7 @@ _INCREMENTAL = "incremental_predictions"
 def is_final_output(name: str) -> bool:
     """Whether an object (its name in the bucket) is a final output file, to be counted once."""
     *folders, file = name.split("/")
-    if any(part.startswith(_INCREMENTAL) for part in (*folders, file)):
+    if any(part.startswith(_INCREMENTAL) for part in (*folders[-1:], file)):
         return False
     return bool(folders) and _FINAL.fullmatch(file) is not None
 

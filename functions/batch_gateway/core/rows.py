@@ -21,28 +21,18 @@ from typing import Any
 import msgspec
 
 from batch_gateway.core.jsons import UNREADABLE
+from batch_gateway.core.modalities import (
+    ContradictionError,
+    ModalityTokenCount,
+    by_modality,
+    cached_by_modality,
+    count_of,
+)
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.core.usage import Key, Rows, Tokens, Usage, quantities_of
 
 UNBILLED_TOOL_USE = "input_grounding"
 """Tool-use tokens of a row grounded with Google Search: billed per query, not per token."""
-
-_MODALITIES = {
-    "": "text",
-    "MODALITY_UNSPECIFIED": "text",
-    "TEXT": "text",
-    "IMAGE": "image",
-    "VIDEO": "video",
-    "AUDIO": "audio",
-    "DOCUMENT": "document",
-}
-_MOST = 2**31 - 1
-"""Token counts are int32: GenerateContentResponse.UsageMetadata, discovery revision 20261106."""
-
-
-class _Detail(msgspec.Struct):
-    modality: str | None = None
-    tokenCount: int | None = None  # noqa: N815 - Google's name
 
 
 class _UsageMetadata(msgspec.Struct, rename="camel"):
@@ -51,10 +41,10 @@ class _UsageMetadata(msgspec.Struct, rename="camel"):
     thoughts_token_count: int | None = None
     tool_use_prompt_token_count: int | None = None
     cached_content_token_count: int | None = None
-    prompt_tokens_details: list[_Detail] | None = None
-    candidates_tokens_details: list[_Detail] | None = None
-    cache_tokens_details: list[_Detail] | None = None
-    tool_use_prompt_tokens_details: list[_Detail] | None = None
+    prompt_tokens_details: list[ModalityTokenCount] | None = None
+    candidates_tokens_details: list[ModalityTokenCount] | None = None
+    cache_tokens_details: list[ModalityTokenCount] | None = None
+    tool_use_prompt_tokens_details: list[ModalityTokenCount] | None = None
 
 
 class _Grounding(msgspec.Struct, rename="camel"):
@@ -105,10 +95,6 @@ class _ResponseOnly(msgspec.Struct):
     response: _EmptyResponse | None = None
 
 
-class _ContradictionError(ValueError):
-    """Counts of one row that cannot all be true."""
-
-
 # strict=False: an importer in Vertex may turn numbers into strings, and tokenCount is one by design.
 _decode_row = msgspec.json.Decoder(_Row, strict=False).decode
 _decode_instance = msgspec.json.Decoder(_Instance).decode
@@ -151,12 +137,11 @@ class Tally:
 
     def add(self, line: bytes) -> None:
         """Adds one line of output, without its line break; a blank line counts as nothing."""
+        line = line.removeprefix(BOM_UTF8)
         try:
             self._add_row(_decode_row(line), line)
-        except (*UNREADABLE, _ContradictionError):
-            if line.startswith(BOM_UTF8):
-                self.add(line.removeprefix(BOM_UTF8))
-            elif line.strip():
+        except (*UNREADABLE, ContradictionError):
+            if line.strip():
                 self._malformed += 1
 
     def _add_row(self, row: _Row, line: bytes) -> None:
@@ -175,7 +160,7 @@ class Tally:
         try:
             processed = datetime.fromisoformat(processed_time)
         except ValueError as error:
-            raise _ContradictionError(processed_time) from error
+            raise ContradictionError(processed_time) from error
         return processed.replace(tzinfo=processed.tzinfo or UTC) < self._resumed_at
 
     def _add_predictions(self, predictions: list[_Prediction], instance: msgspec.Raw) -> None:
@@ -184,7 +169,7 @@ class Tally:
             for p in predictions
             if p.embeddings and p.embeddings.statistics
         ]
-        tokens = sum(_count(count) for count in counts)
+        tokens = sum(count_of(count) for count in counts)
         model = self._model(None)
         quantity: int | None = tokens if counts else None
         if self._prices.unit(model) == "character":
@@ -197,13 +182,13 @@ class Tally:
         usage = response.usage_metadata or _UsageMetadata()
         if usage.prompt_token_count is None:
             usage.prompt_token_count = response.token_count
-        prompt = _count(usage.prompt_token_count)
-        cached = _count(usage.cached_content_token_count)
-        candidates = _count(usage.candidates_token_count)
-        thoughts = _count(usage.thoughts_token_count)
-        tool_use = _count(usage.tool_use_prompt_token_count)
+        prompt = count_of(usage.prompt_token_count)
+        cached = count_of(usage.cached_content_token_count)
+        candidates = count_of(usage.candidates_token_count)
+        thoughts = count_of(usage.thoughts_token_count)
+        tool_use = count_of(usage.tool_use_prompt_token_count)
         items = _input_items(usage, prompt, cached, tool_use, billed_tool_use=not _searched(response))
-        for modality, tokens in _by_modality(candidates, usage.candidates_tokens_details).items():
+        for modality, tokens in by_modality(candidates, usage.candidates_tokens_details).items():
             items[f"output_{modality}"] = tokens
         items["output_thoughts"] = thoughts
         if usage.prompt_token_count is None:
@@ -235,14 +220,6 @@ class Tally:
                 else:
                     sums[0] += quantity
                     sums[1] += 1
-
-
-def _count(value: int | None) -> int:
-    if value is None:
-        return 0
-    if not 0 <= value <= _MOST:
-        raise _ContradictionError("a count that is no int32 of Google's, or negative")
-    return value
 
 
 def _characters(instance: msgspec.Raw) -> int | None:
@@ -286,57 +263,16 @@ def _input_items(
 ) -> dict[str, int]:
     """Input tokens by item. The prompt's count holds the cached tokens, not the tool-use ones."""
     items: dict[str, int] = {}
-    fresh = _by_modality(prompt, usage.prompt_tokens_details)
+    fresh = by_modality(prompt, usage.prompt_tokens_details)
     if cached:
-        for modality, tokens in _cached_by_modality(cached, usage.cache_tokens_details, fresh).items():
+        for modality, tokens in cached_by_modality(cached, usage.cache_tokens_details, fresh).items():
             fresh[modality] -= tokens
             items[f"cached_input_{modality}"] = tokens
     if tool_use and billed_tool_use:
-        for modality, tokens in _by_modality(tool_use, usage.tool_use_prompt_tokens_details).items():
+        for modality, tokens in by_modality(tool_use, usage.tool_use_prompt_tokens_details).items():
             fresh[modality] = fresh.get(modality, 0) + tokens
     elif tool_use:
         items[UNBILLED_TOOL_USE] = tool_use
     for modality, tokens in fresh.items():
         items[f"input_{modality}"] = tokens
     return items
-
-
-def _by_modality(total: int, details: list[_Detail] | None) -> dict[str, int]:
-    """Splits a count by modality. What details leave out is text; details beyond the count contradict it."""
-    if not details:
-        return {"text": total}
-    split: dict[str, int] = {}
-    rest = total
-    for detail in details:
-        modality = _MODALITIES.get(detail.modality or "") or str(detail.modality).lower()
-        tokens = _count(detail.tokenCount)
-        split[modality] = split.get(modality, 0) + tokens
-        rest -= tokens
-    if rest < 0:
-        raise _ContradictionError("details add up to more than their count")
-    if rest:
-        split["text"] = split.get("text", 0) + rest
-    return split
-
-
-def _cache_order(modality: str) -> int:
-    """Which prompt tokens count as cached first where no details say: those with the most common price."""
-    order = ("text", "document", "image", "video", "audio", modality)
-    return order.index(modality)
-
-
-def _cached_by_modality(cached: int, details: list[_Detail] | None, inputs: dict[str, int]) -> dict[str, int]:
-    """Splits cached tokens by modality; they are a part of the prompt's, modality by modality."""
-    if details:
-        split = _by_modality(cached, details)
-    else:
-        split, rest = {}, cached
-        for modality in sorted(inputs, key=_cache_order):
-            split[modality] = min(rest, inputs[modality])
-            rest -= split[modality]
-        split = {modality: tokens for modality, tokens in split.items() if tokens}
-        if rest:
-            raise _ContradictionError("more cached tokens than prompt tokens")
-    if any(tokens > inputs.get(modality, 0) for modality, tokens in split.items()):
-        raise _ContradictionError("more cached tokens than prompt tokens")
-    return split

@@ -1,0 +1,374 @@
+"""GET /openapi.json describes what the gateway does: all of it, nothing else, and as it is answered."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import validate
+
+from batch_gateway.gateway import inbound, openapi, routes
+from functional.gateway.conftest import (
+    JOBS,
+    PARENT,
+    PROJECT,
+    World,
+    job_body,
+    job_id,
+    json_answer,
+    path_of,
+    reason,
+)
+from functional.gateway.loopback import Answer
+
+ROOT = Path(__file__).resolve().parents[3]
+DOCUMENT = json.loads(bytes(openapi.document()))
+METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace"}
+OPERATIONS = {
+    operation["operationId"]: operation
+    for item in DOCUMENT["paths"].values()
+    for method, operation in item.items()
+    if method in METHODS
+}
+JSON = "application/json"
+
+
+def resolved(value):
+    """A part of the document, or what it refers to."""
+    while "$ref" in value:
+        found = DOCUMENT
+        for name in value["$ref"].removeprefix("#/").split("/"):
+            found = found[name]
+        value = found
+    return value
+
+
+def problems(schema, value):
+    """What a value has against a schema of the document."""
+    validator = OAS31Validator(
+        {**schema, "components": DOCUMENT["components"]}, format_checker=OAS31Validator.FORMAT_CHECKER
+    )
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+
+
+def check_answer(operation_id, answer):
+    """Holds an answer against what the document says of it, and returns it."""
+    described = resolved(OPERATIONS[operation_id]["responses"][str(answer.status_code)])
+    assert answer.mimetype == JSON
+    assert problems(described["content"][JSON]["schema"], answer.json) == []
+    headers = described.get("headers", {})
+    sent = {name for name in answer.headers.keys() if name not in {"Content-Type", "Content-Length"}}  # noqa: SIM118 - iterating gives pairs
+    assert sent <= headers.keys()
+    for name in sent:
+        assert problems(resolved(headers[name])["schema"], answer.headers[name]) == []
+    return answer
+
+
+def test_the_document_is_valid_openapi():
+    validate(DOCUMENT)
+
+
+def test_it_describes_every_route_and_nothing_else():
+    parent = "/projects/{project}/locations/{location}"
+    there = {
+        *((method, path) for method, path, _ in routes.OWN_ROUTES),
+        *(
+            (method, f"/v1{place}{path.replace('<', '{').replace('>', '}')}")
+            for place in (parent, "")
+            for method, path, _ in routes.JOB_ROUTES
+        ),
+        *(("GET", f"/{start}{parent}/operations/{{operation}}") for start in ("v1", "ui")),
+    }
+    # Whatever else the gateway routes is one of these under another prefix or version.
+    others = rf"(?:{'|'.join(filter(None, routes.PREFIXES))})?/(?:v1beta1|v1|ui)(?=/)"
+    routed = {
+        (method, rule.rule.replace("<", "{").replace(">", "}"))
+        for rule in routes._map().iter_rules()
+        for method in rule.methods - {"HEAD"}
+    }
+    assert {
+        (m, re.sub(f"^{others}", lambda found: _canonical(found[0]), path)) for m, path in routed
+    } == there
+
+    described = {
+        (method.upper(), path)
+        for path, item in DOCUMENT["paths"].items()
+        for method in item
+        if method in METHODS
+    }
+    assert described == there
+
+
+def _canonical(start):
+    return "/ui" if start.endswith("/ui") else "/v1"
+
+
+def test_every_schema_parameter_and_response_is_used():
+    text = json.dumps(DOCUMENT)
+    unused = [
+        f"{kind}/{name}"
+        for kind, parts in DOCUMENT["components"].items()
+        if kind != "securitySchemes"
+        for name in parts
+        if f'"#/components/{kind}/{name}"' not in text
+    ]
+    assert unused == []
+
+
+def _media_types(value):
+    if isinstance(value, dict):
+        for name, member in value.items():
+            if name == "content":
+                yield from member.values()
+            yield from _media_types(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _media_types(member)
+
+
+def test_every_example_fits_its_schema():
+    for media in _media_types(DOCUMENT):
+        if "example" in media:
+            assert problems(media["schema"], media["example"]) == []
+    for schema in DOCUMENT["components"]["schemas"].values():
+        for example in schema.get("examples", ()):
+            assert problems(schema, example) == []
+    for parameter in DOCUMENT["components"]["parameters"].values():
+        if "example" in parameter:
+            assert problems(parameter["schema"], parameter["example"]) == []
+
+
+def test_every_error_is_described_as_one():
+    for operation_id, operation in OPERATIONS.items():
+        for status, response in operation["responses"].items():
+            if status != "200":
+                schema = resolved(response)["content"][JSON]["schema"]
+                assert schema == {"$ref": "#/components/schemas/Error"}, operation_id
+
+
+def test_every_operation_that_takes_a_key_says_what_happens_without_a_good_one():
+    for operation in OPERATIONS.values():
+        statuses = operation["responses"].keys()
+        if operation.get("security") == []:
+            assert not {"401", "403", "429"} & statuses
+        else:
+            assert {"401", "403", "429", "500", "503"} <= statuses
+
+
+def test_every_reason_that_the_gateway_gives_is_in_it():
+    sources = [path.read_text() for path in (ROOT / "functions/batch_gateway").rglob("*.py")]
+    text = json.dumps(DOCUMENT)
+    statuses = "|".join(re.findall(r'"([A-Z_]+)": \d{3}', "".join(sources)))
+    given = {
+        name for source in sources for name in re.findall(rf'"(?:{statuses})",\s+"([A-Z_]{{3,}})",', source)
+    }
+    assert len(given) > 20
+    assert sorted(name for name in given if name not in text) == []
+
+
+def test_it_is_served_without_a_key(world):
+    answer = check_answer("getDescription", world.get("/openapi.json", key=None))
+
+    assert answer.json == DOCUMENT
+
+
+def test_the_readme_says_where_it_is():
+    assert "/openapi.json" in (ROOT / "README.md").read_text()
+
+
+def administer(world, path, body):
+    return world.call("POST", path, json=body)
+
+
+def a_team(world):
+    answer = administer(
+        world, "/team/new", {"team_id": "search", "budget_duration": "1mo", "max_budget": "0.5"}
+    )
+    assert answer.status_code == 200, answer.data
+    return answer.json["team_id"]
+
+
+def a_key(world, **given):
+    body = {"key_alias": "nightly", "metadata": {"a": 1}, "duration": "30d", "max_budget": 12.5, **given}
+    answer = administer(world, "/key/generate", body)
+    assert answer.status_code == 200, answer.data
+    return answer.json["key"]
+
+
+def a_settled_job(world):
+    job = world.created(job_body(labels={"environment": "production"}))
+    done = world.vertex.finish(job["name"])
+    world.settle(f"{done['outputInfo']['gcsOutputDirectory']}/predictions.jsonl")
+    return job
+
+
+def a_deletion(world):
+    return world.call("DELETE", path_of(a_settled_job(world))).json["name"].rpartition("/")[2]
+
+
+def in_only_place(path):
+    return path.replace(f"/{PARENT}", "")
+
+
+JOB_CALLS = {
+    "listJobs": lambda world, at: (world.created(), world.get(at(JOBS)))[1],
+    "createJob": lambda world, at: world.create(path=at(JOBS)),
+    "getJob": lambda world, at: world.get(at(path_of(a_settled_job(world)))),
+    "deleteJob": lambda world, at: world.call("DELETE", at(path_of(a_settled_job(world)))),
+    "cancelJob": lambda world, at: world.call("POST", at(f"{path_of(world.created())}:cancel")),
+    "getCost": lambda world, at: world.get(at(f"{path_of(a_settled_job(world))}/cost")),
+}
+CALLS = {
+    **{name: lambda world, call=call: call(world, str) for name, call in JOB_CALLS.items()},
+    **{
+        f"{name}InOnlyPlace": lambda world, call=call: call(world, in_only_place)
+        for name, call in JOB_CALLS.items()
+    },
+    "getOperation": lambda world: world.get(f"/v1/{PARENT}/operations/{a_deletion(world)}"),
+    "getOperationUnderUi": lambda world: world.get(f"/ui/{PARENT}/operations/{a_deletion(world)}"),
+    "generateKey": lambda world: administer(
+        world, "/key/generate", {"team_id": a_team(world), "rpm_limit": 60, "locations": ["us-central1"]}
+    ),
+    "updateKey": lambda world: administer(world, "/key/update", {"key": a_key(world), "max_budget": None}),
+    "regenerateKey": lambda world: administer(
+        world, "/key/regenerate", {"key": a_key(world), "grace_period": "1h"}
+    ),
+    "deleteKeys": lambda world: administer(world, "/key/delete", {"keys": [a_key(world)]}),
+    "getKey": lambda world: world.get("/key/info", key=a_key(world)),
+    "listKeys": lambda world: (a_key(world), world.get("/key/list"))[1],
+    "newTeam": lambda world: administer(world, "/team/new", {}),
+    "updateTeam": lambda world: administer(
+        world, "/team/update", {"team_id": a_team(world), "models": ["gemini-*"]}
+    ),
+    "deleteTeams": lambda world: administer(world, "/team/delete", {"team_ids": [a_team(world)]}),
+    "getTeam": lambda world: (
+        a_key(world, team_id=a_team(world)),
+        world.get("/team/info?team_id=search"),
+    )[1],
+    "listTeams": lambda world: (a_team(world), world.get("/team/list"))[1],
+    "listAudit": lambda world: (a_key(world), world.created(), world.get("/audit"))[2],
+    "getHealth": lambda world: world.get("/health", key=None),
+    "getReadiness": lambda world: world.get("/health/readiness", key=None),
+    "getDescription": lambda world: world.get("/openapi.json", key=None),
+}
+
+
+@pytest.fixture
+def only_place(world, vertex):
+    """A gateway that serves one place only."""
+    made = World(world.host, world.store, world.objects, served={(PROJECT, "us-central1"): None})
+    made.vertex = vertex
+    return made
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
+def test_a_good_answer_is_as_described(only_place, operation_id):
+    assert check_answer(operation_id, CALLS[operation_id](only_place)).status_code == 200
+
+
+def test_the_checked_cost_and_lists_are_not_empty(only_place):
+    assert CALLS["getCost"](only_place).json["lineItems"]
+    assert CALLS["listJobs"](only_place).json["batchPredictionJobs"]
+    assert CALLS["listAudit"](only_place).json["entries"]
+    assert CALLS["listTeams"](World(only_place.host)).json
+
+
+def test_a_replayed_create_is_as_described(world):
+    headers = {"Idempotency-Key": "nightly-1"}
+    world.create(headers=headers)
+
+    answer = check_answer("createJob", world.create(headers=headers))
+
+    assert (answer.status_code, answer.headers["Idempotency-Replayed"]) == (200, "true")
+
+
+def test_the_cost_of_an_unpriced_and_of_a_running_job_is_as_described(world, vertex):
+    unpriced = world.created(job_body(model="publishers/google/models/gemini-0.1-unheard-of"))
+    done = vertex.finish(unpriced["name"])
+    world.settle(f"{done['outputInfo']['gcsOutputDirectory']}/predictions.jsonl")
+    running = world.created()
+    vertex.step()
+    vertex.step(rows=2)
+
+    found = [check_answer("getCost", world.get(f"{path_of(job)}/cost")).json for job in (unpriced, running)]
+
+    assert [cost["complete"] for cost in found] == [False, True]
+    assert found[1]["progress"] == {"completed": 2, "total": 4}
+
+
+def _fills_up(world):
+    key = a_key(world, rpm_limit=1)
+    world.get(JOBS, key=key)
+    return world.get(JOBS, key=key)
+
+
+ERRORS = {
+    ("createJob", "BODY_INVALID", 400): lambda world: world.create(b"[]"),
+    ("createJob", "BODY_TOO_LARGE", 413): lambda world: world.create(b" " * (inbound.MAX_BODY_BYTES + 1)),
+    ("listJobs", "FORMAT_NOT_SUPPORTED", 400): lambda world: world.get(f"{JOBS}?alt=proto"),
+    ("listJobsInOnlyPlace", "PLACE_MISSING", 400): lambda world: world.get("/v1/batchPredictionJobs"),
+    ("listJobs", "API_KEY_MISSING", 401): lambda world: world.get(JOBS, key=None),
+    ("listJobs", "API_KEY_INVALID", 403): lambda world: world.get(JOBS, key="sk-wrong"),
+    ("listJobs", "RATE_LIMIT_EXCEEDED", 429): _fills_up,
+    ("getJob", "JOB_NOT_ALLOWED", 403): lambda world: world.get(path_of(world.created()), key=a_key(world)),
+    ("getCost", "JOB_NOT_ON_RECORD", 404): lambda world: world.get(f"{JOBS}/1/cost"),
+    ("generateKey", "ADMIN_ONLY", 403): lambda world: world.call(
+        "POST", "/key/generate", json={}, key=a_key(world)
+    ),
+    ("generateKey", "FIELD_INVALID", 400): lambda world: administer(world, "/key/generate", {"tpm_limit": 1}),
+    ("generateKey", "KEY_ALIAS_TAKEN", 409): lambda world: (
+        a_key(world),
+        administer(world, "/key/generate", {"key_alias": "nightly"}),
+    )[1],
+    ("updateKey", "KEY_UNKNOWN", 404): lambda world: administer(world, "/key/update", {"key": "sk-wrong"}),
+    ("newTeam", "TEAM_EXISTS", 409): lambda world: administer(world, "/team/new", {"team_id": a_team(world)}),
+    ("deleteTeams", "TEAM_HAS_KEYS", 400): lambda world: (
+        a_key(world, team_id=a_team(world)),
+        administer(world, "/team/delete", {"team_ids": ["search"]}),
+    )[1],
+    ("getTeam", "TEAM_UNKNOWN", 404): lambda world: world.get("/team/info"),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS, ids=lambda case: f"{case[0]}-{case[1]}")
+def test_an_error_is_as_described(world, case):
+    operation_id, wanted, status = case
+
+    answer = check_answer(operation_id, ERRORS[case](world))
+
+    assert (answer.status_code, reason(answer)) == (status, wanted)
+
+
+@pytest.mark.parametrize("operation_id", ["createJob", "getCost", "getReadiness"])
+def test_an_outage_of_the_books_is_as_described(world, vertex, operation_id):
+    world.vertex = vertex
+    job = world.created()
+    world.store.down = True
+    calls = {**CALLS, "getCost": lambda world: world.get(f"{path_of(job)}/cost")}
+
+    answer = check_answer(operation_id, calls[operation_id](world))
+
+    assert (answer.status_code, reason(answer)) == (503, "BOOKS_UNAVAILABLE")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 499, 500, 501, 502, 503, 504])
+@pytest.mark.parametrize("body", [None, b"<html>"])
+def test_an_error_of_vertex_ai_is_as_described(scripted, loopback, pauses, status, body):
+    answer = json_answer({"error": {"code": status, "message": "No.", "status": "UNKNOWN"}}, status)
+    loopback.answers = [answer if body is None else Answer(status, body, "text/html")]
+
+    for method, path, operation_id in (
+        ("GET", JOBS, "listJobs"),
+        ("POST", JOBS, "createJob"),
+        ("GET", f"{JOBS}/1", "getJob"),
+        ("POST", f"{JOBS}/1:cancel", "cancelJob"),
+    ):
+        given = {"data": json.dumps(job_body())} if operation_id == "createJob" else {}
+        relayed = check_answer(operation_id, scripted.call(method, path, **given))
+        assert relayed.status_code == status
+
+
+def test_a_job_has_the_id_that_the_document_describes(world):
+    schema = DOCUMENT["components"]["parameters"]["job"]["schema"]
+    assert problems(schema, job_id(world.created())) == []
