@@ -31,28 +31,28 @@ class ModalityTokenCount(msgspec.Struct):
     tokenCount: int | None = None  # noqa: N815 - Google's name
 
 
-def count_of(value: int | None) -> int:
-    """A token count; a missing one is nil.
+def check_counts(*counts: int) -> None:
+    """Refuses counts that Google could not have meant.
 
     Raises:
-        ContradictionError: It is none that Google could have meant.
+        ContradictionError: One is negative or no int32.
     """
-    if value is None:
-        return 0
-    if not 0 <= value <= _MOST:
+    if min(counts) < 0 or max(counts) > _MOST:
         raise ContradictionError("a count that is no int32 of Google's, or negative")
-    return value
 
 
 def by_modality(total: int, details: list[ModalityTokenCount] | None) -> dict[str, int]:
     """Splits a count by modality. What details leave out is text; details beyond the count contradict it."""
     if not details:
         return {"text": total}
+    if len(details) == 1 and details[0].tokenCount == total:
+        return {_name(details[0]): total}
     split: dict[str, int] = {}
     rest = total
     for detail in details:
-        modality = _MODALITIES.get(detail.modality or "") or str(detail.modality).lower()
-        tokens = count_of(detail.tokenCount)
+        modality = _name(detail)
+        tokens = detail.tokenCount or 0
+        check_counts(tokens, tokens)
         split[modality] = split.get(modality, 0) + tokens
         rest -= tokens
     if rest < 0:
@@ -60,6 +60,10 @@ def by_modality(total: int, details: list[ModalityTokenCount] | None) -> dict[st
     if rest:
         split["text"] = split.get("text", 0) + rest
     return split
+
+
+def _name(detail: ModalityTokenCount) -> str:
+    return _MODALITIES.get(detail.modality or "") or str(detail.modality).lower()
 
 
 def _cache_order(modality: str) -> int:
@@ -74,6 +78,8 @@ def cached_by_modality(
     """Splits cached tokens by modality; they are a part of the prompt's, modality by modality."""
     if details:
         split = by_modality(cached, details)
+    elif inputs.get("text", 0) >= cached:
+        return {"text": cached}
     else:
         split, rest = {}, cached
         for modality in sorted(inputs, key=_cache_order):

@@ -43,10 +43,15 @@ _REVISION = re.compile(r"-[0-9]{3}$")
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
+@cache
+def _windows(threshold: int) -> tuple[str, str]:
+    border = f"{threshold // 1000}k"
+    return f"0-{border}", f"{border}-1M"
+
+
 def context_window(prompt_tokens: int, threshold: int = DEFAULT_CONTEXT_THRESHOLD) -> str:
     """Names a row's window as Anthropic's Cost API does: up to ``threshold`` ``0-200k``, then ``200k-1M``."""
-    border = f"{threshold // 1000}k"
-    return f"0-{border}" if prompt_tokens <= threshold else f"{border}-1M"
+    return _windows(threshold)[prompt_tokens > threshold]
 
 
 @dataclass(frozen=True, slots=True)

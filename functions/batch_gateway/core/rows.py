@@ -26,10 +26,10 @@ from batch_gateway.core.modalities import (
     ModalityTokenCount,
     by_modality,
     cached_by_modality,
-    count_of,
+    check_counts,
 )
 from batch_gateway.core.prices import PriceTable
-from batch_gateway.core.usage import Key, Rows, Tokens, Usage, quantities_of
+from batch_gateway.core.usage import Rows, Tokens, Usage, quantities_of
 
 UNBILLED_TOOL_USE = "input_grounding"
 """Tool-use tokens of a row grounded with Google Search: billed per query, not per token."""
@@ -120,7 +120,7 @@ class Tally:
         self._models: dict[str | None, str] = {}
         self._succeeded = self._failed = self._malformed = self._carried_over = self._unmetered = 0
         self._input = self._cached = self._output = self._thoughts = 0
-        self._sums: dict[Key, list[int]] = {}
+        self._sums: dict[tuple[str, str], dict[str, list[int]]] = {}
 
     @property
     def usage(self) -> Usage:
@@ -128,7 +128,11 @@ class Tally:
         return Usage(
             rows=Rows(self._succeeded, self._failed, self._malformed, self._carried_over, self._unmetered),
             tokens=Tokens(self._input, self._cached, self._output, self._thoughts),
-            quantities=quantities_of((key, (sums[0], sums[1])) for key, sums in self._sums.items()),
+            quantities=quantities_of(
+                ((model, window, item), (sums[0], sums[1]))
+                for (model, window), items in self._sums.items()
+                for item, sums in items.items()
+            ),
         )
 
     def add_malformed(self) -> None:
@@ -169,32 +173,39 @@ class Tally:
             for p in predictions
             if p.embeddings and p.embeddings.statistics
         ]
-        tokens = sum(count_of(count) for count in counts)
+        tokens = sum(count or 0 for count in counts)
+        check_counts(tokens, *(count or 0 for count in counts))
         model = self._model(None)
         quantity: int | None = tokens if counts else None
         if self._prices.unit(model) == "character":
             quantity = _characters(instance)
         if quantity is None:
             self._unmetered += 1
-        self._commit(model, tokens, {"input_text": quantity or 0}, Tokens(input=tokens))
+        self._commit(model, tokens, {"input_text": quantity or 0}, tokens, 0)
 
     def _add_response(self, response: _Response) -> None:
         usage = response.usage_metadata or _UsageMetadata()
         if usage.prompt_token_count is None:
             usage.prompt_token_count = response.token_count
-        prompt = count_of(usage.prompt_token_count)
-        cached = count_of(usage.cached_content_token_count)
-        candidates = count_of(usage.candidates_token_count)
-        thoughts = count_of(usage.thoughts_token_count)
-        tool_use = count_of(usage.tool_use_prompt_token_count)
-        items = _input_items(usage, prompt, cached, tool_use, billed_tool_use=not _searched(response))
+        prompt = usage.prompt_token_count or 0
+        cached = usage.cached_content_token_count or 0
+        candidates = usage.candidates_token_count or 0
+        thoughts = usage.thoughts_token_count or 0
+        tool_use = usage.tool_use_prompt_token_count or 0
+        check_counts(prompt, cached, candidates, thoughts, tool_use)
+        items = _input_items(usage, prompt, cached)
+        if tool_use:
+            _add_tool_use(items, tool_use, usage, response.candidates)
         for modality, tokens in by_modality(candidates, usage.candidates_tokens_details).items():
             items[f"output_{modality}"] = tokens
         items["output_thoughts"] = thoughts
         if usage.prompt_token_count is None:
             self._unmetered += 1
-        tokens_all = Tokens(prompt + tool_use, cached, candidates + thoughts, thoughts)
-        self._commit(self._model(response.model_version), prompt, items, tokens_all)
+        self._cached += cached
+        self._thoughts += thoughts
+        self._commit(
+            self._model(response.model_version), prompt, items, prompt + tool_use, candidates + thoughts
+        )
 
     def _model(self, version: str | None) -> str:
         """The price table's key for a row: its own version if that has a price, else the job's model."""
@@ -204,22 +215,25 @@ class Tally:
             model = self._models[version] = resolved or version or self._job_model_name
         return model
 
-    def _commit(self, model: str, prompt_tokens: int, items: dict[str, int], tokens: Tokens) -> None:
+    def _commit(
+        self, model: str, prompt_tokens: int, items: dict[str, int], input_tokens: int, output_tokens: int
+    ) -> None:
         window = self._prices.context_window(model, prompt_tokens)
+        sums_by_item = self._sums.get((model, window))
+        if sums_by_item is None:
+            sums_by_item = self._sums[model, window] = {}
         self._succeeded += 1
-        self._input += tokens.input
-        self._cached += tokens.cached_input
-        self._output += tokens.output
-        self._thoughts += tokens.thoughts
+        self._input += input_tokens
+        self._output += output_tokens
         for item, quantity in items.items():
-            if quantity:
-                key = (model, window, item)
-                sums = self._sums.get(key)
-                if sums is None:
-                    self._sums[key] = [quantity, 1]
-                else:
-                    sums[0] += quantity
-                    sums[1] += 1
+            if not quantity:
+                continue
+            sums = sums_by_item.get(item)
+            if sums is None:
+                sums_by_item[item] = [quantity, 1]
+            else:
+                sums[0] += quantity
+                sums[1] += 1
 
 
 def _characters(instance: msgspec.Raw) -> int | None:
@@ -252,27 +266,26 @@ def _is_empty(response: _Response | None, line: bytes) -> bool:
     return True
 
 
-def _searched(response: _Response) -> bool:
-    return any(
-        c.grounding_metadata and c.grounding_metadata.web_search_queries for c in response.candidates or ()
-    )
-
-
-def _input_items(
-    usage: _UsageMetadata, prompt: int, cached: int, tool_use: int, *, billed_tool_use: bool
-) -> dict[str, int]:
-    """Input tokens by item. The prompt's count holds the cached tokens, not the tool-use ones."""
-    items: dict[str, int] = {}
+def _input_items(usage: _UsageMetadata, prompt: int, cached: int) -> dict[str, int]:
+    """The prompt's tokens by item; its count holds the cached ones."""
     fresh = by_modality(prompt, usage.prompt_tokens_details)
+    items: dict[str, int] = {}
     if cached:
         for modality, tokens in cached_by_modality(cached, usage.cache_tokens_details, fresh).items():
             fresh[modality] -= tokens
             items[f"cached_input_{modality}"] = tokens
-    if tool_use and billed_tool_use:
-        for modality, tokens in by_modality(tool_use, usage.tool_use_prompt_tokens_details).items():
-            fresh[modality] = fresh.get(modality, 0) + tokens
-    elif tool_use:
-        items[UNBILLED_TOOL_USE] = tool_use
     for modality, tokens in fresh.items():
         items[f"input_{modality}"] = tokens
     return items
+
+
+def _add_tool_use(
+    items: dict[str, int], tool_use: int, usage: _UsageMetadata, candidates: list[_Candidate] | None
+) -> None:
+    """Adds tool-use prompt tokens, which the prompt's count does not hold, to the items."""
+    if any(c.grounding_metadata and c.grounding_metadata.web_search_queries for c in candidates or ()):
+        items[UNBILLED_TOOL_USE] = tool_use
+        return
+    for modality, tokens in by_modality(tool_use, usage.tool_use_prompt_tokens_details).items():
+        item = f"input_{modality}"
+        items[item] = items.get(item, 0) + tokens
