@@ -1,5 +1,6 @@
 """The HTTP surface: who may call what, and errors as AIP-193 has them."""
 
+import re
 import traceback
 from collections.abc import Callable
 from typing import NamedTuple
@@ -35,6 +36,8 @@ from batch_gateway.ports import (
 )
 from batch_gateway.settings import Settings
 from batch_gateway.tracking import Tracker
+
+_PARENT = re.compile(r"projects/([^/]+)/locations/([^/]+)")
 
 
 class Deps(NamedTuple):
@@ -143,7 +146,7 @@ class Gateway:
 
     def _call(self, request: Request, caller: Caller, endpoint: str, values: dict[str, str]) -> Call:
         if "project" not in values:
-            values = {**values, **self._only_place()}
+            values = {**values, **self._named_place(request)}
         project = self._places.check(values["project"], values["location"])
         grants.check_place(caller.grants, project, values["location"])
         path = f"/{values['version']}/projects/{values['project']}/locations/{values['location']}"
@@ -161,13 +164,15 @@ class Gateway:
             request, caller, values["version"], project, values["location"], path, values.get("job", "")
         )
 
-    def _only_place(self) -> dict[str, str]:
-        place = self._settings.only_place
-        if place is None:
+    def _named_place(self, request: Request) -> dict[str, str]:
+        """Where a path without project and location leads: to ``parent``, else to the only place served."""
+        parent = _PARENT.fullmatch(request.args.get("parent", ""))
+        place = (parent[1], parent[2]) if parent else self._settings.only_place
+        if place is None or (request.args.get("parent") and not parent):
             raise ApiError(
                 "INVALID_ARGUMENT",
                 "PLACE_MISSING",
-                "Several projects or locations are served: write /v1/projects/PROJECT/locations/LOCATION/"
+                "Which project and location is not clear: write /v1/projects/PROJECT/locations/LOCATION/"
                 "batchPredictionJobs, or set project and location in your client.",
             )
         return {"project": place[0], "location": place[1]}

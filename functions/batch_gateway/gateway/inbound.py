@@ -50,7 +50,7 @@ def check_path(request: Request) -> None:
             "INVALID_ARGUMENT",
             "PATH_INVALID",
             "The path has characters or segments that no resource name has. Write it plainly, without "
-            "percent-encoding, '//', '.' or '..'.",
+            "percent-encoding, '//', '.' or '..', and your client's base URL without a slash at its end.",
         )
 
 

@@ -261,3 +261,20 @@ def test_an_answer_with_another_project_in_it_teaches_nothing_wrong(scripted, lo
     scripted.get(f"{JOBS}/4242")
 
     assert not scripted.store._projects
+
+
+def test_a_path_without_a_place_takes_the_parent_that_is_named(scripted, loopback):
+    loopback.answers = [json_answer({})]
+
+    assert scripted.get(f"/v1/batchPredictionJobs?parent={JOBS[4:].rpartition("/")[0]}&pageSize=1").status_code == 200
+    assert loopback.seen[-1].target == f"{JOBS}?pageSize=1"
+
+
+@pytest.mark.parametrize("parent", ["projects/other-project/locations/us-central1", "projects/x", "nonsense"])
+def test_a_parent_that_is_not_served_is_refused_even_if_there_is_only_one_place(loopback, parent):
+    gateway = World(loopback.host, served={(PROJECT, "us-central1"): None})
+
+    answer = gateway.get(f"/v1/batchPredictionJobs?parent={parent}")
+
+    assert reason(answer) in {"PROJECT_NOT_ALLOWED", "PLACE_MISSING"}
+    assert not loopback.seen

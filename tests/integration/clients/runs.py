@@ -1,0 +1,183 @@
+"""Runs the clients' programs, each in its own environment and in front of a recorder of its own."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import requests
+
+from integration.clients import environments
+from integration.clients.recorder import Recorder
+from stack import INPUT_BUCKET, LOCATION, OUTPUT_BUCKET, PROJECT
+
+HERE = Path(__file__).parent
+MODEL = "gemini-2.5-flash"
+SECONDS = 75
+
+
+class Client(NamedTuple):
+    """One run of one client.
+
+    Attributes:
+        environment: Which one the program needs; "" for none.
+        command: The program and its arguments.
+        prefix: What stands before the version in its base URL.
+        team: The team of the API key that it gets; "" for the administrator's key.
+    """
+
+    environment: str
+    command: str
+    prefix: str = ""
+    team: str = ""
+
+
+# Both ways to send the key and both ways to write the base URL are spread over them.
+CLIENTS = {
+    "genai-3": Client("python-current", "client_genai.py sync bearer"),
+    "genai-3-async": Client("python-current", "client_genai.py async api-key", "/vertex_ai"),
+    "genai-2": Client("python-aiplatform", "client_genai.py sync api-key"),
+    "genai-1": Client("python-1", "client_genai.py sync bearer", "/vertex_ai"),
+    "gapic-2-v1": Client("python-aiplatform", "client_gapic.py v1 bearer"),
+    "gapic-2-v1beta1": Client("python-aiplatform", "client_gapic.py v1beta1 api-key", "/vertex_ai"),
+    "aiplatform-2": Client("python-aiplatform", "client_aiplatform.py"),
+    "aiplatform-1": Client("python-1", "client_aiplatform.py", "/vertex_ai"),
+    "vertexai-2": Client("python-aiplatform", "client_vertexai.py", "/vertex_ai"),
+    "vertexai-1": Client("python-1", "client_vertexai.py"),
+    "discovery-v1": Client("python-current", "client_discovery.py v1"),
+    "discovery-v1beta1": Client("python-current", "client_discovery.py v1beta1", "/vertex_ai"),
+    "node-genai": Client("node", "client_genai.mjs bearer"),
+    "node-genai-api-key": Client("node", "client_genai.mjs api-key", "/vertex_ai"),
+    "node-aiplatform-v1": Client("node", "client_aiplatform.mjs v1"),
+    "node-aiplatform-v1beta1": Client("node", "client_aiplatform.mjs v1beta1"),
+    "curl-v1": Client("", "client_curl.sh v1 bearer"),
+    "curl-v1beta1": Client("", "client_curl.sh v1beta1 api-key", "/vertex-ai"),
+    "curl-query-key": Client("", "client_curl.sh v1 query", "/vertex_ai"),
+}
+# The same with a key that sees its team's jobs only.
+TEAM_CLIENTS = {
+    "team-genai-3": Client("python-current", "client_genai.py sync bearer", team="search"),
+    "team-node-aiplatform": Client("node", "client_aiplatform.mjs v1", team="mail"),
+}
+ALL_CLIENTS = CLIENTS | TEAM_CLIENTS
+
+
+def run_name(client):
+    """What the names of a client's jobs begin with; none is the beginning of another, followed by a dash."""
+    return client.replace("-", "_")
+
+
+def upstream(stack):
+    """The requests that reached the Vertex emulator."""
+    with requests.Session() as session:
+        session.trust_env = False
+        return session.get(f"{stack.vertex_url}/emulator/requests", timeout=30).json()["requests"]
+
+
+class Run(NamedTuple):
+    """What came of a run: the program's JSON, and the requests that it sent."""
+
+    result: dict
+    sent: Recorder
+
+
+class Runner:
+    """Starts programs in a folder where they find their packages, and ends its recorders with it."""
+
+    def __init__(self, stack, folder):
+        self._stack = stack
+        self._folder = folder
+        # Each client is mostly waiting: for its imports to be read, for its job to end.
+        self._pool = ThreadPoolExecutor(2 * (os.cpu_count() or 1) + 2)
+        self._recorders = ExitStack()
+        self._started = {}
+
+    def close(self):
+        self._pool.shutdown(cancel_futures=True)
+        self._recorders.close()
+
+    def submit(self, function, *arguments):
+        """A future of what a function returns, called beside the clients."""
+        return self._pool.submit(function, *arguments)
+
+    def start(self, name):
+        if name not in self._started:
+            self._started[name] = self._pool.submit(self._run, name)
+
+    def run(self, name):
+        """The run of a client, which is waited for."""
+        self.start(name)
+        return self._started[name].result()
+
+    def recorder(self, gateway_url=None):
+        """A recorder in front of a gateway."""
+        gateway = urlsplit(gateway_url or self._stack.gateway_url)
+        return self._recorders.enter_context(Recorder(gateway.hostname, gateway.port))
+
+    def new_key(self, alias, **limits):
+        """An API key of the gateway."""
+        answer = self._stack.request("POST", "/key/generate", json={"key_alias": alias, **limits})
+        assert answer.status_code == 200, f"POST /key/generate: {answer.status_code} {answer.text}"
+        return answer.json()["key"]
+
+    def _run(self, name):
+        client = ALL_CLIENTS[name]
+        key = self._stack.master_key
+        if client.team:
+            self._stack.request("POST", "/team/new", json={"team_id": client.team})
+            key = self.new_key(name, team_id=client.team)
+        return self.run_command(name, client.environment, client.command, prefix=client.prefix, key=key)
+
+    def run_command(self, name, environment, command, *, gateway_url=None, prefix="", key, **more):
+        """Runs a client's program to its end, with a name that its jobs' names begin with."""
+        sent = self.recorder(gateway_url)
+        variables = {
+            "GATEWAY_URL": sent.url + prefix,
+            "GATEWAY_KEY": key,
+            "GATEWAY_PROJECT": PROJECT,
+            "GATEWAY_LOCATION": LOCATION,
+            "MODEL": MODEL,
+            "RUN": run_name(name),
+            "INPUT": f"gs://{INPUT_BUCKET}/short.jsonl",
+            "LONG_INPUT": f"gs://{INPUT_BUCKET}/long.jsonl",
+            "OUTPUT": f"gs://{OUTPUT_BUCKET}/{name}",
+            **more,
+        }
+        program, *arguments = command.split()
+        printed = self.execute(environment, HERE / program, *arguments, **variables)
+        # Some libraries log to the standard output; the result comes last.
+        return Run(json.loads(re.split(r"^(?={)", printed, flags=re.MULTILINE)[-1]), sent)
+
+    def execute(self, environment, program, *arguments, **variables):
+        """Runs a program in an environment and returns what it prints; it has to succeed."""
+        command = {".py": [], ".mjs": ["node"], ".sh": ["bash"]}[program.suffix]
+        if program.suffix == ".py":
+            command = [environments.interpreter(environment)]
+        if program.suffix == ".mjs":
+            program = self._beside_packages(program)
+        done = subprocess.run(  # noqa: S603 - programs of this folder
+            [*command, program, *arguments],
+            # Nothing of the machine's own Google set-up; loopback without a proxy.
+            env={"PATH": os.environ["PATH"], "HOME": str(self._folder), "NO_PROXY": "127.0.0.1"} | variables,
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{program.name} failed:\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
+        return done.stdout
+
+    def _beside_packages(self, program):
+        """Node looks for packages beside a program only, so the program goes to them."""
+        folder = Path(mkdtemp(dir=self._folder))
+        (folder / "node_modules").symlink_to(environments.node_modules())
+        shutil.copy(HERE / "walk.mjs", folder)
+        return Path(shutil.copy(program, folder))
