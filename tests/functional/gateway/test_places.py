@@ -266,7 +266,9 @@ def test_an_answer_with_another_project_in_it_teaches_nothing_wrong(scripted, lo
 def test_a_path_without_a_place_takes_the_parent_that_is_named(scripted, loopback):
     loopback.answers = [json_answer({})]
 
-    assert scripted.get(f"/v1/batchPredictionJobs?parent={JOBS[4:].rpartition("/")[0]}&pageSize=1").status_code == 200
+    parent = f"projects/{PROJECT}/locations/us-central1"
+
+    assert scripted.get(f"/v1/batchPredictionJobs?parent={parent}&pageSize=1").status_code == 200
     assert loopback.seen[-1].target == f"{JOBS}?pageSize=1"
 
 
