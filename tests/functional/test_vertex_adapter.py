@@ -150,6 +150,19 @@ def test_an_answer_that_does_not_come_was_perhaps_sent(loopback, monkeypatch):
     assert (raised.value.sent, raised.value.timed_out) == (True, True)
 
 
+def test_a_read_that_took_all_of_its_time_is_not_tried_again(loopback, monkeypatch, pauses):
+    monkeypatch.setattr(adapter, "_READ_SECONDS", 0.05)
+    done = threading.Event()
+    loopback.respond = lambda _: done.wait(5) and Answer()
+
+    with pytest.raises(UpstreamUnavailableError):
+        Vertex(SERVED, loopback.host).send("GET", "/v1/x", **PLACE)
+    done.set()
+
+    assert len(loopback.seen) == 1
+    assert not pauses
+
+
 def test_a_place_that_is_no_longer_configured_has_no_token():
     """A job on record may outlive the configuration that it was made under."""
     gone = JobKey("gone-project", "us-central1", "1")

@@ -166,8 +166,9 @@ class Vertex:
             tries -= 1
             try:
                 response = self._send_once(method, url, sent_headers, body)
-            except UpstreamUnavailableError:
-                if not tries:
+            except UpstreamUnavailableError as error:
+                # Whoever has waited for a whole minute is not helped by another one.
+                if not tries or (error.sent and error.timed_out):
                     raise
                 wait = pause
             else:
