@@ -13,7 +13,10 @@ from integration.harness import SECONDS, jobs_path, nano, prompt
 from processes import HOST, wait_until
 
 README = Path(__file__).parents[2] / "README.md"
-NAMES = ("create", "create-labels", "list", "get", "cost", "cancel", "delete")
+NAMES = (
+    *("create", "create-labels", "create-idempotent", "list", "get", "cost", "cancel", "delete"),
+    *("team-new", "key-generate"),
+)
 
 
 def example(name):
@@ -78,6 +81,22 @@ def test_the_readme_with_labels(reader, system):
     (cell,) = system.find("totals", "labels.campaign", "autumn")
     assert cell["labels"] == cost["labels"]
     assert sum(cell["hours"].values()) == nano(cost["amount"]) > 0
+
+
+def test_the_readme_s_create_with_an_idempotency_key_submits_one_job(reader):
+    first = reader("create-idempotent")
+    again = reader("create-idempotent")
+    assert again == first
+
+
+def test_the_readme_s_team_and_key(reader, system):
+    team = reader("team-new")
+    assert team["team_id"] == "search"
+    key = reader("key-generate")
+    assert (key["key_alias"], key["team_id"], key["rpm_limit"]) == ("search-nightly", "search", 120)
+    listed = system.stack.request("GET", jobs_path(), key=key["key"])
+    assert listed.status_code == 200, listed.text
+    assert listed.json().get("batchPredictionJobs", []) == []
 
 
 def test_the_readme_s_cancel_of_a_job_that_has_not_ended(reader):
