@@ -16,11 +16,13 @@ from functional.gateway.conftest import (
     World,
     job_body,
     job_id,
+    job_resource,
     json_answer,
     path_of,
     reason,
 )
 from functional.gateway.loopback import Answer
+from vertex_emulator.storage import split_uri
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = json.loads(bytes(openapi.document()))
@@ -158,13 +160,11 @@ def test_every_operation_that_takes_a_key_says_what_happens_without_a_good_one()
 
 def test_every_reason_that_the_gateway_gives_is_in_it():
     sources = [path.read_text() for path in (ROOT / "functions/batch_gateway").rglob("*.py")]
-    text = json.dumps(DOCUMENT)
-    statuses = "|".join(re.findall(r'"([A-Z_]+)": \d{3}', "".join(sources)))
-    given = {
-        name for source in sources for name in re.findall(rf'"(?:{statuses})",\s+"([A-Z_]{{3,}})",', source)
-    }
+    raised = re.compile(r'ApiError\(\s*"[A-Z_]+"[^,]*,\s*"([A-Z_]+)"')
+    given = {name for source in sources for name in raised.findall(source)}
     assert len(given) > 20
-    assert sorted(name for name in given if name not in text) == []
+    text = json.dumps(DOCUMENT)
+    assert sorted(name for name in given if f"`{name}`" not in text) == []
 
 
 def test_it_is_served_without_a_key(world):
@@ -283,18 +283,30 @@ def test_a_replayed_create_is_as_described(world):
     assert (answer.status_code, answer.headers["Idempotency-Replayed"]) == (200, "true")
 
 
-def test_the_cost_of_an_unpriced_and_of_a_running_job_is_as_described(world, vertex):
-    unpriced = world.created(job_body(model="publishers/google/models/gemini-0.1-unheard-of"))
-    done = vertex.finish(unpriced["name"])
-    world.settle(f"{done['outputInfo']['gcsOutputDirectory']}/predictions.jsonl")
-    running = world.created()
+def test_the_cost_of_a_running_job_is_as_described(world, vertex):
+    job = world.created()
     vertex.step()
     vertex.step(rows=2)
 
-    found = [check_answer("getCost", world.get(f"{path_of(job)}/cost")).json for job in (unpriced, running)]
+    found = check_answer("getCost", world.get(f"{path_of(job)}/cost")).json
 
-    assert [cost["complete"] for cost in found] == [False, True]
-    assert found[1]["progress"] == {"completed": 2, "total": 4}
+    assert found["progress"] == {"completed": 2, "total": 4}
+
+
+def test_the_cost_of_an_unheard_of_model_is_as_described(scripted, loopback):
+    directory = "gs://out/run/prediction-model-2026-11-22T10:00:00.123456Z"
+    resource = job_resource(
+        model=f"{PARENT}/publishers/google/models/gemini-99", outputInfo={"gcsOutputDirectory": directory}
+    )
+    loopback.answers = [json_answer(resource)]
+    job = scripted.created()
+    line = {"status": "", "response": {"modelVersion": "gemini-99", "usageMetadata": {"promptTokenCount": 1}}}
+    scripted.objects.put(*split_uri(f"{directory}/predictions.jsonl"), json.dumps(line).encode())
+    scripted.settle(f"{directory}/predictions.jsonl")
+
+    found = check_answer("getCost", scripted.get(f"{path_of(job)}/cost")).json
+
+    assert (found["complete"], found["lineItems"][0]["unitPrice"]) == (False, None)
 
 
 def _fills_up(world):
@@ -352,9 +364,10 @@ def test_an_outage_of_the_books_is_as_described(world, vertex, operation_id):
     assert (answer.status_code, reason(answer)) == (503, "BOOKS_UNAVAILABLE")
 
 
+@pytest.mark.usefixtures("pauses")
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 499, 500, 501, 502, 503, 504])
 @pytest.mark.parametrize("body", [None, b"<html>"])
-def test_an_error_of_vertex_ai_is_as_described(scripted, loopback, pauses, status, body):
+def test_an_error_of_vertex_ai_is_as_described(scripted, loopback, status, body):
     answer = json_answer({"error": {"code": status, "message": "No.", "status": "UNKNOWN"}}, status)
     loopback.answers = [answer if body is None else Answer(status, body, "text/html")]
 
