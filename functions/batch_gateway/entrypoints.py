@@ -1,5 +1,6 @@
 """What functions-framework calls: takes request and event apart and hands them to a use case."""
 
+import io
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 
 def gateway(request: "Request") -> "Response":
     """HTTP function: the gateway."""
-    return wiring.gateway().handle(request)
+    response = wiring.gateway().handle(request)
+    # functions-framework reads what is left of a body into memory, however large, and though it was
+    # refused. Without it the server discards the rest piece by piece.
+    request.stream = io.BytesIO()
+    return response
 
 
 def settle(event: "CloudEvent") -> None:

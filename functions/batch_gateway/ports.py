@@ -134,6 +134,8 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
         display_name: Of the job to be; what people find it by if its record is missing.
         created: When it was last sent.
         body_hash: SHA-256 of project, location and body, if there is an Idempotency-Key; else None.
+        marker: Value of the label that the job carries, by which it can be found; empty without an
+            Idempotency-Key.
         answer: The job resource that it was answered with, if it was.
         expires: When the Idempotency-Key may be used for something else.
     """
@@ -146,6 +148,7 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
     display_name: str
     created: datetime
     body_hash: str | None = None
+    marker: str = ""
     answer: bytes | None = None
     expires: datetime | None = None
 
@@ -242,6 +245,9 @@ class KeyStore(Protocol):
 
     def list_keys(self, team_id: str | None = None) -> list[KeyRecord]:
         """All keys, or a team's, by alias."""
+
+    def list_secrets(self, key_id: str) -> list[KeyRecord]:
+        """All secrets of a key: one, or more after a rotation."""
 
     def add_key(self, key: KeyRecord) -> None:
         """Adds a key, or one more secret of a key.

@@ -107,7 +107,13 @@ class Stack:
             **(env or {}),
         }
         self.gateway = function_process(
-            "gateway", "http", gateway, env=functions_env, logs=self.logs, source=source, health="/health/readiness"
+            "gateway",
+            "http",
+            gateway,
+            env=functions_env,
+            logs=self.logs,
+            source=source,
+            health="/health/readiness",
         )
         self.settle = function_process(
             "settle", "cloudevent", settle_port, env=functions_env, logs=self.logs, source=source

@@ -327,6 +327,7 @@ def test_equal_entries_are_all_kept(keys):
 CALLS = {
     "get_key": lambda keys: keys.get_key("0" * 64),
     "list_keys": lambda keys: keys.list_keys(),
+    "list_secrets": lambda keys: keys.list_secrets("1"),
     "add_key": lambda keys: keys.add_key(record()),
     "change_key": lambda keys: keys.change_key("0" * 64, lambda key: key),
     "delete_key": lambda keys: keys.delete_key("0" * 64),

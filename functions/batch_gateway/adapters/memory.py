@@ -250,6 +250,10 @@ class MemoryKeys:
         found = [key for key in self._keys.values() if team_id is None or key.team_id == team_id]
         return sorted(found, key=lambda key: (key.key_alias, key.created_at))
 
+    def list_secrets(self, key_id: str) -> list[KeyRecord]:
+        """See KeyStore."""
+        return [key for key in self.list_keys() if key.key_id == key_id]
+
     def add_key(self, key: KeyRecord) -> None:
         """See KeyStore."""
         self._check()

@@ -4,7 +4,6 @@ import random
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from http.cookiejar import DefaultCookiePolicy
 from threading import Lock
 from typing import Any
 
@@ -13,8 +12,7 @@ import google.auth.exceptions
 import google.auth.transport.requests
 import msgspec
 import requests
-import requests.adapters
-import urllib3.exceptions
+import urllib3
 
 from batch_gateway.core.jobs import JobKey
 from batch_gateway.core.jsons import read_object
@@ -130,13 +128,9 @@ class Vertex:
         self._emulator = emulator
         by_source = {source: GoogleToken(source) for source in set(served.values())}
         self._tokens = {place: by_source[source] for place, source in served.items()}
-        self._session = requests.Session()
-        self._session.trust_env = False  # no proxies, no .netrc: nothing may add an Authorization of its own
-        # Nor may a cookie of one caller's call go along with another's.
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = requests.adapters.HTTPAdapter(pool_connections=_POOL_SIZE, pool_maxsize=_POOL_SIZE)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        # urllib3 itself and not requests, which would take a fifth of a relayed call's time. It knows no
+        # proxies, no .netrc and no cookies: nothing adds an Authorization, or what another caller was told.
+        self._http = urllib3.PoolManager(_POOL_SIZE, maxsize=_POOL_SIZE, retries=False)
 
     def send(
         self,
@@ -194,40 +188,29 @@ class Vertex:
         self, method: str, url: str, headers: dict[str, str], body: bytes | None
     ) -> UpstreamResponse:
         try:
-            response = self._session.request(
+            response = self._http.request(
                 method,
                 url,
+                body=body,
                 headers=headers,
-                data=body,
-                timeout=(_CONNECT_SECONDS, _READ_SECONDS),
-                allow_redirects=False,
+                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
+                redirect=False,
             )
-        except requests.exceptions.ConnectTimeout as error:
+        except urllib3.exceptions.NewConnectionError as error:
+            raise UpstreamUnavailableError("no connection to Vertex AI", sent=False) from error
+        except urllib3.exceptions.ConnectTimeoutError as error:
             raise UpstreamUnavailableError(
                 "no connection to Vertex AI", sent=False, timed_out=True
             ) from error
-        except requests.exceptions.Timeout as error:
+        except urllib3.exceptions.TimeoutError as error:
             raise UpstreamUnavailableError(
                 f"Vertex AI did not answer within {_READ_SECONDS} s", sent=True, timed_out=True
             ) from error
-        except requests.exceptions.ConnectionError as error:
-            raise UpstreamUnavailableError(
-                "no connection to Vertex AI", sent=not _never_sent(error)
-            ) from error
-        except requests.exceptions.RequestException as error:
-            raise UpstreamUnavailableError("the answer of Vertex AI broke off", sent=True) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise UpstreamUnavailableError("the connection to Vertex AI broke off", sent=True) from error
         return UpstreamResponse(
-            response.status_code,
-            {name.lower(): value for name, value in response.headers.items()},
-            response.content,
+            response.status, {name.lower(): value for name, value in response.headers.items()}, response.data
         )
-
-
-def _never_sent(error: requests.exceptions.ConnectionError) -> bool:
-    cause = error.args[0] if error.args else None
-    return isinstance(cause, urllib3.exceptions.MaxRetryError) and isinstance(
-        cause.reason, urllib3.exceptions.NewConnectionError
-    )
 
 
 def _retry_after(response: UpstreamResponse) -> float:

@@ -8,6 +8,7 @@ condition is read, so those are all that is looked at.
 import re
 
 _TOKEN = re.compile(r"""[^"'()\\]+|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[()]""", re.DOTALL)
+_BEFORE_A_STRING = re.compile(r"[\s=!<>:(,.-]")
 
 
 def narrow(client_filter: str, label: str, value: str) -> str:
@@ -30,6 +31,9 @@ def narrow(client_filter: str, label: str, value: str) -> str:
         token = _TOKEN.match(client_filter, position)
         if token is None:
             raise ValueError("a quote is not closed, or a backslash stands outside of quotes")
+        if token[0][0] in "\"'" and position and not _BEFORE_A_STRING.match(client_filter[position - 1]):
+            # Whether such a quote begins a string, readers may disagree.
+            raise ValueError("a quote stands in the middle of a word")
         depth += {"(": 1, ")": -1}.get(token[0], 0)
         if depth < 0:
             raise ValueError("a closing parenthesis has no opening one")

@@ -5,26 +5,35 @@ job has to be held against what it was granted (the confused deputy).
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
 
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.models import short_name
 
 _URI = re.compile(r"\s*(gs|bq):/*(.*)", re.IGNORECASE | re.DOTALL)
 _PLAIN = re.compile(r"(gs|bq)://([^\x00-\x20\\%\x7f]+)")
+_MODEL = re.compile(
+    r"(?:projects/(?P<project>[a-z0-9:.-]+)/locations/(?P<location>[a-z0-9-]+)/)?"
+    r"(?P<path>(?:publishers/(?P<publisher>[a-z0-9-]+)/)?models/(?P<name>[A-Za-z0-9._-]+(?:@[A-Za-z0-9._-]+)?))"
+)
+_KNOWN_PUBLISHERS = frozenset({"google", "anthropic"})
+_MODEL_FIELDS = frozenset({"endpoint", "unmanagedcontainermodel"})
+"""Fields (lower case, no underscores) that take the place of ``model``."""
+_URI_FIELDS = frozenset({"uris", "inputuri", "outputuri", "outputuriprefix"})
+"""Fields that hold a URI whatever their value looks like."""
 _IDENTITY_FIELDS = frozenset(
     {
         "serviceaccount",
         "unmanagedcontainermodel",
+        "dataset",
         "vertexmultimodaldatasetsource",
         "vertexmultimodaldatasetdestination",
     }
 )
-"""Fields (lower case, no underscores) that name data or identities that no URI prefix can be held against."""
+"""Likewise, those that name data or identities that no URI prefix can be held against."""
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -64,20 +73,38 @@ def check_place(grants: Iterable[Grant], project: str, location: str) -> None:
             )
 
 
-def check_model(grants: Iterable[Grant], written: str, resource: str) -> None:
-    """Refuses a model that one of the grants leaves out.
+def check_model(grants: Sequence[Grant], written: str, resource: str, *, is_alias: bool = False) -> None:
+    """Refuses a model that one of the grants leaves out, or that is of a project which one leaves out.
 
     Args:
         grants: Of key and team.
         written: As the caller wrote it.
-        resource: What it stands for.
+        resource: What it stands for, with the id of a served project in place of its number.
+        is_alias: Whether it was written as an alias.
 
     Raises:
         ApiError: PERMISSION_DENIED.
     """
-    # The resource decides. The written name counts only where it is an alias: a full name cannot
-    # be mistaken for one, since aliases are looked up by equality.
-    names = {short_name(resource), resource, written}
+    if not any(grant.models or grant.projects or grant.locations for grant in grants):
+        return
+    match = _MODEL.fullmatch(resource)
+    if match is None:
+        raise ApiError(
+            "PERMISSION_DENIED",
+            "MODEL_NOT_ALLOWED",
+            f"This API key is limited to certain models, and {written!r} names none. Write "
+            "publishers/PUBLISHER/models/MODEL or projects/PROJECT/locations/LOCATION/models/ID.",
+            metadata={"model": written},
+        )
+    if match["project"]:
+        check_place(grants, match["project"], match["location"])
+    # A short name means the model of those whose names nobody else can take. Owners choose the ids of
+    # the models in a project, and any publisher may use any name.
+    names = {resource, match["path"]}
+    if match["publisher"] in _KNOWN_PUBLISHERS:
+        names.add(match["name"])
+    if is_alias:
+        names.add(written)
     for grant in grants:
         if grant.models and not any(fnmatchcase(name, pattern) for name in names for pattern in grant.models):
             raise ApiError(
@@ -88,8 +115,8 @@ def check_model(grants: Iterable[Grant], written: str, resource: str) -> None:
             )
 
 
-def check_body(grants: Iterable[Grant], body: Any) -> None:
-    """Refuses a job that names data outside of what one of the grants allows.
+def check_body(grants: Sequence[Grant], body: Any) -> None:
+    """Refuses a job that names data or models outside of what one of the grants allows.
 
     Every ``gs://`` and ``bq://`` in the body counts, in whatever field: v1beta1 has several, and a
     field may be written in camelCase or snake_case.
@@ -98,18 +125,19 @@ def check_body(grants: Iterable[Grant], body: Any) -> None:
         ApiError: PERMISSION_DENIED.
     """
     restricted = [grant.allowed_uri_prefixes for grant in grants if grant.allowed_uri_prefixes]
-    if not restricted:
-        return
+    refused = _IDENTITY_FIELDS if restricted else frozenset()
+    if any(grant.models or grant.projects for grant in grants):
+        refused |= _MODEL_FIELDS
     for field, value in _members(body):
-        if field in _IDENTITY_FIELDS:
+        if field in refused and value is not None:
             raise ApiError(
                 "PERMISSION_DENIED",
                 "FIELD_NOT_ALLOWED",
-                f"This API key is limited to certain URIs, and the field {field!r} reaches beyond them. Use "
-                "gcsSource, bigquerySource, gcsDestination or bigqueryDestination.",
+                f"This API key is limited in what it may use, and the field {field!r} reaches beyond "
+                "that. Use model, gcsSource, bigquerySource, gcsDestination and bigqueryDestination.",
                 metadata={"field": field},
             )
-        if isinstance(value, str) and _URI.match(value):
+        if isinstance(value, str) and (field in _URI_FIELDS or _URI.match(value)):
             for prefixes in restricted:
                 check_uri(prefixes, value)
 
@@ -143,7 +171,9 @@ def normal_uri(uri: str) -> str | None:
         return None
     scheme, _, rest = plain.partition("://")
     if scheme == "bq":
-        return f"bq://{rest.replace(':', '.')}"
+        # PROJECT:DATASET is the older form of PROJECT.DATASET; DOMAIN.TLD:PROJECT is a project.
+        head, dot, tail = rest.partition(".")
+        return f"bq://{head.replace(':', '.')}{dot}{tail}"
     bucket, slash, path = rest.partition("/")
     segments = path.rstrip("/").split("/")
     if path and ("" in segments or "." in segments or ".." in segments):

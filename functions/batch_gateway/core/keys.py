@@ -1,6 +1,7 @@
 """API keys and teams, with LiteLLM's field names."""
 
 import hashlib
+import re
 import secrets
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,8 @@ import msgspec
 
 from batch_gateway.core.grants import Grant
 
+TEAM_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+"""A team's id becomes the value of a label of Vertex AI's: lower case, at most 63 characters."""
 _PREFIX = "sk-"
 _SHOWN = 4
 

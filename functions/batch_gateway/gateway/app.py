@@ -3,7 +3,7 @@
 import re
 import traceback
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import flask
 from werkzeug.exceptions import HTTPException
@@ -37,6 +37,7 @@ from batch_gateway.ports import (
 from batch_gateway.settings import Settings
 from batch_gateway.tracking import Tracker
 
+Result = TypeVar("Result")
 _PARENT = re.compile(r"projects/([^/]+)/locations/([^/]+)")
 
 
@@ -66,6 +67,11 @@ class Gateway:
         self._keyring = KeyRing(deps.settings.master_key, deps.keys)
         self._limiter = RateLimiter(deps.keys)
         self._trail = Trail(deps.audit)
+        self._open: dict[str, Callable[[], Response]] = {
+            "health": lambda: answers.json({"status": "ok"}),
+            "readiness": self._readiness,
+            "openapi": lambda: answers.json(openapi.document()),
+        }
         self._reads: dict[str, Callable[[Call], Response]] = {
             "list_jobs": passthrough.list_jobs,
             "get": passthrough.get,
@@ -104,33 +110,39 @@ class Gateway:
     def _dispatch(self, request: Request) -> Response:
         inbound.check_path(request)
         endpoint, values = routes.match(request)
-        if endpoint == "health":
-            return answers.json({"status": "ok"})
-        if endpoint == "readiness":
-            self._store.ping()
-            return answers.json({"status": "ok"})
-        if endpoint == "openapi":
-            return answers.json(openapi.document())
+        if endpoint in self._open:
+            return self._open[endpoint]()
         caller = self._keyring.caller(inbound.api_key(request))
         self._limiter.check(caller)
-        if endpoint in self._admin_reads or endpoint in self._admin_writes:
-            return self._administer(endpoint, request, caller)
-        call = self._call(request, caller, endpoint, values)
+        if endpoint in self._admin_reads:
+            return self._as_admin(endpoint, caller, lambda: self._admin_reads[endpoint](request, caller))
+        if endpoint in self._admin_writes:
+            act = self._admin_writes[endpoint]
+            return self._audited(
+                caller, endpoint, "", lambda: self._as_admin(endpoint, caller, lambda: act(request, caller))
+            )
         if endpoint in self._reads:
-            return self._reads[endpoint](call)
-        target = call.path.split("/", 2)[2].removesuffix(":cancel")
-        return self._audited(caller, f"job.{endpoint}", target, lambda: self._write(endpoint, call))
+            return self._reads[endpoint](self._call(request, caller, endpoint, values))
+        target = request.path.partition("/projects/")[2].removesuffix(":cancel")
+        return self._audited(
+            caller,
+            f"job.{endpoint}",
+            f"projects/{target}" if target else "",
+            lambda: self._write(endpoint, self._call(request, caller, endpoint, values)),
+        )
+
+    def _readiness(self) -> Response:
+        self._store.ping()
+        return answers.json({"status": "ok"})
+
+    def _as_admin(self, endpoint: str, caller: Caller, act: Callable[[], Result]) -> Result:
+        if not caller.is_admin and endpoint != "key.info":
+            raise ApiError("PERMISSION_DENIED", "ADMIN_ONLY", "Only the administrator's key may do this.")
+        return act()
 
     def _write(self, endpoint: str, call: Call) -> tuple[str, Response]:
         response = self._writes[endpoint](call)
         return answers.name_in(response) if endpoint == "create" else "", response
-
-    def _administer(self, endpoint: str, request: Request, caller: Caller) -> Response:
-        if not caller.is_admin and endpoint != "key.info":
-            raise ApiError("PERMISSION_DENIED", "ADMIN_ONLY", "Only the administrator's key may do this.")
-        if endpoint in self._admin_reads:
-            return self._admin_reads[endpoint](request, caller)
-        return self._audited(caller, endpoint, "", lambda: self._admin_writes[endpoint](request, caller))
 
     def _audited(
         self, caller: Caller, action: str, target: str, act: Callable[[], tuple[str, Response]]

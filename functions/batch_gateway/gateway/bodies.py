@@ -17,7 +17,9 @@ from batch_gateway.core.errors import ApiError
 from batch_gateway.core.grants import Grant, normal_uri
 from batch_gateway.core.keys import Budget
 
-_NANO = 10**9
+_NANO_DIGITS = 9
+_MAX_METADATA_BYTES = 64 * 1024
+_MAX_RPM = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_BUDGET_USD = Decimal(10**9)
 
@@ -135,8 +137,8 @@ def grant_of(limits: Limits, old: Grant) -> Grant:
             )
     if "" in grant.models:
         raise invalid("models: a name is empty")
-    if grant.rpm_limit is not None and grant.rpm_limit < 1:
-        raise invalid("rpm_limit: must be at least 1; to shut a key out, set blocked")
+    if grant.rpm_limit is not None and not 1 <= grant.rpm_limit <= _MAX_RPM:
+        raise invalid(f"rpm_limit: must be from 1 to {_MAX_RPM}; to shut a key out, set blocked")
     return grant
 
 
@@ -150,15 +152,56 @@ def budget_of(limits: Limits, old: Budget) -> Budget:
     if limits.max_budget is not UNSET:
         nano = None
         if limits.max_budget is not None:
-            in_nano = limits.max_budget * _NANO
-            if not 0 <= limits.max_budget <= _MAX_BUDGET_USD or in_nano != int(in_nano):
-                raise invalid("max_budget: must be USD from 0 to 1,000,000,000 with at most nine decimals")
-            nano = int(in_nano)
+            nano = _nano(limits.max_budget)
     if limits.budget_duration is not UNSET:
         duration = limits.budget_duration
         if duration is not None:
             check_duration("budget_duration", duration)
     return Budget(nano, duration)
+
+
+def _nano(budget: Decimal) -> int:
+    # The digits are looked at before anything is computed: arithmetic would round, or never end.
+    digits, exponent = budget.as_tuple().digits, budget.as_tuple().exponent
+    if (
+        not isinstance(exponent, int)
+        or not -_NANO_DIGITS <= exponent <= _NANO_DIGITS
+        or len(digits) > 2 * _NANO_DIGITS
+        or not 0 <= budget <= _MAX_BUDGET_USD
+    ):
+        raise invalid("max_budget: must be USD from 0 to 1,000,000,000 with at most nine decimals")
+    return int(budget.scaleb(_NANO_DIGITS))
+
+
+def number(text: str | None, name: str, default: int, most: int) -> int:
+    """A number from 1 on, out of a query.
+
+    Raises:
+        ApiError: It is none, or larger than ``most``.
+    """
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
+        raise invalid(f"{name}: must be a number from 1 to {most}")
+    return int(text)
+
+
+def metadata_of(limits: Limits, old: dict[str, Any]) -> dict[str, Any]:
+    """The metadata after a call.
+
+    Raises:
+        ApiError: It is too large, or has what JSON cannot carry.
+    """
+    if limits.metadata is UNSET:
+        return old
+    metadata = limits.metadata or {}
+    try:
+        size = len(msgspec.json.encode(metadata))
+    except (ValueError, RecursionError, OverflowError) as error:
+        raise invalid(f"metadata: {error}") from error
+    if size > _MAX_METADATA_BYTES:
+        raise invalid(f"metadata: must not be larger than {_MAX_METADATA_BYTES} bytes")
+    return metadata
 
 
 def check_duration(field: str, duration: str) -> None:

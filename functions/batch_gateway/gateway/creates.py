@@ -22,6 +22,7 @@ import msgspec
 from werkzeug.wrappers import Response
 
 from batch_gateway.core import access, grants
+from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs import JobKey, JobRecord, observe, parse_name
 from batch_gateway.core.jsons import read_object
@@ -42,7 +43,7 @@ from batch_gateway.ports import (
 from batch_gateway.settings import Settings
 
 MARKER_LABEL = "gateway_submission"
-"""Label of a job that was created with an Idempotency-Key: the submission's id."""
+"""Label of a job that was created with an Idempotency-Key: its submission's marker."""
 KEPT = timedelta(hours=24)
 """How long an Idempotency-Key is remembered."""
 _SENDING = timedelta(seconds=90)
@@ -75,12 +76,29 @@ class Creates:
         """Handles one create."""
         raw = inbound.body(call.request)
         fields = job_bodies.fields_of(raw)
+        changed = self._checked(call, raw, fields)
         submission = self._submission(call, raw, job_bodies.text(fields, "displayName"))
-        body = self._checked_body(call, raw, fields, submission)
         earlier = self._begin(submission)
-        if earlier is not None and (answer := self._repeat(call, earlier, submission)) is not None:
-            return answer
-        return self._send(call, body, submission)
+        if earlier is not None:
+            submission = self._retaken(earlier, submission)
+            if submission.answer is not None:
+                return answers.raw(submission.answer, {"Idempotency-Replayed": "true"})
+            if submission.marker == earlier.marker and (found := self._find(call, submission)) is not None:
+                return self._answer(call, raw, found, submission)
+        labels = _labels(call.caller, submission, job_bodies.labels(fields))
+        if labels is not None:
+            changed["labels"] = labels
+        return self._send(call, job_bodies.with_members(raw, changed), submission)
+
+    def _checked(self, call: Call, raw: bytes, fields: dict[str, msgspec.Raw]) -> dict[str, Any]:
+        """What of the body has to change before it is sent: an alias becomes the name it stands for."""
+        written = job_bodies.text(fields, "model")
+        resource = self._resolve(call, written)
+        if not call.caller.is_admin:
+            checked = self._places.with_project_id(resource)
+            grants.check_model(call.caller.grants, written, checked, is_alias=resource != written)
+            grants.check_body(call.caller.grants, job_bodies.whole(raw))
+        return {"model": resource} if resource != written else {}
 
     def _submission(self, call: Call, raw: bytes, display_name: str) -> Submission:
         now = self._now()
@@ -101,31 +119,10 @@ class Creates:
             submission,
             id=_hash(*owner, idempotency_key)[:32],
             body_hash=_hash(call.project, call.location, raw.decode("latin-1")),
+            # At random, so that nobody can prepare a job for it to be found in place of ours.
+            marker=uuid.uuid4().hex,
             expires=now + KEPT,
         )
-
-    def _checked_body(
-        self, call: Call, raw: bytes, fields: dict[str, msgspec.Raw], submission: Submission
-    ) -> bytes:
-        """The body that is sent: as it came, but for what a rule changes.
-
-        An alias becomes the name that it stands for. The job of a scoped key carries its scope's label,
-        that of an Idempotency-Key its marker.
-        """
-        changed: dict[str, Any] = {}
-        written = job_bodies.text(fields, "model")
-        resource = self._resolve(call, written)
-        if resource != written:
-            changed["model"] = resource
-        if not call.caller.is_admin:
-            grants.check_model(call.caller.grants, written, resource)
-            grants.check_body(call.caller.grants, job_bodies.whole(raw))
-        labels = dict([call.caller.scope] if call.caller.scope else [])
-        if submission.body_hash:
-            labels[MARKER_LABEL] = submission.id
-        if labels:
-            changed["labels"] = job_bodies.labels(fields) | labels
-        return job_bodies.with_members(raw, changed)
 
     def _resolve(self, call: Call, model: str) -> str:
         resource = self._settings.resolve_model(model, call.project, call.location)
@@ -151,29 +148,32 @@ class Creates:
                 retry_after=5,
             ) from error
 
-    def _repeat(self, call: Call, earlier: Submission, submission: Submission) -> Response | None:
-        """The answer to a create whose Idempotency-Key was used before; None if it has to be sent."""
-        expired = earlier.expires is not None and earlier.expires <= submission.created
-        if not expired and earlier.body_hash != submission.body_hash:
-            raise ApiError(
-                "INVALID_ARGUMENT",
-                "IDEMPOTENCY_KEY_REUSED",
-                "This Idempotency-Key was used for another body within the last 24 hours. Use a new one "
-                "for a new job, or send the same body again.",
-            )
-        if not expired and earlier.answer is not None:
-            return answers.raw(earlier.answer, {"Idempotency-Replayed": "true"})
-        in_flight = submission.created - earlier.created < _SENDING
-        if (in_flight and not expired) or not self._store.retake_submission(earlier, submission):
-            raise ApiError(
-                "ABORTED",
-                "IDEMPOTENCY_KEY_IN_USE",
-                "A create with this Idempotency-Key is under way. Send the same again in a moment to get "
-                "its answer.",
-                retry_after=5,
-            )
-        found = None if expired else self._find(call, submission)
-        return self._answer(call, b"{}", found, submission) if found else None
+    def _retaken(self, earlier: Submission, submission: Submission) -> Submission:
+        """What a create whose Idempotency-Key was used before goes on with.
+
+        Returns:
+            The earlier submission if it was answered; else one that may be sent now, with the marker of
+            the earlier one if its job may be there.
+
+        Raises:
+            ApiError: The key was used for something else, or the earlier create is still under way.
+        """
+        if earlier.expires is not None and earlier.expires > submission.created:
+            if earlier.body_hash != submission.body_hash:
+                raise ApiError(
+                    "INVALID_ARGUMENT",
+                    "IDEMPOTENCY_KEY_REUSED",
+                    "This Idempotency-Key was used for another body within the last 24 hours. Use a new one "
+                    "for a new job, or send the same body again.",
+                )
+            if earlier.answer is not None:
+                return earlier
+            if submission.created - earlier.created < _SENDING:
+                raise _in_use()
+            submission = msgspec.structs.replace(submission, marker=earlier.marker)
+        if not self._store.retake_submission(earlier, submission):
+            raise _in_use()
+        return submission
 
     def _send(self, call: Call, body: bytes, submission: Submission) -> Response:
         try:
@@ -183,7 +183,7 @@ class Creates:
                 project=call.project,
                 location=call.location,
                 # A trimmed answer might not even name the job, so creates are always answered in full.
-                query=inbound.query(call.request, without=frozenset({"fields", "parent"})),
+                query=inbound.query(call.request, only=inbound.SYSTEM_PARAMETERS),
                 headers=inbound.headers(call.request, has_body=True),
                 body=body,
             )
@@ -194,8 +194,8 @@ class Creates:
             if not error.sent:
                 self._forget(submission)
                 raise
-            self._land(submission)
-            found = self._find(call, submission) if submission.body_hash else None
+            submission = self._land(submission)
+            found = self._find(call, submission) if submission.marker else None
             if found is None:
                 raise _fate_unknown(submission, timed_out=error.timed_out) from error
             return self._answer(call, body, found, submission)
@@ -213,7 +213,7 @@ class Creates:
         Raises:
             ApiError: It cannot be known now.
         """
-        marked = quote(f'labels.{MARKER_LABEL}="{submission.id}"')
+        marked = quote(f'labels.{MARKER_LABEL}="{submission.marker}"')
         try:
             page = self._upstream.send(
                 "GET",
@@ -223,9 +223,11 @@ class Creates:
                 query=f"filter={marked}&pageSize=1",
             )
         except UpstreamUnavailableError as error:
+            self._land(submission)
             raise _fate_unknown(submission, timed_out=False) from error
-        found = answers.parsed(page)
-        if page.status != _OK or not isinstance(found, dict):
+        found = read_object(page.body)
+        if page.status != _OK or found is None:
+            self._land(submission)
             raise _fate_unknown(submission, timed_out=False)
         jobs = found.get("batchPredictionJobs") or []
         return UpstreamResponse(_OK, page.headers, msgspec.json.encode(jobs[0])) if jobs else None
@@ -245,9 +247,9 @@ class Creates:
             seen=seen,
             create_time=seen.create_time or submission.created,
             api_key=call.caller.api_key,
-            team=call.caller.team or seen.labels.get(access.TEAM_LABEL),
+            team=seen.labels.get(access.TEAM_LABEL) if call.caller.is_admin else call.caller.team,
         )
-        if submission.body_hash:
+        if submission.marker:
             submission = msgspec.structs.replace(submission, answer=upstream.body)
         try:
             self._store.add_job(record, submission)
@@ -270,15 +272,17 @@ class Creates:
         log("INFO", "job created", job=seen.name, model=short_name(seen.model), api_key=record.api_key)
         return answers.relayed(upstream)
 
-    def _land(self, submission: Submission) -> None:
+    def _land(self, submission: Submission) -> Submission:
         """Notes that a create is no longer under way, though nobody knows what became of it."""
-        if submission.body_hash:
-            landed = msgspec.structs.replace(submission, created=self._now() - _SENDING + _SETTLING)
-            try:
-                self._store.retake_submission(submission, landed)
-            except StoreUnavailableError as error:
-                # Then its Idempotency-Key can be used again a little later.
-                log("WARNING", "submission not landed", submission=submission.id, error=error)
+        landed = msgspec.structs.replace(submission, created=self._now() - _SENDING + _SETTLING)
+        if not submission.marker:
+            return submission
+        try:
+            self._store.retake_submission(submission, landed)
+        except StoreUnavailableError as error:
+            # Then its Idempotency-Key can be used again a little later.
+            log("WARNING", "submission not landed", submission=submission.id, error=error)
+        return landed
 
     def _forget(self, submission: Submission) -> None:
         try:
@@ -288,10 +292,35 @@ class Creates:
             log("WARNING", "submission not dropped", submission=submission.id, error=error)
 
 
+def _labels(caller: Caller, submission: Submission, written: dict[str, Any]) -> dict[str, Any] | None:
+    """The labels that a job is sent with; None if they stay as they were written.
+
+    Those that say whose a job is, and which submission it is of, are ours to set.
+    """
+    if caller.scope is None and not submission.marker:
+        return None
+    ours = {MARKER_LABEL} if caller.scope is None else {MARKER_LABEL, access.TEAM_LABEL, access.KEY_LABEL}
+    labels = {name: value for name, value in written.items() if name not in ours}
+    if caller.scope:
+        labels[caller.scope[0]] = caller.scope[1]
+    if submission.marker:
+        labels[MARKER_LABEL] = submission.marker
+    return labels
+
+
+def _in_use() -> ApiError:
+    return ApiError(
+        "ABORTED",
+        "IDEMPOTENCY_KEY_IN_USE",
+        "A create with this Idempotency-Key is under way. Send the same again in a moment to get its answer.",
+        retry_after=5,
+    )
+
+
 def _fate_unknown(submission: Submission, *, timed_out: bool) -> ApiError:
     advice = (
         "Send the same again with the same Idempotency-Key: it is submitted only if it does not exist."
-        if submission.body_hash
+        if submission.marker
         else "List the jobs by display_name before you submit it again, or use an Idempotency-Key next time."
     )
     return ApiError(
@@ -299,7 +328,7 @@ def _fate_unknown(submission: Submission, *, timed_out: bool) -> ApiError:
         "CREATE_FATE_UNKNOWN",
         f"Vertex AI did not answer the create, so the job may or may not exist. {advice}",
         metadata={"submission": submission.id},
-        retry_after=int(_SETTLING.total_seconds()) if submission.body_hash else None,
+        retry_after=int(_SETTLING.total_seconds()) if submission.marker else None,
     )
 
 

@@ -3,6 +3,7 @@
 import re
 from urllib.parse import quote, unquote_plus, urlsplit
 
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request
 
 from batch_gateway.core.errors import ApiError
@@ -10,8 +11,17 @@ from batch_gateway.core.errors import ApiError
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """Google's own limit on a request's payload."""
 
-_NOT_FORWARDED = frozenset({"key", "access_token", "oauth_token", "httpMethod", "httpHeaders", "userProject"})
-"""Credentials, and what would make another call of a call or bill it to another project."""
+_NOT_FORWARDED = frozenset(
+    {
+        *("key", "access_token", "oauth_token", "bearer_token"),
+        *("httpMethod", "httpHeaders", "userProject", "name", "parent"),
+    }
+)
+"""Credentials, and what would make another call of a call: Google binds parameters to fields."""
+SYSTEM_PARAMETERS = frozenset(
+    {"alt", "prettyPrint", "quotaUser", "xgafv", ".xgafv", "uploadType", "upload_protocol"}
+)
+"""Parameters that every method has, and that say nothing of what is done; ``fields`` apart."""
 _QUERY_MARKS = "!$%&'()*+,-./:;=?@[]_~"
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _FORWARDED_HEADERS = ("User-Agent", "X-Goog-Api-Client", "X-Goog-Request-Params")
@@ -62,7 +72,11 @@ def body(request: Request) -> bytes:
     """
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise _too_large()
-    data = request.stream.read(MAX_BODY_BYTES + 1)
+    try:
+        data = request.stream.read(MAX_BODY_BYTES + 1)
+    except (OSError, ClientDisconnected) as error:
+        message = "The body broke off. Send the request again."
+        raise ApiError("INVALID_ARGUMENT", "BODY_INVALID", message) from error
     if len(data) > MAX_BODY_BYTES:
         raise _too_large()
     return data
@@ -78,8 +92,15 @@ def _too_large() -> ApiError:
     )
 
 
-def query(request: Request, *, without: frozenset[str] = frozenset()) -> str:
-    """The query string for Vertex AI: as it came, less credentials and less what is named.
+def query(
+    request: Request, *, without: frozenset[str] = frozenset(), only: frozenset[str] | None = None
+) -> str:
+    """The query string for Vertex AI: as it came, less what must not go there.
+
+    Args:
+        request: The request.
+        without: Further parameters to leave out.
+        only: Leave out all but these; None for no such limit.
 
     Raises:
         ApiError: It asks for an answer that is not JSON.
@@ -96,7 +117,7 @@ def query(request: Request, *, without: frozenset[str] = frozenset()) -> str:
                 "FORMAT_NOT_SUPPORTED",
                 f"The gateway answers in JSON only: leave out the parameter {name!r}.",
             )
-        if part and name not in _NOT_FORWARDED and name not in without:
+        if part and name not in _NOT_FORWARDED | without and (only is None or name in only):
             kept.append(part)
     return "&".join(kept)
 

@@ -49,7 +49,7 @@ class Keys:
             team_id=body.team_id,
             grant=bodies.grant_of(body, Grant()),
             budget=bodies.budget_of(body, Budget()),
-            metadata=body.metadata or {},
+            metadata=bodies.metadata_of(body, {}),
             expires=_expiry(now, body.duration),
             blocked=body.blocked is True,
         )
@@ -63,22 +63,33 @@ class Keys:
         if isinstance(body.team_id, str):
             self._check_team(body.team_id)
 
+        token = _token(body.key)
+        named = self._keys.get_key(token)
+        if named is None:
+            raise _unknown(body.key)
+        now = self._now()
+
         def change(key: KeyRecord) -> KeyRecord:
-            now = self._now()
+            expires = key.expires
+            if body.duration is not UNSET and key.token == token:
+                expires = _expiry(now, body.duration)
             return msgspec.structs.replace(
                 key,
                 key_alias=key.key_alias if body.key_alias is UNSET else _checked_alias(body.key_alias),
                 team_id=key.team_id if body.team_id is UNSET else body.team_id,
                 grant=bodies.grant_of(body, key.grant),
                 budget=bodies.budget_of(body, key.budget),
-                metadata=key.metadata if body.metadata is UNSET else body.metadata or {},
-                expires=key.expires if body.duration is UNSET else _expiry(now, body.duration),
+                metadata=bodies.metadata_of(body, key.metadata),
+                expires=expires,
                 blocked=key.blocked if body.blocked is UNSET else body.blocked,
                 updated_at=now,
             )
 
         with _alias_conflict():
-            key = self._keys.change_key(_token(body.key), change)
+            # What is taken away must be taken from a secret in its grace period too.
+            for secret in self._keys.list_secrets(named.key_id):
+                self._keys.change_key(secret.token, change)
+        key = self._keys.get_key(token)
         if key is None:
             raise _unknown(body.key)
         return key.key_alias, answers.json(view(key))
@@ -102,7 +113,8 @@ class Keys:
             created_by=caller.api_key,
         )
         # The new secret first: a failure in between leaves two good ones, not none.
-        self._keys.add_key(new)
+        with _alias_conflict():
+            self._keys.add_key(new)
         self._keys.change_key(
             token,
             lambda key: msgspec.structs.replace(
@@ -126,7 +138,7 @@ class Keys:
             raise bodies.invalid("keys or key_aliases: name at least one")
         deleted = [key for key in map(self._keys.delete_key, tokens) if key is not None]
         if not deleted:
-            raise _unknown(body.keys[0])
+            raise _unknown((body.keys or body.key_aliases)[0])
         aliases = sorted({key.key_alias for key in deleted})
         return ",".join(aliases), answers.json({"deleted_keys": [key.token for key in deleted]})
 
@@ -147,8 +159,8 @@ class Keys:
 
     def list_keys(self, request: Request, _: Caller) -> Response:
         """``GET /key/list?team_id&page&size``: keys without their secrets, by alias."""
-        page = _number(request, "page", 1, 1_000_000)
-        size = _number(request, "size", 50, _MAX_PAGE)
+        page = bodies.number(request.args.get("page"), "page", 1, 1_000_000)
+        size = bodies.number(request.args.get("size"), "size", 50, _MAX_PAGE)
         keys = self._keys.list_keys(request.args.get("team_id"))
         return answers.json(
             {
@@ -216,8 +228,10 @@ def _checked_alias(alias: str) -> str:
 def _expiry(now: datetime, duration: str | None) -> datetime | None:
     if duration is None:
         return None
-    bodies.check_duration("duration", duration)
-    return add_duration(now, duration)
+    try:
+        return add_duration(now, duration)
+    except ValueError as error:
+        raise bodies.invalid(f"duration: {error}") from error
 
 
 def _token(key: str) -> str:
@@ -231,10 +245,3 @@ def _unknown(key: str) -> ApiError:
     return ApiError(
         "NOT_FOUND", "KEY_UNKNOWN", f"There is no key {shown!r}. GET /key/list shows which there are."
     )
-
-
-def _number(request: Request, name: str, default: int, most: int) -> int:
-    text = request.args.get(name, str(default))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:10]) <= most:
-        raise bodies.invalid(f"{name}: must be a number from 1 to {most}")
-    return int(text)

@@ -60,7 +60,7 @@ class Passthrough:
 
     def list_jobs(self, call: Call) -> Response:
         """A page of jobs. What it shows is noted."""
-        query = inbound.query(call.request, without=frozenset({"parent"}))
+        query = None
         if call.caller.scope:
             wanted = (call.request.args.getlist("filter") or [""])[-1]
             try:
@@ -69,7 +69,7 @@ class Passthrough:
                 raise ApiError(
                     "INVALID_ARGUMENT", "FILTER_INVALID", f"The filter cannot be read: {error}."
                 ) from error
-            query = inbound.query(call.request, without=frozenset({"parent", "filter"}))
+            query = inbound.query(call.request, without=frozenset({"filter"}))
             query = "&".join(part for part in (query, f"filter={quote(narrowed)}") if part)
         upstream = self._relay(call, query=query)
         if upstream.status != _OK or inbound.is_partial(call.request):
@@ -86,9 +86,11 @@ class Passthrough:
 
     def cancel(self, call: Call) -> Response:
         """Asks for a job's end."""
+        body = inbound.body(call.request) or b"{}"
         if call.caller.scope:
             self._check_owner(call, "cancel")
-        return answers.relayed(self._relay(call, body=inbound.body(call.request) or b"{}"))
+            body = b"{}"  # it has no other meaning, and must not get one
+        return answers.relayed(self._relay(call, body=body))
 
     def delete(self, call: Call) -> Response:
         """Deletes a job upstream, not from the books. Its last state is noted first: later there is none."""
@@ -103,7 +105,7 @@ class Passthrough:
 
     def _relay(self, call: Call, *, body: bytes | None = None, query: str | None = None) -> UpstreamResponse:
         if query is None:
-            query = inbound.query(call.request, without=frozenset({"parent"}))
+            query = inbound.query(call.request)
         return self._upstream.send(
             call.request.method,
             call.path,
@@ -136,7 +138,11 @@ class Passthrough:
         """For a job that Vertex AI does not have (any more): only its owner learns that it is gone."""
         if call.caller.scope is None:
             return
-        record = self._store.get_job(call.key)
+        try:
+            record = self._store.get_job(call.key)
+        except StoreUnavailableError:
+            # An outage must not tell another team's job from none either.
+            record = None
         if record is None or not call.caller.owns(record.seen.labels):
             raise access.not_yours(permission, call.key.path)
 

@@ -30,9 +30,7 @@ class Places:
             StoreUnavailableError: It is a number, and what it belongs to can't be looked up now.
         """
         access.check_place(project, location)
-        project_id = project
-        if project.isdigit() and project not in self._settings.projects:
-            project_id = self._numbers.get(project) or self._look_up(project) or project
+        project_id = self._id_of(project)
         if not self._settings.serves(project_id, location):
             hint = (
                 " If this is the number of a served project, call once with the project's id."
@@ -47,6 +45,16 @@ class Places:
                 metadata={"project": project, "location": location},
             )
         return project_id
+
+    def with_project_id(self, resource: str) -> str:
+        """A resource name with the id of a served project in place of its number."""
+        head, _, rest = resource.removeprefix("projects/").partition("/")
+        return f"projects/{self._id_of(head)}/{rest}" if resource.startswith("projects/") else resource
+
+    def _id_of(self, project: str) -> str:
+        if not project.isdigit() or project in self._settings.projects:
+            return project
+        return self._numbers.get(project) or self._look_up(project) or project
 
     def learn(self, number: str, project_id: str) -> None:
         """Notes that Vertex AI writes ``number`` for ``project_id``."""

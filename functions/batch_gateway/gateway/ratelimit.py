@@ -17,6 +17,7 @@ from batch_gateway.logs import log
 from batch_gateway.ports import KeyStore, StoreUnavailableError
 
 _PORTIONS = 10
+_USED_UP = -1
 
 
 class RateLimiter:
@@ -54,6 +55,8 @@ class RateLimiter:
             if of_minute == minute and left > 0:
                 self._left[counter] = (minute, left - 1)
                 return True
+            if of_minute == minute and left == _USED_UP:
+                return False
         try:
             taken = self._keys.take(counter, minute, max(1, limit // _PORTIONS), limit)
         except StoreUnavailableError as error:
@@ -63,5 +66,6 @@ class RateLimiter:
         with self._lock:
             of_minute, left = self._left.get(counter, ("", 0))
             left = taken + (left if of_minute == minute else 0)
-            self._left[counter] = (minute, max(0, left - 1))
+            # What is used up stays so until the minute ends: no need to ask again.
+            self._left[counter] = (minute, left - 1 if left > 0 else _USED_UP)
         return left > 0

@@ -77,6 +77,14 @@ def match(request: Request) -> tuple[str, dict[str, str]]:
     Raises:
         ApiError: There is no such path, or not with this method.
     """
+    if request.method == "HEAD":
+        raise ApiError(
+            "UNIMPLEMENTED",
+            "METHOD_NOT_ALLOWED",
+            "HEAD is for no path here: use GET.",
+            code=405,
+            headers={"Allow": "GET"},
+        )
     try:
         endpoint, values = _map().bind_to_environ(request.environ).match()
     except MethodNotAllowed as error:

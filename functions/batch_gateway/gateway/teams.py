@@ -1,6 +1,5 @@
 """The administrator's calls on teams, with LiteLLM's paths and field names."""
 
-import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,14 +12,11 @@ from werkzeug.wrappers import Request, Response
 from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.grants import Grant
-from batch_gateway.core.keys import Budget, TeamRecord
+from batch_gateway.core.keys import TEAM_ID, Budget, TeamRecord
 from batch_gateway.gateway import answers, bodies, inbound
 from batch_gateway.gateway.keys import budget_view
 from batch_gateway.gateway.keys import view as key_view
 from batch_gateway.ports import KeyStore
-
-# It becomes the value of a label of Vertex AI's: lower case, at most 63 characters.
-_TEAM_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 class Teams:
@@ -34,7 +30,7 @@ class Teams:
         """``POST /team/new``."""
         body = bodies.decode(inbound.body(request), bodies.NewTeam)
         team_id = body.team_id or str(uuid.uuid4())
-        if not _TEAM_ID.fullmatch(team_id):
+        if not TEAM_ID.fullmatch(team_id):
             raise bodies.invalid(
                 f"team_id: {team_id!r} cannot be a label: it takes at most 63 lower-case letters, digits, "
                 "'_' and '-'"
@@ -47,7 +43,7 @@ class Teams:
             team_alias=body.team_alias,
             grant=bodies.grant_of(body, Grant()),
             budget=bodies.budget_of(body, Budget()),
-            metadata=body.metadata or {},
+            metadata=bodies.metadata_of(body, {}),
             blocked=body.blocked is True,
         )
         if self._keys.change_team(team_id, lambda old: None if old else team) is None:
@@ -68,7 +64,7 @@ class Teams:
                 team_alias=team.team_alias if body.team_alias is UNSET else body.team_alias,
                 grant=bodies.grant_of(body, team.grant),
                 budget=bodies.budget_of(body, team.budget),
-                metadata=team.metadata if body.metadata is UNSET else body.metadata or {},
+                metadata=bodies.metadata_of(body, team.metadata),
                 blocked=team.blocked if body.blocked is UNSET else body.blocked,
                 updated_at=self._now(),
             )
@@ -98,7 +94,7 @@ class Teams:
     def info(self, request: Request, _: Caller) -> Response:
         """``GET /team/info?team_id=``: a team and its keys."""
         team_id = request.args.get("team_id", "")
-        team = self._keys.get_team(team_id) if _TEAM_ID.fullmatch(team_id) else None
+        team = self._keys.get_team(team_id)
         if team is None:
             raise _unknown(team_id)
         keys = [key_view(key) for key in self._keys.list_keys(team_id)]

@@ -9,7 +9,7 @@ from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs import parse_time
 from batch_gateway.gateway import answers
-from batch_gateway.gateway.bodies import invalid
+from batch_gateway.gateway.bodies import invalid, number
 from batch_gateway.logs import log
 from batch_gateway.ports import Audit, AuditEntry, StoreUnavailableError
 
@@ -37,10 +37,8 @@ class Trail:
 
         For the next page, pass the last entry's time as ``end_time``.
         """
-        limit = request.args.get("limit", str(_DEFAULT_LIMIT))
-        if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit[:10]) <= _MAX_LIMIT:
-            raise invalid(f"limit: must be a number from 1 to {_MAX_LIMIT}")
-        entries = self._audit.read(_time(request, "start_time"), _time(request, "end_time"), int(limit))
+        limit = number(request.args.get("limit"), "limit", _DEFAULT_LIMIT, _MAX_LIMIT)
+        entries = self._audit.read(_time(request, "start_time"), _time(request, "end_time"), limit)
         return answers.json({"entries": entries})
 
 

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-import requests
-import requests.adapters
+import urllib3
 
 from batch_gateway.adapters import vertex as vertex_adapter
 from batch_gateway.adapters.vertex import Vertex
@@ -43,18 +42,18 @@ CALLS = [
 ]
 
 
-class ToLoopback(requests.adapters.HTTPAdapter):
+class ToLoopback(urllib3.PoolManager):
     """Sends what is meant for Google's hosts to a loopback server, and notes the hosts."""
 
     def __init__(self, host):
-        super().__init__()
+        super().__init__(retries=False)
         self.loopback = host
         self.hosts = []
 
-    def send(self, request, **kwargs):
-        self.hosts.append(request.url.split("/")[2])
-        request.url = request.url.replace(f"https://{self.hosts[-1]}", f"http://{self.loopback}", 1)
-        return super().send(request, **kwargs)
+    def request(self, method, url, **given):
+        self.hosts.append(url.split("/")[2])
+        url = url.replace(f"https://{self.hosts[-1]}", f"http://{self.loopback}", 1)
+        return super().request(method, url, **given)
 
 
 class StaticToken:
@@ -69,7 +68,7 @@ def google(loopback, monkeypatch):
     world = World(loopback.host)
     world.upstream = Vertex(world.settings.served)
     world.wire = ToLoopback(loopback.host)
-    world.upstream._session.mount("https://", world.wire)
+    world.upstream._http = world.wire
     world.client = world.new_client()
     return world
 
@@ -193,7 +192,7 @@ def test_each_project_is_called_with_its_own_token(loopback, monkeypatch):
     served = {(PROJECT, "us-central1"): "one.json", ("other-project", "*"): "two.json"}
     world = World(loopback.host, served=served)
     world.upstream = Vertex(served)
-    world.upstream._session.mount("https://", ToLoopback(loopback.host))
+    world.upstream._http = ToLoopback(loopback.host)
     world.client = world.new_client()
 
     world.get(JOBS)

@@ -13,6 +13,7 @@ from google.api_core.exceptions import (
     AlreadyExists,
     FailedPrecondition,
     GoogleAPICallError,
+    InvalidArgument,
     NotFound,
     RetryError,
 )
@@ -70,6 +71,8 @@ def errors() -> Iterator[None]:
     """Turns whatever Firestore raises into StoreUnavailableError."""
     try:
         yield
+    except InvalidArgument:
+        raise  # a mistake of ours, which trying again would repeat
     except (GoogleAPICallError, RetryError) as error:
         raise StoreUnavailableError(str(error)) from error
 

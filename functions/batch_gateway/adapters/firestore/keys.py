@@ -14,19 +14,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 from google.cloud.firestore_v1 import Client, FieldFilter, Query, WriteBatch
 
 from batch_gateway.adapters.firestore.documents import (
     CALL,
+    Record,
     delete,
     errors,
     known,
     optimistically,
     plain,
     put,
-    typed,
 )
-from batch_gateway.core.keys import KeyRecord, TeamRecord
+from batch_gateway.core.keys import TEAM_ID, KeyRecord, TeamRecord
 from batch_gateway.ports import AliasTakenError, AuditEntry
 
 _RATE_KEPT = timedelta(hours=1)
@@ -41,7 +42,7 @@ class FirestoreKeys:
     def get_key(self, token: str) -> KeyRecord | None:
         """See KeyStore."""
         with errors():
-            return typed(self._key(token).get(**CALL).to_dict(), KeyRecord)
+            return _record(self._key(token).get(**CALL).to_dict(), KeyRecord)
 
     def list_keys(self, team_id: str | None = None) -> list[KeyRecord]:
         """See KeyStore."""
@@ -49,8 +50,15 @@ class FirestoreKeys:
         if team_id is not None:
             query = query.where(filter=FieldFilter("team_id", "==", team_id))
         with errors():
-            found = [known(snapshot.to_dict(), KeyRecord) for snapshot in query.stream(**CALL)]
-        return sorted(found, key=lambda key: (key.key_alias, key.created_at))
+            found = [_record(snapshot.to_dict(), KeyRecord) for snapshot in query.stream(**CALL)]
+        return sorted((key for key in found if key), key=lambda key: (key.key_alias, key.created_at))
+
+    def list_secrets(self, key_id: str) -> list[KeyRecord]:
+        """See KeyStore."""
+        query = self._client.collection("keys").where(filter=FieldFilter("key_id", "==", key_id))
+        with errors():
+            found = [_record(snapshot.to_dict(), KeyRecord) for snapshot in query.stream(**CALL)]
+        return [key for key in found if key]
 
     def add_key(self, key: KeyRecord) -> None:
         """See KeyStore."""
@@ -58,7 +66,7 @@ class FirestoreKeys:
         def attempt() -> None:
             batch = self._client.batch()
             self._claim(batch, key)
-            batch.create(self._key(key.token), plain(key))
+            batch.create(self._key(key.token), _document(key))
             batch.commit(**CALL)
 
         with errors():
@@ -69,15 +77,15 @@ class FirestoreKeys:
 
         def attempt() -> KeyRecord | None:
             snapshot = self._key(token).get(**CALL)
-            old = typed(snapshot.to_dict(), KeyRecord)
+            old = _record(snapshot.to_dict(), KeyRecord)
             if old is None:
                 return None
             new = change(old)
             batch = self._client.batch()
             if new.key_alias != old.key_alias:
                 self._claim(batch, new)
-                batch.delete(self._alias(old.key_alias))
-            put(batch, snapshot, plain(new))
+                self._free(batch, old)
+            put(batch, snapshot, _document(new))
             batch.commit(**CALL)
             return new
 
@@ -89,15 +97,12 @@ class FirestoreKeys:
 
         def attempt() -> KeyRecord | None:
             snapshot = self._key(token).get(**CALL)
-            key = typed(snapshot.to_dict(), KeyRecord)
+            key = _record(snapshot.to_dict(), KeyRecord)
             if key is None:
                 return None
             batch = self._client.batch()
             delete(batch, snapshot)
-            same = self._client.collection("keys").where(filter=FieldFilter("key_id", "==", key.key_id))
-            if len(list(same.stream(**CALL))) == 1:
-                # After a rotation the alias is also the other secret's.
-                batch.delete(self._alias(key.key_alias))
+            self._free(batch, key)
             batch.commit(**CALL)
             return key
 
@@ -116,28 +121,39 @@ class FirestoreKeys:
             raise AliasTakenError(key.key_alias)
         put(batch, snapshot, {"keyId": key.key_id})
 
+    def _free(self, batch: WriteBatch, key: KeyRecord) -> None:
+        """Frees a secret's alias, in a batch, unless another secret of the key has it too."""
+        others = [other for other in self.list_secrets(key.key_id) if other.token != key.token]
+        if all(other.key_alias != key.key_alias for other in others):
+            batch.delete(self._alias(key.key_alias))
+
     def get_team(self, team_id: str) -> TeamRecord | None:
         """See KeyStore."""
+        if not TEAM_ID.fullmatch(team_id):
+            return None
         with errors():
-            return typed(self._team(team_id).get(**CALL).to_dict(), TeamRecord)
+            return _record(self._team(team_id).get(**CALL).to_dict(), TeamRecord)
 
     def list_teams(self) -> list[TeamRecord]:
         """See KeyStore."""
         with errors():
             snapshots = list(self._client.collection("teams").stream(**CALL))
-        return sorted((known(s.to_dict(), TeamRecord) for s in snapshots), key=lambda team: team.team_id)
+        teams = [_record(snapshot.to_dict(), TeamRecord) for snapshot in snapshots]
+        return sorted((team for team in teams if team), key=lambda team: team.team_id)
 
     def change_team(
         self, team_id: str, change: Callable[[TeamRecord | None], TeamRecord | None]
     ) -> TeamRecord | None:
         """See KeyStore."""
+        if not TEAM_ID.fullmatch(team_id):
+            return change(None)
 
         def attempt() -> TeamRecord | None:
             snapshot = self._team(team_id).get(**CALL)
-            new = change(typed(snapshot.to_dict(), TeamRecord))
+            new = change(_record(snapshot.to_dict(), TeamRecord))
             if new is not None:
                 batch = self._client.batch()
-                put(batch, snapshot, plain(new))
+                put(batch, snapshot, _document(new))
                 batch.commit(**CALL)
             return new
 
@@ -146,8 +162,9 @@ class FirestoreKeys:
 
     def delete_team(self, team_id: str) -> None:
         """See KeyStore."""
-        with errors():
-            self._team(team_id).delete(**CALL)
+        if TEAM_ID.fullmatch(team_id):
+            with errors():
+                self._team(team_id).delete(**CALL)
 
     def take(self, counter: str, minute: str, portion: int, limit: int) -> int:
         """See KeyStore."""
@@ -190,3 +207,14 @@ class FirestoreKeys:
 
     def _team(self, team_id: str) -> Any:
         return self._client.collection("teams").document(team_id)
+
+
+def _document(record: KeyRecord | TeamRecord) -> dict[str, Any]:
+    """A record as a document; its metadata as text, since Firestore does not hold all of JSON."""
+    return {**plain(record), "metadata": msgspec.json.encode(record.metadata).decode()}
+
+
+def _record(document: dict[str, Any] | None, kind: type[Record]) -> Record | None:
+    if document is None:
+        return None
+    return known({**document, "metadata": msgspec.json.decode(document["metadata"])}, kind)
