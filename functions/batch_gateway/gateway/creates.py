@@ -85,10 +85,14 @@ class Creates:
                 return answers.raw(submission.answer, {"Idempotency-Replayed": "true"})
             if submission.marker == earlier.marker and (found := self._find(call, submission)) is not None:
                 return self._answer(call, raw, found, submission)
-        labels = _labels(call.caller, submission, job_bodies.labels(fields))
-        if labels is not None:
-            changed["labels"] = labels
-        return self._send(call, job_bodies.with_members(raw, changed), submission)
+        try:
+            if call.caller.scope or submission.marker:
+                changed["labels"] = _labels(call.caller, submission, job_bodies.labels(fields))
+            body = job_bodies.with_members(raw, changed)
+        except ApiError:
+            self._forget(submission)
+            raise
+        return self._send(call, body, submission)
 
     def _checked(self, call: Call, raw: bytes, fields: dict[str, msgspec.Raw]) -> dict[str, Any]:
         """What of the body has to change before it is sent: an alias becomes the name it stands for."""
@@ -292,13 +296,11 @@ class Creates:
             log("WARNING", "submission not dropped", submission=submission.id, error=error)
 
 
-def _labels(caller: Caller, submission: Submission, written: dict[str, Any]) -> dict[str, Any] | None:
-    """The labels that a job is sent with; None if they stay as they were written.
+def _labels(caller: Caller, submission: Submission, written: dict[str, Any]) -> dict[str, Any]:
+    """The labels of a scoped key's job, or of one with an Idempotency-Key.
 
     Those that say whose a job is, and which submission it is of, are ours to set.
     """
-    if caller.scope is None and not submission.marker:
-        return None
     ours = {MARKER_LABEL} if caller.scope is None else {MARKER_LABEL, access.TEAM_LABEL, access.KEY_LABEL}
     labels = {name: value for name, value in written.items() if name not in ours}
     if caller.scope:

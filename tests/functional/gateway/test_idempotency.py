@@ -338,3 +338,17 @@ def test_an_alias_is_still_an_alias(scripted, loopback):
     loopback.answers = [Answer(429)]
     create(scripted, body=job_body(model="gemini-2.5-flash"))
     assert json.loads(loopback.seen[-1].body)["model"].endswith(FLASH)
+
+
+@pytest.mark.parametrize("labels", [[], "team", 1])
+def test_labels_of_another_form_leave_no_submission(world, vertex, labels):
+    answer = create(world, body=job_body(labels=labels))
+
+    assert (answer.status_code, reason(answer)) == (400, "BODY_INVALID")
+    assert not world.store.submissions
+    assert submitted(vertex) == 0
+
+
+def test_without_an_idempotency_key_odd_labels_are_left_to_vertex(scripted, loopback):
+    assert scripted.create(job_body(labels=["a"])).status_code == 200
+    assert json.loads(loopback.seen[-1].body)["labels"] == ["a"]
