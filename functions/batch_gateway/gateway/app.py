@@ -127,7 +127,7 @@ class Gateway:
         return self._audited(
             caller,
             f"job.{endpoint}",
-            f"projects/{target}" if target else "",
+            f"projects/{target}" if target else request.path,
             lambda: self._write(endpoint, self._call(request, caller, endpoint, values)),
         )
 
@@ -142,7 +142,7 @@ class Gateway:
 
     def _write(self, endpoint: str, call: Call) -> tuple[str, Response]:
         response = self._writes[endpoint](call)
-        return answers.name_in(response) if endpoint == "create" else "", response
+        return answers.name_in(response) if endpoint == "create" else call.key.path, response
 
     def _audited(
         self, caller: Caller, action: str, target: str, act: Callable[[], tuple[str, Response]]

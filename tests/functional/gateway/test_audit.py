@@ -31,6 +31,16 @@ def test_a_jobs_life_is_on_record(world):
     ]
 
 
+def test_a_path_without_a_place_names_its_job_all_the_same(scripted):
+    scripted.call("POST", f"/v1/batchPredictionJobs/4242:cancel?parent={PARENT}")
+    scripted.call("POST", "/v1/batchPredictionJobs/4242:cancel")
+
+    assert entries(scripted, "job.cancel") == [
+        ["master", "job.cancel", f"{PARENT}/batchPredictionJobs/4242", "OK"],
+        ["master", "job.cancel", "/v1/batchPredictionJobs/4242:cancel", "INVALID_ARGUMENT PLACE_MISSING"],
+    ]
+
+
 def test_an_entry_says_when(world):
     clock = clocked(world)
     clock.advance(5)
