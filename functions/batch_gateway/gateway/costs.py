@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 
 from batch_gateway.core.access import not_yours
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.jobs import JobKey
+from batch_gateway.core.jobs import JobRecord
 from batch_gateway.core.report import cost_report
 from batch_gateway.gateway import answers
 from batch_gateway.gateway.calls import Call
@@ -52,24 +52,25 @@ class Costs:
                 "created through the gateway is not tracked.",
             )
         if not job.closed:
-            self._refresh(key)
-            self._close(key)
+            job = self._refreshed(job)
+            if job.seen.terminal:
+                self._close(job)
         job, outputs = self._store.get_job_and_outputs(key) or (job, [])
         return answers.json(cost_report(job, outputs))
 
-    def _close(self, key: JobKey) -> None:
+    def _close(self, job: JobRecord) -> None:
         try:
-            close_if_settled(key, self._store, self._objects())
+            close_if_settled(job, self._store, self._objects())
         except OSError as error:
             # Whether all is settled is asked again with the next call.
-            log("WARNING", "output not listed", job=key.path, error=error)
+            log("WARNING", "output not listed", job=job.key.path, error=error)
 
-    def _refresh(self, key: JobKey) -> None:
+    def _refreshed(self, job: JobRecord) -> JobRecord:
         try:
-            seen = self._upstream.get_job(key)
+            seen = self._upstream.get_job(job.key)
         except (UpstreamUnavailableError, UpstreamCredentialsError) as error:
             # The books still say what is known; the state is as old as the last look.
-            log("WARNING", "job not refreshed", job=key.path, error=error)
-            return
-        if seen is not None:
-            self._tracker.see(key.project, [seen])
+            log("WARNING", "job not refreshed", job=job.key.path, error=error)
+            return job
+        changed = self._tracker.see(job.key.project, [seen] if seen else [])
+        return changed.get(job.key, job)

@@ -89,11 +89,11 @@ def settle(bucket: str, name: str, written: datetime, now: datetime, deps: Deps)
     else:
         outcome = _settle_live(job, bucket, live, now, deps)
     try:
-        _refresh(job.key, deps)
+        job = _refresh(job.key, deps) or job
     except (UpstreamUnavailableError, UpstreamCredentialsError) as error:
         # The books are right already. The job's state follows with the next look at it.
         log("WARNING", "job not refreshed", job=job.seen.name, error=error)
-    close_if_settled(job.key, deps.store, deps.objects)
+    close_if_settled(job, deps.store, deps.objects)
     return outcome
 
 
@@ -170,7 +170,7 @@ def _find_job(directory: str, deps: Deps) -> JobRecord | None:
             return record
         if record.seen.terminal:
             # It has ended without output: out of the way of the next look-up.
-            close_if_settled(record.key, deps.store, deps.objects)
+            close_if_settled(record, deps.store, deps.objects)
         else:
             running = True
     if running or len(candidates) == _CANDIDATES:
