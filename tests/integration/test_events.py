@@ -8,7 +8,8 @@ import pytest
 from integration.harness import OUTPUT_BUCKET, answer, jsonl, nano, prompt
 from integration.recounting import expected
 from processes import wait_until
-from vertex_emulator import lifecycle, timestamps
+from vertex_emulator import output, timestamps
+from vertex_emulator.catalogue import UNREGISTERED_TUNED
 
 MIB = 1024 * 1024
 
@@ -193,7 +194,8 @@ def _directory(system, job):
     """Where the emulator is going to write, which it does not say before the end."""
     created = timestamps.parse(system.upstream_job(job)["createTime"])
     body = {"outputConfig": {"gcsDestination": {"outputUriPrefix": job.prefix}}}
-    return lifecycle._output_directory(SimpleNamespace(id=job.id, body=body, create_time=created))
+    job = SimpleNamespace(id=job.id, body=body, create_time=created, model=UNREGISTERED_TUNED)
+    return output.location(job)["gcsOutputDirectory"]
 
 
 def test_output_of_nobodys_job_is_refused_for_a_while(system):

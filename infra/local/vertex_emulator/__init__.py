@@ -7,7 +7,8 @@ tests and `python -m vertex_emulator --help` for the command.
 
 from .emulator import VertexEmulator
 from .faults import Faults
+from .layout import Layout
 from .lifecycle import Speed
 from .requestlog import LoggedRequest, RequestLog
 
-__all__ = ["Faults", "LoggedRequest", "RequestLog", "Speed", "VertexEmulator"]
+__all__ = ["Faults", "Layout", "LoggedRequest", "RequestLog", "Speed", "VertexEmulator"]

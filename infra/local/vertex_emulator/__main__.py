@@ -11,7 +11,11 @@ from .lifecycle import Speed
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="vertex_emulator", description="Emulates Vertex AI batchPredictionJobs."
+        prog="vertex_emulator",
+        description="Emulates Vertex AI batchPredictionJobs.",
+        epilog="An input row says by its `emulate` what becomes of it (options.py), a job by labels how it "
+        "leaves its output (layout.py). The endpoints under /emulator (control.py) set faults and "
+        "layouts, move jobs, and hold registered models and BigQuery tables.",
     )
     default = Speed()
     parser.add_argument("--port", type=int, default=0, help="0 (the default) takes a free port")
@@ -21,13 +25,39 @@ def _arguments() -> argparse.Namespace:
         metavar="URL",
         help="the Cloud Storage emulator; default: $STORAGE_EMULATOR_HOST",
     )
-    parser.add_argument("--pending-seconds", type=float, default=default.pending_seconds)
-    parser.add_argument("--seconds-per-row", type=float, default=default.seconds_per_row)
+    parser.add_argument(
+        "--pending-seconds",
+        type=float,
+        default=default.pending_seconds,
+        help="from a create to RUNNING; default: %(default)s",
+    )
+    parser.add_argument(
+        "--seconds-per-row",
+        type=float,
+        default=default.seconds_per_row,
+        help="from one row to the next; default: %(default)s",
+    )
     parser.add_argument("--running-seconds", type=float, help="for all rows, instead of --seconds-per-row")
-    parser.add_argument("--cancelling-seconds", type=float, default=default.cancelling_seconds)
-    parser.add_argument("--delete-seconds", type=float, default=default.delete_seconds)
-    parser.add_argument("--project-number", action="append", default=[], metavar="ID=NUMBER")
-    parser.add_argument("--model", action="append", default=[], help="another publisher model that exists")
+    parser.add_argument(
+        "--cancelling-seconds",
+        type=float,
+        default=default.cancelling_seconds,
+        help="from CANCELLING to CANCELLED; default: %(default)s",
+    )
+    parser.add_argument(
+        "--delete-seconds",
+        type=float,
+        default=default.delete_seconds,
+        help="how long a delete takes; default: %(default)s",
+    )
+    parser.add_argument(
+        "--project-number",
+        action="append",
+        default=[],
+        metavar="ID=NUMBER",
+        help="the number of a project; another project's is made from its id",
+    )
+    parser.add_argument("--model", action="append", default=[], help="another model of Google's that exists")
     parser.add_argument("--seed", type=int, default=7, help="for the order of output rows")
     arguments = parser.parse_args()
     if not arguments.storage_emulator_host:

@@ -1,4 +1,4 @@
-"""The REST methods of batchPredictionJobs, and the operations that a delete returns."""
+"""The REST methods of batchPredictionJobs, of the operations that a delete returns, and models.get."""
 
 import base64
 import binascii
@@ -9,8 +9,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from . import create, filters, masks, schema, timestamps
+from .catalogue import UNMANAGED, UNREGISTERED_TUNED, Catalogue
 from .errors import ApiError
 from .jobs import JobStore
+from .layout import Layout
 from .render import Options, read_options, shape
 
 _PAGE = 100  # the most that list returns, and what it returns unasked
@@ -41,7 +43,8 @@ def route(http_method: str, path: str) -> Route | None:
             pass
         case _:
             return None
-    if not all(re.fullmatch(r"[\w.:-]+", segment) for segment in segments[2:]):
+    allowed = r"[\w.:@-]+" if rest[:1] == ["models"] else r"[\w.:-]+"
+    if not all(re.fullmatch(allowed, segment) for segment in segments[2:]):
         return None
     method, found = _method(http_method, rest)
     if not method or (version == "ui" and method != "operation"):
@@ -60,8 +63,8 @@ def _method(http_method: str, rest: list[str]) -> tuple[str, str]:
             return "cancel", found.removesuffix(":cancel")
         case "GET" | "DELETE", ["batchPredictionJobs", found] if ":" not in found:
             return {"GET": "get", "DELETE": "delete"}[http_method], found
-        case "GET", ["operations", found] if ":" not in found:
-            return "operation", found
+        case "GET", ["operations" | "models" as kind, found] if ":" not in found:
+            return kind.removesuffix("s"), found
     return "", ""
 
 
@@ -70,12 +73,16 @@ class Api:
 
     Args:
         store: The jobs.
-        known_models: Names of the publisher models that exist.
+        catalogue: The models that exist.
+
+    Attributes:
+        layout: How the jobs to come leave their output, unless their labels say otherwise.
     """
 
-    def __init__(self, store: JobStore, known_models: frozenset[str]) -> None:
+    def __init__(self, store: JobStore, catalogue: Catalogue, layout: Layout) -> None:
         self._store = store
-        self._known = known_models
+        self._catalogue = catalogue
+        self.layout = layout
 
     def answer(
         self, found: Route, query: list[tuple[str, str]], content_type: str, body: bytes
@@ -99,6 +106,8 @@ class Api:
             result = self._create(version, parent, found.location, create.parse_body(body, content_type))
         elif found.method == "list":
             result = self._list(version, parent, options)
+        elif found.method == "model":
+            result = self._catalogue.get(parent, found.id)
         elif found.method == "operation":
             result = self._store.operation(f"{parent}/operations/{found.id}").as_json()
         else:
@@ -126,9 +135,15 @@ class Api:
 
     def _create(self, version: schema.Schema, parent: str, location: str, body: Any) -> dict[str, Any]:
         job = create.read_job(version, body)
-        model = create.check_model(job["model"], location, self._known) if "model" in job else ""
+        try:
+            layout = self.layout.for_job(job.get("labels", {}))
+        except ValueError as error:
+            raise ApiError(400, f"The emulator has {error}.") from error
+        model = UNREGISTERED_TUNED if "endpoint" in job else UNMANAGED
+        if "model" in job:
+            model = self._catalogue.of_job(job["model"], location, self._store.parent)
         with self._store.lock:
-            return self._store.create(parent, job, model).as_json()
+            return self._store.create(parent, job, model, layout).as_json()
 
     def _list(self, version: schema.Schema, parent: str, options: Options) -> dict[str, Any]:
         wanted = options.parameters

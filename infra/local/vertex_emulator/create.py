@@ -4,12 +4,14 @@ import json
 import re
 from typing import Any
 
-from .errors import ApiError, bad_request
-from .schema import JOB, Schema
+from .errors import bad_request
+from .schema import JOB, Schema, snake
 
 _ROOT = "batch_prediction_job"
 _GCS_OBJECT = re.compile(r"gs://[^/]+/.+")
 _GCS_PREFIX = re.compile(r"gs://[^/]+(/.*)?")
+_BQ_TABLE = re.compile(r"bq://[^.]+\.[^.]+\.[^.]+")
+_BQ_DESTINATION = re.compile(r"bq://[^.]+(\.[^.]+){0,2}")
 _LABEL_KEY = re.compile(r"[^\W\d_A-Z][\w-]{0,63}")
 _LABEL_VALUE = re.compile(r"[\w-]{0,64}")
 
@@ -83,6 +85,14 @@ def _check_locations(job: dict[str, Any]) -> list[tuple[str, str]]:
             found.append(
                 (f"{_ROOT}.input_config.gcs_source.uris[{index}]", "Must be a Cloud Storage object URI.")
             )
+    for config, member, field, form in (
+        (source, "bigquerySource", "inputUri", _BQ_TABLE),
+        (target, "bigqueryDestination", "outputUri", _BQ_DESTINATION),
+    ):
+        uri = config.get(member, {}).get(field)
+        if uri and not form.fullmatch(uri):
+            path = f"{'input' if config is source else 'output'}_config.{snake(member)}.{snake(field)}"
+            found.append((f"{_ROOT}.{path}", "Must be a BigQuery URI."))
     prefix = target.get("gcsDestination", {}).get("outputUriPrefix")
     if prefix and not _GCS_PREFIX.fullmatch(prefix):
         found.append(
@@ -100,33 +110,3 @@ def _check_labels(labels: dict[str, str]) -> list[tuple[str, str]]:
         or not _LABEL_VALUE.fullmatch(value)
         or (key + value) != (key + value).lower()
     ]
-
-
-def check_model(model: str, location: str, known: frozenset[str]) -> str:
-    """Return the short name of a model that a job may run, or `""` for a tuned one.
-
-    Args:
-        model: As given in the body, in any of the forms of the API reference.
-        location: The location of the job; the model's must be the same.
-        known: Names of the publisher models that exist.
-
-    Raises:
-        ApiError: 400 for another form (a bare name too), 404 for a model that does not exist
-            (text of a live answer).
-    """
-    form = re.fullmatch(
-        r"(?:projects/[^/]+/locations/(?P<place>[^/]+)/)?"
-        r"(?:publishers/(?P<publisher>[^/]+)/models/(?P<name>[^/@]+)(?:@[^/]+)?|models/(?P<tuned>[^/@]+)(?:@[^/]+)?)",
-        model,
-    )
-    tuned_without_parent = form is not None and form["tuned"] and not form["place"]
-    if form is None or tuned_without_parent or (form["place"] or location) != location:
-        raise ApiError(400, f"Invalid resource field value in the request. Model: {model}.")
-    if form["tuned"]:
-        if not form["tuned"].isdigit():
-            raise ApiError(404, f"The Model {model} does not exist.")
-        return ""
-    name = str(form["name"])
-    if name not in known:
-        raise ApiError(404, f"The PublisherModel {name} does not exist.")
-    return name

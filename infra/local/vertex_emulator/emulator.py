@@ -7,13 +7,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from .api import Api
+from .catalogue import Catalogue, RegisteredModel
 from .faults import Faults
 from .jobs import SUCCEEDED, TERMINAL, JobStore
+from .layout import Layout
 from .lifecycle import Lifecycle, Speed
 from .models import KNOWN_MODELS
 from .requestlog import RequestLog
 from .server import Server
 from .storage import Storage
+from .tables import Sink, Source, Tables
 
 
 class VertexEmulator:
@@ -29,12 +32,17 @@ class VertexEmulator:
         auto: Whether they do; else `step` and `finish` move them.
         port: Where to listen; 0 takes a free port.
         project_numbers: Numbers of projects by id; other projects get a stable one.
-        models: Publisher models that exist beside the real ones.
+        models: Google's models that exist beside the real ones.
         seed: For the order of output rows.
+        layout: How jobs leave their output, unless their labels say otherwise.
+        source: Returns the rows of a BigQuery table that a job reads, given `bq://project.dataset.table`, or
+            None if there is no such table; by default those in `tables`.
+        sink: Takes rows, each a dict by column, to add to a BigQuery table; by default into `tables`.
 
     Attributes:
         requests: What was asked.
         faults: What goes wrong.
+        tables: The BigQuery tables in memory.
     """
 
     def __init__(
@@ -47,14 +55,20 @@ class VertexEmulator:
         project_numbers: Mapping[str, str] | None = None,
         models: Collection[str] = (),
         seed: int = 7,
+        layout: Layout | None = None,
+        source: Source | None = None,
+        sink: Sink | None = None,
     ) -> None:
         speed = speed or Speed()
         self.requests = RequestLog()
         self.faults = Faults()
         self._store = JobStore(project_numbers or {}, speed.delete_seconds)
-        self._lifecycle = Lifecycle(self._store, Storage(storage_endpoint), speed, seed)
-        api = Api(self._store, KNOWN_MODELS | frozenset(models))
-        self._server = Server(("127.0.0.1", port), api, self)
+        tables = Tables(source, sink)
+        self.tables = tables.memory
+        self._lifecycle = Lifecycle(self._store, Storage(storage_endpoint), tables, speed, seed)
+        self._catalogue = Catalogue(KNOWN_MODELS | frozenset(models))
+        self._api = Api(self._store, self._catalogue, layout or Layout())
+        self._server = Server(("127.0.0.1", port), self._api, self)
         self._threads = [threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)]
         if auto:
             self._threads.append(threading.Thread(target=self._lifecycle.run, daemon=True))
@@ -86,6 +100,33 @@ class VertexEmulator:
     def project_number(self, project: str) -> str:
         """Return the number that stands in names instead of a project's id."""
         return self._store.parent(project, "-").split("/")[1]
+
+    @property
+    def layout(self) -> Layout:
+        """How the jobs to come leave their output, unless their labels say otherwise."""
+        return self._api.layout
+
+    @layout.setter
+    def layout(self, layout: Layout) -> None:
+        self._api.layout = layout
+
+    def register_model(self, project: str, location: str, **model: Any) -> dict[str, Any]:
+        """Add a tuned or custom model to a project's registry, or replace one, and return its resource.
+
+        Args:
+            project: The project's id or number.
+            location: E.g. `us-central1`.
+            **model: The attributes of `catalogue.RegisteredModel`; `id` is needed.
+
+        Raises:
+            TypeError: If one is unknown or `id` is missing.
+            ValueError: If a value makes no sense.
+        """
+        return self._catalogue.register(self._store.parent(project, location), RegisteredModel(**model))
+
+    def models(self) -> list[dict[str, Any]]:
+        """Return the resources of all registered models."""
+        return self._catalogue.all()
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return the resources of all jobs of all projects, newest first."""

@@ -5,7 +5,7 @@ import random
 from datetime import datetime
 from typing import Any
 
-from . import timestamps, tokens
+from . import options, timestamps, tokens
 
 
 def refusal(request: dict[str, Any]) -> str:
@@ -28,13 +28,17 @@ def response(
     """Return a successful row's response.
 
     Args:
-        model: The model's short name.
+        model: What the row names as its model; `""` for nothing.
         request: The input row's request.
         wishes: The input row's `emulate`.
         moment: When the row was processed.
         rng: For ids and probabilities.
     """
-    output, reason = _output(request, wishes)
+    limit = tokens.output_limit(request)
+    parts = tokens.parts(request)
+    text = tokens.text_of(parts)
+    output, cut = options.output_tokens(wishes, text, limit)
+    reason = wishes.get("finish_reason", "MAX_TOKENS" if cut else "STOP")
     result: dict[str, Any] = {}
     if wishes.get("blocked"):
         result["promptFeedback"] = {"blockReason": "PROHIBITED_CONTENT"}
@@ -42,20 +46,14 @@ def response(
     else:
         result["candidates"] = [_candidate(output, reason, wishes, rng)]
     result["createTime"] = timestamps.rfc3339(moment)
-    result["modelVersion"] = wishes.get("model_version", model)
+    version = wishes.get("model_version", model)
+    if version:
+        result["modelVersion"] = version
     result["responseId"] = base64.urlsafe_b64encode(rng.randbytes(17)).decode().rstrip("=")
     if not wishes.get("no_usage"):
-        result["usageMetadata"] = _usage(request, wishes, output)
+        result["usageMetadata"] = _usage(_prompt(tokens.prompt_tokens(parts, text), wishes), wishes, output)
     # Live rows have their members in alphabetical order.
     return dict(sorted(result.items()))
-
-
-def _output(request: dict[str, Any], wishes: dict[str, Any]) -> tuple[int, str]:
-    if "output_tokens" in wishes:
-        return int(wishes["output_tokens"]), "STOP"
-    wanted = tokens.reply_tokens(tokens.prompt_text(request))
-    limit = tokens.output_limit(request)
-    return (limit, "MAX_TOKENS") if limit is not None and limit < wanted else (wanted, "STOP")
 
 
 def _candidate(output: int, reason: str, wishes: dict[str, Any], rng: random.Random) -> dict[str, Any]:
@@ -68,13 +66,13 @@ def _candidate(output: int, reason: str, wishes: dict[str, Any], rng: random.Ran
         "finishReason": reason,
     }
     if wishes.get("web_search"):
-        candidate["groundingMetadata"] = {"webSearchQueries": ["a query that the model made up"]}
+        queries = [f"query {number} that the model made up" for number in range(int(wishes["web_search"]))]
+        candidate["groundingMetadata"] = {"webSearchQueries": queries}
     return candidate
 
 
-def _usage(request: dict[str, Any], wishes: dict[str, Any], output: int) -> dict[str, Any]:
+def _usage(prompt: dict[str, int], wishes: dict[str, Any], output: int) -> dict[str, Any]:
     """Return usageMetadata; as in proto JSON, what is zero is missing."""
-    prompt = _prompt(request, wishes)
     answer = {"TEXT": output, "IMAGE": int(wishes.get("output_image", 0))}
     # What a blocked prompt consumed beyond itself is nothing.
     extra = {} if wishes.get("blocked") else wishes
@@ -100,8 +98,7 @@ def _usage(request: dict[str, Any], wishes: dict[str, Any], output: int) -> dict
     return {name: value for name, value in usage.items() if value}
 
 
-def _prompt(request: dict[str, Any], wishes: dict[str, Any]) -> dict[str, int]:
-    prompt = tokens.prompt_tokens(request)
+def _prompt(prompt: dict[str, int], wishes: dict[str, Any]) -> dict[str, int]:
     for name, modality in (("audio", "AUDIO"), ("image", "IMAGE")):
         if wishes.get(name):
             prompt[modality] = int(wishes[name])

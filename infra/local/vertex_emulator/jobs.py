@@ -4,6 +4,7 @@ How a job moves on by itself is `lifecycle`'s subject. Everything here holds the
 only, never while storage is read or written.
 """
 
+import bisect
 import hashlib
 import random
 import threading
@@ -14,12 +15,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from . import errors, timestamps
-from .models import TUNED_BASE_MODEL
+from .layout import Layout
+from .models import JobModel
 
 PENDING, RUNNING = "JOB_STATE_PENDING", "JOB_STATE_RUNNING"
 SUCCEEDED, FAILED = "JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED"
 CANCELLING, CANCELLED = "JOB_STATE_CANCELLING", "JOB_STATE_CANCELLED"
-TERMINAL = frozenset({SUCCEEDED, FAILED, CANCELLED, "JOB_STATE_EXPIRED", "JOB_STATE_PARTIALLY_SUCCEEDED"})
+PARTIALLY_SUCCEEDED, EXPIRED = "JOB_STATE_PARTIALLY_SUCCEEDED", "JOB_STATE_EXPIRED"
+TERMINAL = frozenset({SUCCEEDED, FAILED, CANCELLED, EXPIRED, PARTIALLY_SUCCEEDED})
 
 
 @dataclass
@@ -29,7 +32,8 @@ class Job:
     id: str
     parent: str
     body: dict[str, Any]
-    model: str
+    model: JobModel
+    layout: Layout
     create_time: datetime
     state: str = PENDING
     since: float = field(default_factory=time.monotonic)
@@ -37,10 +41,13 @@ class Job:
     start_time: datetime | None = None
     end_time: datetime | None = None
     error: dict[str, Any] | None = None
-    output_directory: str = ""
+    output_info: dict[str, str] = field(default_factory=dict)  # once it is shown
     lines: list[bytes] = field(default_factory=list)
     fails: list[bool] = field(default_factory=list)  # in the order of processing, as `lines`
     done: int = 0
+    failed: int = 0
+    exported: int = 0  # rows that are in incremental files
+    _marks: list[tuple[int, datetime]] = field(default_factory=list)  # how many were done when
 
     @property
     def name(self) -> str:
@@ -60,13 +67,22 @@ class Job:
     def progress(self, done: int) -> None:
         """Note how many rows are processed."""
         if done != self.done:
-            self.done, self.update_time = done, timestamps.now()
+            moment = timestamps.now()
+            self._marks.append((done, moment))
+            self.failed += sum(self.fails[self.done : done])
+            self.done, self.update_time = done, moment
+
+    def processed(self, number: int) -> datetime:
+        """Return when a row was processed; rows that were noted together are spread over the time."""
+        index = bisect.bisect_right(self._marks, number, key=lambda mark: mark[0])
+        done, moment = self._marks[index]
+        before, since = self._marks[index - 1] if index else (0, self.start_time or self.create_time)
+        return since + (moment - since) * ((number + 1 - before) / (done - before))
 
     def _stats(self) -> dict[str, str]:
-        failed = sum(self.fails[: self.done])
         left = len(self.lines) - self.done
-        done = self.done - failed
-        counts = {"successfulCount": done, "failedCount": failed, "incompleteCount": left}
+        done = self.done - self.failed
+        counts = {"successfulCount": done, "failedCount": self.failed, "incompleteCount": left}
         # int64 is a string in proto JSON, and zero is missing.
         return {name: str(number) for name, number in counts.items() if number}
 
@@ -78,16 +94,15 @@ class Job:
             "endTime": self.end_time,
             "updateTime": self.update_time or self.create_time,
         }
-        output = {"gcsOutputDirectory": self.output_directory} if self.output_directory else None
         resource = {
             "name": self.name,
             **self.body,
-            "outputInfo": output,
+            "outputInfo": self.output_info,
             "state": self.state,
             "error": self.error,
             "completionStats": self._stats(),
             **{name: timestamps.rfc3339(moment) for name, moment in times.items() if moment},
-            "modelVersionId": "1",
+            "modelVersionId": self.model.version,
         }
         return {name: value for name, value in resource.items() if value}
 
@@ -145,13 +160,13 @@ class JobStore:
     def _new_id(self) -> str:
         return str(self._random.randint(10**18, 10**19 - 1))
 
-    def create(self, parent: str, body: dict[str, Any], model: str) -> Job:
+    def create(self, parent: str, body: dict[str, Any], model: JobModel, layout: Layout) -> Job:
         """Add a job in PENDING, which is how live ones start."""
         with self.lock:
             newest = max((job.create_time for job in self._jobs.values()), default=timestamps.now())
             # Strictly rising, so that "newest first" is one order only.
             moment = max(timestamps.now(), newest + timedelta(microseconds=1))
-            job = Job(self._new_id(), parent, body, model or TUNED_BASE_MODEL, moment)
+            job = Job(self._new_id(), parent, body, model, layout, moment)
             self._jobs[job.name] = job
             return job
 

@@ -2,24 +2,33 @@
 
 Observed live: a create answers PENDING; a job whose bucket is bad goes from PENDING to FAILED; a job with
 failed rows ends SUCCEEDED; a cancelled one carries `error.code` 1 "CANCELED". Google's batch page: of a
-terminated job "all completed rows are exported".
+terminated job "all completed rows are exported". What no source says is a job's `Layout`.
 """
 
-import json
 import random
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from . import errors, rows, timestamps
-from .jobs import CANCELLED, CANCELLING, FAILED, PENDING, RUNNING, SUCCEEDED, TERMINAL, Job, JobStore
-from .models import family
+from . import errors, inputs, output
+from .jobs import (
+    CANCELLED,
+    CANCELLING,
+    FAILED,
+    PARTIALLY_SUCCEEDED,
+    PENDING,
+    RUNNING,
+    SUCCEEDED,
+    TERMINAL,
+    Job,
+    JobStore,
+)
 from .storage import JobFailure, Storage
+from .tables import Tables
 
 _TICK_SECONDS = 0.02
+_EXPORTS = 10  # incremental ones of a job that moves by the clock
 
 
 @dataclass(frozen=True)
@@ -47,13 +56,15 @@ class Lifecycle:
     Args:
         store: The jobs.
         storage: Where their rows come from and go to.
+        tables: The same for BigQuery.
         speed: For the moves by the clock.
         seed: For the order of the output and the values that nobody counts on.
     """
 
-    def __init__(self, store: JobStore, storage: Storage, speed: Speed, seed: int) -> None:
+    def __init__(self, store: JobStore, storage: Storage, tables: Tables, speed: Speed, seed: int) -> None:
         self._store = store
         self._storage = storage
+        self._tables = tables
         self._speed = speed
         self._seed = seed
         self._moving = threading.RLock()
@@ -80,7 +91,9 @@ class Lifecycle:
             elif job.state == RUNNING:
                 whole = self._speed.running_seconds
                 each = self._speed.seconds_per_row if whole is None else whole / len(job.lines)
-                self._process(job, int(passed / each) if each else len(job.lines))
+                # A clock that ticks often would write a large file again and again.
+                least = max(1, len(job.lines) // _EXPORTS)
+                self._process(job, int(passed / each) if each else len(job.lines), least=least)
 
     def step(self, job: Job, count: int | None = None) -> None:
         """Move a job on by one: to RUNNING, or by `count` rows (default: all), or out of CANCELLING."""
@@ -122,78 +135,74 @@ class Lifecycle:
     def _start(self, job: Job) -> None:
         """Read the input, and let the job run or fail."""
         try:
-            lines = self._read(job)
-            fails = [_fails(job, line) for line in lines]
+            found = self._read(job)
         except JobFailure as failure:
             self._fail(job, failure)
             return
         with self._store.lock:
             if job.state == PENDING:  # else it was cancelled meanwhile
-                job.lines, job.fails = lines, fails
+                job.lines, job.fails = [line for line, _ in found], [fails for _, fails in found]
                 job.move(RUNNING)
+                if job.layout.shown == "running":
+                    job.output_info = output.location(job)
 
-    def _read(self, job: Job) -> list[bytes]:
-        source = job.body["inputConfig"].get("gcsSource")
-        target = job.body["outputConfig"].get("gcsDestination")
-        if source is None or target is None:
-            raise JobFailure(errors.UNIMPLEMENTED, "The emulator reads and writes Cloud Storage only.")
-        self._storage.check_bucket(target["outputUriPrefix"])
-        lines = self._storage.read_lines(source["uris"])
-        shuffled = lines.copy()
+    def _read(self, job: Job) -> list[tuple[bytes, bool]]:
+        target = job.body["outputConfig"]
+        if "gcsDestination" in target:
+            self._storage.check_bucket(target["gcsDestination"]["outputUriPrefix"])
+        elif "bigqueryDestination" not in target:
+            raise JobFailure(errors.UNIMPLEMENTED, "The emulator writes Cloud Storage and BigQuery only.")
+        found = inputs.read(job, self._storage, self._tables)
+        shuffled = found.copy()
         random.Random(self._seed).shuffle(shuffled)
         # Vertex AI doesn't keep the order, and nobody must count on luck.
-        return shuffled if shuffled != lines else lines[1:] + lines[:1]
+        return shuffled if shuffled != found else found[1:] + found[:1]
 
-    def _process(self, job: Job, done: int) -> None:
+    def _output(self) -> output.Output:
+        return output.Output(self._storage, self._tables, self._seed)
+
+    def _process(self, job: Job, done: int, *, least: int = 1) -> None:
+        """Note how many rows of a running job are done, and end it after the last.
+
+        Args:
+            job: The job.
+            done: How many are done by now.
+            least: How many rows are worth an incremental export.
+        """
         with self._store.lock:
             if job.state != RUNNING:
                 return
             job.progress(min(done, len(job.lines)))
-            complete = job.done == len(job.lines)
-        if complete:
+        if job.done == len(job.lines):
             self._end(job, SUCCEEDED)
+        elif job.done - job.exported >= least:
+            try:
+                self._output().export(job)
+            except JobFailure as failure:
+                self._fail(job, failure)
 
     def _cancelled(self, job: Job) -> None:
         self._end(job, CANCELLED, {"code": errors.CANCELLED, "message": "CANCELED"})
 
     def _end(self, job: Job, state: str, error: dict[str, Any] | None = None, *, write: bool = True) -> None:
         """Write what is done, and only then say that the job has ended."""
-        directory = _output_directory(job) if job.done else ""
-        if directory and write:
+        good = state in (SUCCEEDED, PARTIALLY_SUCCEEDED)
+        leaves = "final" if good else job.layout.ended
+        if job.done and write:
             try:
-                self._storage.write_lines(f"{directory}/predictions.jsonl", self._output(job))
+                if leaves == "incremental":
+                    self._output().export(job)
+                elif leaves == "final":
+                    self._output().write(job)
             except JobFailure as failure:
                 self._fail(job, failure)
                 return
         with self._store.lock:
-            job.output_directory = directory
+            if job.done and (good or (leaves != "nothing" and job.layout.shown != "succeeded")):
+                job.output_info = output.location(job)
             job.move(state, error)
 
     def _fail(self, job: Job, failure: JobFailure) -> None:
         with self._store.lock:
             if job.state not in TERMINAL:
                 job.move(FAILED, {"code": failure.code, "message": failure.message})
-
-    def _output(self, job: Job) -> Iterator[bytes]:
-        rng = random.Random(f"{self._seed}/{job.id}")
-        kind = family(job.model)
-        started = job.start_time or job.create_time
-        each = (timestamps.now() - started) / job.done
-        for number, line in enumerate(job.lines[: job.done], 1):
-            yield rows.line(kind, job.model, json.loads(line), started + number * each, rng)
-
-
-def _fails(job: Job, line: bytes) -> bool:
-    row = json.loads(line)
-    try:
-        rows.check_options(row)
-    except ValueError as error:
-        raise JobFailure(errors.INVALID_ARGUMENT, f"Failed to import data. {error}") from error
-    return bool(rows.outcome(family(job.model), row))
-
-
-def _output_directory(job: Job) -> str:
-    """Return the directory, whose timestamp is near `createTime` but never equal to it."""
-    prefix = job.body["outputConfig"]["gcsDestination"]["outputUriPrefix"].removesuffix("/")
-    moment = job.create_time + timedelta(microseconds=random.Random(job.id).randint(20_000, 900_000))
-    return f"{prefix}/prediction-model-{timestamps.rfc3339(moment)}"

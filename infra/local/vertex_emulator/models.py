@@ -1,5 +1,6 @@
-"""Which models exist, and which of them write which kind of row."""
+"""Which models of publishers exist, and which of them write which kind of row."""
 
+from dataclasses import dataclass
 from enum import Enum
 
 KNOWN_MODELS = frozenset(
@@ -39,7 +40,7 @@ KNOWN_MODELS = frozenset(
     }
 )
 
-TUNED_BASE_MODEL = "gemini-2.5-flash"  # no source says what a tuned job's rows name; its resource doesn't
+TUNED_BASE_MODEL = "gemini-2.5-flash"  # of tuned models that nobody registered
 
 
 class Family(Enum):
@@ -48,12 +49,52 @@ class Family(Enum):
     GEMINI = "gemini"
     GEMINI_EMBEDDING = "gemini-embedding"
     LEGACY_EMBEDDING = "legacy-embedding"
+    CLAUDE = "claude"
+    OPEN_CHAT = "open-chat"
+    OPEN_EMBEDDING = "open-embedding"
+    CUSTOM = "custom"
 
 
-def family(model: str) -> Family:
-    """Return the kind of row that a model's jobs write."""
-    if model.startswith("gemini-embedding"):
+@dataclass(frozen=True)
+class JobModel:
+    """The model that a job runs.
+
+    Attributes:
+        family: The kind of row that it writes.
+        name: What its rows name as their model; `""` if they name none.
+        display_name: What the output directory is named after. For all that live captures show of
+            Gemini jobs, tuned ones included, that is `model`.
+        version: The job's `modelVersionId`.
+    """
+
+    family: Family
+    name: str
+    display_name: str = "model"
+    version: str = "1"
+
+
+def exists(publisher: str, name: str, known: frozenset[str]) -> bool:
+    """Return whether a publisher has a model.
+
+    Args:
+        publisher: As in `publishers/PUBLISHER/models/NAME`.
+        name: The short name, without a version.
+        known: The names of Google's models; of others the form of the name has to do, since their list
+            is long and moves (Claude models are `claude-...`, open models as a service `...-maas`).
+    """
+    if publisher == "google":
+        return name in known
+    return name.startswith("claude-") if publisher == "anthropic" else name.endswith("-maas")
+
+
+def family(publisher: str, name: str) -> Family:
+    """Return the kind of row that a publisher's model writes."""
+    if publisher == "anthropic":
+        return Family.CLAUDE
+    if publisher != "google":
+        return Family.OPEN_EMBEDDING if "-e5-" in name or "embedding" in name else Family.OPEN_CHAT
+    if name.startswith("gemini-embedding"):
         return Family.GEMINI_EMBEDDING
-    if model.startswith(("text-embedding", "text-multilingual-embedding", "textembedding-gecko")):
+    if name.startswith(("text-embedding", "text-multilingual-embedding", "textembedding-gecko")):
         return Family.LEGACY_EMBEDDING
     return Family.GEMINI

@@ -10,7 +10,7 @@ def now() -> datetime:
 
 def rfc3339(moment: datetime) -> str:
     """Return e.g. `2026-09-02T20:06:30.166279Z`, the form of live job resources and directory names."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def processed_time(moment: datetime) -> str:

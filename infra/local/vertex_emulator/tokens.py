@@ -1,31 +1,45 @@
 """Made-up but repeatable token counts and replies: about four characters to a token."""
 
 import hashlib
-from collections.abc import Iterator
 from typing import Any
 
-_WORDS = "the batch was read and each row has its own short answer here so all of them can be counted".split()  # noqa: SIM905
+_TEXT = "the batch was read and each row has its own short answer here so all of them can be counted "
 _FILE_TOKENS = 258  # what Gemini counts for a small image
 _MODALITIES = {"image": "IMAGE", "audio": "AUDIO", "video": "VIDEO", "application": "DOCUMENT"}
+_FILES = {"inlineData", "inline_data", "fileData", "file_data"}
 _LONGEST_REPLY = 2_000  # tokens that are spelled out; a reply said to be longer is cut here
 
 
-def _parts(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the parts of a request's contents and system instruction, in either spelling and nesting."""
-    contents: list[Any] = []
+def parts(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the parts of a request's contents and system instruction, in either spelling and nesting."""
+    found: list[dict[str, Any]] = []
     for name in ("content", "contents", "systemInstruction", "system_instruction"):
         value = request.get(name)
-        contents += value if isinstance(value, list) else [value]
+        for content in value if isinstance(value, list) else (value,):
+            listed = content.get("parts") if isinstance(content, dict) else None
+            found += [
+                part for part in (listed if isinstance(listed, list) else [listed]) if isinstance(part, dict)
+            ]
+    return found
+
+
+def text_of(listed: list[dict[str, Any]]) -> str:
+    """Return all text of the parts of a request."""
+    return "".join([part["text"] for part in listed if isinstance(part.get("text"), str)])
+
+
+def message_text(request: dict[str, Any]) -> str:
+    """Return all text of a request in Anthropic's or OpenAI's form: `system`, and messages' contents."""
+    messages = request.get("messages")
+    listed = (
+        [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
+    )
+    contents = [request.get("system"), *(message.get("content") for message in listed)]
+    found = []
     for content in contents:
-        parts = content.get("parts") if isinstance(content, dict) else None
-        yield from (
-            part for part in (parts if isinstance(parts, list) else [parts]) if isinstance(part, dict)
-        )
-
-
-def prompt_text(request: dict[str, Any]) -> str:
-    """Return all text of a request."""
-    return "".join(part["text"] for part in _parts(request) if isinstance(part.get("text"), str))
+        blocks = content if isinstance(content, list) else [content]
+        found += [block.get("text") if isinstance(block, dict) else block for block in blocks]
+    return "".join(text for text in found if isinstance(text, str))
 
 
 def count(text: str) -> int:
@@ -33,12 +47,17 @@ def count(text: str) -> int:
     return max(1, (len(text) + 3) // 4)
 
 
-def prompt_tokens(request: dict[str, Any]) -> dict[str, int]:
-    """Return a request's tokens by modality; each file counts as a small image does."""
-    result = {"TEXT": count(prompt_text(request))}
-    for part in _parts(request):
-        for name in ("inlineData", "inline_data", "fileData", "file_data"):
-            data = part.get(name)
+def prompt_tokens(listed: list[dict[str, Any]], text: str) -> dict[str, int]:
+    """Return a request's tokens by modality; each file counts as a small image does.
+
+    Args:
+        listed: The request's parts.
+        text: Their text.
+    """
+    result = {"TEXT": count(text)}
+    for part in listed:
+        for name in _FILES & part.keys():
+            data = part[name]
             if isinstance(data, dict):
                 mime = str(data.get("mimeType") or data.get("mime_type") or "")
                 modality = _MODALITIES.get(mime.split("/", 1)[0], "TEXT")
@@ -48,14 +67,13 @@ def prompt_tokens(request: dict[str, Any]) -> dict[str, int]:
 
 def reply_tokens(text: str) -> int:
     """Return how long the reply to a text would be: 8 to 47 tokens."""
-    return 8 + hashlib.sha256(text.encode()).digest()[0] % 40
+    return 8 + hashlib.sha256(text.encode("utf-8", "replace")).digest()[0] % 40
 
 
 def reply(tokens: int) -> str:
     """Return a text of about that many tokens."""
     wanted = 4 * min(tokens, _LONGEST_REPLY)
-    text = " ".join(_WORDS)
-    return (f"{text} " * (wanted // len(text) + 1))[:wanted].rstrip()
+    return (_TEXT * (wanted // len(_TEXT) + 1))[:wanted].rstrip()
 
 
 def output_limit(request: dict[str, Any]) -> int | None:

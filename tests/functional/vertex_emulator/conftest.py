@@ -1,0 +1,135 @@
+"""The Vertex emulator and a real storage emulator, for the tests of what it promises to other tests."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+
+import pytest
+import requests
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.storage import Client
+
+from vertex_emulator import VertexEmulator
+
+PARENT = "projects/acme/locations/us-central1"
+FLASH = "publishers/google/models/gemini-2.5-flash"
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    port = _free_port()
+    command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--host", "127.0.0.1"]
+    process = subprocess.Popen([*command, "--port", str(port), "--in-memory", "-q"])  # noqa: S603
+    url = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            requests.get(url, timeout=1)
+            break
+        except requests.ConnectionError:
+            assert time.monotonic() < deadline, "the storage emulator does not start"
+            time.sleep(0.05)
+    yield url
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def bucket(endpoint):
+    client = Client("acme", AnonymousCredentials(), client_options={"api_endpoint": endpoint})
+    return client.create_bucket("batches")
+
+
+class Vertex:
+    """The emulator with the few calls that these tests make over and over."""
+
+    def __init__(self, emulator, bucket):
+        self.emulator = emulator
+        self.bucket = bucket
+        self.session = requests.Session()
+
+    def call(self, method, path, **given):
+        return self.session.request(method, f"{self.emulator.url}/{path}", timeout=10, **given)
+
+    def body(self, rows=None, **changes):
+        name = f"in/{time.monotonic_ns()}.jsonl"
+        if rows is not None:
+            lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+            self.bucket.blob(name).upload_from_string("\n".join(lines) + "\n")
+        return {
+            "displayName": "nightly",
+            "model": FLASH,
+            "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": [f"gs://batches/{name}"]}},
+            "outputConfig": {
+                "predictionsFormat": "jsonl",
+                "gcsDestination": {"outputUriPrefix": "gs://batches/out"},
+            },
+            **changes,
+        }
+
+    def create(self, rows=None, **changes):
+        response = self.call("POST", f"v1/{PARENT}/batchPredictionJobs", json=self.body(rows, **changes))
+        assert response.status_code == 200, response.text
+        return response.json()["name"]
+
+    def get(self, name):
+        return self.call("GET", f"v1/{name}").json()
+
+    def output(self, job):
+        uri = job["outputInfo"]["gcsOutputDirectory"] + "/predictions.jsonl"
+        return self.bucket.blob(uri.removeprefix("gs://batches/")).download_as_bytes()
+
+    def files(self, directory):
+        """Return the content of the objects in a directory, by their names below it."""
+        prefix = directory.removeprefix("gs://batches/") + "/"
+        blobs = self.bucket.client.list_blobs("batches", prefix=prefix)
+        return {blob.name.removeprefix(prefix): blob.download_as_bytes() for blob in blobs}
+
+    def control(self, path, **body):
+        response = self.call("POST", f"emulator/{path}", json=body)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    def rows(self, *given, **changes):
+        """Run a job over rows and return its output rows in the order of their `n`."""
+        numbered = [{**row, "n": number} for number, row in enumerate(given)]
+        name = self.create(numbered, **changes)
+        job = self.emulator.finish(name)
+        assert job["state"] == "JOB_STATE_SUCCEEDED", job
+        answers = [json.loads(line) for line in self.output(job).splitlines()]
+        return sorted(answers, key=lambda row: row["n"] if "n" in row else row["instance"]["n"])
+
+
+@pytest.fixture
+def make(endpoint, bucket):
+    with ExitStack() as stack:
+        yield lambda **given: Vertex(
+            stack.enter_context(VertexEmulator(storage_endpoint=endpoint, **given)), bucket
+        )
+
+
+@pytest.fixture
+def vertex(make):
+    return make(auto=False)
+
+
+def row_of(text="Hello world!", limit=None, **emulate):
+    request = {"contents": [{"role": "user", "parts": [{"text": text}]}]}
+    if limit is not None:
+        request["generationConfig"] = {"maxOutputTokens": limit}
+    return {"request": request, **({"emulate": emulate} if emulate else {})}
+
+
+def refusal_of(response, http, status):
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["status"]) == (http, http, status), response.text
+    return error
