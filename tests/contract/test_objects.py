@@ -1,11 +1,18 @@
 """The ObjectStore port: the one in memory and Cloud Storage keep the same promises."""
 
+import base64
+import tracemalloc
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from google_crc32c import Checksum
 
 from batch_gateway.adapters import storage
-from batch_gateway.ports import ObjectChangedError
+from batch_gateway.ports import ObjectChangedError, ObjectsUnavailableError
 
 FOLDER = "run/prediction-model-2026-11-22T10:00:00.123456Z"
 NAMES = [
@@ -162,15 +169,169 @@ def test_a_generation_that_goes_while_it_is_read_does_not_come_mixed(
     else:
         objects.remove(name)
 
-    with pytest.raises(ObjectChangedError):
-        read += b"".join(pieces)
+    # What is already on its way is whole.
+    assert read + b"".join(pieces) == b"a" * 1024 * 1024
 
-    assert b"b" not in read
+
+@pytest.mark.parametrize("start", [0, 1, 11, 999, 1000])
+def test_reading_may_begin_at_any_byte(objects, prefix, start):
+    data = bytes(range(250)) * 4
+    objects.write(f"{prefix}x", data)
+    info = objects.stat(objects.bucket, f"{prefix}x")
+
+    assert b"".join(objects.read(objects.bucket, f"{prefix}x", info.generation, start)) == data[start:]
+
+
+@pytest.mark.parametrize("start", [0, 5])
+def test_a_generation_that_is_gone_cannot_be_read_on(objects, prefix, start):
+    objects.write(f"{prefix}x", b"a" * 10)
+    info = objects.stat(objects.bucket, f"{prefix}x")
+    objects.write(f"{prefix}x", b"b" * 10)
+
+    with pytest.raises(ObjectChangedError):
+        b"".join(objects.read(objects.bucket, f"{prefix}x", info.generation, start))
 
 
 @pytest.fixture
 def storage_objects(objects):
-    """Only the real one reads in several requests."""
+    """Only the real one reads in several pieces."""
     if not isinstance(objects, storage.CloudStorage):
         pytest.skip("in memory an object is read at once")
     return objects
+
+
+# Downloads that break off: a server that plays Cloud Storage's media download, badly
+
+DATA = bytes(range(251)) * 40_000  # 10 MB, so that it does not fit into the connection's buffers
+GENERATION = 1763827200123456
+
+
+class BadServer(ThreadingHTTPServer):
+    """Answers as `script` says, one entry a request: a status, or the bytes after which to hang up."""
+
+    def __init__(self, script):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.script, self.asked = list(script), []
+        self.hashes = "crc32c=" + base64.b64encode(Checksum(DATA).digest()).decode() + ",md5=x"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        start = int(self.headers.get("Range", "bytes=0-")[len("bytes=") : -1])
+        self.server.asked.append((urlsplit(self.path), start))
+        step = self.server.script.pop(0) if self.server.script else len(DATA)
+        if isinstance(step, HTTPStatus):
+            self.send_response(step)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(HTTPStatus.PARTIAL_CONTENT if start else HTTPStatus.OK)
+        self.send_header("Content-Length", str(len(DATA) - start))
+        self.send_header("X-Goog-Hash", self.server.hashes)
+        self.end_headers()
+        self.wfile.write(DATA[start : start + step])
+        self.close_connection = True
+
+    def log_message(self, *args):
+        """Is silent."""
+
+
+@pytest.fixture
+def download(monkeypatch):
+    """Reads DATA from a server that follows a script; gives the pieces and the server."""
+    servers = []
+
+    def begin(*script, start=0, hashes=None):
+        server = BadServer(script)
+        server.hashes = server.hashes if hashes is None else hashes
+        servers.append(server)
+        Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setattr(storage, "_BACKOFF_SECONDS", 0.001)
+        pieces = storage.CloudStorage("p").read("buc ket", "a/b ü", GENERATION, start)
+        return pieces, server
+
+    yield begin
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        (),
+        (3_000_000, 5, 4_000_000),
+        (0, 0, 0, 0, 3_000_000, 0, 0, 0),
+        (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS, 7_000_000, HTTPStatus.BAD_GATEWAY),
+    ],
+)
+@pytest.mark.parametrize("start", [0, 1_000_000])
+def test_a_download_that_breaks_off_goes_on_where_it_did(download, script, start):
+    pieces, server = download(*script, start=start)
+
+    assert b"".join(pieces) == DATA[start:]
+
+    url, _ = server.asked[0]
+    assert url.path == "/download/storage/v1/b/buc%20ket/o/a%2Fb%20%C3%BC"
+    assert parse_qs(url.query) == {"alt": ["media"], "generation": [str(GENERATION)]}
+    offsets = [offset for _, offset in server.asked]
+    assert offsets[0] == start
+    assert offsets == sorted(offsets)
+    assert len(offsets) == len(script) + 1
+
+
+def test_a_download_that_gets_nowhere_is_given_up(download):
+    pieces, server = download(2_000_000, *[0] * 20)
+
+    with pytest.raises(ObjectsUnavailableError):
+        b"".join(pieces)
+
+    assert len(server.asked) == 5
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (HTTPStatus.NOT_FOUND, ObjectChangedError),
+        (HTTPStatus.FORBIDDEN, ObjectsUnavailableError),
+        (HTTPStatus.BAD_REQUEST, ObjectsUnavailableError),
+    ],
+)
+@pytest.mark.parametrize("before", [(), (2_000_000,)])
+def test_an_answer_that_will_not_change_is_not_asked_for_again(download, before, status, error):
+    pieces, server = download(*before, status)
+
+    with pytest.raises(error):
+        b"".join(pieces)
+
+    assert len(server.asked) == len(before) + 1
+
+
+@pytest.mark.parametrize("script", [(), (4_000_000,)])
+def test_bytes_that_do_not_have_the_objects_checksum_are_refused(download, script):
+    pieces, _ = download(*script, hashes="crc32c=AAAAAA==")
+
+    with pytest.raises(ObjectsUnavailableError, match="checksum"):
+        b"".join(pieces)
+
+
+@pytest.mark.parametrize("hashes", ["", "md5=x"])
+def test_an_object_without_a_checksum_is_read(download, hashes):
+    pieces, _ = download(hashes=hashes)
+
+    assert b"".join(pieces) == DATA
+
+
+def test_a_download_does_not_run_ahead_of_its_reader(download):
+    pieces, _ = download()
+
+    tracemalloc.start()
+    for _ in pieces:
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 6 * storage._CHUNK_BYTES

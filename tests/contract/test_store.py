@@ -1,22 +1,35 @@
 """The Store port: the one in memory and the one in Firestore keep the same promises."""
 
 import contextlib
+import json
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from batch_gateway.adapters.memory import MemoryStore
 from batch_gateway.core import prices
-from batch_gateway.core.books import Cell, ItemTotal, Movement, Output, Total, settle_output
+from batch_gateway.core.books import (
+    Cell,
+    Checkpoint,
+    ItemTotal,
+    Movement,
+    Output,
+    Total,
+    reprice,
+    settle_output,
+)
 from batch_gateway.core.cost import Cost, LineItem
-from batch_gateway.core.jobs import Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.jobs import Completion, JobKey, JobRecord, Observation, Repricing
+from batch_gateway.core.prices import PriceTable
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
-from batch_gateway.ports import Store, StoreUnavailableError, Submission
+from batch_gateway.ports import Observed, Store, StoreUnavailableError, Submission
 from contract.conftest import firestore_at
 
 PRICES = prices.load()
@@ -71,6 +84,28 @@ def output(name="predictions.jsonl", generation=1, tokens=10, **changes):
 
 def settle(store, new, number=1):
     return store.settle(key(number), new, lambda job, old: settle_output(job, old, new, PRICES))
+
+
+def totals(store, day):
+    """A day's cells, each in one piece."""
+    cells = {}
+    for part in store.get_totals(day):
+        empty = msgspec.structs.replace(part, quarters={}, items={})
+        cell = cells.setdefault(empty.id, empty)
+        for quarter, nano in part.quarters.items():
+            cell.quarters[quarter] = cell.quarters.get(quarter, 0) + nano
+        for item, more in part.items.items():
+            had = cell.items.get(item, ItemTotal())
+            cell.items[item] = ItemTotal(had.quantity + more.quantity, had.amount_nano + more.amount_nano)
+    return list(cells.values())
+
+
+def table_with_dearer_flash():
+    """The price table, with gemini-2.5-flash at twice its price."""
+    table = json.loads(Path(prices.__file__).with_name("prices.json").read_bytes())
+    batch = table["models"]["gemini-2.5-flash"]["prices"][0]["batch"]
+    batch["input"] = str(2 * Decimal(batch["input"]))
+    return PriceTable.from_json(json.dumps({**table, "version": "2027-01-01"}).encode())
 
 
 def submission(number=1):
@@ -132,8 +167,8 @@ def test_an_empty_store_has_nothing(store):
 
     assert store.get_job(key()) is None
     assert store.get_outputs(key()) == []
-    assert store.get_parked() == []
-    assert store.get_totals(DAY) == []
+    assert store.parked(10) == []
+    assert totals(store, DAY) == []
     assert store.jobs_by_directory(DIRECTORY) == []
     assert store.jobs_without_directory(PREFIX, 10) == []
     assert store.project_of_number("123456789012") is None
@@ -176,8 +211,8 @@ def test_a_submission_goes_with_its_job(store):
     assert submissions(store) == {"id-1", "id-2", "id-3"}
 
     store.add_job(record(), submission(1))
-    store.drop_submission("id-2")
-    store.drop_submission("id-2")
+    store.drop_submission(submission(2))
+    store.drop_submission(submission(2))
 
     assert submissions(store) == {"id-3"}
 
@@ -190,8 +225,9 @@ def test_what_is_seen_is_noted(store):
 
     records = store.observe({key(): later, key(2): observation(2)})
 
-    assert records == {key(): record(seen=later, team="search", api_key="nightly")}
-    assert store.get_job(key()) == records[key()]
+    before = record(team="search", api_key="nightly")
+    assert records == {key(): Observed(before, msgspec.structs.replace(before, seen=later))}
+    assert store.get_job(key()) == records[key()].now
     assert store.get_job(key(2)) is None
 
 
@@ -210,7 +246,7 @@ def test_what_is_older_changes_nothing(store):
 
     records = store.observe({key(): observation(update_time=CREATED + timedelta(seconds=1))})
 
-    assert records[key()].seen == now
+    assert records[key()].now.seen == now
     assert store.get_job(key()).seen == now
 
 
@@ -259,13 +295,133 @@ def test_a_look_and_a_settlement_at_the_same_moment_both_stay(store):
     assert (job.seen, job.settled_outputs) == (later, 1)
 
 
-def test_a_job_is_closed(store):
+def test_a_job_is_amended_once(store):
     store.add_job(record())
 
-    store.close_job(key())
-    store.close_job(key())
+    def closing(job):
+        return None if job.closed else msgspec.structs.replace(job, closed=True)
 
+    assert store.amend_job(key(), closing) == record(closed=True)
+    assert store.amend_job(key(), closing) is None
     assert store.get_job(key()) == record(closed=True)
+
+
+def test_of_amendments_at_the_same_moment_none_is_lost(store):
+    store.add_job(record())
+
+    def adding(job):
+        return msgspec.structs.replace(job, settled_outputs=job.settled_outputs + 1)
+
+    in_threads([lambda: persistently(lambda: store.amend_job(key(), adding))] * 6)
+
+    assert store.get_job(key()).settled_outputs == 6
+
+
+def test_open_jobs_come_in_turn_and_then_from_the_start_again(store):
+    for number in range(1, 6):
+        store.add_job(record(number, closed=number == 3))
+
+    turns = [[job.key.job_id for job in store.open_jobs(2)] for _ in range(5)]
+
+    assert turns == [["1", "2"], ["4", "5"], [], ["1", "2"], ["4", "5"]]
+
+
+def test_two_that_take_their_turn_at_once_get_different_jobs(store):
+    for number in range(8):
+        store.add_job(record(number))
+
+    turns = in_threads([lambda: persistently(lambda: store.open_jobs(2))] * 4)
+
+    assert sorted(job.key.job_id for turn in turns for job in turn) == [str(number) for number in range(8)]
+
+
+def test_jobs_come_by_the_time_they_were_created_page_by_page(store):
+    hours = {1: 5, 2: 1, 3: 1, 4: 9, 5: 3}
+    for number, hour in hours.items():
+        created = CREATED + timedelta(hours=hour)
+        store.add_job(msgspec.structs.replace(record(number), create_time=created))
+    start, end = CREATED + timedelta(hours=1), CREATED + timedelta(hours=9)
+
+    pages, after = [], None
+    while found := store.jobs_created(start, end, after, 2):
+        pages.append([job.key.job_id for job in found])
+        after = (found[-1].create_time, found[-1].key)
+
+    assert pages == [["2", "3"], ["5", "1"]]
+
+
+def test_recent_jobs_come_newest_first_page_by_page(store):
+    hours = {1: 5, 2: 1, 3: 1, 4: 9, 5: 3}
+    for number, hour in hours.items():
+        job = record(number, team="ads" if number != 4 else "search", key_id=f"k{number % 2}")
+        store.add_job(msgspec.structs.replace(job, create_time=CREATED + timedelta(hours=hour)))
+
+    def pages(scope=None, since=None):
+        before = None
+        while found := store.recent_jobs(scope, since, before, 2):
+            yield [int(job.key.job_id) for job in found]
+            before = (found[-1].create_time, found[-1].key)
+
+    assert list(pages()) == [[4, 1], [5, 3], [2]]
+    assert list(pages(("team", "ads"))) == [[1, 5], [3, 2]]
+    assert list(pages(("key_id", "k0"))) == [[4, 2]]
+    assert list(pages(None, CREATED + timedelta(hours=3))) == [[4, 1], [5]]
+    assert list(pages(("team", "ads"), CREATED + timedelta(hours=3))) == [[1, 5]]
+
+
+def test_a_new_price_moves_job_and_totals_together(store):
+    store.add_job(record())
+    settle(store, output(tokens=10))
+    dearer = table_with_dearer_flash()
+
+    repriced = store.reprice(key(), lambda job: reprice(job, dearer, by="master", now=CREATED))
+
+    assert repriced == store.get_job(key())
+    assert repriced.cost.amount_nano == 20 * TOKEN_NANO
+    assert repriced.repricings == (Repricing(CREATED, "master", 10 * TOKEN_NANO, PRICES.version),)
+    (cell,) = totals(store, DAY)
+    assert cell.quarters == {"40": 20 * TOKEN_NANO}
+    assert cell.items == {"input_text": ItemTotal(10, 20 * TOKEN_NANO)}
+    assert store.reprice(key(), lambda job: reprice(job, dearer, by="x", now=CREATED)) is None
+    assert store.get_job(key()) == repriced
+
+
+def test_a_parked_output_can_be_let_go(store):
+    store.park(output("a.jsonl"))
+    store.park(output("b.jsonl"))
+
+    store.unpark(output("a.jsonl"))
+    store.unpark(output("never parked.jsonl"))
+
+    assert store.parked(10) == [output("b.jsonl")]
+
+
+def checkpoint(offset=5, uri="gs://b/x"):
+    return Checkpoint(uri, 7, offset, usage(3), CREATED)
+
+
+def test_a_checkpoint_is_kept_until_it_is_dropped(store):
+    assert store.get_checkpoint("gs://b/x") is None
+
+    store.put_checkpoint(checkpoint(5))
+    store.put_checkpoint(checkpoint(2**40))
+    assert store.get_checkpoint("gs://b/x") == checkpoint(2**40)
+    assert store.get_checkpoint("gs://b/y") is None
+
+    store.drop_checkpoint("gs://b/x")
+    store.drop_checkpoint("gs://b/x")
+    assert store.get_checkpoint("gs://b/x") is None
+
+
+def test_submissions_without_an_answer_are_open(store):
+    for number in (1, 2):
+        store.begin_submission(submission(number))
+    answered = msgspec.structs.replace(submission(3), answer=b"{}", body_hash="x")
+    store.begin_submission(submission(3))
+    store.add_job(record(), answered)
+
+    assert sorted(each.id for each in store.open_submissions(10)) == ["id-1", "id-2"]
+    assert len(store.open_submissions(1)) == 1
 
 
 def test_jobs_are_found_by_their_directory(store):
@@ -305,7 +461,7 @@ def test_an_output_moves_job_and_totals_together(store):
     assert settled == store.get_job(key())
     assert (settled.cost.amount_nano, settled.settled_outputs) == (10 * TOKEN_NANO, 1)
     assert store.get_outputs(key()) == [output(tokens=10)]
-    assert store.get_totals(DAY) == [
+    assert totals(store, DAY) == [
         Cell(
             day=DAY,
             model="gemini-2.5-flash",
@@ -314,7 +470,7 @@ def test_an_output_moves_job_and_totals_together(store):
             project="acme-batch",
             location="us-central1",
             labels={"env": "prod"},
-            hours={"10": 10 * TOKEN_NANO},
+            quarters={"40": 10 * TOKEN_NANO},
             items={"input_text": ItemTotal(10, 10 * TOKEN_NANO)},
         )
     ]
@@ -323,12 +479,12 @@ def test_an_output_moves_job_and_totals_together(store):
 def test_the_same_output_again_changes_nothing(store):
     store.add_job(record())
     settle(store, output(generation=5))
-    before = (store.get_job(key()), store.get_outputs(key()), store.get_totals(DAY))
+    before = (store.get_job(key()), store.get_outputs(key()), totals(store, DAY))
 
     assert settle(store, output(generation=5)) is None
     assert settle(store, output(generation=4, tokens=99)) is None
 
-    assert (store.get_job(key()), store.get_outputs(key()), store.get_totals(DAY)) == before
+    assert (store.get_job(key()), store.get_outputs(key()), totals(store, DAY)) == before
 
 
 def test_outputs_come_sorted_and_whole(store):
@@ -357,8 +513,8 @@ def test_totals_add_up_and_may_move_back(store):
     settle(store, output("other.jsonl", tokens=7))
     settle(store, output(generation=2, tokens=30))
 
-    (cell,) = store.get_totals(DAY)
-    assert cell.hours == {"10": 37 * TOKEN_NANO}
+    (cell,) = totals(store, DAY)
+    assert cell.quarters == {"40": 37 * TOKEN_NANO}
     assert cell.items == {"input_text": ItemTotal(37, 37 * TOKEN_NANO)}
     assert store.get_job(key()).cost.amount_nano == 37 * TOKEN_NANO
 
@@ -370,7 +526,7 @@ def test_jobs_share_a_cell_if_all_that_is_grouped_by_is_the_same(store):
     store.add_job(record(3, team="other"))
     settle(store, output(tokens=3), 3)
 
-    cells = {cell.team: cell.items["input_text"].quantity for cell in store.get_totals(DAY)}
+    cells = {cell.team: cell.items["input_text"].quantity for cell in totals(store, DAY)}
     assert cells == {"": 3, "other": 3}
 
 
@@ -380,9 +536,9 @@ def test_days_are_apart_and_hours_within_a_day_too(store):
         store.add_job(msgspec.structs.replace(record(number), create_time=created))
         settle(store, output(tokens=number), number)
 
-    (today,), (tomorrow,) = store.get_totals(DAY), store.get_totals("2026-11-23")
-    assert today.hours == {"10": TOKEN_NANO, "15": 2 * TOKEN_NANO}
-    assert tomorrow.hours == {"10": 3 * TOKEN_NANO}
+    (today,), (tomorrow,) = totals(store, DAY), totals(store, "2026-11-23")
+    assert today.quarters == {"40": TOKEN_NANO, "60": 2 * TOKEN_NANO}
+    assert tomorrow.quarters == {"40": 3 * TOKEN_NANO}
 
 
 @pytest.mark.parametrize("label", ODD_LABELS)
@@ -393,7 +549,7 @@ def test_labels_with_odd_characters_stay_whole_in_totals(store, label):
     settle(store, output(generation=1, tokens=1))
     settle(store, output(generation=2, tokens=4))
 
-    (cell,) = store.get_totals(DAY)
+    (cell,) = totals(store, DAY)
     assert (cell.labels, cell.items["input_text"].quantity) == (labels, 4)
 
 
@@ -409,8 +565,8 @@ def test_items_with_odd_characters_stay_whole_in_totals(store, item):
     for generation in (1, 2):
         store.settle(key(), output(generation=generation), lambda job, _: (job, moved))
 
-    (cell,) = store.get_totals(DAY)
-    assert (cell.items, cell.hours) == ({item: ItemTotal(4, 10)}, {"3": 10})
+    (cell,) = totals(store, DAY)
+    assert (cell.items, cell.quarters) == ({item: ItemTotal(4, 10)}, {"3": 10})
 
 
 def move(store, *movements):
@@ -420,7 +576,7 @@ def move(store, *movements):
     for generation, movement in enumerate(movements, 1):
         moved = [(total, movement)]
         store.settle(key(), output(generation=generation), lambda job, _, moved=moved: (job, moved))
-    (cell,) = store.get_totals(DAY)
+    (cell,) = totals(store, DAY)
     return cell
 
 
@@ -428,14 +584,14 @@ def test_a_movement_of_quantity_alone_or_amount_alone_is_kept(store):
     cell = move(store, Movement(3, 0, {"a": 2}, {}), Movement(3, -7, {}, {"a": -7, "b": 0}))
 
     assert cell.items["a"] == ItemTotal(2, -7)
-    assert cell.hours == {"3": -7}
+    assert cell.quarters == {"3": -7}
 
 
 def test_a_movement_of_no_item_leaves_the_items_alone(store):
     cell = move(store, Movement(3, 5, {"a": 2}, {"a": 5}), Movement(4, 0, {}, {}))
 
     assert cell.items == {"a": ItemTotal(2, 5)}
-    assert cell.hours["3"] == 5
+    assert cell.quarters["3"] == 5
 
 
 def persistently(call):
@@ -455,8 +611,8 @@ def test_one_output_settled_by_eight_at_once_is_committed_once(store):
 
     assert Counter(result is None for result in results) == {True: 7, False: 1}
     assert store.get_job(key()).cost.amount_nano == 10 * TOKEN_NANO
-    (cell,) = store.get_totals(DAY)
-    assert cell.hours == {"10": 10 * TOKEN_NANO}
+    (cell,) = totals(store, DAY)
+    assert cell.quarters == {"40": 10 * TOKEN_NANO}
 
 
 def test_different_outputs_of_one_job_settled_at_once_add_up(store):
@@ -468,7 +624,7 @@ def test_different_outputs_of_one_job_settled_at_once_add_up(store):
     job = store.get_job(key())
     assert (job.settled_outputs, job.usage.tokens.input) == (8, 11_111_111)
     assert job.cost.amount_nano == 11_111_111 * TOKEN_NANO
-    (cell,) = store.get_totals(DAY)
+    (cell,) = totals(store, DAY)
     assert cell.items == {"input_text": ItemTotal(11_111_111, job.cost.amount_nano)}
 
 
@@ -483,8 +639,8 @@ def test_outputs_of_different_jobs_in_one_cell_settled_at_once_add_up(store):
         ]
     )
 
-    (cell,) = store.get_totals(DAY)
-    assert cell.hours == {"10": 11_111_111 * TOKEN_NANO}
+    (cell,) = totals(store, DAY)
+    assert cell.quarters == {"40": 11_111_111 * TOKEN_NANO}
 
 
 def test_a_settlement_that_fails_leaves_nothing_behind(store):
@@ -495,7 +651,7 @@ def test_a_settlement_that_fails_leaves_nothing_behind(store):
 
     assert store.get_job(key()) == record()
     assert store.get_outputs(key()) == []
-    assert store.get_totals(DAY) == []
+    assert totals(store, DAY) == []
     assert settle(store, output()) is not None
 
 
@@ -504,7 +660,7 @@ def test_outputs_are_parked_once_each(store):
     for each in (*parked, parked[0]):
         store.park(each)
 
-    assert sorted(store.get_parked(), key=lambda each: each.uri) == sorted(parked, key=lambda each: each.uri)
+    assert sorted(store.parked(10), key=lambda each: each.uri) == sorted(parked, key=lambda each: each.uri)
 
 
 def test_project_numbers_are_remembered(store):
@@ -545,7 +701,7 @@ def test_a_conflict_while_observing_is_looked_at_again(firestore, firestore_host
     records = firestore.observe({key(): observation(update_time=CREATED + timedelta(seconds=1))})
 
     assert conflicts
-    assert records[key()].seen == newest
+    assert records[key()].now.seen == newest
     assert firestore.get_job(key()).seen == newest
 
 
@@ -568,25 +724,36 @@ def test_a_settlement_that_another_overtakes_is_computed_again_on_what_then_stan
     assert given[0] == 0
     assert given[-1] == 1
     assert store.get_job(key()).settled_outputs == 2
-    assert store.get_totals(DAY)[0].hours == {"10": 20 * TOKEN_NANO}
+    assert totals(store, DAY)[0].quarters == {"40": 20 * TOKEN_NANO}
 
 
 CALLS = {
     "ping": lambda s: s.ping(),
     "begin_submission": lambda s: s.begin_submission(submission()),
     "retake_submission": lambda s: s.retake_submission(submission(), submission(2)),
-    "drop_submission": lambda s: s.drop_submission("id-1"),
+    "drop_submission": lambda s: s.drop_submission(submission()),
+    "ledgers": lambda s: s.ledgers([("key:k1", ("all",))]),
+    "say_once": lambda s: s.say_once("key:k1", "budget.warning", "2026-11"),
     "add_job": lambda s: s.add_job(record(), submission()),
     "get_job": lambda s: s.get_job(key()),
     "observe": lambda s: s.observe({key(): observation()}),
-    "close_job": lambda s: s.close_job(key()),
+    "amend_job": lambda s: s.amend_job(key(), lambda job: job),
+    "reprice": lambda s: s.reprice(key(), lambda _: None),
+    "open_jobs": lambda s: s.open_jobs(1),
+    "jobs_created": lambda s: s.jobs_created(CREATED, CREATED, None, 1),
+    "recent_jobs": lambda s: s.recent_jobs(None, None, None, 1),
+    "open_submissions": lambda s: s.open_submissions(1),
+    "unpark": lambda s: s.unpark(output()),
+    "get_checkpoint": lambda s: s.get_checkpoint("gs://b/x"),
+    "put_checkpoint": lambda s: s.put_checkpoint(checkpoint()),
+    "drop_checkpoint": lambda s: s.drop_checkpoint("gs://b/x"),
     "jobs_by_directory": lambda s: s.jobs_by_directory(DIRECTORY),
     "jobs_without_directory": lambda s: s.jobs_without_directory(PREFIX, 10),
     "get_outputs": lambda s: s.get_outputs(key()),
     "get_job_and_outputs": lambda s: s.get_job_and_outputs(key()),
     "settle": lambda s: settle(s, output()),
     "park": lambda s: s.park(output()),
-    "get_parked": lambda s: s.get_parked(),
+    "parked": lambda s: s.parked(1),
     "get_totals": lambda s: s.get_totals(DAY),
     "project_of_number": lambda s: s.project_of_number("1"),
     "remember_project": lambda s: s.remember_project("1", "acme-batch"),

@@ -161,7 +161,7 @@ def test_a_movement_says_what_was_used_and_what_it_cost_by_item() -> None:
     assert total.model == FLASH
     # (1000 + 3000) x 0.15/1M and 4 x 1.25/1M
     assert movement == Movement(
-        hour=13,
+        quarter=55,
         amount_nano=605_000,
         quantities={"input_hologram": 7, "input_text": 4000, "output_text": 4},
         amounts_nano={"input_text": 600_000, "output_text": 5_000},
@@ -186,7 +186,7 @@ def test_only_what_changed_is_in_a_movement() -> None:
     first = output(both, generation=1)
     job, _ = settled(JOB, None, first)
     _, [(_, movement)] = settled(job, first, output(usage(1000), generation=2))
-    assert movement == Movement(13, -12_500, {"output_text": -10}, {"output_text": -12_500})
+    assert movement == Movement(55, -12_500, {"output_text": -10}, {"output_text": -12_500})
 
 
 def test_a_price_alone_can_move() -> None:
@@ -196,7 +196,7 @@ def test_a_price_alone_can_move() -> None:
     item = msgspec.structs.replace(dearer.cost.line_items[0], amount_nano=149_999)
     cheaper = msgspec.structs.replace(dearer, cost=msgspec.structs.replace(dearer.cost, line_items=(item,)))
     [(_, movement)] = movements(cheaper, dearer)
-    assert movement == Movement(13, 1, {}, {"input_text": 1})
+    assert movement == Movement(55, 1, {}, {"input_text": 1})
 
 
 # Cells of the totals
@@ -219,15 +219,21 @@ def test_a_cell_is_named_by_all_that_spend_is_grouped_by() -> None:
     )
 
 
+def test_the_label_that_tells_submissions_apart_makes_no_cell_of_its_own() -> None:
+    labels = {**JOB.seen.labels, "gateway_submission": "0123456789abcdef"}
+    marked = msgspec.structs.replace(JOB, seen=msgspec.structs.replace(JOB.seen, labels=labels))
+    assert cell(marked)[0] == cell()[0]
+
+
 def test_a_job_made_outside_the_gateway_has_no_key_and_no_team() -> None:
     total, _ = cell(msgspec.structs.replace(JOB, api_key=None, team=None))
     assert (total.api_key, total.team) == ("", "")
 
 
-def test_day_and_hour_are_those_of_the_creation_in_utc() -> None:
+def test_day_and_quarter_of_an_hour_are_those_of_the_creation_in_utc() -> None:
     late = datetime(2026, 11, 22, 23, 30, tzinfo=timezone(timedelta(hours=-5)))
     total, movement = cell(msgspec.structs.replace(JOB, create_time=late))
-    assert (total.day, movement.hour) == ("2026-11-23", 4)
+    assert (total.day, movement.quarter) == ("2026-11-23", 18)
 
 
 @pytest.mark.parametrize(
@@ -273,7 +279,7 @@ def test_a_cell_holds_what_moved_into_it() -> None:
     total, movement = cell()
     into = Cell(
         **msgspec.structs.asdict(total),
-        hours={str(movement.hour): movement.amount_nano},
+        quarters={str(movement.quarter): movement.amount_nano},
         items={"input_text": ItemTotal(1000, 150_000)},
     )
     assert msgspec.convert(msgspec.to_builtins(into), Cell) == into

@@ -415,6 +415,8 @@ def record(*input_uris: str, start_time: datetime | None = None) -> JobRecord:
         ("gs://in/predictions-of-mine/a.jsonl", False),
         ("gs://in/prediction-model-is-my-name", False),
         ("bq://project.dataset.table", False),
+        ("bq://project.dataset.predictions_2026_11_22", True),
+        ("bq://project.dataset.my_predictions_2026", False),
     ],
 )
 def test_a_job_whose_input_is_an_earlier_output_is_a_resumed_one(uri: str, resumed: bool) -> None:  # noqa: FBT001 - a table

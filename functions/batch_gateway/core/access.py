@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from batch_gateway.core.budgets import Limit
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.grants import Grant
 
@@ -17,6 +18,8 @@ TEAM_LABEL = "team"
 """Label of a job that says whose it is; jobs made outside the gateway may carry it too."""
 KEY_LABEL = "api_key"
 """Likewise, for the jobs of a key without a team."""
+MARKER_LABEL = "gateway_submission"
+"""Label of a job that was created with an Idempotency-Key: its submission's marker."""
 
 _LOCATION = re.compile(r"global|us|eu|[a-z]{2,20}-[a-z]{2,20}[0-9]{1,2}")
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]|[a-z0-9.-]+\.[a-z]+:[a-z][a-z0-9-]*|[0-9]{1,19}")
@@ -31,12 +34,14 @@ class Caller(msgspec.Struct, frozen=True):
         team: Id of its team; None if it has none.
         key_id: Id of the key; None for the administrator's.
         grants: What the key and its team allow; none for the administrator, who may do everything.
+        limits: The budgets of key and team, where they have any.
     """
 
     api_key: str
     team: str | None = None
     key_id: str | None = None
     grants: tuple[Grant, ...] = ()
+    limits: tuple[Limit, ...] = ()
 
     @property
     def is_admin(self) -> bool:

@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from batch_gateway.core.access import MARKER_LABEL
+from batch_gateway.core.budgets import left_reserved
 from batch_gateway.core.cost import cost_of
-from batch_gateway.core.jobs import JobRecord
+from batch_gateway.core.jobs import JobRecord, Repricing
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.core.usage import Usage
 
@@ -21,12 +23,13 @@ class Output(msgspec.Struct, frozen=True, rename="camel"):
     """One output object as it was settled.
 
     Attributes:
-        uri: ``gs://bucket/name``.
+        uri: ``gs://bucket/name``, or ``bq://project.dataset.table``.
         generation: Of the object that was read; a higher one replaces it.
         bytes: Size of the object.
         usage: Of its rows.
         settled_at: When.
         unreadable: Why it could not be read, for good; None if it was.
+        superseded: Its rows no longer count, because a final output holds them too.
     """
 
     uri: str
@@ -35,11 +38,35 @@ class Output(msgspec.Struct, frozen=True, rename="camel"):
     usage: Usage
     settled_at: datetime
     unreadable: str | None = None
+    superseded: bool = False
 
     @property
     def id(self) -> str:
         """A name for the document that holds it: one for each object, whatever its generation."""
-        return hashlib.sha256(self.uri.encode()).hexdigest()[:32]
+        return output_id(self.uri)
+
+
+def output_id(uri: str) -> str:
+    """A document's name for an output."""
+    return hashlib.sha256(uri.encode()).hexdigest()[:32]
+
+
+class Checkpoint(msgspec.Struct, frozen=True, rename="camel"):
+    """How far an output was read that is too large for one go.
+
+    Attributes:
+        uri: Of the object.
+        generation: Of the object; a checkpoint of another generation is worth nothing.
+        offset: Bytes of whole lines that were read.
+        usage: Of those lines.
+        expires: When nobody will go on from here any more.
+    """
+
+    uri: str
+    generation: int
+    offset: int
+    usage: Usage
+    expires: datetime
 
 
 class Total(msgspec.Struct, frozen=True, rename="camel"):
@@ -52,7 +79,7 @@ class Total(msgspec.Struct, frozen=True, rename="camel"):
         team: Empty if none.
         project: Id.
         location: As in the job's name.
-        labels: The job's labels.
+        labels: The job's labels, without the one that tells submissions apart.
     """
 
     day: str
@@ -82,11 +109,12 @@ class Cell(Total, frozen=True, rename="camel"):
     """A cell with what has moved into it.
 
     Attributes:
-        hours: nano-USD by UTC hour of the day (``"13"``), so that a day can be cut at any offset.
-        items: By item; their amounts add up to those of the hours.
+        quarters: nano-USD by UTC quarter of an hour of the day (``"52"`` from 13:00 on), so that a day can
+            be cut at the offset of any time zone.
+        items: By item; their amounts add up to those of the quarters.
     """
 
-    hours: dict[str, int] = {}
+    quarters: dict[str, int] = {}
     items: dict[str, ItemTotal] = {}
 
 
@@ -94,13 +122,13 @@ class Movement(msgspec.Struct, frozen=True, rename="camel"):
     """What is added to a cell of the totals; negative where an overwritten output shrank.
 
     Attributes:
-        hour: UTC hour of the day that the amount belongs to, so that a day can be cut at any offset.
+        quarter: UTC quarter of an hour of the day that the amount belongs to, from 0 to 95.
         amount_nano: nano-USD.
         quantities: Units by item.
         amounts_nano: nano-USD by item, priced items only; their sum is ``amount_nano``.
     """
 
-    hour: int
+    quarter: int
     amount_nano: int
     quantities: dict[str, int]
     amounts_nano: dict[str, int]
@@ -121,7 +149,7 @@ def settle_output(
         The job as it then stands and what to add to which totals; None if this generation or a
         later one is in the books already, so that nothing is to be done.
     """
-    if old is not None and old.generation >= new.generation:
+    if old is not None and old.generation >= new.generation and old.superseded >= new.superseded:
         return None
     usage = job.usage - (old.usage if old else Usage()) + new.usage
     cost = cost_of(usage, prices, location=job.key.location, at=job.priced_at)
@@ -129,12 +157,41 @@ def settle_output(
         job,
         usage=usage,
         cost=cost,
+        reserved_nano=left_reserved(job, cost.amount_nano),
         settled_outputs=job.settled_outputs + (old is None),
         unreadable_outputs=job.unreadable_outputs
         + (new.unreadable is not None)
         - (old is not None and old.unreadable is not None),
+        repricings=_repricings(job, "", new.settled_at) if _priced_otherwise(job, prices) else job.repricings,
     )
     return settled, movements(job, settled)
+
+
+def reprice(
+    job: JobRecord, prices: PriceTable, *, by: str, now: datetime
+) -> tuple[JobRecord, list[tuple[Total, Movement]]] | None:
+    """Prices a job's usage with the present table, and keeps on record what it cost before.
+
+    Returns:
+        As settle_output; None if the job costs the same, by the same table.
+    """
+    cost = cost_of(job.usage, prices, location=job.key.location, at=job.priced_at)
+    if cost == job.cost or not job.cost.price_table:
+        return None
+    repriced = msgspec.structs.replace(job, cost=cost, repricings=_repricings(job, by, now))
+    return repriced, movements(job, repriced)
+
+
+def _priced_otherwise(job: JobRecord, prices: PriceTable) -> bool:
+    """Whether a job's earlier outputs, priced with an older table, now cost something else."""
+    if job.cost.price_table in {"", prices.version}:
+        return False
+    cost = cost_of(job.usage, prices, location=job.key.location, at=job.priced_at)
+    return cost.line_items != job.cost.line_items
+
+
+def _repricings(job: JobRecord, by: str, now: datetime) -> tuple[Repricing, ...]:
+    return (*job.repricings, Repricing(now, by, job.cost.amount_nano, job.cost.price_table))
 
 
 def movements(before: JobRecord, after: JobRecord) -> list[tuple[Total, Movement]]:
@@ -150,10 +207,14 @@ def movements(before: JobRecord, after: JobRecord) -> list[tuple[Total, Movement
                     quantities[item.item] += sign * item.quantity
                     if item.amount_nano is not None:
                         amounts[item.item] += sign * item.amount_nano
-        movement = Movement(created.hour, amounts.total(), _moved(quantities), _moved(amounts))
+        movement = Movement(_quarter(created), amounts.total(), _moved(quantities), _moved(amounts))
         if movement.quantities or movement.amounts_nano:
             moved.append((_cell(after, created, model), movement))
     return moved
+
+
+def _quarter(time: datetime) -> int:
+    return time.hour * 4 + time.minute // 15
 
 
 def _moved(sums: Counter[str]) -> dict[str, int]:
@@ -168,5 +229,5 @@ def _cell(job: JobRecord, created: datetime, model: str) -> Total:
         team=job.team or "",
         project=job.key.project,
         location=job.key.location,
-        labels=job.seen.labels,
+        labels={name: value for name, value in job.seen.labels.items() if name != MARKER_LABEL},
     )

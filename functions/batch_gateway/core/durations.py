@@ -28,3 +28,18 @@ def add_duration(start: datetime, duration: str) -> datetime:
         return start.replace(year=year, month=month, day=min(start.day, last_day))
     except (OverflowError, ValueError) as error:
         raise ValueError(f"{duration!r} leads beyond the calendar") from error
+
+
+def months_of(duration: str) -> int:
+    """How many calendar months a duration is; 0 if it is none of months."""
+    match = _DURATION.fullmatch(duration)
+    return int(match[1]) if match and match[2] == "mo" else 0
+
+
+def whole_days_of(duration: str) -> int:
+    """How many days a duration is; 0 if it is not a number of whole days."""
+    match = _DURATION.fullmatch(duration)
+    if match is None or match[2] == "mo":
+        return 0
+    days, rest = divmod(int(match[1]) * _SECONDS[match[2]], _SECONDS["d"])
+    return 0 if rest else days

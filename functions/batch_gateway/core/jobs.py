@@ -33,7 +33,7 @@ TERMINAL_STATES = frozenset(
 """States that a job does not leave."""
 
 _NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)/batchPredictionJobs/([^/]+)")
-_EARLIER_OUTPUT = re.compile(r"/prediction-[^/]+/[^/]+$|/predictions\.jsonl$")
+_EARLIER_OUTPUT = re.compile(r"/prediction-[^/]+/[^/]+$|/predictions\.jsonl$|^bq://[^/]+\.predictions_\w+$")
 _FRACTION = re.compile(r"\.(\d+)")
 
 
@@ -75,6 +75,7 @@ class Observation(msgspec.Struct, frozen=True, rename="camel"):
         name: As Vertex gave it: with the project's number.
         output_prefix: ``gs://bucket/path`` that the caller chose, without a slash at its end.
         output_directory: ``gs://bucket/path/prediction-model-…`` once Vertex reports it, likewise.
+        output_table: ``bq://project.dataset.table`` of a job that writes to BigQuery, once it is known.
         error: google.rpc.Status of a failed or cancelled job; its code is a gRPC number.
     """
 
@@ -86,6 +87,7 @@ class Observation(msgspec.Struct, frozen=True, rename="camel"):
     input_uris: tuple[str, ...] = ()
     output_prefix: str | None = None
     output_directory: str | None = None
+    output_table: str | None = None
     create_time: datetime | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
@@ -99,6 +101,22 @@ class Observation(msgspec.Struct, frozen=True, rename="camel"):
         return self.state in TERMINAL_STATES
 
 
+class Repricing(msgspec.Struct, frozen=True, rename="camel"):
+    """What a job cost before it was priced again.
+
+    Attributes:
+        time: When it was priced again.
+        by: Alias of the key that asked for it; empty if a later output came when the table had changed.
+        amount_nano: What it cost until then, nano-USD.
+        price_table: Version of the table that it was priced with until then.
+    """
+
+    time: datetime
+    by: str
+    amount_nano: int
+    price_table: str
+
+
 class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
     """What the books hold on a job.
 
@@ -108,11 +126,18 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
         create_time: When it was created; decides which hour, day and price its cost belongs to.
         api_key: Alias of the key that created it; None for one made outside the gateway.
         team: The key's team, if any.
+        key_id: Of that key; stays the same when its alias changes.
         usage: Sum over the settled outputs.
         cost: Of that usage.
         settled_outputs: Number of outputs in the books, readable or not.
         unreadable_outputs: Those of them that could not be read.
         closed: The job has ended and everything in its output directory is settled.
+        base_model: Of a tuned model, as Vertex names it; empty if it has none that is known. None: not
+            looked up yet.
+        deleted: Vertex AI no longer has the job, so that it will never be seen to end.
+        repricings: What it cost before, the latest last.
+        reserved_nano: What is still reserved for it in the budgets of its key and team, nano-USD.
+        reserved_at: When it was reserved.
     """
 
     key: JobKey
@@ -120,11 +145,27 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
     create_time: datetime
     api_key: str | None = None
     team: str | None = None
+    key_id: str | None = None
     usage: Usage = Usage()
     cost: Cost = Cost()
     settled_outputs: int = 0
     unreadable_outputs: int = 0
     closed: bool = False
+    base_model: str | None = None
+    deleted: bool = False
+    repricings: tuple[Repricing, ...] = ()
+    reserved_nano: int = 0
+    reserved_at: datetime | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can come of the job. Only jobs that have ended can be deleted."""
+        return self.seen.terminal or self.deleted
+
+    @property
+    def priced_model(self) -> str:
+        """The model whose prices apply: a tuned model costs what its base does (Vertex AI pricing page)."""
+        return self.base_model or self.seen.model
 
     @property
     def priced_at(self) -> datetime:
@@ -193,6 +234,7 @@ def observe(job: dict[str, Any]) -> Observation | None:
         input_uris=(*uris, table) if table else uris,
         output_prefix=_directory(_dict(_dict(job, "outputConfig"), "gcsDestination"), "outputUriPrefix"),
         output_directory=_directory(output_info, "gcsOutputDirectory"),
+        output_table=_table(job, output_info),
         create_time=parse_time(job.get("createTime")),
         start_time=parse_time(job.get("startTime")),
         end_time=parse_time(job.get("endTime")),
@@ -234,6 +276,18 @@ def _directory(parent: dict[str, Any], name: str) -> str | None:
     return value.removesuffix("/") if value else None
 
 
+def _table(job: dict[str, Any], output_info: dict[str, Any]) -> str | None:
+    """Where the rows are once the job has run: as reported, else the table that the caller named."""
+    dataset, table = (
+        _string(output_info, "bigqueryOutputDataset"),
+        _string(output_info, "bigqueryOutputTable"),
+    )
+    if dataset and table:
+        return f"{dataset}.{table}"
+    wanted = _string(_dict(_dict(job, "outputConfig"), "bigqueryDestination"), "outputUri") or ""
+    return wanted if wanted.count(".") == 2 else None  # noqa: PLR2004 - bq://project.dataset.table
+
+
 def newer(recorded: Observation, seen: Observation) -> Observation:
     """What is known of a job after another look at it.
 
@@ -244,4 +298,8 @@ def newer(recorded: Observation, seen: Observation) -> Observation:
         return recorded
     if recorded.terminal and not seen.terminal:
         return recorded
-    return msgspec.structs.replace(seen, output_directory=seen.output_directory or recorded.output_directory)
+    return msgspec.structs.replace(
+        seen,
+        output_directory=seen.output_directory or recorded.output_directory,
+        output_table=seen.output_table or recorded.output_table,
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from batch_gateway.core.budgets import Limit
 from batch_gateway.core.grants import Grant
 
 TEAM_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -22,10 +23,12 @@ class Budget(msgspec.Struct, frozen=True):
     Attributes:
         max_budget_nano: nano-USD; None for no budget.
         budget_duration: Length of the window, such as ``30d`` or ``1mo``; None for one that never resets.
+        soft_budget_nano: nano-USD from which on there are warnings; None for no warnings.
     """
 
     max_budget_nano: int | None = None
     budget_duration: str | None = None
+    soft_budget_nano: int | None = None
 
 
 class TeamRecord(msgspec.Struct, frozen=True):
@@ -75,6 +78,22 @@ class KeyRecord(msgspec.Struct, frozen=True):
     metadata: dict[str, Any] = {}
     expires: datetime | None = None
     blocked: bool = False
+
+
+def limit_of_team(team: TeamRecord) -> Limit | None:
+    """A team's budget; None if it has none."""
+    return _limit(f"team:{team.team_id}", f"the team {team.team_id!r}", team.budget)
+
+
+def limit_of_key(key: KeyRecord) -> Limit | None:
+    """A key's budget; None if it has none."""
+    return _limit(f"key:{key.key_id}", f"the key {key.key_alias!r}", key.budget)
+
+
+def _limit(owner: str, name: str, budget: Budget) -> Limit | None:
+    if budget.max_budget_nano is None and budget.soft_budget_nano is None:
+        return None
+    return Limit(owner, name, budget.max_budget_nano, budget.soft_budget_nano, budget.budget_duration)
 
 
 def new_secret() -> str:

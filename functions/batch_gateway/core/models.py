@@ -1,6 +1,10 @@
 """Names of models: what a caller writes, what Vertex takes."""
 
 import re
+from typing import Any
+
+_REGISTERED = re.compile(r"projects/[^/]+/locations/[^/]+/models/[^/]+")
+_BASE_MODEL_LABEL = "google-vertex-llm-tuning-base-model-id"
 
 _PUBLISHERS = (
     (
@@ -43,3 +47,26 @@ def resource_name(litellm_model: str, project: str, location: str) -> str:
 def short_name(model: str) -> str:
     """The last part of a model's name: what people call it."""
     return model.rsplit("/", 1)[-1]
+
+
+def is_registered(model: str) -> bool:
+    """Whether a model is of a project's own registry (tuned, custom, AutoML) rather than a publisher's."""
+    return _REGISTERED.fullmatch(model) is not None
+
+
+def base_model_of(model: dict[str, Any]) -> str | None:
+    """The publisher's model that a Model resource was tuned from; None if it names none.
+
+    Vertex AI labels the models that its tuning jobs make with their base; ``baseModelSource`` is the field
+    that the API documents (Model, discovery revision 20261106).
+    """
+    label = _member(model, "labels").get(_BASE_MODEL_LABEL)
+    if isinstance(label, str) and label:
+        return label
+    name = _member(_member(model, "baseModelSource"), "modelGardenSource").get("publicModelName")
+    return name if isinstance(name, str) and name else None
+
+
+def _member(parent: dict[str, Any], name: str) -> dict[str, Any]:
+    value = parent.get(name)
+    return value if isinstance(value, dict) else {}

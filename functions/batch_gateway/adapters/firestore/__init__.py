@@ -2,8 +2,8 @@
 
 from google.cloud.firestore_v1 import Client
 
-from batch_gateway.adapters.firestore.books import FirestoreStore
 from batch_gateway.adapters.firestore.keys import FirestoreKeys
+from batch_gateway.adapters.firestore.store import FirestoreStore
 
 __all__ = ["FirestoreKeys", "FirestoreStore", "connect"]
 

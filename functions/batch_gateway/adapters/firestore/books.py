@@ -4,85 +4,67 @@ Collections::
 
     jobs/{project:location:id}                JobRecord
     jobs/{project:location:id}/outputs/{hash} Output, one for each object
-    totals/{day:hash}                         Cell
-    submissions/{id}                          Submission
-    parked/{hash}                             Output that belongs to no known job
-    projects/{number}                         {"project": id}
+    totals/{day:hash:shard}                   Cell, or a part of one
 """
 
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
-from google.api_core.exceptions import AlreadyExists
-from google.cloud.firestore_v1 import Client, FieldFilter, Increment
+from google.cloud.firestore_v1 import DocumentSnapshot, FieldFilter, Increment, WriteBatch
 
-from batch_gateway.adapters.firestore.documents import CALL, errors, known, optimistically, plain, put, typed
+from batch_gateway.adapters.firestore.budgets import SHARDS, FirestoreBudgets
+from batch_gateway.adapters.firestore.documents import (
+    CALL,
+    delete,
+    errors,
+    known,
+    optimistically,
+    plain,
+    put,
+    typed,
+)
 from batch_gateway.core.books import Cell, Movement, Output, Total
+from batch_gateway.core.budgets import entries, reservation
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer
-from batch_gateway.ports import Settlement, Submission
+from batch_gateway.ports import Change, Observed, Settlement, Submission
 
 
-class FirestoreStore:
-    """The Store port."""
+_FIELDS = {"team": "team", "key_id": "keyId"}
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
 
-    def ping(self) -> None:
-        """See Store."""
-        with errors():
-            self._client.collection("health").document("ping").get(**CALL)
+def job_id(key: JobKey) -> str:
+    """Name of a job's document."""
+    return f"{key.project}:{key.location}:{key.job_id}"
 
-    def begin_submission(self, submission: Submission) -> Submission | None:
-        """See Store."""
-        document = self._submission(submission.id)
-        with errors():
-            try:
-                document.create(plain(submission), **CALL)
-            except AlreadyExists:
-                there = typed(document.get(**CALL).to_dict(), Submission)
-                # A write that was repeated because its answer was lost finds itself.
-                return None if there == submission else there
-        return None
 
-    def retake_submission(self, old: Submission, new: Submission) -> bool:
-        """See Store."""
-
-        def attempt() -> bool:
-            snapshot = self._submission(old.id).get(**CALL)
-            if typed(snapshot.to_dict(), Submission) != old:
-                return False
-            batch = self._client.batch()
-            put(batch, snapshot, plain(new))
-            batch.commit(**CALL)
-            return True
-
-        with errors():
-            return optimistically(attempt)
-
-    def drop_submission(self, submission_id: str) -> None:
-        """See Store."""
-        with errors():
-            self._submission(submission_id).delete(**CALL)
+class FirestoreBooks(FirestoreBudgets):
+    """The part of the Store port that is about jobs and what they cost."""
 
     def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
         """See Store."""
         with errors():
-            try:
-                self._add(job, submission)
-            except AlreadyExists:
-                if submission:
-                    self._add(None, submission)
+            optimistically(lambda: self._add(job, submission))
 
-    def _add(self, job: JobRecord | None, submission: Submission | None) -> None:
+    def _add(self, job: JobRecord, submission: Submission | None) -> None:
         batch = self._client.batch()
-        if job:
+        known_already = self._job(job.key).get(["key"], **CALL).exists
+        if submission is not None:
+            document = self._client.collection("submissions").document(submission.id)
+            there = document.get(**CALL)
+            reserved = known(there.to_dict(), Submission).reserved_nano if there.exists else 0
+            if known_already and reserved:
+                made = reservation(submission.owners, submission.reserved_at, -reserved)
+                self._book(batch, made, submission.id)
+            job = msgspec.structs.replace(job, reserved_nano=reserved)
+            if submission.answer is not None:
+                put(batch, there, plain(msgspec.structs.replace(submission, reserved_nano=0)))
+            elif there.exists:
+                delete(batch, there)
+        if not known_already:
             batch.create(self._job(job.key), plain(job))
-        if submission and submission.answer is not None:
-            batch.set(self._submission(submission.id), plain(submission))
-        elif submission:
-            batch.delete(self._submission(submission.id))
         batch.commit(**CALL)
 
     def get_job(self, key: JobKey) -> JobRecord | None:
@@ -90,30 +72,36 @@ class FirestoreStore:
         with errors():
             return typed(self._job(key).get(**CALL).to_dict(), JobRecord)
 
-    def observe(self, seen: Mapping[JobKey, Observation]) -> dict[JobKey, JobRecord]:
+    def observe(self, seen: Mapping[JobKey, Observation]) -> dict[JobKey, Observed]:
         """See Store."""
         with errors():
             return optimistically(lambda: self._observe(seen))
 
-    def _observe(self, seen: Mapping[JobKey, Observation]) -> dict[JobKey, JobRecord]:
-        records: dict[JobKey, JobRecord] = {}
+    def _observe(self, seen: Mapping[JobKey, Observation]) -> dict[JobKey, Observed]:
+        records: dict[JobKey, Observed] = {}
         batch = self._client.batch()
         for snapshot in self._client.get_all([self._job(key) for key in seen], **CALL):
             record = typed(snapshot.to_dict(), JobRecord)
             if record is None:
                 continue
             now = newer(record.seen, seen[record.key])
-            records[record.key] = msgspec.structs.replace(record, seen=now)
+            records[record.key] = Observed(record, msgspec.structs.replace(record, seen=now))
             if now != record.seen:
                 put(batch, snapshot, {"seen": plain(now)})
         if len(batch):
             batch.commit(**CALL)
         return records
 
-    def close_job(self, key: JobKey) -> None:
+    def amend_job(self, key: JobKey, change: Callable[[JobRecord], JobRecord | None]) -> JobRecord | None:
         """See Store."""
+
+        def attempt() -> JobRecord | None:
+            snapshot = self._job(key).get(**CALL)
+            job = change(known(snapshot.to_dict(), JobRecord))
+            return job and self._commit(self._client.batch(), snapshot, job, ())
+
         with errors():
-            self._job(key).update({"closed": True}, **CALL)
+            return optimistically(attempt)
 
     def jobs_by_directory(self, directory: str) -> list[JobRecord]:
         """See Store."""
@@ -152,6 +140,52 @@ class FirestoreStore:
             snapshots = list(outputs.stream(read_time=snapshot.read_time, **CALL))
         return job, sorted((known(s.to_dict(), Output) for s in snapshots), key=lambda output: output.uri)
 
+    def jobs_created(
+        self, start: datetime, end: datetime, after: tuple[datetime, JobKey] | None, limit: int
+    ) -> list[JobRecord]:
+        """See Store."""
+        query = (
+            self._client.collection("jobs")
+            .where(filter=FieldFilter("createTime", ">=", start))
+            .where(filter=FieldFilter("createTime", "<", end))
+            .order_by("createTime")
+            .order_by("__name__")
+        )
+        if after:
+            query = query.start_after({"createTime": after[0], "__name__": self._job(after[1])})
+        with errors():
+            return [known(s.to_dict(), JobRecord) for s in query.limit(limit).stream(**CALL)]
+
+    def recent_jobs(
+        self,
+        scope: tuple[str, str] | None,
+        since: datetime | None,
+        before: tuple[datetime, JobKey] | None,
+        limit: int,
+    ) -> list[JobRecord]:
+        """See Store."""
+        query: Any = self._client.collection("jobs")
+        if scope:
+            query = query.where(filter=FieldFilter(_FIELDS[scope[0]], "==", scope[1]))
+        if since:
+            query = query.where(filter=FieldFilter("createTime", ">=", since))
+        query = query.order_by("createTime", direction="DESCENDING").order_by("__name__", direction="DESCENDING")
+        if before:
+            query = query.start_after({"createTime": before[0], "__name__": self._job(before[1])})
+        with errors():
+            return [known(s.to_dict(), JobRecord) for s in query.limit(limit).stream(**CALL)]
+
+    def reprice(self, key: JobKey, repricing: Callable[[JobRecord], Change | None]) -> JobRecord | None:
+        """See Store."""
+
+        def attempt() -> JobRecord | None:
+            snapshot = self._job(key).get(**CALL)
+            change = repricing(known(snapshot.to_dict(), JobRecord))
+            return change and self._commit(self._client.batch(), snapshot, *change)
+
+        with errors():
+            return optimistically(attempt)
+
     def settle(self, key: JobKey, output: Output, settlement: Settlement) -> JobRecord | None:
         """See Store."""
         job_ref = self._job(key)
@@ -163,28 +197,29 @@ class FirestoreStore:
             change = settlement(known(job_now.to_dict(), JobRecord), typed(output_now.to_dict(), Output))
             if change is None:
                 return None
-            job, moved = change
             batch = self._client.batch()
-            put(batch, job_now, plain(job))
             put(batch, output_now, plain(output))
-            for total, movement in moved:
-                cell = self._client.collection("totals").document(total.id)
-                batch.set(cell, _increments(total, movement), merge=True)
-            batch.commit(**CALL)
-            return job
+            return self._commit(batch, job_now, *change)
 
         with errors():
             return optimistically(attempt)
 
-    def park(self, output: Output) -> None:
-        """See Store."""
-        with errors():
-            self._client.collection("parked").document(output.id).set(plain(output), **CALL)
-
-    def get_parked(self) -> list[Output]:
-        """See Store."""
-        with errors():
-            return [known(s.to_dict(), Output) for s in self._client.collection("parked").stream(**CALL)]
+    def _commit(
+        self,
+        batch: WriteBatch,
+        snapshot: DocumentSnapshot[Any],
+        job: JobRecord,
+        moved: Iterable[tuple[Total, Movement]],
+    ) -> JobRecord:
+        """Writes a job, and moves totals and budgets by what changed in it, all or nothing."""
+        put(batch, snapshot, plain(job))
+        shard = zlib.crc32(job.key.path.encode()) % SHARDS
+        for total, movement in moved:
+            cell = self._client.collection("totals").document(f"{total.id}:{shard}")
+            batch.set(cell, _increments(total, movement), merge=True)
+        self._book(batch, entries(known(snapshot.to_dict(), JobRecord), job), job.key.path)
+        batch.commit(**CALL)
+        return job
 
     def get_totals(self, day: str) -> list[Cell]:
         """See Store."""
@@ -192,22 +227,8 @@ class FirestoreStore:
         with errors():
             return [known(s.to_dict(), Cell) for s in query.stream(**CALL)]
 
-    def project_of_number(self, number: str) -> str | None:
-        """See Store."""
-        with errors():
-            document = self._client.collection("projects").document(number).get(**CALL).to_dict()
-        return str(document["project"]) if document else None
-
-    def remember_project(self, number: str, project: str) -> None:
-        """See Store."""
-        with errors():
-            self._client.collection("projects").document(number).set({"project": project}, **CALL)
-
-    def _submission(self, submission_id: str) -> Any:
-        return self._client.collection("submissions").document(submission_id)
-
     def _job(self, key: JobKey) -> Any:
-        return self._client.collection("jobs").document(f"{key.project}:{key.location}:{key.job_id}")
+        return self._client.collection("jobs").document(job_id(key))
 
 
 def _increments(total: Total, movement: Movement) -> dict[str, Any]:
@@ -218,6 +239,6 @@ def _increments(total: Total, movement: Movement) -> dict[str, Any]:
         }
         for item in movement.quantities.keys() | movement.amounts_nano.keys()
     }
-    hours = {str(movement.hour): Increment(movement.amount_nano)}
+    quarters = {str(movement.quarter): Increment(movement.amount_nano)}
     # Merging an empty map would empty the one that is there.
-    return {**plain(total), "hours": hours, **({"items": items} if items else {})}
+    return {**plain(total), "quarters": quarters, **({"items": items} if items else {})}

@@ -1,0 +1,93 @@
+"""What the sweep goes by: whose turn it is, outputs of nobody, half-read outputs, numbers of projects.
+
+Collections::
+
+    turns/{collection}    {"after": name of the document that was last in turn}
+    parked/{hash}         Output that belongs to no known job
+    checkpoints/{hash}    Checkpoint
+    projects/{number}     {"project": id}
+"""
+
+from typing import Any
+
+from google.cloud.firestore_v1 import Client, DocumentSnapshot, FieldFilter
+
+from batch_gateway.adapters.firestore.documents import CALL, errors, known, optimistically, plain, put, typed
+from batch_gateway.core.books import Checkpoint, Output, output_id
+from batch_gateway.core.jobs import JobRecord
+
+
+class FirestoreSweep:
+    """The part of the Store port that is about what was left lying."""
+
+    _client: Client
+
+    def open_jobs(self, limit: int) -> list[JobRecord]:
+        """See Store."""
+        is_open = FieldFilter("closed", "==", False)  # noqa: FBT003 - the SDK's signature
+        query = self._client.collection("jobs").where(filter=is_open)
+        return [known(s.to_dict(), JobRecord) for s in self._in_turn("jobs", query, limit)]
+
+    def parked(self, limit: int) -> list[Output]:
+        """See Store."""
+        query = self._client.collection("parked")
+        return [known(s.to_dict(), Output) for s in self._in_turn("parked", query, limit)]
+
+    def _in_turn(self, collection: str, query: Any, limit: int) -> list[DocumentSnapshot[Any]]:
+        turn_ref = self._client.collection("turns").document(collection)
+
+        def attempt() -> list[DocumentSnapshot[Any]]:
+            turn = turn_ref.get(**CALL)
+            after = (turn.to_dict() or {}).get("after")
+            ordered = query.order_by("__name__")
+            if after:
+                ordered = ordered.start_after(
+                    {"__name__": self._client.collection(collection).document(after)}
+                )
+            found = list(ordered.limit(limit).stream(**CALL))
+            batch = self._client.batch()
+            put(batch, turn, {"after": found[-1].id if found else None})
+            batch.commit(**CALL)
+            return found
+
+        with errors():
+            return optimistically(attempt)
+
+    def park(self, output: Output) -> None:
+        """See Store."""
+        with errors():
+            self._client.collection("parked").document(output.id).set(plain(output), **CALL)
+
+    def unpark(self, output: Output) -> None:
+        """See Store."""
+        with errors():
+            self._client.collection("parked").document(output.id).delete(**CALL)
+
+    def get_checkpoint(self, uri: str) -> Checkpoint | None:
+        """See Store."""
+        with errors():
+            return typed(self._checkpoint(uri).get(**CALL).to_dict(), Checkpoint)
+
+    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """See Store."""
+        with errors():
+            self._checkpoint(checkpoint.uri).set(plain(checkpoint), **CALL)
+
+    def drop_checkpoint(self, uri: str) -> None:
+        """See Store."""
+        with errors():
+            self._checkpoint(uri).delete(**CALL)
+
+    def project_of_number(self, number: str) -> str | None:
+        """See Store."""
+        with errors():
+            document = self._client.collection("projects").document(number).get(**CALL).to_dict()
+        return str(document["project"]) if document else None
+
+    def remember_project(self, number: str, project: str) -> None:
+        """See Store."""
+        with errors():
+            self._client.collection("projects").document(number).set({"project": project}, **CALL)
+
+    def _checkpoint(self, uri: str) -> Any:
+        return self._client.collection("checkpoints").document(output_id(uri))

@@ -1,0 +1,308 @@
+"""The Store port in dicts."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from threading import RLock
+
+import msgspec
+
+from batch_gateway.core.books import Cell, Checkpoint, ItemTotal, Output
+from batch_gateway.core.budgets import Ledger, Limit, check, reservation, window_of
+from batch_gateway.core.budgets import entries as budget_entries
+from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer
+from batch_gateway.ports import Change, Observed, Settlement, StoreUnavailableError, Submission
+
+
+class MemoryStore:
+    """The Store port in dicts.
+
+    Attributes:
+        down: While true, every call raises StoreUnavailableError.
+        writes: Number of calls that changed something.
+    """
+
+    def __init__(self) -> None:
+        self.down = False
+        self.writes = 0
+        self.submissions: dict[str, Submission] = {}
+        self._lock = RLock()
+        self._jobs: dict[JobKey, JobRecord] = {}
+        self._outputs: dict[JobKey, dict[str, Output]] = {}
+        self._cells: dict[str, Cell] = {}
+        self._parked: dict[str, Output] = {}
+        self._projects: dict[str, str] = {}
+        self._checkpoints: dict[str, Checkpoint] = {}
+        self._turns: dict[str, str] = {}
+        self._ledgers: dict[tuple[str, str], Ledger] = {}
+        self._said: dict[tuple[str, str], str] = {}
+
+    def ping(self) -> None:
+        """See Store."""
+        if self.down:
+            raise StoreUnavailableError("down")
+
+    def begin_submission(self, submission: Submission, limits: Sequence[Limit] = ()) -> Submission | None:
+        """See Store."""
+        self.ping()
+        with self._lock:
+            there = self.submissions.get(submission.id)
+            if there is not None:
+                return there
+            for limit in limits:
+                window = window_of(limit.duration, submission.created)
+                ledger = self.ledgers([(limit.owner, window.periods)])[limit.owner]
+                check(limit, ledger, submission.reserved_nano, window)
+            self.writes += 1
+            self.submissions[submission.id] = submission
+            self._book(reservation(submission.owners, submission.reserved_at, submission.reserved_nano))
+        return None
+
+    def retake_submission(self, old: Submission, new: Submission) -> bool:
+        """See Store."""
+        self._writing()
+        with self._lock:
+            if self.submissions.get(old.id) != old:
+                return False
+            self.submissions[old.id] = new
+        return True
+
+    def open_submissions(self, limit: int) -> list[Submission]:
+        """See Store."""
+        self.ping()
+        return [each for each in self.submissions.values() if each.answer is None][:limit]
+
+    def drop_submission(self, submission: Submission) -> None:
+        """See Store."""
+        self._writing()
+        with self._lock:
+            self._release(submission)
+            self.submissions.pop(submission.id, None)
+
+    def ledgers(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, Ledger]:
+        """See Store."""
+        self.ping()
+        found = {}
+        for owner, periods in entries:
+            found[owner] = Ledger()
+            for period in periods:
+                found[owner] += self._ledgers.get((owner, period), Ledger())
+        return found
+
+    def say_once(self, owner: str, what: str, window: str) -> bool:
+        """See Store."""
+        self.ping()
+        with self._lock:
+            news = self._said.get((owner, what)) != window
+            self._said[owner, what] = window
+            return news
+
+    def _release(self, submission: Submission) -> int:
+        """Releases what is reserved for a submission; how much that was."""
+        there = self.submissions.get(submission.id)
+        if there is None:
+            return 0
+        self._book(reservation(there.owners, there.reserved_at, -there.reserved_nano))
+        return there.reserved_nano
+
+    def _book(self, moved: Mapping[tuple[str, str], Ledger]) -> None:
+        for entry, change in moved.items():
+            self._ledgers[entry] = self._ledgers.get(entry, Ledger()) + change
+
+    def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
+        """See Store."""
+        self._writing()
+        with self._lock:
+            if submission is not None:
+                reserved = self._release(submission)
+                if job.key not in self._jobs:
+                    job = msgspec.structs.replace(job, reserved_nano=reserved)
+                    self._book(reservation(submission.owners, submission.reserved_at, reserved))
+                self.submissions.pop(submission.id, None)
+                if submission.answer is not None:
+                    kept = msgspec.structs.replace(submission, reserved_nano=0)
+                    self.submissions[submission.id] = kept
+            self._jobs.setdefault(job.key, job)
+
+    def get_job(self, key: JobKey) -> JobRecord | None:
+        """See Store."""
+        self.ping()
+        return self._jobs.get(key)
+
+    def observe(self, seen: Mapping[JobKey, Observation]) -> dict[JobKey, Observed]:
+        """See Store."""
+        self.ping()
+        records = {}
+        with self._lock:
+            for key, observation in seen.items():
+                job = self._jobs.get(key)
+                if job is None:
+                    continue
+                now = msgspec.structs.replace(job, seen=newer(job.seen, observation))
+                if now != job:
+                    self.writes += 1
+                    self._jobs[key] = now
+                records[key] = Observed(job, now)
+        return records
+
+    def amend_job(self, key: JobKey, change: Callable[[JobRecord], JobRecord | None]) -> JobRecord | None:
+        """See Store."""
+        self.ping()
+        with self._lock:
+            job = change(self._jobs[key])
+            return job and self._move(key, (job, []))
+
+    def jobs_by_directory(self, directory: str) -> list[JobRecord]:
+        """See Store."""
+        self.ping()
+        return [job for job in self._jobs.values() if job.seen.output_directory == directory]
+
+    def jobs_without_directory(self, output_prefix: str, limit: int) -> list[JobRecord]:
+        """See Store."""
+        self.ping()
+        found = [
+            job
+            for job in self._jobs.values()
+            if job.seen.output_prefix == output_prefix
+            and job.seen.output_directory is None
+            and not job.closed
+        ]
+        return found[:limit]
+
+    def get_outputs(self, key: JobKey) -> list[Output]:
+        """See Store."""
+        self.ping()
+        return sorted(self._outputs.get(key, {}).values(), key=lambda output: output.uri)
+
+    def get_job_and_outputs(self, key: JobKey) -> tuple[JobRecord, list[Output]] | None:
+        """See Store."""
+        with self._lock:
+            job = self.get_job(key)
+            return (job, self.get_outputs(key)) if job else None
+
+    def settle(self, key: JobKey, output: Output, settlement: Settlement) -> JobRecord | None:
+        """See Store."""
+        self.ping()
+        with self._lock:
+            outputs = self._outputs.setdefault(key, {})
+            change = settlement(self._jobs[key], outputs.get(output.id))
+            if change is None:
+                return None
+            outputs[output.id] = output
+            return self._move(key, change)
+
+    def reprice(self, key: JobKey, repricing: Callable[[JobRecord], Change | None]) -> JobRecord | None:
+        """See Store."""
+        self.ping()
+        with self._lock:
+            change = repricing(self._jobs[key])
+            return self._move(key, change) if change else None
+
+    def _move(self, key: JobKey, change: Change) -> JobRecord:
+        self.writes += 1
+        job, moved = change
+        self._book(budget_entries(self._jobs[key], job))
+        self._jobs[key] = job
+        for total, movement in moved:
+            cell = self._cells.get(total.id) or Cell(**msgspec.structs.asdict(total))
+            quarters, items = dict(cell.quarters), dict(cell.items)
+            quarter = str(movement.quarter)
+            quarters[quarter] = quarters.get(quarter, 0) + movement.amount_nano
+            for item in movement.quantities.keys() | movement.amounts_nano.keys():
+                before = items.get(item, ItemTotal())
+                items[item] = ItemTotal(
+                    before.quantity + movement.quantities.get(item, 0),
+                    before.amount_nano + movement.amounts_nano.get(item, 0),
+                )
+            self._cells[total.id] = msgspec.structs.replace(cell, quarters=quarters, items=items)
+        return job
+
+    def jobs_created(
+        self, start: datetime, end: datetime, after: tuple[datetime, JobKey] | None, limit: int
+    ) -> list[JobRecord]:
+        """See Store."""
+        self.ping()
+        found = sorted(
+            (job for job in self._jobs.values() if start <= job.create_time < end),
+            key=lambda job: (job.create_time, job.key),
+        )
+        return [job for job in found if after is None or (job.create_time, job.key) > after][:limit]
+
+    def recent_jobs(
+        self,
+        scope: tuple[str, str] | None,
+        since: datetime | None,
+        before: tuple[datetime, JobKey] | None,
+        limit: int,
+    ) -> list[JobRecord]:
+        """See Store."""
+        self.ping()
+        found = sorted(self._jobs.values(), key=lambda job: (job.create_time, job.key), reverse=True)
+        return [
+            job
+            for job in found
+            if (scope is None or getattr(job, scope[0]) == scope[1])
+            and (since is None or job.create_time >= since)
+            and (before is None or (job.create_time, job.key) < before)
+        ][:limit]
+
+    def open_jobs(self, limit: int) -> list[JobRecord]:
+        """See Store."""
+        self.ping()
+        with self._lock:
+            jobs = {job.key.path: job for job in self._jobs.values() if not job.closed}
+            return [jobs[path] for path in self._in_turn("jobs", jobs, limit)]
+
+    def parked(self, limit: int) -> list[Output]:
+        """See Store."""
+        self.ping()
+        with self._lock:
+            return [self._parked[name] for name in self._in_turn("parked", self._parked, limit)]
+
+    def _in_turn(self, kind: str, names: Iterable[str], limit: int) -> list[str]:
+        found = [name for name in sorted(names) if name > self._turns.get(kind, "")][:limit]
+        self._turns[kind] = found[-1] if found else ""
+        return found
+
+    def park(self, output: Output) -> None:
+        """See Store."""
+        self._writing()
+        self._parked[output.id] = output
+
+    def unpark(self, output: Output) -> None:
+        """See Store."""
+        self._writing()
+        self._parked.pop(output.id, None)
+
+    def get_checkpoint(self, uri: str) -> Checkpoint | None:
+        """See Store."""
+        self.ping()
+        return self._checkpoints.get(uri)
+
+    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """See Store."""
+        self._writing()
+        self._checkpoints[checkpoint.uri] = checkpoint
+
+    def drop_checkpoint(self, uri: str) -> None:
+        """See Store."""
+        self._writing()
+        self._checkpoints.pop(uri, None)
+
+    def get_totals(self, day: str) -> list[Cell]:
+        """See Store."""
+        self.ping()
+        return [cell for cell in self._cells.values() if cell.day == day]
+
+    def project_of_number(self, number: str) -> str | None:
+        """See Store."""
+        self.ping()
+        return self._projects.get(number)
+
+    def remember_project(self, number: str, project: str) -> None:
+        """See Store."""
+        self._writing()
+        self._projects[number] = project
+
+    def _writing(self) -> None:
+        self.ping()
+        self.writes += 1

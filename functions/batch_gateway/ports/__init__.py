@@ -1,0 +1,39 @@
+"""What the use cases need of the outside, as protocols; adapters implement them.
+
+``adapters.memory`` has all of them without any service; tests/contract holds both kinds to the same.
+"""
+
+from batch_gateway.ports.books import Change, Observed, Settlement, Store, StoreUnavailableError, Submission
+from batch_gateway.ports.keys import AliasTakenError, Audit, AuditEntry, KeyStore
+from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectStore, ObjectsUnavailableError
+from batch_gateway.ports.tables import TableInfo, Tables, TablesUnavailableError
+from batch_gateway.ports.upstream import (
+    Upstream,
+    UpstreamCredentialsError,
+    UpstreamResponse,
+    UpstreamUnavailableError,
+)
+
+__all__ = [
+    "AliasTakenError",
+    "Audit",
+    "AuditEntry",
+    "Change",
+    "KeyStore",
+    "ObjectChangedError",
+    "ObjectInfo",
+    "ObjectStore",
+    "ObjectsUnavailableError",
+    "Observed",
+    "Settlement",
+    "Store",
+    "StoreUnavailableError",
+    "Submission",
+    "TableInfo",
+    "Tables",
+    "TablesUnavailableError",
+    "Upstream",
+    "UpstreamCredentialsError",
+    "UpstreamResponse",
+    "UpstreamUnavailableError",
+]

@@ -1,0 +1,228 @@
+"""Budgets on the Store port: what is reserved and spent adds up, and never goes beyond a limit."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from batch_gateway.core import prices
+from batch_gateway.core.books import Output, settle_output
+from batch_gateway.core.budgets import BudgetExceededError, Ledger, Limit
+from batch_gateway.core.jobs import JobKey, JobRecord, Observation
+from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
+from batch_gateway.ports import StoreUnavailableError, Submission
+
+PRICES = prices.load()
+NOW = datetime(2026, 11, 22, 10, 11, 12, tzinfo=UTC)
+DAY, MONTH = "2026-11-22", "2026-11"
+OWNERS = ("key:k1", "team:ads")
+TOKEN_NANO = 150
+
+
+def submission(number=1, reserved=1000, **changes):
+    made = Submission(
+        f"s{number}",
+        "acme-batch",
+        "us-central1",
+        "nightly",
+        "ads",
+        "job",
+        NOW,
+        key_id="k1",
+        reserved_nano=reserved,
+        reserved_at=NOW,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def record(number=1, created=NOW, **changes):
+    key = JobKey("acme-batch", "us-central1", str(number))
+    seen = Observation(
+        name=key.path, state="JOB_STATE_PENDING", model="gemini-2.5-flash", create_time=created
+    )
+    made = JobRecord(key, seen, created, api_key="nightly", team="ads", key_id="k1", reserved_at=NOW)
+    return msgspec.structs.replace(made, **changes)
+
+
+def limit(most, owner="team:ads", duration="1mo"):
+    return Limit(owner, f"the owner {owner}", most, None, duration)
+
+
+def settle(store, job, tokens, generation=1):
+    usage = Usage(
+        Rows(succeeded=1),
+        Tokens(input=tokens),
+        (Quantity("gemini-2.5-flash", "0-200k", "input_text", tokens, 1),),
+    )
+    output = Output(f"gs://out/{job.key.job_id}/predictions.jsonl", generation, 1, usage, NOW)
+    return store.settle(job.key, output, lambda job, old: settle_output(job, old, output, PRICES))
+
+
+def standing(store, period=DAY):
+    """What the owners of the test have spent and reserved, which is the same for all of them."""
+    key, team = store.ledgers([(owner, (period,)) for owner in OWNERS]).values()
+    assert key == team
+    return key
+
+
+def test_nobody_has_spent_anything_at_first(store):
+    assert store.ledgers([("key:k1", (DAY, MONTH)), ("team:ads", ())]) == {
+        "key:k1": Ledger(),
+        "team:ads": Ledger(),
+    }
+
+
+def test_a_create_reserves_for_key_and_team_in_day_month_and_all(store):
+    assert store.begin_submission(submission(reserved=700)) is None
+
+    for period in (DAY, MONTH, "all"):
+        assert standing(store, period) == Ledger(0, 700)
+    assert standing(store, "2026-11-23") == Ledger()
+
+
+def test_the_same_create_again_reserves_once(store):
+    store.begin_submission(submission(), [limit(1500)])
+
+    assert store.begin_submission(submission(), [limit(1500)]) in {None, submission()}
+    assert store.begin_submission(submission(reserved=5), [limit(1500)]) == submission()
+    assert standing(store) == Ledger(0, 1000)
+
+
+def test_what_exceeds_a_limit_is_refused_with_the_figures_and_leaves_nothing(store):
+    store.begin_submission(submission(1, 1000), [limit(1500)])
+
+    with pytest.raises(BudgetExceededError) as refused:
+        store.begin_submission(submission(2, 501), [limit(10_000, "key:k1"), limit(1500)])
+
+    error = refused.value
+    assert (error.limit.owner, error.ledger, error.wanted_nano) == ("team:ads", Ledger(0, 1000), 501)
+    assert error.window.reset == datetime(2026, 12, 1, tzinfo=UTC)
+    assert standing(store) == Ledger(0, 1000)
+    assert [each.id for each in store.open_submissions(9)] == ["s1"]
+    assert store.begin_submission(submission(3, 500), [limit(1500)]) is None, "to the last nano-dollar"
+
+
+def test_a_create_that_made_no_job_releases_what_it_reserved_once(store):
+    store.begin_submission(submission(1, 1000))
+    store.begin_submission(submission(2, 30))
+
+    store.drop_submission(submission(1, 1000))
+    store.drop_submission(submission(1, 1000))
+
+    assert standing(store) == Ledger(0, 30)
+
+
+def test_a_reservation_goes_over_to_the_job_and_turns_into_spend(store):
+    store.begin_submission(submission(reserved=1000 * TOKEN_NANO))
+    store.add_job(record(), submission())
+    assert standing(store) == Ledger(0, 1000 * TOKEN_NANO)
+    assert store.get_job(record().key).reserved_nano == 1000 * TOKEN_NANO
+
+    settle(store, record(), 300)
+    assert standing(store) == Ledger(300 * TOKEN_NANO, 700 * TOKEN_NANO)
+
+    settle(store, record(), 1200, generation=2)
+    assert standing(store) == Ledger(1200 * TOKEN_NANO, 0), "it cost more than was reserved"
+
+    settle(store, record(), 200, generation=3)
+    assert standing(store) == Ledger(200 * TOKEN_NANO, 0), "what shrank is not reserved again"
+
+
+def test_closing_a_job_releases_the_rest(store):
+    store.begin_submission(submission(reserved=1000 * TOKEN_NANO))
+    store.add_job(record(), submission())
+    settle(store, record(), 300)
+
+    store.amend_job(record().key, lambda job: msgspec.structs.replace(job, closed=True, reserved_nano=0))
+
+    for period in (DAY, MONTH, "all"):
+        assert standing(store, period) == Ledger(300 * TOKEN_NANO, 0)
+
+
+def test_a_job_that_is_on_record_already_reserves_nothing_more(store):
+    store.add_job(record())
+    store.begin_submission(submission())
+
+    store.add_job(record(), submission())
+
+    assert standing(store) == Ledger()
+    assert store.get_job(record().key).reserved_nano == 0
+
+
+def test_a_kept_submission_does_not_release_what_went_over_to_its_job(store):
+    answered = submission(answer=b"{}", body_hash="x")
+    store.begin_submission(submission())
+    store.add_job(record(), answered)
+
+    store.drop_submission(answered)
+
+    assert standing(store) == Ledger(0, 1000)
+
+
+def test_what_was_reserved_yesterday_is_released_there(store):
+    store.begin_submission(submission(reserved_at=NOW - timedelta(days=1)))
+    store.add_job(
+        record(reserved_at=NOW - timedelta(days=1)), submission(reserved_at=NOW - timedelta(days=1))
+    )
+
+    settle(store, record(), 3)
+
+    assert standing(store, "2026-11-21") == Ledger(0, 1000 - 3 * TOKEN_NANO)
+    assert standing(store, DAY) == Ledger(3 * TOKEN_NANO, 0)
+    assert standing(store, MONTH) == Ledger(3 * TOKEN_NANO, 1000 - 3 * TOKEN_NANO)
+
+
+def test_jobs_without_a_reservation_are_spend_all_the_same(store):
+    store.add_job(record())
+
+    settle(store, record(), 7)
+
+    assert standing(store) == Ledger(7 * TOKEN_NANO, 0)
+    with pytest.raises(BudgetExceededError):
+        store.begin_submission(submission(1, 1), [limit(7 * TOKEN_NANO)])
+
+
+def test_a_window_of_days_looks_at_its_days_only(store):
+    store.add_job(record(1, created=NOW - timedelta(days=7)))
+    settle(store, record(1), 100)
+
+    assert store.begin_submission(submission(1, 1000), [limit(1000, duration="7d")]) is None
+    with pytest.raises(BudgetExceededError):
+        store.begin_submission(submission(2, 1), [limit(1000, duration=None)])
+
+
+def test_something_is_said_once_for_each_owner_and_window(store):
+    said = [
+        store.say_once("team:ads", "budget.warning", "2026-11"),
+        store.say_once("team:ads", "budget.warning", "2026-11"),
+        store.say_once("team:ads", "budget.exceeded", "2026-11"),
+        store.say_once("key:k1", "budget.warning", "2026-11"),
+        store.say_once("team:ads", "budget.warning", "2026-12"),
+    ]
+
+    assert said == [True, False, True, True, True]
+
+
+def test_two_hundred_creates_at_once_never_overshoot_a_budget(store):
+    """Each may cost a hundredth of the budget: a hundred fit."""
+    start = threading.Barrier(50)
+
+    def create(number):
+        if number < 50:
+            start.wait()
+        while True:
+            try:
+                store.begin_submission(submission(number, 10), [limit(1000), limit(5000, "key:k1")])
+            except BudgetExceededError:
+                return False
+            except StoreUnavailableError:
+                continue  # contention: the caller is told to try again, and does
+            return True
+
+    with ThreadPoolExecutor(50) as pool:
+        made = list(pool.map(create, range(200)))
+
+    assert sum(made) == 100
+    assert standing(store, MONTH) == Ledger(0, 1000)

@@ -1,0 +1,177 @@
+"""The totals as the Store port lists them: in memory and in Firestore alike."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from batch_gateway.adapters.firestore import FirestoreStore
+from batch_gateway.adapters.firestore import totals as firestore_totals
+from batch_gateway.adapters.firestore.totals import FirestoreTotals
+from batch_gateway.adapters.memory import MemoryStore
+from batch_gateway.adapters.memory_totals import MemoryTotals
+from batch_gateway.core import prices
+from batch_gateway.core.books import Output, settle_output
+from batch_gateway.core.jobs import JobKey, JobRecord, Observation
+from batch_gateway.core.spend import Entry, entries_of_job, entries_of_totals
+from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
+from batch_gateway.ports import StoreUnavailableError
+from contract.conftest import firestore_at
+
+CREATED = datetime(2026, 11, 22, 10, 11, 12, tzinfo=UTC)
+DAY = "2026-11-22"
+FLASH = "gemini-2.5-flash"
+ODD_LABELS = [
+    "größe",
+    "日本",
+    "a.b",
+    "a/b",
+    "with space",
+    "tick`tick",
+    "back\\slash",
+    "*[x]~",
+    "_x",
+    "0digit",
+]
+
+
+class MemorySpend(MemoryStore, MemoryTotals):
+    """MemoryStore, listing totals."""
+
+
+class FirestoreSpend(FirestoreStore, FirestoreTotals):
+    """FirestoreStore, listing totals."""
+
+
+@pytest.fixture
+def listing(store):
+    """The store of either kind."""
+    if isinstance(store, MemoryStore):
+        return MemorySpend()
+    return FirestoreSpend(store._client)
+
+
+def spend(store, number=1, created=CREATED, tokens=10, model=FLASH, **changes):
+    """Puts a job with one settled output into the books."""
+    key = JobKey(changes.pop("project", "acme-batch"), changes.pop("location", "us-central1"), str(number))
+    seen = Observation(f"{key.path}", "JOB_STATE_SUCCEEDED", labels=changes.pop("labels", {}))
+    record = JobRecord(key, seen, created, **{"api_key": "nightly", "team": "search", **changes})
+    store.add_job(record)
+    usage = Usage(Rows(succeeded=1), Tokens(), (Quantity(model, "0-200k", "input_text", tokens, 1),))
+    output = Output(f"gs://out/{number}", 1, 1, usage, CREATED)
+    store.settle(key, output, lambda job, old: settle_output(job, old, output, prices.load()))
+
+
+def listed(store, first=DAY, last=DAY, **equal):
+    return list(store.list_totals(first, last, equal))
+
+
+def tokens_of(cells):
+    return sum(cell.items["input_text"].quantity for cell in cells)
+
+
+def test_without_totals_there_are_none(listing):
+    assert listed(listing, "1970-01-01", "9998-12-31") == []
+
+
+def test_both_ends_are_included_and_days_come_in_order(listing):
+    days = [CREATED.replace(hour=0, minute=0, second=0) + timedelta(days=n) for n in range(-2, 3)]
+    for number, day in enumerate([days[3], days[0], days[2], days[4], days[1]]):
+        spend(listing, number, day)
+    found = listed(listing, "2026-11-21", "2026-11-23")
+    assert [cell.day for cell in found] == ["2026-11-21", "2026-11-22", "2026-11-23"]
+
+
+def test_years_and_months_are_in_order_too(listing):
+    for number, day in enumerate(["2025-12-31", "2026-01-01", "2026-09-30", "2026-10-01"]):
+        spend(listing, number, datetime.fromisoformat(day).replace(tzinfo=UTC))
+    assert [cell.day for cell in listed(listing, "2025-12-31", "2026-09-30")] == [
+        "2025-12-31",
+        "2026-01-01",
+        "2026-09-30",
+    ]
+
+
+def test_parts_of_a_cell_follow_each_other(listing):
+    for number in range(60):
+        spend(listing, number, tokens=10 ** (number % 3), team=f"team-{number % 3}")
+    merged = [entry.cell for entry in entries_of_totals(listed(listing))]
+    assert sorted((cell.team, cell.items["input_text"].quantity) for cell in merged) == [
+        ("team-0", 20),
+        ("team-1", 200),
+        ("team-2", 2000),
+    ]
+
+
+def test_a_job_by_itself_is_what_it_moved_the_totals_by(listing):
+    spend(listing, 1, labels={"env": "prod"})
+    (cell,) = listed(listing)
+    (job,) = listing.jobs_created(CREATED, CREATED + timedelta(1), None, 2)
+    assert [Entry(cell, job)] == entries_of_job(job)
+
+
+@pytest.mark.parametrize("page", [1, 2, 3])
+def test_pages_of_the_store_leave_nothing_out(listing, monkeypatch, page):
+    monkeypatch.setattr(firestore_totals, "_PAGE", page)
+    for number in range(6):
+        spend(listing, number, CREATED + timedelta(days=number % 2), tokens=10**number, team=f"t-{number}")
+    assert tokens_of(listed(listing, DAY, "2026-11-23")) == 111_111
+    assert tokens_of(listed(listing, DAY, DAY)) == 10_101
+    assert tokens_of(listed(listing, DAY, "2026-11-23", team="t-3")) == 1000
+
+
+@pytest.mark.parametrize(
+    ("equal", "tokens"),
+    [
+        ({"team": "search"}, 11_011),
+        ({"team": "ads"}, 100),
+        ({"team": "none"}, 0),
+        ({"api_key": "adhoc"}, 10),
+        ({"project": "acme-lab"}, 1000),
+        ({"location": "global"}, 1),
+        ({"model": "gemini-2.5-pro"}, 10_000),
+        ({"label:env": "prod"}, 110),
+        ({"label:env": "prod", "team": "ads", "api_key": "nightly", "model": FLASH}, 100),
+        ({"label:env": "prod", "team": "search"}, 10),
+        ({"label:none": "x"}, 0),
+    ],
+)
+def test_fields_with_a_certain_value_are_found(listing, equal, tokens):
+    spend(listing, 1, tokens=1, location="global")
+    spend(listing, 2, tokens=10, api_key="adhoc", labels={"env": "prod"})
+    spend(listing, 3, tokens=100, team="ads", labels={"env": "prod", "x": "y"})
+    spend(listing, 4, tokens=1000, project="acme-lab", labels={"env": "dev"})
+    spend(listing, 5, tokens=10_000, model="gemini-2.5-pro")
+    assert tokens_of(listed(listing, **equal)) == tokens
+    assert tokens_of(listed(listing, "2026-11-23", "2026-11-30", **equal)) == 0
+
+
+@pytest.mark.parametrize("label", ODD_LABELS)
+def test_labels_with_odd_characters_are_found(listing, label):
+    spend(listing, 1, tokens=1, labels={label: "x"})
+    spend(listing, 2, tokens=10, labels={"other": "x"})
+    assert tokens_of(listed(listing, **{f"label:{label}": "x"})) == 1
+
+
+def test_cells_come_whole(listing):
+    spend(listing, 1, labels={"env": "prod"})
+    (cell,) = listed(listing)
+    assert msgspec.to_builtins(cell) == {
+        "day": DAY,
+        "model": FLASH,
+        "apiKey": "nightly",
+        "team": "search",
+        "project": "acme-batch",
+        "location": "us-central1",
+        "labels": {"env": "prod"},
+        "quarters": {"40": 1500},
+        "items": {"input_text": {"quantity": 10, "amountNano": 1500}},
+    }
+
+
+def test_a_store_that_is_down_says_so(refusing_host):
+    memory = MemorySpend()
+    memory.down = True
+    for down in (memory, FirestoreSpend(firestore_at(refusing_host)._client)):
+        with pytest.raises(StoreUnavailableError):
+            listed(down)
