@@ -5,10 +5,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from batch_gateway import wiring
+from batch_gateway import events, wiring
 from batch_gateway.core.jobs import parse_time
 from batch_gateway.logs import log
-from batch_gateway.settlement.settle import NotYetError
+from batch_gateway.settlement.deps import NotYetError
 from batch_gateway.settlement.settle import settle as settle_object
 
 if TYPE_CHECKING:
@@ -56,11 +56,16 @@ def settle(event: "CloudEvent") -> None:
         log("ERROR", "event without an object", event=event["id"])
         return
     now = datetime.now(UTC)
+    deps = wiring.settlement()
+    deadline = deps.clock() + wiring.SETTINGS.settlement_seconds
+    written = parse_time(data.get("timeCreated")) or now
+    uri = f"gs://{bucket}/{name}"
     try:
-        outcome = settle_object(
-            bucket, name, parse_time(data.get("timeCreated")) or now, now, wiring.settlement()
-        )
+        outcome = settle_object(bucket, name, written, now, deps, deadline=deadline)
     except NotYetError as error:
-        log("NOTICE", "output not settled yet", uri=f"gs://{bucket}/{name}", reason=error)
+        log("NOTICE", "output not settled yet", uri=uri, reason=error)
         raise
-    log("DEBUG", "event handled", uri=f"gs://{bucket}/{name}", outcome=outcome)
+    except Exception as error:
+        events.problem("ERROR", "settlement.failed", "output not settled", uri=uri, error=repr(error))
+        raise
+    log("DEBUG", "event handled", uri=uri, outcome=outcome)

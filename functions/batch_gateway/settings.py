@@ -7,14 +7,19 @@ it is ignored with one warning; a wrong value stops the start and names its line
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import yaml
 
 from batch_gateway.core import access
+from batch_gateway.core.budgets import BudgetAction
 from batch_gateway.core.models import resource_name
 
 _DEFAULT_LOCATION = "us-central1"  # LiteLLM's own default
+DEFAULT_SETTLEMENT_SECONDS = 420
+"""Event-driven functions are ended after 540 s (Cloud Run functions, "Quotas")."""
+_LONGEST_SETTLEMENT_SECONDS = 3600
 _ENVIRONMENT_REFERENCE = "os.environ/"
 _VERTEX_PROVIDERS = ("vertex_ai/", "vertex_ai_beta/")
 _KNOWN_PARAMS = {"model", "vertex_project", "vertex_location", "vertex_credentials"}
@@ -43,7 +48,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         served: Credentials by (project id, location); None for application default ones, else a
             path or JSON. A location of "*" stands for every one.
         aliases: Names of models.
+        reconcile_account: E-mail of the service account that may call the sweep; None if there is none.
+        settlement_seconds: How long one invocation may read an output before it leaves the rest to the next.
+        budget_action: What becomes of running jobs when a budget is passed: nothing, warn or cancel.
         vertex_emulator: ``host:port``, or None for Google's own hosts.
+        bigquery_emulator: URL, or None for Google's own.
         warnings: What was ignored.
     """
 
@@ -52,7 +61,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     master_key: str | None = None
     served: dict[tuple[str, str], str | None]
     aliases: tuple[Alias, ...] = ()
+    reconcile_account: str | None = None
+    settlement_seconds: int = DEFAULT_SETTLEMENT_SECONDS
+    budget_action: BudgetAction = "nothing"
     vertex_emulator: str | None = None
+    bigquery_emulator: str | None = None
     warnings: tuple[str, ...] = ()
 
     def serves(self, project: str, location: str) -> bool:
@@ -103,7 +116,11 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         master_key=(config.master_key if config else None) or environ.get("GATEWAY_MASTER_KEY") or None,
         served=served,
         aliases=tuple(config.aliases) if config else (),
+        reconcile_account=config.reconcile_account if config else None,
+        settlement_seconds=config.settlement_seconds if config else DEFAULT_SETTLEMENT_SECONDS,
+        budget_action=config.budget_action if config else "nothing",
         vertex_emulator=environ.get("VERTEX_EMULATOR_HOST") or None,
+        bigquery_emulator=environ.get("BIGQUERY_EMULATOR_HOST") or None,
         warnings=tuple(config.warnings()) if config else (),
     )
 
@@ -118,6 +135,9 @@ class _Config:
         self._ignored: list[str] = []
         self._other_providers: list[str] = []
         self.master_key: str | None = None
+        self.reconcile_account: str | None = None
+        self.settlement_seconds = DEFAULT_SETTLEMENT_SECONDS
+        self.budget_action: BudgetAction = "nothing"
         self.served: dict[tuple[str, str], str | None] = {}
         self.aliases: list[Alias] = []
         self.has_models = False
@@ -155,6 +175,12 @@ class _Config:
         for key, value in self._mapping(node, "general_settings").items():
             if key == "master_key":
                 self.master_key = self._text(value, "general_settings.master_key")
+            elif key == "reconcile_service_account":
+                self.reconcile_account = self._text(value, f"general_settings.{key}")
+            elif key == "settlement_seconds":
+                self.settlement_seconds = self._seconds(value, f"general_settings.{key}")
+            elif key == "budget_action":
+                self.budget_action = self._action(value, f"general_settings.{key}")
             else:
                 self._ignored.append(f"general_settings.{key}")
 
@@ -259,6 +285,20 @@ class _Config:
                 raise self._error(node, key, f"names the environment variable {name}, which is not set")
             return self._environ[name]
         return value
+
+    def _seconds(self, node: yaml.Node, key: str) -> int:
+        text = self._text(node, key)
+        if not text.isascii() or not text.isdigit() or not 0 < int(text) <= _LONGEST_SETTLEMENT_SECONDS:
+            raise self._error(node, key, f"must be seconds, from 1 to {_LONGEST_SETTLEMENT_SECONDS}")
+        return int(text)
+
+    def _action(self, node: yaml.Node, key: str) -> BudgetAction:
+        text = self._text(node, key)
+        try:
+            action: BudgetAction = msgspec.convert(text, BudgetAction)
+        except msgspec.ValidationError:
+            raise self._error(node, key, f"must be one of {', '.join(get_args(BudgetAction))}") from None
+        return action
 
     def _error(self, node: yaml.Node, key: str, problem: str) -> ConfigError:
         return ConfigError(f"{self._path}, line {node.start_mark.line + 1}: {key} {problem}")

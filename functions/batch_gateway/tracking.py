@@ -1,14 +1,40 @@
 """Follows jobs through the answers that pass by."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
+from batch_gateway import events
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation, observe, parse_name
 from batch_gateway.ports import Store
 
 _REMEMBERED_JOBS = 10_000
+
+
+def note(store: Store, seen: Mapping[JobKey, Observation]) -> dict[JobKey, JobRecord]:
+    """Brings records up to date with what was seen, and says where a job's state changed.
+
+    Returns:
+        The records of those jobs that are on record.
+    """
+    found = store.observe(seen)
+    for before, now in found.values():
+        if before.seen.state != now.seen.state:
+            events.state_changed(before, now)
+    return {key: observed.now for key, observed in found.items()}
+
+
+class Seen(NamedTuple):
+    """What came of a look at jobs.
+
+    Attributes:
+        changed: Records of those that had changed since this instance saw them.
+        unknown: Those that are not on record.
+    """
+
+    changed: dict[JobKey, JobRecord]
+    unknown: dict[JobKey, Observation]
 
 
 class Tracker:
@@ -23,11 +49,8 @@ class Tracker:
         self._lock = Lock()
         self._last_seen: OrderedDict[JobKey, Observation] = OrderedDict()
 
-    def see(self, project: str, jobs: Iterable[dict[str, Any]]) -> dict[JobKey, JobRecord]:
+    def see(self, project: str, jobs: Iterable[dict[str, Any]]) -> Seen:
         """Takes note of whole job resources of one project (id as configured).
-
-        Returns:
-            The records of the jobs that are on record and had changed since this instance saw them.
 
         Raises:
             StoreUnavailableError: Nothing is lost: the next answer shows the same again.
@@ -42,8 +65,8 @@ class Tracker:
             if self._last_seen.get(key) != seen:
                 changed[key] = seen
         if not changed:
-            return {}
-        records = self._store.observe(changed)
+            return Seen({}, {})
+        records = note(self._store, changed)
         with self._lock:
             # A job that is not on record may be just about to be: then the next look must count.
             for key in records:
@@ -51,4 +74,4 @@ class Tracker:
                 self._last_seen.move_to_end(key)
             while len(self._last_seen) > _REMEMBERED_JOBS:
                 self._last_seen.popitem(last=False)
-        return records
+        return Seen(records, {key: seen for key, seen in changed.items() if key not in records})

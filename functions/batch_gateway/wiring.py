@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from batch_gateway import settings
 from batch_gateway.core import prices
 from batch_gateway.logs import log
-from batch_gateway.ports import ObjectStore, Store, Upstream
+from batch_gateway.ports import ObjectStore, Store, Tables, Upstream
 
 if TYPE_CHECKING:
     from google.cloud.firestore_v1 import Client
 
+    from batch_gateway.adapters.firestore import FirestoreKeys
     from batch_gateway.gateway.app import Gateway
-    from batch_gateway.settlement.settle import Deps
+    from batch_gateway.settlement.deps import Deps
 
 SETTINGS = settings.load()
 """Read at import, so that a wrong configuration stops the start."""
@@ -44,6 +45,14 @@ def store() -> Store:
 
 
 @cache
+def keys() -> "FirestoreKeys":
+    """API keys, teams and the audit trail."""
+    from batch_gateway.adapters.firestore import FirestoreKeys
+
+    return FirestoreKeys(_firestore())
+
+
+@cache
 def upstream() -> Upstream:
     """Vertex AI, or its emulator."""
     from batch_gateway.adapters.vertex import Vertex
@@ -60,18 +69,33 @@ def objects() -> ObjectStore:
 
 
 @cache
+def tables() -> Tables:
+    """BigQuery."""
+    from batch_gateway.adapters.bigquery import BigQuery
+
+    return BigQuery(SETTINGS.project, SETTINGS.bigquery_emulator)
+
+
+@cache
 def gateway() -> "Gateway":
     """The HTTP use cases."""
     from batch_gateway.adapters.firestore import FirestoreKeys
     from batch_gateway.gateway import app
 
     keys = FirestoreKeys(_firestore())
-    return app.Gateway(app.Deps(SETTINGS, store(), keys, keys, upstream(), objects))
+    return app.Gateway(app.Deps(SETTINGS, store(), keys, keys, upstream(), objects, settlement, identity_of))
+
+
+def identity_of(token: str, audience: str) -> str | None:
+    """See gateway.app.Deps."""
+    from batch_gateway.adapters.identity import email_of
+
+    return email_of(token, audience)
 
 
 @cache
 def settlement() -> "Deps":
     """What settlement works with."""
-    from batch_gateway.settlement.settle import Deps
+    from batch_gateway.settlement.deps import Deps
 
-    return Deps(store(), objects(), upstream(), prices.load())
+    return Deps(store(), objects(), upstream(), prices.load(), tables, keys(), SETTINGS.budget_action)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ from batch_gateway import entrypoints, wiring
 from batch_gateway.adapters.memory import MemoryObjects, MemoryStore
 from batch_gateway.core import prices
 from batch_gateway.ports import UpstreamUnavailableError
-from batch_gateway.settlement.settle import Deps, NotYetError, Outcome
+from batch_gateway.settlement.deps import Deps, NotYetError
+from batch_gateway.settlement.settle import Outcome
 
 SOURCE = Path(__file__).parents[2] / "functions" / "main.py"
 ATTRIBUTES = {
@@ -37,7 +39,7 @@ DATA = {
 @pytest.fixture
 def outside(monkeypatch):
     """Settlement's outside, in memory."""
-    deps = Deps(MemoryStore(), MemoryObjects(), None, prices.load())
+    deps = Deps(MemoryStore(), MemoryObjects(), None, prices.load(), None, None)
     monkeypatch.setattr(wiring, "settlement", lambda: deps)
     return deps
 
@@ -51,7 +53,8 @@ def settled(monkeypatch, outside):
 
     calls = Calls()
 
-    def settle(*given):
+    def settle(*given, deadline):
+        assert deadline > time.monotonic() + wiring.SETTINGS.settlement_seconds - 60
         calls.append(given)
         if calls.error:
             raise calls.error
@@ -178,7 +181,7 @@ def test_an_event_goes_all_the_way(client, outside, capsys):
     answer = binary(client, {**DATA, "timeCreated": "2020-01-01T00:00:00Z"})
 
     assert answer.status_code == 200
-    (parked,) = outside.store.get_parked()
+    (parked,) = outside.store.parked(10)
     assert parked.uri == f"gs://{bucket}/{name}"
     assert logged(capsys)[-1]["outcome"] == "parked"
 

@@ -10,7 +10,8 @@ from batch_gateway.core import prices
 from batch_gateway.core.jobs import JobKey, JobRecord, observe
 from batch_gateway.core.lines import MAX_LINE_BYTES
 from batch_gateway.ports import ObjectChangedError, StoreUnavailableError, UpstreamUnavailableError
-from batch_gateway.settlement.settle import Deps, NotYetError, Outcome, settle
+from batch_gateway.settlement.deps import Deps, NotYetError
+from batch_gateway.settlement.settle import Outcome, settle
 
 PRICES = prices.load()
 CREATED = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -75,6 +76,10 @@ class FakeUpstream:
         return self.jobs.get(wanted)
 
 
+def no_tables():
+    pytest.fail("no job here writes to BigQuery")
+
+
 class Books:
     """The outside in memory, with what tests put there."""
 
@@ -82,7 +87,7 @@ class Books:
         self.store = MemoryStore()
         self.objects = MemoryObjects()
         self.upstream = FakeUpstream()
-        self.deps = Deps(self.store, self.objects, self.upstream, PRICES)
+        self.deps = Deps(self.store, self.objects, self.upstream, PRICES, no_tables, None)
 
     def record(self, job):
         seen = observe(job)
@@ -105,7 +110,7 @@ class Books:
         return (store._jobs, store._outputs, store._cells, store._parked)
 
     def total(self):
-        return sum(sum(cell.hours.values()) for cell in self.store.get_totals("2026-11-22"))
+        return sum(sum(cell.quarters.values()) for cell in self.store.get_totals("2026-11-22"))
 
 
 @pytest.fixture
@@ -124,8 +129,6 @@ IGNORED = [
     f"{FOLDER}/incremental_predictions.jsonl-00000-of-00002",
     f"{FOLDER}/incremental_predictions/predictions.jsonl",
     f"{FOLDER}/incremental_predictions-0/000000000000.jsonl",
-    f"{FOLDER}/errors_0001.jsonl",
-    f"{FOLDER}/prediction.errors_stats-00000-of-00001",
     f"{FOLDER}/.predictions.jsonl.tmp",
     f"{FOLDER}/predictions.jsonl.tmp",
     f"{FOLDER}/predictions.jsonl_temp_0",
@@ -156,7 +159,7 @@ def test_a_file_of_that_name_in_a_folder_that_vertex_did_not_make_is_ignored(boo
 
     assert books.settle(f"{folder}/predictions.jsonl") is Outcome.IGNORED
     assert books.total() == 0
-    assert not books.store.get_parked()
+    assert not books.store.parked(10)
 
 
 FINAL = [
@@ -223,7 +226,7 @@ def test_while_a_job_with_that_prefix_runs_its_output_waits(books):
     with pytest.raises(NotYetError):
         books.settle(now=NOW + timedelta(days=1))
     assert books.total() == 0
-    assert not books.store.get_parked()
+    assert not books.store.parked(10)
 
     books.upstream.jobs[key()] = ended()
     assert books.settle() is Outcome.SETTLED
@@ -265,10 +268,10 @@ def test_an_output_that_stays_nobodys_is_parked(books):
 
     with pytest.raises(NotYetError):
         books.settle(written=NOW - timedelta(minutes=9))
-    assert not books.store.get_parked()
+    assert not books.store.parked(10)
 
     assert books.settle(written=NOW - timedelta(minutes=11)) is Outcome.PARKED
-    (parked,) = books.store.get_parked()
+    (parked,) = books.store.parked(10)
     assert (parked.uri, parked.generation, parked.bytes) == (f"gs://out/{FILE}", info.generation, info.size)
     assert parked.unreadable
     assert books.total() == 0
@@ -276,7 +279,7 @@ def test_an_output_that_stays_nobodys_is_parked(books):
 
 def test_an_output_that_is_gone_and_nobodys_is_ignored(books):
     assert books.settle() is Outcome.IGNORED
-    assert not books.store.get_parked()
+    assert not books.store.parked(10)
 
 
 def test_the_same_event_again_changes_nothing(books):
@@ -418,10 +421,10 @@ def test_a_last_line_without_a_line_feed_counts_and_blank_lines_do_not(books):
 class InMebibytes(MemoryObjects):
     """Reads in larger pieces than MemoryObjects does."""
 
-    def read(self, bucket, name, generation):
+    def read(self, bucket, name, generation, start=0):
         info, data = self._objects[bucket, name]
         assert info.generation == generation
-        yield from (data[start : start + 2**20] for start in range(0, len(data), 2**20))
+        yield from (data[at : at + 2**20] for at in range(start, len(data), 2**20))
 
 
 def test_an_oversized_line_is_malformed_and_the_rest_priced(books):
@@ -621,7 +624,7 @@ def run(scenario, fatal=None):
     """The books after an event that dies at a moment and comes again; and the moments of the first try."""
     books, clock = Books(), Clock(fatal)
     scenario(books)
-    deps = Deps(*(Crashing(port, clock) for port in books.deps[:3]), PRICES)
+    deps = Deps(*(Crashing(port, clock) for port in books.deps[:3]), PRICES, no_tables, None)
     try:
         books.settle(deps=deps)
     except CrashError:
@@ -646,7 +649,7 @@ def test_the_moments_of_a_crash_are_all_there():
 
     assert seen >= {
         *("jobs_by_directory", "jobs_without_directory", "get_job", "observe", "get_outputs", "settle"),
-        *("close_job", "park", "stat", "read", "list"),
+        *("amend_job", "park", "stat", "read", "list"),
     }
     assert len(CRASHES) > 80
 
@@ -662,7 +665,7 @@ def run_twice(scenario, fatal):
     books, clock = Books(), Clock(fatal)
     scenario(books)
     for _ in range(2):
-        deps = Deps(*(Crashing(port, clock) for port in books.deps[:3]), PRICES)
+        deps = Deps(*(Crashing(port, clock) for port in books.deps[:3]), PRICES, no_tables, None)
         try:
             books.settle(deps=deps)
         except CrashError:
@@ -703,3 +706,68 @@ def test_a_settlement_that_the_store_computes_twice_counts_once(books, monkeypat
     books.settle()
 
     assert_settled(books, 1)
+
+
+class Ticking:
+    """A clock on which every look takes a second."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        self.now += 1.0
+        return self.now
+
+
+def test_an_output_too_large_for_one_go_is_read_on_from_where_it_was_left(books, monkeypatch):
+    rows = [row() for _ in range(50)]
+    books.record(ended())
+    info = books.put(lines(*rows))
+    starts, said, original = [], [], books.objects.read
+
+    def read(bucket, name, generation, start):
+        starts.append(start)
+        return original(bucket, name, generation, start)
+
+    monkeypatch.setattr(books.objects, "read", read)
+    deps = books.deps._replace(clock=Ticking())
+
+    for _ in range(100):
+        try:
+            outcome = settle("out", FILE, CREATED, NOW, deps, deadline=deps.clock() + 6)
+        except NotYetError as error:
+            said.append((str(error), books.job().settled_outputs))
+        else:
+            break
+
+    assert all("goes on from there" in why and not settled for why, settled in said)
+    assert outcome is Outcome.SETTLED
+    assert_settled(books, 50)
+    assert len(starts) > 5
+    assert starts == sorted(set(starts)), "each try went on, none began again"
+    assert all(start % len(lines(row())) == 0 for start in starts)
+    assert books.store.get_checkpoint(f"gs://out/{FILE}") is None
+    assert info.size == books.store.get_outputs(key())[0].bytes
+
+
+def test_a_checkpoint_of_an_overwritten_object_is_worth_nothing(books):
+    books.record(ended())
+    books.put(lines(*[row()] * 9))
+    deps = books.deps._replace(clock=Ticking())
+    with pytest.raises(NotYetError):
+        settle("out", FILE, CREATED, NOW, deps, deadline=deps.clock() + 3)
+    books.put(lines(row(), row()))
+
+    assert books.settle() is Outcome.SETTLED
+
+    assert_settled(books, 2)
+
+
+def test_a_binary_output_is_unreadable_and_says_why(books):
+    books.record(ended())
+    books.put(b"\x10\x00\x00\x00\x00\x00\x00\x00\xff\xfe" * 9, f"{FOLDER}/prediction.results-00000-of-00001")
+
+    assert books.settle(f"{FOLDER}/prediction.results-00000-of-00001") is Outcome.SETTLED
+
+    assert books.job().unreadable_outputs == 1
+    assert books.store.get_outputs(key())[0].unreadable

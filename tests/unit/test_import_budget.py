@@ -96,7 +96,13 @@ def test_a_start_imports_nothing_that_only_a_request_needs():
     modules, installed = imported_after()
 
     assert installed - TOOLS <= {"msgspec", "typing_extensions", "yaml"}
-    sdks = {"google.cloud.storage", "google.cloud.firestore", "google.cloud.firestore_v1", "google.auth"}
+    sdks = {
+        "google.cloud.bigquery",
+        "google.cloud.storage",
+        "google.cloud.firestore",
+        "google.cloud.firestore_v1",
+        "google.auth",
+    }
     others = {"grpc", "requests", "urllib3", "flask", "werkzeug", "asyncio", "ssl"}
     adapters = {"batch_gateway.adapters", "batch_gateway.gateway"}
     assert not packages(modules) & (sdks | others | adapters)
@@ -113,6 +119,7 @@ def test_the_first_request_imports_no_storage():
 
     assert {"google.cloud.firestore_v1", "requests", "batch_gateway.gateway.app"} <= modules
     assert not packages(modules) & {"google.cloud.storage", "google.resumable_media", "google_crc32c"}
+    assert "google.cloud.bigquery" not in modules
 
 
 def test_the_first_event_imports_no_web_application():
@@ -120,5 +127,5 @@ def test_the_first_event_imports_no_web_application():
     modules, installed = imported_after(SETTLE)
 
     assert {"google.cloud.firestore_v1", "google.cloud.storage"} <= modules
-    assert "batch_gateway.gateway" not in modules
+    assert not {"batch_gateway.gateway", "google.cloud.bigquery"} & modules
     assert not installed & {"flask", "werkzeug", "jinja2", "functions_framework"}

@@ -174,15 +174,19 @@ class Vertex:
 
     def get_job(self, key: JobKey) -> dict[str, object] | None:
         """See Upstream."""
-        response = self.send("GET", f"/v1/{key.path}", project=key.project, location=key.location)
+        return self.get(key.path, project=key.project, location=key.location)
+
+    def get(self, path: str, *, project: str, location: str, query: str = "") -> dict[str, object] | None:
+        """See Upstream."""
+        response = self.send("GET", f"/v1/{path}", project=project, location=location, query=query)
         if response.status in {403, 404}:
             return None
         if response.status != 200:  # noqa: PLR2004 - HTTP's own number
             raise UpstreamUnavailableError(f"Vertex AI answered {response.status}", sent=True)
-        job = read_object(response.body)
-        if job is None:
-            raise UpstreamUnavailableError("the answer of Vertex AI is no job", sent=True)
-        return job
+        found = read_object(response.body)
+        if found is None:
+            raise UpstreamUnavailableError("the answer of Vertex AI is no JSON object", sent=True)
+        return found
 
     def _send_once(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None

@@ -1,0 +1,98 @@
+"""What happens to jobs, as structured log lines: names and fields are what metrics and alerts go by.
+
+Names of fields: OpenTelemetry's semantic conventions for generative AI where they have one
+(``gen_ai.request.model``, ``gen_ai.usage.input_tokens`` …), ours beside them. Amounts
+are USD, as JSON numbers.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from batch_gateway.core.books import Output
+from batch_gateway.core.jobs import JobRecord
+from batch_gateway.core.models import short_name
+from batch_gateway.core.money import format_nano
+from batch_gateway.logs import Severity, log
+
+_ENDED = {
+    "JOB_STATE_SUCCEEDED": ("INFO", "batch.completed"),
+    "JOB_STATE_PARTIALLY_SUCCEEDED": ("WARNING", "batch.completed"),
+    "JOB_STATE_FAILED": ("ERROR", "batch.failed"),
+    "JOB_STATE_CANCELLED": ("NOTICE", "batch.cancelled"),
+    "JOB_STATE_EXPIRED": ("ERROR", "batch.expired"),
+}
+
+
+def usd(nano_usd: int) -> msgspec.Raw:
+    """An amount as a JSON number, exact to the digit."""
+    return msgspec.Raw(format_nano(nano_usd).encode())
+
+
+def of_job(job: JobRecord) -> dict[str, Any]:
+    """What every line about a job says."""
+    return {
+        "job": job.seen.name,
+        "gen_ai.request.model": short_name(job.seen.model),
+        "team": job.team,
+        "api_key": job.api_key,
+        "labels": job.seen.labels,
+    }
+
+
+def state_changed(before: JobRecord, now: JobRecord) -> None:
+    """A job was seen in another state than before."""
+    log(
+        "INFO",
+        "job state changed",
+        event="job.state_changed",
+        **of_job(now),
+        state=now.seen.state,
+        previous_state=before.seen.state,
+        error=now.seen.error,
+    )
+
+
+def output_settled(before: JobRecord, job: JobRecord, output: Output, written: datetime) -> None:
+    """An output is in the books; ``cost_usd`` is what the job's amount moved by."""
+    rows, tokens = output.usage.rows, output.usage.tokens
+    unpriced = job.cost.unpriced_rows - before.cost.unpriced_rows
+    log(
+        "WARNING" if rows.malformed or unpriced > 0 or output.unreadable else "INFO",
+        "output settled",
+        event="output.settled",
+        **of_job(job),
+        uri=output.uri,
+        generation=output.generation,
+        bytes=output.bytes,
+        rows=rows,
+        unpriced_rows=unpriced,
+        cost_usd=usd(job.cost.amount_nano - before.cost.amount_nano),
+        job_cost_usd=usd(job.cost.amount_nano),
+        lag_seconds=round((output.settled_at - written).total_seconds(), 1),
+        **{"gen_ai.usage.input_tokens": tokens.input, "gen_ai.usage.output_tokens": tokens.output},
+    )
+
+
+def closed(job: JobRecord) -> None:
+    """A job has ended and everything that it wrote is settled: its cost is final."""
+    severity, event = _ENDED.get(job.seen.state, ("WARNING", "batch.deleted"))
+    tokens = job.usage.tokens
+    log(
+        severity,  # type: ignore[arg-type] # the table's first column
+        "job closed",
+        event=event,
+        **of_job(job),
+        state=job.seen.state,
+        error=job.seen.error,
+        rows=job.usage.rows,
+        unpriced_rows=job.cost.unpriced_rows,
+        cost_usd=usd(job.cost.amount_nano),
+        **{"gen_ai.usage.input_tokens": tokens.input, "gen_ai.usage.output_tokens": tokens.output},
+    )
+
+
+def problem(severity: Severity, event: str, message: str, **fields: Any) -> None:
+    """Says that somebody should look at something: ``output.parked``, ``job.stuck`` and the like."""
+    log(severity, message, event=event, **fields)

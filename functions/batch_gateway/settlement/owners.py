@@ -1,0 +1,68 @@
+"""Whose output it is."""
+
+from batch_gateway.core.jobs import JobKey, JobRecord, observe
+from batch_gateway.core.models import base_model_of, is_registered
+from batch_gateway.logs import log
+from batch_gateway.ports import Upstream, UpstreamCredentialsError, UpstreamUnavailableError
+from batch_gateway.settlement.closing import close_if_settled
+from batch_gateway.settlement.deps import Deps, NotYetError
+from batch_gateway.tracking import note
+
+_CANDIDATES = 50
+"""Jobs that are looked up in one try to find whose output it is; a later try takes the next ones."""
+
+
+def find_job(directory: str, deps: Deps) -> JobRecord | None:
+    """The job that a directory is of: as recorded, else as Vertex says.
+
+    Raises:
+        NotYetError: Jobs with this output prefix still run, or more remain to be looked up.
+    """
+    known = deps.store.jobs_by_directory(directory)
+    if known:
+        return known[0]
+    candidates = deps.store.jobs_without_directory(directory.rpartition("/")[0], _CANDIDATES)
+    running = False
+    for candidate in candidates:
+        record = refresh(candidate.key, deps)
+        if record is None:
+            continue
+        if record.seen.output_directory == directory:
+            return record
+        if record.seen.terminal:
+            # It has ended without output: out of the way of the next look-up.
+            close_if_settled(record, deps.store, deps.objects)
+        else:
+            running = True
+    if running or len(candidates) == _CANDIDATES:
+        raise NotYetError(f"no job has reported {directory} as its output yet; {len(candidates)} may")
+    return None
+
+
+def refresh(key: JobKey, deps: Deps) -> JobRecord | None:
+    """A job's record after a look upstream, which is spared if it ended with a directory.
+
+    None if Vertex AI does not have the job (any more): nothing more will be heard of it.
+    """
+    record = deps.store.get_job(key)
+    if record is None or (record.seen.terminal and record.seen.output_directory):
+        return record
+    job = deps.upstream.get_job(key)
+    seen = observe(job) if job else None
+    return note(deps.store, {key: seen}).get(key) if seen else None
+
+
+def base_model(job: JobRecord, upstream: Upstream) -> str | None:
+    """The publisher's model that a tuned model was made from; empty if there is none, or none is known.
+
+    None if it could not be asked for now: the job is priced without, and asked about again.
+    """
+    model = job.seen.model.partition("@")[0]
+    if job.base_model is not None or not is_registered(model):
+        return job.base_model
+    try:
+        found = upstream.get(model, project=job.key.project, location=job.key.location)
+    except (UpstreamUnavailableError, UpstreamCredentialsError) as error:
+        log("WARNING", "model not looked up", job=job.key.path, model=model, error=error)
+        return None
+    return base_model_of(found or {}) or ""

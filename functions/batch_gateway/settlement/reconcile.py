@@ -1,0 +1,268 @@
+"""The sweep: finds what events and answers missed, so that the books are right whatever was lost.
+
+It looks through the served places (jobs change unseen, or were made outside the gateway), then at every
+job that is not closed, then at outputs of nobody. Each step may be cut short by the time limit and done by
+two sweeps at once: jobs come in turn, and whatever is done twice comes to the same.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import msgspec
+
+from batch_gateway import events
+from batch_gateway.core.books import Output
+from batch_gateway.core.jobs import JobKey, JobRecord
+from batch_gateway.core.outputs import directory_of, split_uri
+from batch_gateway.logs import log
+from batch_gateway.ports import StoreUnavailableError, Submission
+from batch_gateway.settlement.adoption import LOOK_BACK, look_through
+from batch_gateway.settlement.closing import NoOutputError, close, unsettled
+from batch_gateway.settlement.deps import Deps, NotYetError
+from batch_gateway.settlement.enforcement import act_on, passed
+from batch_gateway.settlement.outputs import commit, lose, settle_live
+from batch_gateway.settlement.owners import find_job, refresh
+from batch_gateway.settlement.tables import read_table
+from batch_gateway.tracking import Tracker
+
+SECONDS = 45.0
+"""How long one sweep may take: within the time limit that an HTTP function has unless told otherwise."""
+_QUEUED_TOO_LONG = timedelta(hours=72)
+_RUNNING_TOO_LONG = timedelta(hours=24)
+"""Vertex AI ends jobs after these times ("Batch inference" of Google's documentation)."""
+_QUEUED = frozenset({"JOB_STATE_QUEUED", "JOB_STATE_PENDING"})
+_OUTPUT_DUE = timedelta(hours=24)
+"""How long after its end a job's output may still show up."""
+_FOUND_BY = timedelta(hours=1)
+"""When a create whose job is not there has made none. Jobs show in lists within seconds."""
+_BATCH = 5
+_MOST_SUBMISSIONS = 500
+_NOT_FOUND = 404
+
+Item = TypeVar("Item", JobRecord, Output)
+
+
+class Sweep(msgspec.Struct, rename="camel"):
+    """What a sweep did.
+
+    Attributes:
+        jobs: Jobs that were not closed and were looked at.
+        adopted: Jobs taken on record that were made outside the gateway, or whose record had been lost.
+        settled: Outputs put into the books.
+        closed: Jobs whose cost became final.
+        parked: Outputs that belong to no job on record.
+        stuck: Jobs that have been queued or running for longer than Vertex AI lets them.
+        dropped_submissions: Creates that made no job.
+        problems: What could not be done, and is tried again by the next sweep.
+        complete: Whether every place, job and output had its turn.
+    """
+
+    jobs: int = 0
+    adopted: int = 0
+    settled: int = 0
+    closed: int = 0
+    parked: int = 0
+    stuck: list[str] = []
+    dropped_submissions: int = 0
+    problems: list[str] = []
+    complete: bool = True
+
+
+def reconcile(
+    places: Iterable[tuple[str, str]], tracker: Tracker, deps: Deps, now: datetime, seconds: float = SECONDS
+) -> Sweep:
+    """Sweeps once.
+
+    Args:
+        places: (project id, location) of every place that is served.
+        tracker: Remembers jobs, so that unchanged ones cost nothing.
+        deps: The outside.
+        now: The time.
+        seconds: Time limit.
+
+    Raises:
+        StoreUnavailableError: The books cannot be reached; the next sweep does what is left.
+    """
+    sweep = _Sweeping(tracker, deps, now, seconds)
+    sweep.check_budgets()
+    sweep.look_through(list(places))
+    sweep.finish_jobs()
+    sweep.settle_parked()
+    log("INFO", "sweep done", event="sweep.done", **msgspec.structs.asdict(sweep.done))
+    return sweep.done
+
+
+class _Sweeping:
+    def __init__(self, tracker: Tracker, deps: Deps, now: datetime, seconds: float) -> None:
+        self.done = Sweep()
+        self._tracker = tracker
+        self._deps = deps
+        self._now = now
+        self._begun = deps.clock()
+        self._seconds = seconds
+        self._seen: set[JobKey] = set()
+        self._over: set[str] = set()
+
+    def check_budgets(self) -> None:
+        """Finds the budgets that are passed, and says so."""
+        self._over = passed(self._deps.keys, self._deps.store, self._now)
+
+    def look_through(self, places: list[tuple[str, str]]) -> None:
+        """Brings recent jobs up to date, within half of the time, and lets go of creates that made none."""
+        submissions = self._deps.store.open_submissions(_MOST_SUBMISSIONS)
+        # Another place goes first each time, so that a slow one does not keep the rest waiting for ever.
+        first = int(self._now.timestamp()) // 60 % max(1, len(places))
+        for place in places[first:] + places[:first]:
+            left = [each for each in submissions if (each.project, each.location) == place]
+            with self._going_on("/".join(place)):
+                for page in look_through(place, left, self._tracker, self._deps, self._now):
+                    self._seen |= page.jobs
+                    self.done.adopted += page.adopted
+                    left = page.submissions
+                    if self._is_late(0.5):
+                        return
+                self._drop(left, _FOUND_BY)
+        # Of places that are not served any more.
+        self._drop(submissions, LOOK_BACK)
+
+    def _drop(self, submissions: list[Submission], age: timedelta) -> None:
+        for submission in submissions:
+            if self._now - submission.created > age:
+                self._deps.store.drop_submission(submission)
+                self.done.dropped_submissions += 1
+
+    def finish_jobs(self) -> None:
+        """Looks at every job that is not closed: settles what is missing of those that have ended."""
+        for job in self._in_turn(self._deps.store.open_jobs, 0.9):
+            self.done.jobs += 1
+            with self._going_on(job.key.path):
+                self._finish(job)
+
+    def settle_parked(self) -> None:
+        """Looks again whose the outputs of nobody are."""
+        for output in self._in_turn(self._deps.store.parked, 1.0):
+            with self._going_on(output.uri):
+                self._settle_parked(output)
+
+    def _finish(self, job: JobRecord) -> None:
+        job = self._fresh(job)
+        if not job.ended:
+            self._check_stuck(job)
+            act_on(job, self._over, self._deps)
+            return
+        table = None if job.seen.output_directory else job.seen.output_table
+        if self._settle_table(job, table) if table else self._settle_missing(job):
+            self.done.closed += close(job, self._deps.store)
+
+    def _fresh(self, job: JobRecord) -> JobRecord:
+        """A job's record as up to date as can be."""
+        if job.key in self._seen or job.deleted:
+            return job
+        fresh = refresh(job.key, self._deps)
+        if fresh is not None or not self._is_deleted(job):
+            return fresh or job
+        return (
+            self._deps.store.amend_job(job.key, lambda record: msgspec.structs.replace(record, deleted=True))
+            or job
+        )
+
+    def _is_deleted(self, job: JobRecord) -> bool:
+        """Whether Vertex AI does not have a job; if we may not see it (403), that says nothing."""
+        answer = self._deps.upstream.send(
+            "GET", f"/v1/{job.key.path}", project=job.key.project, location=job.key.location
+        )
+        return answer.status == _NOT_FOUND
+
+    def _settle_missing(self, job: JobRecord) -> bool:
+        """Settles what is missing of a job; whether all is there that will be."""
+        try:
+            missing = unsettled(job, self._deps.store, self._deps.objects)
+        except NoOutputError as error:
+            if self._is_output_due(job):
+                return False
+            events.problem("ERROR", "output.lost", "output lost", job=job.seen.name, uri=str(error))
+            return True
+        for live in missing:
+            bucket, _ = split_uri(job.seen.output_directory or "")
+            self.done.settled += settle_live(
+                job, bucket, live, self._deps, now=self._now, deadline=self._deadline()
+            )
+        return True
+
+    def _settle_table(self, job: JobRecord, table: str) -> bool:
+        """Settles a job's output table; whether it is as it will be."""
+        output = read_table(job, table, self._deps.tables(), self._deps.prices, self._now)
+        if output.unreadable and self._is_output_due(job):
+            return False
+        self.done.settled += commit(job, output, self._deps, written=job.seen.end_time or self._now)
+        return True
+
+    def _is_output_due(self, job: JobRecord) -> bool:
+        """Whether output that is not there may still show up."""
+        return self._now - (job.seen.end_time or job.create_time) < _OUTPUT_DUE
+
+    def _settle_parked(self, output: Output) -> None:
+        bucket, name = split_uri(output.uri)
+        job = find_job(directory_of(bucket, name), self._deps)
+        live = self._deps.objects.stat(bucket, name)
+        if job is None and live is not None:
+            self.done.parked += 1
+            return
+        if job is not None and live is not None:
+            self.done.settled += settle_live(
+                job, bucket, live, self._deps, now=self._now, deadline=self._deadline()
+            )
+        elif job is not None:
+            lose(job, output.uri, self._deps, now=self._now)
+        self._deps.store.unpark(output)
+
+    def _check_stuck(self, job: JobRecord) -> None:
+        queued = job.seen.state in _QUEUED
+        since = job.create_time if queued else job.seen.start_time or job.create_time
+        age = self._now - since
+        if age > (_QUEUED_TOO_LONG if queued else _RUNNING_TOO_LONG):
+            self.done.stuck.append(job.seen.name)
+            hours = int(age.total_seconds() // 3600)
+            events.problem(
+                "WARNING", "job.stuck", "job stuck", **events.of_job(job), state=job.seen.state, hours=hours
+            )
+
+    def _in_turn(self, fetch: Callable[[int], list[Item]], share: float) -> Iterator[Item]:
+        """Every item once, in turn, until that share of the time is used up."""
+        had: set[str] = set()
+        rounds = 0
+        while rounds <= 1:
+            if self._is_late(share):
+                return
+            batch = fetch(_BATCH)
+            rounds += not batch
+            for item in batch:
+                name = item.uri if isinstance(item, Output) else item.key.path
+                if name in had:
+                    return
+                had.add(name)
+                yield item
+
+    def _deadline(self) -> float:
+        """Until when one output may be read: a large one must not take the time of all the others."""
+        return min(self._begun + self._seconds, self._deps.clock() + self._seconds / 3)
+
+    def _is_late(self, share: float) -> bool:
+        late = self._deps.clock() - self._begun > share * self._seconds
+        self.done.complete &= not late
+        return late
+
+    @contextmanager
+    def _going_on(self, what: str) -> Iterator[None]:
+        """What goes wrong with one place, job or output does not keep the rest from their turn."""
+        try:
+            yield
+        except StoreUnavailableError:
+            raise
+        except NotYetError as error:
+            self.done.problems.append(f"{what}: {error}")
+        except Exception as error:  # noqa: BLE001 - nothing is lost: whatever it was is left for the next sweep
+            self.done.problems.append(f"{what}: {error}")
+            events.problem("ERROR", "settlement.failed", "sweep problem", what=what, error=str(error))
