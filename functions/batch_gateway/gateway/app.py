@@ -9,18 +9,21 @@ import flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
-from batch_gateway.core import access, grants
+from batch_gateway.core import access, grants, prices
 from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
 from batch_gateway.gateway import answers, inbound, openapi, routes, trail
 from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.costs import Costs
 from batch_gateway.gateway.creates import Creates
+from batch_gateway.gateway.jobs import Jobs
 from batch_gateway.gateway.keyring import KeyRing
 from batch_gateway.gateway.keys import Keys
 from batch_gateway.gateway.passthrough import Passthrough
 from batch_gateway.gateway.places import Places
 from batch_gateway.gateway.ratelimit import RateLimiter
+from batch_gateway.gateway.repricing import Repricings
+from batch_gateway.gateway.sweeps import Identity, Sweeps
 from batch_gateway.gateway.teams import Teams
 from batch_gateway.gateway.trail import Trail
 from batch_gateway.logs import log
@@ -35,6 +38,7 @@ from batch_gateway.ports import (
     UpstreamUnavailableError,
 )
 from batch_gateway.settings import Settings
+from batch_gateway.settlement.deps import Deps as SettlementDeps
 from batch_gateway.tracking import Tracker
 
 Result = TypeVar("Result")
@@ -42,7 +46,11 @@ _PARENT = re.compile(r"projects/([^/]+)/locations/([^/]+)")
 
 
 class Deps(NamedTuple):
-    """The outside. Cloud Storage is a factory: few requests need it, and it is slow to import."""
+    """The outside. Cloud Storage is a factory: few requests need it, and it is slow to import.
+
+    So is what settlement works with. ``identity`` gives the e-mail of the account that an OIDC token was
+    made for, for an audience.
+    """
 
     settings: Settings
     store: Store
@@ -50,6 +58,8 @@ class Deps(NamedTuple):
     audit: Audit
     upstream: Upstream
     objects: Callable[[], ObjectStore]
+    settlement: Callable[[], SettlementDeps]
+    identity: Identity
 
 
 class Gateway:
@@ -67,10 +77,15 @@ class Gateway:
         self._keyring = KeyRing(deps.settings.master_key, deps.keys)
         self._limiter = RateLimiter(deps.keys)
         self._trail = Trail(deps.audit)
-        self._open: dict[str, Callable[[], Response]] = {
-            "health": lambda: answers.json({"status": "ok"}),
+        sweeps = Sweeps(deps.settings, self._keyring, deps.identity, deps.settlement, tracker)
+        self._open: dict[str, Callable[[Request], Response]] = {
+            "health": lambda _: answers.json({"status": "ok"}),
             "readiness": self._readiness,
-            "openapi": lambda: answers.json(openapi.document()),
+            "openapi": lambda _: answers.json(openapi.document()),
+            "reconcile": sweeps.run,
+        }
+        self._own_reads: dict[str, Callable[[Request, Caller], Response]] = {
+            "jobs.list": Jobs(deps.store).list
         }
         self._reads: dict[str, Callable[[Call], Response]] = {
             "list_jobs": passthrough.list_jobs,
@@ -98,6 +113,7 @@ class Gateway:
             "team.new": teams.new,
             "team.update": teams.update,
             "team.delete": teams.delete,
+            "costs.reprice": Repricings(deps.store, prices.load).reprice,
         }
 
     def handle(self, request: Request) -> Response:
@@ -111,9 +127,11 @@ class Gateway:
         inbound.check_path(request)
         endpoint, values = routes.match(request)
         if endpoint in self._open:
-            return self._open[endpoint]()
+            return self._open[endpoint](request)
         caller = self._keyring.caller(inbound.api_key(request))
         self._limiter.check(caller)
+        if endpoint in self._own_reads:
+            return self._own_reads[endpoint](request, caller)
         if endpoint in self._admin_reads:
             return self._as_admin(endpoint, caller, lambda: self._admin_reads[endpoint](request, caller))
         if endpoint in self._admin_writes:
@@ -131,7 +149,7 @@ class Gateway:
             lambda: self._write(endpoint, self._call(request, caller, endpoint, values)),
         )
 
-    def _readiness(self) -> Response:
+    def _readiness(self, _: Request) -> Response:
         self._store.ping()
         return answers.json({"status": "ok"})
 

@@ -6,13 +6,14 @@ gateway does not know is refused: it might be a limit that nobody would enforce.
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from batch_gateway.core.access import is_location, is_project
-from batch_gateway.core.durations import add_duration
+from batch_gateway.core.budgets import MOST_DAYS
+from batch_gateway.core.durations import add_duration, months_of, whole_days_of
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.grants import Grant, normal_uri
 from batch_gateway.core.keys import Budget
@@ -33,6 +34,7 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     allowed_uri_prefixes: list[str] | UnsetType | None = UNSET
     rpm_limit: int | UnsetType | None = UNSET
     max_budget: Decimal | UnsetType | None = UNSET
+    soft_budget: Decimal | UnsetType | None = UNSET
     budget_duration: str | UnsetType | None = UNSET
     metadata: dict[str, Any] | UnsetType | None = UNSET
     blocked: bool | UnsetType = UNSET
@@ -88,6 +90,15 @@ class DeleteTeams(msgspec.Struct, forbid_unknown_fields=True):
     """Body of ``POST /team/delete``."""
 
     team_ids: list[str]
+
+
+class Reprice(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /v1/costs:reprice``. Times are RFC 3339, with a time zone."""
+
+    start_time: Annotated[datetime, msgspec.Meta(tz=True)]
+    end_time: Annotated[datetime, msgspec.Meta(tz=True)]
+    model: str | None = None
+    page: str | None = None
 
 
 Body = TypeVar("Body")
@@ -148,19 +159,32 @@ def budget_of(limits: Limits, old: Budget) -> Budget:
     Raises:
         ApiError: It is negative, finer than a nano-dollar, or its duration is none.
     """
-    nano, duration = old.max_budget_nano, old.budget_duration
-    if limits.max_budget is not UNSET:
-        nano = None
-        if limits.max_budget is not None:
-            nano = _nano(limits.max_budget)
+    duration = old.budget_duration
     if limits.budget_duration is not UNSET:
         duration = limits.budget_duration
         if duration is not None:
-            check_duration("budget_duration", duration)
-    return Budget(nano, duration)
+            _check_window(duration)
+    return Budget(
+        _nano("max_budget", limits.max_budget, old.max_budget_nano),
+        duration,
+        _nano("soft_budget", limits.soft_budget, old.soft_budget_nano),
+    )
 
 
-def _nano(budget: Decimal) -> int:
+def _check_window(duration: str) -> None:
+    check_duration("budget_duration", duration)
+    days = whole_days_of(duration)
+    if not months_of(duration) and not 1 <= days <= MOST_DAYS:
+        raise invalid(
+            f"budget_duration: must be whole days up to {MOST_DAYS}d, such as 24h or 7d, or months: 1mo"
+        )
+
+
+def _nano(field: str, budget: Decimal | UnsetType | None, old: int | None) -> int | None:
+    if budget is UNSET:
+        return old
+    if budget is None:
+        return None
     # The digits are looked at before anything is computed: arithmetic would round, or never end.
     digits, exponent = budget.as_tuple().digits, budget.as_tuple().exponent
     if (
@@ -169,7 +193,7 @@ def _nano(budget: Decimal) -> int:
         or len(digits) > 2 * _NANO_DIGITS
         or not 0 <= budget <= _MAX_BUDGET_USD
     ):
-        raise invalid("max_budget: must be USD from 0 to 1,000,000,000 with at most nine decimals")
+        raise invalid(f"{field}: must be USD from 0 to 1,000,000,000 with at most nine decimals")
     return int(budget.scaleb(_NANO_DIGITS))
 
 

@@ -21,12 +21,12 @@ from urllib.parse import quote
 import msgspec
 from werkzeug.wrappers import Response
 
+from batch_gateway import events
 from batch_gateway.core import access, grants
 from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs import JobKey, JobRecord, observe, parse_name
 from batch_gateway.core.jsons import read_object
-from batch_gateway.core.models import short_name
 from batch_gateway.gateway import answers, inbound, job_bodies
 from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.places import Places
@@ -42,8 +42,6 @@ from batch_gateway.ports import (
 )
 from batch_gateway.settings import Settings
 
-MARKER_LABEL = "gateway_submission"
-"""Label of a job that was created with an Idempotency-Key: its submission's marker."""
 KEPT = timedelta(hours=24)
 """How long an Idempotency-Key is remembered."""
 _SENDING = timedelta(seconds=90)
@@ -113,6 +111,7 @@ class Creates:
             location=call.location,
             api_key=call.caller.api_key,
             team=call.caller.team,
+            key_id=call.caller.key_id,
             display_name=display_name,
             created=now,
         )
@@ -217,7 +216,7 @@ class Creates:
         Raises:
             ApiError: It cannot be known now.
         """
-        marked = quote(f'labels.{MARKER_LABEL}="{submission.marker}"')
+        marked = quote(f'labels.{access.MARKER_LABEL}="{submission.marker}"')
         try:
             page = self._upstream.send(
                 "GET",
@@ -246,13 +245,8 @@ class Creates:
             log("ERROR", "create answered without a job's name", submission=submission.id)
             return answers.relayed(upstream)
         number, location, job_id = parse_name(seen.name) or ("", "", "")
-        record = JobRecord(
-            key=JobKey(call.project, location, job_id),
-            seen=seen,
-            create_time=seen.create_time or submission.created,
-            api_key=call.caller.api_key,
-            team=seen.labels.get(access.TEAM_LABEL) if call.caller.is_admin else call.caller.team,
-        )
+        key = JobKey(call.project, location, job_id)
+        record = submission.record(JobRecord(key, seen, seen.create_time or submission.created))
         if submission.marker:
             submission = msgspec.structs.replace(submission, answer=upstream.body)
         try:
@@ -273,7 +267,7 @@ class Creates:
                 metadata={"job": seen.name, "submission": submission.id},
             ) from error
         self._places.learn(number, call.project)
-        log("INFO", "job created", job=seen.name, model=short_name(seen.model), api_key=record.api_key)
+        log("INFO", "job created", event="job.created", **events.of_job(record))
         return answers.relayed(upstream)
 
     def _land(self, submission: Submission) -> Submission:
@@ -290,7 +284,7 @@ class Creates:
 
     def _forget(self, submission: Submission) -> None:
         try:
-            self._store.drop_submission(submission.id)
+            self._store.drop_submission(submission)
         except StoreUnavailableError as error:
             # Left behind, it does no harm: it names no job.
             log("WARNING", "submission not dropped", submission=submission.id, error=error)
@@ -301,12 +295,16 @@ def _labels(caller: Caller, submission: Submission, written: dict[str, Any]) -> 
 
     Those that say whose a job is, and which submission it is of, are ours to set.
     """
-    ours = {MARKER_LABEL} if caller.scope is None else {MARKER_LABEL, access.TEAM_LABEL, access.KEY_LABEL}
+    ours = (
+        {access.MARKER_LABEL}
+        if caller.scope is None
+        else {access.MARKER_LABEL, access.TEAM_LABEL, access.KEY_LABEL}
+    )
     labels = {name: value for name, value in written.items() if name not in ours}
     if caller.scope:
         labels[caller.scope[0]] = caller.scope[1]
     if submission.marker:
-        labels[MARKER_LABEL] = submission.marker
+        labels[access.MARKER_LABEL] = submission.marker
     return labels
 
 

@@ -7,7 +7,7 @@ from threading import Lock
 from time import monotonic
 
 from batch_gateway.core.access import Caller, authenticate_master, invalid_key, missing_key
-from batch_gateway.core.keys import KeyRecord, TeamRecord, token_of
+from batch_gateway.core.keys import KeyRecord, TeamRecord, limit_of_key, limit_of_team, token_of
 from batch_gateway.logs import log
 from batch_gateway.ports import KeyStore, StoreUnavailableError
 
@@ -64,6 +64,9 @@ class KeyRing:
             team=key.team_id,
             key_id=key.key_id,
             grants=(key.grant, team.grant) if team else (key.grant,),
+            limits=tuple(
+                limit for limit in (limit_of_key(key), limit_of_team(team) if team else None) if limit
+            ),
         )
 
     def _find(self, token: str) -> _Found | None:

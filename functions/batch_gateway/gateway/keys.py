@@ -199,12 +199,16 @@ def view(key: KeyRecord) -> dict[str, Any]:
 
 
 def budget_view(budget: Budget) -> dict[str, Any]:
-    """A budget for an answer: a JSON number of USD, written out exactly."""
-    nano = budget.max_budget_nano
+    """A budget for an answer: JSON numbers of USD, written out exactly."""
     return {
-        "max_budget": None if nano is None else msgspec.Raw(format_nano(nano).encode()),
+        "max_budget": _usd(budget.max_budget_nano),
+        "soft_budget": _usd(budget.soft_budget_nano),
         "budget_duration": budget.budget_duration,
     }
+
+
+def _usd(nano: int | None) -> msgspec.Raw | None:
+    return None if nano is None else msgspec.Raw(format_nano(nano).encode())
 
 
 @contextmanager

@@ -37,6 +37,9 @@ OWN_ROUTES = (
     ("GET", "/team/info", "team.info"),
     ("GET", "/team/list", "team.list"),
     ("GET", "/audit", "audit"),
+    ("GET", "/v1/jobs", "jobs.list"),
+    ("POST", "/internal/reconcile", "reconcile"),
+    ("POST", "/v1/costs:reprice", "costs.reprice"),
 )
 """(method, path, endpoint) of what Vertex AI does not have."""
 

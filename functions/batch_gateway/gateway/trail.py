@@ -7,9 +7,9 @@ from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.jobs import parse_time
 from batch_gateway.gateway import answers
-from batch_gateway.gateway.bodies import invalid, number
+from batch_gateway.gateway.bodies import number
+from batch_gateway.gateway.times import time_in
 from batch_gateway.logs import log
 from batch_gateway.ports import Audit, AuditEntry, StoreUnavailableError
 
@@ -38,7 +38,7 @@ class Trail:
         For the next page, pass the last entry's time as ``end_time``.
         """
         limit = number(request.args.get("limit"), "limit", _DEFAULT_LIMIT, _MAX_LIMIT)
-        entries = self._audit.read(_time(request, "start_time"), _time(request, "end_time"), limit)
+        entries = self._audit.read(time_in(request, "start_time"), time_in(request, "end_time"), limit)
         return answers.json({"entries": entries})
 
 
@@ -50,11 +50,3 @@ def outcome_of(response: Response) -> str:
 def outcome_of_error(error: Exception) -> str:
     """An error in a word or two."""
     return f"{error.status} {error.reason}" if isinstance(error, ApiError) else type(error).__name__
-
-
-def _time(request: Request, name: str) -> datetime | None:
-    text = request.args.get(name)
-    time = parse_time(text)
-    if text and time is None:
-        raise invalid(f"{name}: must be an RFC 3339 time, such as 2026-11-22T00:00:00Z")
-    return time

@@ -15,6 +15,7 @@ from batch_gateway.gateway.app import Deps, create_app
 from batch_gateway.ports import StoreUnavailableError
 from batch_gateway.settings import Alias, Settings
 from batch_gateway.settlement import settle as settlement
+from batch_gateway.settlement.deps import Deps as SettlementDeps
 from functional.gateway.loopback import Answer, Loopback
 from vertex_emulator import VertexEmulator
 from vertex_emulator.storage import split_uri
@@ -48,6 +49,10 @@ class FlakyStore(MemoryStore):
             return found(*args, **kwargs)
 
         return call
+
+
+def no_tables():
+    pytest.fail("no job here writes to BigQuery")
 
 
 class MemoryStorage:
@@ -93,14 +98,28 @@ class World:
         self.objects = objects or MemoryObjects()
         self.keys = MemoryKeys()
         self.upstream = Vertex(self.settings.served, host)
+        self.identities = {}
         self.client = self.new_client()
 
     def new_client(self, upstream=None):
         """A client of another instance of the gateway, on the same books."""
+        upstream = upstream or self.upstream
         deps = Deps(
-            self.settings, self.store, self.keys, self.keys, upstream or self.upstream, lambda: self.objects
+            self.settings,
+            self.store,
+            self.keys,
+            self.keys,
+            upstream,
+            lambda: self.objects,
+            lambda: self.settlement._replace(upstream=upstream),
+            lambda token, audience: self.identities.get((token, audience)),
         )
         return create_app(deps).test_client()
+
+    @property
+    def settlement(self):
+        """What settlement works with."""
+        return SettlementDeps(self.store, self.objects, self.upstream, prices.load(), no_tables, self.keys)
 
     def call(self, method, path, *, key=KEY, client=None, headers=(), **given):
         sent = dict(headers)
@@ -125,8 +144,7 @@ class World:
 
     def settle(self, uri, now=None):
         now = now or datetime.now(UTC)
-        deps = settlement.Deps(self.store, self.objects, self.upstream, prices.load())
-        return settlement.settle(*split_uri(uri), now, now, deps)
+        return settlement.settle(*split_uri(uri), now, now, self.settlement)
 
 
 def job_id(job):

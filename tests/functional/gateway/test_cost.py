@@ -58,6 +58,8 @@ NOTHING_YET = {
         "totalTokens": 0,
     },
     "lineItems": [],
+    "waste": {"amount": "0", "reasons": []},
+    "queryFees": None,
     "priceTable": None,
     "estimate": None,
     "projected": None,
@@ -68,6 +70,7 @@ NOTHING_YET = {
 def item(name, quantity, unit_price, amount):
     return {
         "item": name,
+        "model": "gemini-2.5-flash",
         "contextWindow": "0-200k",
         "quantity": quantity,
         "unit": "token",
@@ -91,6 +94,10 @@ SETTLED = {
         item("output_text", 30, "0.00000125", "0.0000375"),
         item("output_thoughts", 15, "0.00000125", "0.00001875"),
     ],
+    "waste": {
+        "amount": "0",
+        "reasons": [{"kind": "failed", "reason": "INVALID_ARGUMENT", "rows": 1, "amount": "0"}],
+    },
     "priceTable": TABLE,
 }
 
@@ -146,7 +153,8 @@ def test_a_cost_from_pending_over_partial_to_final_to_the_letter(world, vertex):
 def test_the_members_are_those_of_the_contract_in_its_order(world):
     assert list(cost(world, world.created())) == [
         *("name", "state", "status", "currency", "amount", "complete", "model", "team", "apiKey", "labels"),
-        *("rows", "usage", "lineItems", "priceTable", "estimate", "projected", "progress", "outputs"),
+        *("rows", "usage", "lineItems", "waste", "queryFees"),
+        *("priceTable", "estimate", "projected", "progress", "outputs"),
     ]
 
 

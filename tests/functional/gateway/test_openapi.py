@@ -248,6 +248,15 @@ CALLS = {
     )[1],
     "listTeams": lambda world: (a_team(world), world.get("/team/list"))[1],
     "listAudit": lambda world: (a_key(world), world.created(), world.get("/audit"))[2],
+    "reconcile": lambda world: administer(world, "/internal/reconcile", {}),
+    "repriceCosts": lambda world: (
+        a_settled_job(world),
+        administer(
+            world,
+            "/v1/costs:reprice",
+            {"start_time": "2020-01-01T00:00:00Z", "end_time": "2100-01-01T00:00:00Z"},
+        ),
+    )[1],
     "getHealth": lambda world: world.get("/health", key=None),
     "getReadiness": lambda world: world.get("/health/readiness", key=None),
     "getDescription": lambda world: world.get("/openapi.json", key=None),

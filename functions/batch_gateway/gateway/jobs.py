@@ -1,0 +1,127 @@
+"""``GET /v1/jobs``: the jobs on record with what they cost, the newest first.
+
+Vertex AI's own list knows no costs, one location at a time and only jobs that were not deleted.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+from batch_gateway.core.access import Caller
+from batch_gateway.core.jobs import JobRecord
+from batch_gateway.core.models import short_name
+from batch_gateway.core.report import cost_report
+from batch_gateway.gateway import answers, bodies, pages
+from batch_gateway.gateway.times import time_in
+from batch_gateway.ports import Store
+
+_DEFAULT_LIMIT = 50
+_MAX_LIMIT = 500
+_MOST_EXAMINED = 5_000
+"""Jobs that one call looks at, if a filter lets few of them through; the next page goes on from there."""
+_LABEL = "label:"
+_PARAMETERS = frozenset({"limit", "page", "start_time", "end_time", "search", "key"})
+_FIELDS: dict[str, Callable[[JobRecord], str | None]] = {
+    "state": lambda job: job.seen.state,
+    "model": lambda job: short_name(job.seen.model),
+    "team": lambda job: job.team,
+    "api_key": lambda job: job.api_key,
+    "project": lambda job: job.key.project,
+    "location": lambda job: job.key.location,
+}
+_REPORTED = ("name", "state", "status", "model", "team", "apiKey", "labels", "currency", "amount", "complete")
+_REPORTED_TOO = ("rows", "estimate", "projected", "progress")
+
+
+class Jobs:
+    """Lists jobs from the books."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def list(self, request: Request, caller: Caller) -> Response:
+        """A page of the jobs that the caller may see and that the filters let through.
+
+        Raises:
+            ApiError: INVALID_ARGUMENT; the message names the parameter.
+        """
+        limit = bodies.number(request.args.get("limit"), "limit", _DEFAULT_LIMIT, _MAX_LIMIT)
+        matches = _filter(request)
+        since, end = time_in(request, "start_time"), time_in(request, "end_time")
+        position = pages.position(request.args.get("page"))
+        scope = _scope(caller)
+        found: list[JobRecord] = []
+        examined = 0
+        more = True
+        while more and len(found) < limit and examined < _MOST_EXAMINED:
+            batch = self._store.recent_jobs(scope, since, position, limit)
+            more = len(batch) == limit
+            for job in batch:
+                if len(found) == limit:
+                    more = True
+                    break
+                examined += 1
+                position = (job.create_time, job.key)
+                if (end is None or job.create_time < end) and matches(job):
+                    found.append(job)
+        return answers.json(
+            {
+                "object": "list",
+                "data": [_view(job) for job in found],
+                "next_page": pages.token(*position) if more and position else None,
+            }
+        )
+
+
+def _scope(caller: Caller) -> tuple[str, str] | None:
+    """Whose jobs a caller sees: its team's, else its own, the administrator everybody's."""
+    if caller.key_id is None:
+        return None
+    return ("team", caller.team) if caller.team else ("key_id", caller.key_id)
+
+
+def _filter(request: Request) -> Callable[[JobRecord], bool]:
+    for name in request.args:
+        if name not in _PARAMETERS and name not in _FIELDS and not name.startswith(_LABEL):
+            known = ", ".join(sorted(_PARAMETERS - {"key"} | _FIELDS.keys()))
+            raise bodies.invalid(f"{name}: there is no such parameter. There are {known} and label:NAME")
+    wanted = {name: set(request.args.getlist(name)) for name in request.args if name in _FIELDS}
+    labels = {
+        name.removeprefix(_LABEL): set(request.args.getlist(name))
+        for name in request.args
+        if name.startswith(_LABEL)
+    }
+    search = request.args.get("search", "").casefold()
+
+    def matches(job: JobRecord) -> bool:
+        return (
+            all(_FIELDS[name](job) in values for name, values in wanted.items())
+            and all(job.seen.labels.get(name) in values for name, values in labels.items())
+            and (not search or any(search in text.casefold() for text in _texts(job)))
+        )
+
+    return matches
+
+
+def _texts(job: JobRecord) -> tuple[str, ...]:
+    """What a search looks at."""
+    labels = tuple(f"{name}={value}" for name, value in job.seen.labels.items())
+    return (job.key.job_id, job.seen.display_name, short_name(job.seen.model), job.team or "", *labels)
+
+
+def _view(job: JobRecord) -> dict[str, Any]:
+    report = cost_report(job, ())
+    return {
+        "id": job.key.job_id,
+        "project": job.key.project,
+        "location": job.key.location,
+        "displayName": job.seen.display_name,
+        **{name: report[name] for name in _REPORTED},
+        "wasted": report["waste"]["amount"],
+        **{name: report[name] for name in _REPORTED_TOO},
+        "createTime": job.create_time,
+        "startTime": job.seen.start_time,
+        "endTime": job.seen.end_time,
+        "error": job.seen.error,
+    }

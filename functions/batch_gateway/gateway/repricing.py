@@ -1,0 +1,75 @@
+"""``POST /v1/costs:reprice``: prices settled usage again, with the table that is in force now."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+from batch_gateway.core.access import Caller
+from batch_gateway.core.books import reprice
+from batch_gateway.core.jobs import JobRecord
+from batch_gateway.core.models import short_name
+from batch_gateway.core.money import format_nano
+from batch_gateway.core.prices import PriceTable
+from batch_gateway.gateway import answers, bodies, inbound, pages
+from batch_gateway.ports import Change, Store
+
+_JOBS = 200
+"""Jobs that one call looks at: some seconds' worth of Firestore's time."""
+
+
+class Repricings:
+    """Prices jobs again. The old amount and table stay on record; totals follow."""
+
+    def __init__(
+        self,
+        store: Store,
+        prices: Callable[[], PriceTable],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._prices = prices
+        self._now = now
+
+    def reprice(self, request: Request, caller: Caller) -> tuple[str, Response]:
+        """Prices a page of jobs, by the time they were created and, if given, by model."""
+        body = bodies.decode(inbound.body(request), bodies.Reprice)
+        if body.end_time <= body.start_time:
+            raise bodies.invalid("end_time: must be later than start_time")
+        jobs = self._store.jobs_created(body.start_time, body.end_time, pages.position(body.page), _JOBS)
+        prices = self._prices()
+        repriced = []
+        for job in jobs:
+            if body.model is None or body.model in _models_of(job):
+                changed = self._reprice(job, prices, caller.api_key)
+                repriced += [changed] if changed else []
+        answer = {
+            "price_table": prices.version,
+            "examined": len(jobs),
+            "repriced": [_view(job) for job in repriced],
+            "next_page": pages.token(jobs[-1].create_time, jobs[-1].key) if len(jobs) == _JOBS else None,
+        }
+        span = f"{body.start_time.isoformat()}/{body.end_time.isoformat()}"
+        return f"{span} {body.model or 'all models'}", answers.json(answer)
+
+    def _reprice(self, job: JobRecord, prices: PriceTable, by: str) -> JobRecord | None:
+        def repricing(record: JobRecord) -> Change | None:
+            return reprice(record, prices, by=by, now=self._now())
+
+        # Most jobs cost what they did: that is told from what was read already.
+        return self._store.reprice(job.key, repricing) if repricing(job) else None
+
+
+def _models_of(job: JobRecord) -> set[str]:
+    return {short_name(job.seen.model), *(item.model for item in job.cost.line_items)}
+
+
+def _view(job: JobRecord) -> dict[str, Any]:
+    before = job.repricings[-1]
+    return {
+        "name": job.seen.name,
+        "amount_before": format_nano(before.amount_nano),
+        "price_table_before": before.price_table,
+        "amount": format_nano(job.cost.amount_nano),
+    }

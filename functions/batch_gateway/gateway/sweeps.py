@@ -1,0 +1,73 @@
+"""``POST /internal/reconcile``: runs the sweep for the scheduler, or for the administrator."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from werkzeug.wrappers import Request, Response
+
+from batch_gateway.core.errors import ApiError
+from batch_gateway.gateway import answers, inbound
+from batch_gateway.gateway.keyring import KeyRing
+from batch_gateway.ports import Upstream
+from batch_gateway.settings import Settings
+from batch_gateway.settlement.deps import Deps
+from batch_gateway.settlement.reconcile import reconcile
+from batch_gateway.tracking import Tracker
+
+Identity = Callable[[str, str], str | None]
+"""(OIDC token, audience) -> e-mail of the account that it was made for, None if it is not good."""
+
+
+class Sweeps:
+    """Lets the sweep be called, and knows which places it has to look through."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        keyring: KeyRing,
+        identity: Identity,
+        settlement: Callable[[], Deps],
+        tracker: Tracker,
+    ) -> None:
+        self._settings = settings
+        self._keyring = keyring
+        self._identity = identity
+        self._settlement = settlement
+        self._tracker = tracker
+
+    def run(self, request: Request) -> Response:
+        """Sweeps once and says what it did.
+
+        Raises:
+            ApiError: The caller is neither the scheduler nor the administrator.
+        """
+        self._check(request)
+        deps = self._settlement()
+        done = reconcile(self._places(deps.upstream), self._tracker, deps, datetime.now(UTC))
+        return answers.json(msgspec.to_builtins(done))
+
+    def _check(self, request: Request) -> None:
+        secret = inbound.api_key(request) or ""
+        account = self._settings.reconcile_account
+        if account and secret.count(".") == 2:  # noqa: PLR2004 - a JWT has three parts
+            if self._identity(secret, f"https://{request.host}") == account:
+                return
+        elif self._keyring.caller(secret).is_admin:
+            return
+        raise ApiError(
+            "PERMISSION_DENIED",
+            "ADMIN_ONLY",
+            "Only the administrator's key, or the service account that is configured as "
+            "general_settings.reconcile_service_account, may do this.",
+        )
+
+    def _places(self, upstream: Upstream) -> list[tuple[str, str]]:
+        """Every place that is served; where a project is served as a whole, all of Vertex AI's locations."""
+        places = {place for place in self._settings.served if place[1] != "*"}
+        for project in {project for project, location in self._settings.served if location == "*"}:
+            found = upstream.get(f"projects/{project}/locations", project=project, location="global")
+            listed: Any = (found or {}).get("locations") or []
+            places |= {(project, str(each.get("locationId"))) for each in listed}
+        return sorted(places)

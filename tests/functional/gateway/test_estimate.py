@@ -1,0 +1,357 @@
+"""``:estimateCost``: what is read of an input, for whom, and how much of it."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
+
+from batch_gateway.adapters.memory import MemoryObjects
+from batch_gateway.core import grants, prices
+from batch_gateway.core.access import Caller
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.estimating import sampling
+from batch_gateway.core.grants import Grant
+from batch_gateway.core.jobs import JobKey, JobRecord, Observation, parse_time
+from batch_gateway.core.models import resource_name
+from batch_gateway.core.usage import Rows, Tokens, Usage
+from batch_gateway.gateway import estimates
+from batch_gateway.gateway.calls import Call
+from batch_gateway.gateway.estimates import Estimates
+from batch_gateway.ports import (
+    ObjectsUnavailableError,
+    StoreUnavailableError,
+    TableInfo,
+    TablesUnavailableError,
+)
+from functional.gateway.conftest import FLASH, PROJECT, job_body
+
+LOCATION = "us-central1"
+ADMIN = Caller("master")
+TEAM = Caller(
+    "nightly", "search", "k1", (Grant(), Grant(allowed_uri_prefixes=("gs://in/search", "gs://out")))
+)
+
+
+class Objects(MemoryObjects):
+    """MemoryObjects that note what they are asked, and that may be out of order."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+        self.failing = None
+        self.bytes = 0
+
+    def _note(self, what, bucket, name):
+        self.asked.append((what, f"gs://{bucket}/{name}"))
+        if self.failing:
+            raise self.failing
+
+    def stat(self, bucket, name):
+        self._note("stat", bucket, name)
+        return super().stat(bucket, name)
+
+    def list(self, bucket, prefix):
+        self._note("list", bucket, prefix)
+        return super().list(bucket, prefix)
+
+    def read(self, bucket, name, generation, start=0):  # noqa: ARG002 - nothing is overwritten here
+        self._note("read", bucket, name)
+        _, data = self._objects[bucket, name]
+        for at in range(start, len(data), 4096):
+            self.bytes += len(data[at : at + 4096])
+            yield data[at : at + 4096]
+
+
+class Books:
+    """A history: by (team, key id) jobs, the newest first."""
+
+    def __init__(self):
+        self.jobs = {}
+        self.down = False
+
+    def recent_jobs(self, team, key_id, limit):
+        if self.down:
+            raise StoreUnavailableError("down")
+        return self.jobs.get((team, key_id), [])[:limit]
+
+
+class Bench:
+    """Estimates on objects, tables and books in memory, and the calls that tests make."""
+
+    def __init__(self):
+        self.objects = Objects()
+        self.books = Books()
+        self.tables = {}
+        self.models = {}
+        self.checked = []
+        self.estimates = Estimates(
+            self.books,
+            SimpleNamespace(get=lambda path, **_: self.models.get(path)),
+            objects=lambda: self.objects,
+            tables=lambda: SimpleNamespace(stat=self._table),
+            prices=prices.load,
+            check=self._check,
+        )
+
+    def _table(self, uri):
+        found = self.tables.get(uri)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def _check(self, call, raw):
+        """As creates check: first the grants, then nothing is left of an alias."""
+        self.checked.append(raw)
+        body = json.loads(raw)
+        grants.check_body(call.caller.grants, body)
+        name = body["model"]
+        return name if "/" in name else resource_name(name, call.project, call.location)
+
+    def put(self, uri, rows):
+        bucket, _, name = uri.removeprefix("gs://").partition("/")
+        lines = [row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows]
+        return self.objects.put(bucket, name, b"".join(line + b"\n" for line in lines))
+
+    def ask(self, *uris, caller=ADMIN, body=None, location=LOCATION, **changes):
+        given = body if body is not None else job_body(**changes)
+        if uris:
+            given["inputConfig"]["gcsSource"]["uris"] = list(uris)
+        raw = given if isinstance(given, bytes) else json.dumps(given).encode()
+        request = Request(EnvironBuilder(method="POST", data=raw).get_environ())
+        call = Call(request, caller, "v1", PROJECT, location, "")
+        return json.loads(self.estimates.estimate(call).get_data())
+
+
+@pytest.fixture
+def bench():
+    return Bench()
+
+
+def row(text="How long is a piece of string?", *parts, limit=64):
+    listed = [{"text": text}, *parts]
+    return {
+        "request": {
+            "contents": [{"role": "user", "parts": listed}],
+            "generationConfig": {"maxOutputTokens": limit},
+        }
+    }
+
+
+def past(rows, output, model=FLASH):
+    usage = Usage(Rows(succeeded=rows), Tokens(input=100 * rows, output=output))
+    seen = Observation("projects/1/locations/l/batchPredictionJobs/1", "JOB_STATE_SUCCEEDED", model=model)
+    return JobRecord(JobKey(PROJECT, "l", "1"), seen, parse_time("2026-11-22T10:00:00Z"), usage=usage)
+
+
+def test_a_body_is_answered_with_what_it_would_cost(bench):
+    bench.put("gs://in/rows.jsonl", [row()] * 10 + [b"{"])
+    found = bench.ask("gs://in/rows.jsonl")
+    assert found["currency"] == "USD"
+    assert found["model"] == "gemini-2.5-flash"
+    assert 0 < float(found["low"]) < float(found["expected"]) < float(found["high"])
+    assert found["rows"] == {"total": 11, "exact": True, "sampled": 11, "invalid": 1}
+    assert found["outputTokens"]["high"] == 640
+    assert [(each["uri"], each["line"]) for each in found["invalidRows"]] == [("gs://in/rows.jsonl", 11)]
+    assert found["priceTable"] == prices.load().version
+
+
+def test_a_string_for_uris_and_snake_case_are_understood(bench):
+    bench.put("gs://in/rows.jsonl", [row()])
+    body = job_body(inputConfig={"instancesFormat": "jsonl", "gcsSource": {"uris": "gs://in/rows.jsonl"}})
+    camel = bench.ask(body=body)
+    body["input_config"] = {"gcs_source": body.pop("inputConfig")["gcsSource"]}
+    assert bench.ask(body=body) == camel
+    assert camel["rows"]["total"] == 1
+
+
+def test_nothing_is_read_before_the_body_was_checked(bench):
+    bench.put("gs://in/other/rows.jsonl", [row()])
+    with pytest.raises(ApiError) as refused:
+        bench.ask("gs://in/other/rows.jsonl", caller=TEAM)
+    assert refused.value.reason == "URI_NOT_ALLOWED"
+    assert bench.checked
+    assert bench.objects.asked == []
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"{", b'{"model": "a", "model": "b"}'])
+def test_a_body_that_is_none_is_refused(bench, raw):
+    with pytest.raises(ApiError) as refused:
+        bench.ask(body=raw)
+    assert refused.value.reason == "BODY_INVALID"
+    assert bench.objects.asked == []
+
+
+def test_files_that_rows_name_are_looked_at_only_where_the_caller_may_read(bench):
+    audio = {"fileData": {"mimeType": "audio/mpeg", "fileUri": "gs://in/search/memo.mp3"}}
+    secret = {"fileData": {"mimeType": "audio/mpeg", "fileUri": "gs://in/payroll/memo.mp3"}}
+    odd = {"fileData": {"mimeType": "audio/mpeg", "fileUri": "gs://in/search/../payroll/memo.mp3"}}
+    web = {"fileData": {"mimeType": "audio/mpeg", "fileUri": "https://example.com/memo.mp3"}}
+    bench.put("gs://in/search/rows.jsonl", [row("x", each) for each in (audio, secret, odd, web)])
+    bench.objects.put("in", "search/memo.mp3", b"x" * 959_999)
+    bench.objects.put("in", "payroll/memo.mp3", b"x" * 10)
+    found = bench.ask("gs://in/search/rows.jsonl", caller=TEAM)
+    looked_at = {uri for what, uri in bench.objects.asked if what == "stat"}
+    assert looked_at == {"gs://in/search/rows.jsonl", "gs://in/search/memo.mp3"}
+    # A minute by its size, and three of unknown length, which are taken for one each.
+    assert found["inputTokens"]["expected"] == 4 * 60 * 32 + 4
+
+
+def test_few_files_are_looked_at_and_each_once(bench, monkeypatch):
+    monkeypatch.setattr(estimates, "MOST_FILES", 3)
+    parts = [
+        {"fileData": {"mimeType": "image/png", "fileUri": f"gs://in/{number % 8}.png"}}
+        for number in range(16)
+    ]
+    bench.put("gs://in/rows.jsonl", [row("x", part) for part in parts])
+    bench.ask("gs://in/rows.jsonl")
+    assert [uri for what, uri in bench.objects.asked if what == "stat"][1:] == [
+        *("gs://in/0.png", "gs://in/1.png", "gs://in/2.png")
+    ]
+
+
+def test_wildcards_name_the_objects_that_cloud_storage_would(bench):
+    for name in ("a/1.jsonl", "a/2.jsonl", "a/b/3.jsonl", "a/4.json", "c/5.jsonl"):
+        bench.put(f"gs://in/{name}", [row()])
+    assert bench.ask("gs://in/a/*.jsonl")["rows"]["total"] == 2
+    assert bench.ask("gs://in/a/**.jsonl")["rows"]["total"] == 3
+    assert bench.ask("gs://in/a/*.jsonl", "gs://in/c/5.jsonl")["rows"]["total"] == 3
+    assert ("list", "gs://in/a/") in bench.objects.asked
+
+
+def test_an_input_of_too_many_objects_costs_an_unknown_amount(bench, monkeypatch):
+    monkeypatch.setattr(estimates, "MOST_LISTED", 4)
+    for number in range(5):
+        bench.put(f"gs://in/{number}.jsonl", [row()])
+    found = bench.ask("gs://in/*.jsonl")
+    assert (found["low"], found["expected"], found["high"]) == (None, None, None)
+    assert "more than 4 objects" in found["warnings"][0]
+    bench.objects.delete("in", "4.jsonl")
+    assert bench.ask("gs://in/*.jsonl")["rows"]["total"] == 4
+
+
+def test_of_a_large_input_a_part_is_read_and_the_rest_reckoned(bench, monkeypatch):
+    monkeypatch.setattr(sampling, "MOST_BYTES", 64 * 1024)
+    # Not of one length, and not in the order of their lengths.
+    rows = [row("word " * (1 + number * 7919 % 40)) for number in range(6_000)]
+    info = bench.put("gs://in/large.jsonl", rows)
+    found = bench.ask("gs://in/large.jsonl")
+    assert bench.objects.bytes < info.size // 4
+    assert found["rows"]["exact"] is False
+    assert found["rows"]["total"] == pytest.approx(6_000, rel=0.05)
+    bench.put("gs://in/half.jsonl", rows)
+    monkeypatch.setattr(sampling, "MOST_BYTES", info.size)
+    monkeypatch.setattr("batch_gateway.core.estimating.survey.MOST_ROWS", 10**6)
+    exact = bench.ask("gs://in/half.jsonl")
+    assert exact["rows"] == {"total": 6_000, "exact": True, "sampled": 6_000, "invalid": 0}
+    assert float(found["expected"]) == pytest.approx(float(exact["expected"]), rel=0.05)
+    assert float(found["low"]) < float(exact["low"])
+    assert float(found["high"]) > float(exact["high"])
+
+
+def test_when_time_is_up_the_estimate_is_of_what_was_read(bench, monkeypatch):
+    ticks = iter(range(10**6))
+    monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    bench.put("gs://in/rows.jsonl", [row()] * 1000)
+    found = bench.ask("gs://in/rows.jsonl")
+    assert found["rows"]["sampled"] < 20
+    assert (found["rows"]["exact"], found["rows"]["total"]) == (False, 1000)
+    monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: float(next(ticks) * 100)))
+    assert bench.ask("gs://in/rows.jsonl")["expected"] is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        ("gs://in/missing.jsonl", "there is no object gs://in/missing.jsonl"),
+        ("gs://in/missing-*.jsonl", "there is no object"),
+        ("gs://in", "is no gs://BUCKET/OBJECT"),
+        ("/etc/passwd", "is no gs://BUCKET/OBJECT"),
+    ],
+)
+def test_an_input_that_is_not_there_costs_an_unknown_amount(bench, uri, reason):
+    found = bench.ask(uri)
+    assert found["expected"] is None
+    assert reason in found["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    "source", [None, {}, {"vertexMultimodalDatasetSource": {"datasetName": "d"}}, 5, "x"]
+)
+def test_an_input_of_another_kind_costs_an_unknown_amount(bench, source):
+    found = bench.ask(inputConfig=source)
+    assert found["expected"] is None
+    assert "names no input" in found["warnings"][0]
+
+
+def test_cloud_storage_being_down_leaves_the_amount_unknown(bench):
+    bench.put("gs://in/rows.jsonl", [row()])
+    bench.objects.failing = ObjectsUnavailableError("token ya29.secret refused")
+    for uri in ("gs://in/rows.jsonl", "gs://in/*.jsonl"):
+        found = bench.ask(uri)
+        assert found["high"] is None
+        assert "cannot be read by the gateway now" in found["warnings"][0]
+        assert "ya29" not in json.dumps(found)
+
+
+def test_history_is_the_teams_else_the_keys_own(bench):
+    bench.put("gs://in/search/rows.jsonl", [row()] * 10)
+    bench.books.jobs["search", "k1"] = [past(100, 1000)]
+    bench.books.jobs[None, "k2"] = [past(100, 2000)]
+    bench.books.jobs[None, None] = [past(100, 3000)]
+    for caller, tokens, whose in (
+        (TEAM, 10, "history of team search"),
+        (Caller("lone", None, "k2", ()), 20, "history of key lone"),
+        (ADMIN, 30, "history of key master"),
+        (Caller("new", None, "k3", ()), 64, "no history"),
+    ):
+        found = bench.ask("gs://in/search/rows.jsonl", caller=caller)
+        assert found["outputTokens"]["expected"] == 10 * tokens
+        assert whose in " ".join(found["assumptions"])
+
+
+def test_without_the_books_the_default_is_taken(bench):
+    bench.put("gs://in/rows.jsonl", [row()])
+    bench.books.down = True
+    assert "no history" in " ".join(bench.ask("gs://in/rows.jsonl")["assumptions"])
+
+
+def test_a_tuned_model_costs_what_its_base_does(bench):
+    name = f"projects/{PROJECT}/locations/{LOCATION}/models/77"
+    bench.put("gs://in/rows.jsonl", [row()] * 5)
+    unknown = bench.ask("gs://in/rows.jsonl", model=f"{name}@2")
+    assert unknown["expected"] is None
+    bench.models[name] = {"labels": {"google-vertex-llm-tuning-base-model-id": "gemini-2.5-flash"}}
+    assert bench.ask("gs://in/rows.jsonl", model=f"{name}@2") == bench.ask("gs://in/rows.jsonl")
+
+
+def table_body(uri="bq://acme.d.t"):
+    return {"inputConfig": {"instancesFormat": "bigquery", "bigquerySource": {"inputUri": uri}}}
+
+
+def test_rows_of_a_table_are_counted_and_cost_what_earlier_ones_did(bench):
+    bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, "US", {})
+    found = bench.ask(**table_body())
+    assert found["rows"] == {"total": 5000, "exact": True, "sampled": 0, "invalid": 0}
+    assert found["expected"] is None
+    bench.books.jobs[None, None] = [past(100, 1000)]
+    found = bench.ask(**table_body())
+    # 5,000 rows of 100 tokens at 0.15 and 10 tokens at 1.25 USD a million.
+    assert found["expected"] == "0.1375"
+    assert found["high"] is None
+
+
+def test_a_table_that_cannot_be_seen_costs_an_unknown_amount(bench):
+    assert "no table bq://acme.d.t" in bench.ask(**table_body())["warnings"][0]
+    bench.tables["bq://acme.d.t"] = TablesUnavailableError("down")
+    assert "cannot be looked at now" in bench.ask(**table_body())["warnings"][0]
+
+
+def test_the_location_is_that_of_the_call(bench):
+    bench.put("gs://in/rows.jsonl", [row()] * 1000)
+    region, everywhere = (
+        bench.ask("gs://in/rows.jsonl", model="publishers/google/models/gemini-3.5-flash", location=location)
+        for location in (LOCATION, "global")
+    )
+    assert float(region["expected"]) == pytest.approx(1.1 * float(everywhere["expected"]))

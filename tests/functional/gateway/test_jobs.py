@@ -1,0 +1,114 @@
+"""GET /v1/jobs: jobs with their costs, newest first, only what the key may see."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from functional.gateway.conftest import FLASH, job_body, reason
+from functional.gateway.scoped import new_key, new_team
+
+PATH = "/v1/jobs"
+
+
+def listed(world, query="", **given):
+    answer = world.get(f"{PATH}{query}", **given)
+    assert answer.status_code == 200, answer.data
+    return answer.json
+
+
+def names(page):
+    return [job["displayName"] for job in page["data"]]
+
+
+@pytest.fixture
+def three(world):
+    """Three jobs, an hour apart, the last one the newest."""
+    for number in range(3):
+        body = job_body(displayName=f"job-{number}", labels={"env": "prod" if number else "test"})
+        later = timedelta(hours=number)
+        world.store.amend_job(
+            world.record(world.created(body)).key,
+            lambda job, later=later: msgspec.structs.replace(job, create_time=job.create_time + later),
+        )
+
+
+@pytest.mark.usefixtures("three")
+def test_jobs_come_newest_first_with_what_they_cost(world):
+    page = listed(world)
+
+    assert names(page) == ["job-2", "job-1", "job-0"]
+    assert page["next_page"] is None
+    job = page["data"][0]
+    assert (job["status"], job["amount"], job["model"], job["apiKey"]) == (
+        "PENDING",
+        "0",
+        FLASH.rpartition("/")[2],
+        "master",
+    )
+    assert job["name"].endswith(job["id"])
+
+
+@pytest.mark.usefixtures("three")
+def test_pages_follow_each_other_without_a_gap(world):
+    found, query = [], "?limit=1"
+    while True:
+        page = listed(world, query)
+        found += names(page)
+        if page["next_page"] is None:
+            break
+        query = f"?limit=1&page={page['next_page']}"
+
+    assert found == ["job-2", "job-1", "job-0"]
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("?label:env=test", ["job-0"]),
+        ("?label:env=test&label:env=prod", ["job-2", "job-1", "job-0"]),
+        ("?label:env=test&state=JOB_STATE_RUNNING", []),
+        ("?model=gemini-2.5-flash&search=JOB-1", ["job-1"]),
+        ("?search=env=prod", ["job-2", "job-1"]),
+        ("?team=nobodys", []),
+        ("?end_time=2020-01-01T00:00:00Z", []),
+        ("?start_time=2100-01-01T00:00:00Z", []),
+    ],
+)
+def test_jobs_are_filtered(world, query, found):
+    assert names(listed(world, query)) == found
+
+
+@pytest.mark.usefixtures("three")
+def test_a_filter_that_lets_few_through_still_fills_its_page(world):
+    page = listed(world, "?limit=1&label:env=test")
+
+    assert names(page) == ["job-0"]
+
+
+@pytest.mark.usefixtures("three")
+def test_a_key_sees_its_teams_jobs_only(world):
+    new_team(world, "search")
+    mine, other = new_key(world, team_id="search"), new_key(world)
+    world.create(job_body(displayName="mine"), key=mine)
+    world.create(job_body(displayName="other's"), key=other)
+
+    assert names(listed(world, key=mine)) == ["mine"]
+    assert names(listed(world, "?team=ads&api_key=master", key=mine)) == []
+    assert names(listed(world, key=other)) == ["other's"]
+    assert len(names(listed(world))) == 5
+
+
+@pytest.mark.parametrize(
+    "query", ["?limit=0", "?limit=501", "?page=x", "?page=W10", "?start_time=yesterday", "?status=FINAL"]
+)
+def test_a_wrong_parameter_is_named(world, query):
+    answer = world.get(f"{PATH}{query}")
+
+    assert (answer.status_code, reason(answer)) == (400, "FIELD_INVALID")
+    assert query[1:].partition("=")[0] in answer.json["error"]["message"]
+
+
+def test_without_a_key_there_is_nothing_to_see(world):
+    assert world.get(PATH, key=None).status_code == 401
