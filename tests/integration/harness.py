@@ -246,13 +246,14 @@ class Harness:
         self.check_totals(job, cost, amount)
 
     def check_totals(self, job, cost, amount):
-        """Holds the totals of the job's day and hour against an amount in nano-USD."""
+        """Holds the totals of the job's day and quarter of an hour against an amount in nano-USD."""
         created = self.record(job)["createTime"].astimezone(UTC)
         cells = self.totals(job)
         assert {cell["day"] for cell in cells} <= {created.date().isoformat()}
-        assert {hour for cell in cells for hour in cell["hours"]} <= {str(created.hour)}
+        quarter = str(created.hour * 4 + created.minute // 15)
+        assert {each for cell in cells for each in cell["quarters"]} <= {quarter}
         assert {(cell["project"], cell["location"]) for cell in cells} <= {(PROJECT, job.location)}
-        assert sum(sum(cell["hours"].values()) for cell in cells) == amount
+        assert sum(sum(cell["quarters"].values()) for cell in cells) == amount
         assert sum(item["amountNano"] for cell in cells for item in cell["items"].values()) == amount
         moved, listed = {}, {}
         for cell in cells:

@@ -158,7 +158,7 @@ def test_an_unknown_model_is_unpriced_never_free(system):
     assert {each["item"] for each in cost["lineItems"]} == {"input_text", "output_text", "output_thoughts"}
     assert all(each["unitPrice"] is None and each["amount"] is None for each in cost["lineItems"])
     (cell,) = system.totals(job)
-    assert (cell["model"], cell["hours"]) == ("my-own-model", dict.fromkeys(cell["hours"], 0))
+    assert (cell["model"], cell["quarters"]) == ("my-own-model", dict.fromkeys(cell["quarters"], 0))
     assert cell["items"]["input_text"]["quantity"] > 0
 
 

@@ -15,7 +15,7 @@ from processes import HOST, wait_until
 README = Path(__file__).parents[2] / "README.md"
 NAMES = (
     *("create", "create-labels", "create-idempotent", "list", "get", "cost", "cancel", "delete"),
-    *("team-new", "key-generate"),
+    *("team-new", "key-generate", "reconcile", "reprice", "jobs"),
 )
 
 
@@ -80,7 +80,8 @@ def test_the_readme_with_labels(reader, system):
     assert cost["labels"] == {"environment": "production", "campaign": "autumn"}
     (cell,) = system.find("totals", "labels.campaign", "autumn")
     assert cell["labels"] == cost["labels"]
-    assert sum(cell["hours"].values()) == nano(cost["amount"]) > 0
+    assert sum(cell["quarters"].values()) == nano(cost["amount"]) > 0
+    assert job in {each["id"] for each in reader("jobs")["data"]}
 
 
 def test_the_readme_s_create_with_an_idempotency_key_submits_one_job(reader):
@@ -99,6 +100,13 @@ def test_the_readme_s_team_and_key(reader, system):
     assert listed.json().get("batchPredictionJobs", []) == []
 
 
+def test_the_readme_s_sweep_and_repricing(reader, system):
+    job = system.submit([prompt()])
+    assert reader("reconcile")["problems"] == []
+    system.final(job)
+    assert reader("reprice")["repriced"] == []
+
+
 def test_the_readme_s_cancel_of_a_job_that_has_not_ended(reader):
     job = reader("create")["name"].rpartition("/")[2]
     assert reader("cancel", job) == {}
@@ -111,7 +119,7 @@ def test_the_readme_s_cost_has_the_members_that_a_cost_has(system):
         r"### What a cost says\s+```json\n(.*?)^```", README.read_text(), re.DOTALL | re.MULTILINE
     )
     written = json.loads(shown[1])
-    _, cost, _ = system.run([prompt(thoughts=5)])
+    _, cost, _ = system.run([prompt(thoughts=5), prompt(fail=True)])
 
     def shape(value):
         if isinstance(value, dict):

@@ -248,6 +248,7 @@ CALLS = {
     )[1],
     "listTeams": lambda world: (a_team(world), world.get("/team/list"))[1],
     "listAudit": lambda world: (a_key(world), world.created(), world.get("/audit"))[2],
+    "listJobCosts": lambda world: (a_settled_job(world), world.get("/v1/jobs"))[1],
     "reconcile": lambda world: administer(world, "/internal/reconcile", {}),
     "repriceCosts": lambda world: (
         a_settled_job(world),
