@@ -1,67 +1,88 @@
 """Byte chunks -> lines."""
 
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.lines import MAX_LINE_BYTES, split_lines
+from batch_gateway.core.lines import MAX_LINE_BYTES, whole_lines
 
 _BYTES = st.lists(
     st.sampled_from([b"\n", b"\n\n", b"a", b"bc", b"\r", b"\0", b"\xff", b"x" * 7]), max_size=30
 )
 
 
-def expected(content: bytes, limit: int) -> list[bytes | None]:
-    lines = content.split(b"\n")
-    if not lines[-1]:
-        lines.pop()
-    return [line if len(line) <= limit else None for line in lines]
+def lines_of(chunks: Iterable[bytes], limit: int = MAX_LINE_BYTES) -> tuple[list[bytes], int]:
+    """The lines, and how many were too long."""
+    blocks = list(whole_lines(chunks, limit))
+    return [line for block in blocks for line in block.lines], sum(block.oversized for block in blocks)
+
+
+def expected(content: bytes, limit: int = MAX_LINE_BYTES) -> tuple[list[bytes], int]:
+    *lines, last = content.split(b"\n")
+    kept = [line + b"\n" for line in lines if len(line) <= limit]
+    if last and len(last) <= limit:
+        kept.append(last)
+    return kept, len(lines) + bool(last) - len(kept)
 
 
 @given(st.lists(st.binary(max_size=8)))
 def test_any_chunking_of_any_bytes_gives_the_same_lines(chunks: list[bytes]) -> None:
-    assert list(split_lines(chunks)) == expected(b"".join(chunks), MAX_LINE_BYTES)
+    assert lines_of(chunks) == expected(b"".join(chunks))
 
 
 @given(_BYTES, st.integers(0, 9))
-def test_lines_beyond_the_limit_are_none_whatever_the_chunking(chunks: list[bytes], limit: int) -> None:
+def test_lines_beyond_the_limit_are_left_out_and_counted_whatever_the_chunking(
+    chunks: list[bytes], limit: int
+) -> None:
     content = b"".join(chunks)
     lines = expected(content, limit)
-    assert list(split_lines(chunks, limit)) == lines
-    assert list(split_lines([content], limit)) == lines
-    assert list(split_lines((content[i : i + 1] for i in range(len(content))), limit)) == lines
+    assert lines_of(chunks, limit) == lines
+    assert lines_of([content], limit) == lines
+    assert lines_of((content[i : i + 1] for i in range(len(content))), limit) == lines
+
+
+@given(_BYTES, st.integers(0, 9))
+def test_reading_on_from_the_end_of_any_block_gives_the_rest(chunks: list[bytes], limit: int) -> None:
+    content = b"".join(chunks)
+    lines, oversized = [], 0
+    for block in whole_lines(chunks, limit):
+        lines += block.lines
+        oversized += block.oversized
+        rest, left_out = lines_of([content[block.end :]], limit)
+        assert (lines + rest, oversized + left_out) == expected(content, limit)
+        assert content[: block.end].endswith(b"\n") or block.end == len(content)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
 @pytest.mark.parametrize("end", [b"", b"\n"])
 def test_a_line_of_just_the_limit_is_kept_and_one_more_byte_is_not(size: int, end: bytes) -> None:
-    for content, line in ((b"abcd", b"abcd"), (b"abcde", None)):
+    for content, lines, oversized in ((b"abcd", [b"abcd" + end], 0), (b"abcde", [], 1)):
         whole = b"1\n" + content + end
         chunks = [whole[i : i + size] for i in range(0, len(whole), size)]
-        assert list(split_lines(chunks, 4)) == [b"1", line]
+        assert lines_of(chunks, 4) == ([b"1\n", *lines], oversized)
 
 
 def test_the_last_line_needs_no_line_feed() -> None:
-    assert list(split_lines([b"a\nb"])) == [b"a", b"b"]
+    assert lines_of([b"a\nb"]) == ([b"a\n", b"b"], 0)
 
 
 def test_a_line_feed_at_the_end_opens_no_further_line() -> None:
-    assert list(split_lines([b"a\n", b"", b"b\n"])) == [b"a", b"b"]
+    assert lines_of([b"a\n", b"", b"b\n"]) == ([b"a\n", b"b\n"], 0)
 
 
 def test_nothing_has_no_lines() -> None:
-    assert list(split_lines([])) == list(split_lines([b"", b""])) == []
+    assert list(whole_lines([])) == list(whole_lines([b"", b""])) == []
 
 
 def test_blank_lines_and_carriage_returns_are_handed_on() -> None:
-    assert list(split_lines([b"a\r\n\r\n\nb"])) == [b"a\r", b"\r", b"", b"b"]
+    assert lines_of([b"a\r\n\r\n\nb"]) == ([b"a\r\n", b"\r\n", b"\n", b"b"], 0)
 
 
 def test_a_good_line_after_an_oversized_one_is_whole() -> None:
-    assert list(split_lines([b"x" * 9, b"x" * 9 + b"\ngo", b"od\n", b"x" * 9], 4)) == [None, b"good", None]
+    assert lines_of([b"x" * 9, b"x" * 9 + b"\ngo", b"od\n", b"x" * 9], 4) == ([b"good\n"], 2)
 
 
 def test_lines_come_as_soon_as_they_end() -> None:
@@ -72,9 +93,17 @@ def test_lines_come_as_soon_as_they_end() -> None:
             seen.append(chunk)
             yield chunk
 
-    lines = split_lines(chunks())
-    assert (next(lines), seen) == (b"a", [b"a\nb"])
-    assert (next(lines), len(seen)) == (b"bc", 2)
+    blocks = whole_lines(chunks())
+    assert (next(blocks).lines, seen) == ([b"a\n"], [b"a\nb"])
+    assert (next(blocks).lines, len(seen)) == ([b"bc\n"], 2)
+
+
+def test_a_large_chunk_comes_in_blocks_that_a_cache_can_hold() -> None:
+    line = b"x" * 999 + b"\n"
+    blocks = list(whole_lines([line * 2_000]))
+    assert len(blocks) > 5
+    assert [block.end for block in blocks] == sorted({block.end for block in blocks})
+    assert blocks[-1].end == 2_000_000
 
 
 def test_an_endless_line_is_not_held_in_memory() -> None:
@@ -82,12 +111,12 @@ def test_an_endless_line_is_not_held_in_memory() -> None:
     tracemalloc.start()
     try:
         # Each chunk is its own object, so that what is kept is what is counted: 100 MB in all.
-        lines = list(split_lines((bytes(size) for _ in range(1000)), limit))
+        lines = lines_of((bytes(size) for _ in range(1000)), limit)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert lines == [None]
-    assert peak < limit + 3 * size
+    assert lines == ([], 1)
+    assert peak < limit + 5 * size
 
 
 def test_the_limit_takes_a_request_with_twenty_megabytes_inline() -> None:

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.outputs import directory_of, is_final_output, is_made_by_vertex, split_uri
+from batch_gateway.core.outputs import (
+    OutputKind,
+    directory_of,
+    is_final_output,
+    is_incremental_output,
+    is_made_by_vertex,
+    kind_of,
+    split_uri,
+    unreadable_format,
+)
 
 DIRECTORY = "out/prediction-model-2026-09-02T20:06:30.166279Z"
 
@@ -25,14 +34,81 @@ DIRECTORY = "out/prediction-model-2026-09-02T20:06:30.166279Z"
 def test_final_files_are_output(file: str) -> None:
     assert is_final_output(f"{DIRECTORY}/{file}")
     assert is_final_output(f"a/{file}")
+    assert kind_of(f"gs://bucket/a/{file}") is OutputKind.RESULTS
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "errors_0001.jsonl",
+        "errors_0001.csv",
+        "prediction.errors_stats-00000-of-00001",
+        "prediction.errors_stats-00000-of-00001.jsonl",
+    ],
+)
+def test_error_files_are_output_of_their_own_kind(file: str) -> None:
+    assert is_final_output(f"{DIRECTORY}/{file}")
+    assert kind_of(f"{DIRECTORY}/{file}") is OutputKind.ERRORS
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "incremental_predictions.jsonl",
+        "incremental_predictions_0001.jsonl",
+        "incremental_predictions.jsonl-00000-of-00002",
+        "incremental_predictions/predictions.jsonl",
+        "incremental_predictions/000000000000.jsonl",
+        "incremental_predictions_1/anything.jsonl",
+        "incremental_predictions/prediction.results-00000-of-00001",
+    ],
+)
+def test_incremental_files_are_told_apart_and_belong_to_the_jobs_directory(file: str) -> None:
+    assert is_incremental_output(f"{DIRECTORY}/{file}")
+    assert is_incremental_output(f"gs://bucket/{DIRECTORY}/{file}")
+    assert not is_final_output(f"{DIRECTORY}/{file}")
+    assert directory_of("bucket", f"{DIRECTORY}/{file}") == f"gs://bucket/{DIRECTORY}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "incremental_predictions/x/predictions.txt",
+        "a/incremental_predictions/x.tmp",
+        "a/incremental_predictions.tmp",
+        "a/incremental_predictions/",
+        "incremental_predictions.jsonl",
+        "incremental_predictions/predictions.jsonl",
+        "a/predictions.jsonl",
+        "a/errors_0001.jsonl",
+    ],
+)
+def test_what_is_not_incremental(name: str) -> None:
+    assert not is_incremental_output(name)
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("predictions_0001.tfrecord", "is tfrecord, which is binary"),
+        ("prediction.results-00000-of-00001.tf-record", "is tf-record, which is binary"),
+        ("predictions_0001.GZ", "is gz, which is binary"),
+        ("predictions_0001.jsonl", None),
+        ("predictions_0001.csv", None),
+        ("prediction.results-00000-of-00001", None),
+        ("predictions.jsonl", None),
+    ],
+)
+def test_a_name_may_say_that_rows_cannot_be_counted(file: str, reason: str | None) -> None:
+    assert is_final_output(f"{DIRECTORY}/{file}")
+    said = unreadable_format(f"{DIRECTORY}/{file}")
+    assert said is None if reason is None else said.startswith(reason)
 
 
 @pytest.mark.parametrize(
     "file",
     [
         "",
-        "errors_0001.jsonl",
-        "prediction.errors_stats-00000-of-00001",
         "incremental_predictions.jsonl",
         "incremental_predictions/predictions.jsonl",
         "incremental_predictions_1/000000000000.jsonl",

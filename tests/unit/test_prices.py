@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.core import prices
-from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.prices import PriceTable, QueryFee
 
 TABLE = prices.load()
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -514,3 +514,62 @@ def test_every_shipped_price_names_its_source_and_every_key_is_found_again():
         for period in model["prices"]:
             assert "read 2026-" in period["source"]
             assert period["standard"]
+
+
+# Fees of searches
+
+
+@pytest.mark.parametrize(
+    ("model", "unit", "pico"),
+    [
+        ("gemini-2.0-flash", "prompt", 35_000_000_000),  # 35 USD per 1,000
+        ("gemini-2.5-pro", "prompt", 35_000_000_000),
+        ("gemini-3.1-flash-lite", "query", 14_000_000_000),  # 14 USD per 1,000
+        ("gemini-3.8-flash", "query", 14_000_000_000),
+    ],
+)
+def test_searches_cost_by_the_prompt_up_to_gemini_2_and_by_the_query_from_3_on(
+    model: str, unit: str, pico: int
+) -> None:
+    assert TABLE.query_fee(model) == QueryFee(unit, pico)
+
+
+@pytest.mark.parametrize("model", ["gemini-4-argon", "claude-haiku-4-5", "gemini-1.5-pro", "gemini-99", ""])
+def test_a_fee_that_no_source_names_is_not_known(model: str) -> None:
+    assert TABLE.query_fee(model) is None
+
+
+def fee(**changes: Any) -> dict[str, Any]:
+    return {"unit": "prompt", "price": "35000", "source": "s", "models": ["m-1"], **changes}
+
+
+def test_a_small_table_of_fees_is_read() -> None:
+    assert read(table(query_fees=[fee(price="0.5")])).query_fee("m-1") == QueryFee("prompt", 500_000)
+
+
+@pytest.mark.parametrize(
+    ("fees", "message"),
+    [
+        ([fee(unit="row")], "unit"),
+        ([fee(price="-1")], "price"),
+        ([fee(price=35)], "price"),
+        ([fee(source="")], "source"),
+        ([fee(models=["m-2"])], "m-2"),
+        ([fee(), fee(unit="query")], "m-1"),
+        ([fee(models="m-1")], "query_fees"),
+        ([fee(more=1)], "more"),
+        ([{"unit": "prompt"}], "missing"),
+        ([5], "object"),
+        ({}, "missing"),
+    ],
+)
+def test_the_loader_names_what_is_wrong_with_a_fee(fees: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"query_fees.*{message}|{message}"):
+        read(table(query_fees=fees))
+
+
+def test_the_shortest_window_is_that_of_the_model_with_the_least() -> None:
+    assert TABLE.shortest_window == 100_000
+    for key in ("gemini-2.5-pro", "gemini-1.5-pro", "claude-haiku-5-5", "text-embedding-005", "unheard-of"):
+        assert TABLE.context_window(key, TABLE.shortest_window) == TABLE.context_window(key, 1)
+    assert read(table()).shortest_window == 200_000

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.core.books import Output
-from batch_gateway.core.cost import Cost, LineItem
+from batch_gateway.core.cost import Cost, LineItem, QueryCost, WastedCost
 from batch_gateway.core.jobs import Completion, JobKey, JobRecord, Observation
 from batch_gateway.core.report import cost_report, is_complete, status_of
 from batch_gateway.core.usage import Rows, Tokens, Usage
@@ -84,6 +84,7 @@ def test_a_settled_job_reads_so_to_the_letter() -> None:
         "lineItems": [
             {
                 "item": "input_text",
+                "model": "gemini-2.5-flash",
                 "contextWindow": "0-200k",
                 "quantity": 120,
                 "unit": "token",
@@ -92,6 +93,7 @@ def test_a_settled_job_reads_so_to_the_letter() -> None:
             },
             {
                 "item": "output_text",
+                "model": "gemini-2.5-flash",
                 "contextWindow": "0-200k",
                 "quantity": 64,
                 "unit": "token",
@@ -99,6 +101,8 @@ def test_a_settled_job_reads_so_to_the_letter() -> None:
                 "amount": "0.00008",
             },
         ],
+        "waste": {"amount": "0", "reasons": []},
+        "queryFees": None,
         "priceTable": "2026-11-22",
         "projected": None,
         "progress": {"completed": 5, "total": 5},
@@ -122,6 +126,8 @@ def test_the_members_are_the_same_at_any_time_and_in_their_order(some: JobRecord
         "rows",
         "usage",
         "lineItems",
+        "waste",
+        "queryFees",
         "priceTable",
         "estimate",
         "projected",
@@ -236,6 +242,7 @@ def test_an_item_without_a_price_says_so_and_not_nought() -> None:
     [item] = cost_report(job(cost=Cost((unpriced,), 0, 1, "2026-11-22")), [])["lineItems"]
     assert item == {
         "item": "input_text",
+        "model": "tuned",
         "contextWindow": None,
         "quantity": 7,
         "unit": "token",
@@ -248,6 +255,65 @@ def test_an_item_that_is_free_costs_nought() -> None:
     free = LineItem("gemini-2.5-flash", "0-200k", "input_grounding", 7, "token", 0, 0, 1)
     [item] = cost_report(job(cost=Cost((free,), 0, 0, "2026-11-22")), [])["lineItems"]
     assert (item["unitPrice"], item["amount"]) == ("0", "0")
+
+
+def with_cost(**members: Any) -> dict[str, Any]:
+    return cost_report(job(cost=msgspec.structs.replace(COST, **members)), [])
+
+
+def test_waste_is_told_by_reason() -> None:
+    wasted = (
+        WastedCost("blocked", "SAFETY", 1, None),
+        WastedCost("failed", "INTERNAL", 2, 0),
+        WastedCost("truncated", "MAX_TOKENS", 3, 1_200_000),
+        WastedCost("truncated", "length", 1, 1),
+    )
+    assert with_cost(waste=wasted)["waste"] == {
+        "amount": "0.001200001",
+        "reasons": [
+            {"kind": "blocked", "reason": "SAFETY", "rows": 1, "amount": None},
+            {"kind": "failed", "reason": "INTERNAL", "rows": 2, "amount": "0"},
+            {"kind": "truncated", "reason": "MAX_TOKENS", "rows": 3, "amount": "0.0012"},
+            {"kind": "truncated", "reason": "length", "rows": 1, "amount": "0.000000001"},
+        ],
+    }
+
+
+def test_fees_of_searches_are_shown_beside_the_amount() -> None:
+    fees = (
+        QueryCost("gemini-2.5-flash", "grounded_prompt", 2, 35_000_000_000, 70_000_000),
+        QueryCost("gemini-3-flash-preview", "search_query", 1, 14_000_000_000, 14_000_000),
+    )
+    report = with_cost(query_fees=fees)
+    assert report["amount"] == "0.000098"
+    assert report["queryFees"] == {
+        "upperBound": "0.084",
+        "items": [
+            {
+                "item": "grounded_prompt",
+                "model": "gemini-2.5-flash",
+                "quantity": 2,
+                "unitPrice": "0.035",
+                "amount": "0.07",
+            },
+            {
+                "item": "search_query",
+                "model": "gemini-3-flash-preview",
+                "quantity": 1,
+                "unitPrice": "0.014",
+                "amount": "0.014",
+            },
+        ],
+    }
+
+
+def test_there_is_no_upper_bound_where_a_fee_is_not_known() -> None:
+    fees = (
+        QueryCost("gemini-2.5-flash", "grounded_prompt", 2, 35_000_000_000, 70_000_000),
+        QueryCost("gemini-99", "search_query", 1, None, None),
+    )
+    report = with_cost(query_fees=fees)["queryFees"]
+    assert (report["upperBound"], report["items"][1]["amount"]) == (None, None)
 
 
 def test_an_output_that_could_not_be_read_says_why() -> None:

@@ -194,12 +194,19 @@ def test_cached_tokens_without_details_are_text_first_and_audio_last() -> None:
     }
 
 
+def test_a_cache_may_name_a_modality_that_nothing_came_of() -> None:
+    usage = tally(
+        row(promptTokenCount=10, cachedContentTokenCount=4, cacheTokensDetails=details(TEXT=4, AUDIO=0))
+    )
+    assert (usage.rows, quantities(usage)) == (ONE_GOOD, {"input_text": 6, "cached_input_text": 4})
+
+
 def test_cached_tokens_of_a_modality_nobody_knows_stay_counted() -> None:
     usage = tally(
         row(promptTokenCount=10, promptTokensDetails=details(HOLOGRAM=10), cachedContentTokenCount=4)
     )
     assert usage.rows == ONE_GOOD
-    assert quantities(usage) == {"input_hologram": 6, "cached_input_hologram": 4}
+    assert quantities(usage) == {"input_other": 6, "cached_input_other": 4}
 
 
 @pytest.mark.parametrize(
@@ -226,7 +233,7 @@ def test_every_modality_has_its_own_item(modality: str | None, item: str) -> Non
 
 def test_a_modality_nobody_knows_is_unpriced_and_the_rest_of_the_row_is_not() -> None:
     usage = tally(row(promptTokenCount=10, promptTokensDetails=details(AUDIO=9, HOLOGRAM=1)))
-    assert quantities(usage) == {"input_audio": 9, "input_hologram": 1}
+    assert quantities(usage) == {"input_audio": 9, "input_other": 1}
     assert (cost(usage).amount_nano, cost(usage).unpriced_rows) == (4_500, 1)  # 9 x 0.50/1M
 
 
@@ -398,7 +405,8 @@ def test_usage_metadata_goes_before_token_count() -> None:
 )
 def test_failed_rows_are_counted_and_free(failed: bytes) -> None:
     usage = tally(failed)
-    assert usage == Usage(rows=ONE_FAILED)
+    assert (usage.rows, usage.tokens, usage.quantities) == (ONE_FAILED, Tokens(), ())
+    assert [(w.kind, w.rows) for w in usage.waste] == [("failed", 1)]
     assert (cost(usage).amount_nano, cost(usage).unpriced_rows) == (0, 0)
 
 
@@ -454,6 +462,22 @@ def test_a_row_of_a_model_without_a_price_is_unpriced_under_its_name(
 def test_rows_of_different_versions_are_kept_apart() -> None:
     usage = tally(row(FLASH, promptTokenCount=1), row(PRO, promptTokenCount=2), row(promptTokenCount=4))
     assert [(q.model, q.quantity, q.rows) for q in usage.quantities] == [(FLASH, 5, 2), (PRO, 2, 1)]
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        None,
+        "4567",
+        "projects/123/locations/us-central1/models/4567@1",
+        "projects/123/locations/us-central1/endpoints/89",
+        "my-tuned-flash",
+    ],
+)
+def test_rows_of_a_tuned_model_cost_what_its_base_does(version: str | None) -> None:
+    usage = tally(row(version, promptTokenCount=1000), model="publishers/google/models/gemini-2.5-flash-001")
+    assert {q.model for q in usage.quantities} == {FLASH}
+    assert cost(usage).amount_nano == 150_000  # 1000 x 0.15/1M
 
 
 # Embeddings

@@ -1,17 +1,38 @@
 """Cloud Storage."""
 
+import base64
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
+from urllib.parse import quote
 
-from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
+from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError, from_http_response
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Client
 from google.cloud.storage.blob import Blob
+from google_crc32c import Checksum
+from requests import Response
 from requests.exceptions import RequestException
+from urllib3.exceptions import HTTPError
 
 from batch_gateway.ports import ObjectChangedError, ObjectInfo, ObjectsUnavailableError
 
-_CHUNK_BYTES = 8 * 1024 * 1024
+_CHUNK_BYTES = 1024 * 1024
+_ATTEMPTS = 5
+"""Times in a row that a download may break off without a byte in between before it is given up."""
+_BACKOFF_SECONDS = 0.5
+_TIMEOUT_SECONDS = 60.0
+"""For a connection, and for the next bytes on it."""
+_TRANSIENT = {
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+"""After which Cloud Storage asks to try again ("Retry strategy" of its documentation)."""
 
 
 class CloudStorage:
@@ -26,16 +47,15 @@ class CloudStorage:
             blob = self._client.bucket(bucket).get_blob(name)
         return _info(blob) if blob else None
 
-    def read(self, bucket: str, name: str, generation: int) -> Iterator[bytes]:
-        """See ObjectStore."""
-        blob = self._client.bucket(bucket).blob(name, generation=generation)
+    def read(self, bucket: str, name: str, generation: int, start: int = 0) -> Iterator[bytes]:
+        """See ObjectStore.
+
+        One request streams it all; google-cloud-storage's own reader would make one for each chunk.
+        When it breaks off, the next one goes on at the byte where it did. An object that is read from
+        its beginning is held against its checksum.
+        """
         with _errors():
-            try:
-                with blob.open("rb", chunk_size=_CHUNK_BYTES) as file:
-                    while chunk := file.read(_CHUNK_BYTES):
-                        yield chunk
-            except NotFound as error:
-                raise ObjectChangedError(f"gs://{bucket}/{name}#{generation}") from error
+            yield from _Download(self._client, bucket, name, generation, start)
 
     def list(self, bucket: str, prefix: str) -> list[ObjectInfo]:
         """See ObjectStore."""
@@ -44,6 +64,78 @@ class CloudStorage:
                 return [_info(blob) for blob in self._client.list_blobs(bucket, prefix=prefix)]
             except NotFound:
                 return []
+
+
+class _Download:
+    """The bytes of one generation from ``start`` on."""
+
+    def __init__(self, client: Client, bucket: str, name: str, generation: int, start: int) -> None:
+        self._http = client._http  # noqa: SLF001 - the authorized session, which has no public name
+        self._url = (
+            f"{client.api_endpoint}/download/storage/v1/b/{quote(bucket, safe='')}/o/{quote(name, safe='')}"
+            f"?alt=media&generation={generation}"
+        )
+        self._what = f"gs://{bucket}/{name}#{generation}"
+        self._at = start
+        self._checksum = Checksum()
+        self._expected: str | None = None
+        self._failures = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            try:
+                yield from self._stream()
+            except (HTTPError, RequestException, _TransientError) as error:
+                self._failures += 1
+                if self._failures >= _ATTEMPTS:
+                    raise ObjectsUnavailableError(f"{self._what}: {error}") from error
+                time.sleep(_BACKOFF_SECONDS * 2 ** (self._failures - 1))
+            else:
+                break
+        if self._expected not in {None, base64.b64encode(self._checksum.digest()).decode()}:
+            raise ObjectsUnavailableError(f"{self._what}: what was read does not have its checksum")
+
+    def _stream(self) -> Iterator[bytes]:
+        # As google-cloud-storage asks: gzip means that a compressed object comes as it is stored.
+        headers = {"Accept-Encoding": "gzip"}
+        if self._at:
+            headers["Range"] = f"bytes={self._at}-"
+        response = self._http.request(
+            "GET", self._url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS
+        )
+        if not response.ok:
+            self._refuse(response)
+            return
+        with response:
+            if self._at and response.status_code != HTTPStatus.PARTIAL_CONTENT:
+                raise _TransientError(f"{response.status_code} in answer to a range")
+            if not self._at:
+                self._expected = _crc32c(response)
+            while chunk := response.raw.read(_CHUNK_BYTES, decode_content=False):
+                self._at += len(chunk)
+                self._failures = 0
+                self._checksum.update(chunk)
+                yield chunk
+
+    def _refuse(self, response: Response) -> None:
+        """Raises what an answer means; nothing if it means that there are no bytes any more."""
+        error = from_http_response(response)  # it reads the answer, so that the connection is free again
+        if response.status_code == HTTPStatus.NOT_FOUND:
+            raise ObjectChangedError(self._what) from error
+        if response.status_code in _TRANSIENT:
+            raise _TransientError(str(error)) from error
+        if response.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise error
+
+
+class _TransientError(Exception):
+    """An answer after which to try again."""
+
+
+def _crc32c(response: Response) -> str | None:
+    """The whole object's checksum as ``x-goog-hash: crc32c=…,md5=…`` has it."""
+    hashes = response.headers.get("x-goog-hash", "").replace(" ", "").split(",")
+    return next((value.removeprefix("crc32c=") for value in hashes if value.startswith("crc32c=")), None)
 
 
 @contextmanager

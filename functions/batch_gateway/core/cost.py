@@ -1,13 +1,13 @@
-"""Usage x prices -> line items."""
+"""Usage x prices -> line items, what was wasted, and what searches cost at most."""
 
 from datetime import datetime
 
 import msgspec
 
-from batch_gateway.core.money import apportion
+from batch_gateway.core.money import PICO_PER_NANO, apportion
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.core.rows import UNBILLED_TOOL_USE
-from batch_gateway.core.usage import Quantity, Usage
+from batch_gateway.core.usage import Quantity, Usage, Waste
 
 
 class LineItem(msgspec.Struct, frozen=True, rename="camel"):
@@ -34,6 +34,40 @@ class LineItem(msgspec.Struct, frozen=True, rename="camel"):
     rows: int
 
 
+class WastedCost(msgspec.Struct, frozen=True, rename="camel"):
+    """What rows cost whose answer is of no use, for one reason.
+
+    Attributes:
+        kind: As in Waste.
+        reason: As in Waste.
+        rows: How many.
+        amount_nano: nano-USD, a part of the cost's amount; None if none of what they used has a price.
+    """
+
+    kind: str
+    reason: str
+    rows: int
+    amount_nano: int | None
+
+
+class QueryCost(msgspec.Struct, frozen=True, rename="camel"):
+    """What a model's web searches cost at most: part of them is free by the day and account.
+
+    Attributes:
+        model: As in Quantity.
+        item: ``grounded_prompt`` or ``search_query``, by what the model's fee is for.
+        quantity: How many.
+        unit_price_pico: pico-USD each; None if no fee is known.
+        amount_nano: nano-USD, rounded up; None if no fee is known.
+    """
+
+    model: str
+    item: str
+    quantity: int
+    unit_price_pico: int | None
+    amount_nano: int | None
+
+
 class Cost(msgspec.Struct, frozen=True, rename="camel"):
     """What usage costs.
 
@@ -42,12 +76,16 @@ class Cost(msgspec.Struct, frozen=True, rename="camel"):
         amount_nano: Sum of the line items that have a price, nano-USD: a floor if ``unpriced_rows``.
         unpriced_rows: Rows whose cost is not, or not wholly, in the amount: no usage or no price.
         price_table: Version of the table that was used; empty before anything was priced.
+        waste: What of the amount was spent in vain, by kind and reason; failed rows are free.
+        query_fees: Fees of searches by model, in no line item and not in the amount.
     """
 
     line_items: tuple[LineItem, ...] = ()
     amount_nano: int = 0
     unpriced_rows: int = 0
     price_table: str = ""
+    waste: tuple[WastedCost, ...] = ()
+    query_fees: tuple[QueryCost, ...] = ()
 
 
 def unit_price(quantity: Quantity, prices: PriceTable, location: str, at: datetime) -> int | None:
@@ -97,6 +135,43 @@ def cost_of(usage: Usage, prices: PriceTable, *, location: str, at: datetime) ->
         # A row may be both.
         unpriced_rows=min(usage.rows.unmetered + _rows_without_price(items), usage.rows.succeeded),
         price_table=prices.version,
+        waste=_wasted(usage.waste, prices, location, at),
+        query_fees=tuple(_query_cost(searches, prices) for searches in usage.searches),
+    )
+
+
+def _wasted(
+    waste: tuple[Waste, ...], prices: PriceTable, location: str, at: datetime
+) -> tuple[WastedCost, ...]:
+    exact: list[int] = []
+    unknown: list[bool] = []
+    for w in waste:
+        unit_prices = [unit_price(quantity, prices, location, at) for quantity in w.quantities]
+        known = [
+            q.quantity * price
+            for q, price in zip(w.quantities, unit_prices, strict=True)
+            if price is not None
+        ]
+        exact.append(sum(known))
+        unknown.append(not known and bool(unit_prices or w.unmetered))
+    return tuple(
+        WastedCost(w.kind, w.reason, w.rows, None if is_unknown else amount)
+        for w, is_unknown, amount in zip(waste, unknown, apportion(exact), strict=True)
+    )
+
+
+def _query_cost(searches: Quantity, prices: PriceTable) -> QueryCost:
+    fee = prices.query_fee(searches.model)
+    if fee is None:
+        return QueryCost(searches.model, "search_query", searches.quantity, None, None)
+    by_prompt = fee.unit == "prompt"
+    quantity = searches.rows if by_prompt else searches.quantity
+    return QueryCost(
+        searches.model,
+        "grounded_prompt" if by_prompt else "search_query",
+        quantity,
+        fee.price_pico,
+        -(-quantity * fee.price_pico // PICO_PER_NANO),
     )
 
 

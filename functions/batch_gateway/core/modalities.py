@@ -5,11 +5,13 @@ Source: GenerateContentResponse.UsageMetadata of the Vertex AI API, discovery re
 
 import msgspec
 
-_MOST = 2**31 - 1
+LARGEST_COUNT = 2**31 - 1
 """Token counts are int32."""
 
+_UNKNOWN = "other"
+"""Stands for all that are not known, so that what is kept does not grow with what rows say."""
 
-_MODALITIES = {
+_MODALITIES: dict[str | None, str] = {
     "": "text",
     "MODALITY_UNSPECIFIED": "text",
     "TEXT": "text",
@@ -24,7 +26,7 @@ class ContradictionError(ValueError):
     """Counts of one row that cannot all be true."""
 
 
-class ModalityTokenCount(msgspec.Struct):
+class ModalityTokenCount(msgspec.Struct, gc=False):
     """Tokens of one modality; proto3 JSON leaves out what is nil."""
 
     modality: str | None = None
@@ -37,7 +39,7 @@ def check_counts(*counts: int) -> None:
     Raises:
         ContradictionError: One is negative or no int32.
     """
-    if min(counts) < 0 or max(counts) > _MOST:
+    if min(counts) < 0 or max(counts) > LARGEST_COUNT:
         raise ContradictionError("a count that is no int32 of Google's, or negative")
 
 
@@ -46,11 +48,11 @@ def by_modality(total: int, details: list[ModalityTokenCount] | None) -> dict[st
     if not details:
         return {"text": total}
     if len(details) == 1 and details[0].tokenCount == total:
-        return {_name(details[0]): total}
+        return {modality_name(details[0].modality): total}
     split: dict[str, int] = {}
     rest = total
     for detail in details:
-        modality = _name(detail)
+        modality = modality_name(detail.modality)
         tokens = detail.tokenCount or 0
         check_counts(tokens, tokens)
         split[modality] = split.get(modality, 0) + tokens
@@ -62,14 +64,14 @@ def by_modality(total: int, details: list[ModalityTokenCount] | None) -> dict[st
     return split
 
 
-def _name(detail: ModalityTokenCount) -> str:
-    return _MODALITIES.get(detail.modality or "") or str(detail.modality).lower()
+def modality_name(modality: str | None) -> str:
+    """The modality's name in items: ``text``, ``image``, ..., ``other``."""
+    name = _MODALITIES.get(modality)
+    return name or _MODALITIES.get((modality or "").upper(), _UNKNOWN)
 
 
-def _cache_order(modality: str) -> int:
-    """Which prompt tokens count as cached first where no details say: those with the most common price."""
-    order = ("text", "document", "image", "video", "audio", modality)
-    return order.index(modality)
+_CACHE_ORDER = ("text", "document", "image", "video", "audio", _UNKNOWN)
+"""Which prompt tokens count as cached first where no details say: those with the most common price."""
 
 
 def cached_by_modality(
@@ -82,12 +84,12 @@ def cached_by_modality(
         return {"text": cached}
     else:
         split, rest = {}, cached
-        for modality in sorted(inputs, key=_cache_order):
+        for modality in sorted(inputs, key=_CACHE_ORDER.index):
             split[modality] = min(rest, inputs[modality])
             rest -= split[modality]
-        split = {modality: tokens for modality, tokens in split.items() if tokens}
         if rest:
             raise ContradictionError("more cached tokens than prompt tokens")
+    split = {modality: tokens for modality, tokens in split.items() if tokens}
     if any(tokens > inputs.get(modality, 0) for modality, tokens in split.items()):
         raise ContradictionError("more cached tokens than prompt tokens")
     return split

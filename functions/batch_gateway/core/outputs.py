@@ -1,33 +1,72 @@
 """Which objects are batch output, by their names.
 
-File names: "Batch inference" pages of Google's documentation (``predictions.jsonl``, custom models'
-``prediction.results-*``), discovery text of BatchPredictionJob.outputConfig (``predictions_0001.<ext>``,
-``errors_0001.<ext>``), and public readers of long jobs' ``incremental_predictions*``, which repeat rows
-of the final file.
+File names: "Batch inference" pages of Google's documentation (``predictions.jsonl``; custom models'
+``prediction.results-*`` and ``prediction.errors_stats-*``), discovery text of
+BatchPredictionJob.outputConfig (``predictions_0001.<ext>``, ``errors_0001.<ext>``), and public readers of
+long jobs' ``incremental_predictions*``, which repeat rows of the final file; some name a file so, some a
+folder beside it.
 """
 
 import re
+from enum import StrEnum
 
-_FINAL = re.compile(
+_RESULTS = re.compile(
     r"predictions\.jsonl(-\d+-of-\d+)?"
-    r"|predictions_\d+\.\w+"
-    r"|prediction\.results-\d+-of-\d+(\.\w+)?"
+    r"|predictions_\d+\.[\w-]+"
+    r"|prediction\.results-\d+-of-\d+(\.[\w-]+)?"
     r"|\d{12}\.jsonl"
 )
+_ERRORS = re.compile(r"errors_\d+\.[\w-]+|prediction\.errors_stats-\d+-of-\d+(\.[\w-]+)?")
+_LINES = re.compile(r".+\.jsonl(-\d+-of-\d+)?")
+_BINARY = {"tfrecord", "tf-record", "tf_record", "gz"}
 _INCREMENTAL = "incremental_predictions"
 
 
-def is_final_output(name: str) -> bool:
-    """Whether an object (its name in the bucket) is a final output file, to be counted once."""
+class OutputKind(StrEnum):
+    """What an output object holds."""
+
+    RESULTS = "results"
+    ERRORS = "errors"
+    INCREMENTAL = "incremental"
+
+
+def kind_of(name: str) -> OutputKind | None:
+    """What an object (its name in the bucket) holds; None if it is no output."""
     *folders, file = name.split("/")
-    if any(part.startswith(_INCREMENTAL) for part in (*folders[-1:], file)):
-        return False
-    return bool(folders) and _FINAL.fullmatch(file) is not None
+    if not folders:
+        return None
+    if folders[-1].startswith(_INCREMENTAL):
+        found = len(folders) > 1 and (_LINES.fullmatch(file) or _RESULTS.fullmatch(file))
+        return OutputKind.INCREMENTAL if found else None
+    if file.startswith(_INCREMENTAL):
+        return OutputKind.INCREMENTAL if _LINES.fullmatch(file) else None
+    if _RESULTS.fullmatch(file):
+        return OutputKind.RESULTS
+    return OutputKind.ERRORS if _ERRORS.fullmatch(file) else None
+
+
+def is_final_output(name: str) -> bool:
+    """Whether an object is to be counted, once: it holds results, or the errors beside them."""
+    return kind_of(name) in {OutputKind.RESULTS, OutputKind.ERRORS}
+
+
+def is_incremental_output(name: str) -> bool:
+    """Whether an object repeats rows of the final file, and counts only if there will be none."""
+    return kind_of(name) is OutputKind.INCREMENTAL
+
+
+def unreadable_format(name: str) -> str | None:
+    """Why an object's rows cannot be counted, as far as its name tells; None if they may be."""
+    extension = name.rpartition("/")[2].rpartition(".")[2].lower()
+    if extension in _BINARY:
+        return f"is {extension}, which is binary: write jsonl or csv"
+    return None
 
 
 def directory_of(bucket: str, name: str) -> str:
-    """``gs://bucket/path`` of the folder that an object is in, in the form of gcsOutputDirectory."""
-    return f"gs://{bucket}/{name}".rpartition("/")[0]
+    """``gs://bucket/path`` of the job's folder that an object is in, in the form of gcsOutputDirectory."""
+    directory, _, last = f"gs://{bucket}/{name}".rpartition("/")[0].rpartition("/")
+    return directory if last.startswith(_INCREMENTAL) else f"{directory}/{last}"
 
 
 def is_made_by_vertex(directory: str) -> bool:

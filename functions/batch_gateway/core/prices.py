@@ -72,6 +72,19 @@ class _Model:
 
 
 @dataclass(frozen=True, slots=True)
+class QueryFee:
+    """What grounding with Google Search costs, before what is free by the day and account.
+
+    Attributes:
+        unit: ``prompt``: each prompt that searched, however often; ``query``: each search.
+        price_pico: pico-USD a unit.
+    """
+
+    unit: Literal["prompt", "query"]
+    price_pico: int
+
+
+@dataclass(frozen=True, slots=True)
 class PriceTable:
     """Prices of every known model. Immutable; ``load()`` gives the one that is shipped.
 
@@ -82,6 +95,7 @@ class PriceTable:
     version: str
     _models: Mapping[str, _Model]
     _aliases: Mapping[str, str]
+    _query_fees: Mapping[str, QueryFee]
 
     @classmethod
     def from_json(cls, data: bytes) -> "PriceTable":
@@ -91,14 +105,21 @@ class PriceTable:
             ValueError: The table is not well formed; the message names the model and the key.
         """
         table = json.loads(data, object_pairs_hook=_without_duplicates)
-        _object("table", table, {"version", "currency", "per", "models", "aliases"}, {"about"})
+        _object("table", table, {"version", "currency", "per", "models", "aliases"}, {"about", "query_fees"})
         if (table["currency"], table["per"]) != ("USD", _PER):
             raise ValueError(f"table: currency and per: only USD per {_PER} units are read")
         models = {key: _model(key, value) for key, value in _object("models", table["models"], set()).items()}
         for alias, key in _object("aliases", table["aliases"], set()).items():
             if str(key) not in models or alias in models or not _MODEL_KEY.fullmatch(alias):
                 raise ValueError(f"aliases: {alias}: must be a new lower-case name of a model in the table")
-        return cls(str(table["version"]), models, table["aliases"])
+        fees = _query_fees(table.get("query_fees", []), models)
+        return cls(str(table["version"]), models, table["aliases"], fees)
+
+    @property
+    def shortest_window(self) -> int:
+        """Prompt tokens up to which a row of any model is in its model's first context window."""
+        thresholds = (model.threshold for model in self._models.values())
+        return min((DEFAULT_CONTEXT_THRESHOLD, *(t for t in thresholds if t is not None)))
 
     def resolve(self, model: str) -> str | None:
         """The table's key for a model as jobs, rows or LiteLLM's configuration name it.
@@ -164,6 +185,10 @@ class PriceTable:
         period = next(period for period in model.periods if period.start <= at)
         return period.rates.get((mode, context_window, location == "global"), {}).get(item)
 
+    def query_fee(self, model_key: str) -> QueryFee | None:
+        """What a model's web searches cost; None if the table does not say, which is not the same as free."""
+        return self._query_fees.get(model_key)
+
 
 @cache
 def load() -> PriceTable:
@@ -211,6 +236,24 @@ def _model(key: str, value: Any) -> _Model:
     if any(later.start <= earlier.start for earlier, later in pairwise(periods)):
         raise ValueError(f"{key}: from: dates must ascend")
     return _Model(fields["unit"], threshold, periods[::-1])
+
+
+def _query_fees(value: Any, models: Mapping[str, _Model]) -> dict[str, QueryFee]:
+    fees: dict[str, QueryFee] = {}
+    for entry in value if isinstance(value, list) else [value]:
+        fields = _object("query_fees", entry, {"unit", "price", "models", "source"}, set())
+        unit, price = fields["unit"], fields["price"]
+        if unit not in {"prompt", "query"}:
+            raise ValueError(f"query_fees: unit: {unit!r} is neither prompt nor query")
+        if not isinstance(price, str) or not _PRICE.fullmatch(price):
+            raise ValueError(f"query_fees: price: {price!r} is no decimal string from 0 on")
+        if not isinstance(fields["source"], str) or not fields["source"]:
+            raise ValueError("query_fees: source: a price needs one")
+        for key in fields["models"]:
+            if key not in models or key in fees:
+                raise ValueError(f"query_fees: {key}: must be a model in the table, named once")
+            fees[key] = QueryFee(unit, int(Decimal(price) * (_PICO_PER_USD // _PER)))
+    return fees
 
 
 def _period(key: str, value: Any, threshold: int | None, multiplier: Decimal) -> _Period:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from batch_gateway.core.books import Output
-from batch_gateway.core.cost import LineItem
+from batch_gateway.core.cost import Cost, LineItem
 from batch_gateway.core.jobs import JobRecord
 from batch_gateway.core.models import short_name
 from batch_gateway.core.money import format_nano, format_pico
@@ -44,6 +44,8 @@ def cost_report(job: JobRecord, outputs: Iterable[Output]) -> dict[str, Any]:
             "totalTokens": tokens.total,
         },
         "lineItems": [_line_item(item) for item in job.cost.line_items],
+        "waste": _waste(job.cost),
+        "queryFees": _query_fees(job.cost),
         "priceTable": job.cost.price_table or None,
         "estimate": None,
         "projected": None if status == "FINAL" else _projected(job),
@@ -81,11 +83,49 @@ def is_complete(job: JobRecord) -> bool:
 def _line_item(item: LineItem) -> dict[str, Any]:
     return {
         "item": item.item,
+        "model": item.model,
         "contextWindow": item.context_window or None,
         "quantity": item.quantity,
         "unit": item.unit,
         "unitPrice": None if item.unit_price_pico is None else format_pico(item.unit_price_pico),
         "amount": None if item.amount_nano is None else format_nano(item.amount_nano),
+    }
+
+
+def _waste(cost: Cost) -> dict[str, Any]:
+    """What was paid for in vain; where nothing is known about a reason's rows, the sum is a floor."""
+    return {
+        "amount": format_nano(sum(wasted.amount_nano or 0 for wasted in cost.waste)),
+        "reasons": [
+            {
+                "kind": wasted.kind,
+                "reason": wasted.reason,
+                "rows": wasted.rows,
+                "amount": None if wasted.amount_nano is None else format_nano(wasted.amount_nano),
+            }
+            for wasted in cost.waste
+        ],
+    }
+
+
+def _query_fees(cost: Cost) -> dict[str, Any] | None:
+    """The fees of searches, which are not in the amount; no upper bound is known if a fee is not."""
+    if not cost.query_fees:
+        return None
+    amounts = [fee.amount_nano for fee in cost.query_fees]
+    known = [amount for amount in amounts if amount is not None]
+    return {
+        "upperBound": format_nano(sum(known)) if len(known) == len(amounts) else None,
+        "items": [
+            {
+                "item": fee.item,
+                "model": fee.model,
+                "quantity": fee.quantity,
+                "unitPrice": None if fee.unit_price_pico is None else format_pico(fee.unit_price_pico),
+                "amount": None if fee.amount_nano is None else format_nano(fee.amount_nano),
+            }
+            for fee in cost.query_fees
+        ],
     }
 
 

@@ -13,6 +13,9 @@ import msgspec
 Key = tuple[str, str, str]
 """(model, context window, item)"""
 
+WEB_SEARCH = "web_search"
+"""The item of searches: its quantity is queries, its rows are grounded prompts."""
+
 
 class Rows(msgspec.Struct, frozen=True, rename="camel"):
     """Output rows by outcome; their sum is the number of non-blank lines.
@@ -84,12 +87,40 @@ class Quantity(msgspec.Struct, frozen=True, rename="camel"):
         return (self.model, self.context_window, self.item)
 
 
+class Waste(msgspec.Struct, frozen=True, rename="camel"):
+    """What rows used whose answer is of no use, for one reason.
+
+    Attributes:
+        kind: ``failed``, ``blocked`` or ``truncated``.
+        reason: E.g. ``INVALID_ARGUMENT``, ``SAFETY``, ``MAX_TOKENS``; of a fixed vocabulary.
+        rows: How many.
+        unmetered: Those of them that were answered and report no usage; their cost is unknown.
+        quantities: What they used: a part of the quantities of the usage.
+    """
+
+    kind: str
+    reason: str
+    rows: int
+    unmetered: int = 0
+    quantities: tuple[Quantity, ...] = ()
+
+
 class Usage(msgspec.Struct, frozen=True):
-    """The usage of an output object or of a job."""
+    """The usage of an output object or of a job.
+
+    Attributes:
+        rows: By outcome.
+        tokens: As reported.
+        quantities: What has a price by the unit.
+        searches: Web searches, by model; their fees are no part of the cost.
+        waste: By kind and reason.
+    """
 
     rows: Rows = Rows()
     tokens: Tokens = Tokens()
     quantities: tuple[Quantity, ...] = ()
+    searches: tuple[Quantity, ...] = ()
+    waste: tuple[Waste, ...] = ()
 
     def __add__(self, other: "Usage") -> "Usage":
         return self._combine(other, 1)
@@ -98,14 +129,12 @@ class Usage(msgspec.Struct, frozen=True):
         return self._combine(other, -1)
 
     def _combine(self, other: "Usage", sign: int) -> "Usage":
-        sums: dict[Key, tuple[int, int]] = {q.key: (q.quantity, q.rows) for q in self.quantities}
-        for q in other.quantities:
-            quantity, rows = sums.get(q.key, (0, 0))
-            sums[q.key] = (quantity + sign * q.quantity, rows + sign * q.rows)
         return Usage(
             rows=_combine_fields(self.rows, other.rows, sign),
             tokens=_combine_fields(self.tokens, other.tokens, sign),
-            quantities=quantities_of(sums.items()),
+            quantities=_combine_quantities(self.quantities, other.quantities, sign),
+            searches=_combine_quantities(self.searches, other.searches, sign),
+            waste=_combine_waste(self.waste, other.waste, sign),
         )
 
 
@@ -117,3 +146,29 @@ def quantities_of(sums: Iterable[tuple[Key, tuple[int, int]]]) -> tuple[Quantity
 def _combine_fields(one: _Counts, other: _Counts, sign: int) -> _Counts:
     pairs = zip(msgspec.structs.astuple(one), msgspec.structs.astuple(other), strict=True)
     return type(one)(*(mine + sign * theirs for mine, theirs in pairs))
+
+
+def _combine_quantities(
+    one: tuple[Quantity, ...], other: tuple[Quantity, ...], sign: int
+) -> tuple[Quantity, ...]:
+    if not other:
+        return one
+    sums: dict[Key, tuple[int, int]] = {q.key: (q.quantity, q.rows) for q in one}
+    for q in other:
+        quantity, rows = sums.get(q.key, (0, 0))
+        sums[q.key] = (quantity + sign * q.quantity, rows + sign * q.rows)
+    return quantities_of(sums.items())
+
+
+def _combine_waste(one: tuple[Waste, ...], other: tuple[Waste, ...], sign: int) -> tuple[Waste, ...]:
+    wasted = {(w.kind, w.reason): w for w in one}
+    for w in other:
+        mine = wasted.get((w.kind, w.reason)) or Waste(w.kind, w.reason, 0)
+        wasted[w.kind, w.reason] = Waste(
+            w.kind,
+            w.reason,
+            mine.rows + sign * w.rows,
+            mine.unmetered + sign * w.unmetered,
+            _combine_quantities(mine.quantities, w.quantities, sign),
+        )
+    return tuple(w for _, w in sorted(wasted.items()) if w.rows or w.unmetered or w.quantities)

@@ -1,0 +1,43 @@
+"""What one row used, whatever family it is of."""
+
+from typing import Any
+
+import msgspec
+
+
+class Measured(msgspec.Struct):
+    """The usage of a row that was answered.
+
+    Attributes:
+        model: As the row names it; None if it does not.
+        prompt_tokens: Decides the context window; cached ones included.
+        items: Units by item; those that are nil count as absent.
+        input: Prompt and tool-use tokens as reported.
+        cached: Those of the input that came from a cache.
+        output: Tokens of the answer, with thoughts.
+        thoughts: Those of the output that were thoughts.
+        metered: Whether the row says what it used.
+        searches: Web searches made for it.
+        waste: (kind, reason) if nobody can use the answer.
+    """
+
+    model: str | None
+    prompt_tokens: int
+    items: dict[str, int]
+    input: int
+    output: int = 0
+    cached: int = 0
+    thoughts: int = 0
+    metered: bool = True
+    searches: int = 0
+    waste: tuple[str, str] | None = None
+
+
+class Refused(msgspec.Struct):
+    """A row whose answer is an error, which costs nothing.
+
+    Attributes:
+        error: As the row has it.
+    """
+
+    error: Any

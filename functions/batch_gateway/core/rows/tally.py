@@ -1,0 +1,248 @@
+"""The sums over the rows of one output object."""
+
+from codecs import BOM_UTF8
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from batch_gateway.core.jsons import UNREADABLE
+from batch_gateway.core.modalities import ContradictionError, modality_name
+from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.rows import gemini, messages, predictions
+from batch_gateway.core.rows.measured import Measured, Refused
+from batch_gateway.core.rows.plain import PlainRows
+from batch_gateway.core.rows.row import Row, decode_row, is_answered, is_given, loaded, readable
+from batch_gateway.core.rows.waste import answer_waste, failure
+from batch_gateway.core.usage import WEB_SEARCH, Key, Quantity, Rows, Tokens, Usage, Waste, quantities_of
+
+_OTHER_MODEL = "other"
+_MAX_UNPRICED_MODELS = 32
+"""Models without a price that are kept apart: a row may claim to be of any."""
+_MAX_MODEL_NAME = 128
+_MAX_REMEMBERED = 256
+"""Entries of what is only there to be quick."""
+
+
+_Sums = dict[Key, list[int]]
+
+
+class _Wasted:
+    """Sums over the rows of one (kind, reason)."""
+
+    def __init__(self) -> None:
+        self.rows = self.unmetered = 0
+        self.sums: _Sums = {}
+
+
+class Tally:
+    """Sums the usage of output lines; one for each object that is read.
+
+    Args:
+        prices: Knows models, context windows and units; no amounts are computed here.
+        job_model: The model that the job names, or the base of a tuned one; for rows which name none,
+            or one without a price.
+        resumed_at: createTime of a job whose input was the output of an earlier job. Vertex merges
+            the earlier job's good rows into the output ("Resume a batch job" of the documentation);
+            they were processed, and paid for, before this time. None for any other job.
+    """
+
+    def __init__(self, prices: PriceTable, job_model: str, resumed_at: datetime | None = None) -> None:
+        self._prices = prices
+        self._job_model = prices.resolve(job_model)
+        self._job_model_name = job_model.rsplit("/", 1)[-1]
+        self._resumed_at = resumed_at
+        self._models: dict[str | None, str] = {}
+        self._unpriced_models: set[str] = set()
+        self._succeeded = self._failed = self._malformed = self._carried_over = self._unmetered = 0
+        self._input = self._cached = self._output = self._thoughts = 0
+        self._sums: _Sums = {}
+        self._searches: _Sums = {}
+        self._waste: dict[tuple[str, str], _Wasted] = {}
+        # Rows of resumed jobs are never plain: each one's time must be looked at.
+        self._plain = PlainRows(-1 if resumed_at else prices.shortest_window)
+
+    @property
+    def usage(self) -> Usage:
+        """What has been added so far."""
+        self._settle_plain()
+        return Usage(
+            rows=Rows(self._succeeded, self._failed, self._malformed, self._carried_over, self._unmetered),
+            tokens=Tokens(self._input, self._cached, self._output, self._thoughts),
+            quantities=_quantities(self._sums),
+            searches=_quantities(self._searches),
+            waste=tuple(
+                Waste(kind, reason, wasted.rows, wasted.unmetered, _quantities(wasted.sums))
+                for (kind, reason), wasted in sorted(self._waste.items())
+            ),
+        )
+
+    def add_malformed(self) -> None:
+        """Counts a line that could not even be read, such as one beyond the size limit."""
+        self._malformed += 1
+
+    def add_failed(self, *causes: Any) -> None:
+        """Counts a row that failed, for what `waste.failure` makes of the causes."""
+        self._failed += 1
+        self._wasted(failure(*causes)).rows += 1
+
+    def add(self, line: bytes) -> None:
+        """Adds one line of output, without its line break; a blank line counts as nothing."""
+        self.add_lines((line,))
+
+    def add_lines(self, lines: Iterable[bytes]) -> None:
+        """Adds lines of output, each without its line break; blank ones count as nothing.
+
+        Rows that are plain are added up right here, at a fraction of the general way's cost.
+        """
+        decode, add_plain = decode_row, self._plain.add
+        for line in lines:
+            try:
+                row = decode(line)
+            except UNREADABLE:
+                self._add_unreadable(line)
+                continue
+            if row.status or row.response is None or not add_plain(row.response):
+                self._add_row(row, line)
+
+    def _settle_plain(self) -> None:
+        """Moves the sums of plain rows to where all others are."""
+        for (version, reason, asked, said), plain in self._plain.drain():
+            waste = answer_waste([reason])
+            if waste:
+                self._wasted(waste).rows += plain.rows
+            model = self._model(version)
+            window = self._prices.context_window(model, 1)
+            others = [(f"input_{modality}", *count) for modality, count in plain.others.items()]
+            for item, quantity, rows in (
+                *others,
+                (f"input_{modality_name(asked)}", plain.prompt - plain.cached, plain.rows),
+                (f"cached_input_{modality_name(asked)}", plain.cached, plain.cached_rows),
+                (f"output_{modality_name(said)}", plain.answered, plain.rows),
+                ("output_thoughts", plain.thoughts, plain.thought_rows),
+            ):
+                if quantity:
+                    self._add(waste, (model, window, item), quantity, rows)
+            self._succeeded += plain.rows
+            self._input += plain.prompt + sum(tokens for tokens, _ in plain.others.values())
+            self._cached += plain.cached
+            self._output += plain.answered + plain.thoughts
+            self._thoughts += plain.thoughts
+
+    def _add_unreadable(self, line: bytes) -> None:
+        """Adds a line that msgspec does not take: it is blank, odd or malformed."""
+        if not line.removeprefix(BOM_UTF8).strip():
+            return
+        try:
+            line = readable(line)
+            self._add_row(decode_row(line), line)
+        except (*UNREADABLE, ValueError):
+            self._malformed += 1
+
+    def _add_row(self, row: Row, line: bytes) -> None:
+        try:
+            self._sort(row, line)
+        except (*UNREADABLE, ContradictionError):
+            self._malformed += 1
+
+    def _sort(self, row: Row, line: bytes) -> None:
+        response = row.response
+        answered = is_answered(row, line)
+        predicted = is_given(row.predictions) or bool(row.prediction)
+        if row.status or not (answered or predicted):
+            self.add_failed(row.status, loaded(row.error))
+        elif response is not None and answered and is_given(response.error):
+            self.add_failed(loaded(response.error))
+        elif self._is_carried_over(row.processed_time):
+            self._carried_over += 1
+        else:
+            self._add_measured(self._measure(row, response if answered else None, line), row.error)
+
+    def _measure(self, row: Row, response: gemini.Response | None, line: bytes) -> Measured | Refused:
+        if response is None:
+            by_character = self._prices.unit(self._model(None)) == "character"
+            return predictions.measure(row.predictions, row.instance, by_character=by_character)
+        if response.usage_metadata is None and (is_given(response.usage) or is_given(response.body)):
+            return messages.measure(line)
+        return gemini.measure(response)
+
+    def _add_measured(self, measured: Measured | Refused, error: msgspec.Raw) -> None:
+        if isinstance(measured, Refused):
+            self.add_failed(measured.error)
+        elif not measured.metered and is_given(error):
+            # An error beside reported usage is an echo of the input line, whose members come back.
+            self.add_failed(loaded(error))
+        else:
+            self._commit(measured)
+
+    def _is_carried_over(self, processed_time: str | None) -> bool:
+        if self._resumed_at is None or not processed_time:
+            return False
+        try:
+            processed = datetime.fromisoformat(processed_time)
+        except ValueError as error:
+            raise ContradictionError(processed_time) from error
+        return processed.replace(tzinfo=processed.tzinfo or UTC) < self._resumed_at
+
+    def _model(self, version: str | None) -> str:
+        """The price table's key for a row: its own version if that has a price, else the job's model."""
+        model = self._models.get(version)
+        if model is None:
+            if len(self._models) >= _MAX_REMEMBERED:
+                self._models.clear()
+            resolved = (self._prices.resolve(version) if version else None) or self._job_model
+            model = self._models[version] = resolved or self._unpriced_model(version or self._job_model_name)
+        return model
+
+    def _unpriced_model(self, name: str) -> str:
+        """The name of a model without a price, if it is one of not too many."""
+        if len(name) > _MAX_MODEL_NAME or not name.isprintable():
+            return _OTHER_MODEL
+        if name not in self._unpriced_models and len(self._unpriced_models) >= _MAX_UNPRICED_MODELS:
+            return _OTHER_MODEL
+        self._unpriced_models.add(name)
+        return name
+
+    def _wasted(self, kind_and_reason: tuple[str, str]) -> _Wasted:
+        wasted = self._waste.get(kind_and_reason)
+        if wasted is None:
+            wasted = self._waste[kind_and_reason] = _Wasted()
+        return wasted
+
+    def _commit(self, row: Measured) -> None:
+        model = self._model(row.model)
+        window = self._prices.context_window(model, row.prompt_tokens)
+        self._succeeded += 1
+        self._unmetered += not row.metered
+        self._input += row.input
+        self._cached += row.cached
+        self._output += row.output
+        self._thoughts += row.thoughts
+        if row.waste:
+            wasted = self._wasted(row.waste)
+            wasted.rows += 1
+            wasted.unmetered += not row.metered
+        for item, quantity in row.items.items():
+            if quantity:
+                self._add(row.waste, (model, window, item), quantity, 1)
+        if row.searches:
+            _add(self._searches, (model, "", WEB_SEARCH), row.searches, 1)
+
+    def _add(self, waste: tuple[str, str] | None, key: Key, quantity: int, rows: int) -> None:
+        _add(self._sums, key, quantity, rows)
+        if waste:
+            _add(self._wasted(waste).sums, key, quantity, rows)
+
+
+def _add(sums: _Sums, key: Key, quantity: int, rows: int) -> None:
+    entry = sums.get(key)
+    if entry is None:
+        sums[key] = [quantity, rows]
+    else:
+        entry[0] += quantity
+        entry[1] += rows
+
+
+def _quantities(sums: _Sums) -> tuple[Quantity, ...]:
+    return quantities_of((key, (quantity, rows)) for key, (quantity, rows) in sums.items())
