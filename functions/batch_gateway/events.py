@@ -14,14 +14,15 @@ from batch_gateway.core.books import Output
 from batch_gateway.core.jobs import JobRecord
 from batch_gateway.core.models import short_name
 from batch_gateway.core.money import format_nano
+from batch_gateway.core.notifications import TYPE_OF_STATE
 from batch_gateway.logs import Severity, log
 
-_ENDED = {
-    "JOB_STATE_SUCCEEDED": ("INFO", "batch.completed"),
-    "JOB_STATE_PARTIALLY_SUCCEEDED": ("WARNING", "batch.completed"),
-    "JOB_STATE_FAILED": ("ERROR", "batch.failed"),
-    "JOB_STATE_CANCELLED": ("NOTICE", "batch.cancelled"),
-    "JOB_STATE_EXPIRED": ("ERROR", "batch.expired"),
+_SEVERITIES: dict[str, Severity] = {
+    "batch.completed": "INFO",
+    "batch.failed": "ERROR",
+    "batch.cancelled": "NOTICE",
+    "batch.expired": "ERROR",
+    "batch.deleted": "WARNING",
 }
 
 
@@ -77,10 +78,10 @@ def output_settled(before: JobRecord, job: JobRecord, output: Output, written: d
 
 def closed(job: JobRecord) -> None:
     """A job has ended and everything that it wrote is settled: its cost is final."""
-    severity, event = _ENDED.get(job.seen.state, ("WARNING", "batch.deleted"))
+    event = TYPE_OF_STATE.get(job.seen.state, "batch.deleted")
     tokens = job.usage.tokens
     log(
-        severity,  # type: ignore[arg-type] # the table's first column
+        _SEVERITIES[event],
         "job closed",
         event=event,
         **of_job(job),

@@ -5,6 +5,7 @@ it is ignored with one warning; a wrong value stops the start and names its line
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
@@ -17,6 +18,7 @@ from batch_gateway.core.budgets import BudgetAction
 from batch_gateway.core.models import resource_name
 
 _DEFAULT_LOCATION = "us-central1"  # LiteLLM's own default
+_TOPIC = re.compile(r"projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 DEFAULT_SETTLEMENT_SECONDS = 420
 """Event-driven functions are ended after 540 s (Cloud Run functions, "Quotas")."""
 _LONGEST_SETTLEMENT_SECONDS = 3600
@@ -52,7 +54,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         settlement_seconds: How long one invocation may read an output before it leaves the rest to the next.
         budget_action: What becomes of running jobs when a budget is passed: nothing, warn or cancel.
         vertex_emulator: ``host:port``, or None for Google's own hosts.
+        pubsub_topic: ``projects/P/topics/T`` that events are published to; None for none.
+        allow_private_webhooks: Whether webhooks may go to this machine, in plain HTTP: for trying them out.
         bigquery_emulator: URL, or None for Google's own.
+        pubsub_emulator: ``host:port``, or None for Google's own.
         warnings: What was ignored.
     """
 
@@ -65,7 +70,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     settlement_seconds: int = DEFAULT_SETTLEMENT_SECONDS
     budget_action: BudgetAction = "nothing"
     vertex_emulator: str | None = None
+    pubsub_topic: str | None = None
+    allow_private_webhooks: bool = False
     bigquery_emulator: str | None = None
+    pubsub_emulator: str | None = None
     warnings: tuple[str, ...] = ()
 
     def serves(self, project: str, location: str) -> bool:
@@ -120,6 +128,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         settlement_seconds=config.settlement_seconds if config else DEFAULT_SETTLEMENT_SECONDS,
         budget_action=config.budget_action if config else "nothing",
         vertex_emulator=environ.get("VERTEX_EMULATOR_HOST") or None,
+        pubsub_topic=config.pubsub_topic if config else None,
+        allow_private_webhooks=config.allow_private_webhooks if config else False,
+        pubsub_emulator=environ.get("PUBSUB_EMULATOR_HOST") or None,
         bigquery_emulator=environ.get("BIGQUERY_EMULATOR_HOST") or None,
         warnings=tuple(config.warnings()) if config else (),
     )
@@ -138,6 +149,8 @@ class _Config:
         self.reconcile_account: str | None = None
         self.settlement_seconds = DEFAULT_SETTLEMENT_SECONDS
         self.budget_action: BudgetAction = "nothing"
+        self.pubsub_topic: str | None = None
+        self.allow_private_webhooks = False
         self.served: dict[tuple[str, str], str | None] = {}
         self.aliases: list[Alias] = []
         self.has_models = False
@@ -181,6 +194,10 @@ class _Config:
                 self.settlement_seconds = self._seconds(value, f"general_settings.{key}")
             elif key == "budget_action":
                 self.budget_action = self._action(value, f"general_settings.{key}")
+            elif key == "pubsub_topic":
+                self.pubsub_topic = self._topic(value, f"general_settings.{key}")
+            elif key == "allow_private_webhooks":
+                self.allow_private_webhooks = self._flag(value, f"general_settings.{key}")
             else:
                 self._ignored.append(f"general_settings.{key}")
 
@@ -291,6 +308,18 @@ class _Config:
         if not text.isascii() or not text.isdigit() or not 0 < int(text) <= _LONGEST_SETTLEMENT_SECONDS:
             raise self._error(node, key, f"must be seconds, from 1 to {_LONGEST_SETTLEMENT_SECONDS}")
         return int(text)
+
+    def _topic(self, node: yaml.Node, key: str) -> str:
+        text = self._text(node, key)
+        if not _TOPIC.fullmatch(text):
+            raise self._error(node, key, "must be of the form projects/PROJECT/topics/TOPIC")
+        return text
+
+    def _flag(self, node: yaml.Node, key: str) -> bool:
+        text = self._text(node, key).lower()
+        if text not in {"true", "false"}:
+            raise self._error(node, key, "must be true or false")
+        return text == "true"
 
     def _action(self, node: yaml.Node, key: str) -> BudgetAction:
         text = self._text(node, key)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from batch_gateway.adapters.firestore import FirestoreKeys
     from batch_gateway.gateway.app import Gateway
     from batch_gateway.settlement.deps import Deps
+    from batch_gateway.settlement.notifying import NotifyDeps
 
 SETTINGS = settings.load()
 """Read at import, so that a wrong configuration stops the start."""
@@ -94,8 +95,27 @@ def identity_of(token: str, audience: str) -> str | None:
 
 
 @cache
+def notifying() -> "NotifyDeps":
+    """What sends events out."""
+    from time import monotonic
+
+    from batch_gateway.adapters.webhooks import HttpsReceivers
+    from batch_gateway.settlement.endpoints import KeyEndpoints
+    from batch_gateway.settlement.notifying import NotifyDeps
+
+    topic = None
+    if SETTINGS.pubsub_topic:
+        from batch_gateway.adapters.pubsub import PubSubTopic
+
+        topic = PubSubTopic(SETTINGS.pubsub_topic, SETTINGS.pubsub_emulator)
+    receivers = HttpsReceivers(allow_private=SETTINGS.allow_private_webhooks)
+    return NotifyDeps(store(), KeyEndpoints(keys()), receivers, topic, monotonic)
+
+
+@cache
 def settlement() -> "Deps":
     """What settlement works with."""
     from batch_gateway.settlement.deps import Deps
 
-    return Deps(store(), objects(), upstream(), prices.load(), tables, keys(), SETTINGS.budget_action)
+    books = (store(), objects(), upstream(), prices.load())
+    return Deps(*books, tables, keys(), notifying, SETTINGS.budget_action)

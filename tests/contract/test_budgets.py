@@ -193,18 +193,6 @@ def test_a_window_of_days_looks_at_its_days_only(store):
         store.begin_submission(submission(2, 1), [limit(1000, duration=None)])
 
 
-def test_something_is_said_once_for_each_owner_and_window(store):
-    said = [
-        store.say_once("team:ads", "budget.warning", "2026-11"),
-        store.say_once("team:ads", "budget.warning", "2026-11"),
-        store.say_once("team:ads", "budget.exceeded", "2026-11"),
-        store.say_once("key:k1", "budget.warning", "2026-11"),
-        store.say_once("team:ads", "budget.warning", "2026-12"),
-    ]
-
-    assert said == [True, False, True, True, True]
-
-
 def test_two_hundred_creates_at_once_never_overshoot_a_budget(store):
     """Each may cost a hundredth of the budget: a hundred fit."""
     start = threading.Barrier(50)

@@ -27,9 +27,10 @@ from batch_gateway.core.books import (
 )
 from batch_gateway.core.cost import Cost, LineItem
 from batch_gateway.core.jobs import Completion, JobKey, JobRecord, Observation, Repricing
+from batch_gateway.core.notifications import job_event
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
-from batch_gateway.ports import Observed, Store, StoreUnavailableError, Submission
+from batch_gateway.ports import Observed, Outbox, Store, StoreUnavailableError, Submission
 from contract.conftest import firestore_at
 
 PRICES = prices.load()
@@ -301,9 +302,24 @@ def test_a_job_is_amended_once(store):
     def closing(job):
         return None if job.closed else msgspec.structs.replace(job, closed=True)
 
-    assert store.amend_job(key(), closing) == record(closed=True)
+    assert store.amend_job(key(), closing) == (record(closed=True), None)
     assert store.amend_job(key(), closing) is None
     assert store.get_job(key()) == record(closed=True)
+
+
+def an_event():
+    ended = observation(state="JOB_STATE_SUCCEEDED")
+    return job_event(record(seen=ended), CREATED)
+
+
+def test_what_goes_out_of_an_amendment_is_noted_with_it(store):
+    store.add_job(record())
+
+    amended = store.amend_job(key(), lambda job: job, lambda _: an_event())
+
+    assert amended == (record(), an_event())
+    assert [event.id for event in store.claim_events(CREATED + timedelta(days=1), 10)] == [an_event().id]
+    assert not store.add_event(an_event())
 
 
 def test_of_amendments_at_the_same_moment_none_is_lost(store):
@@ -733,7 +749,9 @@ CALLS = {
     "retake_submission": lambda s: s.retake_submission(submission(), submission(2)),
     "drop_submission": lambda s: s.drop_submission(submission()),
     "ledgers": lambda s: s.ledgers([("key:k1", ("all",))]),
-    "say_once": lambda s: s.say_once("key:k1", "budget.warning", "2026-11"),
+    "add_event": lambda s: s.add_event(an_event()),
+    "claim_events": lambda s: s.claim_events(CREATED, 1),
+    "amend_event": lambda s: s.amend_event("x", lambda event: event),
     "add_job": lambda s: s.add_job(record(), submission()),
     "get_job": lambda s: s.get_job(key()),
     "observe": lambda s: s.observe({key(): observation()}),
@@ -809,4 +827,4 @@ def test_the_store_in_memory_fails_likewise(name):
 
 
 def test_all_methods_of_the_port_are_tried_on_a_store_that_is_down():
-    assert set(CALLS) == {name for name in vars(Store) if not name.startswith("_")}
+    assert set(CALLS) == {name for port in (Store, Outbox) for name in vars(port) if not name.startswith("_")}

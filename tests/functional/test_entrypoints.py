@@ -39,7 +39,7 @@ DATA = {
 @pytest.fixture
 def outside(monkeypatch):
     """Settlement's outside, in memory."""
-    deps = Deps(MemoryStore(), MemoryObjects(), None, prices.load(), None, None)
+    deps = Deps(MemoryStore(), MemoryObjects(), None, prices.load(), None, None, None)
     monkeypatch.setattr(wiring, "settlement", lambda: deps)
     return deps
 

@@ -10,8 +10,10 @@ import pytest
 from batch_gateway.adapters.memory import MemoryKeys
 from batch_gateway.core.jobs import observe
 from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord
-from batch_gateway.ports import Submission, UpstreamResponse, UpstreamUnavailableError
+from batch_gateway.ports import Reply, Submission, UpstreamResponse, UpstreamUnavailableError
 from batch_gateway.settlement.deps import Deps
+from batch_gateway.settlement.endpoints import KeyEndpoints
+from batch_gateway.settlement.notifying import NotifyDeps
 from batch_gateway.settlement.reconcile import reconcile
 from batch_gateway.tracking import Tracker
 from functional import test_settle as settling
@@ -56,6 +58,17 @@ class Vertex(settling.FakeUpstream):
         return UpstreamResponse(200 if any(each.job_id == job_id for each in self.jobs) else 404, {}, b"{}")
 
 
+class Receivers:
+    """The Receivers port: takes everything."""
+
+    def __init__(self):
+        self.sent = []
+
+    def post(self, url, headers, body):
+        self.sent.append((url, headers["webhook-id"], json.loads(body)))
+        return Reply(200)
+
+
 class World(settling.Books):
     """The outside in memory, swept."""
 
@@ -63,6 +76,7 @@ class World(settling.Books):
         super().__init__()
         self.upstream = Vertex()
         self.keys = MemoryKeys()
+        self.receivers = Receivers()
         self.seconds = 0.0
         self.deps = Deps(
             self.store,
@@ -71,6 +85,9 @@ class World(settling.Books):
             PRICES,
             settling.no_tables,
             self.keys,
+            lambda: NotifyDeps(
+                self.store, KeyEndpoints(self.keys), self.receivers, None, lambda: self.seconds, lambda: NOW
+            ),
             clock=lambda: self.seconds,
         )
 
@@ -471,6 +488,24 @@ def test_a_budget_of_a_team_counts_all_its_keys(world, capsys):
     world.sweep()
 
     assert '"owner":"team:ads"' in capsys.readouterr().out
+
+
+def test_the_webhook_of_a_key_hears_of_its_jobs_and_its_budget_once(world):
+    spender(world, max_budget_nano=1, budget_duration="1mo")
+    hook = {"webhook_url": "https://hooks.example.com/x", "webhook_secret": "whsec_" + "A" * 32}
+    world.keys.change_key("t", lambda record: msgspec.structs.replace(record, **hook))
+    world.upstream.jobs[key()] = ended()
+
+    done = [world.sweep() for _ in range(2)]
+
+    assert [each.delivered for each in done] == [2, 0]
+    assert sorted(body["type"] for _, _, body in world.receivers.sent) == [
+        "batch.completed",
+        "budget.exceeded",
+    ]
+    (job,) = [body["data"] for _, _, body in world.receivers.sent if body["type"] == "batch.completed"]
+    assert (job["name"], job["cost"]["amount"]) == (ended()["name"], "0.0000275")
+    assert len({webhook_id for _, webhook_id, _ in world.receivers.sent}) == 2
 
 
 def test_the_books_being_down_ends_the_sweep(world):

@@ -1,6 +1,7 @@
 """From an event to the books: whose output it is, what it costs, and that no crash changes that."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from batch_gateway.core.jobs import JobKey, JobRecord, observe
 from batch_gateway.core.lines import MAX_LINE_BYTES
 from batch_gateway.ports import ObjectChangedError, StoreUnavailableError, UpstreamUnavailableError
 from batch_gateway.settlement.deps import Deps, NotYetError
+from batch_gateway.settlement.notifying import NotifyDeps
 from batch_gateway.settlement.settle import Outcome, settle
 
 PRICES = prices.load()
@@ -80,6 +82,18 @@ def no_tables():
     pytest.fail("no job here writes to BigQuery")
 
 
+class NoEndpoints:
+    """The Endpoints port: no key has a webhook."""
+
+    def endpoint_of(self, _):
+        return None
+
+
+def sending_nothing(store):
+    """What sends events out, where nobody wants them."""
+    return lambda: NotifyDeps(store, NoEndpoints(), None, None, time.monotonic)
+
+
 class Books:
     """The outside in memory, with what tests put there."""
 
@@ -87,7 +101,9 @@ class Books:
         self.store = MemoryStore()
         self.objects = MemoryObjects()
         self.upstream = FakeUpstream()
-        self.deps = Deps(self.store, self.objects, self.upstream, PRICES, no_tables, None)
+        self.deps = Deps(
+            self.store, self.objects, self.upstream, PRICES, no_tables, None, sending_nothing(self.store)
+        )
 
     def record(self, job):
         seen = observe(job)
@@ -624,7 +640,13 @@ def run(scenario, fatal=None):
     """The books after an event that dies at a moment and comes again; and the moments of the first try."""
     books, clock = Books(), Clock(fatal)
     scenario(books)
-    deps = Deps(*(Crashing(port, clock) for port in books.deps[:3]), PRICES, no_tables, None)
+    deps = Deps(
+        *(Crashing(port, clock) for port in books.deps[:3]),
+        PRICES,
+        no_tables,
+        None,
+        sending_nothing(books.store),
+    )
     try:
         books.settle(deps=deps)
     except CrashError:
@@ -665,7 +687,13 @@ def run_twice(scenario, fatal):
     books, clock = Books(), Clock(fatal)
     scenario(books)
     for _ in range(2):
-        deps = Deps(*(Crashing(port, clock) for port in books.deps[:3]), PRICES, no_tables, None)
+        deps = Deps(
+            *(Crashing(port, clock) for port in books.deps[:3]),
+            PRICES,
+            no_tables,
+            None,
+            sending_nothing(books.store),
+        )
         try:
             books.settle(deps=deps)
         except CrashError:

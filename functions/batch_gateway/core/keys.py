@@ -63,6 +63,8 @@ class KeyRecord(msgspec.Struct, frozen=True):
         expires: When it ends; None for never.
         blocked: It is refused.
         created_by: Alias of the key that made it.
+        webhook_url: Where its events go to; None for nowhere.
+        webhook_secret: What they are signed with.
     """
 
     token: str
@@ -78,6 +80,8 @@ class KeyRecord(msgspec.Struct, frozen=True):
     metadata: dict[str, Any] = {}
     expires: datetime | None = None
     blocked: bool = False
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
 
 
 def limit_of_team(team: TeamRecord) -> Limit | None:

@@ -71,7 +71,8 @@ class Gateway:
         passthrough = Passthrough(deps.store, deps.upstream, tracker, self._places)
         creates = Creates(deps.settings, deps.store, deps.upstream, self._places)
         costs = Costs(deps.store, deps.upstream, deps.objects, tracker)
-        keys, teams = Keys(deps.keys), Teams(deps.keys)
+        keys = Keys(deps.keys, allow_private_webhooks=deps.settings.allow_private_webhooks)
+        teams = Teams(deps.keys)
         self._settings = deps.settings
         self._store = deps.store
         self._keyring = KeyRing(deps.settings.master_key, deps.keys)

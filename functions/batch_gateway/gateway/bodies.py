@@ -46,6 +46,8 @@ class GenerateKey(Limits):
     key_alias: str | None = None
     team_id: str | None = None
     duration: str | None = None
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
 
 
 class UpdateKey(Limits):
@@ -55,6 +57,8 @@ class UpdateKey(Limits):
     key_alias: str | UnsetType = UNSET
     team_id: str | UnsetType | None = UNSET
     duration: str | UnsetType | None = UNSET
+    webhook_url: str | UnsetType | None = UNSET
+    webhook_secret: str | None = None
 
 
 class RegenerateKey(msgspec.Struct, forbid_unknown_fields=True):

@@ -1,6 +1,7 @@
 """What a job cost."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from werkzeug.wrappers import Response
 
@@ -60,7 +61,7 @@ class Costs:
 
     def _close(self, job: JobRecord) -> None:
         try:
-            close_if_settled(job, self._store, self._objects())
+            close_if_settled(job, self._store, self._objects(), datetime.now(UTC))
         except OSError as error:
             # Whether all is settled is asked again with the next call.
             log("WARNING", "output not listed", job=job.key.path, error=error)

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET
 from werkzeug.wrappers import Request, Response
 
+from batch_gateway.core import webhooks
 from batch_gateway.core.access import MASTER, Caller
 from batch_gateway.core.durations import add_duration
 from batch_gateway.core.errors import ApiError
@@ -18,7 +19,7 @@ from batch_gateway.core.grants import Grant
 from batch_gateway.core.keys import Budget, KeyRecord, name_of, new_secret, token_of
 from batch_gateway.core.money import format_nano
 from batch_gateway.gateway import answers, bodies, inbound
-from batch_gateway.ports import AliasTakenError, KeyStore
+from batch_gateway.ports import AliasTakenError, Endpoint, KeyStore
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 _ALIAS = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
@@ -28,8 +29,15 @@ _MAX_PAGE = 100
 class Keys:
     """API keys: made, changed, rotated, deleted, looked at."""
 
-    def __init__(self, keys: KeyStore, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        keys: KeyStore,
+        *,
+        allow_private_webhooks: bool = False,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._keys = keys
+        self._allow_private = allow_private_webhooks
         self._now = now
 
     def generate(self, request: Request, caller: Caller) -> tuple[str, Response]:
@@ -38,6 +46,7 @@ class Keys:
         now, secret, key_id = self._now(), new_secret(), secrets.token_hex(8)
         if body.team_id is not None:
             self._check_team(body.team_id)
+        webhook = self._webhook(body.webhook_url, body.webhook_secret)
         key = KeyRecord(
             token=token_of(secret),
             key_id=key_id,
@@ -52,10 +61,12 @@ class Keys:
             metadata=bodies.metadata_of(body, {}),
             expires=_expiry(now, body.duration),
             blocked=body.blocked is True,
+            webhook_url=webhook.url if webhook else None,
+            webhook_secret=webhook.secret if webhook else None,
         )
         with _alias_conflict():
             self._keys.add_key(key)
-        return key.key_alias, answers.json({"key": secret, **view(key)})
+        return key.key_alias, answers.json({"key": secret, **view(key), **_shown_once(webhook)})
 
     def update(self, request: Request, _: Caller) -> tuple[str, Response]:
         """``POST /key/update``: what is given changes, everything else stays."""
@@ -68,6 +79,10 @@ class Keys:
         if named is None:
             raise _unknown(body.key)
         now = self._now()
+        url = named.webhook_url if body.webhook_url is UNSET else body.webhook_url
+        webhook = None
+        if body.webhook_secret is not None or url != named.webhook_url:
+            webhook = self._webhook(url, body.webhook_secret)
 
         def change(key: KeyRecord) -> KeyRecord:
             expires = key.expires
@@ -82,6 +97,8 @@ class Keys:
                 metadata=bodies.metadata_of(body, key.metadata),
                 expires=expires,
                 blocked=key.blocked if body.blocked is UNSET else body.blocked,
+                webhook_url=url,
+                webhook_secret=webhook.secret if webhook else key.webhook_secret if url else None,
                 updated_at=now,
             )
 
@@ -92,7 +109,7 @@ class Keys:
         key = self._keys.get_key(token)
         if key is None:
             raise _unknown(body.key)
-        return key.key_alias, answers.json(view(key))
+        return key.key_alias, answers.json({**view(key), **_shown_once(webhook)})
 
     def regenerate(self, request: Request, caller: Caller) -> tuple[str, Response]:
         """``POST /key/regenerate``: a new secret for a key; the old one ends after the grace period."""
@@ -171,6 +188,23 @@ class Keys:
             }
         )
 
+    def _webhook(self, url: str | None, secret: str | None) -> Endpoint | None:
+        """A checked webhook, with a secret of ours if none is given; None if there is no URL."""
+        if url is None:
+            if secret is not None:
+                raise bodies.invalid("webhook_secret: is of no use without a webhook_url")
+            return None
+        try:
+            webhooks.read_url(url, allow_private=self._allow_private)
+        except ValueError as error:
+            raise bodies.invalid(f"webhook_url: {error}") from error
+        secret = secret or webhooks.new_secret()
+        try:
+            webhooks.read_secret(secret)
+        except ValueError as error:
+            raise bodies.invalid(f"webhook_secret: {error}") from error
+        return Endpoint(url, secret)
+
     def _check_team(self, team_id: str) -> None:
         if self._keys.get_team(team_id) is None:
             raise ApiError(
@@ -192,10 +226,16 @@ def view(key: KeyRecord) -> dict[str, Any]:
         "metadata": key.metadata,
         "expires": key.expires,
         "blocked": key.blocked,
+        "webhook_url": key.webhook_url,
         "created_at": key.created_at,
         "created_by": key.created_by,
         "updated_at": key.updated_at,
     }
+
+
+def _shown_once(webhook: Endpoint | None) -> dict[str, str]:
+    """The secret of a webhook that was just set: nobody gets to see it again."""
+    return {"webhook_secret": webhook.secret} if webhook else {}
 
 
 def budget_view(budget: Budget) -> dict[str, Any]:

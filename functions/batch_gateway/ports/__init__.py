@@ -5,6 +5,15 @@
 
 from batch_gateway.ports.books import Change, Observed, Settlement, Store, StoreUnavailableError, Submission
 from batch_gateway.ports.keys import AliasTakenError, Audit, AuditEntry, KeyStore
+from batch_gateway.ports.notifications import (
+    Endpoint,
+    Endpoints,
+    Outbox,
+    Receivers,
+    Reply,
+    Topic,
+    UnreachableError,
+)
 from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectStore, ObjectsUnavailableError
 from batch_gateway.ports.tables import TableInfo, Tables, TablesUnavailableError
 from batch_gateway.ports.upstream import (
@@ -19,12 +28,17 @@ __all__ = [
     "Audit",
     "AuditEntry",
     "Change",
+    "Endpoint",
+    "Endpoints",
     "KeyStore",
     "ObjectChangedError",
     "ObjectInfo",
     "ObjectStore",
     "ObjectsUnavailableError",
     "Observed",
+    "Outbox",
+    "Receivers",
+    "Reply",
     "Settlement",
     "Store",
     "StoreUnavailableError",
@@ -32,6 +46,8 @@ __all__ = [
     "TableInfo",
     "Tables",
     "TablesUnavailableError",
+    "Topic",
+    "UnreachableError",
     "Upstream",
     "UpstreamCredentialsError",
     "UpstreamResponse",

@@ -10,6 +10,8 @@ from batch_gateway.core.access import TEAM_LABEL
 from batch_gateway.core.books import Cell, Checkpoint, Movement, Output, Total
 from batch_gateway.core.budgets import Ledger, Limit, owners_of
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation
+from batch_gateway.core.notifications import Event
+from batch_gateway.ports.notifications import Outbox
 
 Change = tuple[JobRecord, list[tuple[Total, Movement]]]
 """A job as it shall stand, and what moves in the totals with it."""
@@ -79,7 +81,7 @@ class Observed(NamedTuple):
     now: JobRecord
 
 
-class Store(Protocol):
+class Store(Outbox, Protocol):
     """The books, in Firestore. Every method raises StoreUnavailableError if it does not answer."""
 
     def ping(self) -> None:
@@ -107,9 +109,6 @@ class Store(Protocol):
     def ledgers(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, Ledger]:
         """What owners have spent and reserved: (owner, periods) -> by owner the sum over its periods."""
 
-    def say_once(self, owner: str, what: str, window: str) -> bool:
-        """Whether something about an owner's window has not been said before; from now on it has."""
-
     def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
         """Records a new job and settles its submission at once. A job on record stays as it is.
 
@@ -129,15 +128,21 @@ class Store(Protocol):
             Of those jobs that are on record: how they stood, and how they stand.
         """
 
-    def amend_job(self, key: JobKey, change: Callable[[JobRecord], JobRecord | None]) -> JobRecord | None:
-        """Changes a job's record, nothing that totals depend on.
+    def amend_job(
+        self,
+        key: JobKey,
+        change: Callable[[JobRecord], JobRecord | None],
+        event: Callable[[JobRecord], Event | None] = ...,
+    ) -> tuple[JobRecord, Event | None] | None:
+        """Changes a job's record, nothing that totals depend on, and notes an event of it, all or nothing.
 
         Args:
             key: The job; must be on record.
             change: Given the record, as it shall stand, or None to leave it.
+            event: Given the changed record, what goes out of it; nothing by default.
 
         Returns:
-            The changed record; None if it was left.
+            The changed record and its event; None if it was left.
         """
 
     def jobs_by_directory(self, directory: str) -> list[JobRecord]:

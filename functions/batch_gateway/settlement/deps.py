@@ -7,6 +7,7 @@ from typing import NamedTuple
 from batch_gateway.core.budgets import BudgetAction
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.ports import KeyStore, ObjectStore, Store, Tables, Upstream
+from batch_gateway.settlement.notifying import NotifyDeps
 
 
 class NotYetError(Exception):
@@ -14,7 +15,7 @@ class NotYetError(Exception):
 
 
 class Deps(NamedTuple):
-    """The outside. BigQuery is a factory: few jobs need it, and it is slow to import."""
+    """The outside. BigQuery, and what sends events out, are factories: few calls need them."""
 
     store: Store
     objects: ObjectStore
@@ -22,5 +23,6 @@ class Deps(NamedTuple):
     prices: PriceTable
     tables: Callable[[], Tables]
     keys: KeyStore
+    notify: Callable[[], NotifyDeps]
     budget_action: BudgetAction = "nothing"
     clock: Callable[[], float] = time.monotonic

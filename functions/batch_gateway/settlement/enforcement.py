@@ -1,12 +1,15 @@
 """Budgets that are passed: who is told, and which running jobs are ended."""
 
-from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
 
 from batch_gateway import events
 from batch_gateway.core.budgets import Ledger, Limit, Window, owners_of, window_of
 from batch_gateway.core.jobs import JobRecord
 from batch_gateway.core.keys import limit_of_key, limit_of_team
+from batch_gateway.core.notifications import BudgetType, Event, budget_event
 from batch_gateway.logs import log
 from batch_gateway.ports import KeyStore, Store
 from batch_gateway.settlement.deps import Deps
@@ -14,46 +17,49 @@ from batch_gateway.settlement.deps import Deps
 _OK = 200
 
 
-def passed(keys: KeyStore, store: Store, now: datetime) -> set[str]:
-    """Owners whose budget is spent.
+def passed(keys: KeyStore, store: Store, now: datetime) -> tuple[set[str], list[Event]]:
+    """Owners whose budget is spent, and what goes out of it.
 
-    Says once a window that a budget, or its soft limit, is passed. What is reserved counts towards the
-    soft limit only: it may never be spent.
+    It is said once a window that a budget, or its soft limit, is passed. What is reserved counts towards
+    the soft limit only: it may never be spent.
     """
-    limits = [limit_of_team(team) for team in keys.list_teams()]
-    # A rotated key may be there twice, with the same budget.
+    # A rotated key is there twice, with the same budget.
     by_id = {key.key_id: key for key in keys.list_keys()}
-    limits += [limit_of_key(key) for key in by_id.values()]
-    return _passed([limit for limit in limits if limit], store, now)
+    owners = [
+        *(_Owner(limit, None, team.team_id) for team in keys.list_teams() if (limit := limit_of_team(team))),
+        *(_Owner(limit, key.key_id, key.team_id) for key in by_id.values() if (limit := limit_of_key(key))),
+    ]
+    windows = {owner.limit.owner: window_of(owner.limit.duration, now) for owner in owners}
+    ledgers = store.ledgers((name, window.periods) for name, window in windows.items())
+    over: set[str] = set()
+    said: list[Event] = []
+    for owner in owners:
+        name = owner.limit.owner
+        kinds = _kinds(owner.limit, ledgers[name])
+        over |= {name} if "budget.exceeded" in kinds else set()
+        found = [owner.event(kind, ledgers[name], windows[name], now) for kind in kinds]
+        said += [event for event in found if store.add_event(event)]
+    for event in said:
+        log("WARNING", "budget passed", event=event.type, **msgspec.json.decode(event.body)["data"])
+    return over, said
 
 
-def _passed(limits: Sequence[Limit], store: Store, now: datetime) -> set[str]:
-    windows = {limit.owner: window_of(limit.duration, now) for limit in limits}
-    ledgers = store.ledgers((owner, window.periods) for owner, window in windows.items())
-    over = set()
-    for limit in limits:
-        ledger, window = ledgers[limit.owner], windows[limit.owner]
-        if limit.max_nano is not None and ledger.spent_nano > limit.max_nano:
-            over.add(limit.owner)
-            _say("budget.exceeded", limit.max_nano, limit, (ledger, window), store)
-        if limit.soft_nano is not None and ledger.spent_nano + ledger.reserved_nano > limit.soft_nano:
-            _say("budget.warning", limit.soft_nano, limit, (ledger, window), store)
-    return over
+class _Owner(NamedTuple):
+    limit: Limit
+    key_id: str | None
+    team: str | None
+
+    def event(self, kind: BudgetType, ledger: Ledger, window: Window, now: datetime) -> Event:
+        return budget_event(kind, self.limit, ledger, window, now, key_id=self.key_id, team=self.team)
 
 
-def _say(event: str, nano: int, limit: Limit, standing: tuple[Ledger, Window], store: Store) -> None:
-    ledger, window = standing
-    if store.say_once(limit.owner, event, ",".join(window.periods)):
-        log(
-            "WARNING",
-            "budget passed",
-            event=event,
-            owner=limit.owner,
-            limit_usd=events.usd(nano),
-            spent_usd=events.usd(ledger.spent_nano),
-            reserved_usd=events.usd(ledger.reserved_nano),
-            resets_at=window.reset,
-        )
+def _kinds(limit: Limit, ledger: Ledger) -> list[BudgetType]:
+    kinds: list[BudgetType] = []
+    if limit.max_nano is not None and ledger.spent_nano > limit.max_nano:
+        kinds.append("budget.exceeded")
+    if limit.soft_nano is not None and ledger.spent_nano + ledger.reserved_nano > limit.soft_nano:
+        kinds.append("budget.warning")
+    return kinds
 
 
 def act_on(job: JobRecord, over: set[str], deps: Deps) -> None:

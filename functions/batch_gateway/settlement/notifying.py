@@ -23,11 +23,12 @@ import msgspec
 from batch_gateway.core.notifications import Delivery, Event, failed, looked_at, over, read_retry_after
 from batch_gateway.core.webhooks import signed_headers
 from batch_gateway.logs import Severity, log
-from batch_gateway.ports import StoreUnavailableError
-from batch_gateway.ports_outbox import Endpoints, Outbox, Receivers, Topic, UnreachableError
+from batch_gateway.ports import Endpoints, Outbox, Receivers, StoreUnavailableError, Topic, UnreachableError
 
 _BATCH = 50
 _WORKERS = 8
+_SECONDS_A_WEBHOOK = 10.0
+"""Of one call: one that answers, but slowly, leaves the rest of its events to the next."""
 _SUCCESSES = range(200, 300)
 _GONE, _TOO_MANY, _SERVER_ERROR = 410, 429, 500
 _OUTCOMES: dict[str, tuple[Severity, str]] = {
@@ -85,7 +86,7 @@ def deliver_due(deps: NotifyDeps, now: datetime, until: float, fresh: Iterable[E
     """Makes the attempts that are due.
 
     Events of one key go one after the other, those of different keys side by side: a receiver that does
-    not answer keeps nobody waiting but itself, and is tried only once a call.
+    not answer keeps nobody waiting but itself, and is tried only once a call; a slow one has ten seconds.
 
     Args:
         deps: The outside.
@@ -147,6 +148,7 @@ class _Delivering:
         self._until = until
         self._lock = Lock()
         self._down: set[tuple[Way, str | None]] = set()
+        self._spent: dict[str | None, float] = defaultdict(float)
 
     def deliver_all(self, events: Iterable[Event]) -> None:
         """Delivers the events of one key."""
@@ -181,8 +183,9 @@ class _Delivering:
             # Its turn comes with the next call, once the lease has ended.
             if not event.is_too_old(now):
                 return delivery
-            result = _Result("abandoned", "its receiver was never to be had", tried=0)
+            result = _Result("abandoned", "there was no time left for it", tried=0)
         else:
+            begun = self.deps.clock()
             try:
                 result = self._to_webhook(event, now) if way == "webhook" else self._to_topic(event)
             except StoreUnavailableError as error:
@@ -190,7 +193,9 @@ class _Delivering:
                 return delivery
             except Exception as error:  # noqa: BLE001 - one way's mistake must not undo what the other one did
                 result = _Result("due", type(error).__name__)
-        if result.down:
+            if way == "webhook":
+                self._spent[event.key_id] += self.deps.clock() - begun
+        if result.down or (way == "webhook" and self._spent[event.key_id] > _SECONDS_A_WEBHOOK):
             self._down.add(receiver)
         if result.state == "due":
             delivery = failed(event, delivery, now, result.wait)

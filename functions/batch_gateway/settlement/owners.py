@@ -1,5 +1,7 @@
 """Whose output it is."""
 
+from datetime import datetime
+
 from batch_gateway.core.jobs import JobKey, JobRecord, observe
 from batch_gateway.core.models import base_model_of, is_registered
 from batch_gateway.logs import log
@@ -12,7 +14,7 @@ _CANDIDATES = 50
 """Jobs that are looked up in one try to find whose output it is; a later try takes the next ones."""
 
 
-def find_job(directory: str, deps: Deps) -> JobRecord | None:
+def find_job(directory: str, deps: Deps, now: datetime) -> JobRecord | None:
     """The job that a directory is of: as recorded, else as Vertex says.
 
     Raises:
@@ -31,7 +33,7 @@ def find_job(directory: str, deps: Deps) -> JobRecord | None:
             return record
         if record.seen.terminal:
             # It has ended without output: out of the way of the next look-up.
-            close_if_settled(record, deps.store, deps.objects)
+            close_if_settled(record, deps.store, deps.objects, now)
         else:
             running = True
     if running or len(candidates) == _CANDIDATES:

@@ -15,6 +15,7 @@ import msgspec
 from batch_gateway import events
 from batch_gateway.core.books import Output
 from batch_gateway.core.jobs import JobKey, JobRecord
+from batch_gateway.core.notifications import Event
 from batch_gateway.core.outputs import directory_of, split_uri
 from batch_gateway.logs import log
 from batch_gateway.ports import StoreUnavailableError, Submission
@@ -22,13 +23,15 @@ from batch_gateway.settlement.adoption import LOOK_BACK, look_through
 from batch_gateway.settlement.closing import NoOutputError, close, unsettled
 from batch_gateway.settlement.deps import Deps, NotYetError
 from batch_gateway.settlement.enforcement import act_on, passed
+from batch_gateway.settlement.notifying import deliver_due
 from batch_gateway.settlement.outputs import commit, lose, settle_live
 from batch_gateway.settlement.owners import find_job, refresh
 from batch_gateway.settlement.tables import read_table
 from batch_gateway.tracking import Tracker
 
-SECONDS = 45.0
-"""How long one sweep may take: within the time limit that an HTTP function has unless told otherwise."""
+SECONDS = 30.0
+"""How long one sweep may take, and 25 s more for the last event that it sends out: within the time limit that
+an HTTP function has unless told otherwise."""
 _QUEUED_TOO_LONG = timedelta(hours=72)
 _RUNNING_TOO_LONG = timedelta(hours=24)
 """Vertex AI ends jobs after these times ("Batch inference" of Google's documentation)."""
@@ -55,6 +58,7 @@ class Sweep(msgspec.Struct, rename="camel"):
         parked: Outputs that belong to no job on record.
         stuck: Jobs that have been queued or running for longer than Vertex AI lets them.
         dropped_submissions: Creates that made no job.
+        delivered: Events taken by a webhook or the topic.
         problems: What could not be done, and is tried again by the next sweep.
         complete: Whether every place, job and output had its turn.
     """
@@ -66,6 +70,7 @@ class Sweep(msgspec.Struct, rename="camel"):
     parked: int = 0
     stuck: list[str] = []
     dropped_submissions: int = 0
+    delivered: int = 0
     problems: list[str] = []
     complete: bool = True
 
@@ -90,6 +95,7 @@ def reconcile(
     sweep.look_through(list(places))
     sweep.finish_jobs()
     sweep.settle_parked()
+    sweep.send_events()
     log("INFO", "sweep done", event="sweep.done", **msgspec.structs.asdict(sweep.done))
     return sweep.done
 
@@ -104,10 +110,12 @@ class _Sweeping:
         self._seconds = seconds
         self._seen: set[JobKey] = set()
         self._over: set[str] = set()
+        self._events: list[Event] = []
 
     def check_budgets(self) -> None:
         """Finds the budgets that are passed, and says so."""
-        self._over = passed(self._deps.keys, self._deps.store, self._now)
+        self._over, said = passed(self._deps.keys, self._deps.store, self._now)
+        self._events += said
 
     def look_through(self, places: list[tuple[str, str]]) -> None:
         """Brings recent jobs up to date, within half of the time, and lets go of creates that made none."""
@@ -146,6 +154,13 @@ class _Sweeping:
             with self._going_on(output.uri):
                 self._settle_parked(output)
 
+    def send_events(self) -> None:
+        """Sends out what happened, and what could not be delivered before."""
+        until = self._begun + self._seconds
+        sent = deliver_due(self._deps.notify(), self._now, until, self._events)
+        self.done.delivered = sent.delivered
+        self.done.problems += sent.problems
+
     def _finish(self, job: JobRecord) -> None:
         job = self._fresh(job)
         if not job.ended:
@@ -154,7 +169,9 @@ class _Sweeping:
             return
         table = None if job.seen.output_directory else job.seen.output_table
         if self._settle_table(job, table) if table else self._settle_missing(job):
-            self.done.closed += close(job, self._deps.store)
+            closed = close(job, self._deps.store, self._now)
+            self.done.closed += closed is not None
+            self._events += [closed[1]] if closed and closed[1] else []
 
     def _fresh(self, job: JobRecord) -> JobRecord:
         """A job's record as up to date as can be."""
@@ -163,10 +180,10 @@ class _Sweeping:
         fresh = refresh(job.key, self._deps)
         if fresh is not None or not self._is_deleted(job):
             return fresh or job
-        return (
-            self._deps.store.amend_job(job.key, lambda record: msgspec.structs.replace(record, deleted=True))
-            or job
+        amended = self._deps.store.amend_job(
+            job.key, lambda record: msgspec.structs.replace(record, deleted=True)
         )
+        return amended[0] if amended else job
 
     def _is_deleted(self, job: JobRecord) -> bool:
         """Whether Vertex AI does not have a job; if we may not see it (403), that says nothing."""
@@ -205,7 +222,7 @@ class _Sweeping:
 
     def _settle_parked(self, output: Output) -> None:
         bucket, name = split_uri(output.uri)
-        job = find_job(directory_of(bucket, name), self._deps)
+        job = find_job(directory_of(bucket, name), self._deps, self._now)
         live = self._deps.objects.stat(bucket, name)
         if job is None and live is not None:
             self.done.parked += 1

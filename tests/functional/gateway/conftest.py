@@ -1,6 +1,7 @@
 """The gateway in memory, in front of a Vertex emulator (`world`) or of a scripted server (`scripted`)."""
 
 import json
+import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -16,6 +17,8 @@ from batch_gateway.ports import StoreUnavailableError
 from batch_gateway.settings import Alias, Settings
 from batch_gateway.settlement import settle as settlement
 from batch_gateway.settlement.deps import Deps as SettlementDeps
+from batch_gateway.settlement.endpoints import KeyEndpoints
+from batch_gateway.settlement.notifying import NotifyDeps
 from functional.gateway.loopback import Answer, Loopback
 from vertex_emulator import VertexEmulator
 from vertex_emulator.storage import split_uri
@@ -116,10 +119,16 @@ class World:
         )
         return create_app(deps).test_client()
 
+    def notify(self):
+        """What sends events out: to nobody."""
+        return NotifyDeps(self.store, KeyEndpoints(self.keys), None, None, time.monotonic)
+
     @property
     def settlement(self):
         """What settlement works with."""
-        return SettlementDeps(self.store, self.objects, self.upstream, prices.load(), no_tables, self.keys)
+        return SettlementDeps(
+            self.store, self.objects, self.upstream, prices.load(), no_tables, self.keys, self.notify
+        )
 
     def call(self, method, path, *, key=KEY, client=None, headers=(), **given):
         sent = dict(headers)

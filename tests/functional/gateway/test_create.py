@@ -305,4 +305,8 @@ def test_the_log_names_job_key_and_model(world, capsys):
 
     (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (line["severity"], line["message"]) == ("INFO", "job created")
-    assert (line["job"], line["gen_ai.request.model"], line["api_key"]) == (job["name"], "gemini-2.5-flash", "master")
+    assert (line["job"], line["gen_ai.request.model"], line["api_key"]) == (
+        job["name"],
+        "gemini-2.5-flash",
+        "master",
+    )

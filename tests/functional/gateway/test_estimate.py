@@ -250,6 +250,15 @@ def test_of_a_large_input_a_part_is_read_and_the_rest_reckoned(bench, monkeypatc
     assert float(found["high"]) > float(exact["high"])
 
 
+def test_a_place_that_begins_with_a_line_has_that_line(bench, monkeypatch):
+    info = bench.put("gs://in/rows.jsonl", [row()] * 9)
+    whole = sampling.Object("in", "rows.jsonl", info.generation, info.size)
+    half = info.size // 9 * 4
+    halves = [sampling.Place(whole, 0, half), sampling.Place(whole, half, info.size - half)]
+    monkeypatch.setattr(estimates, "plan", lambda _: halves)
+    assert bench.ask("gs://in/rows.jsonl")["rows"] == {"total": 9, "exact": True, "sampled": 9, "invalid": 0}
+
+
 def test_when_time_is_up_the_estimate_is_of_what_was_read(bench, monkeypatch):
     ticks = iter(range(10**6))
     monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
@@ -349,9 +358,12 @@ def test_a_table_that_cannot_be_seen_costs_an_unknown_amount(bench):
 
 
 def test_the_location_is_that_of_the_call(bench):
+    model = "publishers/google/models/gemini-3.5-flash"
     bench.put("gs://in/rows.jsonl", [row()] * 1000)
-    region, everywhere = (
-        bench.ask("gs://in/rows.jsonl", model="publishers/google/models/gemini-3.5-flash", location=location)
-        for location in (LOCATION, "global")
-    )
-    assert float(region["expected"]) == pytest.approx(1.1 * float(everywhere["expected"]))
+    bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, "US", {})
+    bench.books.jobs[None, None] = [past(100, 1000, model)]
+    for body in ({}, table_body()):
+        region, everywhere = (
+            bench.ask(model=model, location=location, **body) for location in (LOCATION, "global")
+        )
+        assert float(region["expected"]) == pytest.approx(1.1 * float(everywhere["expected"]))

@@ -314,6 +314,12 @@ def test_what_has_no_value_is_null():
     assert (result["team"], result["api_key"], result["labels"]) == (None, None, {"env": None})
 
 
+def test_a_label_with_an_empty_value_is_not_null():
+    store = stored((job(labels={"env": ""}), usage(1)))
+    (result,) = results(store, f"{DAY}&group_by=label:env")
+    assert result["labels"] == {"env": ""}
+
+
 @pytest.mark.parametrize(("width", "default", "most"), [("1h", 24, 744), ("1d", 7, 366), ("1mo", 12, 120)])
 def test_a_page_has_so_many_buckets(width, default, most):
     query = f"start_time=2000-01-01T00:00:00Z&bucket_width={width}"
@@ -556,6 +562,12 @@ def test_one_job_without_a_price_marks_its_group(query, unpriced):
     )
     (result,) = results(store, query)
     assert (result["amount"]["value"], result["unpriced"]) == ("0.00000135", True)
+
+
+def test_a_job_with_rows_that_report_no_usage_is_said_to_be_a_floor():
+    content = usage(1000) + Usage(Rows(succeeded=1, unmetered=1))
+    (result,) = results(stored((job(), content)), f"{DAY}&group_by=job")
+    assert (result["amount"]["value"], result["unpriced"]) == ("0.00015", True)
 
 
 @pytest.mark.parametrize("grouping", ["", "&group_by=job"])

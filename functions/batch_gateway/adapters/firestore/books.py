@@ -26,11 +26,12 @@ from batch_gateway.adapters.firestore.documents import (
     put,
     typed,
 )
+from batch_gateway.adapters.firestore.outbox import FirestoreOutbox
 from batch_gateway.core.books import Cell, Movement, Output, Total
 from batch_gateway.core.budgets import entries, reservation
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer
+from batch_gateway.core.notifications import Event
 from batch_gateway.ports import Change, Observed, Settlement, Submission
-
 
 _FIELDS = {"team": "team", "key_id": "keyId"}
 
@@ -40,7 +41,7 @@ def job_id(key: JobKey) -> str:
     return f"{key.project}:{key.location}:{key.job_id}"
 
 
-class FirestoreBooks(FirestoreBudgets):
+class FirestoreBooks(FirestoreBudgets, FirestoreOutbox):
     """The part of the Store port that is about jobs and what they cost."""
 
     def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
@@ -92,13 +93,23 @@ class FirestoreBooks(FirestoreBudgets):
             batch.commit(**CALL)
         return records
 
-    def amend_job(self, key: JobKey, change: Callable[[JobRecord], JobRecord | None]) -> JobRecord | None:
+    def amend_job(
+        self,
+        key: JobKey,
+        change: Callable[[JobRecord], JobRecord | None],
+        event: Callable[[JobRecord], Event | None] = lambda _: None,
+    ) -> tuple[JobRecord, Event | None] | None:
         """See Store."""
 
-        def attempt() -> JobRecord | None:
+        def attempt() -> tuple[JobRecord, Event | None] | None:
             snapshot = self._job(key).get(**CALL)
             job = change(known(snapshot.to_dict(), JobRecord))
-            return job and self._commit(self._client.batch(), snapshot, job, ())
+            if job is None:
+                return None
+            batch, noted = self._client.batch(), event(job)
+            if noted is not None:
+                self._note(batch, noted)
+            return self._commit(batch, snapshot, job, ()), noted
 
         with errors():
             return optimistically(attempt)
@@ -169,7 +180,9 @@ class FirestoreBooks(FirestoreBudgets):
             query = query.where(filter=FieldFilter(_FIELDS[scope[0]], "==", scope[1]))
         if since:
             query = query.where(filter=FieldFilter("createTime", ">=", since))
-        query = query.order_by("createTime", direction="DESCENDING").order_by("__name__", direction="DESCENDING")
+        query = query.order_by("createTime", direction="DESCENDING").order_by(
+            "__name__", direction="DESCENDING"
+        )
         if before:
             query = query.start_after({"createTime": before[0], "__name__": self._job(before[1])})
         with errors():

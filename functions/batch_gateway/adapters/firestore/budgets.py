@@ -3,8 +3,7 @@
 Collections::
 
     ledgers/{owner:period:shard}  {"owner", "period", "spentNano", "reservedNano"}; shards are added up
-    budgets/{owner}               {"turn": …, "said": {…}}: creates take turns here, so that no two of them
-                                  reserve what is left; and what was already said of which window
+    budgets/{owner}               {"turn": …}: creates take turns here, so that no two reserve what is left
 """
 
 import zlib
@@ -13,7 +12,7 @@ from typing import Any
 
 from google.cloud.firestore_v1 import Client, Increment, WriteBatch
 
-from batch_gateway.adapters.firestore.documents import CALL, errors, optimistically, put
+from batch_gateway.adapters.firestore.documents import CALL, errors, put
 from batch_gateway.core.budgets import Ledger
 
 SHARDS = 8
@@ -31,23 +30,6 @@ class FirestoreBudgets:
         wanted = dict(entries)
         with errors():
             return self._read_ledgers(wanted)
-
-    def say_once(self, owner: str, what: str, window: str) -> bool:
-        """See Store."""
-        document = self._client.collection("budgets").document(owner)
-
-        def attempt() -> bool:
-            snapshot = document.get(**CALL)
-            said = (snapshot.to_dict() or {}).get("said") or {}
-            if said.get(what) == window:
-                return False
-            batch = self._client.batch()
-            put(batch, snapshot, {"said": {**said, what: window}})
-            batch.commit(**CALL)
-            return True
-
-        with errors():
-            return optimistically(attempt)
 
     def _read_ledgers(self, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, Ledger]:
         documents = [

@@ -6,14 +6,16 @@ from threading import RLock
 
 import msgspec
 
+from batch_gateway.adapters.memory.outbox import MemoryOutbox
 from batch_gateway.core.books import Cell, Checkpoint, ItemTotal, Output
 from batch_gateway.core.budgets import Ledger, Limit, check, reservation, window_of
 from batch_gateway.core.budgets import entries as budget_entries
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer
+from batch_gateway.core.notifications import Event
 from batch_gateway.ports import Change, Observed, Settlement, StoreUnavailableError, Submission
 
 
-class MemoryStore:
+class MemoryStore(MemoryOutbox):
     """The Store port in dicts.
 
     Attributes:
@@ -22,7 +24,7 @@ class MemoryStore:
     """
 
     def __init__(self) -> None:
-        self.down = False
+        super().__init__()
         self.writes = 0
         self.submissions: dict[str, Submission] = {}
         self._lock = RLock()
@@ -34,7 +36,6 @@ class MemoryStore:
         self._checkpoints: dict[str, Checkpoint] = {}
         self._turns: dict[str, str] = {}
         self._ledgers: dict[tuple[str, str], Ledger] = {}
-        self._said: dict[tuple[str, str], str] = {}
 
     def ping(self) -> None:
         """See Store."""
@@ -88,14 +89,6 @@ class MemoryStore:
                 found[owner] += self._ledgers.get((owner, period), Ledger())
         return found
 
-    def say_once(self, owner: str, what: str, window: str) -> bool:
-        """See Store."""
-        self.ping()
-        with self._lock:
-            news = self._said.get((owner, what)) != window
-            self._said[owner, what] = window
-            return news
-
     def _release(self, submission: Submission) -> int:
         """Releases what is reserved for a submission; how much that was."""
         there = self.submissions.get(submission.id)
@@ -144,12 +137,22 @@ class MemoryStore:
                 records[key] = Observed(job, now)
         return records
 
-    def amend_job(self, key: JobKey, change: Callable[[JobRecord], JobRecord | None]) -> JobRecord | None:
+    def amend_job(
+        self,
+        key: JobKey,
+        change: Callable[[JobRecord], JobRecord | None],
+        event: Callable[[JobRecord], Event | None] = lambda _: None,
+    ) -> tuple[JobRecord, Event | None] | None:
         """See Store."""
         self.ping()
         with self._lock:
             job = change(self._jobs[key])
-            return job and self._move(key, (job, []))
+            if job is None:
+                return None
+            noted = event(job)
+            if noted is not None:
+                self.add_event(noted)
+            return self._move(key, (job, [])), noted
 
     def jobs_by_directory(self, directory: str) -> list[JobRecord]:
         """See Store."""
