@@ -5,11 +5,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from batch_gateway.adapters.firestore import FirestoreStore
 from batch_gateway.adapters.firestore import totals as firestore_totals
-from batch_gateway.adapters.firestore.totals import FirestoreTotals
 from batch_gateway.adapters.memory import MemoryStore
-from batch_gateway.adapters.memory_totals import MemoryTotals
 from batch_gateway.core import prices
 from batch_gateway.core.books import Output, settle_output
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation
@@ -35,22 +32,6 @@ ODD_LABELS = [
 ]
 
 
-class MemorySpend(MemoryStore, MemoryTotals):
-    """MemoryStore, listing totals."""
-
-
-class FirestoreSpend(FirestoreStore, FirestoreTotals):
-    """FirestoreStore, listing totals."""
-
-
-@pytest.fixture
-def listing(store):
-    """The store of either kind."""
-    if isinstance(store, MemoryStore):
-        return MemorySpend()
-    return FirestoreSpend(store._client)
-
-
 def spend(store, number=1, created=CREATED, tokens=10, model=FLASH, **changes):
     """Puts a job with one settled output into the books."""
     key = JobKey(changes.pop("project", "acme-batch"), changes.pop("location", "us-central1"), str(number))
@@ -70,32 +51,32 @@ def tokens_of(cells):
     return sum(cell.items["input_text"].quantity for cell in cells)
 
 
-def test_without_totals_there_are_none(listing):
-    assert listed(listing, "1970-01-01", "9998-12-31") == []
+def test_without_totals_there_are_none(store):
+    assert listed(store, "1970-01-01", "9998-12-31") == []
 
 
-def test_both_ends_are_included_and_days_come_in_order(listing):
+def test_both_ends_are_included_and_days_come_in_order(store):
     days = [CREATED.replace(hour=0, minute=0, second=0) + timedelta(days=n) for n in range(-2, 3)]
     for number, day in enumerate([days[3], days[0], days[2], days[4], days[1]]):
-        spend(listing, number, day)
-    found = listed(listing, "2026-11-21", "2026-11-23")
+        spend(store, number, day)
+    found = listed(store, "2026-11-21", "2026-11-23")
     assert [cell.day for cell in found] == ["2026-11-21", "2026-11-22", "2026-11-23"]
 
 
-def test_years_and_months_are_in_order_too(listing):
+def test_years_and_months_are_in_order_too(store):
     for number, day in enumerate(["2025-12-31", "2026-01-01", "2026-09-30", "2026-10-01"]):
-        spend(listing, number, datetime.fromisoformat(day).replace(tzinfo=UTC))
-    assert [cell.day for cell in listed(listing, "2025-12-31", "2026-09-30")] == [
+        spend(store, number, datetime.fromisoformat(day).replace(tzinfo=UTC))
+    assert [cell.day for cell in listed(store, "2025-12-31", "2026-09-30")] == [
         "2025-12-31",
         "2026-01-01",
         "2026-09-30",
     ]
 
 
-def test_parts_of_a_cell_follow_each_other(listing):
+def test_parts_of_a_cell_follow_each_other(store):
     for number in range(60):
-        spend(listing, number, tokens=10 ** (number % 3), team=f"team-{number % 3}")
-    merged = [entry.cell for entry in entries_of_totals(listed(listing))]
+        spend(store, number, tokens=10 ** (number % 3), team=f"team-{number % 3}")
+    merged = [entry.cell for entry in entries_of_totals(listed(store))]
     assert sorted((cell.team, cell.items["input_text"].quantity) for cell in merged) == [
         ("team-0", 20),
         ("team-1", 200),
@@ -103,21 +84,21 @@ def test_parts_of_a_cell_follow_each_other(listing):
     ]
 
 
-def test_a_job_by_itself_is_what_it_moved_the_totals_by(listing):
-    spend(listing, 1, labels={"env": "prod"})
-    (cell,) = listed(listing)
-    (job,) = listing.jobs_created(CREATED, CREATED + timedelta(1), None, 2)
+def test_a_job_by_itself_is_what_it_moved_the_totals_by(store):
+    spend(store, 1, labels={"env": "prod"})
+    (cell,) = listed(store)
+    (job,) = store.jobs_created(CREATED, CREATED + timedelta(1), None, 2)
     assert [Entry(cell, job)] == entries_of_job(job)
 
 
 @pytest.mark.parametrize("page", [1, 2, 3])
-def test_pages_of_the_store_leave_nothing_out(listing, monkeypatch, page):
+def test_pages_of_the_store_leave_nothing_out(store, monkeypatch, page):
     monkeypatch.setattr(firestore_totals, "_PAGE", page)
     for number in range(6):
-        spend(listing, number, CREATED + timedelta(days=number % 2), tokens=10**number, team=f"t-{number}")
-    assert tokens_of(listed(listing, DAY, "2026-11-23")) == 111_111
-    assert tokens_of(listed(listing, DAY, DAY)) == 10_101
-    assert tokens_of(listed(listing, DAY, "2026-11-23", team="t-3")) == 1000
+        spend(store, number, CREATED + timedelta(days=number % 2), tokens=10**number, team=f"t-{number}")
+    assert tokens_of(listed(store, DAY, "2026-11-23")) == 111_111
+    assert tokens_of(listed(store, DAY, DAY)) == 10_101
+    assert tokens_of(listed(store, DAY, "2026-11-23", team="t-3")) == 1000
 
 
 @pytest.mark.parametrize(
@@ -136,26 +117,26 @@ def test_pages_of_the_store_leave_nothing_out(listing, monkeypatch, page):
         ({"label:none": "x"}, 0),
     ],
 )
-def test_fields_with_a_certain_value_are_found(listing, equal, tokens):
-    spend(listing, 1, tokens=1, location="global")
-    spend(listing, 2, tokens=10, api_key="adhoc", labels={"env": "prod"})
-    spend(listing, 3, tokens=100, team="ads", labels={"env": "prod", "x": "y"})
-    spend(listing, 4, tokens=1000, project="acme-lab", labels={"env": "dev"})
-    spend(listing, 5, tokens=10_000, model="gemini-2.5-pro")
-    assert tokens_of(listed(listing, **equal)) == tokens
-    assert tokens_of(listed(listing, "2026-11-23", "2026-11-30", **equal)) == 0
+def test_fields_with_a_certain_value_are_found(store, equal, tokens):
+    spend(store, 1, tokens=1, location="global")
+    spend(store, 2, tokens=10, api_key="adhoc", labels={"env": "prod"})
+    spend(store, 3, tokens=100, team="ads", labels={"env": "prod", "x": "y"})
+    spend(store, 4, tokens=1000, project="acme-lab", labels={"env": "dev"})
+    spend(store, 5, tokens=10_000, model="gemini-2.5-pro")
+    assert tokens_of(listed(store, **equal)) == tokens
+    assert tokens_of(listed(store, "2026-11-23", "2026-11-30", **equal)) == 0
 
 
 @pytest.mark.parametrize("label", ODD_LABELS)
-def test_labels_with_odd_characters_are_found(listing, label):
-    spend(listing, 1, tokens=1, labels={label: "x"})
-    spend(listing, 2, tokens=10, labels={"other": "x"})
-    assert tokens_of(listed(listing, **{f"label:{label}": "x"})) == 1
+def test_labels_with_odd_characters_are_found(store, label):
+    spend(store, 1, tokens=1, labels={label: "x"})
+    spend(store, 2, tokens=10, labels={"other": "x"})
+    assert tokens_of(listed(store, **{f"label:{label}": "x"})) == 1
 
 
-def test_cells_come_whole(listing):
-    spend(listing, 1, labels={"env": "prod"})
-    (cell,) = listed(listing)
+def test_cells_come_whole(store):
+    spend(store, 1, labels={"env": "prod"})
+    (cell,) = listed(store)
     assert msgspec.to_builtins(cell) == {
         "day": DAY,
         "model": FLASH,
@@ -170,8 +151,8 @@ def test_cells_come_whole(listing):
 
 
 def test_a_store_that_is_down_says_so(refusing_host):
-    memory = MemorySpend()
+    memory = MemoryStore()
     memory.down = True
-    for down in (memory, FirestoreSpend(firestore_at(refusing_host)._client)):
+    for down in (memory, firestore_at(refusing_host)):
         with pytest.raises(StoreUnavailableError):
             listed(down)

@@ -16,6 +16,7 @@ README = Path(__file__).parents[2] / "README.md"
 NAMES = (
     *("create", "create-labels", "create-idempotent", "list", "get", "cost", "cancel", "delete"),
     *("team-new", "key-generate", "reconcile", "reprice", "jobs"),
+    *("estimate", "costs", "export"),
 )
 
 
@@ -49,7 +50,7 @@ def reader(system):
             timeout=30,
             check=True,
         )
-        return json.loads(answer.stdout)
+        return json.loads(answer.stdout) if answer.stdout.startswith("{") else answer.stdout
 
     return run
 
@@ -98,6 +99,19 @@ def test_the_readme_s_team_and_key(reader, system):
     listed = system.stack.request("GET", jobs_path(), key=key["key"])
     assert listed.status_code == 200, listed.text
     assert listed.json().get("batchPredictionJobs", []) == []
+
+
+def test_the_readme_s_estimate_costs_and_export(reader, system):
+    system.run([prompt()])
+    estimate = reader("estimate")
+    assert estimate["rows"]["total"] == 20
+    assert nano(estimate["low"]) <= nano(estimate["expected"]) <= nano(estimate["high"])
+    page = reader("costs")
+    assert page["object"] == "page"
+    assert {result["model"] for bucket in page["data"] for result in bucket["results"]} >= {"gemini-2.5-flash"}
+    header, *rows = reader("export").splitlines()
+    assert "EffectiveCost" in header
+    assert rows
 
 
 def test_the_readme_s_sweep_and_repricing(reader, system):

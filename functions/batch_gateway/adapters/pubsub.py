@@ -11,8 +11,7 @@ import msgspec
 import urllib3
 
 from batch_gateway.adapters.vertex import GoogleToken
-from batch_gateway.ports import UpstreamCredentialsError
-from batch_gateway.ports import UnreachableError
+from batch_gateway.ports import UnreachableError, UpstreamCredentialsError
 
 _HOST = "https://pubsub.googleapis.com"
 _TIMEOUT = urllib3.Timeout(total=10)

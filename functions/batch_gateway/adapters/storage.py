@@ -3,7 +3,7 @@
 import base64
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from urllib.parse import quote
 
@@ -57,13 +57,11 @@ class CloudStorage:
         with _errors():
             yield from _Download(self._client, bucket, name, generation, start)
 
-    def list(self, bucket: str, prefix: str) -> list[ObjectInfo]:
+    def list(self, bucket: str, prefix: str) -> Iterator[ObjectInfo]:
         """See ObjectStore."""
-        with _errors():
-            try:
-                return [_info(blob) for blob in self._client.list_blobs(bucket, prefix=prefix)]
-            except NotFound:
-                return []
+        with _errors(), suppress(NotFound):
+            for blob in self._client.list_blobs(bucket, prefix=prefix):
+                yield _info(blob)
 
 
 class _Download:

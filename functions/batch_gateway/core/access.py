@@ -59,6 +59,13 @@ class Caller(msgspec.Struct, frozen=True):
         return (TEAM_LABEL, self.team) if self.team else (KEY_LABEL, self.key_id)
 
     @property
+    def record_scope(self) -> tuple[str, str] | None:
+        """Member and value that the caller's jobs have in the books; None for the administrator."""
+        if self.key_id is None:
+            return None
+        return ("team", self.team) if self.team else ("key_id", self.key_id)
+
+    @property
     def rate_limits(self) -> list[tuple[str, int]]:
         """(counter, requests a minute) that a request counts against."""
         counters = (f"key:{self.key_id}", f"team:{self.team}")

@@ -101,6 +101,14 @@ class Observation(msgspec.Struct, frozen=True, rename="camel"):
         return self.state in TERMINAL_STATES
 
 
+class Bounds(msgspec.Struct, frozen=True, rename="camel"):
+    """What a job was expected to cost before it was submitted, nano-USD; None where it could not be told."""
+
+    low_nano: int | None
+    expected_nano: int | None
+    high_nano: int | None
+
+
 class Repricing(msgspec.Struct, frozen=True, rename="camel"):
     """What a job cost before it was priced again.
 
@@ -138,6 +146,7 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
         repricings: What it cost before, the latest last.
         reserved_nano: What is still reserved for it in the budgets of its key and team, nano-USD.
         reserved_at: When it was reserved.
+        estimate: What it was expected to cost; None if nobody looked.
     """
 
     key: JobKey
@@ -156,6 +165,7 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
     repricings: tuple[Repricing, ...] = ()
     reserved_nano: int = 0
     reserved_at: datetime | None = None
+    estimate: Bounds | None = None
 
     @property
     def ended(self) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from batch_gateway.core.books import Output
 from batch_gateway.core.cost import Cost, LineItem
-from batch_gateway.core.jobs import JobRecord
+from batch_gateway.core.jobs import Bounds, JobRecord
 from batch_gateway.core.models import short_name
 from batch_gateway.core.money import format_nano, format_pico
 
@@ -47,7 +47,7 @@ def cost_report(job: JobRecord, outputs: Iterable[Output]) -> dict[str, Any]:
         "waste": _waste(job.cost),
         "queryFees": _query_fees(job.cost),
         "priceTable": job.cost.price_table or None,
-        "estimate": None,
+        "estimate": _estimate(job.estimate),
         "projected": None if status == "FINAL" else _projected(job),
         "progress": _progress(job),
         "outputs": [
@@ -78,6 +78,13 @@ def is_complete(job: JobRecord) -> bool:
     answered = job.seen.completion.successful if job.seen.completion else 0
     lost = job.closed and not job.settled_outputs and answered > 0
     return not (job.cost.unpriced_rows or job.usage.rows.malformed or job.unreadable_outputs or lost)
+
+
+def _estimate(bounds: Bounds | None) -> dict[str, str | None] | None:
+    if bounds is None:
+        return None
+    levels = {"low": bounds.low_nano, "expected": bounds.expected_nano, "high": bounds.high_nano}
+    return {name: None if nano is None else format_nano(nano) for name, nano in levels.items()}
 
 
 def _line_item(item: LineItem) -> dict[str, Any]:

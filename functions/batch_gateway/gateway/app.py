@@ -14,8 +14,10 @@ from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
 from batch_gateway.gateway import answers, inbound, openapi, routes, trail
 from batch_gateway.gateway.calls import Call
+from batch_gateway.gateway.checks import Checks
 from batch_gateway.gateway.costs import Costs
 from batch_gateway.gateway.creates import Creates
+from batch_gateway.gateway.estimates import Estimates
 from batch_gateway.gateway.jobs import Jobs
 from batch_gateway.gateway.keyring import KeyRing
 from batch_gateway.gateway.keys import Keys
@@ -23,6 +25,8 @@ from batch_gateway.gateway.passthrough import Passthrough
 from batch_gateway.gateway.places import Places
 from batch_gateway.gateway.ratelimit import RateLimiter
 from batch_gateway.gateway.repricing import Repricings
+from batch_gateway.gateway.spend import Spend
+from batch_gateway.gateway.standings import Standings
 from batch_gateway.gateway.sweeps import Identity, Sweeps
 from batch_gateway.gateway.teams import Teams
 from batch_gateway.gateway.trail import Trail
@@ -69,15 +73,27 @@ class Gateway:
         tracker = Tracker(deps.store)
         self._places = Places(deps.settings, deps.store)
         passthrough = Passthrough(deps.store, deps.upstream, tracker, self._places)
-        creates = Creates(deps.settings, deps.store, deps.upstream, self._places)
+        checks = Checks(deps.settings, self._places)
+        estimates = Estimates(
+            deps.store,
+            deps.upstream,
+            objects=deps.objects,
+            tables=lambda: deps.settlement().tables(),
+            prices=prices.load,
+            check=checks.model_of,
+        )
+        creates = Creates(deps.store, deps.upstream, self._places, checks, estimates)
         costs = Costs(deps.store, deps.upstream, deps.objects, tracker)
-        keys = Keys(deps.keys, allow_private_webhooks=deps.settings.allow_private_webhooks)
-        teams = Teams(deps.keys)
+        standings = Standings(deps.store)
+        private = deps.settings.allow_private_webhooks
+        keys = Keys(deps.keys, standings, allow_private_webhooks=private)
+        teams = Teams(deps.keys, standings)
         self._settings = deps.settings
         self._store = deps.store
         self._keyring = KeyRing(deps.settings.master_key, deps.keys)
         self._limiter = RateLimiter(deps.keys)
         self._trail = Trail(deps.audit)
+        spend = Spend(deps.store, prices.load)
         sweeps = Sweeps(deps.settings, self._keyring, deps.identity, deps.settlement, tracker)
         self._open: dict[str, Callable[[Request], Response]] = {
             "health": lambda _: answers.json({"status": "ok"}),
@@ -86,13 +102,16 @@ class Gateway:
             "reconcile": sweeps.run,
         }
         self._own_reads: dict[str, Callable[[Request, Caller], Response]] = {
-            "jobs.list": Jobs(deps.store).list
+            "jobs.list": Jobs(deps.store).list,
+            "costs.list": spend.costs,
+            "costs.export": spend.export,
         }
         self._reads: dict[str, Callable[[Call], Response]] = {
             "list_jobs": passthrough.list_jobs,
             "get": passthrough.get,
             "cost": costs.get,
             "operation": passthrough.operation,
+            "estimate": estimates.estimate,
         }
         self._writes: dict[str, Callable[[Call], Response]] = {
             "create": creates.create,

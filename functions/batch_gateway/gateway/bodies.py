@@ -17,6 +17,7 @@ from batch_gateway.core.durations import add_duration, months_of, whole_days_of
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.grants import Grant, normal_uri
 from batch_gateway.core.keys import Budget
+from batch_gateway.core.money import format_nano
 
 _NANO_DIGITS = 9
 _MAX_METADATA_BYTES = 64 * 1024
@@ -199,6 +200,11 @@ def _nano(field: str, budget: Decimal | UnsetType | None, old: int | None) -> in
     ):
         raise invalid(f"{field}: must be USD from 0 to 1,000,000,000 with at most nine decimals")
     return int(budget.scaleb(_NANO_DIGITS))
+
+
+def usd(nano: int | None) -> msgspec.Raw | None:
+    """nano-USD as a JSON number of USD, exact to the digit."""
+    return None if nano is None else msgspec.Raw(format_nano(nano).encode())
 
 
 def number(text: str | None, name: str, default: int, most: int) -> int:

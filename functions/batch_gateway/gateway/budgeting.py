@@ -1,8 +1,20 @@
-"""What a create is told whose budget has no room for it."""
+"""What a create is told that a budget has no room for."""
 
 from batch_gateway.core.budgets import BudgetExceededError
 from batch_gateway.core.errors import ApiError
+from batch_gateway.core.estimating import Estimate
 from batch_gateway.core.money import format_nano
+
+
+def unknown(estimate: Estimate) -> ApiError:
+    """The refusal of a job that nobody can say the cost of, for a caller with a budget."""
+    why = " ".join(estimate.warnings) or "its output may be of any length."
+    return ApiError(
+        "FAILED_PRECONDITION",
+        "ESTIMATE_UNKNOWN",
+        f"The job was not submitted: your key has a budget, and what the job may cost cannot be told: {why} "
+        "Set maxOutputTokens, use a model with a known price, or ask the administrator.",
+    )
 
 
 def exceeded(error: BudgetExceededError) -> ApiError:

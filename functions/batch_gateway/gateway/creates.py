@@ -22,13 +22,17 @@ import msgspec
 from werkzeug.wrappers import Response
 
 from batch_gateway import events
-from batch_gateway.core import access, grants
+from batch_gateway.core import access
 from batch_gateway.core.access import Caller
+from batch_gateway.core.budgets import BudgetExceededError, Limit
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.jobs import JobKey, JobRecord, observe, parse_name
+from batch_gateway.core.estimating import estimate_report
+from batch_gateway.core.jobs import Bounds, JobKey, JobRecord, observe, parse_name
 from batch_gateway.core.jsons import read_object
-from batch_gateway.gateway import answers, inbound, job_bodies
+from batch_gateway.gateway import answers, budgeting, inbound, job_bodies
 from batch_gateway.gateway.calls import Call
+from batch_gateway.gateway.checks import Checks
+from batch_gateway.gateway.estimates import Estimates
 from batch_gateway.gateway.places import Places
 from batch_gateway.logs import log
 from batch_gateway.ports import (
@@ -40,7 +44,6 @@ from batch_gateway.ports import (
     UpstreamResponse,
     UpstreamUnavailableError,
 )
-from batch_gateway.settings import Settings
 
 KEPT = timedelta(hours=24)
 """How long an Idempotency-Key is remembered."""
@@ -57,26 +60,35 @@ class Creates:
 
     def __init__(
         self,
-        settings: Settings,
         store: Store,
         upstream: Upstream,
         places: Places,
+        checks: Checks,
+        estimates: Estimates,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._settings = settings
         self._store = store
         self._upstream = upstream
         self._places = places
+        self._checks = checks
+        self._estimates = estimates
         self._now = now
 
     def create(self, call: Call) -> Response:
         """Handles one create."""
         raw = inbound.body(call.request)
         fields = job_bodies.fields_of(raw)
-        changed = self._checked(call, raw, fields)
+        model = self._checks.model_of(call, raw, fields)
+        # An alias becomes the name it stands for.
+        changed: dict[str, Any] = {"model": model} if model != job_bodies.text(fields, "model") else {}
+        if call.request.args.get("validateOnly", "").lower() == "true":
+            return answers.json(estimate_report(self._estimates.of(call, job_bodies.whole(raw), model)))
         submission = self._submission(call, raw, job_bodies.text(fields, "displayName"))
-        earlier = self._begin(submission)
+        limits = [limit for limit in call.caller.limits if limit.max_nano is not None]
+        if limits:
+            submission = self._weighed(call, raw, model, submission)
+        earlier = self._begin(submission, limits)
         if earlier is not None:
             submission = self._retaken(earlier, submission)
             if submission.answer is not None:
@@ -91,16 +103,6 @@ class Creates:
             self._forget(submission)
             raise
         return self._send(call, body, submission)
-
-    def _checked(self, call: Call, raw: bytes, fields: dict[str, msgspec.Raw]) -> dict[str, Any]:
-        """What of the body has to change before it is sent: an alias becomes the name it stands for."""
-        written = job_bodies.text(fields, "model")
-        resource = self._resolve(call, written)
-        if not call.caller.is_admin:
-            checked = self._places.with_project_id(resource)
-            grants.check_model(call.caller.grants, written, checked, is_alias=resource != written)
-            grants.check_body(call.caller.grants, job_bodies.whole(raw))
-        return {"model": resource} if resource != written else {}
 
     def _submission(self, call: Call, raw: bytes, display_name: str) -> Submission:
         now = self._now()
@@ -127,21 +129,21 @@ class Creates:
             expires=now + KEPT,
         )
 
-    def _resolve(self, call: Call, model: str) -> str:
-        resource = self._settings.resolve_model(model, call.project, call.location)
-        places = self._settings.places_of(model)
-        if resource is None and places and "/" not in model:
-            raise ApiError(
-                "INVALID_ARGUMENT",
-                "MODEL_NOT_SERVED_HERE",
-                f"The model {model!r} is configured for {', '.join(places)}, not for "
-                f"{call.project}/{call.location}. Send the job there, or write the model's full name.",
-            )
-        return resource or model
+    def _weighed(self, call: Call, raw: bytes, model: str, submission: Submission) -> Submission:
+        """A submission with what it may cost at most, to be reserved in the caller's budgets."""
+        estimate = self._estimates.of(call, job_bodies.whole(raw), model)
+        if estimate.high_nano is None:
+            raise budgeting.unknown(estimate)
+        bounds = Bounds(estimate.low_nano, estimate.expected_nano, estimate.high_nano)
+        return msgspec.structs.replace(
+            submission, estimate=bounds, reserved_nano=estimate.high_nano, reserved_at=submission.created
+        )
 
-    def _begin(self, submission: Submission) -> Submission | None:
+    def _begin(self, submission: Submission, limits: list[Limit]) -> Submission | None:
         try:
-            return self._store.begin_submission(submission)
+            return self._store.begin_submission(submission, limits)
+        except BudgetExceededError as error:
+            raise budgeting.exceeded(error) from error
         except StoreUnavailableError as error:
             log("ERROR", "create refused: the books cannot be reached", error=error)
             raise ApiError(
@@ -161,19 +163,24 @@ class Creates:
         Raises:
             ApiError: The key was used for something else, or the earlier create is still under way.
         """
-        if earlier.expires is not None and earlier.expires > submission.created:
-            if earlier.body_hash != submission.body_hash:
-                raise ApiError(
-                    "INVALID_ARGUMENT",
-                    "IDEMPOTENCY_KEY_REUSED",
-                    "This Idempotency-Key was used for another body within the last 24 hours. Use a new one "
-                    "for a new job, or send the same body again.",
-                )
-            if earlier.answer is not None:
-                return earlier
-            if submission.created - earlier.created < _SENDING:
-                raise _in_use()
-            submission = msgspec.structs.replace(submission, marker=earlier.marker)
+        if earlier.body_hash != submission.body_hash:
+            raise ApiError(
+                "INVALID_ARGUMENT",
+                "IDEMPOTENCY_KEY_REUSED",
+                "This Idempotency-Key was used for another body within the last 24 hours. Use a new one "
+                "for a new job, or send the same body again.",
+            )
+        if earlier.answer is not None:
+            return earlier
+        if submission.created - earlier.created < _SENDING:
+            raise _in_use()
+        submission = msgspec.structs.replace(
+            submission,
+            marker=earlier.marker,
+            reserved_nano=earlier.reserved_nano,
+            reserved_at=earlier.reserved_at,
+            estimate=earlier.estimate,
+        )
         if not self._store.retake_submission(earlier, submission):
             raise _in_use()
         return submission

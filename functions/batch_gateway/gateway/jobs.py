@@ -50,12 +50,11 @@ class Jobs:
         matches = _filter(request)
         since, end = time_in(request, "start_time"), time_in(request, "end_time")
         position = pages.position(request.args.get("page"))
-        scope = _scope(caller)
         found: list[JobRecord] = []
         examined = 0
         more = True
         while more and len(found) < limit and examined < _MOST_EXAMINED:
-            batch = self._store.recent_jobs(scope, since, position, limit)
+            batch = self._store.recent_jobs(caller.record_scope, since, position, limit)
             more = len(batch) == limit
             for job in batch:
                 if len(found) == limit:
@@ -72,13 +71,6 @@ class Jobs:
                 "next_page": pages.token(*position) if more and position else None,
             }
         )
-
-
-def _scope(caller: Caller) -> tuple[str, str] | None:
-    """Whose jobs a caller sees: its team's, else its own, the administrator everybody's."""
-    if caller.key_id is None:
-        return None
-    return ("team", caller.team) if caller.team else ("key_id", caller.key_id)
 
 
 def _filter(request: Request) -> Callable[[JobRecord], bool]:

@@ -17,8 +17,8 @@ from batch_gateway.core.durations import add_duration
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.grants import Grant
 from batch_gateway.core.keys import Budget, KeyRecord, name_of, new_secret, token_of
-from batch_gateway.core.money import format_nano
 from batch_gateway.gateway import answers, bodies, inbound
+from batch_gateway.gateway.standings import Standings
 from batch_gateway.ports import AliasTakenError, Endpoint, KeyStore
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
@@ -32,11 +32,13 @@ class Keys:
     def __init__(
         self,
         keys: KeyStore,
+        standings: Standings,
         *,
         allow_private_webhooks: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._keys = keys
+        self._standings = standings
         self._allow_private = allow_private_webhooks
         self._now = now
 
@@ -172,7 +174,7 @@ class Keys:
         key = self._keys.get_key(token)
         if key is None:
             raise _unknown(MASTER if caller.is_admin and wanted in {None, own} else wanted or own)
-        return answers.json({"key": token, "info": view(key)})
+        return answers.json({"key": token, "info": self._with_standings([key])[0]})
 
     def list_keys(self, request: Request, _: Caller) -> Response:
         """``GET /key/list?team_id&page&size``: keys without their secrets, by alias."""
@@ -181,12 +183,16 @@ class Keys:
         keys = self._keys.list_keys(request.args.get("team_id"))
         return answers.json(
             {
-                "keys": [view(key) for key in keys[(page - 1) * size : page * size]],
+                "keys": self._with_standings(keys[(page - 1) * size : page * size]),
                 "total_count": len(keys),
                 "current_page": page,
                 "total_pages": -(-len(keys) // size),
             }
         )
+
+    def _with_standings(self, keys: list[KeyRecord]) -> list[dict[str, Any]]:
+        standings = self._standings.of({f"key:{key.key_id}": key.budget for key in keys})
+        return [{**view(key), **standings[f"key:{key.key_id}"]} for key in keys]
 
     def _webhook(self, url: str | None, secret: str | None) -> Endpoint | None:
         """A checked webhook, with a secret of ours if none is given; None if there is no URL."""
@@ -241,14 +247,10 @@ def _shown_once(webhook: Endpoint | None) -> dict[str, str]:
 def budget_view(budget: Budget) -> dict[str, Any]:
     """A budget for an answer: JSON numbers of USD, written out exactly."""
     return {
-        "max_budget": _usd(budget.max_budget_nano),
-        "soft_budget": _usd(budget.soft_budget_nano),
+        "max_budget": bodies.usd(budget.max_budget_nano),
+        "soft_budget": bodies.usd(budget.soft_budget_nano),
         "budget_duration": budget.budget_duration,
     }
-
-
-def _usd(nano: int | None) -> msgspec.Raw | None:
-    return None if nano is None else msgspec.Raw(format_nano(nano).encode())
 
 
 @contextmanager

@@ -19,6 +19,7 @@ JOB_ROUTES = (
     ("POST", "/batchPredictionJobs/<job>:cancel", "cancel"),
     ("DELETE", "/batchPredictionJobs/<job>", "delete"),
     ("GET", "/batchPredictionJobs/<job>/cost", "cost"),
+    ("POST", "/batchPredictionJobs:estimateCost", "estimate"),
 )
 """(method, path, endpoint) below a project and location; also without these, where only one is served."""
 OWN_ROUTES = (
@@ -38,6 +39,8 @@ OWN_ROUTES = (
     ("GET", "/team/list", "team.list"),
     ("GET", "/audit", "audit"),
     ("GET", "/v1/jobs", "jobs.list"),
+    ("GET", "/v1/costs", "costs.list"),
+    ("GET", "/v1/costs:export", "costs.export"),
     ("POST", "/internal/reconcile", "reconcile"),
     ("POST", "/v1/costs:reprice", "costs.reprice"),
 )

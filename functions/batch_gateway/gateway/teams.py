@@ -16,14 +16,21 @@ from batch_gateway.core.keys import TEAM_ID, Budget, TeamRecord
 from batch_gateway.gateway import answers, bodies, inbound
 from batch_gateway.gateway.keys import budget_view
 from batch_gateway.gateway.keys import view as key_view
+from batch_gateway.gateway.standings import Standings
 from batch_gateway.ports import KeyStore
 
 
 class Teams:
     """Teams: made, changed, deleted, looked at."""
 
-    def __init__(self, keys: KeyStore, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        keys: KeyStore,
+        standings: Standings,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._keys = keys
+        self._standings = standings
         self._now = now
 
     def new(self, request: Request, _: Caller) -> tuple[str, Response]:
@@ -98,11 +105,15 @@ class Teams:
         if team is None:
             raise _unknown(team_id)
         keys = [key_view(key) for key in self._keys.list_keys(team_id)]
-        return answers.json({"team_id": team_id, "team_info": view(team), "keys": keys})
+        return answers.json({"team_id": team_id, "team_info": self._with_standings([team])[0], "keys": keys})
 
     def list_teams(self, _request: Request, _: Caller) -> Response:
         """``GET /team/list``: all teams, by id."""
-        return answers.json([view(team) for team in self._keys.list_teams()])
+        return answers.json(self._with_standings(self._keys.list_teams()))
+
+    def _with_standings(self, teams: list[TeamRecord]) -> list[dict[str, Any]]:
+        standings = self._standings.of({f"team:{team.team_id}": team.budget for team in teams})
+        return [{**view(team), **standings[f"team:{team.team_id}"]} for team in teams]
 
 
 def view(team: TeamRecord) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The books."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -9,7 +9,7 @@ import msgspec
 from batch_gateway.core.access import TEAM_LABEL
 from batch_gateway.core.books import Cell, Checkpoint, Movement, Output, Total
 from batch_gateway.core.budgets import Ledger, Limit, owners_of
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation
+from batch_gateway.core.jobs import Bounds, JobKey, JobRecord, Observation
 from batch_gateway.core.notifications import Event
 from batch_gateway.ports.notifications import Outbox
 
@@ -44,6 +44,7 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
         key_id: Of the caller's key; None for the administrator's.
         reserved_nano: What is reserved for it in the budgets of key and team, nano-USD.
         reserved_at: When it was reserved.
+        estimate: What its job is expected to cost.
     """
 
     id: str
@@ -60,17 +61,27 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
     key_id: str | None = None
     reserved_nano: int = 0
     reserved_at: datetime | None = None
+    estimate: Bounds | None = None
 
     @property
     def owners(self) -> tuple[str, ...]:
         """Whose budgets it is reserved in."""
         return owners_of(self.key_id, self.team)
 
+    def is_over(self, now: datetime) -> bool:
+        """Whether its Idempotency-Key may be used for something else."""
+        return self.expires is not None and self.expires <= now
+
     def record(self, job: JobRecord) -> JobRecord:
         """The job that came of it, as the caller's; the administrator's is its label's team's."""
         team = self.team if self.key_id else job.seen.labels.get(TEAM_LABEL)
         return msgspec.structs.replace(
-            job, api_key=self.api_key, team=team, key_id=self.key_id, reserved_at=self.reserved_at
+            job,
+            api_key=self.api_key,
+            team=team,
+            key_id=self.key_id,
+            reserved_at=self.reserved_at,
+            estimate=self.estimate,
         )
 
 
@@ -91,7 +102,7 @@ class Store(Outbox, Protocol):
         """Notes a create before it is sent, and reserves what it may cost, in one transaction.
 
         Returns:
-            The submission with that id that is there already; None if this one was noted.
+            The submission with that id that is there already and is not over; None if this one was noted.
 
         Raises:
             BudgetExceededError: A limit has no room for it; nothing was noted.
@@ -231,6 +242,15 @@ class Store(Outbox, Protocol):
 
     def drop_checkpoint(self, uri: str) -> None:
         """Forgets how far an output was read."""
+
+    def list_totals(self, first: str, last: str, equal: Mapping[str, str]) -> Iterator[Cell]:
+        """The cells of a range of UTC days, in the order of days; a cell may come in several parts.
+
+        Args:
+            first: The first day, ``2026-11-22``.
+            last: The last day.
+            equal: What fields have to be: those of Total, or ``label:NAME``.
+        """
 
     def get_totals(self, day: str) -> list[Cell]:
         """A UTC day's cells of the totals; a cell may come in several parts, to be added up."""

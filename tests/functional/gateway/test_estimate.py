@@ -65,16 +65,17 @@ class Objects(MemoryObjects):
 
 
 class Books:
-    """A history: by (team, key id) jobs, the newest first."""
+    """A history: by a caller's scope jobs, the newest first."""
 
     def __init__(self):
         self.jobs = {}
         self.down = False
 
-    def recent_jobs(self, team, key_id, limit):
+    def recent_jobs(self, scope, since, before, limit):
+        assert since is before is None
         if self.down:
             raise StoreUnavailableError("down")
-        return self.jobs.get((team, key_id), [])[:limit]
+        return self.jobs.get(scope, [])[:limit]
 
 
 class Bench:
@@ -306,13 +307,13 @@ def test_cloud_storage_being_down_leaves_the_amount_unknown(bench):
 
 def test_history_is_the_teams_else_the_keys_own(bench):
     bench.put("gs://in/search/rows.jsonl", [row()] * 10)
-    bench.books.jobs["search", "k1"] = [past(100, 1000)]
-    bench.books.jobs[None, "k2"] = [past(100, 2000)]
-    bench.books.jobs[None, None] = [past(100, 3000)]
+    bench.books.jobs["team", "search"] = [past(100, 1000)]
+    bench.books.jobs["key_id", "k2"] = [past(100, 2000)]
+    bench.books.jobs[None] = [past(100, 3000)]
     for caller, tokens, whose in (
         (TEAM, 10, "history of team search"),
         (Caller("lone", None, "k2", ()), 20, "history of key lone"),
-        (ADMIN, 30, "history of key master"),
+        (ADMIN, 30, "history of all"),
         (Caller("new", None, "k3", ()), 64, "no history"),
     ):
         found = bench.ask("gs://in/search/rows.jsonl", caller=caller)
@@ -344,7 +345,7 @@ def test_rows_of_a_table_are_counted_and_cost_what_earlier_ones_did(bench):
     found = bench.ask(**table_body())
     assert found["rows"] == {"total": 5000, "exact": True, "sampled": 0, "invalid": 0}
     assert found["expected"] is None
-    bench.books.jobs[None, None] = [past(100, 1000)]
+    bench.books.jobs[None] = [past(100, 1000)]
     found = bench.ask(**table_body())
     # 5,000 rows of 100 tokens at 0.15 and 10 tokens at 1.25 USD a million.
     assert found["expected"] == "0.1375"
@@ -361,7 +362,7 @@ def test_the_location_is_that_of_the_call(bench):
     model = "publishers/google/models/gemini-3.5-flash"
     bench.put("gs://in/rows.jsonl", [row()] * 1000)
     bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, "US", {})
-    bench.books.jobs[None, None] = [past(100, 1000, model)]
+    bench.books.jobs[None] = [past(100, 1000, model)]
     for body in ({}, table_body()):
         region, everywhere = (
             bench.ask(model=model, location=location, **body) for location in (LOCATION, "global")

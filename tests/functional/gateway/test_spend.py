@@ -15,7 +15,6 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from batch_gateway.adapters.memory import MemoryStore
-from batch_gateway.adapters.memory_totals import MemoryTotals
 from batch_gateway.core import prices
 from batch_gateway.core import spend as core_spend
 from batch_gateway.core.access import MARKER_LABEL, Caller
@@ -35,10 +34,6 @@ FLASH, PRO, LITE, UNKNOWN = "gemini-2.5-flash", "gemini-2.5-pro", "gemini-3.1-fl
 NANO = 10**9
 TOKEN_NANO = 150
 """Of an input token of FLASH."""
-
-
-class SpendStore(MemoryStore, MemoryTotals):
-    """A store that also lists totals."""
 
 
 def dearer_table():
@@ -83,7 +78,7 @@ def settle(store, record, content, name="predictions.jsonl", generation=1):
 
 
 def stored(*jobs_and_usages):
-    store = SpendStore()
+    store = MemoryStore()
     for record, content in jobs_and_usages:
         store.add_job(record)
         if content:
@@ -171,7 +166,7 @@ zones = names(["Z", "+05:30", "-08:00", "+12:45", "-03:30", "+14:00", "-12:00"])
 
 def books(histories):
     """Jobs settled, overwritten, settled out of order and priced again."""
-    store = SpendStore()
+    store = MemoryStore()
     for number, (description, settlements, again) in enumerate(histories):
         record = job(number, **description)
         store.add_job(record)
@@ -296,7 +291,7 @@ def test_the_shape_is_that_of_openai():
 
 
 def test_empty_buckets_are_listed_up_to_now():
-    answer = costs(SpendStore(), "start_time=2026-11-20T00:00:00Z")
+    answer = costs(MemoryStore(), "start_time=2026-11-20T00:00:00Z")
     assert [bucket["results"] for bucket in answer["data"]] == [[], [], []]
     # Until the end of the quarter of an hour that NOW is in.
     assert answer["data"][-1]["end_time"] == datetime(2026, 11, 22, 12, 15, tzinfo=UTC).timestamp()
@@ -323,9 +318,9 @@ def test_a_label_with_an_empty_value_is_not_null():
 @pytest.mark.parametrize(("width", "default", "most"), [("1h", 24, 744), ("1d", 7, 366), ("1mo", 12, 120)])
 def test_a_page_has_so_many_buckets(width, default, most):
     query = f"start_time=2000-01-01T00:00:00Z&bucket_width={width}"
-    assert len(costs(SpendStore(), query)["data"]) == default
-    assert len(costs(SpendStore(), f"{query}&limit={most}")["data"]) == most
-    assert f"from 1 to {most}" in refusal(SpendStore(), f"{query}&limit={most + 1}")
+    assert len(costs(MemoryStore(), query)["data"]) == default
+    assert len(costs(MemoryStore(), f"{query}&limit={most}")["data"]) == most
+    assert f"from 1 to {most}" in refusal(MemoryStore(), f"{query}&limit={most + 1}")
 
 
 def test_pages_follow_each_other_without_gap_or_overlap():
@@ -390,7 +385,7 @@ def test_a_job_is_named_as_its_cost_names_it():
     ],
 )
 def test_times_are_seconds_or_rfc_3339(start, end):
-    (bucket,) = costs(SpendStore(), f"start_time={start}&end_time={end}")["data"]
+    (bucket,) = costs(MemoryStore(), f"start_time={start}&end_time={end}")["data"]
     assert (bucket["start_time"], bucket["end_time"]) == (1795305600, 1795392000)
 
 
@@ -399,14 +394,14 @@ def test_times_are_seconds_or_rfc_3339(start, end):
     ["", "yesterday", "-1", "1e9", "123456789012", "1969-12-31T23:59:59Z", "9999-06-01T00:00:00Z", "١٢٣"],
 )
 def test_what_is_no_time_is_refused(time):
-    assert "start_time" in refusal(SpendStore(), f"start_time={time}")
-    assert "end_time" in refusal(SpendStore(), f"start_time=0&end_time={time}")
+    assert "start_time" in refusal(MemoryStore(), f"start_time={time}")
+    assert "end_time" in refusal(MemoryStore(), f"start_time=0&end_time={time}")
 
 
 def test_a_start_is_needed_and_an_end_lies_behind_it():
-    assert "start_time: must be given" in refusal(SpendStore(), "")
-    assert "end_time: must be later" in refusal(SpendStore(), "start_time=1000&end_time=1000")
-    assert "in the future" in refusal(SpendStore(), "start_time=2027-01-01T00:00:00Z")
+    assert "start_time: must be given" in refusal(MemoryStore(), "")
+    assert "end_time: must be later" in refusal(MemoryStore(), "start_time=1000&end_time=1000")
+    assert "in the future" in refusal(MemoryStore(), "start_time=2027-01-01T00:00:00Z")
 
 
 def test_the_first_and_the_last_bucket_are_cut_at_quarters_of_an_hour():
@@ -429,7 +424,7 @@ def test_a_day_begins_where_the_zone_says(zone):
 
 @pytest.mark.parametrize("zone", ["Asia/Kolkata", "+5:30", "+05:20", "+14:15", "-12:15", "0530", ""])
 def test_what_is_no_zone_is_refused(zone):
-    assert "time_zone: must be an offset" in refusal(SpendStore(), f"start_time=0&time_zone={zone}")
+    assert "time_zone: must be an offset" in refusal(MemoryStore(), f"start_time=0&time_zone={zone}")
 
 
 # --- What is refused, what is filtered
@@ -452,11 +447,11 @@ def test_what_is_no_zone_is_refused(zone):
     ],
 )
 def test_what_is_wrong_is_refused_and_put_right(query, said):
-    assert said in refusal(SpendStore(), f"start_time=0&{query}")
+    assert said in refusal(MemoryStore(), f"start_time=0&{query}")
 
 
 def test_a_key_in_the_query_is_no_parameter_of_ours():
-    assert costs(SpendStore(), f"{DAY}&key=sk-secret")["data"]
+    assert costs(MemoryStore(), f"{DAY}&key=sk-secret")["data"]
 
 
 MIXED = [
@@ -494,7 +489,7 @@ def test_filters_narrow(filters, jobs):
 
 
 def test_the_store_is_asked_for_no_more_than_it_must():
-    class Asked(SpendStore):
+    class Asked(MemoryStore):
         def list_totals(self, first, last, equal):
             self.asked = (first, last, equal)
             return super().list_totals(first, last, equal)
@@ -649,7 +644,7 @@ def test_a_file_that_breaks_off_does_not_end_well(monkeypatch, capsys):
     monkeypatch.setattr(spend_module, "_JOBS", 2000)
     store = stored(*((job(n), usage(1)) for n in range(2000)))
 
-    class Broken(SpendStore):
+    class Broken(MemoryStore):
         def jobs_created(self, start, end, after, limit):
             if after:
                 raise StoreUnavailableError("gone")

@@ -6,6 +6,7 @@ Collections::
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from google.api_core.exceptions import AlreadyExists
@@ -31,22 +32,18 @@ class FirestoreSubmissions(FirestoreBudgets):
 
     def begin_submission(self, submission: Submission, limits: Sequence[Limit] = ()) -> Submission | None:
         """See Store."""
-        document = self._submission(submission.id)
         with errors():
-            if submission.reserved_nano or limits:
-                return optimistically(lambda: self._reserve(submission, limits))
-            try:
-                document.create(plain(submission), **CALL)
-            except AlreadyExists:
-                there = typed(document.get(**CALL).to_dict(), Submission)
-                # A write that was repeated because its answer was lost finds itself.
-                return None if there == submission else there
-        return None
+            if not (submission.reserved_nano or limits):
+                with suppress(AlreadyExists):
+                    self._submission(submission.id).create(plain(submission), **CALL)
+                    return None
+            return optimistically(lambda: self._reserve(submission, limits))
 
     def _reserve(self, submission: Submission, limits: Sequence[Limit]) -> Submission | None:
         document = self._submission(submission.id).get(**CALL)
         there = typed(document.to_dict(), Submission)
-        if there is not None:
+        if there is not None and not there.is_over(submission.created):
+            # A write that was repeated because its answer was lost finds itself.
             return None if there == submission else there
         batch = self._client.batch()
         # The turn is read before the ledgers: what is reserved in between makes the commit fail.
@@ -56,6 +53,9 @@ class FirestoreSubmissions(FirestoreBudgets):
         for limit in limits:
             check(limit, found[limit.owner], submission.reserved_nano, windows[limit.owner])
         put(batch, document, plain(submission))
+        if there is not None:
+            released = reservation(there.owners, there.reserved_at, -there.reserved_nano)
+            self._book(batch, released, there.id)
         made = reservation(submission.owners, submission.reserved_at, submission.reserved_nano)
         self._book(batch, made, submission.id)
         batch.commit(**CALL)

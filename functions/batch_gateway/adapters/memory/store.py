@@ -7,6 +7,7 @@ from threading import RLock
 import msgspec
 
 from batch_gateway.adapters.memory.outbox import MemoryOutbox
+from batch_gateway.adapters.memory.totals import MemoryTotals
 from batch_gateway.core.books import Cell, Checkpoint, ItemTotal, Output
 from batch_gateway.core.budgets import Ledger, Limit, check, reservation, window_of
 from batch_gateway.core.budgets import entries as budget_entries
@@ -15,7 +16,7 @@ from batch_gateway.core.notifications import Event
 from batch_gateway.ports import Change, Observed, Settlement, StoreUnavailableError, Submission
 
 
-class MemoryStore(MemoryOutbox):
+class MemoryStore(MemoryOutbox, MemoryTotals):
     """The Store port in dicts.
 
     Attributes:
@@ -47,13 +48,14 @@ class MemoryStore(MemoryOutbox):
         self.ping()
         with self._lock:
             there = self.submissions.get(submission.id)
-            if there is not None:
+            if there is not None and not there.is_over(submission.created):
                 return there
             for limit in limits:
                 window = window_of(limit.duration, submission.created)
                 ledger = self.ledgers([(limit.owner, window.periods)])[limit.owner]
                 check(limit, ledger, submission.reserved_nano, window)
             self.writes += 1
+            self._release(submission)
             self.submissions[submission.id] = submission
             self._book(reservation(submission.owners, submission.reserved_at, submission.reserved_nano))
         return None

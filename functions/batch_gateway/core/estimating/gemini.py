@@ -1,0 +1,114 @@
+"""Requests to Gemini: ``{"request": GenerateContentRequest}``, and to gemini-embedding.
+
+Members: GenerateContentRequest of the Vertex AI API, discovery revision 20261106. What is refused:
+"Batch inference with Gemini" of Google's documentation (roles, explicit caching), and its error messages.
+"""
+
+from typing import Any
+
+from batch_gateway.core.estimating import media
+from batch_gateway.core.estimating.families import Version
+from batch_gateway.core.estimating.media import Medium
+from batch_gateway.core.estimating.needs import Asked, Needs, add, as_text, either, number, objects, refused
+from batch_gateway.core.estimating.ranges import NOTHING, Range
+from batch_gateway.core.estimating.text import tokens_of
+
+_ROLES = (None, "", "user", "model")
+_DECLARATIONS_COUNT: Version = (3, 5)
+"""The first version whose function declarations are charged as input (Vertex AI pricing page)."""
+_READING_TOOLS = ("urlContext", "codeExecution", "retrieval")
+"""Tools whose findings are charged as input."""
+_SEARCHES = ("googleSearch", "googleSearchRetrieval")
+
+_AROUND = Range(0, 0, 8)
+"""Tokens around a prompt's parts. Live prompts have none, so this is a margin."""
+
+
+def generate(request: Any, asked: Asked) -> Needs:
+    """What a GenerateContentRequest will use."""
+    config = either(request, "generationConfig")
+    resolution = str(either(config, "mediaResolution") or "")
+    contents = objects(either(request, "contents"))
+    items = {"input_text": _AROUND}
+    for content in (*contents, *objects(either(request, "systemInstruction"))):
+        _add_parts(items, content, resolution, asked)
+    _add_declarations(items, request, config, asked)
+    tools = objects(either(request, "tools"))
+    reading = [name for name in _READING_TOOLS if any(either(tool, name) is not None for tool in tools)]
+    return Needs(
+        input=items,
+        limit=number(either(config, "maxOutputTokens")) or None,
+        answers=max(1, number(either(config, "candidateCount")) or 1),
+        thinking=number(either(either(config, "thinkingConfig"), "thinkingBudget")),
+        unbounded=f"what the tool {reading[0]} reads is input too, and unknown before" if reading else "",
+        searches=any(either(tool, name) is not None for tool in tools for name in _SEARCHES),
+        refused=_refusal(request, contents),
+    )
+
+
+def embed(request: Any, asked: Asked) -> Needs:
+    """What a request to gemini-embedding will use."""
+    contents = objects(either(request, "content"))
+    if not contents:
+        return refused("request.content is missing")
+    items = {"input_text": NOTHING}
+    for content in contents:
+        _add_parts(items, content, "", asked)
+    return Needs(items)
+
+
+def _refusal(request: Any, contents: list[dict[str, Any]]) -> str:
+    if not contents:
+        return "request.contents is missing or empty"
+    for content in contents:
+        if content.get("role") not in _ROLES:
+            return f"the role {str(content.get('role'))[:40]!r} is neither user nor model"
+        if not objects(content.get("parts")):
+            return "request.contents has an entry without parts"
+    if either(request, "cachedContent"):
+        return "cachedContent (explicit caching) is not supported in batch jobs"
+    return ""
+
+
+def _add_parts(items: dict[str, Range], content: dict[str, Any], resolution: str, asked: Asked) -> None:
+    for part in objects(content.get("parts")):
+        text = part.get("text")
+        if isinstance(text, str):
+            add(items, "input_text", tokens_of(text))
+        for name in ("functionCall", "functionResponse", "executableCode", "codeExecutionResult"):
+            if (value := either(part, name)) is not None:
+                add(items, "input_text", tokens_of(as_text(value)))
+        own = either(either(part, "mediaResolution"), "level") or either(part, "mediaResolution")
+        medium = _medium(part, own if isinstance(own, str) else resolution, asked)
+        if medium is not None:
+            modality = media.modality_of(medium.mime_type)
+            add(items, f"input_{modality}", media.tokens_of(medium, asked.version))
+
+
+def _medium(part: dict[str, Any], resolution: str, asked: Asked) -> Medium | None:
+    inline, file = either(part, "inlineData"), either(part, "fileData")
+    if isinstance(inline, dict):
+        data = inline.get("data")
+        size = len(data) * 3 // 4 if isinstance(data, str) else None
+        return Medium(str(either(inline, "mimeType") or ""), size, resolution)
+    if isinstance(file, dict):
+        uri = either(file, "fileUri")
+        size = asked.size_of(uri) if isinstance(uri, str) else None
+        return Medium(str(either(file, "mimeType") or ""), size, resolution)
+    return None
+
+
+def _add_declarations(items: dict[str, Range], request: Any, config: Any, asked: Asked) -> None:
+    """Function declarations count from 3.5 on; what is not said to count might, and is in the high."""
+    declared = [
+        declaration
+        for tool in objects(either(request, "tools"))
+        for declaration in objects(either(tool, "functionDeclarations"))
+    ]
+    schema = either(config, "responseSchema") or either(config, "responseJsonSchema")
+    if declared:
+        tokens = tokens_of(as_text(declared))
+        counts = asked.version >= _DECLARATIONS_COUNT
+        add(items, "input_text", tokens if counts else Range(0, 0, tokens.high))
+    if schema is not None:
+        add(items, "input_text", Range(0, 0, tokens_of(as_text(schema)).high))

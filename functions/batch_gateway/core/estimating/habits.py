@@ -1,0 +1,109 @@
+"""How much a model is likely to write: what it wrote for the same team or key before, else a default."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from batch_gateway.core.estimating.families import Family, family_of, makes_images, thinks, version_of
+from batch_gateway.core.estimating.needs import Needs
+from batch_gateway.core.estimating.ranges import Range
+from batch_gateway.core.jobs import JobRecord
+from batch_gateway.core.models import short_name
+from batch_gateway.core.prices import PriceTable
+
+_ANSWER = 200
+"""Answers of LMSYS-Chat-1M have 215 tokens on average (its paper of 2023), those of Azure's conversation
+trace of the same year 211."""
+_THOUGHTS = 400
+"""A guess."""
+_LOW_SHARE = 10
+
+
+class Habit(NamedTuple):
+    """What a model writes for an answer.
+
+    Attributes:
+        low: Tokens, thoughts included.
+        expected: Tokens, without ``thoughts``.
+        thoughts: Tokens on top of the expected, unless a row allows fewer.
+        item: What they are priced as.
+        said: Where this is from, as a sentence.
+        input: Tokens of a row's prompt, if that is known from earlier rows.
+    """
+
+    low: int
+    expected: int
+    thoughts: int
+    item: str
+    said: str
+    input: Range | None = None
+
+    def output(self, needs: Needs, model_limit: int | None) -> Range:
+        """Tokens that a row's answers may have; the high is the expected where no limit is known."""
+        thoughts = self.thoughts if needs.thinking is None else min(self.thoughts, needs.thinking)
+        expected = self.expected + thoughts
+        limit = needs.limit or model_limit or max(expected, self.low)
+        return Range(self.low, expected, limit).at_most(limit).times(needs.answers)
+
+
+def habit_by_default(model: str) -> Habit:
+    """What is assumed of a model of which nothing is known."""
+    family = family_of(model)
+    if not family.answers:
+        return Habit(0, 0, 0, "output_text", "This model writes embeddings, which cost nothing.")
+    if family is Family.GEMINI and makes_images(model):
+        tokens = 1290 if version_of(model) < (3, 0) else 1120
+        said = f"Output: no history; one image of {tokens:,} tokens a row (Google's figure for this model)."
+        return Habit(tokens, tokens, 0, "output_image", said)
+    thoughts = _THOUGHTS if family is Family.GEMINI and thinks(model) else 0
+    thinking = f" and {thoughts} for thoughts" if thoughts else ""
+    said = (
+        f"Output: no history; by default {_ANSWER} tokens an answer{thinking}, never above maxOutputTokens."
+    )
+    return Habit(_ANSWER // _LOW_SHARE, _ANSWER, thoughts, "output_text", said)
+
+
+def habit_of(jobs: Iterable[JobRecord], whose: str, model: str, prices: PriceTable) -> Habit | None:
+    """What a model wrote in earlier jobs.
+
+    Args:
+        jobs: Of one team or key.
+        whose: What to call it.
+        model: Resource name.
+        prices: By whose keys models are the same under different names.
+
+    Returns:
+        None if none of the jobs has settled rows of this model.
+    """
+    name = prices.resolve(model) or short_name(model)
+    used = [
+        job.usage
+        for job in jobs
+        if (prices.resolve(job.priced_model) or short_name(job.priced_model)) == name
+        and job.usage.rows.succeeded > job.usage.rows.unmetered
+    ]
+    if not used:
+        return None
+    rows = [usage.rows.succeeded - usage.rows.unmetered for usage in used]
+    written = [usage.tokens.output for usage in used]
+    asked = [usage.tokens.input for usage in used]
+    said = (
+        f"Output: history of {whose} with {name} ({len(used)} jobs, {sum(rows):,} rows): "
+        f"{sum(written) // sum(rows):,} tokens a row, thoughts included."
+    )
+    return Habit(
+        low=min(tokens // number for tokens, number in zip(written, rows, strict=True)) // 2,
+        expected=_mean(written, rows),
+        thoughts=0,
+        item=habit_by_default(model).item,
+        said=said,
+        input=Range(
+            min(tokens // number for tokens, number in zip(asked, rows, strict=True)),
+            _mean(asked, rows),
+            max(-(-tokens // number) for tokens, number in zip(asked, rows, strict=True)),
+        ),
+    )
+
+
+def _mean(totals: list[int], rows: list[int]) -> int:
+    """Rounded to the nearest whole number."""
+    return (2 * sum(totals) + sum(rows)) // (2 * sum(rows))

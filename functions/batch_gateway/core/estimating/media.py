@@ -1,0 +1,112 @@
+"""Images, video, audio and documents -> tokens.
+
+Rates: "Media resolution" (ai.google.dev, token counts of Gemini 3 and 2.5 models), "Image understanding"
+and "Understand and count tokens". How long a file plays and how many pages it has is guessed from its
+size: ``low`` takes it for a rich one, ``high`` for a frugal one.
+"""
+
+from typing import NamedTuple
+
+from batch_gateway.core.estimating.families import Version
+from batch_gateway.core.estimating.ranges import Range, exactly
+
+_GEMINI_3: Version = (3, 0)
+_LOW = "MEDIA_RESOLUTION_LOW"
+_MEDIUM = "MEDIA_RESOLUTION_MEDIUM"
+_HIGH = "MEDIA_RESOLUTION_HIGH"
+_ULTRA = "MEDIA_RESOLUTION_ULTRA_HIGH"
+
+_SMALL_TILE = 258
+"""An image of at most 384 pixels a side; a tile of a larger one; a frame; a page."""
+_MOST_TILES = 24
+"""Of 256 pixels (the smallest that tiles get) in 3072 x 384, which larger images are scaled down to."""
+_SMALL_IMAGE_BYTES = 30_000
+_USUAL_TILES = 4
+"""Of a photograph of about 1024 x 1024."""
+
+_BITS = 8
+_UNKNOWN_SECONDS = Range(5, 60, 3600)
+_VIDEO_BITRATES = (8_000_000, 2_000_000, 200_000)
+_AUDIO_BITRATES = (1_411_200, 128_000, 8_000)
+_UNKNOWN_PAGES = Range(1, 10, 1000)
+_BYTES_A_PAGE = (1_000_000, 100_000, 5_000)
+_MOST_PAGES = 1000
+
+
+class Medium(NamedTuple):
+    """What a part of a prompt says of a file.
+
+    Attributes:
+        mime_type: E.g. ``image/png``.
+        size: Bytes; None if unknown.
+        resolution: Its own or the request's media resolution; empty for the model's default.
+    """
+
+    mime_type: str
+    size: int | None
+    resolution: str = ""
+
+
+def modality_of(mime_type: str) -> str:
+    """The modality that a file is counted as, by the names that items have."""
+    kind = mime_type.partition("/")[0].lower()
+    if kind in {"image", "video", "audio", "text"}:
+        return kind
+    return "document"
+
+
+def tokens_of(medium: Medium, version: Version) -> Range:
+    """How many tokens a file may have for a Gemini model of a version."""
+    modality = modality_of(medium.mime_type)
+    if modality == "image":
+        return _image(medium, version)
+    if modality == "video":
+        return _video(medium, version)
+    if modality == "audio":
+        return _playing(medium.size, _AUDIO_BITRATES, exactly(_audio_rate(version)))
+    if modality == "text":
+        size = medium.size
+        return Range(1, 1000, 1_000_000) if size is None else Range(size // 8, size // 4, size)
+    return _document(medium, version)
+
+
+def _image(medium: Medium, version: Version) -> Range:
+    if version >= _GEMINI_3:
+        usual = {_LOW: 280, _MEDIUM: 560, _ULTRA: 2240}.get(medium.resolution, 1120)
+        return Range(usual // 4, usual, usual)
+    if medium.resolution in {_LOW, _MEDIUM}:
+        return exactly(64 if medium.resolution == _LOW else _SMALL_TILE)
+    small = medium.size is not None and medium.size < _SMALL_IMAGE_BYTES
+    usual = _SMALL_TILE if small else _USUAL_TILES * _SMALL_TILE
+    return Range(_SMALL_TILE, usual, _MOST_TILES * _SMALL_TILE)
+
+
+def _video(medium: Medium, version: Version) -> Range:
+    """One frame a second, and its sound."""
+    if version >= _GEMINI_3:
+        frame = 280 if medium.resolution in {_HIGH, _ULTRA} else 70
+    else:
+        frame = 66 if medium.resolution == _LOW else _SMALL_TILE
+    sound = _audio_rate(version)
+    return _playing(medium.size, _VIDEO_BITRATES, Range(frame, frame + sound, frame + sound))
+
+
+def _audio_rate(version: Version) -> int:
+    return 25 if version >= _GEMINI_3 else 32
+
+
+def _playing(size: int | None, bitrates: tuple[int, int, int], rate: Range) -> Range:
+    seconds = _UNKNOWN_SECONDS
+    if size is not None:
+        seconds = Range(*(1 + size * _BITS // bitrate for bitrate in bitrates))
+    return Range(*(time * tokens for time, tokens in zip(seconds, rate, strict=True)))
+
+
+def _document(medium: Medium, version: Version) -> Range:
+    pages = _UNKNOWN_PAGES
+    if medium.size is not None:
+        pages = Range(*(1 + medium.size // size for size in _BYTES_A_PAGE)).at_most(_MOST_PAGES)
+    if version < _GEMINI_3:
+        return pages.times(_SMALL_TILE)
+    usual = {_LOW: 280, _HIGH: 1120, _ULTRA: 1120}.get(medium.resolution, 560)
+    return pages.times(usual)

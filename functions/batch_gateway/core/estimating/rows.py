@@ -1,0 +1,83 @@
+"""A line of input -> what it will use, or why it will fail."""
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from batch_gateway.core.estimating import gemini, messages
+from batch_gateway.core.estimating.families import Family
+from batch_gateway.core.estimating.imports import Columns
+from batch_gateway.core.estimating.needs import Asked, Needs, refused
+from batch_gateway.core.jsons import UNREADABLE
+
+_IMPORTED = frozenset({Family.GEMINI, Family.GEMINI_EMBEDDING})
+_REQUESTS: dict[Family, tuple[str, Callable[[dict[str, Any], Asked], Needs]]] = {
+    Family.GEMINI: ("request", gemini.generate),
+    Family.GEMINI_EMBEDDING: ("request", gemini.embed),
+    Family.CLAUDE: ("request", lambda request, _: messages.claude(request)),
+    Family.OPEN_CHAT: ("body", lambda request, _: messages.open_chat(request)),
+    Family.OPEN_EMBEDDING: ("body", lambda request, _: messages.open_embedding(request)),
+}
+"""Where a family's request stands in a row, and what reads it."""
+_WHOLE_JOB = "; the whole job would fail to import"
+
+
+class Row(NamedTuple):
+    """What is to be said of a line.
+
+    Attributes:
+        needs: What it will use; None if nothing can be said.
+        problem: Why it, or the whole job, will fail; empty if it will not.
+        free: It costs nothing unless we are mistaken: it will be refused, or was answered by an earlier job.
+    """
+
+    needs: Needs | None
+    problem: str = ""
+    free: bool = False
+
+
+def read(line: bytes, asked: Asked, columns: Columns) -> Row:
+    """Reads a line.
+
+    Args:
+        line: Of the input, not blank.
+        asked: The model.
+        columns: Of the lines before.
+    """
+    row = _object(line)
+    if row is None:
+        return Row(None, f"is no JSON object{_WHOLE_JOB if asked.family is not Family.CUSTOM else ''}")
+    problem = ""
+    if asked.family in _IMPORTED and (found := columns.problem(row)):
+        problem = found + _WHOLE_JOB
+    needs = _needs(row, asked)
+    if needs is None:
+        return Row(None, problem)
+    carried = row.get("status") == "" and bool(row.get("response")) and "processed_time" in row
+    return Row(needs, problem or needs.refused, carried or bool(needs.refused))
+
+
+def _needs(row: dict[str, Any], asked: Asked) -> Needs | None:
+    if asked.family is Family.CUSTOM:
+        return None
+    if asked.family is Family.LEGACY_EMBEDDING:
+        return messages.text_embedding(row, asked)
+    name, needs_of = _REQUESTS[asked.family]
+    request = row.get(name)
+    return (
+        needs_of(request, asked) if isinstance(request, dict) else refused(f"{name} is missing, or no object")
+    )
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = msgspec.json.decode(line)
+    except UNREADABLE:
+        try:
+            # Half a surrogate pair and NaN, which msgspec is strict about, would not stop every importer.
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,246 @@
+"""What the rows of a sample say together, and the estimate that follows."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import msgspec
+
+from batch_gateway.core.estimating.estimate import MOST_SHOWN, Estimate, InvalidRow, limits_broken, priced
+from batch_gateway.core.estimating.families import (
+    Family,
+    family_of,
+    output_limit,
+    prompt_limit,
+    version_of,
+)
+from batch_gateway.core.estimating.habits import Habit
+from batch_gateway.core.estimating.imports import Columns
+from batch_gateway.core.estimating.needs import Asked, Needs, SizeOf
+from batch_gateway.core.estimating.ranges import exactly
+from batch_gateway.core.estimating.rows import read
+from batch_gateway.core.estimating.sampling import MOST_ROWS, Line, Object
+from batch_gateway.core.estimating.sums import Part, PartBuilder, Rates, Use, Whole, whole
+from batch_gateway.core.lines import MAX_LINE_BYTES
+from batch_gateway.core.models import short_name
+from batch_gateway.core.prices import PriceTable
+
+_TEXT = "Input: tokens are guessed from the length of texts by script; the high is near one token a byte."
+_MEDIA = (
+    "Images, video, audio and documents: Google's token rates; how long they play and how many pages they "
+    "have is guessed from their size, or by default where that is unknown. The high is likely, not certain."
+)
+_UNCACHED = "Cached tokens: none, since hits cannot be foreseen; they cost less."
+_SEARCH = "Fees for grounding with Google Search are not in the amounts."
+
+
+class Survey:
+    """Reads rows, place by place.
+
+    Attributes:
+        sampled: Rows so far.
+    """
+
+    def __init__(self, model: str, habit: Habit, prices: PriceTable, size_of: SizeOf) -> None:
+        key = prices.resolve(model)
+        self.sampled = 0
+        self._model = key or short_name(model)
+        self._prices = prices
+        self._family = family_of(model)
+        gemini = self._family is Family.GEMINI
+        by_character = prices.unit(key) == "character"
+        self._asked = Asked(self._family, version_of(model), by_character, size_of)
+        limit = prompt_limit(model) if gemini else None
+        self._rates = Rates(prices, key, habit, output_limit(model), limit)
+        self._columns = Columns()
+        self._parts: list[Part] = []
+        self._invalid: list[InvalidRow] = []
+        self._invalid_rows = self._fatal = 0
+        self._unlimited = self._limited = 0
+        self._has_media = self._searches = False
+        self._unbounded: dict[str, None] = {}
+
+    def read(self, place: Object, lines: Iterable[Line], go_on: Callable[[], bool]) -> None:
+        """Reads the lines of a place until they end, or there are enough of them.
+
+        Args:
+            place: The object that they are of.
+            lines: Its lines.
+            go_on: Whether there is time for another line.
+        """
+        builder = PartBuilder(self._rates)
+        size = 0
+        for line in lines:
+            size += line.size
+            if line.content is None:
+                builder.add(None, free=False)
+                self._note_invalid(place, line, f"is longer than {MAX_LINE_BYTES} bytes", fatal=True)
+                self._unbounded["a row is too long to be read"] = None
+            elif line.content.strip():
+                self._read_row(place, line, line.content, builder)
+            if self.sampled >= MOST_ROWS or not go_on():
+                break
+        self._parts.append(builder.part(size))
+
+    def _read_row(self, place: Object, line: Line, content: bytes, builder: PartBuilder) -> None:
+        self.sampled += 1
+        row = read(content, self._asked, self._columns)
+        if row.problem:
+            self._note_invalid(place, line, row.problem, fatal="whole job" in row.problem)
+        builder.add(row.needs, free=row.free)
+        if row.needs is not None:
+            self._note(row.needs)
+
+    def _note_invalid(self, place: Object, line: Line, reason: str, *, fatal: bool) -> None:
+        self._invalid_rows += 1
+        self._fatal += fatal
+        if len(self._invalid) < MOST_SHOWN:
+            self._invalid.append(InvalidRow(place.uri, line.number, reason))
+
+    def _note(self, needs: Needs) -> None:
+        if needs.unbounded:
+            self._unbounded[needs.unbounded] = None
+        self._has_media |= any(item != "input_text" for item in needs.input)
+        self._searches |= needs.searches
+        if needs.answers:
+            self._limited += needs.limit is not None
+            self._unlimited += needs.limit is None
+
+    def estimate(self, size: int, *, location: str, at: datetime) -> Estimate:
+        """The estimate of the whole input.
+
+        Args:
+            size: Of the input, in bytes.
+            location: Where the job will run.
+            at: The time whose prices are in force.
+        """
+        estimate = self._blank()
+        if self._family is Family.CUSTOM:
+            total = self._whole(size)
+            estimate = msgspec.structs.replace(
+                estimate, rows=total.rows.expected if total else None, exact_rows=bool(total and total.exact)
+            )
+            return estimate.warned(
+                "The amounts are unknown: custom models are billed by the hour of their machines."
+            )
+        total = self._whole(size)
+        if total is None:
+            return estimate.warned("The amounts are unknown: nothing of the input could be read in time.")
+        estimate = priced(estimate, total, self._prices, location=location, at=at)
+        estimate = msgspec.structs.replace(
+            estimate,
+            assumptions=(*self._assumptions(total, size), _prices_said(self._prices, location, at)),
+            warnings=(
+                *estimate.warnings,
+                *limits_broken(self._family, total.rows, size),
+                *self._warnings(total),
+            ),
+        )
+        if self._family.answers and self._unlimited and self._rates.output_limit is None:
+            self._unbounded["rows set no limit on their output, and none of the model is known"] = None
+        for reason in self._unbounded:
+            estimate = estimate.without_high(f"The high is unknown: {reason}.")
+        return estimate
+
+    def estimate_of_table(self, rows: int, *, location: str, at: datetime) -> Estimate:
+        """The estimate of a table whose rows nobody reads: by what earlier rows used, if there were any.
+
+        Args:
+            rows: Of the table.
+            location: As in estimate.
+            at: As in estimate.
+        """
+        habit, key = self._rates.habit, self._rates.model_key
+        estimate = self._blank()
+        estimate = msgspec.structs.replace(estimate, rows=rows, exact_rows=True)
+        if habit.input is None:
+            return estimate.warned(
+                "The amounts are unknown: rows of a BigQuery table are counted, not read, and there is no "
+                "history with this model to go by."
+            )
+        uses: tuple[Use, Use, Use] = (Counter(), Counter(), Counter())
+        output = habit.output(Needs({}), None)
+        for use, asked, written in zip(uses, habit.input, output, strict=True):
+            window = self._prices.context_window(key, asked)
+            use[window, "input_text"] = asked * rows
+            use[window, habit.item] = written * rows
+        total = Whole(exactly(rows), True, habit.input.times(rows), output.times(rows), uses)  # noqa: FBT003 - a tuple
+        estimate = priced(estimate, total, self._prices, location=location, at=at)
+        said = (
+            f"Input: history, {habit.input.expected:,} tokens a row; the table's {rows:,} rows were not read."
+        )
+        estimate = msgspec.structs.replace(
+            estimate, assumptions=(said, habit.said, _UNCACHED, _prices_said(self._prices, location, at))
+        )
+        estimate = estimate.warned(*limits_broken(self._family, total.rows, 0))
+        return estimate.without_high("The high is unknown: rows of a BigQuery table are counted, not read.")
+
+    def unknown(self, reason: str) -> Estimate:
+        """The estimate of an input of which nothing can be said; why, without a full stop."""
+        return self._blank().warned(f"The amounts are unknown: {reason}.")
+
+    def _blank(self) -> Estimate:
+        return Estimate(
+            self._model,
+            self._prices.version,
+            sampled=self.sampled,
+            invalid=self._invalid_rows,
+            invalid_rows=tuple(self._invalid),
+        )
+
+    def _whole(self, size: int) -> Whole | None:
+        if not size:
+            return whole((), 0)
+        return whole(self._parts, size) if any(part.size for part in self._parts) else None
+
+    def _assumptions(self, total: Whole, size: int) -> list[str]:
+        said = [
+            "Input: characters without white space, counted, as this model is charged."
+            if self._asked.by_character
+            else _TEXT
+        ]
+        if self._has_media:
+            said.append(_MEDIA)
+        if not total.exact:
+            read_bytes = sum(part.size for part in self._parts)
+            said.append(
+                f"Rows: {self.sampled:,} rows in {len(self._parts)} places were read, {read_bytes:,} of "
+                f"{size:,} bytes; the rest is taken to be like it, a tenth less than the sparsest place to "
+                "a tenth more than the densest."
+            )
+        if self._family.answers:
+            said.append(self._rates.habit.said)
+            said += self._limits_said()
+            said.append(_UNCACHED)
+        return said
+
+    def _limits_said(self) -> list[str]:
+        said = []
+        if self._limited:
+            said.append(f"Output, high: maxOutputTokens (max_tokens) of the rows, in {self._limited:,} rows.")
+        if self._unlimited and self._rates.output_limit:
+            said.append(
+                f"Output, high: {self._rates.output_limit:,} tokens, the model's documented limit, for "
+                f"{self._unlimited:,} rows without maxOutputTokens. Set it to lower the high."
+            )
+        return said
+
+    def _warnings(self, total: Whole) -> list[str]:
+        said = []
+        if self._fatal:
+            said.append(
+                f"Rows that would fail the whole job before any row runs: {self._fatal:,} of those read. The "
+                "amounts are what it costs once they are put right."
+            )
+        if self._searches:
+            said.append(_SEARCH)
+        if not total.rows.high:
+            said.append("The input has no rows; Vertex AI fails such a job.")
+        return said
+
+
+def _prices_said(prices: PriceTable, location: str, at: datetime) -> str:
+    return (
+        f"Prices: list prices for batch jobs in {location}, in force on {at.date().isoformat()}, from the "
+        f"table {prices.version}."
+    )

@@ -1,0 +1,233 @@
+"""What a job would cost, before it is submitted."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from werkzeug.wrappers import Response
+
+from batch_gateway.core import grants
+from batch_gateway.core.access import Caller
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.estimating import Estimate, Survey, estimate_report
+from batch_gateway.core.estimating.habits import Habit, habit_by_default, habit_of
+from batch_gateway.core.estimating.needs import either
+from batch_gateway.core.estimating.sampling import Object, Place, lines_of, matcher, plan, prefix_of
+from batch_gateway.core.jobs import uris_of
+from batch_gateway.core.models import base_model_of, is_registered
+from batch_gateway.core.prices import PriceTable
+from batch_gateway.gateway import answers, inbound, job_bodies
+from batch_gateway.gateway.calls import Call
+from batch_gateway.logs import log
+from batch_gateway.ports import (
+    ObjectChangedError,
+    ObjectInfo,
+    ObjectStore,
+    ObjectsUnavailableError,
+    Store,
+    StoreUnavailableError,
+    Tables,
+    TablesUnavailableError,
+    Upstream,
+    UpstreamCredentialsError,
+    UpstreamUnavailableError,
+)
+
+MOST_LISTED = 1000
+"""Objects of an input that are looked at, over all its URIs."""
+MOST_FILES = 50
+"""Files named by rows whose size is looked up."""
+_SECONDS = 15.0
+"""How long an input is read; after that the estimate is made of what was read."""
+_JOBS = 100
+"""Earlier jobs that a history is made of."""
+
+
+class UnknownError(Exception):
+    """Why nothing can be said of an input; a sentence's beginning, without its full stop."""
+
+
+class Estimates:
+    """Reads a sample of a job's input and prices it. Submits nothing."""
+
+    def __init__(
+        self,
+        store: Store,
+        upstream: Upstream,
+        *,
+        objects: Callable[[], ObjectStore],
+        tables: Callable[[], Tables],
+        prices: Callable[[], PriceTable],
+        check: Callable[[Call, bytes], str],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Takes what it stands on.
+
+        Args:
+            store: The books.
+            upstream: For the base of tuned models.
+            objects: Cloud Storage, on first use.
+            tables: BigQuery, on first use.
+            prices: The price table.
+            check: Refuses a create (its raw body) that the caller may not send; gives its model's full name.
+            now: The clock.
+        """
+        self._store = store
+        self._upstream = upstream
+        self._objects = objects
+        self._tables = tables
+        self._prices = prices
+        self._check = check
+        self._now = now
+
+    def estimate(self, call: Call) -> Response:
+        """Handles one ``:estimateCost``.
+
+        Raises:
+            ApiError: The same create would be refused.
+        """
+        raw = inbound.body(call.request)
+        job_bodies.fields_of(raw)
+        body = job_bodies.whole(raw)
+        model = self._check(call, raw)
+        return answers.json(estimate_report(self.of(call, body, model)))
+
+    def of(self, call: Call, body: dict[str, Any], model: str) -> Estimate:
+        """What a create would cost. Whatever cannot be known is None, and the warnings say why.
+
+        Args:
+            call: Who asks, and for which location.
+            body: Of the create. What it names must have been held against the caller's grants.
+            model: Its model's full name.
+        """
+        prices = self._prices()
+        model = self._base_of(call, model)
+        habit = self._habit(call.caller, model, prices)
+        deadline = time.monotonic() + _SECONDS
+        survey = Survey(model, habit, prices, _Files(self._objects, call.caller, deadline))
+        source = either(body, "inputConfig")
+        now = self._now()
+        try:
+            if table := either(either(source, "bigquerySource"), "inputUri"):
+                return survey.estimate_of_table(self._rows_of(str(table)), location=call.location, at=now)
+            objects = self._objects_of(uris_of(either(either(source, "gcsSource"), "uris")))
+            for place in plan(objects):
+                if time.monotonic() >= deadline:
+                    break
+                survey.read(place.object, self._lines(place), lambda: time.monotonic() < deadline)
+        except UnknownError as error:
+            return survey.unknown(str(error))
+        return survey.estimate(sum(each.size for each in objects), location=call.location, at=now)
+
+    def _base_of(self, call: Call, model: str) -> str:
+        """What a tuned model was tuned from: it costs the same, and takes the same rows."""
+        if not is_registered(model):
+            return model
+        path = model.partition("@")[0]
+        with suppress(UpstreamUnavailableError, UpstreamCredentialsError):
+            found = self._upstream.get(path, project=call.project, location=call.location)
+            return base_model_of(found or {}) or model
+        return model
+
+    def _habit(self, caller: Caller, model: str, prices: PriceTable) -> Habit:
+        try:
+            jobs = self._store.recent_jobs(caller.record_scope, None, None, _JOBS)
+        except StoreUnavailableError as error:
+            # An estimate without history is worth more than none; its assumptions say that it has none.
+            log("WARNING", "history not read", error=error)
+            jobs = []
+        whose = f"team {caller.team}" if caller.team else f"key {caller.api_key}" if caller.key_id else "all"
+        return habit_of(jobs, whose, model, prices) or habit_by_default(model)
+
+    def _rows_of(self, table: str) -> int:
+        try:
+            found = self._tables().stat(table)
+        except (TablesUnavailableError, ValueError) as error:
+            log("WARNING", "table not looked at", table=table, error=error)
+            raise UnknownError(f"{table} cannot be looked at now") from error
+        if found is None:
+            raise UnknownError(f"there is no table {table}, or the gateway may not see it")
+        return found.rows
+
+    def _objects_of(self, uris: Sequence[str]) -> list[Object]:
+        if not uris:
+            raise UnknownError("the body names no input in gcsSource or bigquerySource")
+        found: list[Object] = []
+        for uri in uris:
+            scheme, _, path = uri.partition("://")
+            bucket, _, pattern = path.partition("/")
+            if scheme != "gs" or not bucket or not pattern:
+                raise UnknownError(f"{uri!r} is no gs://BUCKET/OBJECT")
+            try:
+                # One more than is looked at, to tell that there are more.
+                listed = list(islice(self._matching(bucket, pattern), MOST_LISTED + 1 - len(found)))
+            except ObjectsUnavailableError as error:
+                log("WARNING", "input not listed", uri=uri, error=error)
+                raise UnknownError(f"{uri} cannot be read by the gateway now") from error
+            if not listed:
+                raise UnknownError(f"there is no object {uri}, or the gateway may not read it")
+            found += listed
+            if len(found) > MOST_LISTED:
+                raise UnknownError(f"the input has more than {MOST_LISTED:,} objects")
+        return found
+
+    def _matching(self, bucket: str, pattern: str) -> Iterator[Object]:
+        prefix = prefix_of(pattern)
+        objects = self._objects()
+        if prefix is None:
+            found = objects.stat(bucket, pattern)
+            infos: Iterable[ObjectInfo] = [found] if found else []
+        else:
+            matches = matcher(pattern).fullmatch
+            infos = (info for info in objects.list(bucket, prefix) if matches(info.name))
+        return (Object(bucket, info.name, info.generation, info.size) for info in infos)
+
+    def _lines(self, place: Place) -> Iterator[Any]:
+        at = place.object
+        try:
+            # From a byte before, which tells whether a line begins here.
+            start = max(0, place.start - 1)
+            yield from lines_of(place, self._objects().read(at.bucket, at.name, at.generation, start))
+        except ObjectsUnavailableError as error:
+            log("WARNING", "input not read", uri=at.uri, error=error)
+            raise UnknownError(f"{at.uri} cannot be read by the gateway now") from error
+        except ObjectChangedError as error:
+            raise UnknownError(f"{at.uri} was overwritten while it was read; ask again") from error
+
+
+class _Files:
+    """Sizes of files that rows name: of those that the caller was granted, and of a few only."""
+
+    def __init__(self, objects: Callable[[], ObjectStore], caller: Caller, deadline: float) -> None:
+        self._objects = objects
+        self._caller = caller
+        self._deadline = deadline
+        self._sizes: dict[str, int | None] = {}
+
+    def __call__(self, uri: str) -> int | None:
+        if uri in self._sizes:
+            return self._sizes[uri]
+        if len(self._sizes) >= MOST_FILES or time.monotonic() >= self._deadline or not self._may_see(uri):
+            return None
+        self._sizes[uri] = None
+        with suppress(ObjectsUnavailableError):
+            bucket, _, name = uri.removeprefix("gs://").partition("/")
+            found = self._objects().stat(bucket, name)
+            self._sizes[uri] = found.size if found else None
+        return self._sizes[uri]
+
+    def _may_see(self, uri: str) -> bool:
+        """Whether the caller may read it: our account may read more, and its answer tells what is there."""
+        normal = grants.normal_uri(uri)
+        if normal is None or not normal.startswith("gs://") or "*" in uri:
+            return False
+        try:
+            for grant in self._caller.grants:
+                if grant.allowed_uri_prefixes:
+                    grants.check_uri(grant.allowed_uri_prefixes, uri)
+        except ApiError:
+            return False
+        return True

@@ -1,0 +1,143 @@
+"""What a call for spend asks: its parameters, checked one by one.
+
+A parameter that is not known is refused: it might be a filter that would not be applied.
+"""
+
+import re
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime, timedelta, timezone
+
+import msgspec
+from werkzeug.wrappers import Request
+
+from batch_gateway.core.access import KEY_LABEL, Caller
+from batch_gateway.core.calendars import Span, parse_offset, quarter_from, quarter_until
+from batch_gateway.core.jobs import parse_time
+from batch_gateway.core.spend import JOB, LABEL, PLAIN_FIELDS, Filter, is_field
+from batch_gateway.gateway.bodies import invalid
+
+_KEY = "key"
+"""Google's clients may send their key so; it was read before."""
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+_SECONDS = re.compile(r"[0-9]{1,11}")
+"""Seconds up to the year 5138."""
+_LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")
+"""What a query makes of the plus of ``…T00:00:00+05:30`` if it is not written as %2B."""
+
+
+class SpendQuery(msgspec.Struct, frozen=True):
+    """A call's parameters.
+
+    Attributes:
+        span: From when until when, cut at quarters of an hour.
+        zone: Decides where days and months begin.
+        group_by: Fields.
+        filters: What the caller wants to see and what the caller may see.
+        open_end: No end was given: until now.
+    """
+
+    span: Span
+    zone: timezone
+    group_by: tuple[str, ...]
+    filters: tuple[Filter, ...]
+    open_end: bool
+
+    @property
+    def of_jobs(self) -> bool:
+        """Whether totals are not enough to answer it."""
+        return JOB in self.group_by or any(field == JOB for field, _ in self.filters)
+
+
+def parse(request: Request, caller: Caller, now: datetime, further: AbstractSet[str]) -> SpendQuery:
+    """The parameters of a call.
+
+    Args:
+        request: The call.
+        caller: Who may see only so much.
+        now: Until when, if the call does not say.
+        further: Names of parameters that are looked at elsewhere.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT; the message says what is right.
+    """
+    own = {"start_time", "end_time", "group_by", "time_zone"}
+    for name in request.args:
+        if name not in own | further | {_KEY} and not is_field(name):
+            raise invalid(
+                f"{name}: there is no such parameter. There are {', '.join(sorted(own | further))}, and the "
+                f"filters {_fields()}"
+            )
+        if name in own | further and name != "group_by" and len(request.args.getlist(name)) > 1:
+            raise invalid(f"{name}: is given twice")
+    start = _time(request, "start_time")
+    if start is None:
+        raise invalid(
+            "start_time: must be given, in Unix seconds or as RFC 3339, such as 2026-11-22T00:00:00Z"
+        )
+    end = _time(request, "end_time")
+    span = Span(quarter_from(start), quarter_until(end or now))
+    if start >= (end or now):
+        raise invalid(f"end_time: must be later than start_time{'' if end else ', which is in the future'}")
+    return SpendQuery(span, _zone(request), _group_by(request), _filters(request, caller), end is None)
+
+
+def _fields() -> str:
+    return f"{', '.join(PLAIN_FIELDS)}, {LABEL}NAME and {JOB}"
+
+
+def _time(request: Request, name: str) -> datetime | None:
+    text = request.args.get(name)
+    if text is None:
+        return None
+    time = (
+        _EARLIEST + timedelta(seconds=int(text))
+        if text.isascii() and _SECONDS.fullmatch(text)
+        else parse_time(_LOST_PLUS.sub("+", text) if "T" in text else text)
+    )
+    if time is None or not _EARLIEST <= time <= _LATEST:
+        raise invalid(
+            f"{name}: must be Unix seconds or an RFC 3339 time from 1970 on, such as 2026-11-22T00:00:00Z"
+        )
+    return time
+
+
+def _zone(request: Request) -> timezone:
+    text = request.args.get("time_zone", "Z")
+    # A plus that is not written as %2B comes as a space.
+    zone = parse_offset(f"+{text[1:]}" if text.startswith(" ") else text)
+    if zone is None:
+        raise invalid(
+            "time_zone: must be an offset from UTC in quarters of an hour, from -12:00 to +14:00, such as "
+            "+05:30; names of zones are not taken"
+        )
+    return zone
+
+
+def _group_by(request: Request) -> tuple[str, ...]:
+    fields = [field for text in request.args.getlist("group_by") for field in text.split(",") if field]
+    for field in fields:
+        if not is_field(field):
+            raise invalid(f"group_by: {field!r} is none of {_fields()}")
+    return tuple(dict.fromkeys(fields))
+
+
+def _filters(request: Request, caller: Caller) -> tuple[Filter, ...]:
+    wanted = [
+        (name, frozenset(request.args.getlist(name)))
+        for name in dict.fromkeys(request.args)
+        if is_field(name)
+    ]
+    return (*wanted, *_scope(caller))
+
+
+def _scope(caller: Caller) -> list[Filter]:
+    """What a key may see: its team's spend, or that of the jobs that carry its id, as with jobs themselves.
+
+    An alias would not do: it can be given to another key once it is free.
+    """
+    if caller.is_admin:
+        return []
+    if caller.team:
+        return [("team", frozenset({caller.team}))]
+    return [(f"{LABEL}{KEY_LABEL}", frozenset({caller.key_id or ""}))]
