@@ -1,0 +1,1 @@
+"""The administrator's command line: the gateway's HTTP API for people who prefer a terminal."""

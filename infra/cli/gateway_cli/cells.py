@@ -1,0 +1,153 @@
+"""What a column shows, and how a value looks in it."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from decimal import Decimal
+from enum import Enum, auto
+from typing import Any
+
+from gateway_cli import money, times
+
+_BAR = 10
+_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""What a spreadsheet takes for a formula by its beginning (OWASP, "CSV Injection")."""
+_NUMBER = re.compile(r"[+-][0-9]+(\.[0-9]+)?")
+
+
+class Kind(Enum):
+    """What a value is."""
+
+    TEXT = auto()
+    NUMBER = auto()
+    MONEY = auto()
+    """A decimal string of USD."""
+    TIME = auto()
+    """RFC 3339, UTC."""
+    PROGRESS = auto()
+    """(done, total): a bar and both numbers. In tables only."""
+    SHARE = auto()
+    """(part, whole): a bar. In tables only."""
+
+
+RIGHT = {Kind.NUMBER, Kind.MONEY}
+DRAWN = {Kind.PROGRESS, Kind.SHARE}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table and of a CSV file.
+
+    Attributes:
+        name: Its name in CSV; in a table too, with blanks for underscores.
+        value: Takes the value out of a row.
+        kind: What that is.
+        floor: Whether a row's amount is only a part of the true one.
+        style: A colour for a row's value, as rich names them.
+        csv_only: Left out of tables, where another column shows the same for people.
+        table_only: Left out of CSV, likewise.
+        spare: The columns with the highest are left out first where a terminal is too narrow; 0: never.
+    """
+
+    name: str
+    value: Callable[[Any], Any]
+    kind: Kind = Kind.TEXT
+    floor: Callable[[Any], bool] = lambda _: False
+    style: Callable[[Any], str] = lambda _: ""
+    csv_only: bool = False
+    table_only: bool = False
+    spare: int = 0
+
+    def title(self, zone: tzinfo | None) -> str:
+        """The head of the column in a table."""
+        unit = {Kind.MONEY: ", USD", Kind.TIME: ", local" if zone is None else f", {zone}"}
+        return self.name.replace("_", " ") + unit.get(self.kind, "")
+
+    def cells(self, rows: Sequence[Any], zone: tzinfo | None, *, ascii_only: bool) -> list[str]:
+        """The cells of the rows in a table."""
+        values = [(self.value(row), self.floor(row)) for row in rows]
+        return self.show(values, zone, ascii_only=ascii_only)
+
+    def show(self, values: Sequence[tuple[Any, bool]], zone: tzinfo | None, *, ascii_only: bool) -> list[str]:
+        """The cells of values, each with whether it is a floor."""
+        if self.kind is Kind.MONEY:
+            amounts = [money.amount(value) for value, _ in values]
+            decimals = money.decimals_of(amounts)
+            least = ">=" if ascii_only else "≥"
+            return [
+                "-" if amount is None else f"{least if floor else ''}{money.text(amount, decimals)}"
+                for amount, (_, floor) in zip(amounts, values, strict=True)
+            ]
+        if self.kind in DRAWN:
+            return [_drawn(value, self.kind, ascii_only=ascii_only) for value, _ in values]
+        if self.kind is Kind.TIME:
+            return [clean(times.text(value, zone)) if value else "-" for value, _ in values]
+        return [clean(readable(value)) for value, _ in values]
+
+
+def of(name: str, member: str, kind: Kind = Kind.TEXT, spare: int = 0) -> Column:
+    """A column of a member that an answer may lack."""
+    return Column(name, lambda row: row.get(member), kind, spare=spare)
+
+
+def readable(value: Any) -> str:
+    """A value for people."""
+    if value is None or value in ("", [], {}):
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={each}" for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def csv_cell(value: Any) -> str:
+    """A value for a program, or for a spreadsheet: what could be a formula is marked as text."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, int):
+        return str(value)
+    text = readable(value) if isinstance(value, dict | list | tuple) and value else str(value or "")
+    return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
+
+
+def clean(text: str) -> str:
+    """Text that others wrote, without what would steer the terminal or turn the direction of writing."""
+    return "".join(
+        char if char.isprintable() or char == "\u00a0" else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def bar(part: Decimal, whole: Decimal, *, ascii_only: bool, width: int = _BAR) -> str:
+    """A bar that is full when the part is the whole."""
+    filled = 0 if whole <= 0 else min(width, max(0, int(width * part / whole)))
+    if part > 0 and whole > 0:
+        filled = max(filled, 1)
+    full, empty = ("#", ".") if ascii_only else ("█", "░")
+    return full * filled + empty * (width - filled)
+
+
+def _drawn(value: tuple[Any, Any], kind: Kind, *, ascii_only: bool) -> str:
+    part, whole = value
+    if part is None and whole is None:
+        return "-"
+    known = None not in value
+    drawn = bar(Decimal(str(part)), Decimal(str(whole)), ascii_only=ascii_only) if known else ""
+    if kind is Kind.SHARE:
+        return drawn or "-"
+    numbers = f"{_count(part)}/{_count(whole)}"
+    return f"{drawn} {numbers}".strip()
+
+
+def _count(value: Any) -> str:
+    return "?" if value is None else f"{int(value):,}"

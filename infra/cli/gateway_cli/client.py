@@ -1,0 +1,174 @@
+"""The gateway's HTTP API."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+import requests
+from requests.auth import AuthBase
+
+from gateway_cli.errors import AnswerError, UnreachableError, UsageError
+
+_SECONDS = (10, 540)
+"""To connect, and between two pieces of an answer: a sweep may take its function's whole nine minutes."""
+_PREFIXES = ("/vertex_ai", "/vertex-ai")
+"""A base URL for Google's clients may end in them; the gateway's own calls are not behind them."""
+_HTTP_ERROR = 300
+"""A redirection is none of the gateway's either: it is a login page in front of it."""
+_MOST_SHOWN = 300
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_CHUNK = 64 * 1024
+
+Query = Mapping[str, str | int | list[str] | None]
+# Money comes as strings, but budgets as JSON numbers: they must not become floats.
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+
+
+class _Bearer(AuthBase):
+    """Without an auth object of ours requests would send what ~/.netrc has for the host."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
+class Client:
+    """Calls the gateway with one key.
+
+    Args:
+        url: Where it is, such as ``https://gateway-abc.run.app``.
+        key: The secret.
+
+    Raises:
+        UsageError: The URL is none, or the key cannot be sent.
+    """
+
+    def __init__(self, url: str, key: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+            raise UsageError(f"{url!r} is no URL of a gateway: write it as https://HOST")
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise UsageError("The key holds blanks or characters that no key has. Was the right file given?")
+        self.url = url.rstrip("/")
+        for prefix in _PREFIXES:
+            self.url = self.url.removesuffix(prefix)
+        self.in_the_clear = parts.scheme == "http" and parts.hostname not in _LOOPBACK
+        self._session = requests.Session()
+        self._session.auth = _Bearer(key)
+
+    def get(self, path: str, query: Query | None = None) -> Any:
+        """What a GET is answered.
+
+        Raises:
+            AnswerError: An error.
+            UnreachableError: Nothing.
+        """
+        return self._json("GET", path, query=query)
+
+    def post(self, path: str, body: Any) -> Any:
+        """What a POST of JSON is answered; errors as with ``get``."""
+        return self._json("POST", path, body=msgspec.json.encode(body))
+
+    def post_raw(self, path: str, body: bytes) -> Any:
+        """What a POST of JSON that is there already is answered; errors as with ``get``."""
+        return self._json("POST", path, body=body)
+
+    def delete(self, path: str) -> Any:
+        """What a DELETE is answered; errors as with ``get``."""
+        return self._json("DELETE", path)
+
+    def stream(self, path: str, query: Query) -> Iterator[bytes]:
+        """A file, in pieces; errors as with ``get``, UnreachableError also if it breaks off."""
+        with self._send("GET", path, query=query, stream=True) as answer:
+            try:
+                yield from answer.iter_content(_CHUNK)
+            except requests.RequestException as error:
+                raise UnreachableError(
+                    f"The file broke off: {_cause(error)}. What came of it is not whole."
+                ) from error
+
+    def _json(self, method: str, path: str, *, query: Query | None = None, body: bytes | None = None) -> Any:
+        answer = self._send(method, path, query=query, body=body)
+        try:
+            return _DECODER.decode(answer.content)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise _stranger(self.url, answer) from error
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: bytes | None = None,
+        stream: bool = False,
+    ) -> requests.Response:
+        try:
+            answer = self._session.request(
+                method,
+                f"{self.url}{path}",
+                params=query,
+                data=body,
+                headers={"Content-Type": "application/json"} if body is not None else None,
+                timeout=_SECONDS,
+                allow_redirects=False,
+                stream=stream,
+            )
+        except requests.RequestException as error:
+            raise UnreachableError(
+                f"No answer from {self.url}: {_cause(error)}. Is the gateway running, and is GATEWAY_URL "
+                "right?"
+            ) from error
+        if answer.status_code >= _HTTP_ERROR:
+            raise _refusal(self.url, answer)
+        return answer
+
+
+def _refusal(url: str, answer: requests.Response) -> AnswerError:
+    """An error of the gateway or of Vertex AI, or of something that is neither."""
+    try:
+        body = _DECODER.decode(answer.content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, requests.RequestException):
+        body = None
+    found = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(found, dict):
+        return _stranger(url, answer)
+    infos = [each for each in found.get("details") or () if isinstance(each, dict) and "reason" in each]
+    info = infos[0] if infos else {}
+    seconds = answer.headers.get("Retry-After", "")
+    return AnswerError(
+        str(found.get("message") or f"HTTP {answer.status_code}, without a message."),
+        code=answer.status_code,
+        name=str(found.get("status", "")),
+        reason=str(info.get("reason", "")),
+        metadata={str(name): str(value) for name, value in (info.get("metadata") or {}).items()},
+        retry_after=int(seconds) if seconds.isascii() and seconds.isdigit() else None,
+    )
+
+
+def _stranger(url: str, answer: requests.Response) -> AnswerError:
+    where = (
+        f" It leads to {answer.headers['Location'][:_MOST_SHOWN]}." if "Location" in answer.headers else ""
+    )
+    return AnswerError(
+        f"{url} did not answer as the gateway does (HTTP {answer.status_code}, "
+        f"{answer.headers.get('Content-Type', 'no content type')}).{where} Is GATEWAY_URL right?",
+        code=answer.status_code,
+    )
+
+
+def _cause(error: BaseException) -> str:
+    """What is at the bottom of an error: requests wraps it several times over."""
+    if isinstance(error, requests.Timeout):
+        return "it took too long"
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror and not isinstance(seen, requests.RequestException):
+            return seen.strerror.lower()
+        seen = seen.__cause__ or seen.__context__
+    return type(error).__name__

@@ -1,0 +1,89 @@
+"""What a job costs, item by item."""
+
+from typing import Any
+
+from gateway_cli.cells import Column, Kind, of
+from gateway_cli.joblists import colour, progress, word
+from gateway_cli.printing import Printer
+
+
+def show(out: Printer, report: dict[str, Any]) -> None:
+    """Prints a job's cost; in CSV its line items."""
+    if out.form != "table":
+        out.rows(_ITEMS, report["lineItems"], raw=report)
+        return
+    out.record(_COST, report)
+    if report["lineItems"]:
+        total = {"item": ("total", False), "amount": (report["amount"], not report["complete"])}
+        out.text()
+        out.rows(_ITEMS, report["lineItems"], total=total)
+    reasons = (report.get("waste") or {}).get("reasons")
+    if reasons:
+        out.text("\nPaid for in vain:")
+        out.rows(_WASTE, reasons)
+    fees = report.get("queryFees")
+    if fees:
+        out.text("\nFees of searches, not in the cost; Google may charge less:")
+        out.rows(_FEES, fees["items"])
+    if report["outputs"]:
+        out.text("\nOutput:")
+        out.rows(_OUTPUTS, report["outputs"])
+
+
+_COST = (
+    of("name", "name"),
+    of("model", "model"),
+    of("team", "team"),
+    of("api_key", "apiKey"),
+    of("labels", "labels"),
+    Column("state", lambda cost: word(cost["state"]), style=lambda cost: colour(cost["state"])),
+    Column("cost_status", lambda cost: cost["status"].lower()),
+    Column("progress", progress, Kind.PROGRESS),
+    Column("rows", lambda cost: {name: count for name, count in cost["rows"].items() if count}),
+    Column("tokens", lambda cost: {name: f"{count:,}" for name, count in cost["usage"].items() if count}),
+    Column("cost", lambda cost: cost["amount"], Kind.MONEY, floor=lambda cost: not cost["complete"]),
+    Column(
+        "complete",
+        lambda cost: (
+            cost["complete"] or "no: some rows have no price or could not be read; the cost is a floor"
+        ),
+    ),
+    of("projected", "projected", Kind.MONEY),
+    Column(
+        "estimate",
+        lambda cost: (
+            (found := cost["estimate"])
+            and f"{found['low']} to {found['high']} USD, expected {found['expected']}"
+        ),
+    ),
+    Column("wasted", lambda cost: (cost.get("waste") or {}).get("amount"), Kind.MONEY),
+    of("price_table", "priceTable"),
+)
+_ITEMS = (
+    of("item", "item"),
+    of("model", "model", spare=3),
+    of("context_window", "contextWindow", spare=2),
+    of("quantity", "quantity", Kind.NUMBER),
+    of("unit", "unit", spare=1),
+    of("unit_price", "unitPrice", Kind.MONEY),
+    of("amount", "amount", Kind.MONEY),
+)
+_WASTE = (
+    of("kind", "kind"),
+    of("reason", "reason"),
+    of("rows", "rows", Kind.NUMBER),
+    of("amount", "amount", Kind.MONEY),
+)
+_FEES = (
+    of("item", "item"),
+    of("model", "model"),
+    of("quantity", "quantity", Kind.NUMBER),
+    of("unit_price", "unitPrice", Kind.MONEY),
+    of("amount", "amount", Kind.MONEY),
+)
+_OUTPUTS = (
+    of("uri", "uri"),
+    of("rows", "rows", Kind.NUMBER),
+    of("bytes", "bytes", Kind.NUMBER),
+    of("error", "error"),
+)

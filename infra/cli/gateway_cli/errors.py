@@ -1,0 +1,65 @@
+"""What can go wrong, each with the exit status that tells it to a script."""
+
+from collections.abc import Mapping
+
+DONE = 0
+REFUSED = 1
+"""The gateway answered with an error, or a watched job did not succeed."""
+USAGE = 2
+UNREACHABLE = 3
+
+
+class CliError(Exception):
+    """An error that the user gets to read.
+
+    Attributes:
+        status: The command's exit status.
+    """
+
+    status = REFUSED
+
+
+class UsageError(CliError):
+    """The command makes no sense as it was given."""
+
+    status = USAGE
+
+
+class UnreachableError(CliError):
+    """The gateway did not answer, or not to the end."""
+
+    status = UNREACHABLE
+
+
+class AnswerError(CliError):
+    """The gateway answered with an error, in the form of AIP-193 (https://google.aip.dev/193).
+
+    Attributes:
+        code: HTTP status.
+        name: Name in google.rpc.Code, such as ``NOT_FOUND``; empty if the answer has none.
+        reason: Reason of its ErrorInfo, such as ``KEY_UNKNOWN``; empty if it has none.
+        metadata: Further facts of its ErrorInfo.
+        retry_after: Seconds that the gateway asks to wait; None if it does not say.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int,
+        name: str = "",
+        reason: str = "",
+        metadata: Mapping[str, str] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.name = name
+        self.reason = reason
+        self.metadata = metadata or {}
+        self.retry_after = retry_after
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same call may well succeed a little later."""
+        return self.code in {429, 500, 502, 503, 504}

@@ -1,0 +1,91 @@
+"""``gateway estimate``: what a job would cost."""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from gateway_cli.cells import Column, Kind, clean
+from gateway_cli.commands import Commands, Context
+from gateway_cli.errors import AnswerError, UsageError
+
+_ENDS = ("low", "expected", "high")
+
+
+def add(commands: Commands) -> None:
+    """Adds the command."""
+    parser = commands.add(
+        "estimate",
+        estimate,
+        "What a job would cost: low, expected, high. Nothing is submitted.",
+        "gateway estimate job.json --project acme --location us-central1\n"
+        "cat job.json | gateway estimate - -o json",
+        "FILE holds the JSON that would create the job. Rows that would fail it are named.",
+    )
+    parser.add_argument("file", metavar="FILE", help="the body of a create; - is stdin")
+    parser.add_argument(
+        "--project", metavar="PROJECT", help="where it would run; needed if several are served"
+    )
+    parser.add_argument("--location", metavar="LOCATION", help="likewise")
+
+
+def estimate(context: Context, args: Namespace) -> None:
+    """``gateway estimate``."""
+    if (args.project is None) != (args.location is None):
+        raise UsageError("Give both, --project and --location.")
+    place = f"/projects/{args.project}/locations/{args.location}" if args.project else ""
+    try:
+        found = context.client.post_raw(f"/v1{place}/batchPredictionJobs:estimateCost", _read(args.file))
+    except AnswerError as error:
+        if error.reason == "PLACE_MISSING":
+            raise UsageError("The gateway serves several places: give --project and --location.") from error
+        raise
+    out = context.out
+    if out.form != "table":
+        out.rows(_COLUMNS, _rows(found), raw=found)
+    else:
+        out.record(_HEAD, found)
+        out.text()
+        out.rows(_COLUMNS, _rows(found))
+        for assumed in found["assumptions"]:
+            out.text(f"- {clean(str(assumed))}")
+    for warning in found.get("warnings") or ():
+        out.note(f"Warning: {clean(str(warning))}")
+    invalid = found["invalidRows"]
+    if invalid:
+        known = (found["rows"] or {}).get("invalid") or len(invalid)
+        out.note(f"Warning: invalid rows: {known}. A single one can fail the whole job:")
+        for row in invalid:
+            line = f"line {row['line']}" if row["line"] else "some line"
+            out.note(clean(f"  {row['uri']}, {line}: {row['reason']}"))
+
+
+def _read(file: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _rows(found: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "estimate": end,
+            "amount": found[end],
+            **{name: (found.get(name) or {}).get(end) for name in ("inputTokens", "outputTokens")},
+        }
+        for end in _ENDS
+    ]
+
+
+_HEAD = (
+    Column("model", lambda found: found["model"]),
+    Column("rows", lambda found: found["rows"]),
+    Column("price_table", lambda found: found["priceTable"]),
+)
+_COLUMNS = (
+    Column("estimate", lambda row: row["estimate"]),
+    Column("amount", lambda row: row["amount"], Kind.MONEY),
+    Column("input_tokens", lambda row: row["inputTokens"], Kind.NUMBER),
+    Column("output_tokens", lambda row: row["outputTokens"], Kind.NUMBER),
+)

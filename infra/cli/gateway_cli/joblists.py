@@ -1,0 +1,112 @@
+"""Jobs as the gateway's own list shows them, and how a job is named on the command line."""
+
+import re
+from typing import Any
+
+from gateway_cli.cells import Column, Kind
+from gateway_cli.client import Client
+from gateway_cli.errors import CliError, UsageError
+from gateway_cli.options import pages
+
+HOW_NAMED = (
+    "JOB is an id, or a full name: projects/PROJECT/locations/LOCATION/batchPredictionJobs/ID (needed for "
+    "jobs that the gateway has no record of)."
+)
+RUNNING = tuple(
+    f"JOB_STATE_{each}" for each in ("QUEUED", "PENDING", "RUNNING", "CANCELLING", "PAUSED", "UPDATING")
+)
+"""States of google.cloud.aiplatform.v1.JobState that another state follows."""
+_COLOURS = {
+    "SUCCEEDED": "green",
+    "RUNNING": "cyan",
+    "FAILED": "red",
+    "EXPIRED": "red",
+    "PARTIALLY_SUCCEEDED": "yellow",
+}
+_WORD = "[A-Za-z0-9_.:-]+"
+_NAME = re.compile(rf"(?:/?v1(?:beta1)?/)?(projects/{_WORD}/locations/{_WORD}/batchPredictionJobs/{_WORD})")
+_ID = re.compile(_WORD)
+
+
+def path_of(client: Client, name: str) -> str:
+    """The path of a job that was named on the command line.
+
+    Raises:
+        UsageError: That is no name.
+        CliError: There is no such job on record, or more than one.
+    """
+    full = _NAME.fullmatch(name)
+    if full:
+        return f"/v1/{full[1]}"
+    if not _ID.fullmatch(name):
+        raise UsageError(f"{name!r} is no job. {HOW_NAMED}")
+    for page in pages(client, "/v1/jobs", {"search": name}):
+        found = [job for job in page["data"] if job["id"] == name]
+        if len(found) > 1:
+            names = "\n".join(f"  {_place(job)}" for job in found)
+            raise CliError(f"Several jobs have the id {name}. Give the full name:\n{names}")
+        if found:
+            return f"/v1/{_place(found[0])}"
+    raise CliError(
+        f"The gateway has no record of a job {name}. `gateway jobs list` shows which there are. {HOW_NAMED}"
+    )
+
+
+def _place(job: dict[str, Any]) -> str:
+    return f"projects/{job['project']}/locations/{job['location']}/batchPredictionJobs/{job['id']}"
+
+
+def word(state: object) -> str:
+    """A state for people."""
+    return str(state or "unknown").removeprefix("JOB_STATE_").lower()
+
+
+def colour(state: object) -> str:
+    """A state's colour."""
+    return _COLOURS.get(str(state).removeprefix("JOB_STATE_"), "")
+
+
+def state(given: str) -> str:
+    """A state from the command line, as the API has it."""
+    name = given.upper().replace("-", "_")
+    return name if name.startswith("JOB_STATE_") else f"JOB_STATE_{name}"
+
+
+def expected(job: dict[str, Any]) -> Any:
+    """What a job may cost in the end, while it runs: carried on from what is known, else estimated."""
+    if job["status"] == "FINAL":
+        return None
+    return job["projected"] or (job["estimate"] or {}).get("expected")
+
+
+def _floor(job: dict[str, Any]) -> bool:
+    return not job["complete"]
+
+
+def progress(job: dict[str, Any]) -> tuple[int | None, int | None]:
+    """Rows done and rows in all."""
+    return job["progress"]["completed"], job["progress"]["total"]
+
+
+COLUMNS = (
+    Column("id", lambda job: job["id"]),
+    Column("display_name", lambda job: job["displayName"]),
+    Column("model", lambda job: job["model"], spare=2),
+    Column("team", lambda job: job["team"], spare=4),
+    Column("api_key", lambda job: job["apiKey"], spare=6),
+    Column("state", lambda job: word(job["state"]), style=lambda job: colour(job["state"])),
+    Column("progress", progress, Kind.PROGRESS),
+    Column("completed", lambda job: job["progress"]["completed"], Kind.NUMBER, csv_only=True),
+    Column("total", lambda job: job["progress"]["total"], Kind.NUMBER, csv_only=True),
+    Column("cost", lambda job: job["amount"], Kind.MONEY, floor=_floor),
+    Column("complete", lambda job: job["complete"], csv_only=True),
+    Column("cost_status", lambda job: job["status"], csv_only=True),
+    Column("expected", expected, Kind.MONEY, spare=3),
+    Column("wasted", lambda job: job["wasted"], Kind.MONEY, spare=5),
+    Column("succeeded", lambda job: job["rows"]["succeeded"], Kind.NUMBER, csv_only=True),
+    Column("failed", lambda job: job["rows"]["failed"], Kind.NUMBER, csv_only=True),
+    Column("create_time", lambda job: job["createTime"], Kind.TIME, spare=1),
+    Column("end_time", lambda job: job["endTime"], Kind.TIME, csv_only=True),
+    Column("labels", lambda job: job["labels"], csv_only=True),
+    Column("name", lambda job: job["name"], csv_only=True),
+)

@@ -1,0 +1,264 @@
+"""``gateway keys``: API keys."""
+
+from argparse import Namespace
+from typing import Any
+
+from gateway_cli import limits
+from gateway_cli.cells import Column, Kind
+from gateway_cli.client import Client
+from gateway_cli.commands import Commands, Context
+from gateway_cli.errors import CliError, UsageError
+from gateway_cli.options import add_yes
+from gateway_cli.printing import confirm
+
+_PAGE = 100
+_SHORTEST_TOKEN = 8
+"""Characters of a token that are enough to name a key, if no other begins with them."""
+_HOW_NAMED = "KEY is an alias, or a token as `gateway keys list -o json` shows it (its beginning will do)."
+
+
+def add(commands: Commands) -> None:
+    """Adds the commands."""
+    keys = commands.group(
+        "keys",
+        "Make, change, rotate and delete API keys.",
+        "gateway keys create --alias nightly --team search --duration 90d\ngateway keys list --team search",
+    )
+    parser = keys.add(
+        "list", list_keys, "List keys.", "gateway keys list\ngateway keys list --team search -o csv"
+    )
+    parser.add_argument("--team", metavar="TEAM", help="only this team's")
+
+    parser = keys.add(
+        "create",
+        create,
+        "Make a key. Its secret is shown once.",
+        "gateway keys create --alias nightly --team search --duration 90d\n"
+        "gateway keys create --alias trial --model 'gemini-2.5-*' --max-budget 20 --budget-duration 1mo\n"
+        "gateway keys create --alias ci -o json | jq -r .key > ci.key",
+        "The gateway keeps only a hash of the secret, so that nobody can show it again.",
+    )
+    parser.add_argument(
+        "--alias", metavar="ALIAS", help="its name in costs and in the audit trail; without one, it gets one"
+    )
+    parser.add_argument("--team", metavar="TEAM", help="its team, which has to be there")
+    parser.add_argument(
+        "--duration", metavar="TIME", help="how long it is good: 24h, 90d, 6mo (default: for ever)"
+    )
+    limits.add(parser)
+
+    parser = keys.add(
+        "show",
+        show,
+        "Look at a key, or at one's own.",
+        "gateway keys show\ngateway keys show nightly",
+        f"Without KEY: the key that the call is made with. {_HOW_NAMED}",
+    )
+    parser.add_argument("name", nargs="?", metavar="KEY", help="alias or token")
+
+    parser = keys.add(
+        "update",
+        update,
+        "Change a key.",
+        "gateway keys update nightly --max-budget 100 --budget-duration 1mo\n"
+        "gateway keys update nightly --clear rpm-limit --clear expiry",
+        f"What is not given stays as it is; lists and metadata are replaced as a whole. {_HOW_NAMED}\n"
+        "It takes effect within ten seconds.",
+    )
+    parser.add_argument("name", metavar="KEY", help="alias or token")
+    parser.add_argument("--alias", metavar="ALIAS", help="a new alias")
+    parser.add_argument("--team", metavar="TEAM", dest="team_id", help="another team")
+    parser.add_argument("--duration", metavar="TIME", help="how long it is good from now on")
+    limits.add(parser)
+    limits.add_clear(parser, {"team": "team_id", "expiry": "duration"})
+
+    parser = keys.add(
+        "rotate",
+        rotate,
+        "Give a key a new secret, which is shown once.",
+        "gateway keys rotate nightly --grace-period 24h",
+        f"Alias, team, limits and costs stay. {_HOW_NAMED}",
+    )
+    parser.add_argument("name", metavar="KEY", help="alias or token")
+    parser.add_argument(
+        "--grace-period", metavar="TIME", help="how long the old secret still works (default: not at all)"
+    )
+    parser.add_argument(
+        "--duration", metavar="TIME", help="how long the new one is good (default: as before)"
+    )
+    add_yes(parser)
+
+    for word, blocked in (("disable", True), ("enable", False)):
+        parser = keys.add(
+            word,
+            disable if blocked else enable,
+            "Refuse a key's requests until it is enabled again."
+            if blocked
+            else "Let a disabled key in again.",
+            f"gateway keys {word} nightly",
+            f"{_HOW_NAMED}\nIt takes effect within ten seconds.",
+        )
+        parser.add_argument("name", metavar="KEY", help="alias or token")
+
+    parser = keys.add(
+        "delete",
+        delete,
+        "Delete a key for good. What it spent stays on record.",
+        "gateway keys delete nightly\ngateway keys delete nightly --yes",
+        _HOW_NAMED,
+    )
+    parser.add_argument("name", metavar="KEY", help="alias or token")
+    add_yes(parser)
+
+
+def list_keys(context: Context, args: Namespace) -> None:
+    """``gateway keys list``."""
+    columns = (
+        Column("alias", lambda key: key["key_alias"]),
+        Column("team", lambda key: key["team_id"], spare=1),
+        limits.status_column(context.now),
+        Column("secret", lambda key: key["key_name"], spare=5),
+        *limits.SPENT,
+        Column("rpm_limit", lambda key: key["rpm_limit"], Kind.NUMBER, spare=6),
+        Column("expires", lambda key: key["expires"], Kind.TIME, spare=2),
+        Column("created_at", lambda key: key["created_at"], Kind.TIME, csv_only=True),
+        Column("token", lambda key: key["token"], csv_only=True),
+    )
+    none = (
+        "No keys yet: make one with `gateway keys create`."
+        if not args.team
+        else f"No keys of team {args.team}."
+    )
+    context.out.rows(columns, _all(context.client, args.team), none=none)
+
+
+def create(context: Context, args: Namespace) -> None:
+    """``gateway keys create``."""
+    given = {"key_alias": args.alias, "team_id": args.team, "duration": args.duration}
+    body = {name: value for name, value in given.items() if value is not None} | limits.body_of(args)
+    _show_secret(context, context.client.post("/key/generate", body))
+
+
+def show(context: Context, args: Namespace) -> None:
+    """``gateway keys show``."""
+    query = {"key": _find(context.client, args.name)["token"]} if args.name else None
+    answer = context.client.get("/key/info", query)
+    context.out.record(_columns(context), answer["info"])
+
+
+def update(context: Context, args: Namespace) -> None:
+    """``gateway keys update``."""
+    given = {"key_alias": args.alias, "team_id": args.team_id, "duration": args.duration}
+    body = {name: value for name, value in given.items() if value is not None} | limits.body_of(args)
+    if not body:
+        raise UsageError("What shall change? See `gateway keys update --help`.")
+    _change(context, args.name, body)
+
+
+def disable(context: Context, args: Namespace) -> None:
+    """``gateway keys disable``."""
+    _change(context, args.name, {"blocked": True})
+
+
+def enable(context: Context, args: Namespace) -> None:
+    """``gateway keys enable``."""
+    _change(context, args.name, {"blocked": False})
+
+
+def rotate(context: Context, args: Namespace) -> None:
+    """``gateway keys rotate``."""
+    key = _find(context.client, args.name)
+    if not args.grace_period:
+        confirm(
+            f"The present secret of key {key['key_alias']!r} stops working at once, unless you give a "
+            "--grace-period.",
+            yes=args.yes,
+        )
+    given = {"key": key["token"], "grace_period": args.grace_period, "duration": args.duration}
+    body = {name: value for name, value in given.items() if value is not None}
+    _show_secret(context, context.client.post("/key/regenerate", body))
+
+
+def delete(context: Context, args: Namespace) -> None:
+    """``gateway keys delete``."""
+    key = _find(context.client, args.name)
+    named = {"key_aliases": [key["key_alias"]]} if args.name == key["key_alias"] else {"keys": [key["token"]]}
+    what = (
+        f"key {key['key_alias']!r}"
+        if "key_aliases" in named
+        else f"the secret {key['key_name']} of key {key['key_alias']!r}"
+    )
+    confirm(f"This deletes {what} for good.", yes=args.yes)
+    answer = context.client.post("/key/delete", named)
+    deleted = [{"alias": key["key_alias"], "token": token} for token in answer["deleted_keys"]]
+    columns = (
+        Column("alias", lambda each: each["alias"]),
+        Column("token", lambda each: each["token"], csv_only=True),
+    )
+    if context.out.form == "table":
+        context.out.note(f"Deleted {what}.")
+    else:
+        context.out.rows(columns, deleted, raw=answer)
+
+
+def _change(context: Context, name: str, body: dict[str, Any]) -> None:
+    key = _find(context.client, name)
+    context.out.record(_columns(context), context.client.post("/key/update", {"key": key["token"], **body}))
+
+
+def _show_secret(context: Context, key: dict[str, Any]) -> None:
+    secret = Column("key", lambda each: each["key"], style=lambda _: "bold")
+    context.out.record((secret, *_columns(context)), key)
+    context.out.note(
+        "Warning: this is the only time the secret is shown. Keep it in a secret manager now; if it is lost, "
+        "`gateway keys rotate` makes another one."
+    )
+
+
+def _columns(context: Context) -> tuple[Column, ...]:
+    return (
+        Column("alias", lambda key: key["key_alias"]),
+        Column("team", lambda key: key["team_id"]),
+        limits.status_column(context.now),
+        Column("secret", lambda key: key["key_name"]),
+        Column("expires", lambda key: key["expires"], Kind.TIME),
+        *limits.BUDGET,
+        *limits.GRANT,
+        *limits.REST,
+        Column("created_by", lambda key: key["created_by"]),
+        Column("token", lambda key: key["token"]),
+    )
+
+
+def _all(client: Client, team: str | None = None) -> list[dict[str, Any]]:
+    keys: list[dict[str, Any]] = []
+    number = 1
+    while True:
+        page = client.get("/key/list", {"team_id": team, "page": number, "size": _PAGE})
+        keys += page["keys"]
+        if number >= page["total_pages"]:
+            return keys
+        number += 1
+
+
+def _find(client: Client, name: str) -> dict[str, Any]:
+    """The key of an alias or a token; of several secrets that a key has while it is rotated, the newest.
+
+    Raises:
+        CliError: There is none, or more than one.
+    """
+    keys = _all(client)
+    found = [key for key in keys if key["key_alias"] == name]
+    if not found and len(name) >= _SHORTEST_TOKEN:
+        found = [key for key in keys if key["token"].startswith(name)]
+        if len(found) > 1:
+            raise CliError(f"{len(found)} tokens begin with {name!r}: write more of it.")
+    if found:
+        return max(found, key=lambda key: str(key["created_at"]))
+    if name.startswith("sk-"):
+        # Not repeated, and never sent: it may be a secret, which does not belong on a command line.
+        raise UsageError(
+            "That looks like a secret, and may now be in your shell's history. Name the key by its alias; "
+            "`gateway keys list` shows the end of each secret."
+        )
+    raise CliError(f"There is no key {name!r}. `gateway keys list` shows which there are.")

@@ -1,0 +1,128 @@
+"""What keys and teams have in common: limits, budgets, and how they are shown."""
+
+from argparse import ArgumentParser, Namespace
+from datetime import datetime
+from typing import Any
+
+from gateway_cli import money, times
+from gateway_cli.cells import Column, Kind
+from gateway_cli.errors import UsageError
+from gateway_cli.options import pair, positive
+
+_LISTS = {
+    "--model": ("models", "MODEL", "a model that may be used, such as 'gemini-2.5-*'"),
+    "--project": ("projects", "PROJECT", "a project that may be used"),
+    "--location": ("locations", "LOCATION", "a location that may be used"),
+    "--uri-prefix": (
+        "allowed_uri_prefixes",
+        "URI",
+        "where jobs may read and write: gs://BUCKET/PATH, bq://PROJECT.DATASET",
+    ),
+}
+_CLEARABLE = {
+    **{option.removeprefix("--"): field for option, (field, _, _) in _LISTS.items()},
+    **{
+        field.replace("_", "-"): field
+        for field in ("rpm_limit", "max_budget", "soft_budget", "budget_duration", "metadata")
+    },
+}
+
+
+def add(parser: ArgumentParser) -> None:
+    """Adds the options of limits and budgets."""
+    limits = parser.add_argument_group(
+        "limits", "Lists are given one by one: --model a --model b. Without any: all."
+    )
+    for option, (field, metavar, what) in _LISTS.items():
+        limits.add_argument(option, dest=field, action="append", metavar=metavar, help=what)
+    limits.add_argument("--rpm-limit", type=positive, metavar="N", help="requests a minute")
+    limits.add_argument(
+        "--max-budget", metavar="USD", help="what may be spent in a window; creates beyond it are refused"
+    )
+    limits.add_argument("--soft-budget", metavar="USD", help="from where on there are warnings")
+    limits.add_argument(
+        "--budget-duration",
+        metavar="TIME",
+        help="the budget's window: 24h, 7d, 1mo (a calendar month in UTC)",
+    )
+    limits.add_argument(
+        "--metadata", action="append", type=pair, metavar="NAME=VALUE", help="anything worth keeping with it"
+    )
+
+
+def add_clear(parser: ArgumentParser, further: dict[str, str]) -> None:
+    """``--clear``, which takes limits away; ``further`` has more names with their fields."""
+    names = {**_CLEARABLE, **further}
+    parser.add_argument(
+        "--clear",
+        action="append",
+        choices=sorted(names),
+        metavar="LIMIT",
+        default=[],
+        help=f"take a limit away: {', '.join(sorted(names))}",
+    )
+    parser.set_defaults(clearable=names)
+
+
+def body_of(args: Namespace) -> dict[str, Any]:
+    """The limits that were given, as the API takes them.
+
+    Raises:
+        UsageError: A budget is none, or a limit is both set and taken away.
+    """
+    fields = [field for field, _, _ in _LISTS.values()]
+    body = {name: getattr(args, name) for name in (*fields, "rpm_limit", "budget_duration")}
+    body |= {
+        name: None if (given := getattr(args, name)) is None else money.budget(given)
+        for name in ("max_budget", "soft_budget")
+    }
+    body["metadata"] = dict(args.metadata) if args.metadata else None
+    body = {name: value for name, value in body.items() if value is not None}
+    for name in getattr(args, "clear", ()):
+        field = args.clearable[name]
+        if field in body or getattr(args, field, None) is not None:
+            raise UsageError(f"--clear {name}: it is given a value too.")
+        body[field] = None
+    return body
+
+
+def status(holder: dict[str, Any], now: datetime) -> str:
+    """Whether a key or team works."""
+    ends = times.read(holder.get("expires"))
+    if holder["blocked"]:
+        return "disabled"
+    return "expired" if ends and ends <= now else "active"
+
+
+def status_column(now: datetime) -> Column:
+    """A column that says whether a key or team works."""
+    colours = {"active": "green", "disabled": "red", "expired": "yellow"}
+    return Column("status", lambda each: status(each, now), style=lambda each: colours[status(each, now)])
+
+
+# A gateway that does not count spend against budgets leaves spend and reserved out.
+SPENT = (
+    Column("spend", lambda each: each.get("spend"), Kind.MONEY),
+    Column("max_budget", lambda each: each["max_budget"], Kind.MONEY),
+    Column("used", lambda each: (each.get("spend"), each["max_budget"]), Kind.SHARE, spare=3),
+    Column("budget_duration", lambda each: each["budget_duration"], spare=4),
+)
+BUDGET = (
+    *SPENT[:2],
+    Column("reserved", lambda each: each.get("reserved"), Kind.MONEY),
+    Column("soft_budget", lambda each: each["soft_budget"], Kind.MONEY),
+    *SPENT[2:],
+    Column("budget_reset_at", lambda each: each.get("budget_reset_at"), Kind.TIME),
+)
+GRANT = (
+    *(
+        Column(field, lambda each, field=field: each[field] or "all")  # type: ignore[misc]
+        for field, _, _ in _LISTS.values()
+    ),
+    Column("rpm_limit", lambda each: each["rpm_limit"], Kind.NUMBER),
+)
+REST = (
+    Column("metadata", lambda each: each["metadata"]),
+    Column("created_at", lambda each: each["created_at"], Kind.TIME),
+    Column("updated_at", lambda each: each["updated_at"], Kind.TIME),
+)

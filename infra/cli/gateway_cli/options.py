@@ -1,0 +1,103 @@
+"""Options that several commands have."""
+
+import argparse
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from datetime import datetime, tzinfo
+from typing import Any
+
+from gateway_cli import times
+from gateway_cli.client import Client
+from gateway_cli.commands import Context
+from gateway_cli.errors import UsageError
+
+
+def add_yes(parser: ArgumentParser) -> None:
+    """``--yes``, for what asks first."""
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+
+
+def add_span(parser: ArgumentParser, since: str | None, *, required: bool = False) -> None:
+    """``--since`` and ``--until``, also as ``--from`` and ``--to``."""
+    default = f" (default: {since})" if since else ""
+    parser.add_argument(
+        "--since", "--from", metavar="TIME", default=since, required=required, help=f"from then on{default}"
+    )
+    parser.add_argument(
+        "--until",
+        "--to",
+        metavar="TIME",
+        required=required,
+        help="before then" + ("" if required else " (default: now)"),
+    )
+
+
+def span_of(
+    context: Context, args: Namespace, zone: tzinfo | None = None
+) -> tuple[datetime | None, datetime | None]:
+    """When the span begins and ends; None where it is open.
+
+    Raises:
+        UsageError: It ends before it begins.
+    """
+    zone = zone or context.zone
+    since, until = (
+        times.parse(text, context.now, zone) if text else None for text in (args.since, args.until)
+    )
+    if since and until and until <= since:
+        raise UsageError(f"--until {args.until} is not later than --since {args.since}.")
+    return since, until
+
+
+def add_filters(parser: ArgumentParser) -> None:
+    """Filters of jobs and of spend. Of one filter given twice, either value will do."""
+    filters = parser.add_argument_group("filters", "Given twice, either value will do.")
+    for option, metavar, what in (
+        ("--model", "MODEL", "short name, such as gemini-2.5-flash"),
+        ("--team", "TEAM", "id of a team"),
+        ("--key", "ALIAS", "alias of the key that made the job"),
+        ("--project", "PROJECT", "id of a project"),
+        ("--location", "LOCATION", "such as us-central1"),
+    ):
+        filters.add_argument(option, action="append", metavar=metavar, help=what)
+    filters.add_argument("--label", action="append", type=pair, metavar="NAME=VALUE", help="label of the job")
+
+
+def filters_of(args: Namespace) -> dict[str, list[str] | None]:
+    """The filters, as the API takes them."""
+    query = {
+        "model": args.model,
+        "team": args.team,
+        "api_key": args.key,
+        "project": args.project,
+        "location": args.location,
+    }
+    for name, value in args.label or ():
+        query.setdefault(f"label:{name}", []).append(value)
+    return query
+
+
+def pair(text: str) -> tuple[str, str]:
+    """``NAME=VALUE``."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
+
+
+def positive(text: str) -> int:
+    """A number from 1 on."""
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+def pages(client: Client, path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """All pages of an answer that names the next one in ``next_page``."""
+    token: Any = None
+    while True:
+        page = client.get(path, {**query, "page": token})
+        yield page
+        token = page.get("next_page")
+        if not token:
+            return

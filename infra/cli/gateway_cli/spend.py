@@ -1,0 +1,221 @@
+"""``gateway spend`` and ``gateway export``: what was spent, over time."""
+
+import os
+import sys
+import tempfile
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Iterator
+from datetime import UTC, datetime, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from gateway_cli import money
+from gateway_cli.cells import Column, Kind
+from gateway_cli.commands import Commands, Context
+from gateway_cli.errors import UsageError
+from gateway_cli.options import add_filters, add_span, filters_of, pages, span_of
+from gateway_cli.times import GRAMMAR, fixed_zone, offset, rfc3339
+
+_WIDTHS = {"hour": ("1h", 744), "day": ("1d", 366), "month": ("1mo", 120), "all": ("1mo", 120)}
+"""Bucket -> the API's width, and the most of them that a page may have."""
+_FIELDS = ("model", "team", "api_key", "project", "location", "job")
+_SHORT = {"key": "api_key"}
+_BY = "model, team, key, project, location, job or label:NAME, with commas between them"
+
+
+def add(commands: Commands) -> None:
+    """Adds the commands."""
+    parser = commands.add(
+        "spend",
+        spend,
+        "What was spent, over time and by whatever you like.",
+        "gateway spend\n"
+        "gateway spend --by model --since 7d\n"
+        "gateway spend --by team,label:env --since 2026-10-01 --until 2026-11-01 --bucket all\n"
+        "gateway spend --team search --bucket month --since 12mo -o csv",
+        "A job's cost counts at the time at which the job was created. ≥: some usage has no price, so that "
+        "the amount is a floor.\n"
+        f"{GRAMMAR}",
+    )
+    parser.add_argument("--by", type=_fields, default=(), metavar="FIELDS", help=_BY)
+    parser.add_argument(
+        "--bucket",
+        choices=_WIDTHS,
+        default="day",
+        help="rows are for each of these, or for all of the time (default: day)",
+    )
+    add_span(parser, "30d")
+    add_filters(parser)
+
+    parser = commands.add(
+        "export",
+        export,
+        "Spend as a file for finance.",
+        "gateway export csv --since 2026-11-01 --until 2026-12-01 > november.csv\n"
+        "gateway export csv --by job --since 7d --file jobs.csv\n"
+        "gateway export focus --since 3mo --file focus.csv",
+        "csv: a row for each day and group, or, with --by job, for each job.\n"
+        "focus: columns of the FinOps FOCUS specification, for whole days of UTC.\n"
+        f"A --file is there only once it is whole. {GRAMMAR}",
+        formed=False,
+    )
+    parser.add_argument("format", choices=("csv", "focus"), help="which columns")
+    parser.add_argument("--file", metavar="FILE", help="where to write it (default: stdout)")
+    parser.add_argument(
+        "--by", type=_fields, default=(), metavar="FIELDS", help=f"csv: {_BY}; focus: job or nothing"
+    )
+    add_span(parser, "30d")
+    add_filters(parser)
+
+
+def spend(context: Context, args: Namespace) -> None:
+    """``gateway spend``."""
+    zone = fixed_zone(context.now, utc=context.utc)
+    width, limit = _WIDTHS[args.bucket]
+    query = _query(context, args, zone) | {"bucket_width": width, "limit": limit}
+    buckets = [bucket for page in pages(context.client, "/v1/costs", query) for bucket in page["data"]]
+    rows = _rows(buckets, args.by)
+    if args.bucket == "all":
+        rows = _summed(rows, args.by)
+    total = money.total(row["amount"] for row in rows)
+    largest = max((row["amount"] for row in rows), default=Decimal(0))
+    columns = (
+        *(_when(args.bucket, zone) if args.bucket != "all" else ()),
+        *(Column(field, lambda row, field=field: row[field]) for field in args.by),  # type: ignore[misc]
+        Column("amount", lambda row: row["amount"], Kind.MONEY, floor=lambda row: row["unpriced"]),
+        Column("currency", lambda row: row["currency"], csv_only=True),
+        Column("unpriced", lambda row: row["unpriced"], csv_only=True),
+        Column("share", lambda row: (row["amount"], largest), Kind.SHARE, spare=1),
+    )
+    last = {columns[0].name: ("total", False), "amount": (total, any(row["unpriced"] for row in rows))}
+    raw = [{**row, "amount": f"{row['amount']:f}"} for row in rows]
+    context.out.rows(columns, rows, raw=raw, none="Nothing was spent.", total=last if len(rows) > 1 else None)
+
+
+def export(context: Context, args: Namespace) -> None:
+    """``gateway export``."""
+    focus = args.format == "focus"
+    zone = UTC if focus else fixed_zone(context.now, utc=context.utc)
+    query = _query(context, args, zone) | {"format": args.format}
+    if focus:
+        # The file is in UTC by its specification, and the gateway takes no other zone for it.
+        del query["time_zone"]
+    chunks = context.client.stream("/v1/costs:export", query)
+    if args.file is None:
+        for chunk in chunks:
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+        return
+    size = _write(Path(args.file), chunks)
+    context.out.note(f"Wrote {args.file}: {size:,} bytes.")
+
+
+def _query(context: Context, args: Namespace, zone: timezone) -> dict[str, Any]:
+    since, until = span_of(context, args, zone)
+    return {
+        "start_time": since and rfc3339(since),
+        "end_time": until and rfc3339(until),
+        "time_zone": offset(zone),
+        "group_by": ",".join(args.by) or None,
+        **filters_of(args),
+    }
+
+
+def _fields(given: str) -> tuple[str, ...]:
+    """What ``--by`` names, as the API has it."""
+    fields = []
+    for name in given.split(","):
+        field = _SHORT.get(name, name)
+        if field not in _FIELDS and not (field.startswith("label:") and field != "label:"):
+            raise ArgumentTypeError(f"{name!r} is none of {_BY}")
+        fields.append(field)
+    return tuple(dict.fromkeys(fields))
+
+
+def _rows(buckets: list[dict[str, Any]], by: tuple[str, ...]) -> list[dict[str, Any]]:
+    """A row for each result of each bucket; without groups for each bucket, those without spend too."""
+    rows = []
+    for bucket in buckets:
+        when = {
+            f"{end}_time": rfc3339(datetime.fromtimestamp(bucket[f"{end}_time"], UTC))
+            for end in ("start", "end")
+        }
+        none = [] if by else [{"amount": {"value": "0", "currency": "usd"}}]
+        rows += [
+            {
+                **when,
+                **{field: _field(result, field) for field in by},
+                "amount": money.amount(result["amount"]["value"]),
+                "currency": result["amount"]["currency"].upper(),
+                "unpriced": result.get("unpriced", False),
+            }
+            for result in bucket["results"] or none
+        ]
+    return rows
+
+
+def _field(result: dict[str, Any], field: str) -> Any:
+    kind, _, name = field.partition(":")
+    return (result.get("labels") or {}).get(name) if kind == "label" else result.get(field)
+
+
+def _summed(rows: list[dict[str, Any]], by: tuple[str, ...]) -> list[dict[str, Any]]:
+    """A row for each group, the largest first."""
+    sums: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        group = tuple(row[field] for field in by)
+        found = sums.setdefault(
+            group,
+            {**dict(zip(by, group, strict=True)), "amount": Decimal(0), "currency": "USD", "unpriced": False},
+        )
+        found["amount"] = money.total((found["amount"], row["amount"]))
+        found["unpriced"] = found["unpriced"] or row["unpriced"]
+    return sorted(sums.values(), key=lambda row: -row["amount"])
+
+
+def _when(bucket: str, zone: timezone) -> tuple[Column, ...]:
+    """When a bucket begins; people need no more of it than tells it from the next one."""
+    shown = {"hour": "%Y-%m-%d %H:%M", "day": "%Y-%m-%d", "month": "%Y-%m"}[bucket]
+    return (
+        Column(
+            f"{bucket}_({zone})",
+            lambda row: f"{datetime.fromisoformat(row['start_time']).astimezone(zone):{shown}}",
+            table_only=True,
+        ),
+        Column("start_time", lambda row: row["start_time"], csv_only=True),
+        Column("end_time", lambda row: row["end_time"], csv_only=True),
+    )
+
+
+def _write(path: Path, chunks: Iterator[bytes]) -> int:
+    """Writes a file that appears only once it is whole; returns its bytes.
+
+    Raises:
+        UsageError: It cannot be written.
+    """
+    size = 0
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            for chunk in chunks:
+                size += file.write(chunk)
+        part.chmod(0o666 & ~_umask())
+        part.replace(path)
+    except BaseException as error:
+        part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise UsageError(f"{path} cannot be written: {error.strerror}") from error
+        raise
+    return size
+
+
+def _umask() -> int:
+    """The mask for new files, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

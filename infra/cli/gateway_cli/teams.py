@@ -1,0 +1,142 @@
+"""``gateway teams``: what keys share."""
+
+from argparse import Namespace
+from typing import Any
+
+from gateway_cli import limits
+from gateway_cli.cells import Column, Kind
+from gateway_cli.commands import Commands, Context
+from gateway_cli.errors import UsageError
+from gateway_cli.options import add_yes
+from gateway_cli.printing import confirm
+
+
+def add(commands: Commands) -> None:
+    """Adds the commands."""
+    teams = commands.group(
+        "teams",
+        "Make, change and delete teams, and see their budgets.",
+        "gateway teams create search --max-budget 250 --budget-duration 1mo\ngateway teams show search",
+    )
+    teams.add("list", list_teams, "List teams.", "gateway teams list\ngateway teams list -o csv")
+
+    parser = teams.add(
+        "create",
+        create,
+        "Make a team.",
+        "gateway teams create search --name Search --uri-prefix gs://batch-in --uri-prefix gs://batch-out/search",
+        "What a team may not do, none of its keys may. The id is also the label `team` on its jobs.",
+    )
+    parser.add_argument("team", metavar="TEAM", help="its id: small letters, digits, '_' and '-'")
+    parser.add_argument("--name", metavar="NAME", help="a name for people")
+    limits.add(parser)
+
+    parser = teams.add("show", show, "Look at a team and its keys.", "gateway teams show search")
+    parser.add_argument("team", metavar="TEAM", help="id")
+
+    parser = teams.add(
+        "update",
+        update,
+        "Change a team.",
+        "gateway teams update search --max-budget 500\ngateway teams update search --clear location",
+        "What is not given stays as it is; lists and metadata are replaced as a whole.\n"
+        "It takes effect within ten seconds.",
+    )
+    parser.add_argument("team", metavar="TEAM", help="id")
+    parser.add_argument("--name", metavar="NAME", dest="team_alias", help="a name for people")
+    limits.add(parser)
+    limits.add_clear(parser, {"name": "team_alias"})
+
+    for word, blocked in (("disable", True), ("enable", False)):
+        parser = teams.add(
+            word,
+            disable if blocked else enable,
+            "Refuse the requests of all its keys until it is enabled again."
+            if blocked
+            else "Let its keys in again.",
+            f"gateway teams {word} search",
+            "It takes effect within ten seconds.",
+        )
+        parser.add_argument("team", metavar="TEAM", help="id")
+
+    parser = teams.add(
+        "delete",
+        delete,
+        "Delete a team that has no keys left. What it spent stays on record.",
+        "gateway teams delete search",
+    )
+    parser.add_argument("team", metavar="TEAM", help="id")
+    add_yes(parser)
+
+
+def list_teams(context: Context, _: Namespace) -> None:
+    """``gateway teams list``."""
+    columns = (
+        Column("team", lambda team: team["team_id"]),
+        Column("name", lambda team: team["team_alias"], spare=1),
+        limits.status_column(context.now),
+        *limits.SPENT,
+        Column("models", lambda team: team["models"] or "all", spare=5),
+        Column("rpm_limit", lambda team: team["rpm_limit"], Kind.NUMBER, spare=6),
+    )
+    teams = context.client.get("/team/list")
+    context.out.rows(columns, teams, none="No teams yet: make one with `gateway teams create`.")
+
+
+def create(context: Context, args: Namespace) -> None:
+    """``gateway teams create``."""
+    named = {"team_alias": args.name} if args.name is not None else {}
+    body = {"team_id": args.team, **named, **limits.body_of(args)}
+    context.out.record(_columns(context), context.client.post("/team/new", body))
+
+
+def show(context: Context, args: Namespace) -> None:
+    """``gateway teams show``."""
+    answer = context.client.get("/team/info", {"team_id": args.team})
+    team = {**answer["team_info"], "keys": [key["key_alias"] for key in answer["keys"]]}
+    columns = (*_columns(context), Column("keys", lambda each: each["keys"]))
+    context.out.record(columns, team, raw=answer)
+
+
+def update(context: Context, args: Namespace) -> None:
+    """``gateway teams update``."""
+    named = {"team_alias": args.team_alias} if args.team_alias is not None else {}
+    body = {**named, **limits.body_of(args)}
+    if not body:
+        raise UsageError("What shall change? See `gateway teams update --help`.")
+    _change(context, args.team, body)
+
+
+def disable(context: Context, args: Namespace) -> None:
+    """``gateway teams disable``."""
+    _change(context, args.team, {"blocked": True})
+
+
+def enable(context: Context, args: Namespace) -> None:
+    """``gateway teams enable``."""
+    _change(context, args.team, {"blocked": False})
+
+
+def delete(context: Context, args: Namespace) -> None:
+    """``gateway teams delete``."""
+    confirm(f"This deletes team {args.team!r} for good.", yes=args.yes)
+    answer = context.client.post("/team/delete", {"team_ids": [args.team]})
+    if context.out.form == "table":
+        context.out.note(f"Deleted team {args.team!r}.")
+    else:
+        context.out.rows([Column("team", lambda each: each)], answer["deleted_teams"], raw=answer)
+
+
+def _change(context: Context, team: str, body: dict[str, Any]) -> None:
+    context.out.record(_columns(context), context.client.post("/team/update", {"team_id": team, **body}))
+
+
+def _columns(context: Context) -> tuple[Column, ...]:
+    return (
+        Column("team", lambda team: team["team_id"]),
+        Column("name", lambda team: team["team_alias"]),
+        limits.status_column(context.now),
+        *limits.BUDGET,
+        *limits.GRANT,
+        *limits.REST,
+    )

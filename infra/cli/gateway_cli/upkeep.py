@@ -1,0 +1,162 @@
+"""``gateway reprice``, ``gateway sweep`` and ``gateway audit``."""
+
+from argparse import Namespace
+from decimal import Decimal
+from typing import Any
+
+from gateway_cli import money
+from gateway_cli.cells import Column, Kind, clean
+from gateway_cli.commands import Commands, Context
+from gateway_cli.options import add_span, add_yes, positive, span_of
+from gateway_cli.printing import confirm
+from gateway_cli.times import GRAMMAR, rfc3339
+
+_PAGE = 1000
+
+
+def add(commands: Commands) -> None:
+    """Adds the commands."""
+    parser = commands.add(
+        "reprice",
+        reprice,
+        "Price settled jobs again, with the price table in force now.",
+        "gateway reprice --from 2026-11-01 --to 2026-12-01 --model gemini-2.5-flash\n"
+        "gateway reprice --from 7d --to now --yes -o csv",
+        "For jobs that were created in that time. Computed from stored usage; the old amount and table stay "
+        f"on record, and totals follow. Doing it twice changes nothing more.\n{GRAMMAR}",
+    )
+    add_span(parser, None, required=True)
+    parser.add_argument("--model", metavar="MODEL", help="only jobs of this model (short name)")
+    add_yes(parser)
+
+    commands.add(
+        "sweep",
+        sweep,
+        "Find what events missed, now: the scheduler does the same on its own.",
+        "gateway sweep",
+        "Settles output whose event was lost, takes jobs on record that were made outside the gateway, and "
+        "names stuck jobs.",
+    )
+
+    parser = commands.add(
+        "audit",
+        audit,
+        "Who did what, when, and what came of it; the newest first.",
+        "gateway audit --since today\n"
+        "gateway audit --since 2026-11-01 --until 2026-12-01 --limit 100000 -o csv",
+        GRAMMAR,
+    )
+    add_span(parser, None)
+    parser.add_argument(
+        "--limit", type=positive, default=100, metavar="N", help="at most so many (default: 100)"
+    )
+
+
+def reprice(context: Context, args: Namespace) -> None:
+    """``gateway reprice``."""
+    since, until = span_of(context, args)
+    body: dict[str, Any] = {"start_time": since and rfc3339(since), "end_time": until and rfc3339(until)}
+    body |= {"model": args.model} if args.model else {}
+    whose = f"jobs of {args.model}" if args.model else "all jobs"
+    confirm(
+        f"This prices {whose} that were created from {body['start_time']} to {body['end_time']} again.",
+        yes=args.yes,
+    )
+    out, jobs, examined, table = context.out, [], 0, ""
+    try:
+        while True:
+            answer = context.client.post("/v1/costs:reprice", body)
+            jobs += answer["repriced"]
+            examined += answer["examined"]
+            table = answer["price_table"]
+            if not answer["next_page"]:
+                break
+            body["page"] = answer["next_page"]
+            out.note(f"{examined:,} jobs looked at, {len(jobs):,} changed ...")
+    finally:
+        # If it stopped in between, what is done is done and has to be shown.
+        sums = {name: money.total(_amount(job, name) for job in jobs) for name in ("amount_before", "amount")}
+        total: dict[str, tuple[Any, bool]] = {name: (value, False) for name, value in sums.items()}
+        total |= {
+            "job": ("total", False),
+            "difference": (money.change(sums["amount_before"], sums["amount"]), False),
+        }
+        out.rows(_REPRICED, jobs, none="No cost changed.", total=total)
+    change = f", from {money.text(sums['amount_before'])} to {money.text(sums['amount'])} USD" if jobs else ""
+    out.note(f"{examined:,} jobs looked at with price table {table}; {len(jobs):,} changed{change}.")
+
+
+def sweep(context: Context, _: Namespace) -> None:
+    """``gateway sweep``."""
+    done = context.client.post("/internal/reconcile", {})
+    out = context.out
+    out.record(_SWEPT, done)
+    if out.form == "table":
+        for title, lines in (("Stuck jobs:", done["stuck"]), ("Could not be done:", done["problems"])):
+            if lines:
+                out.text(f"\n{title}")
+                for line in lines:
+                    out.text(f"  {clean(str(line))}")
+    if not done["complete"]:
+        out.note("Time ran out before everything had its turn: run it again.")
+
+
+def audit(context: Context, args: Namespace) -> None:
+    """``gateway audit``."""
+    since, until = span_of(context, args)
+    query: dict[str, Any] = {"start_time": since and rfc3339(since), "end_time": until and rfc3339(until)}
+    entries: list[dict[str, Any]] = []
+    while len(entries) < args.limit:
+        wanted = min(_PAGE, args.limit - len(entries))
+        page = context.client.get("/audit", {**query, "limit": wanted})["entries"]
+        entries += page
+        if len(page) < wanted:
+            break
+        query["end_time"] = page[-1]["time"]
+    context.out.rows(_AUDIT, entries, none="Nobody did anything in that time.")
+
+
+def _amount(job: dict[str, Any], name: str) -> Decimal:
+    return money.amount(job[name]) or Decimal(0)
+
+
+_REPRICED = (
+    Column("job", lambda job: job["name"].rpartition("/")[2]),
+    Column("amount_before", lambda job: job["amount_before"], Kind.MONEY),
+    Column("price_table_before", lambda job: job["price_table_before"], spare=1),
+    Column("amount", lambda job: job["amount"], Kind.MONEY),
+    Column(
+        "difference",
+        lambda job: money.change(_amount(job, "amount_before"), _amount(job, "amount")),
+        Kind.MONEY,
+    ),
+    Column("name", lambda job: job["name"], csv_only=True),
+)
+_COUNTS = {
+    "jobs": "jobs looked at",
+    "adopted": "jobs taken on record",
+    "settled": "outputs settled",
+    "closed": "costs made final",
+    "parked": "outputs of no known job",
+    "droppedSubmissions": "creates that came to nothing",
+}
+_SWEPT = (
+    *(
+        Column(words.replace(" ", "_"), lambda done, name=name: done[name], Kind.NUMBER)  # type: ignore[misc]
+        for name, words in _COUNTS.items()
+    ),
+    Column("stuck", lambda done: len(done["stuck"]), Kind.NUMBER),
+    Column("problems", lambda done: len(done["problems"]), Kind.NUMBER),
+    Column("complete", lambda done: done["complete"]),
+)
+_AUDIT = (
+    Column("time", lambda entry: entry["time"], Kind.TIME),
+    Column("actor", lambda entry: entry["actor"]),
+    Column("action", lambda entry: entry["action"]),
+    Column("target", lambda entry: entry["target"]),
+    Column(
+        "outcome",
+        lambda entry: entry["outcome"],
+        style=lambda entry: "" if entry["outcome"] == "OK" else "red",
+    ),
+)

@@ -1,0 +1,140 @@
+"""``gateway jobs watch``: bars that move until the jobs have ended and their costs are final."""
+
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from gateway_cli import joblists
+from gateway_cli.cells import Column, Kind, clean
+from gateway_cli.commands import Context
+from gateway_cli.errors import REFUSED, AnswerError, CliError, UnreachableError
+from gateway_cli.joblists import RUNNING, colour, path_of, progress, word
+from gateway_cli.options import pages
+from gateway_cli.printing import console, layout
+
+_SETTLING_SECONDS = 120
+"""How long a cost may take to become final once its job has ended; then the sweep has to look for it."""
+_TRIES = 5
+"""Looks in a row that may fail before watching is given up."""
+_LONGEST_PAUSE = 60
+
+_SUMMARY = (
+    Column("job", lambda cost: cost["name"].rpartition("/")[2]),
+    Column("model", lambda cost: cost["model"], spare=2),
+    Column("state", lambda cost: word(cost["state"]), style=lambda cost: colour(cost["state"])),
+    Column("progress", progress, Kind.PROGRESS),
+    Column("completed", lambda cost: cost["progress"]["completed"], Kind.NUMBER, csv_only=True),
+    Column("total", lambda cost: cost["progress"]["total"], Kind.NUMBER, csv_only=True),
+    Column("cost", lambda cost: cost["amount"], Kind.MONEY, floor=lambda cost: not cost["complete"]),
+    Column("expected", joblists.expected, Kind.MONEY, spare=1),
+    Column("cost_status", lambda cost: cost["status"].lower(), spare=3),
+)
+
+
+def watch(context: Context, args: Namespace) -> int | None:
+    """Follows jobs. What moves goes to stderr, the costs in the end to stdout."""
+    paths = [path_of(context.client, name) for name in args.jobs] or _running(context)
+    if not paths:
+        context.out.note("No job runs now.")
+        return None
+    costs = _follow(context, list(dict.fromkeys(paths)), args.interval)
+    context.out.rows(_SUMMARY, costs)
+    late = [cost["name"] for cost in costs if cost["status"] != "FINAL"]
+    if late:
+        context.out.note(
+            f"{len(late)} of the costs are not final yet, two minutes after their jobs ended. `gateway "
+            "sweep` finds output whose event was lost."
+        )
+    succeeded = all(cost["state"] == "JOB_STATE_SUCCEEDED" for cost in costs)
+    return None if succeeded else REFUSED
+
+
+def _running(context: Context) -> list[str]:
+    found = pages(context.client, "/v1/jobs", {"state": list(RUNNING)})
+    return [path_of(context.client, job["name"]) for page in found for job in page["data"]]
+
+
+def _follow(context: Context, paths: Sequence[str], interval: int) -> list[dict[str, Any]]:
+    """Asks again and again for the costs that may still change; returns all of them."""
+    costs: dict[str, dict[str, Any]] = {}
+    ended: dict[str, float] = {}
+    target = console(sys.stderr)
+    with _Screen(target, context) as screen:
+        while True:
+            pause = float(interval)
+            for path in paths:
+                if path not in costs or not _is_over(costs[path], ended.get(path)):
+                    costs[path] = _look(context, path, screen)
+                    if costs[path]["state"] not in RUNNING:
+                        ended.setdefault(path, time.monotonic())
+                        # What is left is a matter of seconds.
+                        pause = min(pause, 1.0)
+            found = [costs[path] for path in paths]
+            screen.show(found)
+            if all(_is_over(costs[path], ended.get(path)) for path in paths):
+                return found
+            time.sleep(pause)
+
+
+def _is_over(cost: dict[str, Any], ended: float | None) -> bool:
+    return cost["status"] == "FINAL" or (ended is not None and time.monotonic() - ended > _SETTLING_SECONDS)
+
+
+def _look(context: Context, path: str, screen: "_Screen") -> dict[str, Any]:
+    """A job's cost; a gateway that is away for a moment is no reason to stop watching."""
+    for number in range(1, _TRIES + 1):
+        try:
+            cost: dict[str, Any] = context.client.get(f"{path}/cost")
+        except (AnswerError, UnreachableError) as error:
+            passing = error.passing if isinstance(error, AnswerError) else True
+            if not passing or number == _TRIES:
+                raise
+            asked = error.retry_after if isinstance(error, AnswerError) else None
+            screen.say(f"{error} Trying again.")
+            time.sleep(min(asked or 2**number, _LONGEST_PAUSE))
+        else:
+            return cost
+    raise CliError("unreachable")
+
+
+class _Screen:
+    """Bars that are drawn over and over on a terminal; elsewhere a line for each change."""
+
+    def __init__(self, target: Console, context: Context) -> None:
+        self._target = target
+        self._zone = context.zone
+        self._live = Live(console=target, auto_refresh=False, transient=True) if target.is_terminal else None
+        self._shown: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, costs: Sequence[dict[str, Any]]) -> None:
+        """Shows how far the jobs are."""
+        if self._live:
+            table, _ = layout(_SUMMARY, costs, self._zone, self._target)
+            self._live.update(table, refresh=True)
+            return
+        columns = [column for column in _SUMMARY if not column.csv_only]
+        cells = [column.cells(costs, self._zone, ascii_only=False) for column in columns]
+        for number, cost in enumerate(costs):
+            line = "  ".join(each[number] for each in cells)
+            if self._shown.get(cost["name"]) != line:
+                self._shown[cost["name"]] = line
+                self.say(line)
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        self._target.print(Text(clean(line)), soft_wrap=True)

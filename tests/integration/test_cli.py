@@ -1,0 +1,114 @@
+"""The command line against the running system, as an administrator uses it."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from integration.harness import prompt
+
+COMMAND = Path(__file__).parents[2] / "infra" / "cli" / "gateway"
+
+
+@pytest.fixture
+def gateway(system, tmp_path):
+    """Runs a command and returns what it printed."""
+    key = tmp_path / "key"
+    key.write_text(system.stack.master_key)
+
+    def run(*arguments, status=0):
+        env = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+        ran = subprocess.run(  # noqa: S603 - our own command
+            [COMMAND, *map(str, arguments), "--url", system.stack.gateway_url, "--key-file", key],
+            env=env | {"NO_PROXY": "*"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert ran.returncode == status, ran.stdout + ran.stderr
+        return ran.stdout
+
+    return run
+
+
+def rows_of(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_a_job_from_the_terminal(system, gateway):
+    job = system.submit([prompt() for _ in range(20)])
+    assert "20/20" in gateway("jobs", "watch", job.name, "--interval", 1)
+
+    cost = json.loads(gateway("jobs", "cost", job.name, "-o", "json"))
+    system.check_against_output(job, cost)
+    items = rows_of(gateway("jobs", "cost", job.id, "-o", "csv"))
+    assert sum(Decimal(item["amount"]) for item in items) == Decimal(cost["amount"])
+    (listed,) = rows_of(gateway("jobs", "list", "--label", f"test={job.label}", "-o", "csv"))
+    assert (listed["id"], listed["cost"], listed["state"]) == (job.id, cost["amount"], "succeeded")
+    assert job.id in gateway("jobs", "show", job.id)
+    assert cost["amount"] in gateway("jobs", "list", "--search", job.label)
+
+
+def test_its_spend_and_its_export(system, gateway):
+    job = system.submit([prompt()])
+    amount = system.final(job)["amount"]
+    label = ("--since", "1d", "--label", f"test={job.label}")
+    (spent,) = rows_of(gateway("spend", "--by", "model,label:test", "--bucket", "all", *label, "-o", "csv"))
+    assert (spent["model"], spent["label:test"], spent["amount"]) == (job.model, job.label, amount)
+    days = rows_of(gateway("spend", *label, "-o", "csv"))
+    assert sum(Decimal(day["amount"]) for day in days) == Decimal(amount)
+    (exported,) = rows_of(gateway("export", "csv", "--by", "job", *label))
+    assert (exported["job"], exported["amount"]) == (job.name, amount)
+    focus = rows_of(gateway("export", "focus", *label))
+    assert sum(Decimal(row["EffectiveCost"]) for row in focus) == Decimal(amount)
+
+
+def test_an_estimate(system, gateway, tmp_path):
+    uri = system.stack.upload_rows("estimate-from-the-terminal.jsonl", [prompt() for _ in range(5)])
+    body = {
+        "displayName": "estimate",
+        "model": "gemini-2.5-flash",
+        "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": [uri]}},
+        "outputConfig": {
+            "predictionsFormat": "jsonl",
+            "gcsDestination": {"outputUriPrefix": "gs://batch-out/estimate"},
+        },
+    }
+    file = tmp_path / "job.json"
+    file.write_text(json.dumps(body))
+    place = ("--project", "local-project", "--location", "us-central1")
+    found = json.loads(gateway("estimate", file, *place, "-o", "json"))
+    assert Decimal(found["low"]) <= Decimal(found["expected"]) <= Decimal(found["high"])
+    assert found["expected"] in gateway("estimate", file, *place)
+
+
+def test_keys_and_teams_from_the_terminal(system, gateway):
+    gateway(
+        "teams", "create", "from-the-terminal", "--max-budget", "10.000000001", "--budget-duration", "1mo"
+    )
+    made = json.loads(
+        gateway("keys", "create", "--alias", "terminal", "--team", "from-the-terminal", "-o", "json")
+    )
+    assert system.stack.get("/key/info", key=made["key"])["info"]["key_alias"] == "terminal"
+    assert "10.000000001" in gateway("teams", "show", "from-the-terminal")
+    rotated = json.loads(gateway("keys", "rotate", "terminal", "--yes", "-o", "json"))
+    assert system.stack.request("GET", "/key/info", key=rotated["key"]).status_code == 200
+    gateway("keys", "delete", "terminal", "--yes")
+    gateway("teams", "delete", "from-the-terminal", "--yes")
+    trail = rows_of(gateway("audit", "--limit", 20, "-o", "csv"))
+    assert {"key.generate", "key.regenerate", "key.delete", "team.delete"} <= {row["action"] for row in trail}
+
+
+def test_sweep_and_reprice_leave_right_books_as_they_are(system, gateway):
+    job = system.submit([prompt()])
+    cost = system.final(job)
+    assert json.loads(gateway("sweep", "-o", "json"))["complete"] is True
+    repriced = json.loads(gateway("reprice", "--from", "1h", "--to", "now", "--yes", "-o", "json"))
+    assert job.name not in {each["name"] for each in repriced}
+    assert system.cost(job) == cost
