@@ -33,8 +33,9 @@ def check(world):
     for job in world.jobs:
         reference = world.client.collection("jobs").document(f"{world.project}:{LOCATION}:{job.key.job_id}")
         outputs = [each.to_dict() for each in reference.collection("outputs").stream()]
-        counted = _counted(world, job, bucket, outputs)
-        _check_job(world, job, records[reference.id], outputs, counted, (cells, ledgers))
+        counted = b"".join(content + b"\n" for content in _counted(world, job, bucket, outputs))
+        _check_job(job, records[reference.id] | {"outputs": outputs}, counted)
+        _add(world, job, counted, cells, ledgers)
     _check_totals(world, cells)
     _check_ledgers(world, ledgers)
     assert not list(world.client.collection("submissions").stream())
@@ -67,34 +68,35 @@ def _counted(world, job, bucket, outputs):
     return contents
 
 
-def _check_job(world, job, record, outputs, contents, sums):
-    output = b"".join(content + b"\n" for content in contents)
-    own = expected(output, job.model, LOCATION)
-    tokens = _tokens(output)
+def _check_job(job, record, output):
+    outputs, own = record["outputs"], expected(output, job.model, LOCATION)
     cost, usage = record["cost"], record["usage"]
     what = f"job {job.key.job_id}: {own.nano} nano-USD in the bucket, {cost['amountNano']} in the books"
     assert cost["amountNano"] == own.nano, what
     assert sum(item["amountNano"] for item in cost["lineItems"]) == own.nano
     rows = {name: usage["rows"][name] for name in ("succeeded", "failed", "malformed")}
     assert rows == {name: own.rows[name] for name in rows}
-    assert (usage["tokens"]["input"], usage["tokens"]["output"]) == tokens
+    assert (usage["tokens"]["input"], usage["tokens"]["output"]) == _tokens(output)
     assert record["closed"]
     assert record["reservedNano"] == 0
     assert record["settledOutputs"] == len(outputs)
     assert record["unreadableOutputs"] == sum(each["unreadable"] is not None for each in outputs)
     assert (record["team"], record["keyId"], record["apiKey"]) == (job.team, job.key_id, job.api_key)
-    cells, ledgers = sums
+
+
+def _add(world, job, output, cells, ledgers):
+    """Adds a job to what the totals and ledgers should hold."""
+    amount = expected(output, job.model, LOCATION).nano
     created = datetime.fromisoformat(world.upstream(job)["createTime"]).astimezone(UTC)
     labels = json.dumps(job.labels, sort_keys=True)
     cell = (created.date().isoformat(), job.model, job.api_key or "", job.team or "", labels)
-    quarter = str(created.hour * 4 + created.minute // 15)
-    cells["amount", *cell, quarter] += own.nano
-    for name, number in zip(("input", "output"), tokens, strict=True):
+    cells["amount", *cell, str(created.hour * 4 + created.minute // 15)] += amount
+    for name, number in zip(("input", "output"), _tokens(output), strict=True):
         cells[name, *cell] += number
     owners = [f"key:{job.key_id}"] if job.key_id else []
     for owner in [*owners, *([f"team:{job.team}"] if job.team else [])]:
         for period in (f"{created:%Y-%m-%d}", f"{created:%Y-%m}", "all"):
-            ledgers[owner, period] += own.nano
+            ledgers[owner, period] += amount
 
 
 def _tokens(output):
@@ -124,7 +126,7 @@ def _check_totals(world, wanted):
         assert sum(item["amountNano"] for item in items.values()) == sum(cell["quarters"].values())
         for item, total in items.items():
             found["output" if item.startswith("output") else "input", *of] += total["quantity"]
-    assert _not_nil(found) == _not_nil(wanted)
+    _assert_equal(found, wanted)
 
 
 def _check_ledgers(world, wanted):
@@ -133,9 +135,10 @@ def _check_ledgers(world, wanted):
         entry = each.to_dict()
         spent[entry["owner"], entry["period"]] += entry.get("spentNano", 0)
         reserved[entry["owner"], entry["period"]] += entry.get("reservedNano", 0)
-    assert _not_nil(spent) == _not_nil(wanted)
-    assert not _not_nil(reserved)
+    _assert_equal(spent, wanted)
+    _assert_equal(reserved, {})
 
 
-def _not_nil(sums):
-    return {key: number for key, number in sums.items() if number}
+def _assert_equal(found, wanted):
+    sums = [{(key, number) for key, number in each.items() if number} for each in (found, wanted)]
+    assert sums[0] == sums[1], f"in the books only: {sums[0] - sums[1]}; not there: {sums[1] - sums[0]}"

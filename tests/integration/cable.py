@@ -1,9 +1,9 @@
 """The way to the Firestore emulator, which can be cut, and an emulator that is restarted behind it.
 
-The emulator keeps its documents in memory, and with `--export-on-exit` 1.19.8 writes nothing. But it exports
-and imports a project on request (`POST /emulator/v1/projects/{project}:export`, `:import`; so its own
-descriptors name them). So a restart is: the cable is cut, which breaks off calls that were sent and not answered;
-what had arrived is exported; the process is killed, started and given its documents back; the cable is mended.
+The emulator keeps its documents in memory, and 1.19.8 writes nothing with `--export-on-exit`. But it exports
+and imports a project on request (`POST /emulator/v1/projects/{project}:export` and `:import`, in its
+descriptors). So a restart is: the cable is cut, which breaks off calls that were sent and not answered; what
+had arrived is exported; the process is killed, started and given its documents back; the cable is mended.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ import requests
 from processes import HOST
 
 _ARRIVED_SECONDS = 0.3
+_METADATA = "books/books.overall_export_metadata"
 
 
 class Cable:
@@ -95,5 +96,5 @@ def restart(firestore, cable, projects, folder):
         firestore.process.start()
         firestore.process.wait_ready()
         for project in projects:
-            carry("import", project, export_directory=str(folder / project / "books"))
+            carry("import", project, export_directory=str(folder / project / _METADATA))
     cable.mend()

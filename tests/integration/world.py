@@ -5,7 +5,6 @@ its cost. Of events a third is lost, but none about what changed in a job's dire
 writes nothing there then, so that it is somebody else's doing, of which only the event tells.
 """
 
-import json
 import random
 from collections import defaultdict
 from contextlib import suppress
@@ -93,6 +92,11 @@ class Stage:
     vertex: object
     crashing: object
     prices: object
+    firestore: object
+    cable: object
+    projects: set = field(default_factory=set)
+    seen: set = field(default_factory=set)
+    killed: set = field(default_factory=set)
     counts: dict = field(default_factory=lambda: defaultdict(int))
 
 
@@ -124,9 +128,10 @@ class World:
 
     def __init__(self, stage, seed, plan=None):
         """Takes the seed as its name, and as its plan unless that is another one's."""
-        self.stage, self.seed, self.random = stage, seed, random.Random(seed if plan is None else plan)
+        self.stage, self.seed, self.random = stage, seed, random.Random(seed if plan is None else plan)  # noqa: S311 - a plan
         self.project = f"once-{seed}".replace("_", "-")
         self.client = connect(self.project, "(default)")
+        stage.projects.add(self.project)
         self.store = Patient(FirestoreStore(self.client))
         self.jobs, self.events = [], []
         self.history = defaultdict(dict)
@@ -331,4 +336,5 @@ class World:
         with suppress(*AGAIN, requests.RequestException):
             for name in self.stage.objects.live(f"{self.seed}/"):
                 self.stage.objects.delete(name)
+        self.stage.projects.discard(self.project)
         self.client.close()

@@ -87,8 +87,8 @@ def _adopt(job: JobRecord, submission: Submission | None, deps: Deps) -> None:
             job, team=job.seen.labels.get(TEAM_LABEL), key_id=job.seen.labels.get(KEY_LABEL)
         )
     )
-    deps.store.add_job(record, submission)
     deps.store.remember_project((parse_name(job.seen.name) or ("",))[0], job.key.project)
+    deps.store.add_job(record, submission)
     log("NOTICE", "job adopted", event="job.adopted", **events.of_job(record))
 
 

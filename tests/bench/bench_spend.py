@@ -1,0 +1,174 @@
+"""What an answer on a year of spend takes, from totals and from jobs. See README.md.
+
+Run by hand: ``python tests/bench/bench_spend.py [documents]``, on Firestore's emulator and in memory; each
+figure is of a process of its own. With 100,000 documents of each kind it takes a quarter of an hour, most
+of it to write them.
+"""
+
+# ruff: noqa: T201 - it prints figures
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "infra" / "local")]
+
+from werkzeug.test import EnvironBuilder  # noqa: E402 - found by the line above
+from werkzeug.wrappers import Request  # noqa: E402 - same
+
+from batch_gateway.adapters.firestore import FirestoreStore, connect  # noqa: E402 - same
+from batch_gateway.adapters.firestore.documents import plain  # noqa: E402 - same
+from batch_gateway.adapters.memory import MemoryStore  # noqa: E402 - same
+from batch_gateway.core import prices  # noqa: E402 - same
+from batch_gateway.core.access import Caller  # noqa: E402 - same
+from batch_gateway.core.cost import cost_of  # noqa: E402 - same
+from batch_gateway.core.jobs import JobKey, JobRecord, Observation  # noqa: E402 - same
+from batch_gateway.core.spend import entries_of_job  # noqa: E402 - same
+from batch_gateway.core.usage import Rows, Tokens, Usage, quantities_of  # noqa: E402 - same
+from batch_gateway.gateway.spend import Spend  # noqa: E402 - same
+from firestore_emulator import FirestoreEmulator  # noqa: E402 - same
+from processes import free_ports  # noqa: E402 - same
+
+PROJECT = "bench-spend"
+START = datetime(2025, 11, 1, tzinfo=UTC)
+YEAR = "start_time=2025-11-01T00:00:00Z&end_time=2026-11-01T00:00:00Z"
+MONTH = "start_time=2026-10-01T00:00:00Z&end_time=2026-11-01T00:00:00Z"
+MODELS = ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-3-flash-preview", "gemini-2.5-flash-lite")
+ITEMS = ("input_text", "output_text", "output_thoughts", "input_image")
+TEAMS = 40
+BATCH = 400
+ADMIN = Caller(api_key="master")
+TEAM = Caller(api_key="key-1", team="team-1", key_id="k1")
+CASES = {
+    "month by day and team": ("costs", f"{MONTH}&limit=31&group_by=team", ADMIN),
+    "month by day and model, for one team of 40": ("costs", f"{MONTH}&limit=31&group_by=model", TEAM),
+    "month by hour and model, at +05:30": (
+        "costs",
+        f"{MONTH}&bucket_width=1h&limit=744&group_by=model&time_zone=%2B05:30",
+        ADMIN,
+    ),
+    "year by month and model": ("costs", f"{YEAR}&bucket_width=1mo&group_by=model", ADMIN),
+    "year by day, team and model": ("costs", f"{YEAR}&limit=366&group_by=team,model", ADMIN),
+    "year as CSV": ("export", YEAR, ADMIN),
+    "year as FOCUS": ("export", f"{YEAR}&format=focus", ADMIN),
+    "year as CSV, a row for each job (scans the jobs)": ("export", f"{YEAR}&group_by=job", ADMIN),
+}
+
+
+def job(number, documents):
+    """One of a year's jobs, each of which is in a cell of its own."""
+    created = START + timedelta(days=365) * number / documents
+    model = MODELS[number % len(MODELS)]
+    used = [
+        (model, "0-200k", item) for item in ("input_text", "output_text", "output_thoughts", "input_image")
+    ]
+    usage = Usage(
+        Rows(succeeded=100), Tokens(input=1000), quantities_of([(key, (1000 + number, 100)) for key in used])
+    )
+    team = f"team-{number % TEAMS}"
+    labels = {"team": team, "environment": "production", "run": f"r{number % 997}"}
+    key = JobKey("acme-batch", "us-central1", str(number))
+    seen = Observation(key.path, "JOB_STATE_SUCCEEDED", model, f"job {number}", labels)
+    cost = cost_of(usage, prices.load(), location="us-central1", at=created)
+    return JobRecord(key, seen, created, api_key=f"key-{number % 97}", team=team, usage=usage, cost=cost)
+
+
+def fill(store, documents):
+    """Writes jobs and cells as settling would, less the reading."""
+    client = store._client
+    batch = client.batch()
+    for number in range(documents):
+        record = job(number, documents)
+        (entry,) = entries_of_job(record)
+        batch.set(client.collection("jobs").document(f"acme-batch:us-central1:{number}"), plain(record))
+        batch.set(client.collection("totals").document(f"{entry.cell.id}:{number % 8}"), plain(entry.cell))
+        if len(batch) >= BATCH or number == documents - 1:
+            batch.commit()
+            batch = client.batch()
+
+
+def filled_memory(documents):
+    """Likewise, in this process."""
+    store = MemoryStore()
+    for number in range(documents):
+        record = job(number, documents)
+        (entry,) = entries_of_job(record)
+        store._jobs[record.key] = record
+        store._cells[f"{entry.cell.id}"] = entry.cell
+    return store
+
+
+def peak():
+    """The most memory that this process had, MB. (getrusage would count that of the process it began as.)"""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) // 1024
+
+
+def run(store, case):
+    """Answers one call and says what that took."""
+    call, query, caller = CASES[case]
+    request = Request(EnvironBuilder(query_string=query).get_environ())
+    before, start, worked = peak(), time.perf_counter(), time.process_time()
+    answer = getattr(Spend(store, prices.load), call)(request, caller)
+    size = sum(len(chunk) for chunk in answer.response)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - worked
+    return {"seconds": seconds, "cpu": cpu, "mb": size / 1e6, "peak": peak(), "more": peak() - before}
+
+
+def child(case, documents):
+    """One figure: in memory if no emulator is named."""
+    if os.environ.get("FIRESTORE_EMULATOR_HOST"):
+        store = FirestoreStore(connect(PROJECT, "(default)"))
+        store.get_job(JobKey("acme-batch", "us-central1", "0"))  # connects
+    else:
+        store = filled_memory(documents)
+    print(json.dumps(run(store, case)))
+
+
+def measure(case, documents, host):
+    """A figure, from a process of its own."""
+    environment = {**os.environ, "FIRESTORE_EMULATOR_HOST": host}
+    command = [sys.executable, __file__, case, str(documents)]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - itself
+    return json.loads(done.stdout)
+
+
+def main(documents):
+    """Prints the table."""
+    with tempfile.TemporaryDirectory() as directory:
+        emulator = FirestoreEmulator(free_ports(1)[0], Path(directory) / "log")
+        if emulator.process is None:
+            sys.exit("FIRESTORE_EMULATOR_HOST is set: the bench fills an emulator of its own")
+        emulator.process.start()
+        try:
+            emulator.process.wait_ready()
+            os.environ["FIRESTORE_EMULATOR_HOST"] = emulator.host
+            start = time.perf_counter()
+            fill(FirestoreStore(connect(PROJECT, "(default)")), documents)
+            print(f"{documents} cells and {documents} jobs written in {time.perf_counter() - start:.0f} s\n")
+            print("| answer | store | s | CPU s | MB | peak RSS, MB | of it for the answer |")
+            print("|---|---|---|---|---|---|---|")
+            for case in CASES:
+                for store, host in (("Firestore's emulator", emulator.host), ("memory", "")):
+                    found = measure(case, documents, host)
+                    print(
+                        f"| {case} | {store} | {found['seconds']:.1f} | {found['cpu']:.1f} "
+                        f"| {found['mb']:.2f} | {found['peak']} | {found['more']} |",
+                        flush=True,
+                    )
+        finally:
+            emulator.process.stop()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] and sys.argv[1] in CASES:
+        child(sys.argv[1], int(sys.argv[2]))
+    else:
+        main(int(sys.argv[1]) if sys.argv[1:] else 100_000)
