@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         aliases: Names of models.
         reconcile_account: E-mail of the service account that may call the sweep; None if there is none.
         settlement_seconds: How long one invocation may read an output before it leaves the rest to the next.
+        private: Whether Cloud Run lets only callers through that it has checked itself.
         budget_action: What becomes of running jobs when a budget is passed: nothing, warn or cancel.
         vertex_emulator: ``host:port``, or None for Google's own hosts.
         pubsub_topic: ``projects/P/topics/T`` that events are published to; None for none.
@@ -68,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     aliases: tuple[Alias, ...] = ()
     reconcile_account: str | None = None
     settlement_seconds: int = DEFAULT_SETTLEMENT_SECONDS
+    private: bool = False
     budget_action: BudgetAction = "nothing"
     vertex_emulator: str | None = None
     pubsub_topic: str | None = None
@@ -126,6 +128,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         aliases=tuple(config.aliases) if config else (),
         reconcile_account=config.reconcile_account if config else None,
         settlement_seconds=config.settlement_seconds if config else DEFAULT_SETTLEMENT_SECONDS,
+        private=config.private if config else False,
         budget_action=config.budget_action if config else "nothing",
         vertex_emulator=environ.get("VERTEX_EMULATOR_HOST") or None,
         pubsub_topic=config.pubsub_topic if config else None,
@@ -148,6 +151,7 @@ class _Config:
         self.master_key: str | None = None
         self.reconcile_account: str | None = None
         self.settlement_seconds = DEFAULT_SETTLEMENT_SECONDS
+        self.private = False
         self.budget_action: BudgetAction = "nothing"
         self.pubsub_topic: str | None = None
         self.allow_private_webhooks = False
@@ -192,6 +196,8 @@ class _Config:
                 self.reconcile_account = self._text(value, f"general_settings.{key}")
             elif key == "settlement_seconds":
                 self.settlement_seconds = self._seconds(value, f"general_settings.{key}")
+            elif key == "private":
+                self.private = self._flag(value, f"general_settings.{key}")
             elif key == "budget_action":
                 self.budget_action = self._action(value, f"general_settings.{key}")
             elif key == "pubsub_topic":

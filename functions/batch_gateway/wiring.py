@@ -91,7 +91,7 @@ def identity_of(token: str, audience: str) -> str | None:
     """See gateway.app.Deps."""
     from batch_gateway.adapters.identity import email_of
 
-    return email_of(token, audience)
+    return email_of(token, audience, checked=SETTINGS.private)
 
 
 @cache

@@ -118,3 +118,12 @@ def test_a_token_that_somebody_else_signed_is_not_good(issuer):
 @pytest.mark.parametrize("token", ["a.b.c", "..", "eyJhbGciOiJub25lIn0.e30."])
 def test_what_is_no_token_is_not_good(token):
     assert email_of(token, AUDIENCE) is None
+
+
+def test_a_token_whose_signature_cloud_run_took_off_counts_only_where_it_checks(issuer):
+    token = f"{issuer.token().rpartition('.')[0]}.SIGNATURE_REMOVED_BY_GOOGLE"
+
+    assert email_of(token, AUDIENCE) is None
+    assert email_of(token, AUDIENCE, checked=True) == EMAIL
+    assert email_of(token, "https://elsewhere.example", checked=True) is None
+    assert email_of(issuer.token(), AUDIENCE, checked=True) == EMAIL

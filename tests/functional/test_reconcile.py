@@ -10,6 +10,7 @@ import pytest
 from batch_gateway.adapters.memory import MemoryKeys
 from batch_gateway.core.jobs import observe
 from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord
+from batch_gateway.core.report import cost_report
 from batch_gateway.ports import Reply, Submission, UpstreamResponse, UpstreamUnavailableError
 from batch_gateway.settlement.deps import Deps
 from batch_gateway.settlement.endpoints import KeyEndpoints
@@ -354,6 +355,43 @@ def test_a_final_file_that_comes_late_takes_the_place_of_incremental_output(worl
 
     settling.assert_settled(world, 3)
     assert world.sweep().settled == 0
+
+
+def test_what_a_running_job_has_exported_shows_as_progress_and_is_replaced_in_the_end(world):
+    shown = {"outputInfo": {"gcsOutputDirectory": DIRECTORY}}
+    world.record(settling.resource(state="JOB_STATE_RUNNING", **shown))
+    name = f"{FOLDER}/incremental_predictions.jsonl"
+    for rows in (1, 2):
+        world.put(settling.lines(*[row()] * rows), name)
+        world.sweep()
+        assert world.job().cost.amount_nano == rows * ROW_NANO
+        assert not world.job().closed
+    world.put(settling.lines(row(), row(), row()))
+    world.upstream.jobs[key()] = ended()
+
+    world.sweep()
+
+    settling.assert_settled(world, 3)
+    assert world.job().closed
+    report = cost_report(world.job(), world.store.get_outputs(key()))
+    assert [output["uri"] for output in report["outputs"]] == [f"gs://out/{FILE}"]
+
+
+def test_a_large_export_of_a_running_job_is_left_for_the_end(world, monkeypatch):
+    monkeypatch.setattr("batch_gateway.settlement.reconcile._MOST_PROGRESS_BYTES", 10)
+    shown = {"outputInfo": {"gcsOutputDirectory": DIRECTORY}}
+    world.record(settling.resource(state="JOB_STATE_RUNNING", **shown))
+    world.put(settling.lines(row()), f"{FOLDER}/incremental_predictions.jsonl")
+
+    assert world.sweep().settled == 0
+
+
+def test_a_job_that_succeeded_without_output_is_never_complete(world):
+    world.record(ended())
+    world.sweep(now=NOW + timedelta(days=1))
+
+    assert world.job().closed
+    assert cost_report(world.job(), [])["complete"] is False
 
 
 @pytest.mark.parametrize("state", ["FAILED", "CANCELLED", "EXPIRED"])

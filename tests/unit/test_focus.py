@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -163,6 +164,16 @@ def test_rows_of_a_job_know_window_and_job():
     assert (long["ResourceName"], long["ResourceType"]) == ("nightly", "Batch prediction job")
     assert long["ChargePeriodStart"] == "2026-11-22T00:00:00Z"
     assert long["ChargePeriodEnd"] == "2026-11-23T00:00:00Z"
+
+
+def test_a_job_of_two_models_has_each_line_once():
+    one, other = job(("0-200k", "input_text", 10)), job(("0-200k", "input_text", 10), model=PRO)
+    both = msgspec.structs.replace(one.cost, line_items=one.cost.line_items + other.cost.line_items)
+    found = of_job(msgspec.structs.replace(one, cost=both))
+    assert [(row["x_Model"], row["SkuId"]) for row in found] == [
+        (FLASH, f"{FLASH}/input_text"),
+        (PRO, f"{PRO}/input_text"),
+    ]
 
 
 def test_characters_are_priced_by_the_thousand():

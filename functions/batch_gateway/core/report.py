@@ -59,8 +59,12 @@ def cost_report(job: JobRecord, outputs: Iterable[Output]) -> dict[str, Any]:
                 **({"error": output.unreadable} if output.unreadable else {}),
             }
             for output in outputs
+            if not output.superseded
         ],
     }
+
+
+_WITH_OUTPUT = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDED"})
 
 
 def status_of(job: JobRecord) -> str:
@@ -75,8 +79,9 @@ def status_of(job: JobRecord) -> str:
 
 def is_complete(job: JobRecord) -> bool:
     """Whether the amount holds the cost of every row that is known of."""
-    answered = job.seen.completion.successful if job.seen.completion else 0
-    lost = job.closed and not job.settled_outputs and answered > 0
+    answered = job.seen.completion is not None and job.seen.completion.successful > 0
+    wrote = answered or job.deleted or job.seen.state in _WITH_OUTPUT
+    lost = job.closed and not job.settled_outputs and wrote
     return not (job.cost.unpriced_rows or job.usage.rows.malformed or job.unreadable_outputs or lost)
 
 

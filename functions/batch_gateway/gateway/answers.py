@@ -7,10 +7,12 @@ from werkzeug.wrappers import Response
 
 from batch_gateway.core.errors import ApiError, error_body, status_of_http
 from batch_gateway.core.jsons import UNREADABLE
+from batch_gateway.logs import log
 from batch_gateway.ports import UpstreamResponse
 
 _JSON = "application/json; charset=UTF-8"
 _HTTP_ERROR = 400
+_SERVER_ERROR = 500
 
 
 def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -39,6 +41,8 @@ def relayed(upstream: UpstreamResponse) -> Response:
     An error that is no JSON (Google's front end answers unknown paths in HTML) is put into words of
     AIP-193, since clients parse every error.
     """
+    if upstream.status >= _SERVER_ERROR:
+        log("WARNING", "upstream error", event="upstream.error", status=upstream.status)
     headers = {}
     if "retry-after" in upstream.headers:
         headers["Retry-After"] = upstream.headers["retry-after"]

@@ -16,7 +16,7 @@ from batch_gateway import events
 from batch_gateway.core.books import Output
 from batch_gateway.core.jobs import JobKey, JobRecord
 from batch_gateway.core.notifications import Event
-from batch_gateway.core.outputs import directory_of, split_uri
+from batch_gateway.core.outputs import directory_of, is_incremental_output, split_uri
 from batch_gateway.logs import log
 from batch_gateway.ports import StoreUnavailableError, Submission
 from batch_gateway.settlement.adoption import LOOK_BACK, look_through
@@ -40,6 +40,7 @@ _OUTPUT_DUE = timedelta(hours=24)
 """How long after its end a job's output may still show up."""
 _FOUND_BY = timedelta(hours=1)
 """When a create whose job is not there has made none. Jobs show in lists within seconds."""
+_MOST_PROGRESS_BYTES = 64 * 1024 * 1024
 _BATCH = 5
 _MOST_SUBMISSIONS = 500
 _NOT_FOUND = 404
@@ -164,6 +165,7 @@ class _Sweeping:
     def _finish(self, job: JobRecord) -> None:
         job = self._fresh(job)
         if not job.ended:
+            self._settle_progress(job)
             self._check_stuck(job)
             act_on(job, self._over, self._deps)
             return
@@ -207,6 +209,20 @@ class _Sweeping:
                 job, bucket, live, self._deps, now=self._now, deadline=self._deadline()
             )
         return True
+
+    def _settle_progress(self, job: JobRecord) -> None:
+        """Settles what a running job has exported so far, until its final output takes the place of that.
+
+        Only what is quickly read: the file grows, and is read anew each time.
+        """
+        if job.seen.output_directory is None:
+            return
+        bucket, prefix = split_uri(job.seen.output_directory)
+        for live in self._deps.objects.list(bucket, f"{prefix}/"):
+            if is_incremental_output(live.name) and live.size <= _MOST_PROGRESS_BYTES:
+                self.done.settled += settle_live(
+                    job, bucket, live, self._deps, now=self._now, deadline=self._deadline()
+                )
 
     def _settle_table(self, job: JobRecord, table: str) -> bool:
         """Settles a job's output table; whether it is as it will be."""

@@ -309,6 +309,12 @@ def test_what_has_no_value_is_null():
     assert (result["team"], result["api_key"], result["labels"]) == (None, None, {"env": None})
 
 
+def test_what_is_not_grouped_by_is_null():
+    (result,) = results(stored(*ONE), DAY)
+    fields = ("model", "team", "api_key", "project", "location", "job", "labels")
+    assert [result[field] for field in fields] == [None] * 7
+
+
 def test_a_label_with_an_empty_value_is_not_null():
     store = stored((job(labels={"env": ""}), usage(1)))
     (result,) = results(store, f"{DAY}&group_by=label:env")
@@ -625,6 +631,17 @@ def test_a_long_list_of_jobs_is_read_in_pages(monkeypatch):
     monkeypatch.setattr(spend_module, "_JOBS", 2)
     same_time = [(job(n), usage(10**n)) for n in range(5)]
     assert len(rows(stored(*same_time), f"{DAY}&group_by=job")) == 5
+
+
+def test_no_cell_of_a_days_row_is_a_formula():
+    store = stored((job(1, team="=1+1"), usage(1)))
+    (row,) = rows(store, DAY)
+    assert row["team"] == "'=1+1"
+
+
+def test_a_field_that_is_asked_for_twice_is_one_column():
+    header = export(MemoryStore(), f"{DAY}&group_by=team,model&group_by=team").get_data(as_text=True)
+    assert header == "start_time,end_time,team,model,amount,currency,unpriced\r\n"
 
 
 @pytest.mark.parametrize("kind", ["csv", "focus"])

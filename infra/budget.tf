@@ -1,0 +1,34 @@
+# The optional budget of Cloud Billing. What Google bills comes a day late; the alert on daily spend comes at once.
+
+resource "google_billing_budget" "this" {
+  count = var.billing_budget != null ? 1 : 0
+
+  billing_account = var.billing_budget.billing_account
+  display_name    = "${var.name} (${var.project_id})"
+
+  budget_filter {
+    projects = ["projects/${data.google_project.this.number}"]
+  }
+  amount {
+    specified_amount {
+      currency_code = var.billing_budget.currency
+      units         = tostring(var.billing_budget.amount)
+    }
+  }
+  dynamic "threshold_rules" {
+    for_each = [0.5, 0.9, 1]
+    content {
+      threshold_percent = threshold_rules.value
+    }
+  }
+
+  # Mails to those who administer the billing account go out in any case; a budget takes five channels at most.
+  dynamic "all_updates_rule" {
+    for_each = length(local.channel_names) > 0 ? [1] : []
+    content {
+      monitoring_notification_channels = slice(local.channel_names, 0, min(5, length(local.channel_names)))
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}

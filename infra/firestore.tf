@@ -1,0 +1,87 @@
+# The books.
+
+locals {
+  # Fields that no query asks for and that are large, or only ever grow: without an index they cost no index writes,
+  # and documents stay under the limit of 40,000 index entries.
+  unindexed_fields = {
+    checkpoints = ["usage"]
+    events      = ["body"]
+    jobs        = ["cost", "repricings", "usage"]
+    outputs     = ["usage"]
+    parked      = ["usage"]
+    totals      = ["hours", "items"]
+  }
+  # Documents are deleted within a day of the time in this field.
+  expiring_collections = toset(["checkpoints", "events", "rates", "submissions"])
+  # What queries need beyond the indexes that Firestore makes by itself: by a name, collection and fields in order.
+  composite_indexes = {
+    for field in ["keyId", "team"] : "jobs_by_${field}" => {
+      collection = "jobs"
+      fields     = [{ path = field, order = "ASCENDING" }, { path = "createTime", order = "DESCENDING" }]
+    }
+  }
+}
+
+resource "google_firestore_database" "this" {
+  project                           = var.project_id
+  name                              = var.database.name
+  location_id                       = coalesce(var.database.location, var.region)
+  type                              = "FIRESTORE_NATIVE"
+  point_in_time_recovery_enablement = var.database.point_in_time_recovery ? "POINT_IN_TIME_RECOVERY_ENABLED" : "POINT_IN_TIME_RECOVERY_DISABLED"
+  delete_protection_state           = var.deletion_protection ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
+  # ABANDON, the provider's default, leaves the database behind on destroy. Protected, that is what is wanted.
+  deletion_policy = var.deletion_protection ? "ABANDON" : "DELETE"
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_firestore_backup_schedule" "daily" {
+  count = var.database.backup_days > 0 ? 1 : 0
+
+  project   = var.project_id
+  database  = google_firestore_database.this.name
+  retention = "${var.database.backup_days * 86400}s"
+  daily_recurrence {}
+}
+
+resource "google_firestore_field" "unindexed" {
+  for_each = merge([
+    for collection, fields in local.unindexed_fields : {
+      for field in fields : "${collection}.${field}" => { collection = collection, field = field }
+    }
+  ]...)
+
+  project    = var.project_id
+  database   = google_firestore_database.this.name
+  collection = each.value.collection
+  field      = each.value.field
+  index_config {}
+}
+
+resource "google_firestore_field" "expires" {
+  for_each = local.expiring_collections
+
+  project    = var.project_id
+  database   = google_firestore_database.this.name
+  collection = each.key
+  field      = "expires"
+  # A time that only grows, in an index, would make neighbours of all writes ("Best practices", hotspots).
+  index_config {}
+  ttl_config {}
+}
+
+resource "google_firestore_index" "this" {
+  for_each = local.composite_indexes
+
+  project    = var.project_id
+  database   = google_firestore_database.this.name
+  collection = each.value.collection
+
+  dynamic "fields" {
+    for_each = each.value.fields
+    content {
+      field_path = fields.value.path
+      order      = fields.value.order
+    }
+  }
+}

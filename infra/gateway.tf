@@ -1,0 +1,72 @@
+# The HTTP function.
+
+locals {
+  environment = {
+    FIRESTORE_DATABASE   = google_firestore_database.this.name
+    GATEWAY_CONFIG       = "${local.config_folder}/config.yaml"
+    GOOGLE_CLOUD_PROJECT = var.project_id
+    # Adds the execution's id to log lines. Google sets it by itself; said here, it is no difference in a plan.
+    LOG_EXECUTION_ID = "true"
+  }
+}
+
+resource "google_cloudfunctions2_function" "gateway" {
+  project     = var.project_id
+  location    = var.region
+  name        = "${var.name}-gateway"
+  description = "Vertex Batch Gateway: the HTTP API"
+  labels      = local.labels
+
+  build_config {
+    runtime           = var.runtime
+    entry_point       = "gateway"
+    docker_repository = google_artifact_registry_repository.functions[var.region].id
+    service_account   = google_service_account.this["build"].id
+    source {
+      storage_source {
+        bucket = google_storage_bucket.source.name
+        object = google_storage_bucket_object.source.name
+      }
+    }
+  }
+
+  # Startup CPU boost has no argument here: Cloud Run functions turns it on for every function.
+  service_config {
+    all_traffic_on_latest_revision   = true
+    available_cpu                    = var.gateway.cpu
+    available_memory                 = var.gateway.memory
+    environment_variables            = local.environment
+    ingress_settings                 = var.gateway.ingress
+    max_instance_count               = var.gateway.max_instances
+    max_instance_request_concurrency = var.gateway.concurrency
+    min_instance_count               = var.gateway.min_instances
+    service_account_email            = google_service_account.this["gateway"].email
+    timeout_seconds                  = var.gateway.timeout_seconds
+
+    secret_environment_variables {
+      key        = "GATEWAY_MASTER_KEY"
+      project_id = var.project_id
+      secret     = google_secret_manager_secret.this["master-key"].secret_id
+      version    = google_secret_manager_secret_version.master_key.version
+    }
+    # Numbered versions: with "latest" a change would reach some instances, and no revision would be to blame.
+    secret_volumes {
+      mount_path = local.config_folder
+      project_id = var.project_id
+      secret     = google_secret_manager_secret.this["config"].secret_id
+      versions {
+        path    = "config.yaml"
+        version = google_secret_manager_secret_version.config.version
+      }
+    }
+  }
+
+  # A revision does not start without them.
+  depends_on = [
+    google_artifact_registry_repository_iam_member.build,
+    google_project_iam_member.books,
+    google_project_iam_member.build,
+    google_secret_manager_secret_iam_member.functions,
+    google_storage_bucket_iam_member.build,
+  ]
+}

@@ -1,0 +1,297 @@
+# What can be asked for beyond the defaults. Google is mocked.
+
+mock_provider "google" {
+  mock_data "google_project" {
+    defaults = {
+      number = "123456789012"
+    }
+  }
+  mock_data "google_storage_bucket" {
+    defaults = {
+      location = "EU"
+    }
+  }
+  mock_data "google_storage_project_service_account" {
+    defaults = {
+      member = "serviceAccount:service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
+    }
+  }
+  mock_resource "google_service_account" {
+    defaults = {
+      email  = "account@my-project.iam.gserviceaccount.com"
+      member = "serviceAccount:account@my-project.iam.gserviceaccount.com"
+      name   = "projects/my-project/serviceAccounts/account@my-project.iam.gserviceaccount.com"
+    }
+  }
+  mock_resource "google_cloudfunctions2_function" {
+    defaults = {
+      service_config = {
+        uri = "https://made-uc.a.run.app"
+      }
+    }
+  }
+  mock_resource "google_project_iam_custom_role" {
+    defaults = {
+      id = "projects/my-project/roles/made"
+    }
+  }
+  mock_resource "google_monitoring_dashboard" {
+    defaults = {
+      id = "projects/123456789012/dashboards/made"
+    }
+  }
+  mock_resource "google_monitoring_notification_channel" {
+    defaults = {
+      name = "projects/my-project/notificationChannels/1234567890"
+    }
+  }
+}
+
+mock_provider "google-beta" {
+  mock_resource "google_project_service_identity" {
+    defaults = {
+      email  = "service-123456789012@gcp-sa-aiplatform.iam.gserviceaccount.com"
+      member = "serviceAccount:service-123456789012@gcp-sa-aiplatform.iam.gserviceaccount.com"
+    }
+  }
+}
+
+mock_provider "time" {}
+
+variables {
+  project_id = "my-project"
+  # Terraform 1.11 tests no apply with an ephemeral variable that is left out.
+  master_key = "sk-made-up-0123456789abcdef0123456789abcdef"
+}
+
+run "buckets_anywhere" {
+  command = plan
+
+  variables {
+    region        = "us-central1"
+    input_buckets = {}
+    output_buckets = {
+      europe = { location = "EU" }
+      given  = { create = false, name = "their-bucket" }
+      iowa   = { location = "us-central1" }
+      moved  = { location = "europe-west1", function_region = "europe-west4" }
+      nearby = { location = "europe-west1" }
+    }
+  }
+
+  assert {
+    condition = { for id, each in google_cloudfunctions2_function.settle : id => each.location } == {
+      "output/europe" = "us-central1"
+      "output/given"  = "us-central1"
+      "output/iowa"   = "us-central1"
+      "output/moved"  = "europe-west4"
+      "output/nearby" = "europe-west1"
+    }
+    error_message = "Settlement runs beside the bucket where it can."
+  }
+  assert {
+    condition = { for id, each in google_cloudfunctions2_function.settle : id => each.event_trigger[0].trigger_region } == {
+      "output/europe" = "eu"
+      "output/given"  = "eu"
+      "output/iowa"   = "us-central1"
+      "output/moved"  = "europe-west1"
+      "output/nearby" = "europe-west1"
+    }
+    error_message = "A trigger is in its bucket's location, also of a bucket that was given."
+  }
+  assert {
+    condition     = keys(google_artifact_registry_repository.functions) == ["europe-west1", "europe-west4", "us-central1"]
+    error_message = "Each region that functions are in has a repository."
+  }
+  assert {
+    condition     = !contains(keys(google_storage_bucket.this), "output/given")
+    error_message = "A given bucket is not made."
+  }
+}
+
+run "several_projects" {
+  command = plan
+
+  variables {
+    models = [
+      { name = "gemini-2.5-flash" },
+      { name = "research", model = "gemini-2.5-pro", project = "research-project", location = "global" },
+    ]
+  }
+
+  assert {
+    condition     = keys(google_project_iam_custom_role.vertex) == ["gateway/my-project", "gateway/research-project", "settle/my-project", "settle/research-project"]
+    error_message = "Each served project has the roles."
+  }
+  assert {
+    condition     = keys(google_project_service_identity.vertex) == ["my-project", "research-project"]
+    error_message = "Each served project has Vertex AI's agent."
+  }
+}
+
+run "a_whole_project" {
+  command = apply
+
+  variables {
+    models = []
+  }
+
+  assert {
+    condition     = !can(yamldecode(google_secret_manager_secret_version.config.secret_data).model_list)
+    error_message = "Without models the configuration names none."
+  }
+  assert {
+    condition     = contains(google_project_iam_custom_role.vertex["gateway/my-project"].permissions, "aiplatform.locations.list")
+    error_message = "The sweep has to ask which locations there are."
+  }
+}
+
+run "a_proxys_own_file" {
+  command = apply
+
+  variables {
+    events_topic = true
+    config       = <<-EOT
+      model_list:
+        - model_name: flash
+          litellm_params: {model: vertex_ai/gemini-2.5-flash, vertex_project: their-project, vertex_location: europe-west4}
+        - model_name: other-cloud
+          litellm_params: {model: openai/gpt-5, api_key: os.environ/KEY}
+        - model_name: own-credentials
+          litellm_params: {model: vertex_ai/gemini-2.5-pro, vertex_project: closed-project, vertex_credentials: os.environ/CREDENTIALS}
+      general_settings:
+        settlement_seconds: 300
+    EOT
+  }
+
+  assert {
+    condition     = keys(google_project_service_identity.vertex) == ["their-project"]
+    error_message = "Grants are made where the functions' own identity calls, and nowhere else."
+  }
+  assert {
+    condition     = length(yamldecode(google_secret_manager_secret_version.config.secret_data).model_list) == 3
+    error_message = "The file is taken as it is."
+  }
+  assert {
+    condition = yamldecode(google_secret_manager_secret_version.config.secret_data).general_settings == {
+      budget_action             = "nothing"
+      pubsub_topic              = google_pubsub_topic.events[0].id
+      reconcile_service_account = google_service_account.this["scheduler"].email
+      settlement_seconds        = 300
+    }
+    error_message = "Its settings are kept, and ours are added."
+  }
+}
+
+run "behind_iam" {
+  command = plan
+
+  variables {
+    gateway = { public = false, invokers = ["group:data@example.com"], ingress = "ALLOW_INTERNAL_AND_GCLB" }
+  }
+
+  assert {
+    condition     = length(google_cloud_run_v2_service_iam_member.public) == 0
+    error_message = "Not for everybody."
+  }
+  assert {
+    condition     = keys(google_cloud_run_v2_service_iam_member.invokers) == ["group:data@example.com"]
+    error_message = "For those who were named."
+  }
+}
+
+run "everything_watched" {
+  command = apply
+
+  variables {
+    alerts = { daily_spend_usd = 100, job_finished = true }
+    notifications = {
+      channels       = ["projects/my-project/notificationChannels/987"]
+      emails         = ["ops@example.com"]
+      pubsub_topics  = ["projects/my-project/topics/incidents"]
+      slack_channels = ["#batch"]
+    }
+    slack_token    = "xoxb-made-up"
+    billing_budget = { amount = 100, billing_account = "012345-6789AB-CDEF01" }
+  }
+
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.metric["daily_spend"].conditions[0].condition_prometheus_query_language[0].query, "> 100")
+    error_message = "The limit is what was asked for."
+  }
+  assert {
+    condition     = alltrue([for policy in merge(google_monitoring_alert_policy.log, google_monitoring_alert_policy.metric) : length(policy.notification_channels) == 4])
+    error_message = "Every alert goes to every channel."
+  }
+  assert {
+    condition     = contains(keys(google_monitoring_alert_policy.log), "job_finished")
+    error_message = "Finished jobs are told of if wanted."
+  }
+  assert {
+    condition     = length(google_billing_budget.this[0].threshold_rules) == 3
+    error_message = "The budget tells three times."
+  }
+  assert {
+    condition     = contains(keys(google_project_service.this), "billingbudgets.googleapis.com")
+    error_message = "A budget needs its API."
+  }
+}
+
+run "not_told_of_anything" {
+  command = plan
+
+  variables {
+    alerts = { enabled = false }
+  }
+
+  assert {
+    condition     = length(google_monitoring_alert_policy.log) + length(google_monitoring_alert_policy.metric) == 0
+    error_message = "Alerts can be done without."
+  }
+}
+
+run "deployed_from_cloud_build" {
+  command = plan
+
+  variables {
+    deployer = {
+      repository   = "projects/my-project/locations/europe-west1/connections/github/repositories/batch"
+      state_bucket = "state"
+    }
+  }
+
+  assert {
+    condition     = google_cloudbuild_trigger.this["apply"].approval_config[0].approval_required && !google_cloudbuild_trigger.this["plan"].approval_config[0].approval_required
+    error_message = "A plan is made at once, and applied when somebody approves."
+  }
+  assert {
+    condition     = !contains(keys(google_secret_manager_secret_iam_member.deployer), "master-key")
+    error_message = "The deployer reads the master key only for a smoke test that was asked for."
+  }
+}
+
+run "by_hand_only" {
+  command = plan
+
+  variables {
+    deployer = null
+  }
+
+  assert {
+    condition     = !contains(keys(google_service_account.this), "deployer") && length(google_project_iam_member.deployer) == 0
+    error_message = "No deployer, no rights for one."
+  }
+}
+
+run "bigquery_output" {
+  command = plan
+
+  variables {
+    bigquery_datasets = ["my-project.batch_output"]
+  }
+
+  assert {
+    condition     = google_bigquery_dataset_iam_member.read_output["my-project.batch_output"].role == "roles/bigquery.dataViewer"
+    error_message = "The sweep reads the dataset."
+  }
+}

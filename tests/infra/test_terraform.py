@@ -1,0 +1,83 @@
+"""The Terraform is well formed, does what its own tests say, and applies and goes without a trace."""
+
+import re
+
+import pytest
+
+from infra.terraform import EXAMPLES, ROOT
+
+FILES = sorted((ROOT / "infra").glob("*.tf"))
+
+
+def test_every_file_is_formatted(workspace):
+    assert workspace.run("infra", "fmt", "-check", "-recursive") == ""
+
+
+@pytest.mark.parametrize("where", EXAMPLES)
+def test_it_is_valid_and_nothing_in_it_is_deprecated(workspace, where):
+    workspace.init(where)
+    assert "Warning" not in workspace.run(where, "validate", "-no-color")
+
+
+def test_its_own_tests_pass(workspace):
+    assert re.search(r"Success! \d+ passed, 0 failed\.", workspace.run("infra", "test", "-no-color"))
+
+
+@pytest.mark.parametrize("where", EXAMPLES)
+def test_an_apply_settles_and_a_destroy_leaves_nothing(applied, where):
+    result = applied(where)
+    assert len(result.resources) > 100
+    assert result.changes == ""
+    assert result.left == []
+
+
+def test_each_validation_of_a_variable_is_seen_to_refuse():
+    text = (ROOT / "infra" / "variables.tf").read_text()
+    refused = re.findall(
+        r"^ +var\.(\w+),$", (ROOT / "infra/tests/variables.tftest.hcl").read_text(), re.MULTILINE
+    )
+    blocks = re.findall(r'^variable "(\w+)" \{(.*?)^\}', text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 20
+    assert {name: block.count("validation {") for name, block in blocks if "validation {" in block} == {
+        name: refused.count(name) for name in set(refused)
+    }
+
+
+def test_variables_and_outputs_are_described_and_in_order():
+    for file, kind in (("variables.tf", "variable"), ("outputs.tf", "output")):
+        text = (ROOT / "infra" / file).read_text()
+        blocks = re.findall(rf'^{kind} "(\w+)" \{{(.*?)^\}}', text, re.MULTILINE | re.DOTALL)
+        assert [name for name, _ in blocks] == sorted(name for name, _ in blocks)
+        assert all("description" in block for _, block in blocks)
+        assert kind == "output" or all(re.search(r"^  type +=", block, re.MULTILINE) for _, block in blocks)
+
+
+def test_labels_are_on_everything_that_takes_them(applied):
+    for resource in applied("infra/examples/production").resources:
+        values = resource["values"]
+        given = {**(values.get("labels") or {}), **(values.get("user_labels") or {})}
+        if resource["type"] == "google_monitoring_notification_channel":
+            given = values["user_labels"]
+        if {"labels", "user_labels"} & values.keys() and resource["type"] != "google_logging_metric":
+            assert given.get("app") == "batch-gateway", resource["address"]
+            assert given.get("cost_center") == "ai-platform", resource["address"]
+
+
+def test_the_master_key_is_neither_in_the_plan_nor_in_the_state(applied):
+    result = applied("infra")
+    versions = [each for each in result.resources if each["address"].endswith("_version.master_key")]
+    assert [each["values"]["secret_data_wo"] for each in versions] == [None]
+    assert "sk-" not in str(result.plan["planned_values"])
+    assert "sk-" not in str(result.state)
+
+
+def test_every_resource_names_its_project(applied):
+    # There are no provider blocks: what a resource leaves out, nobody fills in.
+    for resource in applied("infra").resources:
+        assert resource["values"].get("project", "my-project") in {"my-project", "projects/my-project"}
+
+
+def test_files_are_small_and_of_one_subject():
+    for file in FILES:
+        if file.name != "variables.tf":
+            assert len(file.read_text().splitlines()) <= 250, file.name
