@@ -175,6 +175,7 @@ run "a_proxys_own_file" {
   assert {
     condition = yamldecode(google_secret_manager_secret_version.config.secret_data).general_settings == {
       budget_action             = "nothing"
+      private                   = false
       pubsub_topic              = google_pubsub_topic.events[0].id
       reconcile_service_account = google_service_account.this["scheduler"].email
       settlement_seconds        = 300
@@ -188,6 +189,11 @@ run "behind_iam" {
 
   variables {
     gateway = { public = false, invokers = ["group:data@example.com"], ingress = "ALLOW_INTERNAL_AND_GCLB" }
+  }
+
+  assert {
+    condition     = yamldecode(google_secret_manager_secret_version.config.secret_data).general_settings.private
+    error_message = "The gateway is not told that Cloud Run checks who calls."
   }
 
   assert {

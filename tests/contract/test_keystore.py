@@ -76,6 +76,8 @@ FULL_KEY = record(
     metadata=METADATA,
     expires=NOW + timedelta(days=400),
     blocked=True,
+    webhook_url="https://hooks.example.com/größe",
+    webhook_secret="whsec_" + "A" * 32,
 )
 FULL_TEAM = TeamRecord("search", NOW, NOW, "Suche 🚀", FULL_GRANT, FULL_BUDGET, METADATA, blocked=True)
 

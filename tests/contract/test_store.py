@@ -773,6 +773,7 @@ CALLS = {
     "park": lambda s: s.park(output()),
     "parked": lambda s: s.parked(1),
     "get_totals": lambda s: s.get_totals(DAY),
+    "list_totals": lambda s: list(s.list_totals(DAY, DAY, {})),
     "project_of_number": lambda s: s.project_of_number("1"),
     "remember_project": lambda s: s.remember_project("1", "acme-batch"),
 }

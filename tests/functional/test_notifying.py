@@ -39,6 +39,7 @@ def job(number=1, key_id="k1"):
         team="search",
         key_id=key_id,
         closed=True,
+        settled_outputs=1,
     )
 
 

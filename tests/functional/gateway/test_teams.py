@@ -22,9 +22,10 @@ def test_a_team_is_made_as_it_was_asked_for(scripted, team_id):
     made = new_team(scripted, team_id, team_alias="Suche 🚀", max_budget=0.5, models=["gemini-*"])
 
     info = scripted.get("/team/info", query_string={"team_id": team_id}).json
-    assert info["team_info"] == made
+    standing = {"spend": 0, "reserved": 0, "budget_reset_at": None}
+    assert info["team_info"] == {**made, **standing}
     assert (made["team_alias"], made["max_budget"], made["models"]) == ("Suche 🚀", 0.5, ["gemini-*"])
-    assert scripted.get("/team/list").json == [made]
+    assert scripted.get("/team/list").json == [{**made, **standing}]
 
 
 def test_a_team_without_an_id_gets_one(scripted):
