@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -107,8 +108,11 @@ def test_the_readme_s_estimate_costs_and_export(reader, system):
     assert estimate["rows"]["total"] == 20
     assert nano(estimate["low"]) <= nano(estimate["expected"]) <= nano(estimate["high"])
     page = reader("costs")
-    assert page["object"] == "page"
-    assert {result["model"] for bucket in page["data"] for result in bucket["results"]} >= {"gemini-2.5-flash"}
+    assert (page["object"], page["data"][0]["start_time"]) == ("page", 1793491200)
+    recent = system.stack.get(f"/v1/costs?start_time={int(time.time()) - 86_400}&group_by=team,model")
+    assert "gemini-2.5-flash" in {
+        result["model"] for bucket in recent["data"] for result in bucket["results"]
+    }
     header, *rows = reader("export").splitlines()
     assert "EffectiveCost" in header
     assert rows
