@@ -249,6 +249,7 @@ def settle_once(_):
     from batch_gateway.adapters.memory import MemoryStore  # noqa: PLC0415 - it is slow to import
     from batch_gateway.adapters.storage import CloudStorage  # noqa: PLC0415
     from batch_gateway.settlement.deps import Deps  # noqa: PLC0415
+    from batch_gateway.settlement.notifying import NotifyDeps  # noqa: PLC0415 - same
     from batch_gateway.settlement.settle import settle  # noqa: PLC0415
 
     key = JobKey("p", "us-central1", "1")
@@ -265,7 +266,8 @@ def settle_once(_):
     store.add_job(JobRecord(key, seen, seen.create_time))
     objects = CloudStorage("p")
     begun = time.perf_counter()
-    deps = Deps(store, objects, upstream=None, prices=prices.load(), tables=None, keys=None)
+    sending = NotifyDeps(store, None, None, None, time.monotonic)  # the job's event goes to nobody
+    deps = Deps(store, objects, None, prices.load(), tables=None, keys=None, notify=lambda: sending)
     settle(BUCKET, NAME, NOW, NOW, deps)
     record = store.get_job(key)
     return {"took": time.perf_counter() - begun, "found": _summary(record.usage, record.cost)}

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request, Response
 from batch_gateway.core import access, grants, prices
 from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
-from batch_gateway.gateway import answers, inbound, openapi, routes, trail
+from batch_gateway.gateway import answers, dashboard, inbound, openapi, routes, trail
 from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.checks import Checks
 from batch_gateway.gateway.costs import Costs
@@ -100,6 +100,7 @@ class Gateway:
             "readiness": self._readiness,
             "openapi": lambda _: answers.json(openapi.document()),
             "reconcile": sweeps.run,
+            "dashboard": dashboard.page,
         }
         self._own_reads: dict[str, Callable[[Request, Caller], Response]] = {
             "jobs.list": Jobs(deps.store).list,
@@ -146,6 +147,8 @@ class Gateway:
     def _dispatch(self, request: Request) -> Response:
         inbound.check_path(request)
         endpoint, values = routes.match(request)
+        if endpoint == "dashboard.file":
+            return dashboard.asset(request, values["version"], values["name"])
         if endpoint in self._open:
             return self._open[endpoint](request)
         caller = self._keyring.caller(inbound.api_key(request))

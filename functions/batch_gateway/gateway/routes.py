@@ -26,6 +26,8 @@ OWN_ROUTES = (
     ("GET", "/health", "health"),
     ("GET", "/health/readiness", "readiness"),
     ("GET", "/openapi.json", "openapi"),
+    ("GET", "/dashboard", "dashboard"),
+    ("GET", "/dashboard/<version>/<name>", "dashboard.file"),
     ("POST", "/key/generate", "key.generate"),
     ("POST", "/key/update", "key.update"),
     ("POST", "/key/regenerate", "key.regenerate"),

@@ -77,7 +77,7 @@ def test_the_document_is_valid_openapi():
 def test_it_describes_every_route_and_nothing_else():
     parent = "/projects/{project}/locations/{location}"
     there = {
-        *((method, path) for method, path, _ in routes.OWN_ROUTES),
+        *((method, path.replace("<", "{").replace(">", "}")) for method, path, _ in routes.OWN_ROUTES),
         *(
             (method, f"/v1{place}{path.replace('<', '{').replace('>', '}')}")
             for place in (parent, "")
@@ -264,6 +264,8 @@ CALLS = {
             {"start_time": "2020-01-01T00:00:00Z", "end_time": "2100-01-01T00:00:00Z"},
         ),
     )[1],
+    "getDashboard": lambda world: world.get("/dashboard", key=None),
+    "getDashboardFile": lambda world: world.get("/dashboard/any/main.js", key=None),
     "getHealth": lambda world: world.get("/health", key=None),
     "getReadiness": lambda world: world.get("/health/readiness", key=None),
     "getDescription": lambda world: world.get("/openapi.json", key=None),
