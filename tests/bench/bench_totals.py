@@ -111,7 +111,7 @@ def measure(project, jobs, threads, shards, *, alone=False):
         begun = time.perf_counter()
         list(pool.map(settle, records))
         seconds = time.perf_counter() - begun
-        cells = store.get_totals(f"{CREATED:%Y-%m-%d}")
+        cells = list(store.list_totals(*[f"{CREATED:%Y-%m-%d}"] * 2, {}))
         owners = {f"team:{each.team}" for each in records} | {f"key:{each.key_id}" for each in records}
         ledgers = store.ledgers((owner, ("2026-11",)) for owner in owners)
     wanted = jobs * JOB_NANO

@@ -90,7 +90,7 @@ def settle(store, new, number=1):
 def totals(store, day):
     """A day's cells, each in one piece."""
     cells = {}
-    for part in store.get_totals(day):
+    for part in store.list_totals(day, day, {}):
         empty = msgspec.structs.replace(part, quarters={}, items={})
         cell = cells.setdefault(empty.id, empty)
         for quarter, nano in part.quarters.items():
@@ -772,7 +772,6 @@ CALLS = {
     "settle": lambda s: settle(s, output()),
     "park": lambda s: s.park(output()),
     "parked": lambda s: s.parked(1),
-    "get_totals": lambda s: s.get_totals(DAY),
     "list_totals": lambda s: list(s.list_totals(DAY, DAY, {})),
     "project_of_number": lambda s: s.project_of_number("1"),
     "remember_project": lambda s: s.remember_project("1", "acme-batch"),

@@ -2,9 +2,9 @@
 
 import base64
 import json
-import time
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import functions_framework

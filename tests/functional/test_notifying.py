@@ -15,8 +15,7 @@ from batch_gateway.adapters.webhooks import HttpsReceivers
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation
 from batch_gateway.core.notifications import LEASE, job_event
 from batch_gateway.core.webhooks import ForbiddenUrlError, new_secret
-from batch_gateway.ports import StoreUnavailableError
-from batch_gateway.ports import Endpoint, Reply, UnreachableError
+from batch_gateway.ports import Endpoint, Reply, StoreUnavailableError, UnreachableError
 from batch_gateway.settlement.notifying import Delivered, NotifyDeps, deliver_due, notify
 from functional.tls import Server, answering
 

@@ -10,8 +10,7 @@ import urllib3
 
 from batch_gateway.adapters import pubsub
 from batch_gateway.adapters.pubsub import PubSubTopic
-from batch_gateway.ports import UpstreamCredentialsError
-from batch_gateway.ports import UnreachableError
+from batch_gateway.ports import UnreachableError, UpstreamCredentialsError
 from firestore_emulator import find_java, sdk_roots
 from functional.gateway.loopback import Answer, Loopback, closed_port
 from processes import HOST, ManagedProcess, free_ports, is_listening

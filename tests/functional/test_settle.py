@@ -126,7 +126,9 @@ class Books:
         return (store._jobs, store._outputs, store._cells, store._parked)
 
     def total(self):
-        return sum(sum(cell.quarters.values()) for cell in self.store.get_totals("2026-11-22"))
+        return sum(
+            sum(cell.quarters.values()) for cell in self.store.list_totals("2026-11-22", "2026-11-22", {})
+        )
 
 
 @pytest.fixture
@@ -473,7 +475,7 @@ def test_an_unknown_model_is_unpriced_never_free(books):
     cost = books.job().cost
     assert (cost.amount_nano, cost.unpriced_rows) == (0, 2)
     assert cost.line_items[0].amount_nano is None
-    (cell,) = books.store.get_totals("2026-11-22")
+    (cell,) = books.store.list_totals("2026-11-22", "2026-11-22", {})
     assert (cell.model, cell.items["input_text"].quantity) == ("gemini-99", 200)
 
 

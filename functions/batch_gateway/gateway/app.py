@@ -101,6 +101,7 @@ class Gateway:
             "openapi": lambda _: answers.json(openapi.document()),
             "reconcile": sweeps.run,
             "dashboard": dashboard.page,
+            "dashboard.file": lambda request: dashboard.asset(request, *request.path.split("/")[-2:]),
         }
         self._own_reads: dict[str, Callable[[Request, Caller], Response]] = {
             "jobs.list": Jobs(deps.store).list,
@@ -147,8 +148,6 @@ class Gateway:
     def _dispatch(self, request: Request) -> Response:
         inbound.check_path(request)
         endpoint, values = routes.match(request)
-        if endpoint == "dashboard.file":
-            return dashboard.asset(request, values["version"], values["name"])
         if endpoint in self._open:
             return self._open[endpoint](request)
         caller = self._keyring.caller(inbound.api_key(request))

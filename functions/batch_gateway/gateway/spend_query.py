@@ -3,27 +3,20 @@
 A parameter that is not known is refused: it might be a filter that would not be applied.
 """
 
-import re
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 import msgspec
 from werkzeug.wrappers import Request
 
 from batch_gateway.core.access import KEY_LABEL, Caller
 from batch_gateway.core.calendars import Span, parse_offset, quarter_from, quarter_until
-from batch_gateway.core.jobs import parse_time
 from batch_gateway.core.spend import JOB, LABEL, PLAIN_FIELDS, Filter, is_field
 from batch_gateway.gateway.bodies import invalid
+from batch_gateway.gateway.times import time_in
 
 _KEY = "key"
 """Google's clients may send their key so; it was read before."""
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = datetime(9999, 1, 1, tzinfo=UTC)
-_SECONDS = re.compile(r"[0-9]{1,11}")
-"""Seconds up to the year 5138."""
-_LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")
-"""What a query makes of the plus of ``…T00:00:00+05:30`` if it is not written as %2B."""
 
 
 class SpendQuery(msgspec.Struct, frozen=True):
@@ -70,12 +63,12 @@ def parse(request: Request, caller: Caller, now: datetime, further: AbstractSet[
             )
         if name in own | further and name != "group_by" and len(request.args.getlist(name)) > 1:
             raise invalid(f"{name}: is given twice")
-    start = _time(request, "start_time")
+    start = time_in(request, "start_time")
     if start is None:
         raise invalid(
             "start_time: must be given, in Unix seconds or as RFC 3339, such as 2026-11-22T00:00:00Z"
         )
-    end = _time(request, "end_time")
+    end = time_in(request, "end_time")
     span = Span(quarter_from(start), quarter_until(end or now))
     if start >= (end or now):
         raise invalid(f"end_time: must be later than start_time{'' if end else ', which is in the future'}")
@@ -84,22 +77,6 @@ def parse(request: Request, caller: Caller, now: datetime, further: AbstractSet[
 
 def _fields() -> str:
     return f"{', '.join(PLAIN_FIELDS)}, {LABEL}NAME and {JOB}"
-
-
-def _time(request: Request, name: str) -> datetime | None:
-    text = request.args.get(name)
-    if text is None:
-        return None
-    time = (
-        _EARLIEST + timedelta(seconds=int(text))
-        if text.isascii() and _SECONDS.fullmatch(text)
-        else parse_time(_LOST_PLUS.sub("+", text) if "T" in text else text)
-    )
-    if time is None or not _EARLIEST <= time <= _LATEST:
-        raise invalid(
-            f"{name}: must be Unix seconds or an RFC 3339 time from 1970 on, such as 2026-11-22T00:00:00Z"
-        )
-    return time
 
 
 def _zone(request: Request) -> timezone:

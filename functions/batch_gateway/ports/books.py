@@ -252,9 +252,6 @@ class Store(Outbox, Protocol):
             equal: What fields have to be: those of Total, or ``label:NAME``.
         """
 
-    def get_totals(self, day: str) -> list[Cell]:
-        """A UTC day's cells of the totals; a cell may come in several parts, to be added up."""
-
     def project_of_number(self, number: str) -> str | None:
         """The id of a served project, by its number."""
 

@@ -70,7 +70,7 @@ def test_a_new_table_changes_the_amount_and_leaves_a_trace(world, settled):
     (trace,) = world.record(settled).repricings
     assert (trace.by, trace.price_table) == ("master", prices.load().version)
     day = settled["createTime"][:10]
-    total = sum(sum(cell.quarters.values()) for cell in world.store.get_totals(day))
+    total = sum(sum(cell.quarters.values()) for cell in world.store.list_totals(day, day, {}))
     assert total == 2 * before * 10**9
     assert reprice(world).json["repriced"] == [], "once"
 

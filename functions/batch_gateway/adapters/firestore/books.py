@@ -27,7 +27,7 @@ from batch_gateway.adapters.firestore.documents import (
     typed,
 )
 from batch_gateway.adapters.firestore.outbox import FirestoreOutbox
-from batch_gateway.core.books import Cell, Movement, Output, Total
+from batch_gateway.core.books import Movement, Output, Total
 from batch_gateway.core.budgets import entries, reservation
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer
 from batch_gateway.core.notifications import Event
@@ -233,12 +233,6 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox):
         self._book(batch, entries(known(snapshot.to_dict(), JobRecord), job), job.key.path)
         batch.commit(**CALL)
         return job
-
-    def get_totals(self, day: str) -> list[Cell]:
-        """See Store."""
-        query = self._client.collection("totals").where(filter=FieldFilter("day", "==", day))
-        with errors():
-            return [known(s.to_dict(), Cell) for s in query.stream(**CALL)]
 
     def _job(self, key: JobKey) -> Any:
         return self._client.collection("jobs").document(job_id(key))

@@ -293,11 +293,6 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
         self._writing()
         self._checkpoints.pop(uri, None)
 
-    def get_totals(self, day: str) -> list[Cell]:
-        """See Store."""
-        self.ping()
-        return [cell for cell in self._cells.values() if cell.day == day]
-
     def project_of_number(self, number: str) -> str | None:
         """See Store."""
         self.ping()
