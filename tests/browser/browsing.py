@@ -1,0 +1,54 @@
+"""Chromium and axe-core, or why they are not there."""
+
+import os
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+OUTPUT = HERE / ".output"
+CACHE = HERE.parents[1] / ".cache" / "browser"
+AXE = "axe-core-4.14.1"
+ARGUMENTS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-sandbox",
+)
+"""Nothing but the page under test: no updates, no accounts, no sandbox, which containers do not give."""
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_SECONDS = 600
+
+
+def chromium() -> str | None:
+    """Path of a Chromium; in a container of Debian's, where nobody minds, it is installed."""
+    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    if found or os.geteuid() or not Path("/.dockerenv").exists() or not shutil.which("apt-get"):
+        return found
+    for command in (
+        ["apt-get", "update"],
+        ["apt-get", "install", "-y", "--no-install-recommends", "chromium"],
+    ):
+        subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603 - fixed
+    return shutil.which("chromium")
+
+
+def axe() -> str | None:
+    """The source of axe-core, fetched once into the cache; None without npm."""
+    packed = CACHE / f"{AXE}.tgz"
+    if not packed.exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            return None
+        CACHE.mkdir(parents=True, exist_ok=True)
+        name = AXE.replace("core-", "core@")
+        command = [npm, "pack", name, "--silent", "--pack-destination", str(CACHE)]
+        done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603 - fixed
+        if done.returncode:
+            return None
+    with tarfile.open(packed) as archive:
+        return archive.extractfile("package/axe.min.js").read().decode()

@@ -1,0 +1,258 @@
+"""Plausible books for the dashboard: a month of jobs of four teams, some of them under way."""
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from batch_gateway.core import prices
+from batch_gateway.core.books import Output, settle_output
+from batch_gateway.core.budgets import owners_of, reservation
+from batch_gateway.core.cost import cost_of
+from batch_gateway.core.jobs import Bounds, Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage, Waste
+from functional.gateway.conftest import NUMBER, PROJECT, job_body
+from functional.gateway.scoped import admin, new_team
+from vertex_emulator.jobs import RUNNING, Job, JobModel
+from vertex_emulator.layout import Layout
+
+LOCATION = "us-central1"
+TABLE = prices.load()
+FLASH, PRO, LITE = "gemini-2.5-flash", "gemini-2.5-pro", "gemini-2.5-flash-lite"
+TEAMS = {"search": "Search", "ads": "Ads quality", "support": "Support", "research": "Research"}
+PIPELINES = {
+    "search": ("query-intents", FLASH, 9000),
+    "ads": ("ad-policy-review", FLASH, 14000),
+    "support": ("ticket-triage", LITE, 22000),
+    "research": ("paper-summaries", PRO, 1200),
+}
+ENDED = {"SUCCEEDED": 0.88, "FAILED": 0.04, "CANCELLED": 0.04, "PARTIALLY_SUCCEEDED": 0.03, "EXPIRED": 0.01}
+
+
+def usage_of(rows, model, *, failed=0, share=1.0, audio=False):
+    """Usage as rows of such a model leave it; ``share`` of the rows were done."""
+    done = int((rows - failed) * share)
+    long = done // 20 if model == PRO else 0
+    blocked, cut = done // 150, done // 60
+    text, cached, answers, thoughts = 640, 120, 210, 90
+
+    def of(item, each, number, window="0-200k"):
+        return Quantity(model, window, item, each * number, number)
+
+    quantities = [
+        of("input_text", text, done - long),
+        of("cached_input_text", cached, done - long),
+        of("output_text", answers, done - long),
+        of("output_thoughts", thoughts, done - long),
+    ]
+    if audio:
+        quantities.append(of("input_audio", 1920, done // 3))
+        quantities.append(of("input_image", 258, done // 2))
+    if long:
+        quantities += [of("input_text", 230_000, long, "200k-1M"), of("output_text", 800, long, "200k-1M")]
+    waste = [
+        Waste("failed", "INVALID_ARGUMENT", failed - failed // 4),
+        Waste("failed", "RESOURCE_EXHAUSTED", failed // 4),
+        Waste("blocked", "SAFETY", blocked, 0, (of("input_text", text, blocked),)),
+        Waste("truncated", "MAX_TOKENS", cut, 0, (of("input_text", text, cut), of("output_text", 500, cut))),
+    ]
+    tokens_in = sum(q.quantity for q in quantities if "input" in q.item)
+    return Usage(
+        Rows(succeeded=done, failed=failed),
+        Tokens(
+            input=tokens_in,
+            cached_input=cached * done,
+            output=(answers + thoughts) * done,
+            thoughts=thoughts * done,
+        ),
+        tuple(sorted((q for q in quantities if q.quantity), key=lambda q: q.key)),
+        (),
+        tuple(w for w in waste if w.rows),
+    )
+
+
+class Seeder:
+    """Puts jobs into a world's books and into its Vertex AI, as if they had come through both."""
+
+    def __init__(self, world, vertex, now=None, seed=11):
+        self.world = world
+        self.vertex = vertex
+        self.now = now or datetime.now(UTC)
+        self.random = random.Random(seed)  # noqa: S311 - made-up figures
+        self.keys = {}
+        self._number = 1_000_000_000_000_000_000
+
+    def owners(self):
+        """Teams and keys with budgets."""
+        budgets = {"search": (900, 700), "ads": (1200, None), "support": (150, 120), "research": (2500, 2000)}
+        for team, name in TEAMS.items():
+            most, soft = budgets[team]
+            new_team(
+                self.world, team, team_alias=name, max_budget=most, soft_budget=soft, budget_duration="1mo"
+            )
+        for team, (alias, _, _) in PIPELINES.items():
+            made = admin(self.world, "/key/generate", key_alias=alias, team_id=team)
+            self.keys[alias] = made
+        made = admin(
+            self.world,
+            "/key/generate",
+            key_alias="adhoc-notebooks",
+            max_budget=40,
+            budget_duration="7d",
+            models=["gemini-2.5-flash*"],
+        )
+        self.keys["adhoc-notebooks"] = made
+        admin(self.world, "/key/generate", key_alias="old-import", blocked=True)
+
+    def month(self, days=34):
+        """Jobs of every day, fewer at weekends, more and more of them."""
+        for back in range(days, -1, -1):
+            day = (self.now - timedelta(days=back)).replace(hour=0, minute=0, second=0, microsecond=0)
+            quiet = 0.35 if day.weekday() > 4 else 1.0
+            for team, (pipeline, model, rows) in PIPELINES.items():
+                for _ in range(self.random.choice((1, 2, 2, 3))):
+                    created = day + timedelta(minutes=self.random.randrange(1440))
+                    if created > self.now - timedelta(hours=3):
+                        continue
+                    scale = quiet * self.random.uniform(0.5, 1.6) * (1 + (days - back) / days)
+                    self.ended(created, (team, pipeline, model), int(rows * scale))
+
+    def ended(self, created, kind, rows):
+        """A job that came to one of its possible ends; see `add`."""
+        state = self.random.choices(list(ENDED), list(ENDED.values()))[0]
+        share = 1.0 if state in {"SUCCEEDED", "PARTIALLY_SUCCEEDED"} else self.random.uniform(0, 0.7)
+        failed = rows // self.random.choice((40, 90, 400))
+        start = created + timedelta(minutes=self.random.randrange(2, 40))
+        end = start + timedelta(minutes=self.random.randrange(12, 400))
+        error = {"code": 8, "message": "The job ran out of quota: RESOURCE_EXHAUSTED."}
+        seen = {"start_time": start, "end_time": end, "error": error if state == "FAILED" else None}
+        content = usage_of(rows, kind[2], failed=failed, share=share, audio=kind[1] == "ad-policy-review")
+        return self.add(created, kind, f"JOB_STATE_{state}", content, rows=rows, **seen)
+
+    def running(self):
+        """Jobs under way, at every stage."""
+        minutes = [(9, 0.08), (34, 0.41), (75, 0.77), (128, 0.93)]
+        for (team, (pipeline, model, rows)), (age, share) in zip(PIPELINES.items(), minutes, strict=True):
+            created = self.now - timedelta(minutes=age)
+            content = usage_of(rows, model, share=share)
+            start = created + timedelta(minutes=3)
+            self.add(
+                created, (team, pipeline, model), "JOB_STATE_RUNNING", content, rows=rows, start_time=start
+            )
+        for pipeline in ("query-intents", "adhoc-notebooks"):
+            created = self.now - timedelta(minutes=2)
+            team = "search" if pipeline == "query-intents" else None
+            self.add(created, (team, pipeline, FLASH), "JOB_STATE_PENDING", None, rows=6000)
+
+    def add(self, created, kind, state, content, *, rows=0, **seen):
+        """One job of a (team, pipeline, model), in the books and in Vertex AI."""
+        team, pipeline, model = kind
+        self._number += 7_919_000_001
+        key = JobKey(PROJECT, LOCATION, str(self._number))
+        owner = self.keys.get(pipeline)
+        info = self.world.keys.get_key(owner["token"]) if owner else None
+        labels = {
+            "environment": self.random.choice(("production", "production", "staging")),
+            "pipeline": pipeline,
+        }
+        labels |= {"team": team} if team else {"api_key": info.key_id} if info else {}
+        ended = "RUNNING" not in state and "PENDING" not in state
+        done = content.rows.total if content else 0
+        name = f"projects/{NUMBER}/locations/{LOCATION}/batchPredictionJobs/{key.job_id}"
+        directory = f"gs://batch-out/{pipeline}/prediction-model-{created:%Y-%m-%dT%H:%M:%S}.000000Z"
+        job = JobRecord(
+            key,
+            Observation(
+                name=name,
+                state=state,
+                model=f"publishers/google/models/{model}",
+                display_name=f"{pipeline}-{created:%m%d-%H%M}",
+                labels=labels,
+                output_prefix=f"gs://batch-out/{pipeline}",
+                output_directory=directory,
+                create_time=created,
+                update_time=seen.get("end_time") or self.now,
+                completion=Completion(done, 0, rows - done) if content and not ended else None,
+                **seen,
+            ),
+            created,
+            api_key=pipeline if owner else "master",
+            team=team,
+            key_id=info.key_id if info else None,
+            estimate=self._estimate(rows, model, created),
+        )
+        if not ended:
+            owners, high = owners_of(job.key_id, team), job.estimate.high_nano
+            job = msgspec.structs.replace(job, reserved_nano=high, reserved_at=created)
+            self.world.store._book(reservation(owners, created, high))
+        self.world.store.add_job(job)
+        if content:
+            uri = f"{directory}/predictions.jsonl"
+            output = Output(uri, 1, done * 3100 + 17, content, seen.get("end_time") or self.now)
+            self.world.store.settle(key, output, lambda job, old: settle_output(job, old, output, TABLE))
+        if ended:
+            self.world.store.amend_job(key, lambda job: msgspec.structs.replace(job, closed=True))
+        self._show_in_vertex(job, rows, done)
+        return self.world.store.get_job(key)
+
+    def _estimate(self, rows, model, created):
+        expected = cost_of(usage_of(rows, model), TABLE, location=LOCATION, at=created).amount_nano
+        return Bounds(expected * 7 // 10, expected * 21 // 20, expected * 5 // 2)
+
+    def _show_in_vertex(self, job, rows, done):
+        seen = job.seen
+        body = job_body(displayName=seen.display_name, model=seen.model, labels=seen.labels)
+        parent = seen.name.partition("/batchPredictionJobs/")[0]
+        made = Job(job.key.job_id, parent, body, JobModel(seen.model, "default"), Layout(), seen.create_time)
+        made.state, made.start_time, made.end_time = seen.state, seen.start_time, seen.end_time
+        made.update_time, made.error = seen.update_time, seen.error
+        made.lines, made.fails = [b"{}"] * rows, [False] * rows
+        made.done = done
+        if seen.state == RUNNING:
+            made.output_info = {"gcsOutputDirectory": seen.output_directory}
+        self.vertex._store._jobs[made.name] = made
+
+    def many(self, number, minutes=4):
+        """Jobs that ended, each so many minutes older than the one before, only in the books."""
+        owners = list(PIPELINES.items())
+        spent = {
+            model: cost_of(usage_of(2000, model), TABLE, location=LOCATION, at=self.now)
+            for model in (FLASH, PRO, LITE)
+        }
+        for at in range(number):
+            team, (pipeline, model, _) = owners[at % 4]
+            created = self.now - timedelta(minutes=minutes * at + 5)
+            key = JobKey(PROJECT, LOCATION, str(2_000_000_000_000_000_000 + at))
+            seen = Observation(
+                name=f"projects/{NUMBER}/locations/{LOCATION}/batchPredictionJobs/{key.job_id}",
+                state="JOB_STATE_FAILED" if at % 37 == 0 else "JOB_STATE_SUCCEEDED",
+                model=f"publishers/google/models/{model}",
+                display_name=f"{pipeline}-{at:05d}",
+                labels={"team": team, "batch": str(at % 9)},
+                create_time=created,
+            )
+            self.world.store._jobs[key] = JobRecord(
+                key,
+                seen,
+                created,
+                pipeline,
+                team,
+                usage=usage_of(2000, model),
+                cost=spent[model],
+                closed=True,
+            )
+
+
+def input_rows(number):
+    """An input that can be estimated."""
+    text = (
+        "Sort this ticket into one of the categories billing, delivery, returns or other, and say why. " * 4
+    )
+    row = {
+        "request": {
+            "contents": [{"role": "user", "parts": [{"text": text}]}],
+            "generationConfig": {"maxOutputTokens": 400},
+        }
+    }
+    return f"{json.dumps(row)}\n".encode() * number

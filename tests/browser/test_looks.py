@@ -1,0 +1,190 @@
+"""What the page looks like to people, to assistive technology, and on the wire."""
+
+import json
+import re
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from batch_gateway.core.money import format_nano
+from batch_gateway.gateway import dashboard
+from browser import browsing
+from browser.browsing import OUTPUT
+from browser.serving import Served
+from functional.gateway.conftest import World
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+
+VIEWS = ("signin", "overview", "jobs", "job", "keys", "estimate")
+MINUS = "\N{MINUS SIGN}"
+WIDTHS = ((360, 780), (1920, 1080))
+
+
+def go(visitor, seeded, view):
+    """Opens a view and waits for what it is about."""
+    page = visitor.page
+    if view == "signin":
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_label("API key")).to_be_visible()
+        return
+    if view == "job":
+        job = next(job for job in seeded.world.store._jobs.values() if job.api_key == "ad-policy-review")
+        visitor.open(f"jobs/{job.key.project}/{job.key.location}/{job.key.job_id}")
+    else:
+        visitor.open(view)
+    shown = {
+        "overview": ".chart canvas",
+        "jobs": ".rows .job-row",
+        "job": ".timeline",
+        "keys": ".owners .budget",
+        "estimate": "textarea",
+    }
+    page.locator(shown[view]).first.wait_for()
+    if view == "estimate":
+        page.get_by_role("button", name="Fill in an example").click()
+        expect(page.get_by_label("Project")).not_to_have_value("")
+        page.get_by_role("button", name="Estimate", exact=True).click()
+        page.locator(".levels").wait_for()
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), WIDTHS)
+def test_every_view_fits_and_is_accessible(visit, seeded, width, height, scheme):
+    """WCAG 2.2 A and AA by axe-core; a picture of each view stays in .output."""
+    source = browsing.axe()
+    visitor = visit(seeded.world, width=width, height=height, scheme=scheme, reduced_motion="reduce")
+    visitor.sign_in()
+    OUTPUT.mkdir(exist_ok=True)
+    for view in (*VIEWS[1:], VIEWS[0]):
+        go(visitor, seeded, view)
+        visitor.page.screenshot(path=OUTPUT / f"{view}-{width}-{scheme}.png", full_page=True)
+        assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width, view
+        if source:
+            visitor.page.evaluate(source)
+            tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+            found = visitor.page.evaluate("tags => axe.run({ runOnly: tags })", tags)
+            wrong = [
+                (view, each["id"], node["html"][:200], node["failureSummary"][:300])
+                for each in found["violations"]
+                for node in each["nodes"]
+            ]
+            assert not wrong, json.dumps(wrong, indent=1)
+    if not source:
+        pytest.skip("axe-core could not be fetched (npm pack): accessibility was not checked, the rest was")
+
+
+def test_dialogs_are_accessible(admin):
+    source = browsing.axe() or pytest.skip("axe-core could not be fetched (npm pack)")
+    admin.open("keys")
+    admin.page.get_by_role("button", name="New key").click()
+    admin.page.evaluate(source)
+    assert not admin.page.evaluate("axe.run()")["violations"]
+
+
+def test_the_theme_can_be_chosen_and_is_kept(admin):
+    page = admin.page
+
+    def ground():
+        return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    light = ground()
+    page.get_by_role("button", name="Theme: System").click()
+    dark = ground()
+    assert dark != light
+    page.reload()
+    expect(page.get_by_role("button", name="Theme: Dark")).to_be_visible()
+    assert ground() == dark
+    page.get_by_role("button", name="Theme: Dark").click()
+    assert ground() == light
+
+
+def test_all_of_it_is_under_200_kb_and_comes_from_here(visit, seeded, measured):
+    visitor = visit(seeded.world)
+    page = visitor.page
+    sizes = {}
+    session = page.context.new_cdp_session(page)
+    addresses = {}
+    session.on("Network.requestWillBeSent", lambda e: addresses.update({e["requestId"]: e["request"]["url"]}))
+    session.on(
+        "Network.loadingFinished",
+        lambda e: sizes.update({addresses[e["requestId"]]: e["encodedDataLength"]}),
+    )
+    session.send("Network.enable")
+    visitor.sign_in()
+    for view in VIEWS[1:]:
+        go(visitor, seeded, view)
+    files = {url: size for url, size in sizes.items() if "/dashboard" in url}
+    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    measured("transferred for all views, bytes", sum(files.values()))
+    measured("first contentful paint on loopback, ms", round(paint))
+    assert any("uPlot" in url for url in files)
+    assert sum(files.values()) < 200_000
+    assert all(url.startswith((visitor.served.url, "data:", "blob:")) for url in addresses.values())
+
+    before = dict(visitor.served.asked)
+    page.reload()
+    page.locator(".levels, textarea").first.wait_for()
+    again = [
+        path for path, n in visitor.served.asked.items() if n > before.get(path, 0) and "/dashboard/" in path
+    ]
+    assert not again
+
+
+@pytest.fixture(scope="module")
+def in_page(chromium, vertex_server):
+    """Calls a function of the dashboard's module `money` in a browser."""
+    with Served(World(vertex_server.host).client.application) as served:
+        page = chromium.new_page()
+        page.goto(f"{served.url}/dashboard")
+        address = f"/dashboard/{dashboard._files().version}/money.js"
+
+        def call(expression, values):
+            body = f"const m = await import('{address}'); return values.map(v => {expression});"
+            return page.evaluate(f"async values => {{ {body} }}", values)
+
+        yield call
+        page.close()
+
+
+AMOUNTS = st.lists(st.integers(-(10**21), 10**21) | st.integers(-(10**10), 10**10), min_size=20, max_size=60)
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def decimal(text):
+    return Decimal(text.replace("$", "").replace(",", "").replace(MINUS, "-"))
+
+
+@FEW
+@given(AMOUNTS)
+def test_amounts_are_shown_to_the_nano_dollar(in_page, amounts):
+    shown = in_page("m.exactUsd(m.nano(v))", [format_nano(amount) for amount in amounts])
+    assert [decimal(text) for text in shown] == [Decimal(format_nano(amount)) for amount in amounts]
+    assert all(re.fullmatch(rf"{MINUS}?\$\d{{1,3}}(,\d{{3}})*\.\d{{2,9}}", text) for text in shown)
+
+
+@FEW
+@given(AMOUNTS)
+def test_short_amounts_are_rounded_amounts(in_page, amounts):
+    for amount, text in zip(
+        amounts, in_page("m.shortUsd(m.nano(v))", [format_nano(amount) for amount in amounts]), strict=True
+    ):
+        size = abs(Decimal(amount).scaleb(-9))
+        step = Decimal(1) if size >= 100_000 else Decimal("0.01") if size >= Decimal("0.01") else size / 10
+        assert abs(decimal(text) - Decimal(amount).scaleb(-9)) <= step / 2 + Decimal("5e-10")
+        assert (decimal(text) == 0) == (amount == 0)
+
+
+@FEW
+@given(st.lists(st.decimals(0, 10**6, places=9, allow_nan=False), min_size=5, max_size=20))
+def test_typed_budgets_become_the_same_number_or_are_refused(in_page, budgets):
+    found = in_page(
+        "(() => { try { return JSON.stringify(m.typedBudget(v)); } catch { return null; } })()",
+        [f"{budget:f}" for budget in budgets],
+    )
+    for budget, number in zip(budgets, found, strict=True):
+        digits = f"{budget:f}".replace(".", "").lstrip("0")
+        assert (number is None) == (len(digits) > 15)
+        assert number is None or Decimal(number) == budget

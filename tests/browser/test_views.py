@@ -1,0 +1,435 @@
+"""The dashboard in a real browser: what people do with it, and that the figures are the books'."""
+
+import csv
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from batch_gateway.core.money import format_nano
+from functional.gateway.conftest import KEY
+from functional.gateway.scoped import admin as administer
+from functional.gateway.scoped import instance_of
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+
+
+def exact(locator):
+    """The amount that a pointer gets to see."""
+    return Decimal(locator.get_attribute("title").replace("$", "").replace(",", ""))
+
+
+def nano_of(jobs):
+    return sum(job.cost.amount_nano for job in jobs)
+
+
+def records(seeded):
+    return list(seeded.world.store._jobs.values())
+
+
+def row_names(page):
+    return page.locator(".rows .c-name a").all_inner_texts()
+
+
+class TestSigningIn:
+    def test_a_wrong_key_stays_outside_and_is_told_why(self, visit, empty):
+        visitor = visit(empty)
+        visitor.open()
+        visitor.page.get_by_label("API key").fill("sk-wrong")
+        visitor.page.get_by_role("button", name="Sign in").click()
+
+        expect(visitor.page.get_by_role("alert")).to_contain_text("is not known to this gateway")
+        assert any("403" in each for each in visitor.complaints)
+        visitor.complaints.clear()
+
+    def test_the_key_is_in_no_address_and_outlives_a_reload_but_not_signing_out(self, admin):
+        page = admin.page
+        expect(page.locator("header.top")).to_contain_text("Administrator")
+        page.reload()
+        expect(page.locator("header.top")).to_contain_text("Administrator")
+        assert KEY not in page.url
+        assert KEY not in page.evaluate("JSON.stringify({...localStorage})")
+
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_label("API key")).to_be_visible()
+        assert page.evaluate("sessionStorage.length") == 0
+        page.reload()
+        expect(page.get_by_label("API key")).to_be_visible()
+
+    def test_a_teams_key_sees_its_team_and_no_keys(self, visit, seeded):
+        visitor = visit(seeded.world)
+        visitor.sign_in(seeded.keys["query-intents"]["key"], "jobs")
+        page = visitor.page
+
+        expect(page.locator(".rows .job-row").first).to_be_visible()
+        assert {name.rpartition("-")[0].rpartition("-")[0] for name in row_names(page)} == {"query-intents"}
+        assert page.get_by_role("link", name="Keys & teams").count() == 0
+        visitor.open("keys")
+        expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+
+    def test_a_key_that_is_disabled_meanwhile_is_shown_out(self, visit, seeded):
+        visitor = visit(seeded.world)
+        key = seeded.keys["query-intents"]
+        visitor.sign_in(key["key"])
+        # What is under way could bring the key back into the gateway's memory.
+        expect(visitor.page.locator("[aria-busy]")).to_have_count(0)
+        administer(seeded.world, "/key/update", key=key["token"], blocked=True)
+        instance_of(seeded.world.client)._keyring._read.clear()
+        visitor.page.get_by_role("link", name="Jobs", exact=True).click()
+
+        expect(visitor.page.get_by_role("alert")).to_contain_text("is disabled")
+        expect(visitor.page.get_by_label("API key")).to_be_visible()
+        visitor.complaints.clear()
+
+
+class TestOverview:
+    def test_spend_of_the_month_is_the_sum_of_its_jobs(self, admin, seeded):
+        month = datetime.now(UTC).strftime("%Y-%m")
+        jobs = [job for job in records(seeded) if f"{job.create_time:%Y-%m}" == month]
+        tile = admin.page.get_by_role("region", name="This month")
+
+        expect(tile.locator(".big .money")).to_be_visible()
+        assert exact(tile.locator(".big .money")) == Decimal(format_nano(nano_of(jobs)))
+        expect(tile).to_contain_text("in 4 team budgets")
+        expect(tile).to_contain_text("by the month")
+
+    def test_spend_is_stacked_by_what_is_chosen_and_that_can_be_linked(self, admin):
+        page = admin.page
+        page.get_by_label("Stacked by").select_option("team")
+        expect(page.locator(".legend")).to_contain_text("research")
+        page.get_by_role("button", name="7 d", exact=True).click()
+        expect(page.locator(".legend")).to_contain_text("support")
+        assert "by=team" in page.url
+        assert "range=7d" in page.url
+        page.reload()
+        expect(page.get_by_label("Stacked by")).to_have_value("team")
+        expect(page.get_by_role("button", name="7 d", exact=True)).to_have_attribute("aria-pressed", "true")
+        page.get_by_label("Stacked by").select_option("label:")
+        page.get_by_label("Label name").fill("environment")
+        page.get_by_label("Label name").press("Enter")
+        expect(page.locator(".legend")).to_contain_text("staging")
+
+    def test_the_chart_is_drawn_and_has_its_figures_in_a_table_and_a_file(self, admin, seeded):
+        page = admin.page
+        expect(page.locator(".chart canvas")).to_be_visible()
+        page.get_by_text("The figures as a table").click()
+        table = page.get_by_role("table", name="Spend over time")
+        assert table.get_by_role("row").count() == 31
+        with page.expect_download() as found:
+            page.get_by_role("button", name="Download these figures").click()
+        rows = list(csv.DictReader(found.value.path().read_text().splitlines()))
+        since = min(datetime.fromisoformat(row["start_time"]) for row in rows)
+        jobs = [job for job in records(seeded) if job.create_time >= since]
+        assert sum(Decimal(row["total"]) for row in rows) == Decimal(format_nano(nano_of(jobs)))
+
+    def test_a_pointer_on_a_bar_gets_to_see_exact_amounts(self, admin):
+        chart = admin.page.locator(".chart .u-over")
+        chart.hover(position={"x": 300, "y": 150})
+        tip = admin.page.locator(".tip")
+        expect(tip).to_be_visible()
+        expect(tip.locator("b").first).to_have_text(re.compile(r"^\$[\d,]+\.\d+$"))
+
+    def test_running_jobs_and_failures_are_there(self, admin, seeded):
+        page = admin.page
+        running = page.get_by_role("region", name="Running now")
+        expect(running.locator("li")).to_have_count(6)
+        expect(running).to_contain_text("projected for 4 of them")
+        lost = [
+            job
+            for job in records(seeded)
+            if job.seen.state.removeprefix("JOB_STATE_") in {"FAILED", "CANCELLED", "EXPIRED"}
+            and (datetime.now(UTC).date() - job.create_time.date()).days < 30
+        ]
+        waste = page.get_by_role("region", name="Failed and wasted")
+        assert exact(waste.locator(".money").first) == Decimal(format_nano(nano_of(lost)))
+
+    def test_spend_is_to_be_had_as_a_file(self, admin):
+        with admin.page.expect_download() as found:
+            admin.page.get_by_role("button", name="FOCUS").click()
+        assert "BilledCost" in found.value.path().read_text().splitlines()[0]
+        assert found.value.suggested_filename.startswith("focus-")
+
+    def test_without_jobs_it_says_so(self, visit, empty):
+        visitor = visit(empty)
+        visitor.sign_in()
+        for text in ("No spend in this time", "Nothing is running", "No budgets", "Nothing went wrong"):
+            expect(visitor.page.get_by_text(text, exact=True)).to_be_visible()
+
+    def test_what_cannot_be_loaded_says_so_and_is_tried_again(self, visit, seeded):
+        visitor = visit(seeded.world)
+        visitor.served.failing.add("/v1/costs")
+        visitor.sign_in()
+        card = visitor.page.get_by_role("region", name="Cost by model")
+        expect(card.get_by_role("alert")).to_contain_text("This could not be loaded")
+        expect(visitor.page.locator(".connection")).to_have_text("Trying again")
+        visitor.served.failing.clear()
+        card.get_by_role("button", name="Try again").click()
+        expect(card).to_contain_text("gemini-2.5-pro")
+        expect(visitor.page.locator(".connection")).to_have_text("Live")
+        visitor.complaints.clear()
+
+    def test_a_key_with_a_budget_sees_how_much_is_left(self, visit, seeded):
+        visitor = visit(seeded.world)
+        visitor.sign_in(seeded.keys["adhoc-notebooks"]["key"])
+        expect(visitor.page.get_by_role("region", name="Budgets")).to_contain_text("of $40.00 a week")
+        expect(visitor.page.get_by_role("region", name="This week")).to_contain_text("for adhoc-notebooks")
+
+    def test_a_teams_key_sees_the_teams_budget_if_it_is_told(self, visit, seeded):
+        visitor = visit(seeded.world)
+        team = next(each for each in seeded.world.get("/team/list").json if each["team_id"] == "support")
+
+        def with_team(route):
+            route.fulfill(json={**route.fetch().json(), "team": team})
+
+        visitor.page.route("**/key/info", with_team)
+        visitor.sign_in(seeded.keys["ticket-triage"]["key"])
+        expect(visitor.page.get_by_role("region", name="Budgets")).to_contain_text("of $150.00 a month")
+        expect(visitor.page.get_by_role("region", name="This month")).to_contain_text("for Support")
+
+
+class TestJobs:
+    def test_filters_sort_and_page_stand_in_the_address(self, admin, seeded):
+        page = admin.page
+        admin.open("jobs")
+        page.get_by_label("State").select_option("JOB_STATE_SUCCEEDED")
+        page.get_by_label("Model", exact=True).fill("gemini-2.5-flash")
+        page.get_by_label("Model", exact=True).press("Enter")
+        page.get_by_role("searchbox", name="Search").fill("ad-policy")
+        page.wait_for_url("**search=ad-policy*")
+        page.get_by_role("columnheader", name="Cost").get_by_role("button").click()
+        page.get_by_role("columnheader", name="Cost").get_by_role("button").click()
+        expect(page.get_by_role("columnheader", name="Cost")).to_have_attribute("aria-sort", "descending")
+        before = row_names(page)
+        since = datetime.now(UTC).timestamp() - 30 * 86400
+        wanted = sorted(
+            (
+                job
+                for job in records(seeded)
+                if job.api_key == "ad-policy-review"
+                and job.seen.state == "JOB_STATE_SUCCEEDED"
+                and job.create_time.timestamp() >= since
+            ),
+            key=lambda job: -job.cost.amount_nano,
+        )
+        assert before[:5] == [job.seen.display_name for job in wanted[:5]]
+        page.reload()
+        expect(page.get_by_label("State")).to_have_value("JOB_STATE_SUCCEEDED")
+        expect(page.locator(".rows .job-row").first).to_be_visible()
+        assert row_names(page) == before
+
+        page.get_by_role("button", name="Clear").click()
+        expect(page.get_by_label("State")).to_have_value("")
+
+    def test_typing_in_the_search_keeps_the_focus(self, admin):
+        admin.open("jobs")
+        search = admin.page.get_by_role("searchbox", name="Search")
+        search.press_sequentially("paper", delay=20)
+        admin.page.wait_for_url("**search=paper*")
+        search = admin.page.get_by_role("searchbox", name="Search")
+        expect(search).to_be_focused()
+        admin.page.keyboard.type("-sum")
+        admin.page.wait_for_url("**search=paper-sum*")
+
+    def test_a_label_filters(self, admin, seeded):
+        admin.open("jobs?label=environment%3Dstaging")
+        page = admin.page
+        expect(page.locator(".rows .job-row").first).to_be_visible()
+        names = {
+            job.seen.display_name for job in records(seeded) if job.seen.labels["environment"] == "staging"
+        }
+        assert set(row_names(page)) <= names
+
+    def test_nothing_found_is_said(self, admin):
+        admin.open("jobs?search=there-is-no-such-job")
+        expect(admin.page.get_by_text("No job fits these filters")).to_be_visible()
+
+    def test_the_keyboard_walks_through_rows(self, admin):
+        admin.open("jobs")
+        page = admin.page
+        page.locator(".rows .job-row a").first.focus()
+        for _ in range(3):
+            page.keyboard.press("ArrowDown")
+        assert (
+            page.evaluate("document.activeElement.closest('.job-row').getAttribute('aria-rowindex')") == "5"
+        )
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Usage by modality and tier").first).to_be_visible()
+
+    def test_a_row_far_down_opens_on_a_phone(self, visit, seeded):
+        visitor = visit(seeded.world, width=360, height=780)
+        visitor.sign_in(view="jobs")
+        link = visitor.page.locator(".rows .job-row a").nth(8)
+        path = link.get_attribute("href")
+        link.click()
+        expect(visitor.page.locator(".timeline")).to_be_visible()
+        assert visitor.page.url.endswith(path)
+
+    def test_the_file_has_every_job(self, admin, seeded):
+        admin.open("jobs?since=all")
+        expect(admin.page.locator(".rows .job-row").first).to_be_visible()
+        with admin.page.expect_download() as found:
+            admin.page.get_by_role("button", name="CSV").click()
+        rows = list(csv.DictReader(found.value.path().read_text().splitlines()))
+        assert len(rows) == len(records(seeded))
+        assert sum(Decimal(row["amount_usd"]) for row in rows) == Decimal(
+            format_nano(nano_of(records(seeded)))
+        )
+
+    def test_what_a_caller_wrote_is_text(self, admin, seeded, vertex_server):
+        job = records(seeded)[-1]
+        name = "<img src=x onerror=\"document.title='broken'\">"
+        seen = msgspec.structs.replace(job.seen, display_name=name)
+        seeded.world.store._jobs[job.key] = msgspec.structs.replace(job, seen=seen)
+        vertex_server._store._jobs[seen.name].body["displayName"] = name
+        admin.open("jobs")
+        expect(admin.page.get_by_text(name)).to_be_visible()
+        admin.page.get_by_text(name).click()
+        expect(admin.page.get_by_role("heading", level=1)).to_have_text(name)
+        assert admin.page.title() != "broken"
+
+
+class TestJob:
+    def open(self, admin, job):
+        admin.open(f"jobs/{job.key.project}/{job.key.location}/{job.key.job_id}")
+        expect(admin.page.get_by_role("heading", level=1)).to_have_text(job.seen.display_name)
+
+    def test_it_says_what_a_job_cost_and_why(self, admin, seeded):
+        page = admin.page
+        job = next(job for job in records(seeded) if job.api_key == "ad-policy-review" and job.closed)
+        self.open(admin, job)
+        cost = page.get_by_role("region", name="Cost", exact=True)
+        assert exact(cost.locator(".money").first) == Decimal(format_nano(job.cost.amount_nano))
+        items = page.get_by_role("table", name="Line items")
+        assert items.get_by_role("row").count() == len(job.cost.line_items) + 1
+        usage = page.get_by_role("table", name="Usage by modality and tier")
+        for modality in ("text", "audio", "image", "thoughts"):
+            expect(usage.get_by_role("cell", name=modality, exact=True)).to_be_visible()
+        expect(page.get_by_role("table", name="Errors and waste by kind")).to_contain_text("SAFETY")
+        expect(page.get_by_role("table", name="Outputs")).to_contain_text("predictions.jsonl")
+        expect(page.locator(".timeline")).to_contain_text("Cost final")
+        page.get_by_text("The job as JSON").click()
+        shown = json.loads(page.get_by_label("JSON", exact=True).inner_text())
+        assert shown["cost"]["amount"] == format_nano(job.cost.amount_nano)
+        assert shown["job"]["displayName"] == job.seen.display_name
+
+    def test_a_job_is_cancelled_only_when_that_is_confirmed(self, admin, seeded, vertex_server):
+        page = admin.page
+        job = next(job for job in records(seeded) if job.seen.state == "JOB_STATE_RUNNING")
+        in_vertex = vertex_server._store._jobs[job.seen.name]
+        self.open(admin, job)
+        page.get_by_role("button", name="Cancel job").click()
+        page.get_by_role("button", name="Keep it running").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        assert in_vertex.state == "JOB_STATE_RUNNING"
+        expect(page.locator("#messages")).to_be_empty()
+
+        page.get_by_role("button", name="Cancel job").click()
+        page.get_by_role("button", name="Cancel the job").click()
+        expect(page.locator(".title .badge")).to_have_text("Cancelling")
+        assert in_vertex.state == "JOB_STATE_CANCELLING"
+        expect(page.get_by_role("button", name="Cancel job")).to_have_count(0)
+
+    def test_a_job_that_vertex_forgot_still_has_its_cost(self, admin, seeded, vertex_server):
+        job = next(job for job in records(seeded) if job.closed)
+        del vertex_server._store._jobs[job.seen.name]
+        admin.open(f"jobs/{job.key.project}/{job.key.location}/{job.key.job_id}")
+        expect(admin.page.get_by_text("Vertex AI no longer has this job")).to_be_visible()
+        assert all("404" in each for each in admin.complaints)
+        admin.complaints.clear()
+
+
+class TestKeysAndTeams:
+    @pytest.fixture
+    def page(self, admin):
+        admin.open("keys")
+        expect(admin.page.get_by_role("button", name="New key")).to_be_visible()
+        return admin.page
+
+    def test_a_keys_secret_is_shown_once_and_good(self, page, seeded):
+        page.get_by_role("button", name="New key").click()
+        page.get_by_label("Alias").fill("weekly")
+        page.get_by_label("Team", exact=True).select_option("ads")
+        page.get_by_label("Stop creating jobs at").fill("12.345678901")
+        page.get_by_role("button", name="Create key").click()
+        page.locator("output.secret").wait_for()
+        secret = page.locator("output.secret").inner_text()
+        page.get_by_role("button", name="I have copied it").click()
+        expect(page.locator("dialog")).to_have_count(0)
+
+        assert secret not in page.content()
+        made = seeded.world.get("/key/info", key=secret).json["info"]
+        assert (made["key_alias"], made["team_id"], made["budget_duration"]) == ("weekly", "ads", "1mo")
+        expect(page.locator(".owners li", has_text="weekly")).to_contain_text("$0.00 of $12.35 a month")
+        assert seeded.world.keys.get_key(made["token"]).budget.max_budget_nano == 12_345_678_901
+
+    def test_what_the_gateway_refuses_stays_in_the_form(self, page, admin):
+        page.get_by_role("button", name="New key").click()
+        page.get_by_label("Alias").fill("query-intents")
+        page.get_by_role("button", name="Create key").click()
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("Another key has the alias")
+        page.get_by_label("Stop creating jobs at").fill("a lot")
+        page.get_by_role("button", name="Create key").click()
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("Write dollars")
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.get_by_role("button", name="New key")).to_be_focused()
+        admin.complaints.clear()
+
+    def test_a_key_is_disabled_and_enabled(self, page, seeded):
+        token = seeded.keys["ticket-triage"]["token"]
+        page.get_by_role("button", name="Disable ticket-triage").click()
+        page.get_by_role("button", name="Disable", exact=True).click()
+        expect(page.get_by_role("button", name="Enable ticket-triage")).to_be_visible()
+        assert seeded.world.keys.get_key(token).blocked
+        page.get_by_role("button", name="Enable ticket-triage").click()
+        expect(page.get_by_role("button", name="Disable ticket-triage")).to_be_visible()
+        assert not seeded.world.keys.get_key(token).blocked
+
+    def test_a_key_is_rotated(self, page, seeded):
+        page.get_by_role("button", name="Rotate ticket-triage").click()
+        page.get_by_label("The old secret ends").select_option("1h")
+        page.get_by_role("button", name="Rotate", exact=True).click()
+        page.locator("output.secret").wait_for()
+        secret = page.locator("output.secret").inner_text()
+        assert seeded.world.get("/v1/jobs?limit=1", key=secret).status_code == 200
+        assert seeded.world.keys.get_key(seeded.keys["ticket-triage"]["token"]).expires is not None
+
+    def test_a_team_is_made_and_its_budget_changed(self, page, seeded):
+        page.get_by_role("button", name="New team").click()
+        page.get_by_label("Id").fill("growth")
+        page.get_by_role("button", name="Create team").click()
+        expect(page.locator(".owners li", has_text="growth")).to_contain_text("No budget")
+        page.get_by_role("button", name="Budget of growth").click()
+        page.get_by_label("Stop creating jobs at").fill("1,250.50")
+        page.get_by_label("Starts again after").select_option("7d")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator(".owners li", has_text="growth")).to_contain_text("$0.00 of $1,250.50 a week")
+        assert seeded.world.keys.get_team("growth").budget.max_budget_nano == 1_250_500_000_000
+
+
+def test_an_estimate_is_made_of_a_pasted_body(admin, seeded):
+    admin.open("estimate")
+    page = admin.page
+    expect(page.get_by_label("Project")).to_have_value("acme-batch")
+    page.get_by_role("button", name="Estimate", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("Paste the body")
+    page.get_by_role("button", name="Fill in an example").click()
+    body = page.get_by_label("Body of a create").input_value()
+    page.get_by_role("button", name="Estimate", exact=True).click()
+    expect(page.locator(".levels")).to_be_visible()
+    path = "/v1/projects/acme-batch/locations/us-central1/batchPredictionJobs:estimateCost"
+    answer = seeded.world.call("POST", path, data=body).json
+    found = [exact(each) for each in page.locator(".levels .money").all()]
+    assert found == [Decimal(answer[level]) for level in ("low", "expected", "high")]
+    expect(page.get_by_text("What it goes by")).to_be_visible()
+    page.get_by_label("Body of a create").fill('{"model": "no-such-model"}')
+    page.get_by_role("button", name="Estimate", exact=True).click()
+    expect(page.get_by_text("The amounts are unknown")).to_be_visible()
+    assert page.locator(".levels .unknown").count() == 3
+    page.get_by_label("Body of a create").fill("[]")
+    page.get_by_role("button", name="Estimate", exact=True).click()
+    expect(page.get_by_role("alert").filter(has_text="could not be loaded")).to_be_visible()
+    admin.complaints.clear()
