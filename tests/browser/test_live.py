@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from batch_gateway.core.jobs import Completion
 from batch_gateway.core.money import format_nano
 from browser.seeding import Seeder
 
@@ -49,6 +50,24 @@ def test_a_job_that_ends_is_seen_without_reloading(watcher, seeded, newer):
     watcher.page.clock.run_for(16_000)
     expect(row).to_contain_text("Succeeded")
     expect(row.locator(".money")).to_have_attribute("title", f"${format_nano(job.cost.amount_nano)}")
+
+
+def test_the_progress_of_an_older_job_moves_on(watcher, seeded):
+    store = seeded.world.store
+    seeded.many(120, minutes=1)
+    watcher.page.reload()
+    job = next(
+        job
+        for job in store._jobs.values()
+        if job.seen.state == "JOB_STATE_RUNNING" and job.team == "research"
+    )
+    watcher.page.locator(".viewport").evaluate("viewport => { viewport.scrollTop = 54 * 122; }")
+    row = watcher.page.locator(".rows .job-row", has_text=job.seen.display_name)
+    expect(row).to_contain_text("93 %")
+    seen = msgspec.structs.replace(job.seen, completion=Completion(9_900, 0, 100))
+    store._jobs[job.key] = msgspec.structs.replace(job, seen=seen)
+    watcher.page.clock.run_for(16_000)
+    expect(row).to_contain_text("99 %")
 
 
 def test_a_new_job_appears_on_top(watcher, seeded):

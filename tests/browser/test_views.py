@@ -130,6 +130,7 @@ class TestOverview:
         chart.hover(position={"x": 300, "y": 150})
         tip = admin.page.locator(".tip")
         expect(tip).to_be_visible()
+        expect(tip.locator("p")).to_have_count(4)
         expect(tip.locator("b").first).to_have_text(re.compile(r"^\$[\d,]+\.\d+$"))
 
     def test_running_jobs_and_failures_are_there(self, admin, seeded):
@@ -179,12 +180,6 @@ class TestOverview:
 
     def test_a_teams_key_sees_the_teams_budget_if_it_is_told(self, visit, seeded):
         visitor = visit(seeded.world)
-        team = next(each for each in seeded.world.get("/team/list").json if each["team_id"] == "support")
-
-        def with_team(route):
-            route.fulfill(json={**route.fetch().json(), "team": team})
-
-        visitor.page.route("**/key/info", with_team)
         visitor.sign_in(seeded.keys["ticket-triage"]["key"])
         expect(visitor.page.get_by_role("region", name="Budgets")).to_contain_text("of $150.00 a month")
         expect(visitor.page.get_by_role("region", name="This month")).to_contain_text("for Support")
@@ -377,6 +372,14 @@ class TestKeysAndTeams:
         expect(page.get_by_role("dialog")).to_have_count(0)
         expect(page.get_by_role("button", name="New key")).to_be_focused()
         admin.complaints.clear()
+
+    def test_a_shown_secret_goes_with_whoever_is_shown_out(self, page):
+        page.get_by_role("button", name="Rotate ticket-triage").click()
+        page.get_by_role("button", name="Rotate", exact=True).click()
+        page.locator("output.secret").wait_for()
+        page.evaluate("dispatchEvent(new CustomEvent('keyrefused', { detail: 'gone' }))")
+        expect(page.get_by_label("API key")).to_be_visible()
+        expect(page.locator("dialog")).to_have_count(0)
 
     def test_a_key_is_disabled_and_enabled(self, page, seeded):
         token = seeded.keys["ticket-triage"]["token"]

@@ -19,6 +19,7 @@ from batch_gateway.core.grants import Grant
 from batch_gateway.core.keys import Budget, KeyRecord, name_of, new_secret, token_of
 from batch_gateway.gateway import answers, bodies, inbound
 from batch_gateway.gateway.standings import Standings
+from batch_gateway.gateway.views import key_view, team_view
 from batch_gateway.ports import AliasTakenError, Endpoint, KeyStore
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
@@ -68,7 +69,7 @@ class Keys:
         )
         with _alias_conflict():
             self._keys.add_key(key)
-        return key.key_alias, answers.json({"key": secret, **view(key), **_shown_once(webhook)})
+        return key.key_alias, answers.json({"key": secret, **key_view(key), **_shown_once(webhook)})
 
     def update(self, request: Request, _: Caller) -> tuple[str, Response]:
         """``POST /key/update``: what is given changes, everything else stays."""
@@ -111,7 +112,7 @@ class Keys:
         key = self._keys.get_key(token)
         if key is None:
             raise _unknown(body.key)
-        return key.key_alias, answers.json({**view(key), **_shown_once(webhook)})
+        return key.key_alias, answers.json({**key_view(key), **_shown_once(webhook)})
 
     def regenerate(self, request: Request, caller: Caller) -> tuple[str, Response]:
         """``POST /key/regenerate``: a new secret for a key; the old one ends after the grace period."""
@@ -140,7 +141,7 @@ class Keys:
                 key, expires=min(ends, key.expires) if key.expires else ends, updated_at=now
             ),
         )
-        return new.key_alias, answers.json({"key": secret, **view(new)})
+        return new.key_alias, answers.json({"key": secret, **key_view(new)})
 
     def delete(self, request: Request, _: Caller) -> tuple[str, Response]:
         """``POST /key/delete``: keys by secret or token, or by alias with all their secrets."""
@@ -174,7 +175,9 @@ class Keys:
         key = self._keys.get_key(token)
         if key is None:
             raise _unknown(MASTER if caller.is_admin and wanted in {None, own} else wanted or own)
-        return answers.json({"key": token, "info": self._with_standings([key])[0]})
+        return answers.json(
+            {"key": token, "info": self._with_standings([key])[0], "team": self._team_of(key)}
+        )
 
     def list_keys(self, request: Request, _: Caller) -> Response:
         """``GET /key/list?team_id&page&size``: keys without their secrets, by alias."""
@@ -192,7 +195,15 @@ class Keys:
 
     def _with_standings(self, keys: list[KeyRecord]) -> list[dict[str, Any]]:
         standings = self._standings.of({f"key:{key.key_id}": key.budget for key in keys})
-        return [{**view(key), **standings[f"key:{key.key_id}"]} for key in keys]
+        return [{**key_view(key), **standings[f"key:{key.key_id}"]} for key in keys]
+
+    def _team_of(self, key: KeyRecord) -> dict[str, Any] | None:
+        """A key's team, whose budget holds for the key as well."""
+        team = self._keys.get_team(key.team_id) if key.team_id else None
+        if team is None:
+            return None
+        owner = f"team:{team.team_id}"
+        return {**team_view(team), **self._standings.of({owner: team.budget})[owner]}
 
     def _webhook(self, url: str | None, secret: str | None) -> Endpoint | None:
         """A checked webhook, with a secret of ours if none is given; None if there is no URL."""
@@ -220,37 +231,9 @@ class Keys:
             )
 
 
-def view(key: KeyRecord) -> dict[str, Any]:
-    """A key for an answer: everything but its secret, which nobody has any more."""
-    return {
-        "token": key.token,
-        "key_name": key.key_name,
-        "key_alias": key.key_alias,
-        "team_id": key.team_id,
-        **msgspec.to_builtins(key.grant),
-        **budget_view(key.budget),
-        "metadata": key.metadata,
-        "expires": key.expires,
-        "blocked": key.blocked,
-        "webhook_url": key.webhook_url,
-        "created_at": key.created_at,
-        "created_by": key.created_by,
-        "updated_at": key.updated_at,
-    }
-
-
 def _shown_once(webhook: Endpoint | None) -> dict[str, str]:
     """The secret of a webhook that was just set: nobody gets to see it again."""
     return {"webhook_secret": webhook.secret} if webhook else {}
-
-
-def budget_view(budget: Budget) -> dict[str, Any]:
-    """A budget for an answer: JSON numbers of USD, written out exactly."""
-    return {
-        "max_budget": bodies.usd(budget.max_budget_nano),
-        "soft_budget": bodies.usd(budget.soft_budget_nano),
-        "budget_duration": budget.budget_duration,
-    }
 
 
 @contextmanager

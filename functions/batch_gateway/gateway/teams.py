@@ -14,9 +14,8 @@ from batch_gateway.core.errors import ApiError
 from batch_gateway.core.grants import Grant
 from batch_gateway.core.keys import TEAM_ID, Budget, TeamRecord
 from batch_gateway.gateway import answers, bodies, inbound
-from batch_gateway.gateway.keys import budget_view
-from batch_gateway.gateway.keys import view as key_view
 from batch_gateway.gateway.standings import Standings
+from batch_gateway.gateway.views import key_view, team_view
 from batch_gateway.ports import KeyStore
 
 
@@ -59,7 +58,7 @@ class Teams:
                 "TEAM_EXISTS",
                 f"There is a team {team_id!r} already. Change it with POST /team/update.",
             )
-        return team_id, answers.json(view(team))
+        return team_id, answers.json(team_view(team))
 
     def update(self, request: Request, _: Caller) -> tuple[str, Response]:
         """``POST /team/update``: what is given changes, everything else stays."""
@@ -79,7 +78,7 @@ class Teams:
         team = self._keys.change_team(body.team_id, change)
         if team is None:
             raise _unknown(body.team_id)
-        return team.team_id, answers.json(view(team))
+        return team.team_id, answers.json(team_view(team))
 
     def delete(self, request: Request, _: Caller) -> tuple[str, Response]:
         """``POST /team/delete``: teams that have no keys left. Their costs stay on record."""
@@ -113,21 +112,7 @@ class Teams:
 
     def _with_standings(self, teams: list[TeamRecord]) -> list[dict[str, Any]]:
         standings = self._standings.of({f"team:{team.team_id}": team.budget for team in teams})
-        return [{**view(team), **standings[f"team:{team.team_id}"]} for team in teams]
-
-
-def view(team: TeamRecord) -> dict[str, Any]:
-    """A team for an answer."""
-    return {
-        "team_id": team.team_id,
-        "team_alias": team.team_alias,
-        **msgspec.to_builtins(team.grant),
-        **budget_view(team.budget),
-        "metadata": team.metadata,
-        "blocked": team.blocked,
-        "created_at": team.created_at,
-        "updated_at": team.updated_at,
-    }
+        return [{**team_view(team), **standings[f"team:{team.team_id}"]} for team in teams]
 
 
 def _unknown(team_id: str) -> ApiError:

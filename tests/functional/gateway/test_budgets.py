@@ -162,3 +162,6 @@ def test_a_teams_standing_is_shown_with_it(world):
     assert found["reserved"] == info(world, key)["reserved"] > 0
     (listed,) = world.get("/team/list").json
     assert listed == found
+    # Whoever has the key sees the team's budget too: it holds for the key.
+    assert world.get("/key/info", key=key).json["team"] == found
+    assert world.get("/key/info", key=new_key(world)).json["team"] is None

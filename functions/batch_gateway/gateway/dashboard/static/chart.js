@@ -1,7 +1,7 @@
 /** Stacked bars over time, drawn by uPlot, which is fetched when the first chart is. */
 
 import { fill, h } from './dom.js';
-import { approximate, exactUsd, shortUsd, tickUsd } from './money.js';
+import { approximate, exactUsd, tickUsd } from './money.js';
 
 const HEIGHT = 330;
 let library = null;
@@ -141,7 +141,7 @@ function point(plot, tip, buckets, groups) {
         {},
         h('i', { class: 'swatch', style: { '--colour': group.colour } }),
         h('span', {}, group.name),
-        h('b', { title: exactUsd(group.amounts[at]) }, shortUsd(group.amounts[at])),
+        h('b', {}, exactUsd(group.amounts[at])),
       ),
     ),
   );

@@ -162,6 +162,8 @@ function frame() {
 
 function leave(message = '') {
   leaving.abort();
+  // One may show a secret.
+  for (const dialog of document.querySelectorAll('dialog')) dialog.close();
   key.forget();
   who = null;
   shown = '';
