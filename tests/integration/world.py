@@ -50,11 +50,7 @@ class Objects:
         return int(written.json()["generation"])
 
     def get(self, name):
-        found = self._http.get(
-            f"{self.url}/download/storage/v1/b/{BUCKET}/o/{quote(name, safe='')}", timeout=30
-        )
-        found.raise_for_status()
-        return found.content
+        return self._read(f"{self.url}/download/storage/v1/b/{BUCKET}/o/{quote(name, safe='')}").content
 
     def delete(self, name):
         url = f"{self.url}/storage/v1/b/{BUCKET}/o/{quote(name, safe='')}"
@@ -62,10 +58,17 @@ class Objects:
 
     def live(self, prefix):
         """Generations of the live objects, by name."""
-        url = f"{self.url}/storage/v1/b/{BUCKET}/o"
-        found = self._http.get(url, params={"prefix": prefix}, timeout=30)
-        found.raise_for_status()
-        return {each["name"]: int(each["generation"]) for each in found.json().get("items", [])}
+        found = self._read(f"{self.url}/storage/v1/b/{BUCKET}/o", params={"prefix": prefix}).json()
+        return {each["name"]: int(each["generation"]) for each in found.get("items", [])}
+
+    def _read(self, url, **options):
+        """A GET, tried again: the emulator now and then forgets a request while its clients are killed."""
+        for _ in range(4):
+            with suppress(requests.Timeout):
+                found = self._http.get(url, timeout=15, **options)
+                found.raise_for_status()
+                return found
+        raise AssertionError(f"Cloud Storage's emulator does not answer: {url}")
 
 
 class Patient:
