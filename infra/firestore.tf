@@ -5,8 +5,10 @@ locals {
   # and documents stay under the limit of 40,000 index entries.
   unindexed_fields = {
     checkpoints = ["usage"]
+    days        = ["quarters", "unpriced"]
     events      = ["body"]
     jobs        = ["cost", "repricings", "usage"]
+    months      = ["amounts", "unpriced"]
     outputs     = ["usage"]
     parked      = ["usage"]
     totals      = ["hours", "items"]

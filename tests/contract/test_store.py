@@ -773,6 +773,8 @@ CALLS = {
     "park": lambda s: s.park(output()),
     "parked": lambda s: s.parked(1),
     "list_totals": lambda s: list(s.list_totals(DAY, DAY, {})),
+    "daily_rollups": lambda s: list(s.daily_rollups(DAY, DAY)),
+    "monthly_rollups": lambda s: list(s.monthly_rollups("2026-11")),
     "project_of_number": lambda s: s.project_of_number("1"),
     "remember_project": lambda s: s.remember_project("1", "acme-batch"),
 }

@@ -1,5 +1,6 @@
 """Usage x prices -> line items, what was wasted, and what searches cost at most."""
 
+from collections import Counter
 from datetime import datetime
 
 import msgspec
@@ -133,7 +134,7 @@ def cost_of(usage: Usage, prices: PriceTable, *, location: str, at: datetime) ->
         line_items=items,
         amount_nano=sum(item.amount_nano or 0 for item in items),
         # A row may be both.
-        unpriced_rows=min(usage.rows.unmetered + _rows_without_price(items), usage.rows.succeeded),
+        unpriced_rows=min(usage.rows.unmetered + rows_without_price(items).total(), usage.rows.succeeded),
         price_table=prices.version,
         waste=_wasted(usage.waste, prices, location, at),
         query_fees=tuple(_query_cost(searches, prices) for searches in usage.searches),
@@ -175,8 +176,8 @@ def _query_cost(searches: Quantity, prices: PriceTable) -> QueryCost:
     )
 
 
-def _rows_without_price(items: tuple[LineItem, ...]) -> int:
-    """Rows with an unpriced item: by model and window the most that any one item was used by.
+def rows_without_price(items: tuple[LineItem, ...]) -> Counter[str]:
+    """Count the rows with an unpriced item by model: in each window the most that any one item was used by.
 
     A row uses several items, so the sum would count it more than once.
     """
@@ -185,4 +186,7 @@ def _rows_without_price(items: tuple[LineItem, ...]) -> int:
         if item.unit_price_pico is None:
             key = (item.model, item.context_window)
             most[key] = max(most.get(key, 0), item.rows)
-    return sum(most.values())
+    rows: Counter[str] = Counter()
+    for (model, _), count in most.items():
+        rows[model] += count
+    return rows

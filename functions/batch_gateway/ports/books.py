@@ -252,6 +252,17 @@ class Store(Outbox, Protocol):
             equal: What fields have to be: those of Total, or ``label:NAME``.
         """
 
+    def daily_rollups(self, first: str, last: str) -> Iterator[Cell]:
+        """The cells of a range of UTC days without labels (`core.rollups`), each in one piece, by day.
+
+        Args:
+            first: The first day, ``2026-11-22``.
+            last: The last day.
+        """
+
+    def monthly_rollups(self, month: str) -> Iterator[Cell]:
+        """The cells of a UTC month (``2026-11``), likewise; each stands on the middle of the month."""
+
     def project_of_number(self, number: str) -> str | None:
         """The id of a served project, by its number."""
 

@@ -1,21 +1,19 @@
-"""Jobs, outputs and totals.
+"""Jobs and their outputs.
 
 Collections::
 
     jobs/{project:location:id}                JobRecord
     jobs/{project:location:id}/outputs/{hash} Output, one for each object
-    totals/{day:hash:shard}                   Cell, or a part of one
 """
 
-import zlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from google.cloud.firestore_v1 import DocumentSnapshot, FieldFilter, Increment, WriteBatch
+from google.cloud.firestore_v1 import DocumentSnapshot, FieldFilter, WriteBatch
 
-from batch_gateway.adapters.firestore.budgets import SHARDS, FirestoreBudgets
+from batch_gateway.adapters.firestore.budgets import FirestoreBudgets
 from batch_gateway.adapters.firestore.documents import (
     CALL,
     delete,
@@ -27,6 +25,7 @@ from batch_gateway.adapters.firestore.documents import (
     typed,
 )
 from batch_gateway.adapters.firestore.outbox import FirestoreOutbox
+from batch_gateway.adapters.firestore.totals import FirestoreTotals
 from batch_gateway.core.books import Movement, Output, Total
 from batch_gateway.core.budgets import entries, reservation
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer
@@ -41,7 +40,7 @@ def job_id(key: JobKey) -> str:
     return f"{key.project}:{key.location}:{key.job_id}"
 
 
-class FirestoreBooks(FirestoreBudgets, FirestoreOutbox):
+class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
     """The part of the Store port that is about jobs and what they cost."""
 
     def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
@@ -226,26 +225,10 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox):
     ) -> JobRecord:
         """Writes a job, and moves totals and budgets by what changed in it, all or nothing."""
         put(batch, snapshot, plain(job))
-        shard = zlib.crc32(job.key.path.encode()) % SHARDS
-        for total, movement in moved:
-            cell = self._client.collection("totals").document(f"{total.id}:{shard}")
-            batch.set(cell, _increments(total, movement), merge=True)
+        self._move_totals(batch, moved, job.key.path)
         self._book(batch, entries(known(snapshot.to_dict(), JobRecord), job), job.key.path)
         batch.commit(**CALL)
         return job
 
     def _job(self, key: JobKey) -> Any:
         return self._client.collection("jobs").document(job_id(key))
-
-
-def _increments(total: Total, movement: Movement) -> dict[str, Any]:
-    items = {
-        item: {
-            "quantity": Increment(movement.quantities.get(item, 0)),
-            "amountNano": Increment(movement.amounts_nano.get(item, 0)),
-        }
-        for item in movement.quantities.keys() | movement.amounts_nano.keys()
-    }
-    quarters = {str(movement.quarter): Increment(movement.amount_nano)}
-    # Merging an empty map would empty the one that is there.
-    return {**plain(total), "quarters": quarters, **({"items": items} if items else {})}

@@ -218,7 +218,10 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
                     before.quantity + movement.quantities.get(item, 0),
                     before.amount_nano + movement.amounts_nano.get(item, 0),
                 )
-            self._cells[total.id] = msgspec.structs.replace(cell, quarters=quarters, items=items)
+            unpriced = cell.unpriced_rows + movement.unpriced_rows
+            self._cells[total.id] = msgspec.structs.replace(
+                cell, quarters=quarters, items=items, unpriced_rows=unpriced
+            )
         return job
 
     def jobs_created(
