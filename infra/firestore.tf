@@ -8,6 +8,7 @@ locals {
     days        = ["quarters", "unpriced"]
     events      = ["body"]
     jobs        = ["cost", "repricings", "usage"]
+    ledgers     = ["days"]
     months      = ["amounts", "unpriced"]
     outputs     = ["usage"]
     parked      = ["usage"]

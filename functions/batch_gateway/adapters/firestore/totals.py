@@ -36,8 +36,8 @@ from batch_gateway.core.spend import LABEL
 
 DAY_SHARDS = 16
 MONTH_SHARDS = 64
-"""Documents of a day's or a month's roll-up. One holds 1 MiB: with 100 bytes a group, a month has room for some
-160,000 groups."""
+"""Documents of a day's or a month's roll-up. One holds 1 MiB: with 100 bytes a group, a month has room for
+some 160,000 groups."""
 _SPREAD = 4
 """Those of them that one group is spread over by job: Firestore sustains about one write a second to one."""
 _MONTH = len("2026-11")
