@@ -141,7 +141,7 @@ class Gateway:
     def handle(self, request: Request) -> Response:
         """Answers one request; whatever goes wrong is answered too."""
         try:
-            return self._dispatch(request)
+            return answers.compressed(request, self._dispatch(request))
         except Exception as error:  # noqa: BLE001 - the boundary: every error becomes an answer
             return answers.error(_as_api_error(error, request))
 
