@@ -208,6 +208,13 @@ def test_creates_that_are_killed_between_reserving_and_looking_are_released(stor
     assert store.begin_submission(submission(2, 200), [limit(1000)]) is None
 
 
+def test_many_ledgers_are_read_at_once(store):
+    store.begin_submission(submission(reserved=7))
+    owners = [f"key:{number}" for number in range(100)]
+    found = store.ledgers([(owner, ("all", MONTH)) for owner in [*owners, "key:k1"]])
+    assert found == {**dict.fromkeys(owners, Ledger()), "key:k1": Ledger(0, 14)}
+
+
 def test_the_last_of_a_budget_is_used_however_many_want_it(store):
     """Eighty creates at once for a budget with room for thirty-one."""
     start = threading.Barrier(40)

@@ -366,6 +366,33 @@ def test_jobs_come_by_the_time_they_were_created_page_by_page(store):
     assert pages == [["2", "3"], ["5", "1"]]
 
 
+@pytest.mark.parametrize(
+    ("equal", "numbers"),
+    [
+        ({}, [3, 2, 1, 0]),
+        ({"team": "ads"}, [3, 1]),
+        ({"state": "JOB_STATE_FAILED"}, [3, 2]),
+        ({"api_key": "k-1"}, [1]),
+        ({"project": "acme-batch", "location": "us-central1"}, [3, 2, 1, 0]),
+        ({"location": "global"}, []),
+        ({"team": "ads", "state": "JOB_STATE_FAILED", "api_key": "k-3"}, [3]),
+    ],
+)
+def test_recent_jobs_are_found_by_what_they_are(store, equal, numbers):
+    for number in range(4):
+        state = "JOB_STATE_FAILED" if number > 1 else "JOB_STATE_PENDING"
+        seen = msgspec.structs.replace(record().seen, state=state)
+        made = {"team": "ads" if number % 2 else "search", "api_key": f"k-{number}"}
+        later = CREATED + timedelta(hours=number)
+        job = msgspec.structs.replace(record(), key=key(str(number)), seen=seen, create_time=later, **made)
+        store.add_job(job)
+    found = store.recent_jobs(None, None, None, 9, equal=equal)
+    assert [int(job.key.job_id) for job in found] == numbers
+    until = CREATED + timedelta(hours=2)
+    early = store.recent_jobs(None, None, None, 9, until=until, equal=equal)
+    assert [int(job.key.job_id) for job in early] == [number for number in numbers if number < 2]
+
+
 def test_recent_jobs_come_newest_first_page_by_page(store):
     hours = {1: 5, 2: 1, 3: 1, 4: 9, 5: 3}
     for number, hour in hours.items():

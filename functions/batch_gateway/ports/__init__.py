@@ -3,7 +3,15 @@
 ``adapters.memory`` has all of them without any service; tests/contract holds both kinds to the same.
 """
 
-from batch_gateway.ports.books import Change, Observed, Settlement, Store, StoreUnavailableError, Submission
+from batch_gateway.ports.books import (
+    STORED_FIELDS,
+    Change,
+    Observed,
+    Settlement,
+    Store,
+    StoreUnavailableError,
+    Submission,
+)
 from batch_gateway.ports.keys import AliasTakenError, Audit, AuditEntry, KeyStore
 from batch_gateway.ports.notifications import (
     Endpoint,
@@ -24,6 +32,7 @@ from batch_gateway.ports.upstream import (
 )
 
 __all__ = [
+    "STORED_FIELDS",
     "AliasTakenError",
     "Audit",
     "AuditEntry",

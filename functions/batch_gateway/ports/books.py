@@ -19,6 +19,10 @@ Settlement = Callable[[JobRecord, Output | None], Change | None]
 """(job as it stands, the output as settled before) -> what changes, or None: nothing to do."""
 
 
+STORED_FIELDS = ("state", "team", "api_key", "project", "location")
+"""What jobs can be listed by without reading others."""
+
+
 class StoreUnavailableError(Exception):
     """Firestore did not answer, or not in time. The operation may be tried again."""
 
@@ -196,6 +200,9 @@ class Store(Outbox, Protocol):
         since: datetime | None,
         before: tuple[datetime, JobKey] | None,
         limit: int,
+        *,
+        until: datetime | None = None,
+        equal: Mapping[str, str] = {},
     ) -> list[JobRecord]:
         """Jobs, the newest first.
 
@@ -204,6 +211,8 @@ class Store(Outbox, Protocol):
             since: Only those created from then on; None for any.
             before: Time and key of the last job of the page before; None for the first page.
             limit: Number of jobs in a page.
+            until: Only those created before then; None for any.
+            equal: Only those that have these values, by names of STORED_FIELDS.
         """
 
     def reprice(self, key: JobKey, repricing: Callable[[JobRecord], Change | None]) -> JobRecord | None:

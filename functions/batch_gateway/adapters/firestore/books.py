@@ -32,7 +32,14 @@ from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer
 from batch_gateway.core.notifications import Event
 from batch_gateway.ports import Change, Observed, Settlement, Submission
 
-_FIELDS = {"team": "team", "key_id": "keyId"}
+_FIELDS = {
+    "api_key": "apiKey",
+    "key_id": "keyId",
+    "location": "key.location",
+    "project": "key.project",
+    "state": "seen.state",
+    "team": "team",
+}
 
 
 def job_id(key: JobKey) -> str:
@@ -172,11 +179,16 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
         since: datetime | None,
         before: tuple[datetime, JobKey] | None,
         limit: int,
+        *,
+        until: datetime | None = None,
+        equal: Mapping[str, str] = {},
     ) -> list[JobRecord]:
         """See Store."""
         query: Any = self._client.collection("jobs")
-        if scope:
-            query = query.where(filter=FieldFilter(_FIELDS[scope[0]], "==", scope[1]))
+        for name, value in {**equal, **dict([scope] if scope else [])}.items():
+            query = query.where(filter=FieldFilter(_FIELDS[name], "==", value))
+        if until:
+            query = query.where(filter=FieldFilter("createTime", "<", until))
         if since:
             query = query.where(filter=FieldFilter("createTime", ">=", since))
         query = query.order_by("createTime", direction="DESCENDING").order_by(

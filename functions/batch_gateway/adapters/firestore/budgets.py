@@ -19,6 +19,8 @@ from batch_gateway.core.budgets import Ledger
 SHARDS = 8
 """Documents that a ledger's entry, or a cell of the totals, is spread over by job. Firestore sustains about
 one write a second to one document ("Best practices for Cloud Firestore"), and jobs tend to end together."""
+_MOST_AT_ONCE = 400
+"""Documents of one call, which are read well within the time that a call may take."""
 _MONTH = len("2026-11")
 
 
@@ -37,7 +39,12 @@ class FirestoreBudgets:
         names = {(owner, period[:_MONTH]) for owner, periods in wanted.items() for period in periods}
         documents = [self._ledger(*name, shard) for name in sorted(names) for shard in range(SHARDS)]
         found = dict.fromkeys(wanted, Ledger())
-        for snapshot in self._client.get_all(documents, **CALL) if documents else ():
+        snapshots = (
+            snapshot
+            for start in range(0, len(documents), _MOST_AT_ONCE)
+            for snapshot in self._client.get_all(documents[start : start + _MOST_AT_ONCE], **CALL)
+        )
+        for snapshot in snapshots:
             entry = snapshot.to_dict()
             if entry is None:
                 continue

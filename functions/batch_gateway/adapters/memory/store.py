@@ -15,6 +15,14 @@ from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer
 from batch_gateway.core.notifications import Event
 from batch_gateway.ports import Change, Observed, Settlement, StoreUnavailableError, Submission
 
+_FIELDS: dict[str, Callable[[JobRecord], str | None]] = {
+    "api_key": lambda job: job.api_key,
+    "location": lambda job: job.key.location,
+    "project": lambda job: job.key.project,
+    "state": lambda job: job.seen.state,
+    "team": lambda job: job.team,
+}
+
 
 class MemoryStore(MemoryOutbox, MemoryTotals):
     """The Store port in dicts.
@@ -241,6 +249,9 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
         since: datetime | None,
         before: tuple[datetime, JobKey] | None,
         limit: int,
+        *,
+        until: datetime | None = None,
+        equal: Mapping[str, str] = {},
     ) -> list[JobRecord]:
         """See Store."""
         self.ping()
@@ -249,6 +260,8 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
             job
             for job in found
             if (scope is None or getattr(job, scope[0]) == scope[1])
+            and all(_FIELDS[name](job) == value for name, value in equal.items())
+            and (until is None or job.create_time < until)
             and (since is None or job.create_time >= since)
             and (before is None or (job.create_time, job.key) < before)
         ][:limit]
