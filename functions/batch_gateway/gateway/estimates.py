@@ -13,7 +13,6 @@ from batch_gateway.core import grants
 from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import Estimate, Survey, estimate_report
-from batch_gateway.core.estimating.habits import Habit, habit_by_default, habit_of
 from batch_gateway.core.estimating.needs import either
 from batch_gateway.core.estimating.sampling import Object, Place, lines_of, matcher, plan, prefix_of
 from batch_gateway.core.jobs import uris_of
@@ -21,6 +20,7 @@ from batch_gateway.core.models import base_model_of, is_registered
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.gateway import answers, inbound, job_bodies
 from batch_gateway.gateway.calls import Call
+from batch_gateway.gateway.histories import Histories
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     ObjectChangedError,
@@ -28,7 +28,6 @@ from batch_gateway.ports import (
     ObjectStore,
     ObjectsUnavailableError,
     Store,
-    StoreUnavailableError,
     Tables,
     TablesUnavailableError,
     Upstream,
@@ -42,8 +41,6 @@ MOST_FILES = 50
 """Files named by rows whose size is looked up."""
 _SECONDS = 15.0
 """How long an input is read; after that the estimate is made of what was read."""
-_JOBS = 100
-"""Earlier jobs that a history is made of."""
 
 
 class UnknownError(Exception):
@@ -75,7 +72,7 @@ class Estimates:
             check: Refuses a create (its raw body) that the caller may not send; gives its model's full name.
             now: The clock.
         """
-        self._store = store
+        self._histories = Histories(store)
         self._upstream = upstream
         self._objects = objects
         self._tables = tables
@@ -105,7 +102,7 @@ class Estimates:
         """
         prices = self._prices()
         model = self._base_of(call, model)
-        habit = self._habit(call.caller, model, prices)
+        habit = self._histories.habit(call.caller, model, prices)
         deadline = time.monotonic() + _SECONDS
         survey = Survey(model, habit, prices, _Files(self._objects, call.caller, deadline))
         source = either(body, "inputConfig")
@@ -131,16 +128,6 @@ class Estimates:
             found = self._upstream.get(path, project=call.project, location=call.location)
             return base_model_of(found or {}) or model
         return model
-
-    def _habit(self, caller: Caller, model: str, prices: PriceTable) -> Habit:
-        try:
-            jobs = self._store.recent_jobs(caller.record_scope, None, None, _JOBS)
-        except StoreUnavailableError as error:
-            # An estimate without history is worth more than none; its assumptions say that it has none.
-            log("WARNING", "history not read", error=error)
-            jobs = []
-        whose = f"team {caller.team}" if caller.team else f"key {caller.api_key}" if caller.key_id else "all"
-        return habit_of(jobs, whose, model, prices) or habit_by_default(model)
 
     def _rows_of(self, table: str) -> int:
         try:

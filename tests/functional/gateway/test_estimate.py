@@ -16,7 +16,7 @@ from batch_gateway.core.grants import Grant
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation, parse_time
 from batch_gateway.core.models import resource_name
 from batch_gateway.core.usage import Rows, Tokens, Usage
-from batch_gateway.gateway import estimates
+from batch_gateway.gateway import estimates, histories
 from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.estimates import Estimates
 from batch_gateway.ports import (
@@ -70,9 +70,11 @@ class Books:
     def __init__(self):
         self.jobs = {}
         self.down = False
+        self.reads = []
 
     def recent_jobs(self, scope, since, before, limit):
         assert since is before is None
+        self.reads.append(scope)
         if self.down:
             raise StoreUnavailableError("down")
         return self.jobs.get(scope, [])[:limit]
@@ -340,11 +342,27 @@ def table_body(uri="bq://acme.d.t"):
     return {"inputConfig": {"instancesFormat": "bigquery", "bigquerySource": {"inputUri": uri}}}
 
 
+def test_a_history_is_read_once_and_again_when_it_is_old(bench, monkeypatch):
+    for name in ("rows.jsonl", "search/rows.jsonl"):
+        bench.put(f"gs://in/{name}", [{"request": {"contents": [{"parts": [{"text": "Hello"}]}]}}])
+    bench.books.jobs[None] = [past(100, 1000)]
+    for _ in range(3):
+        bench.ask("gs://in/rows.jsonl")
+    assert bench.books.reads == [None]
+    bench.ask("gs://in/search/rows.jsonl", caller=TEAM)
+    assert bench.books.reads == [None, ("team", "search")]
+    monkeypatch.setattr(histories, "_SECONDS", -1)
+    bench.ask("gs://in/rows.jsonl")
+    assert bench.books.reads == [None, ("team", "search"), None]
+
+
 def test_rows_of_a_table_are_counted_and_cost_what_earlier_ones_did(bench):
     bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, "US", {})
     found = bench.ask(**table_body())
     assert found["rows"] == {"total": 5000, "exact": True, "sampled": 0, "invalid": 0}
     assert found["expected"] is None
+    bench = Bench()
+    bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, "US", {})
     bench.books.jobs[None] = [past(100, 1000)]
     found = bench.ask(**table_body())
     # 5,000 rows of 100 tokens at 0.15 and 10 tokens at 1.25 USD a million.
