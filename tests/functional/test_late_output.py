@@ -1,4 +1,4 @@
-"""Output that comes, grows or changes after the end: no cost is final before it is known, and none is lost."""
+"""Output that comes, grows or changes after a job's end: no cost is final too early, and none is lost."""
 
 import json
 from datetime import timedelta
