@@ -14,7 +14,7 @@ from batch_gateway.core.books import Output
 from batch_gateway.core.jobs import JobRecord
 from batch_gateway.core.models import short_name
 from batch_gateway.core.money import format_nano
-from batch_gateway.core.notifications import TYPE_OF_STATE
+from batch_gateway.core.notifications import CORRECTED, TYPE_OF_STATE
 from batch_gateway.logs import Severity, log
 
 _SEVERITIES: dict[str, Severity] = {
@@ -23,6 +23,7 @@ _SEVERITIES: dict[str, Severity] = {
     "batch.cancelled": "NOTICE",
     "batch.expired": "ERROR",
     "batch.deleted": "WARNING",
+    CORRECTED: "NOTICE",
 }
 
 
@@ -76,9 +77,14 @@ def output_settled(before: JobRecord, job: JobRecord, output: Output, written: d
     )
 
 
+def reopened(job: JobRecord) -> None:
+    """Output of a closed job came or changed: its cost is not final until the job is closed again."""
+    log("WARNING", "job reopened", event="job.reopened", **of_job(job), state=job.seen.state)
+
+
 def closed(job: JobRecord) -> None:
-    """A job has ended and everything that it wrote is settled: its cost is final."""
-    event = TYPE_OF_STATE.get(job.seen.state, "batch.deleted")
+    """A job has ended and everything that it wrote is settled: its cost is final, or final again."""
+    event = CORRECTED if job.reopened else TYPE_OF_STATE.get(job.seen.state, "batch.deleted")
     tokens = job.usage.tokens
     log(
         _SEVERITIES[event],

@@ -21,6 +21,9 @@ from functional import test_settle as settling
 from functional.test_settle import CREATED, DIRECTORY, FILE, FOLDER, NOW, PRICES, ROW_NANO, ended, key, row
 
 PLACE = ("acme-batch", "us-central1")
+ENDED = CREATED + timedelta(minutes=20)
+WATCHED = ENDED + timedelta(hours=24)
+"""When a job that ended then is watched no more."""
 
 
 class Vertex(settling.FakeUpstream):
@@ -94,6 +97,11 @@ class World(settling.Books):
 
     def sweep(self, *, now=NOW, places=(PLACE,), seconds=45.0):
         return reconcile(places, Tracker(self.store), self.deps, now, seconds)
+
+    def said(self, number=1):
+        """Status, whether it is complete, and amount, as the report has them."""
+        report = cost_report(self.job(number), self.store.get_outputs(key(number)))
+        return report["status"], report["complete"], report["amount"]
 
     def outside(self, job):
         """A job that Vertex AI has and the gateway has not seen."""
@@ -331,8 +339,11 @@ def test_incremental_output_counts_where_a_job_ended_without_a_final_file(world)
     world.record(ended(state="JOB_STATE_CANCELLED"))
     world.put(settling.lines(row(), row()), f"{FOLDER}/incremental_predictions.jsonl")
 
-    assert world.sweep().closed == 1
+    assert world.sweep().closed == 0
     settling.assert_settled(world, 2)
+    assert world.said() == ("PARTIAL", False, "0.000055")
+    assert world.sweep(now=WATCHED).closed == 1
+    assert world.said() == ("FINAL", True, "0.000055")
 
 
 def test_incremental_output_never_counts_beside_a_final_file(world):
@@ -392,14 +403,6 @@ def test_a_job_that_succeeded_without_output_is_never_complete(world):
 
     assert world.job().closed
     assert cost_report(world.job(), [])["complete"] is False
-
-
-@pytest.mark.parametrize("state", ["FAILED", "CANCELLED", "EXPIRED"])
-def test_a_job_that_ended_without_any_output_cost_nothing(world, state):
-    world.record(ended(state=f"JOB_STATE_{state}", directory=None))
-
-    assert world.sweep().closed == 1
-    assert world.job().cost.amount_nano == 0
 
 
 def test_a_job_that_succeeded_is_waited_for_until_its_output_cannot_come_any_more(world, capsys):

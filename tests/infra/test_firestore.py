@@ -71,6 +71,7 @@ def test_the_queries_of_the_code_are_found():
     assert found["books.jobs_without_directory"].equal == {
         "seen.outputPrefix",
         "seen.outputDirectory",
+        "seen.state",
         "closed",
     }
     assert found["keys.read"].orders == (("time", "DESCENDING"),)

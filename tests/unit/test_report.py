@@ -202,6 +202,13 @@ def test_final_is_an_ended_job_with_everything_settled(
         job(unreadable_outputs=1),
         # Rows were answered, and paid for, but there is no output to read.
         job(usage=Usage(), settled_outputs=0, state="JOB_STATE_FAILED", completion=Completion(successful=2)),
+        job(state="JOB_STATE_CANCELLED", completion=Completion(successful=6)),
+        job(output_missing=True),
+        # More is still to come.
+        job(closed=False),
+        running(completion=Completion(successful=9)),
+        job(usage=Usage(), settled_outputs=0, closed=False, completion=Completion(successful=2)),
+        job(usage=Usage(), settled_outputs=0, closed=False, state="JOB_STATE_CANCELLED", completion=None),
     ],
 )
 def test_an_amount_that_lacks_something_is_not_complete(lacking: JobRecord) -> None:
@@ -218,12 +225,9 @@ def test_an_amount_that_lacks_something_is_not_complete(lacking: JobRecord) -> N
         job(usage=Usage(Rows(succeeded=2, failed=3, carried_over=2))),
         job(usage=Usage(), settled_outputs=0, state="JOB_STATE_FAILED", completion=Completion(failed=9)),
         job(usage=Usage(), settled_outputs=0, state="JOB_STATE_CANCELLED", completion=None),
-        # It is still to come, and not lost.
-        running(completion=Completion(successful=9)),
-        job(usage=Usage(), settled_outputs=0, closed=False, completion=Completion(successful=2)),
     ],
 )
-def test_failed_and_carried_over_rows_and_rows_to_come_lack_nothing(whole: JobRecord) -> None:
+def test_failed_and_carried_over_rows_lack_nothing(whole: JobRecord) -> None:
     assert is_complete(whole)
     assert cost_report(whole, [])["complete"] is True
 

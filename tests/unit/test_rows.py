@@ -564,7 +564,7 @@ def test_rows_of_custom_models_are_neither_failed_nor_free() -> None:
 CREATED = datetime(2026, 7, 1, tzinfo=UTC)
 
 
-def processed(time: str | None) -> bytes:
+def processed(time: object) -> bytes:
     return line({"usageMetadata": {"promptTokenCount": 10}}, processed_time=time)
 
 
@@ -602,8 +602,11 @@ def test_rows_of_other_jobs_are_charged_whatever_their_time() -> None:
     assert tally(processed("2020-01-01T00:00:00Z"), processed("nonsense")).rows == Rows(succeeded=2)
 
 
-def test_a_time_that_cannot_be_read_leaves_a_row_of_a_resumed_job_open() -> None:
-    assert tally(processed("nonsense"), resumed_at=CREATED) == Usage(rows=ONE_MALFORMED)
+@pytest.mark.parametrize("time", ["nonsense", "2026-06-31T00:00:00Z", "yesterdayZ", 1767225600, {}, ["2020"]])
+def test_rows_with_a_time_that_cannot_be_read_are_charged(time: object) -> None:
+    usage = tally(processed(time), resumed_at=CREATED)
+
+    assert (usage.rows, usage.tokens.input) == (ONE_GOOD, 10)
 
 
 def test_failed_rows_of_a_resumed_job_are_failed_whatever_their_time() -> None:

@@ -5,6 +5,7 @@ import io
 import json
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from batch_gateway.core import prices
 from batch_gateway.core.lines import Block, whole_lines
 from batch_gateway.core.rows import Tally, UnreadableOutputError, reader_for
+from batch_gateway.core.rows.plain import PlainRows
 from batch_gateway.core.usage import Rows, Usage, Waste
 
 TABLE = prices.load()
@@ -265,14 +267,21 @@ def gemini_rows(draw: st.DrawFn) -> bytes:
     return json.dumps({"status": "", "response": response}).encode()
 
 
+def read_quickly(lines: list[bytes], model: str) -> Usage:
+    reader = reader_for(GEMINI, TABLE, model)
+    reader.add_block(Block(lines, 0, 0))
+    return reader.usage
+
+
+def read_thoroughly(lines: list[bytes], model: str) -> Usage:
+    """As if no row were plain."""
+    with patch.object(PlainRows, "add", lambda *_: False):
+        return read_quickly(lines, model)
+
+
 @given(st.lists(gemini_rows(), max_size=5), st.sampled_from([FLASH, "tuned", "gemini-1.5-pro"]))
 def test_plain_rows_come_to_what_the_general_way_makes_of_them(lines: list[bytes], model: str) -> None:
-    quick = reader_for(GEMINI, TABLE, model)
-    # Of a resumed job each row's time must be looked at, so that none of them is plain.
-    thorough = reader_for(GEMINI, TABLE, model, resumed_at=datetime(2020, 1, 1, tzinfo=UTC))
-    for reader in (quick, thorough):
-        reader.add_block(Block(lines, 0, 0))
-    assert quick.usage == thorough.usage
+    assert read_quickly(lines, model) == read_thoroughly(lines, model)
 
 
 @pytest.mark.parametrize(
@@ -305,12 +314,15 @@ def test_plain_rows_come_to_what_the_general_way_makes_of_them(lines: list[bytes
 )
 def test_whatever_makes_a_row_special_is_seen(before: bytes, more: bytes) -> None:
     line = PLAIN.replace(before, more + (b"1" if more.endswith(b'"x":') else before))
-    usages = []
-    for resumed_at in (None, datetime(2020, 1, 1, tzinfo=UTC)):
-        reader = reader_for(GEMINI, TABLE, FLASH, resumed_at=resumed_at)
+    assert read_quickly([line], FLASH) == read_thoroughly([line], FLASH)
+
+
+def test_rows_that_carry_their_time_are_plain_all_the_same() -> None:
+    line = PLAIN.replace(b'{"response"', b'{"processed_time":"2026-07-01T00:00:01.5+00:00","response"')
+    reader = reader_for(GEMINI, TABLE, FLASH, resumed_at=datetime(2026, 7, 1, tzinfo=UTC))
+    with patch.object(Tally, "_add_row", lambda *_: pytest.fail("not plain")):
         reader.add_block(Block([line], 0, 0))
-        usages.append(reader.usage)
-    assert usages[0] == usages[1]
+    assert reader.usage.rows == Rows(succeeded=1)
 
 
 def test_plain_rows_of_an_earlier_job_are_carried_over() -> None:

@@ -152,21 +152,30 @@ def settle_output(
 
     Returns:
         The job as it then stands and what to add to which totals; None if this generation or a
-        later one is in the books already, so that nothing is to be done.
+        later one is in the books already, so that nothing is to be done. A closed job is opened again if
+        that changes what it used.
     """
     if old is not None and old.generation >= new.generation and old.superseded >= new.superseded:
         return None
     usage = job.usage - (old.usage if old else Usage()) + new.usage
     cost = cost_of(usage, prices, location=job.key.location, at=job.priced_at)
+    unreadable = (
+        job.unreadable_outputs
+        + (new.unreadable is not None)
+        - (old is not None and old.unreadable is not None)
+    )
+    news = usage != job.usage or unreadable != job.unreadable_outputs or job.output_missing
     settled = msgspec.structs.replace(
         job,
         usage=usage,
         cost=cost,
         reserved_nano=left_reserved(job, cost.amount_nano),
         settled_outputs=job.settled_outputs + (old is None),
-        unreadable_outputs=job.unreadable_outputs
-        + (new.unreadable is not None)
-        - (old is not None and old.unreadable is not None),
+        unreadable_outputs=unreadable,
+        # What was final is not any more, until the job is closed again.
+        closed=job.closed and not news,
+        next_look=None if news else job.next_look,
+        reopened=job.reopened + (job.closed and news),
         repricings=_repricings(job, "", new.settled_at) if _priced_otherwise(job, prices) else job.repricings,
     )
     return settled, movements(job, settled)

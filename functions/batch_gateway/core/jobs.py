@@ -5,7 +5,7 @@ Facts on fields and states: BatchPredictionJob and JobState of the Vertex AI API
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -27,13 +27,16 @@ _STATES = (
     "JOB_STATE_UPDATING",
     "JOB_STATE_PARTIALLY_SUCCEEDED",
 )
-TERMINAL_STATES = frozenset(
-    f"JOB_STATE_{s}" for s in ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED")
-)
+WITH_OUTPUT_STATES = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDED"})
+"""States of jobs that wrote output."""
+TERMINAL_STATES = WITH_OUTPUT_STATES | {"JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED"}
 """States that a job does not leave."""
+LIVE_STATES = tuple(state for state in _STATES if state not in TERMINAL_STATES)
 
 _NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)/batchPredictionJobs/([^/]+)")
-_EARLIER_OUTPUT = re.compile(r"/prediction-[^/]+/[^/]+$|/predictions\.jsonl$|^bq://[^/]+\.predictions_\w+$")
+_CLOCK_SKEW = timedelta(seconds=1)
+"""By how much the clocks that stamp jobs and rows may differ. Vertex AI starts a job a minute or more after
+its create, so that no row of its own comes near."""
 _FRACTION = re.compile(r"\.(\d+)")
 
 
@@ -139,10 +142,14 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
         cost: Of that usage.
         settled_outputs: Number of outputs in the books, readable or not.
         unreadable_outputs: Those of them that could not be read.
-        closed: The job has ended and everything in its output directory is settled.
+        closed: The job has ended, everything in its output directory is settled, and no more is expected.
+        output_missing: It was closed without all of the output that it should have.
+        reopened: How often output came after it was closed, and changed what it cost.
+        next_look: When the sweep looks again for output of a closed job; None if it is watched no more.
         base_model: Of a tuned model, as Vertex names it; empty if it has none that is known. None: not
             looked up yet.
         deleted: Vertex AI no longer has the job, so that it will never be seen to end.
+        deleted_at: When that was found out.
         repricings: What it cost before, the latest last.
         reserved_nano: What is still reserved for it in the budgets of its key and team, nano-USD.
         reserved_at: When it was reserved.
@@ -160,8 +167,12 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
     settled_outputs: int = 0
     unreadable_outputs: int = 0
     closed: bool = False
+    output_missing: bool = False
+    reopened: int = 0
+    next_look: datetime | None = None
     base_model: str | None = None
     deleted: bool = False
+    deleted_at: datetime | None = None
     repricings: tuple[Repricing, ...] = ()
     reserved_nano: int = 0
     reserved_at: datetime | None = None
@@ -169,7 +180,7 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more can come of the job. Only jobs that have ended can be deleted."""
+        """Whether the job runs no more. Only jobs that have ended can be deleted."""
         return self.seen.terminal or self.deleted
 
     @property
@@ -183,10 +194,9 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
         return self.seen.start_time or self.create_time
 
     @property
-    def resumed_at(self) -> datetime | None:
-        """When the job was created, if its input is the output of an earlier job; else None."""
-        resumed = any(_EARLIER_OUTPUT.search(uri) for uri in self.seen.input_uris)
-        return self.create_time if resumed else None
+    def carried_before(self) -> datetime:
+        """The time before which a row was processed by an earlier job, whose output is this one's input."""
+        return (self.seen.create_time or self.create_time) - _CLOCK_SKEW
 
 
 def parse_name(name: str) -> tuple[str, str, str] | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from batch_gateway.core.books import Output
 from batch_gateway.core.cost import Cost, LineItem
-from batch_gateway.core.jobs import Bounds, JobRecord
+from batch_gateway.core.jobs import WITH_OUTPUT_STATES, Bounds, JobRecord
 from batch_gateway.core.models import short_name
 from batch_gateway.core.money import format_nano, format_pico
 
@@ -64,11 +64,10 @@ def cost_report(job: JobRecord, outputs: Iterable[Output]) -> dict[str, Any]:
     }
 
 
-_WITH_OUTPUT = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDED"})
-
-
 def status_of(job: JobRecord) -> str:
-    """``FINAL``: ended, and everything in its directory is settled. ``PENDING``: nothing is settled yet.
+    """``FINAL``: ended, everything in its directory is settled, and no more is expected.
+
+    ``PENDING``: nothing is settled yet.
 
     ``PARTIAL``: something is settled, but the job runs or more output may be to come.
     """
@@ -78,11 +77,12 @@ def status_of(job: JobRecord) -> str:
 
 
 def is_complete(job: JobRecord) -> bool:
-    """Whether the amount holds the cost of every row that is known of."""
-    answered = job.seen.completion is not None and job.seen.completion.successful > 0
-    wrote = answered or job.deleted or job.seen.state in _WITH_OUTPUT
-    lost = job.closed and not job.settled_outputs and wrote
-    return not (job.cost.unpriced_rows or job.usage.rows.malformed or job.unreadable_outputs or lost)
+    """Whether the amount holds the cost of every row, and no more rows are expected."""
+    answered = job.seen.completion.successful if job.seen.completion else 0
+    wrote = answered or job.deleted or job.seen.state in WITH_OUTPUT_STATES
+    lost = job.output_missing or job.usage.rows.total < answered or (wrote and not job.settled_outputs)
+    unread = job.usage.rows.malformed or job.unreadable_outputs
+    return status_of(job) == "FINAL" and not (job.cost.unpriced_rows or unread or lost)
 
 
 def _estimate(bounds: Bounds | None) -> dict[str, str | None] | None:

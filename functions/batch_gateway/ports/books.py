@@ -164,7 +164,7 @@ class Store(Outbox, Protocol):
         """Jobs whose recorded output directory this is (more than one is Vertex's mistake)."""
 
     def jobs_without_directory(self, output_prefix: str, limit: int) -> list[JobRecord]:
-        """Jobs with this output prefix that are not closed and whose output directory is not known yet."""
+        """Jobs with this output prefix that, as far as is known, run and have no output directory yet."""
 
     def get_outputs(self, key: JobKey) -> list[Output]:
         """A job's settled outputs, by URI."""
@@ -181,6 +181,9 @@ class Store(Outbox, Protocol):
         Returns:
             At most ``limit`` jobs; none at the end of a round, after which a new one begins.
         """
+
+    def watched_jobs(self, due: datetime, limit: int) -> list[JobRecord]:
+        """Closed jobs whose next look is due by then, the longest due first."""
 
     def jobs_created(
         self, start: datetime, end: datetime, after: tuple[datetime, JobKey] | None, limit: int

@@ -1,20 +1,19 @@
 """Whose output it is."""
 
-from datetime import datetime
-
 from batch_gateway.core.jobs import JobKey, JobRecord, observe
 from batch_gateway.core.models import base_model_of, is_registered
 from batch_gateway.logs import log
 from batch_gateway.ports import Upstream, UpstreamCredentialsError, UpstreamUnavailableError
-from batch_gateway.settlement.closing import close_if_settled
 from batch_gateway.settlement.deps import Deps, NotYetError
 from batch_gateway.tracking import note
 
 _CANDIDATES = 50
-"""Jobs that are looked up in one try to find whose output it is; a later try takes the next ones."""
+"""Jobs that are looked up in one try to find whose output it is; a later try takes the next ones, since those
+that are found to have ended are no candidates any more. Should one that has ended name a directory later, the
+sweep sees it in the list of jobs."""
 
 
-def find_job(directory: str, deps: Deps, now: datetime) -> JobRecord | None:
+def find_job(directory: str, deps: Deps) -> JobRecord | None:
     """The job that a directory is of: as recorded, else as Vertex says.
 
     Raises:
@@ -31,11 +30,7 @@ def find_job(directory: str, deps: Deps, now: datetime) -> JobRecord | None:
             continue
         if record.seen.output_directory == directory:
             return record
-        if record.seen.terminal:
-            # It has ended without output: out of the way of the next look-up.
-            close_if_settled(record, deps.store, deps.objects, now)
-        else:
-            running = True
+        running = running or not record.seen.terminal
     if running or len(candidates) == _CANDIDATES:
         raise NotYetError(f"no job has reported {directory} as its output yet; {len(candidates)} may")
     return None

@@ -35,7 +35,7 @@ def read_usage(
     usage, start = Usage(), 0
     if begun is not None and begun.generation == live.generation:
         usage, start = begun.usage, begun.offset
-    reader = reader_for(live.name, deps.prices, job.priced_model, job.resumed_at)
+    reader = reader_for(live.name, deps.prices, job.priced_model, job.carried_before)
     for block in whole_lines(deps.objects.read(bucket, live.name, live.generation, start)):
         reader.add_block(block)
         offset = start + block.end

@@ -30,6 +30,13 @@ def show(out: Printer, report: dict[str, Any]) -> None:
         out.rows(_OUTPUTS, report["outputs"])
 
 
+def _lacking(cost: dict[str, Any]) -> str:
+    """Say why a cost is not complete."""
+    if cost["status"] != "FINAL":
+        return "more output may come"
+    return "some rows have no price, could not be read or are missing"
+
+
 _COST = (
     of("name", "name"),
     of("model", "model"),
@@ -42,12 +49,7 @@ _COST = (
     Column("rows", lambda cost: {name: count for name, count in cost["rows"].items() if count}),
     Column("tokens", lambda cost: {name: f"{count:,}" for name, count in cost["usage"].items() if count}),
     Column("cost", lambda cost: cost["amount"], Kind.MONEY, floor=lambda cost: not cost["complete"]),
-    Column(
-        "complete",
-        lambda cost: (
-            cost["complete"] or "no: some rows have no price or could not be read; the cost is a floor"
-        ),
-    ),
+    Column("complete", lambda cost: cost["complete"] or f"no: {_lacking(cost)}; the cost is a floor"),
     of("projected", "projected", Kind.MONEY),
     Column(
         "estimate",

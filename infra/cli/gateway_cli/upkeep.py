@@ -136,6 +136,7 @@ _COUNTS = {
     "jobs": "jobs looked at",
     "adopted": "jobs taken on record",
     "settled": "outputs settled",
+    "watched": "final costs looked at again",
     "closed": "costs made final",
     "parked": "outputs of no known job",
     "droppedSubmissions": "creates that came to nothing",

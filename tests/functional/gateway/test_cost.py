@@ -44,7 +44,7 @@ def world(world):
 NOTHING_YET = {
     "currency": "USD",
     "amount": "0",
-    "complete": True,
+    "complete": False,
     "model": "gemini-2.5-flash",
     "team": None,
     "apiKey": "master",
@@ -145,7 +145,7 @@ def test_a_cost_from_pending_over_partial_to_final_to_the_letter(world, vertex):
         "bytes": 0,
         "rows": 0,
     }
-    final = {**partial, "status": "FINAL", "projected": None, "outputs": [output, other]}
+    final = {**partial, "status": "FINAL", "complete": True, "projected": None, "outputs": [output, other]}
     assert cost(world, job) == final
     assert cost(world, job, client=world.new_client()) == final
 
@@ -204,7 +204,16 @@ def test_a_job_that_failed_after_rows_whose_output_was_refused_is_not_complete(w
 
     found = cost(world, job)
 
-    assert (found["status"], found["amount"], found["complete"]) == ("FINAL", "0", False)
+    assert (found["status"], found["amount"], found["complete"]) == ("PENDING", "0", False)
+
+
+def test_a_job_that_failed_before_it_ran_is_final_at_once(world, vertex):
+    job = world.created()
+    vertex.finish(job["name"], state="JOB_STATE_FAILED", rows=0)
+
+    found = cost(world, job)
+
+    assert (found["status"], found["amount"], found["complete"]) == ("FINAL", "0", True)
 
 
 def test_a_job_that_is_not_on_record_is_not_found(world, vertex):

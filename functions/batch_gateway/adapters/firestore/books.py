@@ -28,7 +28,7 @@ from batch_gateway.adapters.firestore.outbox import FirestoreOutbox
 from batch_gateway.adapters.firestore.totals import FirestoreTotals
 from batch_gateway.core.books import Movement, Output, Total
 from batch_gateway.core.budgets import entries, reservation
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer
+from batch_gateway.core.jobs import LIVE_STATES, JobKey, JobRecord, Observation, newer
 from batch_gateway.core.notifications import Event
 from batch_gateway.ports import Change, Observed, Settlement, Submission
 
@@ -135,6 +135,7 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
             .where(filter=FieldFilter("seen.outputPrefix", "==", output_prefix))
             .where(filter=FieldFilter("seen.outputDirectory", "==", None))
             .where(filter=FieldFilter("closed", "==", False))  # noqa: FBT003 - the SDK's signature
+            .where(filter=FieldFilter("seen.state", "in", LIVE_STATES))
             .limit(limit)
         )
         with errors():

@@ -8,6 +8,7 @@ Collections::
     projects/{number}     {"project": id}
 """
 
+from datetime import datetime
 from typing import Any
 
 from google.cloud.firestore_v1 import Client, DocumentSnapshot, FieldFilter
@@ -27,6 +28,17 @@ class FirestoreSweep:
         is_open = FieldFilter("closed", "==", False)  # noqa: FBT003 - the SDK's signature
         query = self._client.collection("jobs").where(filter=is_open)
         return [known(s.to_dict(), JobRecord) for s in self._in_turn("jobs", query, limit)]
+
+    def watched_jobs(self, due: datetime, limit: int) -> list[JobRecord]:
+        """See Store."""
+        query = (
+            self._client.collection("jobs")
+            .where(filter=FieldFilter("nextLook", "<=", due))
+            .order_by("nextLook")
+            .limit(limit)
+        )
+        with errors():
+            return [known(s.to_dict(), JobRecord) for s in query.stream(**CALL)]
 
     def parked(self, limit: int) -> list[Output]:
         """See Store."""

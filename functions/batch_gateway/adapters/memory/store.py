@@ -177,7 +177,7 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
             for job in self._jobs.values()
             if job.seen.output_prefix == output_prefix
             and job.seen.output_directory is None
-            and not job.closed
+            and not (job.closed or job.seen.terminal)
         ]
         return found[:limit]
 
@@ -272,6 +272,12 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
         with self._lock:
             jobs = {job.key.path: job for job in self._jobs.values() if not job.closed}
             return [jobs[path] for path in self._in_turn("jobs", jobs, limit)]
+
+    def watched_jobs(self, due: datetime, limit: int) -> list[JobRecord]:
+        """See Store."""
+        self.ping()
+        watched = [(job.next_look, job.key, job) for job in self._jobs.values() if job.next_look]
+        return [job for look, _, job in sorted(watched) if look <= due][:limit]
 
     def parked(self, limit: int) -> list[Output]:
         """See Store."""

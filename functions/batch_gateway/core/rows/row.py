@@ -17,7 +17,7 @@ class Row(msgspec.Struct, gc=False):
     """A row of any family."""
 
     status: Any = None
-    processed_time: str | None = None
+    processed_time: Any = None
     response: Response | None = None
     predictions: msgspec.Raw = msgspec.Raw()
     prediction: msgspec.Raw = msgspec.Raw()

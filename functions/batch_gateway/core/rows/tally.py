@@ -2,7 +2,7 @@
 
 from codecs import BOM_UTF8
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from batch_gateway.core.jsons import UNREADABLE
 from batch_gateway.core.modalities import ContradictionError, modality_name
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.core.rows import gemini, messages, predictions
+from batch_gateway.core.rows.carried import carried_over
 from batch_gateway.core.rows.measured import Measured, Refused
 from batch_gateway.core.rows.plain import PlainRows
 from batch_gateway.core.rows.row import Row, decode_row, is_answered, is_given, loaded, readable
@@ -43,16 +44,15 @@ class Tally:
         prices: Knows models, context windows and units; no amounts are computed here.
         job_model: The model that the job names, or the base of a tuned one; for rows which name none,
             or one without a price.
-        resumed_at: createTime of a job whose input was the output of an earlier job. Vertex merges
-            the earlier job's good rows into the output ("Resume a batch job" of the documentation);
-            they were processed, and paid for, before this time. None for any other job.
+        resumed_at: Time before which an earlier job, whose output was the input of this one, processed
+            rows and paid for them; None: there are none.
     """
 
     def __init__(self, prices: PriceTable, job_model: str, resumed_at: datetime | None = None) -> None:
         self._prices = prices
         self._job_model = prices.resolve(job_model)
         self._job_model_name = job_model.rsplit("/", 1)[-1]
-        self._resumed_at = resumed_at
+        self._is_carried_over = carried_over(resumed_at)
         self._models: dict[str | None, str] = {}
         self._unpriced_models: set[str] = set()
         self._succeeded = self._failed = self._malformed = self._carried_over = self._unmetered = 0
@@ -60,8 +60,7 @@ class Tally:
         self._sums: _Sums = {}
         self._searches: _Sums = {}
         self._waste: dict[tuple[str, str], _Wasted] = {}
-        # Rows of resumed jobs are never plain: each one's time must be looked at.
-        self._plain = PlainRows(-1 if resumed_at else prices.shortest_window)
+        self._plain = PlainRows(prices.shortest_window)
 
     @property
     def usage(self) -> Usage:
@@ -96,14 +95,19 @@ class Tally:
 
         Rows that are plain are added up right here, at a fraction of the general way's cost.
         """
-        decode, add_plain = decode_row, self._plain.add
+        decode, add_plain, is_carried_over = decode_row, self._plain.add, self._is_carried_over
         for line in lines:
             try:
                 row = decode(line)
             except UNREADABLE:
                 self._add_unreadable(line)
                 continue
-            if row.status or row.response is None or not add_plain(row.response):
+            if (
+                row.status
+                or row.response is None
+                or is_carried_over(row.processed_time)
+                or not add_plain(row.response)
+            ):
                 self._add_row(row, line)
 
     def _settle_plain(self) -> None:
@@ -175,15 +179,6 @@ class Tally:
             self.add_failed(loaded(error))
         else:
             self._commit(measured)
-
-    def _is_carried_over(self, processed_time: str | None) -> bool:
-        if self._resumed_at is None or not processed_time:
-            return False
-        try:
-            processed = datetime.fromisoformat(processed_time)
-        except ValueError as error:
-            raise ContradictionError(processed_time) from error
-        return processed.replace(tzinfo=processed.tzinfo or UTC) < self._resumed_at
 
     def _model(self, version: str | None) -> str:
         """The price table's key for a row: its own version if that has a price, else the job's model."""

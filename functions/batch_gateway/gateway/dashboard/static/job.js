@@ -123,8 +123,9 @@ function incomplete(cost) {
   const why = [
     unpriced && `${whole(unpriced)} rows have no price`,
     malformed && `${whole(malformed)} lines could not be read`,
+    cost.status !== 'FINAL' && 'more output may come',
   ];
-  return `The amount is at least what is shown: ${why.filter(Boolean).join(' and ') || 'some output could not be read'}.`;
+  return `The amount is at least what is shown: ${why.filter(Boolean).join(' and ') || 'some output is missing or could not be read'}.`;
 }
 
 function tile(name, value, ...facts) {
