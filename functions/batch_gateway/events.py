@@ -5,6 +5,7 @@ Names of fields: OpenTelemetry's semantic conventions for generative AI where th
 are USD, as JSON numbers.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from batch_gateway.core.jobs import JobRecord
 from batch_gateway.core.models import short_name
 from batch_gateway.core.money import format_nano
 from batch_gateway.core.notifications import TYPE_OF_STATE
+from batch_gateway.core.rows import UnrecognizedRow
 from batch_gateway.logs import Severity, log
 
 _SEVERITIES: dict[str, Severity] = {
@@ -60,7 +62,7 @@ def output_settled(before: JobRecord, job: JobRecord, output: Output, written: d
     rows, tokens = output.usage.rows, output.usage.tokens
     unpriced = job.cost.unpriced_rows - before.cost.unpriced_rows
     log(
-        "WARNING" if rows.malformed or unpriced > 0 or output.unreadable else "INFO",
+        "WARNING" if rows.unread or unpriced > 0 or output.unreadable else "INFO",
         "output settled",
         event="output.settled",
         **of_job(job),
@@ -74,6 +76,20 @@ def output_settled(before: JobRecord, job: JobRecord, output: Output, written: d
         lag_seconds=round((output.settled_at - written).total_seconds(), 1),
         **{"gen_ai.usage.input_tokens": tokens.input, "gen_ai.usage.output_tokens": tokens.output},
     )
+
+
+def unrecognized_rows(job: JobRecord, uri: str, rows: Sequence[UnrecognizedRow], before: int) -> None:
+    """Names rows of no known shape by line and members, never by what they hold; nothing if there are none.
+
+    Args:
+        job: Whose output it is.
+        uri: Of the output.
+        rows: The first of them.
+        before: Rows of the output that were read before these were counted.
+    """
+    if rows:
+        named = [{"line": before + row.row, "members": row.members} for row in rows]
+        problem("WARNING", "rows.unrecognized", "rows of no known shape", **of_job(job), uri=uri, rows=named)
 
 
 def closed(job: JobRecord) -> None:

@@ -260,6 +260,6 @@ class _Sums:
 
 def has_unpriced(entry: Entry, prices: PriceTable) -> bool:
     """Whether an amount is known to be a floor, because some of the usage has no price."""
-    if entry.job is not None and entry.job.cost.unpriced_rows:
+    if entry.job is not None and (entry.job.cost.unpriced_rows or entry.job.usage.rows.unread):
         return True
     return any(is_unpriced(entry.cell, item, prices) for item in entry.cell.items)
