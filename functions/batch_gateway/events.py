@@ -79,7 +79,7 @@ def output_settled(before: JobRecord, job: JobRecord, output: Output, written: d
 
 
 def unrecognized_rows(job: JobRecord, uri: str, rows: Sequence[UnrecognizedRow], before: int) -> None:
-    """Names rows of no known shape by line and members, never by what they hold; nothing if there are none.
+    """Names rows of no known shape by number and members, never by what they hold; nothing without any.
 
     Args:
         job: Whose output it is.
@@ -88,7 +88,7 @@ def unrecognized_rows(job: JobRecord, uri: str, rows: Sequence[UnrecognizedRow],
         before: Rows of the output that were read before these were counted.
     """
     if rows:
-        named = [{"line": before + row.row, "members": row.members} for row in rows]
+        named = [{"row": before + row.row, "members": row.members} for row in rows]
         problem("WARNING", "rows.unrecognized", "rows of no known shape", **of_job(job), uri=uri, rows=named)
 
 

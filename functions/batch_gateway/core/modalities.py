@@ -114,6 +114,10 @@ def cached_by_modality(
     """
     if not details and inputs.get("text", 0) >= cached:
         return Split({"text": cached}, agrees=True)
+    if details and len(details) == 1 and details[0].tokenCount == cached:
+        modality = modality_name(details[0].modality)
+        if inputs.get(modality, 0) >= cached:
+            return Split({modality: cached}, agrees=True)
     named, agrees = _named(details or [])
     split: dict[str, int] = {}
     rest = cached

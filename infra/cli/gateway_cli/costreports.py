@@ -40,12 +40,17 @@ _COST = (
     Column("cost_status", lambda cost: cost["status"].lower()),
     Column("progress", progress, Kind.PROGRESS),
     Column("rows", lambda cost: {name: count for name, count in cost["rows"].items() if count}),
+    Column(
+        "unpriced_for",
+        lambda cost: {why["reason"]: why["rows"] for why in cost.get("unpricedReasons") or ()},
+    ),
     Column("tokens", lambda cost: {name: f"{count:,}" for name, count in cost["usage"].items() if count}),
     Column("cost", lambda cost: cost["amount"], Kind.MONEY, floor=lambda cost: not cost["complete"]),
     Column(
         "complete",
         lambda cost: (
-            cost["complete"] or "no: some rows have no price or could not be read; the cost is a floor"
+            cost["complete"]
+            or "no: some rows have no price, could not be read or are of no known shape; the cost is a floor"
         ),
     ),
     of("projected", "projected", Kind.MONEY),

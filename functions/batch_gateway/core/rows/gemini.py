@@ -29,7 +29,7 @@ from batch_gateway.core.modalities import (
     count_of,
 )
 from batch_gateway.core.rows.measured import Measured, Refused, UnrecognizedError
-from batch_gateway.core.rows.totals import held_by, reading_of, reason_of
+from batch_gateway.core.rows.totals import AS_DOCUMENTED, held_by, reading_of, reason_of
 from batch_gateway.core.rows.waste import answer_waste, is_error, prompt_waste
 from batch_gateway.core.usage import DETAILS_CONTRADICT, TOTAL_CONTRADICTS
 
@@ -169,6 +169,9 @@ def measure(response: Response) -> Measured | Refused:
 
 
 def _reading(total: int | None, counts: _Counts, *, searched: bool) -> str | None:
+    """Return how the parts stand to each other, as ``totals.reading_of``."""
+    if total is None:
+        return AS_DOCUMENTED
     others = {}
     if 0 < counts.thoughts <= counts.answered:
         others[_THOUGHTS_IN_ANSWER] = counts.total - counts.thoughts

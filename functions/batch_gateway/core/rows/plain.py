@@ -94,7 +94,8 @@ class PlainRows:
             and 0 <= cached < prompt
         ):
             return False
-        if usage.total_token_count not in (None, prompt + answered + thoughts):
+        total = usage.total_token_count
+        if total is not None and total != prompt + answered + thoughts:
             return False
         asked = said = other = None
         others = 0
