@@ -5,6 +5,7 @@ Names of fields: OpenTelemetry's semantic conventions for generative AI where th
 are USD, as JSON numbers.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from batch_gateway.core.jobs import JobRecord
 from batch_gateway.core.models import short_name
 from batch_gateway.core.money import format_nano
 from batch_gateway.core.notifications import CORRECTED, TYPE_OF_STATE
+from batch_gateway.core.rows import UnrecognizedRow
 from batch_gateway.logs import Severity, log
 
 _SEVERITIES: dict[str, Severity] = {
@@ -61,7 +63,7 @@ def output_settled(before: JobRecord, job: JobRecord, output: Output, written: d
     rows, tokens = output.usage.rows, output.usage.tokens
     unpriced = job.cost.unpriced_rows - before.cost.unpriced_rows
     log(
-        "WARNING" if rows.malformed or unpriced > 0 or output.unreadable else "INFO",
+        "WARNING" if rows.unread or unpriced > 0 or output.unreadable else "INFO",
         "output settled",
         event="output.settled",
         **of_job(job),
@@ -80,6 +82,20 @@ def output_settled(before: JobRecord, job: JobRecord, output: Output, written: d
 def reopened(job: JobRecord) -> None:
     """Output of a closed job came or changed: its cost is not final until the job is closed again."""
     log("WARNING", "job reopened", event="job.reopened", **of_job(job), state=job.seen.state)
+
+
+def unrecognized_rows(job: JobRecord, uri: str, rows: Sequence[UnrecognizedRow], before: int) -> None:
+    """Names rows of no known shape by number and members, never by what they hold; nothing without any.
+
+    Args:
+        job: Whose output it is.
+        uri: Of the output.
+        rows: The first of them.
+        before: Rows of the output that were read before these were counted.
+    """
+    if rows:
+        named = [{"row": before + row.row, "members": row.members} for row in rows]
+        problem("WARNING", "rows.unrecognized", "rows of no known shape", **of_job(job), uri=uri, rows=named)
 
 
 def closed(job: JobRecord) -> None:

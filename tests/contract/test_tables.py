@@ -193,7 +193,8 @@ def test_a_table_that_is_no_longer_what_it_was_is_not_read(tables, change):
 
 def test_prompts_answers_and_sources_are_not_transferred(on_duckdb):
     said = {"content": {"parts": [{"text": "secret"}]}, "groundingMetadata": {"groundingChunks": ["secret"]}}
-    on_duckdb.write([{**GOOD, "request": {"contents": "secret"}, "response": {"candidates": [said]}}])
+    response = {"candidates": [said], "content": ["secret"], "embedding": {"secret": [0.1]}}
+    on_duckdb.write([{**GOOD, "request": {"contents": "secret"}, "response": response}])
 
     [(line, _)] = on_duckdb.usage_lines(on_duckdb.stat(URI), carried_before=CREATED)
 
@@ -225,11 +226,10 @@ def carries(shape, wanted):
 
 
 def test_the_query_carries_all_that_the_parser_reads():
-    message = needed(messages._Message)
-
     assert carries(RESPONSE, needed(gemini.Response))
-    assert carries(RESPONSE, message)
-    assert carries(RESPONSE["body"], {name: inner for name, inner in message.items() if name != "body"})
+    assert carries(RESPONSE, needed(messages._Response))
+    assert carries(RESPONSE["body"], needed(messages._Message))
+    assert carries(RESPONSE["message"], needed(messages._Message))
     assert carries(PREDICTIONS, needed(list[predictions._Prediction]))
     assert needed(predictions._Instance).keys() == {"content"}
     assert needed(row.Row).keys() == {
@@ -257,6 +257,8 @@ GEMINI_RESPONSES = some(
         promptTokensDetails=DETAILS,
         candidatesTokensDetails=DETAILS,
         cacheTokensDetails=DETAILS,
+        totalTokenCount=COUNTS,
+        promptTokenDetails=DETAILS,
         trafficType=st.just("ON_DEMAND"),
     ),
     candidates=st.lists(
@@ -285,12 +287,29 @@ MESSAGES = some(
         cache_read_input_tokens=COUNTS,
         prompt_tokens=COUNTS,
         completion_tokens=COUNTS,
+        total_tokens=COUNTS,
         completion_tokens_details=some(reasoning_tokens=st.integers(0, 5)),
     ),
-    error=st.just({"code": 400, "message": "no"}),
+    content=st.sampled_from([[{"type": "text", "text": "secret"}], [], "", None]),
+    type=st.sampled_from(["message", "error", "expired"]),
+    error=st.sampled_from([{"code": 400, "message": "no"}, {"code": 0}, ""]),
+)
+WRAPPED = some(
+    body=st.one_of(MESSAGES, st.just("Bad Gateway")),
+    message=st.one_of(MESSAGES, st.just("Overloaded")),
+    status_code=st.sampled_from([200, 429, "502"]),
 )
 NAMES = sorted(
-    {*RESPONSE, "usage", "promptTokenCount", "finishReason", "webSearchQueries", "blockReason", "other"}
+    {
+        *RESPONSE,
+        "usage",
+        "promptTokenCount",
+        "totalTokenCount",
+        "finishReason",
+        "webSearchQueries",
+        "blockReason",
+        "other",
+    }
 )
 HOSTILE = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-5, 2**40), st.sampled_from(["", "7", "STOP", "x"])),
@@ -300,7 +319,17 @@ HOSTILE = st.recursive(
     max_leaves=12,
 )
 STATUSES = st.sampled_from(
-    ["", "", "", None, FAILED["status"], "Failed to parse JSON into proto", "Quota: RESOURCE_EXHAUSTED"]
+    [
+        "",
+        "",
+        "",
+        None,
+        "OK",
+        "200",
+        FAILED["status"],
+        "Failed to parse JSON into proto",
+        "Quota: RESOURCE_EXHAUSTED",
+    ]
 )
 TIMES = st.sampled_from(
     [None, "2026-11-22T11:59:59.999+00:00", "2026-11-22T12:00:00Z", "2026-11-23T00:00:00.1Z", "soon"]
@@ -317,7 +346,7 @@ def rows_of(responses):
 
 ROWS = st.one_of(
     rows_of(GEMINI_RESPONSES),
-    rows_of(st.one_of(MESSAGES, st.fixed_dictionaries({"body": MESSAGES}))),
+    rows_of(st.one_of(MESSAGES, WRAPPED)),
     rows_of(HOSTILE),
 )
 
@@ -344,7 +373,7 @@ def test_text_that_is_no_json_is_malformed_unless_its_row_failed(on_duckdb):
     rows = [{"status": status, "response": text} for status, text in texts]
     on_duckdb.emulator.write(URI, GEMINI, rows)
 
-    assert through(on_duckdb).rows == Rows(malformed=3, failed=3)
+    assert through(on_duckdb).rows == Rows(malformed=3, failed=1, unrecognized=2)
 
 
 def test_text_is_read_whatever_its_spaces(on_duckdb):
@@ -353,7 +382,7 @@ def test_text_is_read_whatever_its_spaces(on_duckdb):
 
     usage = through(on_duckdb)
 
-    assert (usage.rows, usage.tokens) == (Rows(succeeded=1, failed=2), Tokens(input=5))
+    assert (usage.rows, usage.tokens) == (Rows(succeeded=1, unrecognized=2), Tokens(input=5))
 
 
 def test_records_are_read_like_json(on_duckdb):

@@ -460,7 +460,7 @@ def test_a_terminal_gets_colours_and_moving_bars(server):
 
 def listed(**changes):
     """A job of the gateway's list."""
-    rows = dict.fromkeys(("succeeded", "failed", "malformed", "unpriced", "carriedOver"), 0)
+    rows = dict.fromkeys(("succeeded", "failed", "malformed", "unrecognized", "unpriced", "carriedOver"), 0)
     times = {"createTime": "2026-11-22T16:00:00.123456Z", "startTime": None, "endTime": None}
     names = {
         "id": "4242424242424242424",

@@ -379,7 +379,7 @@ def test_all_movements_together_are_the_job_model_by_model(operations: list[Outp
     assert amounts.total() == job.cost.amount_nano
     unpriced = sum(movement.unpriced_rows for _, movement in moved)
     assert unpriced == sum(movement.unpriced_rows for _, movement in movements(JOB, job))
-    floor = job.cost.unpriced_rows + job.usage.rows.malformed + job.unreadable_outputs
+    floor = job.cost.unpriced_rows + job.usage.rows.unread + job.unreadable_outputs
     assert (unpriced > 0) == (floor > 0)
 
 

@@ -13,7 +13,7 @@ from batch_gateway.core.books import Output
 from batch_gateway.core.cost import Cost, LineItem, QueryCost, WastedCost
 from batch_gateway.core.jobs import Completion, JobKey, JobRecord, Observation
 from batch_gateway.core.report import cost_report, is_complete, status_of
-from batch_gateway.core.usage import Rows, Tokens, Usage
+from batch_gateway.core.usage import Rows, Tokens, Unpriced, Usage
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 URI = "gs://out/prediction-model-2026-11-22T00:00:00.000000Z/predictions.jsonl"
@@ -73,7 +73,15 @@ def test_a_settled_job_reads_so_to_the_letter() -> None:
         "team": "search",
         "apiKey": "nightly",
         "labels": {"environment": "production"},
-        "rows": {"succeeded": 4, "failed": 1, "malformed": 0, "unpriced": 0, "carriedOver": 0},
+        "rows": {
+            "succeeded": 4,
+            "failed": 1,
+            "malformed": 0,
+            "unrecognized": 0,
+            "unpriced": 0,
+            "carriedOver": 0,
+        },
+        "unpricedReasons": [],
         "usage": {
             "inputTokens": 120,
             "cachedInputTokens": 10,
@@ -124,6 +132,7 @@ def test_the_members_are_the_same_at_any_time_and_in_their_order(some: JobRecord
         "apiKey",
         "labels",
         "rows",
+        "unpricedReasons",
         "usage",
         "lineItems",
         "waste",
@@ -199,6 +208,7 @@ def test_final_is_an_ended_job_with_everything_settled(
     [
         job(cost=msgspec.structs.replace(COST, unpriced_rows=1)),
         job(usage=Usage(Rows(succeeded=4, malformed=1))),
+        job(usage=Usage(Rows(succeeded=4, unrecognized=1))),
         job(unreadable_outputs=1),
         # Rows were answered, and paid for, but there is no output to read.
         job(usage=Usage(), settled_outputs=0, state="JOB_STATE_FAILED", completion=Completion(successful=2)),
@@ -233,9 +243,31 @@ def test_failed_and_carried_over_rows_lack_nothing(whole: JobRecord) -> None:
 
 
 def test_rows_are_told_by_outcome() -> None:
-    rows = Rows(succeeded=1, failed=2, malformed=3, carried_over=4, unmetered=1)
+    rows = Rows(succeeded=1, failed=2, malformed=3, carried_over=4, unmetered=1, unrecognized=5)
     report = cost_report(job(usage=Usage(rows), cost=msgspec.structs.replace(COST, unpriced_rows=1)), [])
-    assert report["rows"] == {"succeeded": 1, "failed": 2, "malformed": 3, "unpriced": 1, "carriedOver": 4}
+    assert report["rows"] == {
+        "succeeded": 1,
+        "failed": 2,
+        "malformed": 3,
+        "unrecognized": 5,
+        "unpriced": 1,
+        "carriedOver": 4,
+    }
+
+
+def test_reasons_for_unpriced_rows_are_told_with_their_numbers() -> None:
+    usage = Usage(Rows(succeeded=9, unmetered=2), unpriced=(Unpriced("TOKENS_UNACCOUNTED", 3),))
+    items = (
+        LineItem("tuned", "", "input_text", 7, "token", None, None, 4),
+        LineItem("tuned", "", "output_text", 7, "token", None, None, 3),
+        LineItem("gemini-2.5-flash", "", "input_text", 7, "token", 1, 1, 9),
+    )
+    found = cost_report(job(usage=usage, cost=Cost(items, 1, 9, "2026-11-22")), [])
+    assert found["unpricedReasons"] == [
+        {"reason": "NO_PRICE", "rows": 4},
+        {"reason": "NO_USAGE", "rows": 2},
+        {"reason": "TOKENS_UNACCOUNTED", "rows": 3},
+    ]
 
 
 # Line items and outputs

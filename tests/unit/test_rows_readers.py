@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
@@ -229,10 +230,35 @@ def test_what_python_does_not_take_for_an_object_is_malformed(inserted: bytes) -
         assert counted.usage.rows.total == 1
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [b'"x":NaN', b'"x":-Infinity', b'"x":[Infinity,-1,NaN]', rb'"x":"\ud800\ud83d\ude00 \\ud800 NaN"'],
+)
 @pytest.mark.parametrize("size", [1, 5_000_000])
-def test_a_long_line_is_not_read_a_second_time(size: int) -> None:
-    line = b'{"x":NaN,"request":"' + b"x" * size + b'","response":{"usageMetadata":{"promptTokenCount":5}}}'
-    assert read(line, limit=10**7).rows == (Rows(succeeded=1) if size == 1 else Rows(malformed=1))
+def test_what_only_python_reads_is_read_in_lines_of_any_length(odd: bytes, size: int) -> None:
+    asked = b"\\n\\\\" * size
+    line = b'{%b,"request":"%b","response":{"usageMetadata":{"promptTokenCount":5}}}' % (odd, asked)
+    usage = read(line, limit=10**8)
+    assert (usage.rows, usage.tokens.input) == (Rows(succeeded=1), 5)
+
+
+def test_such_a_line_takes_no_more_than_a_few_copies_of_it() -> None:
+    line = b'{"a":[%b],"x":NaN,"response":{"usageMetadata":{"promptTokenCount":5}}}' % (
+        b'"\\n",' * 10**6 + b"1"
+    )
+    tracemalloc.start()
+    try:
+        assert read(line, limit=10**8).rows == Rows(succeeded=1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * len(line)
+
+
+def test_such_a_number_is_no_count() -> None:
+    for count in (b"NaN", b"Infinity"):
+        line = b'{"response":{"usageMetadata":{"promptTokenCount":5,"cachedContentTokenCount":%b}}}' % count
+        assert read(line).rows == Rows(malformed=1)
 
 
 # Plain rows are added up apart from the others
@@ -258,6 +284,12 @@ def gemini_rows(draw: st.DrawFn) -> bytes:
         usage["cachedContentTokenCount" if name == "cache" else f"{name}TokenCount"] = total
         usage[f"{name}TokensDetails"] = details(total)
     usage["thoughtsTokenCount"] = draw(_COUNTS)
+    sure = [usage[name] for name in ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount")]
+    parts = sum(count for count in sure if isinstance(count, int))
+    more = draw(st.none() | st.sampled_from([0, 0, 0, -1, 1]))
+    usage["totalTokenCount"] = None if more is None else parts + more
+    if draw(st.integers(0, 4)) == 0:
+        usage["promptTokenDetails"] = details(usage["promptTokenCount"])
     if draw(st.integers(0, 4)) == 0:
         usage["toolUsePromptTokenCount"] = draw(_COUNTS)
     reasons = draw(st.lists(st.sampled_from(["STOP", "MAX_TOKENS", "SAFETY", None]), max_size=2))
@@ -294,6 +326,11 @@ def test_plain_rows_come_to_what_the_general_way_makes_of_them(lines: list[bytes
         (b'"promptTokenCount"', b'"cachedContentTokenCount":-1,'),
         (b'"promptTokenCount"', b'"cachedContentTokenCount":8,'),
         (b'"promptTokenCount"', b'"cachedContentTokenCount":2,"cacheTokensDetails":[{"tokenCount":3}],'),
+        (b'"promptTokenCount"', b'"cacheTokensDetails":[{"tokenCount":3}],'),
+        (b'"promptTokenCount"', b'"toolUsePromptTokensDetails":[{"tokenCount":3}],'),
+        (b'"promptTokenCount"', b'"promptTokenDetails":[{"modality":"AUDIO","tokenCount":7}],'),
+        (b'"promptTokenCount"', b'"totalTokenCount":10,'),
+        (b'"promptTokenCount"', b'"totalTokenCount":12,'),
         (
             b'"promptTokenCount"',
             b'"cachedContentTokenCount":2,"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":2}],',

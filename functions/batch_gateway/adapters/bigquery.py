@@ -52,24 +52,30 @@ _NEVER = DEFAULT_RETRY.with_predicate(lambda _: False)
 _TIMES = frozenset({"STRING", "TIMESTAMP", "DATETIME"})
 """Types of a column that a time can be read from; in another it tells nothing."""
 
-Shape = Mapping[str, "Shape"] | list["Shape"] | None
-"""What to keep of a JSON value: members of an object, the like of every element of an array, or all."""
+Shape = Mapping[str, "Shape"] | list["Shape"] | bool | None
+"""What to keep of a JSON value: members of an object, the like of every element of an array, all (None), or
+only that it is there (True)."""
 
 _MESSAGE: Mapping[str, Shape] = {
     "model": None,
     "stop_reason": None,
     "choices": [{"finish_reason": None}],
+    "content": True,
     "usage": None,
     "error": None,
+    "type": None,
 }
 RESPONSE: Mapping[str, Shape] = {
     "usageMetadata": None,
     "modelVersion": None,
     "tokenCount": None,
+    "embedding": True,
     "candidates": [{"finishReason": None, "groundingMetadata": {"webSearchQueries": None}}],
     "promptFeedback": {"blockReason": None},
     **_MESSAGE,
     "body": _MESSAGE,
+    "message": _MESSAGE,
+    "status_code": None,
 }
 """What ``core.rows`` reads of a response."""
 PREDICTIONS: Shape = [{"embeddings": {"statistics": {"token_count": None}}}]
@@ -218,6 +224,8 @@ def _slim(value: str, shape: Shape, depth: int = 0) -> str:
     """
     if shape is None:
         return _json(value)
+    if isinstance(shape, bool):
+        return f"IF({_json(value)} = 'null', 'null', 'true')"
     if isinstance(shape, list):
         element, at = f"element{depth}", f"at{depth}"
         elements = (

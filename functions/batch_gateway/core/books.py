@@ -239,7 +239,7 @@ def _unpriced_rows(job: JobRecord) -> Counter[str]:
     could not be read counts as a row.
     """
     rows = rows_without_price(job.cost.line_items)
-    of_job = job.cost.unpriced_rows - rows.total() + job.usage.rows.malformed + job.unreadable_outputs
+    of_job = job.cost.unpriced_rows - rows.total() + job.usage.rows.unread + job.unreadable_outputs
     rows[short_name(job.seen.model)] += max(0, of_job)
     return +rows
 

@@ -75,7 +75,8 @@ class Cost(msgspec.Struct, frozen=True, rename="camel"):
     Attributes:
         line_items: In the order of the usage's quantities.
         amount_nano: Sum of the line items that have a price, nano-USD: a floor if ``unpriced_rows``.
-        unpriced_rows: Rows whose cost is not, or not wholly, in the amount: no usage or no price.
+        unpriced_rows: Rows whose cost is not, or not wholly, in the amount: no usage, no price, or counts
+            that do not fit together.
         price_table: Version of the table that was used; empty before anything was priced.
         waste: What of the amount was spent in vain, by kind and reason; failed rows are free.
         query_fees: Fees of searches by model, in no line item and not in the amount.
@@ -133,8 +134,13 @@ def cost_of(usage: Usage, prices: PriceTable, *, location: str, at: datetime) ->
     return Cost(
         line_items=items,
         amount_nano=sum(item.amount_nano or 0 for item in items),
-        # A row may be both.
-        unpriced_rows=min(usage.rows.unmetered + rows_without_price(items).total(), usage.rows.succeeded),
+        # A row may be without a price and of the others as well.
+        unpriced_rows=min(
+            usage.rows.unmetered
+            + sum(unpriced.rows for unpriced in usage.unpriced)
+            + rows_without_price(items).total(),
+            usage.rows.succeeded,
+        ),
         price_table=prices.version,
         waste=_wasted(usage.waste, prices, location, at),
         query_fees=tuple(_query_cost(searches, prices) for searches in usage.searches),

@@ -4,17 +4,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from batch_gateway.core.books import Output
-from batch_gateway.core.cost import Cost, LineItem
+from batch_gateway.core.cost import Cost, LineItem, rows_without_price
 from batch_gateway.core.jobs import WITH_OUTPUT_STATES, Bounds, JobRecord
 from batch_gateway.core.models import short_name
 from batch_gateway.core.money import format_nano, format_pico
+from batch_gateway.core.usage import NO_PRICE, NO_USAGE, Unpriced
 
 
 def cost_report(job: JobRecord, outputs: Iterable[Output]) -> dict[str, Any]:
     """The report, ready for JSON.
 
     ``amount`` is a floor unless ``complete``. ``rows.unpriced`` are those of ``rows.succeeded`` that
-    the amount does not, or not wholly, contain; the other members of ``rows`` add up to all rows.
+    the amount does not, or not wholly, contain, for any of ``unpricedReasons``; the other members of
+    ``rows`` add up to all rows.
     """
     rows, tokens = job.usage.rows, job.usage.tokens
     status = status_of(job)
@@ -33,9 +35,11 @@ def cost_report(job: JobRecord, outputs: Iterable[Output]) -> dict[str, Any]:
             "succeeded": rows.succeeded,
             "failed": rows.failed,
             "malformed": rows.malformed,
+            "unrecognized": rows.unrecognized,
             "unpriced": job.cost.unpriced_rows,
             "carriedOver": rows.carried_over,
         },
+        "unpricedReasons": _unpriced_reasons(job),
         "usage": {
             "inputTokens": tokens.input,
             "cachedInputTokens": tokens.cached_input,
@@ -81,7 +85,7 @@ def is_complete(job: JobRecord) -> bool:
     answered = job.seen.completion.successful if job.seen.completion else 0
     wrote = answered or job.deleted or job.seen.state in WITH_OUTPUT_STATES
     lost = job.output_missing or job.usage.rows.total < answered or (wrote and not job.settled_outputs)
-    unread = job.usage.rows.malformed or job.unreadable_outputs
+    unread = job.usage.rows.unread or job.unreadable_outputs
     return status_of(job) == "FINAL" and not (job.cost.unpriced_rows or unread or lost)
 
 
@@ -90,6 +94,16 @@ def _estimate(bounds: Bounds | None) -> dict[str, str | None] | None:
         return None
     levels = {"low": bounds.low_nano, "expected": bounds.expected_nano, "high": bounds.high_nano}
     return {name: None if nano is None else format_nano(nano) for name, nano in levels.items()}
+
+
+def _unpriced_reasons(job: JobRecord) -> list[dict[str, Any]]:
+    """Why rows are unpriced; a row may be without a price and of another reason as well."""
+    reasons = [
+        Unpriced(NO_PRICE, rows_without_price(job.cost.line_items).total()),
+        Unpriced(NO_USAGE, job.usage.rows.unmetered),
+        *job.usage.unpriced,
+    ]
+    return [{"reason": unpriced.reason, "rows": unpriced.rows} for unpriced in reasons if unpriced.rows]
 
 
 def _line_item(item: LineItem) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def _lacking(cost: dict[str, Any]) -> str:
     """Say why a cost is not complete."""
     if cost["status"] != "FINAL":
         return "more output may come"
-    return "some rows have no price, could not be read or are missing"
+    return "some rows have no price, could not be read, are of no known shape or are missing"
 
 
 _COST = (
@@ -47,6 +47,10 @@ _COST = (
     Column("cost_status", lambda cost: cost["status"].lower()),
     Column("progress", progress, Kind.PROGRESS),
     Column("rows", lambda cost: {name: count for name, count in cost["rows"].items() if count}),
+    Column(
+        "unpriced_for",
+        lambda cost: {why["reason"]: why["rows"] for why in cost.get("unpricedReasons") or ()},
+    ),
     Column("tokens", lambda cost: {name: f"{count:,}" for name, count in cost["usage"].items() if count}),
     Column("cost", lambda cost: cost["amount"], Kind.MONEY, floor=lambda cost: not cost["complete"]),
     Column("complete", lambda cost: cost["complete"] or f"no: {_lacking(cost)}; the cost is a floor"),

@@ -49,7 +49,8 @@ NOTHING_YET = {
     "team": None,
     "apiKey": "master",
     "labels": {"environment": "production"},
-    "rows": {"succeeded": 0, "failed": 0, "malformed": 0, "unpriced": 0, "carriedOver": 0},
+    "rows": {"succeeded": 0, "failed": 0, "malformed": 0, "unrecognized": 0, "unpriced": 0, "carriedOver": 0},
+    "unpricedReasons": [],
     "usage": {
         "inputTokens": 0,
         "cachedInputTokens": 0,
@@ -81,7 +82,7 @@ def item(name, quantity, unit_price, amount):
 
 SETTLED = {
     "amount": "0.00010125",
-    "rows": {"succeeded": 3, "failed": 1, "malformed": 0, "unpriced": 0, "carriedOver": 0},
+    "rows": {"succeeded": 3, "failed": 1, "malformed": 0, "unrecognized": 0, "unpriced": 0, "carriedOver": 0},
     "usage": {
         "inputTokens": 300,
         "cachedInputTokens": 0,
@@ -153,7 +154,7 @@ def test_a_cost_from_pending_over_partial_to_final_to_the_letter(world, vertex):
 def test_the_members_are_those_of_the_contract_in_its_order(world):
     assert list(cost(world, world.created())) == [
         *("name", "state", "status", "currency", "amount", "complete", "model", "team", "apiKey", "labels"),
-        *("rows", "usage", "lineItems", "waste", "queryFees"),
+        *("rows", "unpricedReasons", "usage", "lineItems", "waste", "queryFees"),
         *("priceTable", "estimate", "projected", "progress", "outputs"),
     ]
 
@@ -324,6 +325,28 @@ def test_without_a_known_total_nothing_is_projected(scripted, loopback):
     found = cost(scripted, job)
 
     assert (found["projected"], found["progress"]) == (None, {"completed": 2, "total": None})
+
+
+def test_rows_that_nobody_understands_are_told_and_the_amount_is_not_complete(scripted, loopback):
+    usage = {"promptTokenCount": 100, "totalTokenCount": 150}
+    odd = {"custom_id": "r1", "answer": {"tokens": 5}}
+    line = {"status": "", "response": {"modelVersion": "gemini-2.5-flash", "usageMetadata": usage}}
+    job = created(scripted, loopback, running(3, 0))
+    content = b"".join(json.dumps(each).encode() + b"\n" for each in (line, odd, line))
+    scripted.objects.put("out", f"{DIRECTORY.removeprefix('gs://out/')}/predictions.jsonl", content)
+    scripted.get(path_of(job))
+    scripted.settle(f"{DIRECTORY}/predictions.jsonl")
+
+    found = cost(scripted, job)
+
+    assert (found["amount"], found["complete"]) == ("0.00003", False)  # 2 x 100 x 0.15/1M
+    assert {name: rows for name, rows in found["rows"].items() if rows} == {
+        "succeeded": 2,
+        "unrecognized": 1,
+        "unpriced": 2,
+    }
+    assert found["unpricedReasons"] == [{"reason": "TOKENS_UNACCOUNTED", "rows": 2}]
+    assert [each["rows"] for each in found["outputs"]] == [3]
 
 
 def test_an_unknown_model_is_unpriced_and_said_to_be(scripted, loopback):

@@ -119,10 +119,11 @@ function parts(seen, id) {
 }
 
 function incomplete(cost) {
-  const { malformed, unpriced } = cost.rows;
+  const { malformed, unrecognized, unpriced } = cost.rows;
   const why = [
-    unpriced && `${whole(unpriced)} rows have no price`,
+    unpriced && `${whole(unpriced)} rows have no price, or not for all they used`,
     malformed && `${whole(malformed)} lines could not be read`,
+    unrecognized && `${whole(unrecognized)} rows are of no known shape`,
     cost.status !== 'FINAL' && 'more output may come',
   ];
   return `The amount is at least what is shown: ${why.filter(Boolean).join(' and ') || 'some output is missing or could not be read'}.`;
@@ -176,7 +177,7 @@ function costTile(cost) {
 }
 
 function rowsTile(cost) {
-  const { succeeded, failed, malformed, carriedOver } = cost.rows;
+  const { succeeded, failed, malformed, unrecognized, carriedOver } = cost.rows;
   return tile(
     'Rows',
     whole(succeeded),
@@ -185,6 +186,7 @@ function rowsTile(cost) {
       { class: 'facts' },
       h('span', { class: failed ? 'failed' : 'muted' }, count(failed), ' failed'),
       malformed > 0 && h('span', { class: 'failed' }, ' · ', count(malformed), ' unreadable'),
+      unrecognized > 0 && h('span', { class: 'failed' }, ' · ', count(unrecognized), ' of no known shape'),
       carriedOver > 0 &&
         h(
           'span',

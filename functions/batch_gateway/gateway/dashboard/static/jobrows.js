@@ -19,7 +19,8 @@ const COLUMNS = [
 ];
 
 function rowsOf(job) {
-  return job.rows.succeeded + job.rows.failed + job.rows.malformed + job.rows.carriedOver;
+  const { succeeded, failed, malformed, unrecognized, carriedOver } = job.rows;
+  return succeeded + failed + malformed + unrecognized + carriedOver;
 }
 
 function share(job) {
@@ -127,6 +128,7 @@ export function csvRows(jobs) {
     'rows_succeeded',
     'rows_failed',
     'rows_malformed',
+    'rows_unrecognized',
     'rows_unpriced',
     'amount_usd',
     'complete',
@@ -153,6 +155,7 @@ export function csvRows(jobs) {
       job.rows.succeeded,
       job.rows.failed,
       job.rows.malformed,
+      job.rows.unrecognized,
       job.rows.unpriced,
       job.amount,
       job.complete,
