@@ -8,8 +8,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-_UTC = ("Z", "+00:00")
-
 
 def carried_over(before: datetime | None) -> Callable[[Any], bool]:
     """Return a test of a row's ``processed_time``: whether it is before a time.
@@ -21,13 +19,13 @@ def carried_over(before: datetime | None) -> Callable[[Any], bool]:
     """
     if before is None:
         return lambda _: False
-    # Text in UTC, as all of it is, need not be parsed: it sorts by time. It is cut off at the next second.
-    clear = f"{before.astimezone(UTC) + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}"
+    # Text as Gemini's rows have it sorts by time, and need not be parsed from the next second on. Within the
+    # same year: the end tells it from other ways to write a time (":" follows the digits).
+    first = f"{before.astimezone(UTC) + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}"
+    end = f"{first[:5]}:"
 
     def is_before(processed: Any) -> bool:
-        if not isinstance(processed, str) or (
-            processed > clear and processed[10:11] == "T" and processed.endswith(_UTC)
-        ):
+        if not isinstance(processed, str) or (first < processed < end and processed[-6:] == "+00:00"):
             return False
         try:
             time = datetime.fromisoformat(processed)
