@@ -70,15 +70,17 @@ def submit(stack: Stack, command: str) -> dict[str, Any]:
 
 
 def follow(stack: Stack, name: str, total: int) -> dict[str, Any]:
-    """Shows a job's progress until it ends, and returns it."""
+    """Shows a job's progress, and what it is expected to cost, until it ends; returns the job."""
     progress = Progress(total)
 
     def ended() -> dict[str, Any] | None:
+        cost: dict[str, Any] = stack.get(f"/v1/{name}/cost")
+        state = cost["state"]
+        progress.show(cost["progress"]["completed"] or 0, state, cost["projected"])
+        if state.removeprefix("JOB_STATE_") not in _TERMINAL_STATES:
+            return None
         job: dict[str, Any] = stack.get(f"/v1/{name}")
-        stats = job.get("completionStats", {})
-        state = job["state"]
-        progress.show(int(stats.get("successfulCount", 0)) + int(stats.get("failedCount", 0)), state)
-        return job if state.removeprefix("JOB_STATE_") in _TERMINAL_STATES else None
+        return job
 
     try:
         job = wait_until(ended, _JOB_SECONDS, f"{name} to end", interval=0.1)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from batch_gateway.adapters.memory import MemoryKeys
-from batch_gateway.core.jobs import observe
+from batch_gateway.core.jobs import UNTOLD, Bounds, observe
 from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord
 from batch_gateway.core.report import cost_report
 from batch_gateway.ports import Reply, Submission, UpstreamResponse, UpstreamUnavailableError
@@ -82,6 +82,7 @@ class World(settling.Books):
         self.keys = MemoryKeys()
         self.receivers = Receivers()
         self.seconds = 0.0
+        self.weighed = []
         self.deps = Deps(
             self.store,
             self.objects,
@@ -96,7 +97,10 @@ class World(settling.Books):
         )
 
     def sweep(self, *, now=NOW, places=(PLACE,), seconds=45.0):
-        return reconcile(places, Tracker(self.store), self.deps, now, seconds)
+        return reconcile(places, Tracker(self.store), self.deps, now, seconds, weigh=self.weigh)
+
+    def weigh(self, job):
+        self.weighed.append(job.key)
 
     def said(self, number=1):
         """Status, whether it is complete, and amount, as the report has them."""
@@ -547,6 +551,68 @@ def test_the_webhook_of_a_key_hears_of_its_jobs_and_its_budget_once(world):
     (job,) = [body["data"] for _, _, body in world.receivers.sent if body["type"] == "batch.completed"]
     assert (job["name"], job["cost"]["amount"]) == (ended()["name"], "0.0000275")
     assert len({webhook_id for _, webhook_id, _ in world.receivers.sent}) == 2
+
+
+def weighable(world, *numbers, **changes):
+    for number in numbers:
+        world.record(settling.resource(number))
+        world.upstream.jobs[key(number)] = settling.resource(number, **changes)
+
+
+def test_jobs_without_an_estimate_are_weighed_whatever_their_state(world):
+    weighable(world, 1, 2, state="JOB_STATE_QUEUED")
+    weighable(world, 3, 4, state="JOB_STATE_RUNNING")
+    weighable(world, 5, state="JOB_STATE_SUCCEEDED")
+    for number, estimate in ((2, UNTOLD), (4, Bounds(1, 2, 3))):
+        job = msgspec.structs.replace(world.store.get_job(key(number)), estimate=estimate)
+        world.store._jobs[key(number)] = job
+
+    assert world.sweep().complete
+
+    assert sorted(world.weighed) == [key(1), key(3), key(5)]
+
+
+def test_estimates_get_the_time_that_is_left(world, monkeypatch):
+    """Twenty seconds each of forty-five: the third is begun, and the sweep is whole without the others."""
+    weighable(world, 1, 2, 3, 4, 5)
+
+    def weigh(job):
+        world.weighed.append(job.key)
+        world.seconds += 20
+
+    monkeypatch.setattr(world, "weigh", weigh)
+
+    done = world.sweep()
+
+    assert (len(world.weighed), done.jobs, done.complete) == (3, 5, True)
+
+
+def test_estimates_wait_until_every_cost_is_settled(world, monkeypatch):
+    weighable(world, 1, 2)
+    world.upstream.jobs[key(2)] = ended(2)
+    world.put(settling.lines(row()))
+    settled = []
+    monkeypatch.setattr(world, "weigh", lambda _: settled.append(world.store.get_job(key(2)).closed))
+
+    world.sweep()
+
+    assert settled == [True, True]
+
+
+def test_an_estimate_that_goes_wrong_does_not_stop_the_rest(world, monkeypatch):
+    weighable(world, 1, 2, 3)
+
+    def weigh(job):
+        if job.key == key(2):
+            raise RuntimeError("a row that nobody thought of")
+        world.weighed.append(job.key)
+
+    monkeypatch.setattr(world, "weigh", weigh)
+
+    done = world.sweep()
+
+    assert sorted(world.weighed) == [key(1), key(3)]
+    assert done.problems == [f"{key(2).path}: a row that nobody thought of"]
 
 
 def test_the_books_being_down_ends_the_sweep(world):

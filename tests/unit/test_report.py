@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from batch_gateway.core.books import Output
 from batch_gateway.core.cost import Cost, LineItem, QueryCost, WastedCost
-from batch_gateway.core.jobs import Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.jobs import UNTOLD, Bounds, Completion, JobKey, JobRecord, Observation
 from batch_gateway.core.report import cost_report, is_complete, status_of
 from batch_gateway.core.usage import Rows, Tokens, Unpriced, Usage
 
@@ -411,6 +411,108 @@ def test_the_projection_carries_what_is_known_on_to_all_rows(
     rows: int, completion: Completion | None, projected: str | None
 ) -> None:
     assert cost_report(running(usage=with_rows(rows), completion=completion), [])["projected"] == projected
+
+
+WEIGHED = Bounds(10_000, 1_000_001, 9_000_000)
+
+
+@pytest.mark.parametrize(
+    ("rows", "completion", "projected"),
+    [
+        # Nothing is answered yet: the estimate of all rows, whatever Vertex has counted.
+        (Rows(), None, "0.001000001"),
+        (Rows(), Completion(), "0.001000001"),
+        (Rows(), Completion(successful=4, incomplete=-1), "0.001000001"),
+        (Rows(), Completion(successful=4, incomplete=6), "0.001000001"),
+        (Rows(carried_over=4), Completion(successful=4, incomplete=-1), "0.001000001"),
+        # ... of those that are left.
+        (Rows(failed=4), Completion(failed=4, incomplete=12), "0.00075"),
+        (Rows(failed=1, carried_over=3), Completion(successful=4, incomplete=12), "0.00075"),
+        (Rows(failed=4), Completion(failed=4), "0"),
+    ],
+)
+def test_until_a_row_is_answered_the_estimate_is_the_projection(
+    rows: Rows, completion: Completion | None, projected: str
+) -> None:
+    some = running(usage=Usage(rows), cost=Cost(), completion=completion, estimate=WEIGHED)
+    assert cost_report(some, [])["projected"] == projected
+
+
+@pytest.mark.parametrize(
+    ("rows", "completion", "projected"),
+    [
+        (Rows(succeeded=5), Completion(successful=5, incomplete=5), "0.000196"),
+        # What was carried over cost nothing, and what it did not cost is not carried on.
+        (Rows(succeeded=2, carried_over=8), Completion(successful=10, incomplete=4), "0.000294"),
+        # No total to carry it on to.
+        (Rows(succeeded=5), None, "0.001000001"),
+    ],
+)
+def test_once_a_row_is_answered_its_cost_takes_over(
+    rows: Rows, completion: Completion | None, projected: str
+) -> None:
+    some = running(usage=Usage(rows), completion=completion, estimate=WEIGHED)
+    assert cost_report(some, [])["projected"] == projected
+
+
+def test_an_estimate_that_the_amount_has_passed_is_no_projection() -> None:
+    some = running(usage=with_rows(5), completion=None, estimate=Bounds(1, 97_999, 98_001))
+    assert cost_report(some, [])["projected"] is None
+
+
+@pytest.mark.parametrize("estimate", [None, UNTOLD, Bounds(None, None, None)])
+@pytest.mark.parametrize("completion", [None, Completion(successful=4, incomplete=6)])
+def test_without_output_and_estimate_nothing_is_projected(
+    estimate: Bounds | None, completion: Completion | None
+) -> None:
+    some = running(usage=Usage(), cost=Cost(), completion=completion, estimate=estimate)
+    report = cost_report(some, [])
+    assert (report["projected"], report["estimate"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "gap",
+    [
+        {"cost": msgspec.structs.replace(COST, unpriced_rows=1)},
+        {"cost": Cost(unpriced_rows=5)},
+        {"usage": Usage(Rows(succeeded=4, malformed=1))},
+        {"unreadable_outputs": 1},
+    ],
+)
+def test_what_is_not_known_is_not_carried_on(gap: dict[str, Any]) -> None:
+    some = running(completion=Completion(successful=5, incomplete=5), estimate=WEIGHED)
+    assert cost_report(some, [])["projected"] is not None
+    assert cost_report(msgspec.structs.replace(some, **gap), [])["projected"] is None
+
+
+@pytest.mark.parametrize(
+    ("state", "rows", "completion", "projected"),
+    [
+        # Its output is on its way.
+        ("SUCCEEDED", 0, None, "0.001000001"),
+        ("SUCCEEDED", 0, Completion(successful=10), "0.001000001"),
+        ("SUCCEEDED", 5, Completion(successful=10), "0.000196"),
+        # Of ten rows six were never run.
+        ("CANCELLED", 0, Completion(successful=4, incomplete=6), "0.0004"),
+        ("CANCELLED", 2, Completion(successful=4, incomplete=6), "0.000196"),
+        ("EXPIRED", 0, Completion(incomplete=10), "0"),
+        # Nobody knows how many.
+        ("FAILED", 0, None, None),
+        ("CANCELLED", 0, Completion(successful=4, incomplete=-1), None),
+    ],
+)
+def test_a_job_that_has_ended_runs_no_more_rows(
+    state: str, rows: int, completion: Completion | None, projected: str | None
+) -> None:
+    some = job(
+        state=f"JOB_STATE_{state}",
+        closed=False,
+        usage=with_rows(rows),
+        cost=COST if rows else Cost(),
+        completion=completion,
+        estimate=WEIGHED,
+    )
+    assert cost_report(some, [])["projected"] == projected
 
 
 def test_what_is_final_is_not_projected() -> None:

@@ -112,6 +112,10 @@ class Bounds(msgspec.Struct, frozen=True, rename="camel"):
     high_nano: int | None
 
 
+UNTOLD = Bounds(None, None, None)
+"""The estimate of a job of which somebody looked and nothing could be told."""
+
+
 class Repricing(msgspec.Struct, frozen=True, rename="camel"):
     """What a job cost before it was priced again.
 
@@ -153,7 +157,7 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
         repricings: What it cost before, the latest last.
         reserved_nano: What is still reserved for it in the budgets of its key and team, nano-USD.
         reserved_at: When it was reserved.
-        estimate: What it was expected to cost; None if nobody looked.
+        estimate: What it was expected to cost; None if nobody looked, UNTOLD if somebody did in vain.
     """
 
     key: JobKey

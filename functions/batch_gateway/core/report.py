@@ -5,7 +5,7 @@ from typing import Any
 
 from batch_gateway.core.books import Output
 from batch_gateway.core.cost import Cost, LineItem, rows_without_price
-from batch_gateway.core.jobs import WITH_OUTPUT_STATES, Bounds, JobRecord
+from batch_gateway.core.jobs import UNTOLD, WITH_OUTPUT_STATES, Bounds, JobRecord
 from batch_gateway.core.models import short_name
 from batch_gateway.core.money import format_nano, format_pico
 from batch_gateway.core.usage import NO_PRICE, NO_USAGE, Unpriced
@@ -85,12 +85,16 @@ def is_complete(job: JobRecord) -> bool:
     answered = job.seen.completion.successful if job.seen.completion else 0
     wrote = answered or job.deleted or job.seen.state in WITH_OUTPUT_STATES
     lost = job.output_missing or job.usage.rows.total < answered or (wrote and not job.settled_outputs)
-    unread = job.usage.rows.unread or job.unreadable_outputs
-    return status_of(job) == "FINAL" and not (job.cost.unpriced_rows or unread or lost)
+    return status_of(job) == "FINAL" and not (_has_gaps(job) or lost)
+
+
+def _has_gaps(job: JobRecord) -> bool:
+    """Return whether the cost of something that is settled is not known."""
+    return bool(job.cost.unpriced_rows or job.usage.rows.unread or job.unreadable_outputs)
 
 
 def _estimate(bounds: Bounds | None) -> dict[str, str | None] | None:
-    if bounds is None:
+    if bounds is None or bounds == UNTOLD:
         return None
     levels = {"low": bounds.low_nano, "expected": bounds.expected_nano, "high": bounds.high_nano}
     return {name: None if nano is None else format_nano(nano) for name, nano in levels.items()}
@@ -165,8 +169,21 @@ def _progress(job: JobRecord) -> dict[str, int | None]:
 
 
 def _projected(job: JobRecord) -> str | None:
-    """What is known so far, carried on to all rows; None while there is nothing to go by."""
-    rows, stats = job.usage.rows.total, job.seen.completion
-    if not rows or stats is None or stats.total is None:
+    """Return what the job is expected to have cost in the end; None while that cannot be told.
+
+    What the rows that are settled cost, carried on to all rows; until one of them is answered, the
+    estimate. Rows that were carried over cost nothing, and tell nothing about the others. A job that has
+    ended has run no more rows than Vertex counts as completed.
+    """
+    if _has_gaps(job):
         return None
-    return format_nano(job.cost.amount_nano * max(stats.total, rows) // rows)
+    rows, stats, amount = job.usage.rows, job.seen.completion, job.cost.amount_nano
+    expected = job.estimate.expected_nano if job.estimate else None
+    if stats is None or not stats.total:
+        cut_short = job.ended and job.seen.state not in WITH_OUTPUT_STATES
+        return None if expected is None or expected < amount or cut_short else format_nano(expected)
+    total = max(stats.total, rows.total)
+    left = max((stats.completed if job.ended else total) - rows.total, 0)
+    if rows.succeeded:
+        return format_nano(amount + amount * left // (rows.total - rows.carried_over))
+    return None if expected is None else format_nano(expected * left // total)

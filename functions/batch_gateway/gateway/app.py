@@ -30,6 +30,7 @@ from batch_gateway.gateway.standings import Standings
 from batch_gateway.gateway.sweeps import Identity, Sweeps
 from batch_gateway.gateway.teams import Teams
 from batch_gateway.gateway.trail import Trail
+from batch_gateway.gateway.weighing import Weighing
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     Audit,
@@ -83,7 +84,8 @@ class Gateway:
             check=checks.model_of,
         )
         creates = Creates(deps.store, deps.upstream, self._places, checks, estimates)
-        costs = Costs(deps.store, deps.upstream, deps.objects, tracker)
+        weighing = Weighing(deps.store, estimates)
+        costs = Costs(deps.store, deps.upstream, deps.objects, tracker, weighing)
         standings = Standings(deps.store)
         private = deps.settings.allow_private_webhooks
         keys = Keys(deps.keys, standings, allow_private_webhooks=private)
@@ -94,7 +96,9 @@ class Gateway:
         self._limiter = RateLimiter(deps.keys)
         self._trail = Trail(deps.audit)
         spend = Spend(deps.store, prices.load)
-        sweeps = Sweeps(deps.settings, self._keyring, deps.identity, deps.settlement, tracker)
+        sweeps = Sweeps(
+            deps.settings, self._keyring, deps.identity, deps.settlement, tracker, weigh=weighing.weigh
+        )
         self._open: dict[str, Callable[[Request], Response]] = {
             "health": lambda _: answers.json({"status": "ok"}),
             "readiness": self._readiness,

@@ -1,4 +1,4 @@
-"""What a job would cost, before it is submitted."""
+"""What a job would cost, before it is submitted, or before any of its output is there."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,9 +13,9 @@ from batch_gateway.core import grants
 from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import Estimate, Survey, estimate_report
-from batch_gateway.core.estimating.needs import either
+from batch_gateway.core.estimating.needs import SizeOf, either
 from batch_gateway.core.estimating.sampling import Object, Place, lines_of, matcher, plan, prefix_of
-from batch_gateway.core.jobs import uris_of
+from batch_gateway.core.jobs import JobRecord, uris_of
 from batch_gateway.core.models import base_model_of, is_registered
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.gateway import answers, inbound, job_bodies
@@ -100,32 +100,85 @@ class Estimates:
             body: Of the create. What it names must have been held against the caller's grants.
             model: Its model's full name.
         """
-        prices = self._prices()
-        model = self._base_of(call, model)
-        habit = self._histories.habit(call.caller, model, prices)
-        deadline = time.monotonic() + _SECONDS
-        survey = Survey(model, habit, prices, _Files(self._objects, call.caller, deadline))
         source = either(body, "inputConfig")
+        table = either(either(source, "bigquerySource"), "inputUri")
+        caller = call.caller
+        deadline = time.monotonic() + _SECONDS
+        return self._of_input(
+            uris_of(either(either(source, "gcsSource"), "uris")),
+            str(table) if table else None,
+            self._base_of(model, call.project, call.location),
+            call.location,
+            history=(caller.record_scope, _whose(caller.team, caller.api_key if caller.key_id else None)),
+            size_of=_Files(self._objects, caller, deadline),
+            deadline=deadline,
+        )
+
+    def of_job(self, job: JobRecord, seconds: float) -> Estimate:
+        """Return what a job on record will cost, from its input alone, as ``of`` does.
+
+        Files that its rows name are not looked at: what its key may read is not known here.
+
+        Args:
+            job: The job.
+            seconds: How long its input may be read.
+        """
+        scope = ("team", job.team) if job.team else ("key_id", job.key_id) if job.key_id else None
+        uris = job.seen.input_uris
+        return self._of_input(
+            uris,
+            next((uri for uri in uris if uri.startswith("bq://")), None),
+            job.base_model or self._base_of(job.seen.model, job.key.project, job.key.location),
+            job.key.location,
+            history=(scope, _whose(job.team, job.api_key if job.key_id else None)),
+            size_of=lambda _: None,
+            deadline=time.monotonic() + seconds,
+        )
+
+    def _of_input(
+        self,
+        uris: Sequence[str],
+        table: str | None,
+        model: str,
+        location: str,
+        *,
+        history: tuple[tuple[str, str] | None, str],
+        size_of: SizeOf,
+        deadline: float,
+    ) -> Estimate:
+        """Return the estimate of an input.
+
+        Args:
+            uris: Its objects, if it is not a table.
+            table: Its table, if it is one.
+            model: Full name of the model whose rows they are.
+            location: Where the job runs.
+            history: Whose earlier jobs count, as ``Store.recent_jobs`` takes it, and what to call them.
+            size_of: Size of a file that rows name.
+            deadline: Until when the input may be read, by time.monotonic.
+        """
+        prices = self._prices()
+        survey = Survey(model, self._histories.habit(*history, model, prices), prices, size_of)
         now = self._now()
         try:
-            if table := either(either(source, "bigquerySource"), "inputUri"):
-                return survey.estimate_of_table(self._rows_of(str(table)), location=call.location, at=now)
-            objects = self._objects_of(uris_of(either(either(source, "gcsSource"), "uris")))
+            if table:
+                return survey.estimate_of_table(self._rows_of(table), location=location, at=now)
+            objects = self._objects_of(uris)
             for place in plan(objects):
                 if time.monotonic() >= deadline:
                     break
                 survey.read(place.object, self._lines(place), lambda: time.monotonic() < deadline)
         except UnknownError as error:
             return survey.unknown(str(error))
-        return survey.estimate(sum(each.size for each in objects), location=call.location, at=now)
+        return survey.estimate(sum(each.size for each in objects), location=location, at=now)
 
-    def _base_of(self, call: Call, model: str) -> str:
+    def _base_of(self, model: str, project: str, location: str) -> str:
         """What a tuned model was tuned from: it costs the same, and takes the same rows."""
         if not is_registered(model):
             return model
         path = model.partition("@")[0]
         with suppress(UpstreamUnavailableError, UpstreamCredentialsError):
-            found = self._upstream.get(path, project=call.project, location=call.location)
+            found = self._upstream.get(path, project=project, location=location)
             return base_model_of(found or {}) or model
         return model
 
@@ -183,6 +236,11 @@ class Estimates:
             raise UnknownError(f"{at.uri} cannot be read by the gateway now") from error
         except ObjectChangedError as error:
             raise UnknownError(f"{at.uri} was overwritten while it was read; ask again") from error
+
+
+def _whose(team: str | None, api_key: str | None) -> str:
+    """Return what a history is called in the assumptions of an estimate."""
+    return f"team {team}" if team else f"key {api_key}" if api_key else "all"
 
 
 class _Files:

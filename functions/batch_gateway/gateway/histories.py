@@ -4,12 +4,12 @@ import time
 from collections import OrderedDict
 from threading import Lock
 
-from batch_gateway.core.access import Caller
 from batch_gateway.core.estimating.habits import Habit, habit_by_default, habit_of
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.logs import log
 from batch_gateway.ports import Store, StoreUnavailableError
 
+Scope = tuple[str, str] | None
 _JOBS = 100
 """Earlier jobs that a history is made of."""
 _REMEMBERED = 500
@@ -18,33 +18,39 @@ _SECONDS = 60.0
 
 
 class Histories:
-    """Habits by caller and model."""
+    """Habits by whose jobs they are from, and by model."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = Lock()
-        self._known: OrderedDict[tuple[tuple[str, str] | None, str], tuple[float, Habit]] = OrderedDict()
+        self._known: OrderedDict[tuple[Scope, str], tuple[float, Habit]] = OrderedDict()
 
-    def habit(self, caller: Caller, model: str, prices: PriceTable) -> Habit:
-        """Return what the answers of a model were like in the caller's jobs, else the default."""
-        key = (caller.record_scope, model)
+    def habit(self, scope: Scope, whose: str, model: str, prices: PriceTable) -> Habit:
+        """Return what the answers of a model were like in earlier jobs, else the default.
+
+        Args:
+            scope: Whose jobs, as Store.recent_jobs has it.
+            whose: What to call them.
+            model: Full name.
+            prices: The price table.
+        """
+        key = (scope, model)
         # Whoever comes while another reads waits for what that one finds.
         with self._lock:
             read, habit = self._known.get(key, (0.0, None))
             if habit is None or time.monotonic() - read > _SECONDS:
-                habit = self._read(caller, model, prices)
+                habit = self._read(scope, whose, model, prices)
                 self._known[key] = (time.monotonic(), habit)
                 self._known.move_to_end(key)
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         return habit
 
-    def _read(self, caller: Caller, model: str, prices: PriceTable) -> Habit:
+    def _read(self, scope: Scope, whose: str, model: str, prices: PriceTable) -> Habit:
         try:
-            jobs = self._store.recent_jobs(caller.record_scope, None, None, _JOBS)
+            jobs = self._store.recent_jobs(scope, None, None, _JOBS)
         except StoreUnavailableError as error:
             # An estimate without history is worth more than none; its assumptions say that it has none.
             log("WARNING", "history not read", error=error)
             jobs = []
-        whose = f"team {caller.team}" if caller.team else f"key {caller.api_key}" if caller.key_id else "all"
         return habit_of(jobs, whose, model, prices) or habit_by_default(model)

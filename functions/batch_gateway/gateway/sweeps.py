@@ -8,6 +8,7 @@ import msgspec
 from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.errors import ApiError
+from batch_gateway.core.jobs import JobRecord
 from batch_gateway.gateway import answers, inbound
 from batch_gateway.gateway.keyring import KeyRing
 from batch_gateway.ports import Upstream
@@ -30,12 +31,15 @@ class Sweeps:
         identity: Identity,
         settlement: Callable[[], Deps],
         tracker: Tracker,
+        *,
+        weigh: Callable[[JobRecord], None],
     ) -> None:
         self._settings = settings
         self._keyring = keyring
         self._identity = identity
         self._settlement = settlement
         self._tracker = tracker
+        self._weigh = weigh
 
     def run(self, request: Request) -> Response:
         """Sweeps once and says what it did.
@@ -45,7 +49,8 @@ class Sweeps:
         """
         self._check(request)
         deps = self._settlement()
-        done = reconcile(self._places(deps.upstream), self._tracker, deps, datetime.now(UTC))
+        places = self._places(deps.upstream)
+        done = reconcile(places, self._tracker, deps, datetime.now(UTC), weigh=self._weigh)
         return answers.json(msgspec.to_builtins(done))
 
     def _check(self, request: Request) -> None:

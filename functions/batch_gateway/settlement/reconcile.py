@@ -1,9 +1,9 @@
 """The sweep: finds what events and answers missed, so that the books are right whatever was lost.
 
 It looks through the served places (jobs change unseen, or were made outside the gateway), then at closed
-jobs that are still watched, at every job that is not closed, and at outputs of nobody. Each step may be cut
-short by the time limit and done by two sweeps at once: jobs come in turn, and whatever is done twice comes
-to the same.
+jobs that are still watched, at every job that is not closed, and at outputs of nobody; what time is left goes
+into estimates of jobs that have none. Each step may be cut short by the time limit and done by two sweeps at
+once: jobs come in turn, and whatever is done twice comes to the same.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -81,7 +81,13 @@ class Sweep(msgspec.Struct, rename="camel"):
 
 
 def reconcile(
-    places: Iterable[tuple[str, str]], tracker: Tracker, deps: Deps, now: datetime, seconds: float = SECONDS
+    places: Iterable[tuple[str, str]],
+    tracker: Tracker,
+    deps: Deps,
+    now: datetime,
+    seconds: float = SECONDS,
+    *,
+    weigh: Callable[[JobRecord], None],
 ) -> Sweep:
     """Sweeps once.
 
@@ -91,6 +97,7 @@ def reconcile(
         deps: The outside.
         now: The time.
         seconds: Time limit.
+        weigh: Puts the estimate of a job that has none on record.
 
     Raises:
         StoreUnavailableError: The books cannot be reached; the next sweep does what is left.
@@ -101,6 +108,7 @@ def reconcile(
     sweep.watch_closed_jobs()
     sweep.finish_jobs()
     sweep.settle_parked()
+    sweep.weigh_jobs(weigh)
     sweep.send_events()
     log("INFO", "sweep done", event="sweep.done", **msgspec.structs.asdict(sweep.done))
     return sweep.done
@@ -117,6 +125,7 @@ class _Sweeping:
         self._seen: set[JobKey] = set()
         self._over: set[str] = set()
         self._events: list[Event] = []
+        self._unweighed: list[JobRecord] = []
 
     def check_budgets(self) -> None:
         """Finds the budgets that are passed, and says so."""
@@ -169,6 +178,14 @@ class _Sweeping:
             with self._going_on(output.uri):
                 self._settle_parked(output)
 
+    def weigh_jobs(self, weigh: Callable[[JobRecord], None]) -> None:
+        """Has jobs estimated that were created without, for as long as there is time."""
+        for job in self._unweighed:
+            if self._deps.clock() - self._begun > self._seconds:
+                return
+            with self._going_on(job.key.path):
+                weigh(job)
+
     def send_events(self) -> None:
         """Sends out what happened, and what could not be delivered before."""
         until = self._begun + self._seconds
@@ -178,6 +195,8 @@ class _Sweeping:
 
     def _finish(self, job: JobRecord) -> None:
         job = self._fresh(job)
+        if job.estimate is None:
+            self._unweighed.append(job)
         if not job.ended:
             self._settle_progress(job)
             self._check_stuck(job)

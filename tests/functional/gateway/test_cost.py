@@ -66,6 +66,8 @@ NOTHING_YET = {
     "projected": None,
     "outputs": [],
 }
+ESTIMATE = {"low": "0.0001006", "expected": "0.0030006", "high": "0.3276854"}
+"""Of four rows of one letter: about 1 token in and 600 out each."""
 
 
 def item(name, quantity, unit_price, amount):
@@ -105,7 +107,7 @@ SETTLED = {
 
 def test_a_cost_from_pending_over_partial_to_final_to_the_letter(world, vertex):
     job = world.created(job_body(labels={"environment": "production"}))
-    base = {"name": job["name"], **NOTHING_YET}
+    base = {"name": job["name"], **NOTHING_YET, "estimate": ESTIMATE, "projected": ESTIMATE["expected"]}
     assert cost(world, job) == {
         **base,
         "state": "JOB_STATE_PENDING",
@@ -316,7 +318,7 @@ def test_a_running_jobs_cost_is_carried_on_to_all_its_rows(scripted, loopback):
     assert (found["amount"], found["projected"]) == ("0.000055", "0.000275")
 
 
-def test_without_a_known_total_nothing_is_projected(scripted, loopback):
+def test_without_a_known_total_and_an_estimate_nothing_is_projected(scripted, loopback):
     job = created(scripted, loopback, running(2, -1))
     put_output(scripted, 2)
     scripted.get(path_of(job))

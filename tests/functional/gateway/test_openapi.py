@@ -311,6 +311,9 @@ def test_the_cost_of_a_running_job_is_as_described(world, vertex):
     found = check_answer("getCost", world.get(f"{path_of(job)}/cost")).json
 
     assert found["progress"] == {"completed": 2, "total": 4}
+    assert found["estimate"]
+    (listed,) = check_answer("listJobCosts", world.get("/v1/jobs")).json["data"]
+    assert listed["projected"] == found["projected"] == found["estimate"]["expected"]
 
 
 def test_the_cost_of_an_unheard_of_model_is_as_described(scripted, loopback):

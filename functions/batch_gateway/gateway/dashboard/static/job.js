@@ -2,7 +2,7 @@
 
 import { get, post } from './api.js';
 import { button, fill, h, icon } from './dom.js';
-import { badge, count, labelsOf, lasting, moment, money, progress, whole } from './format.js';
+import { badge, costSoFar, count, labelsOf, lasting, moment, money, progress, whole } from './format.js';
 import { itemsCard, outputsCard, rawCard, timelineCard, usageCard, wasteCard } from './jobcards.js';
 import { every } from './live.js';
 import { nano } from './money.js';
@@ -109,13 +109,20 @@ function parts(seen, id) {
         { class: 'banner' },
         h('p', {}, 'Vertex AI no longer has this job. What it cost stays on record.'),
       ),
-    !cost.complete && h('div', { class: 'banner warn' }, icon('warn'), h('p', {}, incomplete(cost))),
+    hasGaps(cost) && h('div', { class: 'banner warn' }, icon('warn'), h('p', {}, incomplete(cost))),
     h('div', { class: 'tiles' }, costTile(cost), rowsTile(cost), timeTile(cost, resource), aboutTile(cost)),
     h('div', { class: 'columns' }, usageCard(cost), timelineCard(cost, resource)),
     itemsCard(cost, id),
     h('div', { class: 'columns even' }, wasteCard(cost), outputsCard(cost)),
     rawCard(seen, id),
   ];
+}
+
+/** Whether the cost of something that is settled is not known; that more is to come needs no warning. */
+function hasGaps(cost) {
+  const { malformed, unpriced } = cost.rows;
+  const unreadable = cost.outputs.some((output) => output.error);
+  return malformed > 0 || unpriced > 0 || unreadable || (cost.status === 'FINAL' && !cost.complete);
 }
 
 function incomplete(cost) {
@@ -144,7 +151,7 @@ function costTile(cost) {
   const status = { PENDING: 'No output settled yet', PARTIAL: 'So far', FINAL: 'Final' }[cost.status];
   return tile(
     'Cost',
-    money(nano(cost.amount), { floor: !cost.complete }),
+    money(costSoFar(cost), { floor: !cost.complete }),
     h(
       'p',
       { class: 'facts' },
