@@ -13,9 +13,9 @@ from typing import get_args
 import msgspec
 import yaml
 
-from batch_gateway.core import access
 from batch_gateway.core.budgets import BudgetAction
 from batch_gateway.core.models import resource_name
+from batch_gateway.core.resources import is_location, is_project
 
 _DEFAULT_LOCATION = "us-central1"  # LiteLLM's own default
 _TOPIC = re.compile(r"projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
@@ -252,10 +252,10 @@ class _Config:
             location = self._text(params["vertex_location"], f"{where}.vertex_location")
         if "vertex_credentials" in params:
             credentials = self._credentials(params["vertex_credentials"], f"{where}.vertex_credentials")
-        if not access.is_project(project):
+        if not is_project(project):
             at = params.get("vertex_project", node)
             raise self._error(at, f"{where}.vertex_project", f"must be a project id, not {project!r}")
-        if not access.is_location(location):
+        if not is_location(location):
             at = params.get("vertex_location", node)
             raise self._error(at, f"{where}.vertex_location", f"must be a location, not {location!r}")
         if self.served.setdefault((project, location), credentials) != credentials:
