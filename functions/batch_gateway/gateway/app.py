@@ -52,8 +52,7 @@ _PARENT = re.compile(r"projects/([^/]+)/locations/([^/]+)")
 class Deps(NamedTuple):
     """The outside. Cloud Storage is a factory: few requests need it, and it is slow to import.
 
-    So is what settlement works with. ``identity`` gives the e-mail of the account that an OIDC token was
-    made for, for an audience.
+    So is what settlement works with.
     """
 
     settings: Settings
