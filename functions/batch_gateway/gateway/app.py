@@ -149,7 +149,7 @@ class Gateway:
         endpoint, values = routes.match(request)
         if endpoint in self._open:
             return self._open[endpoint](request)
-        caller = self._keyring.caller(inbound.api_key(request))
+        caller = self._keyring.caller(inbound.api_key(request), inbound.address(request))
         self._limiter.check(caller)
         if endpoint in self._own_reads:
             return self._own_reads[endpoint](request, caller)

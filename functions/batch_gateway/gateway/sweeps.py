@@ -19,7 +19,7 @@ from batch_gateway.settlement.reconcile import reconcile
 from batch_gateway.tracking import Tracker
 
 Identity = Callable[[str, str, str, bool], bool]
-"""(identity token, account, audience, whether Cloud Run has checked this very token) -> whether it is good."""
+"""(identity token, account, audience, whether Cloud Run has checked that token) -> whether it is good."""
 
 
 class Sweeps:
@@ -61,7 +61,7 @@ class Sweeps:
                 return
             if self._settings.private and audience is None:
                 log("WARNING", "no token can be believed: general_settings.reconcile_audience is not set")
-        elif self._keyring.caller(secret).is_admin:
+        elif self._keyring.caller(secret, inbound.address(request)).is_admin:
             return
         raise ApiError(
             "PERMISSION_DENIED",
