@@ -466,6 +466,24 @@ def test_a_tuned_model_costs_what_its_base_does(world):
     assert world.job().base_model == "gemini-2.5-flash"
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        "projects/somebody-else/locations/us-central1/models/4242",
+        "projects/123456789012/locations/europe-west4/models/4242",
+        "projects/123456789012/locations/us-central1/models/../4242",
+    ],
+)
+def test_no_model_of_another_place_is_looked_up(world, model):
+    world.upstream.models[model] = {"labels": {"google-vertex-llm-tuning-base-model-id": "gemini-2.5-flash"}}
+    world.record(ended(model=model))
+    world.put(settling.lines(row().replace("gemini-2.5-flash", "4242")))
+
+    world.sweep()
+
+    assert (world.job().base_model, world.job().cost.unpriced_rows) == (None, 1)
+
+
 def test_a_model_of_the_registry_without_a_base_is_unpriced(world):
     world.record(ended(model="projects/123456789012/locations/us-central1/models/4242"))
     world.put(settling.lines(row().replace("gemini-2.5-flash", "4242")))

@@ -3,7 +3,8 @@
 import re
 from typing import Any
 
-_REGISTERED = re.compile(r"projects/[^/]+/locations/[^/]+/models/[^/]+")
+from batch_gateway.core.resources import parse_resource
+
 _BASE_MODEL_LABEL = "google-vertex-llm-tuning-base-model-id"
 _UNDERSCORE = re.compile(r"(?<=\d)_(?=\d)")
 
@@ -52,7 +53,8 @@ def short_name(model: str) -> str:
 
 def is_registered(model: str) -> bool:
     """Whether a model is of a project's own registry (tuned, custom, AutoML) rather than a publisher's."""
-    return _REGISTERED.fullmatch(model) is not None
+    resource = parse_resource(model)
+    return resource is not None and bool(resource.project) and resource.path == f"models/{resource.name}"
 
 
 def base_model_of(model: dict[str, Any]) -> str | None:

@@ -53,8 +53,7 @@ _PARENT = re.compile(r"projects/([^/]+)/locations/([^/]+)")
 class Deps(NamedTuple):
     """The outside. Cloud Storage is a factory: few requests need it, and it is slow to import.
 
-    So is what settlement works with. ``identity`` gives the e-mail of the account that an OIDC token was
-    made for, for an audience.
+    So is what settlement works with.
     """
 
     settings: Settings
@@ -154,7 +153,7 @@ class Gateway:
         endpoint, values = routes.match(request)
         if endpoint in self._open:
             return self._open[endpoint](request)
-        caller = self._keyring.caller(inbound.api_key(request))
+        caller = self._keyring.caller(inbound.api_key(request), inbound.address(request))
         self._limiter.check(caller)
         if endpoint in self._own_reads:
             return self._own_reads[endpoint](request, caller)

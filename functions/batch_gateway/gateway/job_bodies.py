@@ -1,6 +1,7 @@
 """The body of a create: looked at without touching what is not ours to change."""
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jsons import UNREADABLE
 
 _SCANNER = json.JSONDecoder()
+_SNAKE = re.compile(r"_([a-z0-9])")
 
 
 def fields_of(raw: bytes) -> dict[str, msgspec.Raw]:
@@ -97,7 +99,8 @@ def whole(raw: bytes) -> Any:
     """The whole body.
 
     Raises:
-        ApiError: A name is there twice in one object: what we check might not be what Vertex AI reads.
+        ApiError: A name is there twice in one object, be it once in camelCase and once in snake_case: what we
+            check might not be what Vertex AI reads.
     """
     try:
         return json.loads(raw, object_pairs_hook=_without_duplicates)
@@ -106,11 +109,16 @@ def whole(raw: bytes) -> Any:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in members:
-            raise ValueError(f"{name!r} is there twice")
-        members[name] = value
+    members = dict(pairs)
+    # Google's JSON takes either spelling of a field.
+    if len({_SNAKE.sub(lambda match: match[1].upper(), name) for name in members}) == len(pairs):
+        return members
+    seen: set[str] = set()
+    for name, _ in pairs:
+        spelling = _SNAKE.sub(lambda match: match[1].upper(), name)
+        if spelling in seen:
+            raise ValueError(f"{name!r} is there twice, in one spelling or in two")
+        seen.add(spelling)
     return members
 
 

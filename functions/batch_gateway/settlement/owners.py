@@ -1,7 +1,8 @@
 """Whose output it is."""
 
-from batch_gateway.core.jobs import JobKey, JobRecord, observe
+from batch_gateway.core.jobs import JobKey, JobRecord, observe, parse_name
 from batch_gateway.core.models import base_model_of, is_registered
+from batch_gateway.core.resources import parse_resource
 from batch_gateway.logs import log
 from batch_gateway.ports import Upstream, UpstreamCredentialsError, UpstreamUnavailableError
 from batch_gateway.settlement.deps import Deps, NotYetError
@@ -55,7 +56,7 @@ def base_model(job: JobRecord, upstream: Upstream) -> str | None:
     None if it could not be asked for now: the job is priced without, and asked about again.
     """
     model = job.seen.model.partition("@")[0]
-    if job.base_model is not None or not is_registered(model):
+    if job.base_model is not None or not _is_of_its_place(job, model):
         return job.base_model
     try:
         found = upstream.get(model, project=job.key.project, location=job.key.location)
@@ -63,3 +64,16 @@ def base_model(job: JobRecord, upstream: Upstream) -> str | None:
         log("WARNING", "model not looked up", job=job.key.path, model=model, error=error)
         return None
     return base_model_of(found or {}) or ""
+
+
+def _is_of_its_place(job: JobRecord, model: str) -> bool:
+    """Whether a model is registered in the project and location of its job.
+
+    Vertex AI takes no other ("must share the same ancestor Location", BatchPredictionJob.model, discovery
+    revision 20261106), and no other place is looked into with the gateway's token.
+    """
+    resource = parse_resource(model)
+    if resource is None or not is_registered(model) or resource.location != job.key.location:
+        return False
+    number, _, _ = parse_name(job.seen.name) or ("", "", "")
+    return resource.project in {job.key.project, number}
