@@ -10,16 +10,12 @@ import msgspec
 from batch_gateway.core.budgets import Limit
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.grants import Grant
+from batch_gateway.core.labels import OURS
 
 MASTER = "master"
 """Alias under which the administrator's key appears in costs."""
 
-TEAM_LABEL = "team"
-"""Label of a job that says whose it is; jobs made outside the gateway may carry it too."""
-KEY_LABEL = "api_key"
-"""Likewise, for the jobs of a key without a team."""
-MARKER_LABEL = "gateway_submission"
-"""Label of a job that was created with an Idempotency-Key: its submission's marker."""
+TEAM_LABEL, KEY_LABEL, MARKER_LABEL = OURS
 
 _LOCATION = re.compile(r"global|us|eu|[a-z]{2,20}-[a-z]{2,20}[0-9]{1,2}")
 _PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]|[a-z0-9.-]+\.[a-z]+:[a-z][a-z0-9-]*|[0-9]{1,19}")

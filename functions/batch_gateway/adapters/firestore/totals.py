@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from google.cloud.firestore_v1 import Client, FieldFilter
 from google.cloud.firestore_v1.field_path import FieldPath
 
-from batch_gateway.adapters.firestore.documents import CALL, errors, known
+from batch_gateway.adapters.firestore.documents import CALL, errors, field_name, known
 from batch_gateway.core.books import Cell
 from batch_gateway.core.spend import LABEL
 
@@ -48,5 +48,5 @@ class FirestoreTotals:
 
 def _path(field: str) -> str:
     if field.startswith(LABEL):
-        return FieldPath("labels", field.removeprefix(LABEL)).to_api_repr()
+        return FieldPath("labels", field_name(field.removeprefix(LABEL))).to_api_repr()
     return _NAMES.get(field, field)
