@@ -219,7 +219,7 @@ class Creates:
         elif upstream.status >= _HTTP_ERROR:
             self._land(submission)
         else:
-            seen = fates.job_in(call, body, upstream)
+            seen = fates.job_in(body, upstream)
             if seen is not None:
                 return self._answer(call, upstream, seen, submission)
             log("ERROR", "create answered without a job", submission=submission.id, status=upstream.status)

@@ -21,15 +21,14 @@ Answer = tuple[UpstreamResponse, Observation]
 """An answer, and the job that it shows."""
 
 
-def job_in(call: Call, sent: bytes, upstream: UpstreamResponse) -> Observation | None:
-    """Return the job that a create was answered with; None if the answer is none of a job of that place.
+def job_in(sent: bytes, upstream: UpstreamResponse) -> Observation | None:
+    """Return the job that a create was answered with; None if the answer is no job.
 
     What the answer leaves out of it is as it was sent.
     """
     job = read_object(upstream.body) if upstream.status in _SUCCESSES else None
-    name = parse_name(str(job.get("name"))) if job else None
-    if job is None or name is None or name[1] != call.location:
-        return None
+    if job is None or parse_name(str(job.get("name"))) is None:
+        return None  # what was sent must not name it
     return observe({**(read_object(sent) or {}), **job})
 
 
@@ -57,7 +56,7 @@ def find_marked(upstream: Upstream, call: Call, sent: bytes, submission: Submiss
     if not jobs:
         return None
     answer = UpstreamResponse(_OK, page.headers, msgspec.json.encode(jobs[0]))
-    seen = job_in(call, sent, answer)
+    seen = job_in(sent, answer)
     if seen is None or seen.labels.get(access.MARKER_LABEL) != submission.marker:
         raise unknown(submission, "was asked for the job and answered with something else")
     return answer, seen

@@ -114,12 +114,11 @@ def _jobs_of(
     found = page.get("batchPredictionJobs", [])
     jobs: list[dict[str, Any]] = []
     for job in found if isinstance(found, list) else [found]:
-        name = parse_name(str(job.get("name"))) if isinstance(job, dict) else None
-        if isinstance(job, dict) and name and name[1] == place[1]:
+        if isinstance(job, dict) and parse_name(str(job.get("name"))):
             jobs.append(job)
         else:
             with going_on("/".join(place)):
-                raise NoJobError(f"Vertex AI lists what is no job of this place: {text(repr(job), _SHOWN)}")
+                raise NoJobError(f"Vertex AI lists what is no job: {text(repr(job), _SHOWN)}")
     return jobs
 
 

@@ -1,10 +1,13 @@
 """A tiny HTTP server that answers as a test tells it, and remembers what it was asked, to the byte."""
 
+import json
+import re
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
+_CREATE = re.compile(r"/v1(?:beta1)?/projects/[^/]+/locations/([^/]+)/batchPredictionJobs(?:\?.*)?")
 JSON = "application/json; charset=UTF-8"
 
 
@@ -61,13 +64,24 @@ class _Server(ThreadingHTTPServer):
         """Says nothing of clients that did not wait."""
 
 
+def _usual(seen):
+    create = _CREATE.fullmatch(seen.target)
+    if seen.method != "POST" or not create:
+        return Answer()
+    name = f"projects/123456789012/locations/{create[1]}/batchPredictionJobs/4242"
+    return Answer(body=json.dumps({"name": name}).encode())
+
+
 class Loopback:
-    """Answers with `answers` in turn, with the last one again and again, or with what `respond` returns."""
+    """Answers with `answers` in turn, with the last one again and again, or with what `respond` returns.
+
+    Without any, a create is answered with a job, and everything else with an empty object.
+    """
 
     def __init__(self):
         self.seen = []
         self.connections = 0
-        self.answers = [Answer()]
+        self.answers = []
         self.respond = None
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -94,6 +108,8 @@ class Loopback:
     def take(self, seen):
         with self._lock:
             self.seen.append(seen)
+            if self.respond is None and not self.answers:
+                return _usual(seen)
             if self.respond is None:
                 return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return self.respond(seen)
@@ -102,7 +118,7 @@ class Loopback:
         with self._lock:
             self.seen.clear()
             self.connections = 0
-            self.answers = [Answer()]
+            self.answers = []
             self.respond = None
 
 

@@ -113,7 +113,8 @@ def unreadable(snapshot: DocumentSnapshot[Any], error: Exception) -> Unreadable:
 
 _RESERVED = re.compile(r"~.*|__.*__|", re.DOTALL)
 """Names of members that Firestore refuses, and those that begin like an escaped one."""
-_MOST_NAME_BYTES = 1_500
+MOST_NAME_BYTES = 1_500
+"""Of a member's name, and of text that can be looked for as a whole."""
 _DEEPEST = 18
 _AS_JSON = "~json"
 """The only member of what stands for a value that Firestore does not hold."""
@@ -127,7 +128,7 @@ def field_name(name: str) -> str:
 def _held(value: Any, depth: int) -> Any:
     """Return a value as Firestore holds it: lists of lists, large integers and deep values as JSON."""
     if isinstance(value, dict):
-        if depth > _DEEPEST or any(len(name.encode()) >= _MOST_NAME_BYTES for name in value):
+        if depth > _DEEPEST or any(len(name.encode()) >= MOST_NAME_BYTES for name in value):
             return _as_json(value)
         return {field_name(name): _held(member, depth + 1) for name, member in value.items()}
     if isinstance(value, list):

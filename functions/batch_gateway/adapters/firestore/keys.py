@@ -12,14 +12,13 @@ Collections::
 import hashlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from google.cloud.firestore_v1 import Client, DocumentSnapshot, FieldFilter, Query, WriteBatch
 
 from batch_gateway.adapters.firestore.documents import (
     CALL,
-    Record,
     delete,
     errors,
     known,
@@ -33,6 +32,7 @@ from batch_gateway.logs import log
 from batch_gateway.ports import AliasTakenError, AuditEntry, Report, TeamDeletedError, Unreadable
 
 _RATE_KEPT = timedelta(hours=1)
+Kept = TypeVar("Kept", KeyRecord, TeamRecord)
 
 
 def _log(record: Unreadable) -> None:
@@ -231,19 +231,19 @@ def _document(record: KeyRecord | TeamRecord) -> dict[str, Any]:
     return {**plain(record), "metadata": msgspec.json.encode(record.metadata).decode()}
 
 
-def _record(document: dict[str, Any] | None, kind: type[Record]) -> Record | None:
+def _record(document: dict[str, Any] | None, kind: type[Kept]) -> Kept | None:
     """Return a document as a record; None if there is none, or of a deleted team."""
     if document is None or _is_deleted(document):
         return None
-    metadata = msgspec.json.decode(document.get("metadata", "{}"))
-    return known({**document, "metadata": metadata}, kind)
+    metadata = msgspec.json.decode(document.get("metadata", "{}"), type=dict[str, Any])
+    return msgspec.structs.replace(known({**document, "metadata": {}}, kind), metadata=metadata)
 
 
 def _is_deleted(document: dict[str, Any] | None) -> bool:
     return document is not None and "deleted" in document
 
 
-def _readable(snapshots: Iterable[DocumentSnapshot[Any]], kind: type[Record], report: Report) -> list[Record]:
+def _readable(snapshots: Iterable[DocumentSnapshot[Any]], kind: type[Kept], report: Report) -> list[Kept]:
     """Return the records that can be read, and reports the others."""
     found = []
     for snapshot in snapshots:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from google.cloud.firestore_v1 import Client, FieldFilter
 from google.cloud.firestore_v1.field_path import FieldPath
 
-from batch_gateway.adapters.firestore.documents import CALL, errors, field_name, known
+from batch_gateway.adapters.firestore.documents import CALL, MOST_NAME_BYTES, errors, field_name, known
 from batch_gateway.core.books import Cell
 from batch_gateway.core.spend import LABEL
 
@@ -32,6 +32,8 @@ class FirestoreTotals:
         query = collection.order_by("__name__").end_at(
             {"__name__": collection.document(last + _AFTER_EVERY_ID)}
         )
+        if any(len(text.encode()) >= MOST_NAME_BYTES for pair in equal.items() for text in pair):
+            return  # Firestore refuses to look for it, and no cell has it: labels are shorter
         for field, value in equal.items():
             query = query.where(filter=FieldFilter(_path(field), "==", value))
         after = collection.document(f"{first}:")
