@@ -38,14 +38,14 @@ def find_marked(upstream: Upstream, call: Call, sent: bytes, submission: Submiss
     Raises:
         ApiError: CREATE_FATE_UNKNOWN: it cannot be known now.
     """
-    marked = quote(f'labels.{access.MARKER_LABEL}="{submission.marker}"')
+    wanted = quote(f'labels.{access.MARKER_LABEL}="{submission.marker}"')
     try:
         page = upstream.send(
             "GET",
             f"/{call.version}/projects/{call.project}/locations/{call.location}/batchPredictionJobs",
             project=call.project,
             location=call.location,
-            query=f"filter={marked}&pageSize=1",
+            query=f"filter={wanted}&pageSize=1",
         )
     except UpstreamUnavailableError as error:
         raise unknown(submission, "cannot be asked for the job") from error
@@ -57,7 +57,9 @@ def find_marked(upstream: Upstream, call: Call, sent: bytes, submission: Submiss
         return None
     answer = UpstreamResponse(_OK, page.headers, msgspec.json.encode(jobs[0]))
     seen = job_in(sent, answer)
-    if seen is None or seen.labels.get(access.MARKER_LABEL) != submission.marker:
+    labels = jobs[0].get("labels") if seen else None
+    marked = isinstance(labels, dict) and labels.get(access.MARKER_LABEL) == submission.marker
+    if seen is None or not marked:
         raise unknown(submission, "was asked for the job and answered with something else")
     return answer, seen
 

@@ -23,10 +23,13 @@ class Seen(NamedTuple):
 
 
 class Answer(NamedTuple):
+    """An answer; a raw one is its body, to the byte, and the end of the connection."""
+
     status: int = 200
     body: bytes = b"{}"
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
+    raw: bool = False
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -41,6 +44,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         seen = Seen(self.command, self.path, list(self.headers.items()), body)
         answer = self.server.loopback.take(seen)
+        if answer.raw:
+            self.wfile.write(answer.body)
+            self.close_connection = True
+            return
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         for name, value in answer.headers:
