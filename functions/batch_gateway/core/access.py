@@ -10,17 +10,13 @@ import msgspec
 from batch_gateway.core.budgets import Limit
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.grants import Grant
+from batch_gateway.core.labels import OURS
 from batch_gateway.core.resources import is_location, is_project
 
 MASTER = "master"
 """Alias under which the administrator's key appears in costs."""
 
-TEAM_LABEL = "team"
-"""Label of a job that says whose it is; jobs made outside the gateway may carry it too."""
-KEY_LABEL = "api_key"
-"""Likewise, for the jobs of a key without a team."""
-MARKER_LABEL = "gateway_submission"
-"""Label of a job that was created with an Idempotency-Key: its submission's marker."""
+TEAM_LABEL, KEY_LABEL, MARKER_LABEL = OURS
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 

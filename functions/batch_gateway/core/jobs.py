@@ -10,7 +10,9 @@ from typing import Any
 
 import msgspec
 
+from batch_gateway.core import excerpts
 from batch_gateway.core.cost import Cost
+from batch_gateway.core.labels import OURS
 from batch_gateway.core.usage import Usage
 
 _STATES = (
@@ -33,7 +35,11 @@ TERMINAL_STATES = WITH_OUTPUT_STATES | {"JOB_STATE_FAILED", "JOB_STATE_CANCELLED
 """States that a job does not leave."""
 LIVE_STATES = tuple(state for state in _STATES if state not in TERMINAL_STATES)
 
-_NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)/batchPredictionJobs/([^/]+)")
+_NAME = re.compile(
+    r"projects/([A-Za-z0-9][A-Za-z0-9.:_-]{0,127})/locations/([A-Za-z0-9-]{1,63})"
+    r"/batchPredictionJobs/([A-Za-z0-9_-]{1,128})"
+)
+"""Of names that can be a document's as well."""
 _CLOCK_SKEW = timedelta(seconds=1)
 """By how much the clocks that stamp jobs and rows may differ. Vertex AI starts a job a minute or more after
 its create, so that no row of its own comes near."""
@@ -72,10 +78,12 @@ class Completion(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Observation(msgspec.Struct, frozen=True, rename="camel"):
-    """The part of a job resource that the gateway follows.
+    """The part of a job resource that the gateway follows, cut to what a record holds.
 
     Attributes:
         name: As Vertex gave it: with the project's number.
+        labels_cut: Number of labels that were left out, because Vertex AI itself takes none like them.
+        input_uris_cut: Number of further inputs.
         output_prefix: ``gs://bucket/path`` that the caller chose, without a slash at its end.
         output_directory: ``gs://bucket/path/prediction-model-…`` once Vertex reports it, likewise.
         output_table: ``bq://project.dataset.table`` of a job that writes to BigQuery, once it is known.
@@ -87,7 +95,9 @@ class Observation(msgspec.Struct, frozen=True, rename="camel"):
     model: str = ""
     display_name: str = ""
     labels: dict[str, str] = {}
+    labels_cut: int = 0
     input_uris: tuple[str, ...] = ()
+    input_uris_cut: int = 0
     output_prefix: str | None = None
     output_directory: str | None = None
     output_table: str | None = None
@@ -248,23 +258,28 @@ def observe(job: dict[str, Any]) -> Observation | None:
     output_info = _dict(job, "outputInfo")
     uris = uris_of(_dict(input_config, "gcsSource").get("uris"))
     table = _string(_dict(input_config, "bigquerySource"), "inputUri")
-    labels = _dict(job, "labels")
+    labels, labels_cut = excerpts.labels(_dict(job, "labels"), OURS)
+    input_uris, input_uris_cut = excerpts.uris((*uris, table) if table else uris)
     return Observation(
         name=name,
-        state=state_name(job.get("state")),
-        model=_string(job, "model") or "",
-        display_name=_string(job, "displayName") or "",
-        labels={key: value for key, value in labels.items() if isinstance(value, str)},
-        input_uris=(*uris, table) if table else uris,
-        output_prefix=_directory(_dict(_dict(job, "outputConfig"), "gcsDestination"), "outputUriPrefix"),
-        output_directory=_directory(output_info, "gcsOutputDirectory"),
-        output_table=_table(job, output_info),
+        state=excerpts.text(state_name(job.get("state"))),
+        model=excerpts.text(_string(job, "model") or ""),
+        display_name=excerpts.text(_string(job, "displayName") or ""),
+        labels=labels,
+        labels_cut=labels_cut,
+        input_uris=input_uris,
+        input_uris_cut=input_uris_cut,
+        output_prefix=excerpts.directory(
+            _dict(_dict(job, "outputConfig"), "gcsDestination").get("outputUriPrefix")
+        ),
+        output_directory=excerpts.directory(output_info.get("gcsOutputDirectory")),
+        output_table=excerpts.path(_table(job, output_info)),
         create_time=parse_time(job.get("createTime")),
         start_time=parse_time(job.get("startTime")),
         end_time=parse_time(job.get("endTime")),
         update_time=parse_time(job.get("updateTime")),
         completion=_completion(job.get("completionStats")),
-        error=_dict(job, "error") or None,
+        error=excerpts.status(_dict(job, "error")) or None,
     )
 
 
@@ -293,11 +308,6 @@ def _dict(parent: dict[str, Any], name: str) -> dict[str, Any]:
 def _string(parent: dict[str, Any], name: str) -> str | None:
     value = parent.get(name)
     return value if isinstance(value, str) and value else None
-
-
-def _directory(parent: dict[str, Any], name: str) -> str | None:
-    value = _string(parent, name)
-    return value.removesuffix("/") if value else None
 
 
 def _table(job: dict[str, Any], output_info: dict[str, Any]) -> str | None:

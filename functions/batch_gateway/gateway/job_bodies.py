@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.jsons import UNREADABLE
+from batch_gateway.core.jsons import UNREADABLE, read_object
+from batch_gateway.core.sent import Sent
 
 _SCANNER = json.JSONDecoder()
 _SNAKE = re.compile(r"_([a-z0-9])")
@@ -33,6 +35,28 @@ def text(fields: dict[str, msgspec.Raw], name: str) -> str:
         return msgspec.json.decode(fields.get(name, b'""'), type=str)
     except UNREADABLE:
         return ""
+
+
+def sent(fields: dict[str, msgspec.Raw], model: str, owner: Mapping[str, str] | None) -> Sent:
+    """Return what the job of a create can be known by, in either spelling that Vertex AI reads.
+
+    Args:
+        fields: The body's top-level fields.
+        model: Full name of the model.
+        owner: The label that says whose the job is, if it is ours to set; None: those of the body do.
+    """
+    output = _decoded(fields, "outputConfig") or _decoded(fields, "output_config")
+    destination = output.get("gcsDestination") or output.get("gcs_destination")
+    prefix = None
+    if isinstance(destination, dict):
+        prefix = destination.get("outputUriPrefix") or destination.get("output_uri_prefix")
+    name = text(fields, "displayName") or text(fields, "display_name")
+    return Sent.of(_decoded(fields, "labels") if owner is None else owner, prefix, model, name)
+
+
+def _decoded(fields: dict[str, msgspec.Raw], name: str) -> dict[str, Any]:
+    """A field's object; empty if it is none."""
+    return read_object(bytes(fields.get(name, b"{}"))) or {}
 
 
 def labels(fields: dict[str, msgspec.Raw]) -> dict[str, Any]:

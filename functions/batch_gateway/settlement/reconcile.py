@@ -6,7 +6,7 @@ into estimates of jobs that have none. Each step may be cut short by the time li
 once: jobs come in turn, and whatever is done twice comes to the same.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -14,13 +14,14 @@ from typing import TypeVar
 import msgspec
 
 from batch_gateway import events
+from batch_gateway.core import excerpts
 from batch_gateway.core.books import Output
 from batch_gateway.core.jobs import WITH_OUTPUT_STATES, JobKey, JobRecord
 from batch_gateway.core.notifications import Event
 from batch_gateway.core.outputs import directory_of, is_incremental_output, split_uri
 from batch_gateway.core.watch import is_watched, next_look
 from batch_gateway.logs import log
-from batch_gateway.ports import StoreUnavailableError, Submission
+from batch_gateway.ports import StoreUnavailableError, Submission, Unreadable
 from batch_gateway.settlement.adoption import LOOK_BACK, look_through
 from batch_gateway.settlement.closing import Look, close, look_at, may_close
 from batch_gateway.settlement.deps import Deps, NotYetError
@@ -48,6 +49,7 @@ _MOST_SUBMISSIONS = 500
 _NOT_FOUND = 404
 
 Item = TypeVar("Item", JobRecord, Output)
+Each = TypeVar("Each", JobRecord, Output, Submission)
 
 
 class Sweep(msgspec.Struct, rename="camel"):
@@ -64,7 +66,7 @@ class Sweep(msgspec.Struct, rename="camel"):
         dropped_submissions: Creates that made no job.
         delivered: Events taken by a webhook or the topic.
         problems: What could not be done, and is tried again by the next sweep.
-        complete: Whether every place, job and output had its turn.
+        complete: Whether every place, job and output had its turn, and there were no problems.
     """
 
     jobs: int = 0
@@ -129,18 +131,20 @@ class _Sweeping:
 
     def check_budgets(self) -> None:
         """Finds the budgets that are passed, and says so."""
-        self._over, said = passed(self._deps.keys, self._deps.store, self._now)
+        self._over, said = passed(self._deps.keys, self._deps.store, self._now, self._problem)
         self._events += said
 
     def look_through(self, places: list[tuple[str, str]]) -> None:
         """Brings recent jobs up to date, within half of the time, and lets go of creates that made none."""
-        submissions = self._deps.store.open_submissions(_MOST_SUBMISSIONS)
+        submissions = list(self._readable(self._deps.store.open_submissions(_MOST_SUBMISSIONS)))
         # Another place goes first each time, so that a slow one does not keep the rest waiting for ever.
         first = int(self._now.timestamp()) // 60 % max(1, len(places))
         for place in places[first:] + places[:first]:
             left = [each for each in submissions if (each.project, each.location) == place]
             with self._going_on("/".join(place)):
-                for page in look_through(place, left, self._tracker, self._deps, self._now):
+                for page in look_through(
+                    place, left, self._tracker, self._deps, self._now, going_on=self._going_on
+                ):
                     self._seen |= page.jobs
                     self.done.adopted += page.adopted
                     left = page.submissions
@@ -153,12 +157,13 @@ class _Sweeping:
     def _drop(self, submissions: list[Submission], age: timedelta) -> None:
         for submission in submissions:
             if self._now - submission.created > age:
-                self._deps.store.drop_submission(submission)
-                self.done.dropped_submissions += 1
+                with self._going_on(f"submissions/{submission.id}"):
+                    self._deps.store.drop_submission(submission)
+                    self.done.dropped_submissions += 1
 
     def watch_closed_jobs(self) -> None:
         """Looks whether output came, or was overwritten, after a job was closed."""
-        for job in self._deps.store.watched_jobs(self._now, _MOST_WATCHED):
+        for job in self._readable(self._deps.store.watched_jobs(self._now, _MOST_WATCHED)):
             if self._is_late(0.7):
                 return
             self.done.watched += 1
@@ -192,6 +197,7 @@ class _Sweeping:
         sent = deliver_due(self._deps.notify(), self._now, until, self._events)
         self.done.delivered = sent.delivered
         self.done.problems += sent.problems
+        self.done.complete &= not sent.problems
 
     def _finish(self, job: JobRecord) -> None:
         job = self._fresh(job)
@@ -310,7 +316,7 @@ class _Sweeping:
                 "WARNING", "job.stuck", "job stuck", **events.of_job(job), state=job.seen.state, hours=hours
             )
 
-    def _in_turn(self, fetch: Callable[[int], list[Item]], share: float) -> Iterator[Item]:
+    def _in_turn(self, fetch: Callable[[int], Sequence[Item | Unreadable]], share: float) -> Iterator[Item]:
         """Every item once, in turn, until that share of the time is used up."""
         had: set[str] = set()
         rounds = 0
@@ -320,11 +326,24 @@ class _Sweeping:
             batch = fetch(_BATCH)
             rounds += not batch
             for item in batch:
-                name = item.uri if isinstance(item, Output) else item.key.path
+                name = _name_of(item)
                 if name in had:
                     return
                 had.add(name)
-                yield item
+                yield from self._readable([item])
+
+    def _readable(self, found: Iterable[Each | Unreadable]) -> Iterator[Each]:
+        """Passes over records that cannot be read, and names them."""
+        for each in found:
+            if isinstance(each, Unreadable):
+                self._problem(each.name, each.problem)
+            else:
+                yield each
+
+    def _problem(self, what: str, problem: str) -> None:
+        self.done.problems.append(f"{what}: {problem}")
+        self.done.complete = False
+        events.problem("ERROR", "settlement.failed", "sweep problem", what=what, error=problem)
 
     def _deadline(self) -> float:
         """Until when one output may be read: a large one must not take the time of all the others."""
@@ -344,6 +363,12 @@ class _Sweeping:
             raise
         except NotYetError as error:
             self.done.problems.append(f"{what}: {error}")
+            self.done.complete = False
         except Exception as error:  # noqa: BLE001 - nothing is lost: whatever it was is left for the next sweep
-            self.done.problems.append(f"{what}: {error}")
-            events.problem("ERROR", "settlement.failed", "sweep problem", what=what, error=str(error))
+            self._problem(what, excerpts.text(str(error)))
+
+
+def _name_of(item: JobRecord | Output | Unreadable) -> str:
+    if isinstance(item, JobRecord):
+        return item.key.path
+    return item.uri if isinstance(item, Output) else item.name

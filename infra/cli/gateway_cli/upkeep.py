@@ -98,7 +98,9 @@ def sweep(context: Context, _: Namespace) -> None:
                 for line in lines:
                     out.text(f"  {clean(str(line))}")
     if not done["complete"]:
-        out.note("Time ran out before everything had its turn: run it again.")
+        out.note(
+            "Not everything could be done, or time ran out before everything had its turn: run it again."
+        )
 
 
 def audit(context: Context, args: Namespace) -> None:

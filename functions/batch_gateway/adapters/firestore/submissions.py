@@ -18,15 +18,15 @@ from batch_gateway.adapters.firestore.budgets import FirestoreBudgets
 from batch_gateway.adapters.firestore.documents import (
     CALL,
     delete,
+    each_known,
     errors,
-    known,
     optimistically,
     plain,
     put,
     typed,
 )
 from batch_gateway.core.budgets import BudgetExceededError, Ledger, Limit, check, reservation, window_of
-from batch_gateway.ports import Submission
+from batch_gateway.ports import Submission, Unreadable
 
 _PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8, 0.8, 0.8, 0.8, 0.8)
 """How long a create waits at most, time after time, for room in a budget that others are about to make."""
@@ -119,11 +119,11 @@ class FirestoreSubmissions(FirestoreBudgets):
         with errors():
             return optimistically(attempt)
 
-    def open_submissions(self, limit: int) -> list[Submission]:
+    def open_submissions(self, limit: int) -> list[Submission | Unreadable]:
         """See Store."""
         query = self._client.collection("submissions").where(filter=FieldFilter("answer", "==", None))
         with errors():
-            return [known(s.to_dict(), Submission) for s in query.limit(limit).stream(**CALL)]
+            return each_known(query.limit(limit).stream(**CALL), Submission)
 
     def drop_submission(self, submission: Submission) -> None:
         """See Store."""

@@ -29,7 +29,14 @@ from google.cloud.firestore_v1 import (
 from google.cloud.firestore_v1.field_path import FieldPath
 
 from batch_gateway.adapters.firestore.budgets import SHARDS
-from batch_gateway.adapters.firestore.documents import CALL, errors, known, plain
+from batch_gateway.adapters.firestore.documents import (
+    CALL,
+    MOST_NAME_BYTES,
+    errors,
+    field_name,
+    known,
+    plain,
+)
 from batch_gateway.core.books import Cell, Movement, Total
 from batch_gateway.core.rollups import group_key, of_month, rolled_up
 from batch_gateway.core.spend import LABEL
@@ -113,6 +120,8 @@ class FirestoreTotals:
         query = collection.order_by("__name__").end_at(
             {"__name__": collection.document(last + _AFTER_EVERY_ID)}
         )
+        if any(len(text.encode()) >= MOST_NAME_BYTES for pair in equal.items() for text in pair):
+            return  # Firestore refuses to look for it, and no cell has it: labels are shorter
         for field, value in equal.items():
             query = query.where(filter=FieldFilter(_path(field), "==", value))
         for snapshot in _pages(query, collection.document(f"{first}:")):
@@ -132,7 +141,7 @@ def _pages(query: Query, after: DocumentReference) -> Iterator[DocumentSnapshot[
 
 def _path(field: str) -> str:
     if field.startswith(LABEL):
-        return FieldPath("labels", field.removeprefix(LABEL)).to_api_repr()
+        return FieldPath("labels", field_name(field.removeprefix(LABEL))).to_api_repr()
     return _NAMES.get(field, field)
 
 
