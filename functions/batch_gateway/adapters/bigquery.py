@@ -59,11 +59,18 @@ _MESSAGE: Mapping[str, Shape] = {
     "usage": None,
     "error": None,
 }
+_GROUNDING: Mapping[str, Shape] = {
+    "webSearchQueries": None,
+    "imageSearchQueries": None,
+    "retrievalQueries": None,
+    "groundingChunks": [{"web": {}, "image": {}, "maps": {}}],
+    "googleMapsWidgetContextToken": None,
+}
 RESPONSE: Mapping[str, Shape] = {
     "usageMetadata": None,
     "modelVersion": None,
     "tokenCount": None,
-    "candidates": [{"finishReason": None, "groundingMetadata": {"webSearchQueries": None}}],
+    "candidates": [{"finishReason": None, "groundingMetadata": _GROUNDING}],
     "promptFeedback": {"blockReason": None},
     **_MESSAGE,
     "body": _MESSAGE,

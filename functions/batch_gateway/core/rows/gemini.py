@@ -18,6 +18,7 @@ from batch_gateway.core.modalities import (
     cached_by_modality,
     check_counts,
 )
+from batch_gateway.core.rows.grounding import Grounding, searches_of
 from batch_gateway.core.rows.measured import Measured
 from batch_gateway.core.rows.waste import answer_waste, prompt_waste
 
@@ -39,15 +40,11 @@ class UsageMetadata(msgspec.Struct, rename="camel", gc=False):
     tool_use_prompt_tokens_details: list[ModalityTokenCount] | None = None
 
 
-class _Grounding(msgspec.Struct, rename="camel", gc=False):
-    web_search_queries: list[Any] | None = None
-
-
 class Candidate(msgspec.Struct, rename="camel", gc=False):
     """One of the answers to a prompt."""
 
     finish_reason: Any = None
-    grounding_metadata: _Grounding | None = None
+    grounding_metadata: Grounding | None = None
 
 
 class _PromptFeedback(msgspec.Struct, rename="camel", gc=False):
@@ -67,8 +64,12 @@ class Response(msgspec.Struct, rename="camel", gc=False):
     error: msgspec.Raw = msgspec.Raw()
 
 
-def measure(response: Response) -> Measured:
+def measure(response: Response, line: bytes) -> Measured:
     """What a row used.
+
+    Args:
+        response: Of the row.
+        line: The row, of whose request a grounded answer needs the tools.
 
     Raises:
         ContradictionError: Its counts cannot all be true.
@@ -83,12 +84,11 @@ def measure(response: Response) -> Measured:
     tool_use = usage.tool_use_prompt_token_count or 0
     check_counts(prompt, cached, answered, thoughts, tool_use)
     candidates = response.candidates or []
-    searches = sum(
-        len(c.grounding_metadata.web_search_queries or ()) for c in candidates if c.grounding_metadata
-    )
+    groundings = [c.grounding_metadata for c in candidates if c.grounding_metadata]
     items = _input_items(usage, prompt, cached)
     if tool_use:
-        _add_tool_use(items, tool_use, usage, searched=searches > 0)
+        searched = any(grounding.web_search_queries for grounding in groundings)
+        _add_tool_use(items, tool_use, usage, searched=searched)
     for modality, tokens in by_modality(answered, usage.candidates_tokens_details).items():
         items[f"output_{modality}"] = tokens
     items["output_thoughts"] = thoughts
@@ -102,7 +102,7 @@ def measure(response: Response) -> Measured:
         output=answered + thoughts,
         thoughts=thoughts,
         metered=usage.prompt_token_count is not None,
-        searches=searches,
+        searches=searches_of(groundings, line) if groundings else {},
         waste=prompt_waste(feedback.block_reason)
         if feedback and feedback.block_reason
         else answer_waste([c.finish_reason for c in candidates]),

@@ -17,7 +17,7 @@ class Measured(msgspec.Struct):
         output: Tokens of the answer, with thoughts.
         thoughts: Those of the output that were thoughts.
         metered: Whether the row says what it used.
-        searches: Web searches made for it.
+        searches: Searches made for it, by kind of grounding (``core.usage``).
         waste: (kind, reason) if nobody can use the answer.
     """
 
@@ -29,7 +29,7 @@ class Measured(msgspec.Struct):
     cached: int = 0
     thoughts: int = 0
     metered: bool = True
-    searches: int = 0
+    searches: dict[str, int] = {}
     waste: tuple[str, str] | None = None
 
 

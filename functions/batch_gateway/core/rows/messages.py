@@ -19,9 +19,7 @@ import msgspec
 from batch_gateway.core.modalities import ContradictionError, check_counts
 from batch_gateway.core.rows.measured import Measured, Refused
 from batch_gateway.core.rows.waste import answer_waste
-
-UNPRICED_CACHE_WRITE = "cache_creation_1h_input_text"
-"""Tokens written to Claude's one-hour cache, for which no batch price is published."""
+from batch_gateway.core.usage import WEB_SEARCH
 
 
 class _CacheCreation(msgspec.Struct):
@@ -117,14 +115,14 @@ def _claude(model: str | None, usage: _Usage) -> Measured:
             "input_text": fresh,
             "cached_input_text": read,
             "cache_creation_input_text": written - long,
-            UNPRICED_CACHE_WRITE: long,
+            "cache_creation_1h_input_text": long,
             "output_text": output,
         },
         input=prompt,
         cached=read,
         output=output,
         metered=usage.input_tokens is not None,
-        searches=searches,
+        searches={WEB_SEARCH: searches} if searches else {},
     )
 
 

@@ -15,7 +15,7 @@ from batch_gateway.core.rows.measured import Measured, Refused
 from batch_gateway.core.rows.plain import PlainRows
 from batch_gateway.core.rows.row import Row, decode_row, is_answered, is_given, loaded, readable
 from batch_gateway.core.rows.waste import answer_waste, failure
-from batch_gateway.core.usage import WEB_SEARCH, Key, Quantity, Rows, Tokens, Usage, Waste, quantities_of
+from batch_gateway.core.usage import Key, Quantity, Rows, Tokens, Usage, Waste, quantities_of
 
 _OTHER_MODEL = "other"
 _MAX_UNPRICED_MODELS = 32
@@ -165,7 +165,7 @@ class Tally:
             return predictions.measure(row.predictions, row.instance, by_character=by_character)
         if response.usage_metadata is None and (is_given(response.usage) or is_given(response.body)):
             return messages.measure(line)
-        return gemini.measure(response)
+        return gemini.measure(response, line)
 
     def _add_measured(self, measured: Measured | Refused, error: msgspec.Raw) -> None:
         if isinstance(measured, Refused):
@@ -226,8 +226,8 @@ class Tally:
         for item, quantity in row.items.items():
             if quantity:
                 self._add(row.waste, (model, window, item), quantity, 1)
-        if row.searches:
-            _add(self._searches, (model, "", WEB_SEARCH), row.searches, 1)
+        for item, quantity in row.searches.items():
+            _add(self._searches, (model, "", item), quantity, 1)
 
     def _add(self, waste: tuple[str, str] | None, key: Key, quantity: int, rows: int) -> None:
         _add(self._sums, key, quantity, rows)
