@@ -186,13 +186,18 @@ def test_a_table_that_is_no_longer_what_it_was_is_not_read(tables, change):
 
 
 def test_prompts_answers_and_sources_are_not_transferred(on_duckdb):
-    said = {"content": {"parts": [{"text": "secret"}]}, "groundingMetadata": {"groundingChunks": ["secret"]}}
+    chunks = ["secret", {"maps": {"text": "secret"}}, {"web": {"uri": "secret"}}]
+    said = {"content": {"parts": [{"text": "secret"}]}, "groundingMetadata": {"groundingChunks": chunks}}
     on_duckdb.write([{**GOOD, "request": {"contents": "secret"}, "response": {"candidates": [said]}}])
 
     [(line, _)] = on_duckdb.usage_lines(on_duckdb.stat(URI), with_times=False)
 
     [sql] = on_duckdb.emulator.sql()
     assert b"secret" not in line
+    [candidate] = json.loads(line)["response"]["candidates"]
+    assert [set(chunk) & {"maps"} for chunk in candidate["groundingMetadata"]["groundingChunks"][1:2]] == [
+        {"maps"}
+    ]
     assert "request" not in sql
     assert "processed_time" not in sql
 
@@ -258,7 +263,16 @@ GEMINI_RESPONSES = some(
         some(
             finishReason=REASONS,
             content=st.just({"parts": [{"text": 'a "quoted" ü\n'}]}),
-            groundingMetadata=some(webSearchQueries=st.lists(st.text("qü\"' ", max_size=3), max_size=2)),
+            groundingMetadata=some(
+                webSearchQueries=st.lists(st.text("qü\"' ", max_size=3), max_size=2),
+                imageSearchQueries=st.lists(st.just("q"), max_size=1),
+                retrievalQueries=st.lists(st.just("q"), max_size=2),
+                groundingChunks=st.lists(
+                    some(maps=st.just({"placeId": "1"}), web=st.sampled_from([None, {}, {"uri": "u"}])),
+                    max_size=2,
+                ),
+                googleMapsWidgetContextToken=st.just("w"),
+            ),
         ),
         max_size=3,
     ),
@@ -285,7 +299,16 @@ MESSAGES = some(
     error=st.just({"code": 400, "message": "no"}),
 )
 NAMES = sorted(
-    {*RESPONSE, "usage", "promptTokenCount", "finishReason", "webSearchQueries", "blockReason", "other"}
+    {
+        *RESPONSE,
+        "usage",
+        "promptTokenCount",
+        "finishReason",
+        "webSearchQueries",
+        "groundingChunks",
+        "blockReason",
+        "other",
+    }
 )
 HOSTILE = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-5, 2**40), st.sampled_from(["", "7", "STOP", "x"])),
