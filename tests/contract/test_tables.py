@@ -192,7 +192,8 @@ def test_a_table_that_is_no_longer_what_it_was_is_not_read(tables, change):
 
 
 def test_prompts_answers_and_sources_are_not_transferred(on_duckdb):
-    said = {"content": {"parts": [{"text": "secret"}]}, "groundingMetadata": {"groundingChunks": ["secret"]}}
+    chunks = ["secret", {"maps": {"text": "secret"}}, {"web": {"uri": "secret"}}]
+    said = {"content": {"parts": [{"text": "secret"}]}, "groundingMetadata": {"groundingChunks": chunks}}
     response = {"candidates": [said], "content": ["secret"], "embedding": {"secret": [0.1]}}
     on_duckdb.write([{**GOOD, "request": {"contents": "secret"}, "response": response}])
 
@@ -200,6 +201,10 @@ def test_prompts_answers_and_sources_are_not_transferred(on_duckdb):
 
     [sql] = on_duckdb.emulator.sql()
     assert b"secret" not in line
+    [candidate] = json.loads(line)["response"]["candidates"]
+    assert [set(chunk) & {"maps"} for chunk in candidate["groundingMetadata"]["groundingChunks"][1:2]] == [
+        {"maps"}
+    ]
     assert "request" not in sql
 
 
@@ -265,7 +270,16 @@ GEMINI_RESPONSES = some(
         some(
             finishReason=REASONS,
             content=st.just({"parts": [{"text": 'a "quoted" ü\n'}]}),
-            groundingMetadata=some(webSearchQueries=st.lists(st.text("qü\"' ", max_size=3), max_size=2)),
+            groundingMetadata=some(
+                webSearchQueries=st.lists(st.text("qü\"' ", max_size=3), max_size=2),
+                imageSearchQueries=st.lists(st.just("q"), max_size=1),
+                retrievalQueries=st.lists(st.just("q"), max_size=2),
+                groundingChunks=st.lists(
+                    some(maps=st.just({"placeId": "1"}), web=st.sampled_from([None, {}, {"uri": "u"}])),
+                    max_size=2,
+                ),
+                googleMapsWidgetContextToken=st.just("w"),
+            ),
         ),
         max_size=3,
     ),
@@ -307,6 +321,7 @@ NAMES = sorted(
         "totalTokenCount",
         "finishReason",
         "webSearchQueries",
+        "groundingChunks",
         "blockReason",
         "other",
     }

@@ -98,6 +98,8 @@ def test_what_a_tool_reads_leaves_the_high_unknown(tool):
 
 def test_searches_are_noted():
     assert needs(gemini(tools=[{"google_search": {"x": 1}}])).searches
+    assert needs(gemini(tools=[{"googleMaps": {"x": 1}}])).searches
+    assert needs(gemini(tools=[{"enterpriseWebSearch": {"x": 1}}])).searches
     assert not needs(gemini()).searches
 
 
@@ -252,7 +254,9 @@ def test_the_other_families():
     claude = {"custom_id": "1", "request": {"system": "Be brief.", "max_tokens": 50}}
     claude["request"]["messages"] = [{"role": "user", "content": [{"type": "text", "text": TEXT}]}]
     found = needs(claude, family=Family.CLAUDE)
-    assert found.limit == 50
+    assert (found.limit, found.searches) == (50, False)
+    searching = {**claude, "request": {**claude["request"], "tools": [{"type": "web_search_20250305"}]}}
+    assert needs(searching, family=Family.CLAUDE).searches
     assert (
         found.input["input_text"].expected == tokens_of(TEXT).expected + tokens_of("Be brief.").expected + 6
     )

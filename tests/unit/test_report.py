@@ -318,7 +318,7 @@ def test_waste_is_told_by_reason() -> None:
 def test_fees_of_searches_are_shown_beside_the_amount() -> None:
     fees = (
         QueryCost("gemini-2.5-flash", "grounded_prompt", 2, 35_000_000_000, 70_000_000),
-        QueryCost("gemini-3-flash-preview", "search_query", 1, 14_000_000_000, 14_000_000),
+        QueryCost("gemini-3-flash-preview", "search_query", 1, 14_000_000_000, 14_000_000, "maps_grounding"),
     )
     report = with_cost(query_fees=fees)
     assert report["amount"] == "0.000098"
@@ -327,6 +327,7 @@ def test_fees_of_searches_are_shown_beside_the_amount() -> None:
         "items": [
             {
                 "item": "grounded_prompt",
+                "grounding": "web_search",
                 "model": "gemini-2.5-flash",
                 "quantity": 2,
                 "unitPrice": "0.035",
@@ -334,6 +335,7 @@ def test_fees_of_searches_are_shown_beside_the_amount() -> None:
             },
             {
                 "item": "search_query",
+                "grounding": "maps_grounding",
                 "model": "gemini-3-flash-preview",
                 "quantity": 1,
                 "unitPrice": "0.014",

@@ -77,7 +77,7 @@ def test_cached_tokens_of_claude_are_beside_its_input_and_not_in_it(nested: bool
     assert cost(usage).amount_nano == 5_000 + 5_000 + 12_500
 
 
-def test_tokens_written_to_the_one_hour_cache_have_no_batch_price() -> None:
+def test_tokens_written_to_the_one_hour_cache_have_a_price_of_their_own() -> None:
     counts = {
         "input_tokens": 1,
         "cache_creation_input_tokens": 70,
@@ -89,7 +89,8 @@ def test_tokens_written_to_the_one_hour_cache_have_no_batch_price() -> None:
         "cache_creation_input_text": 40,
         "cache_creation_1h_input_text": 30,
     }
-    assert (cost(usage).amount_nano, cost(usage).unpriced_rows) == (500 + 25_000, 1)
+    # 1 x 0.5 + 40 x 0.625 + 30 x 1 USD per 1M
+    assert (cost(usage).amount_nano, cost(usage).unpriced_rows) == (500 + 25_000 + 30_000, 0)
 
 
 def test_tokens_written_to_caches_may_be_told_by_lifetime_only() -> None:
@@ -120,10 +121,12 @@ def test_any_name_of_a_claude_model_finds_its_price(model: str | None, job_model
     assert cost(usage).amount_nano == 1_000
 
 
-def test_web_searches_of_claude_have_no_known_fee() -> None:
+def test_web_searches_of_claude_cost_by_the_search() -> None:
     usage = tally(claude({"input_tokens": 2, "server_tool_use": {"web_search_requests": 3}}))
     [fee] = cost(usage).query_fees
-    assert (fee.model, fee.quantity, fee.amount_nano) == ("claude-haiku-4-5", 3, None)
+    # 3 x 10 / 1000 USD
+    assert (fee.model, fee.grounding, fee.quantity) == ("claude-haiku-4-5", "web_search", 3)
+    assert fee.amount_nano == 30_000_000
 
 
 # Open models

@@ -238,7 +238,8 @@ def test_waste_is_a_part_of_the_amount(lines: list[bytes]) -> None:
 def searched(*queries: list[str] | None, model: str = FLASH) -> bytes:
     candidates = [{"groundingMetadata": {"webSearchQueries": given}} for given in queries]
     response = {"modelVersion": model, "candidates": candidates, "usageMetadata": {"promptTokenCount": 1}}
-    return json.dumps({"response": response}).encode()
+    request = {"tools": [{"googleSearch": {}}]}
+    return json.dumps({"request": request, "response": response}).encode()
 
 
 def test_gemini_2_searches_cost_by_the_prompt() -> None:

@@ -65,12 +65,19 @@ _MESSAGE: Mapping[str, Shape] = {
     "error": None,
     "type": None,
 }
+_GROUNDING: Mapping[str, Shape] = {
+    "webSearchQueries": None,
+    "imageSearchQueries": None,
+    "retrievalQueries": None,
+    "groundingChunks": [{"web": {}, "image": {}, "maps": {}}],
+    "googleMapsWidgetContextToken": None,
+}
 RESPONSE: Mapping[str, Shape] = {
     "usageMetadata": None,
     "modelVersion": None,
     "tokenCount": None,
     "embedding": True,
-    "candidates": [{"finishReason": None, "groundingMetadata": {"webSearchQueries": None}}],
+    "candidates": [{"finishReason": None, "groundingMetadata": _GROUNDING}],
     "promptFeedback": {"blockReason": None},
     **_MESSAGE,
     "body": _MESSAGE,

@@ -8,7 +8,7 @@ import msgspec
 from batch_gateway.core.money import PICO_PER_NANO, apportion
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.core.rows import UNBILLED_TOOL_USE
-from batch_gateway.core.usage import Quantity, Usage, Waste
+from batch_gateway.core.usage import WEB_SEARCH, Quantity, Usage, Waste
 
 
 class LineItem(msgspec.Struct, frozen=True, rename="camel"):
@@ -52,7 +52,7 @@ class WastedCost(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class QueryCost(msgspec.Struct, frozen=True, rename="camel"):
-    """What a model's web searches cost at most: part of them is free by the day and account.
+    """What a model's searches cost at most: part of them is free by the day and account.
 
     Attributes:
         model: As in Quantity.
@@ -60,6 +60,7 @@ class QueryCost(msgspec.Struct, frozen=True, rename="camel"):
         quantity: How many.
         unit_price_pico: pico-USD each; None if no fee is known.
         amount_nano: nano-USD, rounded up; None if no fee is known.
+        grounding: Kind of grounding that it is for, of those in ``core.usage``.
     """
 
     model: str
@@ -67,6 +68,7 @@ class QueryCost(msgspec.Struct, frozen=True, rename="camel"):
     quantity: int
     unit_price_pico: int | None
     amount_nano: int | None
+    grounding: str = WEB_SEARCH
 
 
 class Cost(msgspec.Struct, frozen=True, rename="camel"):
@@ -90,16 +92,25 @@ class Cost(msgspec.Struct, frozen=True, rename="camel"):
     query_fees: tuple[QueryCost, ...] = ()
 
 
-def unit_price(quantity: Quantity, prices: PriceTable, location: str, at: datetime) -> int | None:
+def unit_price(
+    quantity: Quantity, prices: PriceTable, location: str, at: datetime, until: datetime | None = None
+) -> int | None:
     """pico-USD a unit, or None; tool-use tokens of grounded rows are free by Google's rule."""
     if quantity.item == UNBILLED_TOOL_USE:
         return 0
     return prices.unit_price(
-        quantity.model, quantity.item, context_window=quantity.context_window, location=location, at=at
+        quantity.model,
+        quantity.item,
+        context_window=quantity.context_window,
+        location=location,
+        at=at,
+        until=until,
     )
 
 
-def cost_of(usage: Usage, prices: PriceTable, *, location: str, at: datetime) -> Cost:
+def cost_of(
+    usage: Usage, prices: PriceTable, *, location: str, at: datetime, until: datetime | None = None
+) -> Cost:
     """Prices usage. Exact: rounding to nano-USD happens once, on the sum.
 
     Args:
@@ -107,8 +118,9 @@ def cost_of(usage: Usage, prices: PriceTable, *, location: str, at: datetime) ->
         prices: The table in force.
         location: Where the job ran; some prices are higher outside ``global``.
         at: When it ran, with a time zone.
+        until: If it may run at any time from ``at`` to this: each item at its dearest price then.
     """
-    unit_prices = [unit_price(quantity, prices, location, at) for quantity in usage.quantities]
+    unit_prices = [unit_price(quantity, prices, location, at, until) for quantity in usage.quantities]
     amounts = iter(
         apportion(
             [
@@ -168,9 +180,11 @@ def _wasted(
 
 
 def _query_cost(searches: Quantity, prices: PriceTable) -> QueryCost:
-    fee = prices.query_fee(searches.model)
+    fee = prices.query_fee(searches.model, searches.item)
     if fee is None:
-        return QueryCost(searches.model, "search_query", searches.quantity, None, None)
+        return QueryCost(
+            searches.model, "search_query", searches.quantity, None, None, grounding=searches.item
+        )
     by_prompt = fee.unit == "prompt"
     quantity = searches.rows if by_prompt else searches.quantity
     return QueryCost(
@@ -179,6 +193,7 @@ def _query_cost(searches: Quantity, prices: PriceTable) -> QueryCost:
         quantity,
         fee.price_pico,
         -(-quantity * fee.price_pico // PICO_PER_NANO),
+        grounding=searches.item,
     )
 
 

@@ -149,6 +149,7 @@ def _query_fees(cost: Cost) -> dict[str, Any] | None:
         "items": [
             {
                 "item": fee.item,
+                "grounding": fee.grounding,
                 "model": fee.model,
                 "quantity": fee.quantity,
                 "unitPrice": None if fee.unit_price_pico is None else format_pico(fee.unit_price_pico),

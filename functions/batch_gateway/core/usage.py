@@ -13,8 +13,13 @@ import msgspec
 Key = tuple[str, str, str]
 """(model, context window, item)"""
 
-WEB_SEARCH = "web_search"
-"""The item of searches: its quantity is queries, its rows are grounded prompts."""
+WEB_SEARCH, ENTERPRISE_WEB_SEARCH = "web_search", "enterprise_web_search"
+MAPS_GROUNDING, RETRIEVAL = "maps_grounding", "retrieval"
+UNKNOWN_GROUNDING = "unknown_grounding"
+"""The items of searches, by kind of grounding: the quantity is queries, the rows are grounded prompts.
+
+RETRIEVAL is from the caller's own data; of UNKNOWN_GROUNDING a row does not tell the kind.
+"""
 
 
 class Rows(msgspec.Struct, frozen=True, rename="camel"):
@@ -144,7 +149,7 @@ class Usage(msgspec.Struct, frozen=True):
         rows: By outcome.
         tokens: As reported.
         quantities: What has a price by the unit.
-        searches: Web searches, by model; their fees are no part of the cost.
+        searches: By model and kind of grounding; their fees are no part of the cost.
         waste: By kind and reason.
         unpriced: Rows with counts that do not fit together, by reason.
     """

@@ -192,7 +192,7 @@ class Store(Outbox, Protocol):
             At most ``limit`` jobs; none at the end of a round, after which a new one begins.
         """
 
-    def watched_jobs(self, due: datetime, limit: int) -> list[JobRecord | Unreadable]:
+    def watched_jobs(self, due: datetime, limit: int) -> Sequence[JobRecord | Unreadable]:
         """Closed jobs whose next look is due by then, the longest due first."""
 
     def jobs_created(

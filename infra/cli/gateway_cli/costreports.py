@@ -93,6 +93,7 @@ _WASTE = (
     of("amount", "amount", Kind.MONEY),
 )
 _FEES = (
+    of("grounding", "grounding"),
     of("item", "item"),
     of("model", "model"),
     of("quantity", "quantity", Kind.NUMBER),

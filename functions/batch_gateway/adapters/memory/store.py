@@ -273,7 +273,7 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
             jobs = {job.key.path: job for job in self._jobs.values() if not job.closed}
             return [jobs[path] for path in self._in_turn("jobs", jobs, limit)]
 
-    def watched_jobs(self, due: datetime, limit: int) -> list[JobRecord | Unreadable]:
+    def watched_jobs(self, due: datetime, limit: int) -> list[JobRecord]:
         """See Store."""
         self.ping()
         watched = [(job.next_look, job.key, job) for job in self._jobs.values() if job.next_look]

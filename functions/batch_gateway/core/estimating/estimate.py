@@ -12,7 +12,7 @@ from batch_gateway.core.estimating.ranges import Range
 from batch_gateway.core.estimating.sums import Use, Whole
 from batch_gateway.core.models import short_name
 from batch_gateway.core.money import format_nano
-from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.prices import LONGEST_QUEUE, PriceTable
 from batch_gateway.core.usage import Quantity, Usage
 
 MOST_SHOWN = 20
@@ -88,9 +88,15 @@ def priced(estimate: Estimate, total: Whole, prices: PriceTable, *, location: st
         total: What all rows use.
         prices: The table.
         location: Where the job will run.
-        at: The time whose prices are in force.
+        at: The time whose prices are in force. The high takes the dearest from then until the job must have
+            started, since a budget that reserves it must not fall short when a price rises in between.
     """
-    amounts = [_amount(estimate.model, use, prices, location, at) for use in total.uses]
+    low, expected, high = total.uses
+    amounts = [
+        _amount(estimate.model, low, prices, location, (at, at)),
+        _amount(estimate.model, expected, prices, location, (at, at)),
+        _amount(estimate.model, high, prices, location, (at, at + LONGEST_QUEUE)),
+    ]
     estimate = msgspec.structs.replace(
         estimate,
         low_nano=amounts[0],
@@ -109,11 +115,23 @@ def priced(estimate: Estimate, total: Whole, prices: PriceTable, *, location: st
     )
 
 
-def _amount(model: str, use: Use, prices: PriceTable, location: str, at: datetime) -> int | None:
+def prices_said(model: str, prices: PriceTable, *, location: str, at: datetime) -> list[str]:
+    """Say which prices an estimate takes, and what of them is in doubt, as sentences."""
+    said = (
+        f"Prices: list prices for batch jobs in {location}, in force on {at:%Y-%m-%d}, from the table "
+        f"{prices.version}. The high takes the dearest until {at + LONGEST_QUEUE:%Y-%m-%dT%H:%MZ}, when the "
+        "job has left the queue at the latest."
+    )
+    return [said, *prices.doubts(model, at)]
+
+
+def _amount(
+    model: str, use: Use, prices: PriceTable, location: str, time: tuple[datetime, datetime]
+) -> int | None:
     quantities = tuple(
         Quantity(model, window, item, number, 1) for (window, item), number in sorted(use.items()) if number
     )
-    cost = cost_of(Usage(quantities=quantities), prices, location=location, at=at)
+    cost = cost_of(Usage(quantities=quantities), prices, location=location, at=time[0], until=time[1])
     return None if any(item.amount_nano is None for item in cost.line_items) else cost.amount_nano
 
 

@@ -18,7 +18,7 @@ _DECLARATIONS_COUNT: Version = (3, 5)
 """The first version whose function declarations are charged as input (Vertex AI pricing page)."""
 _READING_TOOLS = ("urlContext", "codeExecution", "retrieval")
 """Tools whose findings are charged as input."""
-_SEARCHES = ("googleSearch", "googleSearchRetrieval")
+_SEARCHES = ("googleSearch", "googleSearchRetrieval", "enterpriseWebSearch", "googleMaps")
 
 _AROUND = Range(0, 0, 8)
 """Tokens around a prompt's parts. Live prompts have none, so this is a margin."""

@@ -37,7 +37,7 @@ class Needs(NamedTuple):
         answers: How many answers it asks for.
         thinking: Tokens that it allows for thoughts; None if it does not say.
         unbounded: Why its high is not known; empty if it is.
-        searches: Whether it may search with Google.
+        searches: Whether it may search, which has fees of its own.
         refused: Why the model will refuse it, so that it fails and costs nothing; empty if it will not.
     """
 

@@ -28,6 +28,7 @@ from batch_gateway.core.modalities import (
     check_counts,
     count_of,
 )
+from batch_gateway.core.rows.grounding import Grounding, searches_of
 from batch_gateway.core.rows.measured import Measured, Refused, UnrecognizedError
 from batch_gateway.core.rows.totals import AS_DOCUMENTED, held_by, reading_of, reason_of
 from batch_gateway.core.rows.waste import answer_waste, is_error, prompt_waste
@@ -56,15 +57,11 @@ class UsageMetadata(msgspec.Struct, rename="camel", gc=False):
     total_token_count: int | None = None
 
 
-class _Grounding(msgspec.Struct, rename="camel", gc=False):
-    web_search_queries: list[Any] | None = None
-
-
 class Candidate(msgspec.Struct, rename="camel", gc=False):
     """One of the answers to a prompt."""
 
     finish_reason: Any = None
-    grounding_metadata: _Grounding | None = None
+    grounding_metadata: Grounding | None = None
 
 
 class _PromptFeedback(msgspec.Struct, rename="camel", gc=False):
@@ -115,8 +112,12 @@ def is_answer(response: Response) -> bool:
     )
 
 
-def measure(response: Response) -> Measured | Refused:
+def measure(response: Response, line: bytes) -> Measured | Refused:
     """Return what a row used, or why it was refused.
+
+    Args:
+        response: Of the row.
+        line: The row, of whose request a grounded answer needs the tools.
 
     Raises:
         ContradictionError: A count is none that Google could have meant.
@@ -138,17 +139,16 @@ def measure(response: Response) -> Measured | Refused:
         cached=count_of(usage.cached_content_token_count, usage.cache_tokens_details) or 0,
     )
     check_counts(*msgspec.structs.astuple(counts))
-    searches = sum(
-        len(c.grounding_metadata.web_search_queries or ()) for c in candidates if c.grounding_metadata
-    )
-    reading = _reading(usage.total_token_count, counts, searched=searches > 0)
+    groundings = [c.grounding_metadata for c in candidates if c.grounding_metadata]
+    searched = any(grounding.web_search_queries for grounding in groundings)
+    reading = _reading(usage.total_token_count, counts, searched=searched)
     doubt, priced = None, counts
     if reading is None:
         doubt = reason_of(usage.total_token_count, counts.total)
     if doubt == TOTAL_CONTRADICTS:
         held = held_by(usage.total_token_count or 0, *msgspec.structs.astuple(counts)[:-1])
         priced = _Counts(held[0], held[1], held[2], held[3], counts.cached)
-    items, agrees = _items(usage, priced, reading, searched=searches > 0)
+    items, agrees = _items(usage, priced, reading, searched=searched)
     whole_prompt = counts.prompt + (counts.cached if reading == _CACHED_BESIDE_PROMPT else 0)
     feedback = response.prompt_feedback
     return Measured(
@@ -161,7 +161,7 @@ def measure(response: Response) -> Measured | Refused:
         thoughts=counts.thoughts,
         metered=whole_prompt > 0,
         doubt=doubt if agrees else doubt or DETAILS_CONTRADICT,
-        searches=searches,
+        searches=searches_of(groundings, line) if groundings else {},
         waste=prompt_waste(feedback.block_reason)
         if feedback and feedback.block_reason
         else answer_waste([c.finish_reason for c in candidates]),

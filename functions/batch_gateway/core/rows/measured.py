@@ -19,7 +19,7 @@ class Measured(msgspec.Struct):
         metered: Whether the row says what it used; a prompt of no tokens says nothing.
         doubt: Why the items are not, or not wholly, what it used, by the reasons of ``core.usage``; None
             if they are.
-        searches: Web searches made for it.
+        searches: Searches made for it, by kind of grounding (``core.usage``).
         waste: (kind, reason) if nobody can use the answer.
     """
 
@@ -32,7 +32,7 @@ class Measured(msgspec.Struct):
     thoughts: int = 0
     metered: bool = True
     doubt: str | None = None
-    searches: int = 0
+    searches: dict[str, int] = {}
     waste: tuple[str, str] | None = None
 
 

@@ -22,10 +22,7 @@ from batch_gateway.core.modalities import check_counts
 from batch_gateway.core.rows.measured import Measured, Refused, UnrecognizedError
 from batch_gateway.core.rows.totals import held_by, reading_of, reason_of
 from batch_gateway.core.rows.waste import answer_waste, is_error
-from batch_gateway.core.usage import DETAILS_CONTRADICT, TOTAL_CONTRADICTS
-
-UNPRICED_CACHE_WRITE = "cache_creation_1h_input_text"
-"""Tokens written to Claude's one-hour cache, for which no batch price is published."""
+from batch_gateway.core.usage import DETAILS_CONTRADICT, TOTAL_CONTRADICTS, WEB_SEARCH
 
 _WITHOUT_CACHES, _CACHED_BESIDE_PROMPT, _REASONING_BESIDE_COMPLETION = "caches", "cached", "reasoning"
 """How parts may stand to each other, other than documented, if their total says so."""
@@ -159,7 +156,7 @@ def _claude(model: str | None, usage: _Usage) -> Measured:
         "input_text": fresh,
         "cached_input_text": read,
         "cache_creation_input_text": written - long,
-        UNPRICED_CACHE_WRITE: long,
+        "cache_creation_1h_input_text": long,
         "output_text": output,
     }
     # The API gives no total; one that does is taken at its word, with or without what caches are about.
@@ -176,7 +173,7 @@ def _claude(model: str | None, usage: _Usage) -> Measured:
         output=output,
         metered=usage.input_tokens is not None and prompt > 0,
         doubt=doubt,
-        searches=searches,
+        searches={WEB_SEARCH: searches} if searches else {},
     )
 
 

@@ -24,7 +24,6 @@ from batch_gateway.core.rows.row import (
 )
 from batch_gateway.core.rows.waste import answer_waste, failure, is_error
 from batch_gateway.core.usage import (
-    WEB_SEARCH,
     Key,
     Quantity,
     Rows,
@@ -235,7 +234,7 @@ class Tally:
         other = is_given(response.usage) or is_given(response.body) or not gemini.is_answer(response)
         if response.usage_metadata is None and other:
             return messages.measure(line)
-        return gemini.measure(response)
+        return gemini.measure(response, line)
 
     def _measure_elsewhere(self, line: bytes) -> Measured | Refused | None:
         """Returns the same of a row without an answer in its place; None if there is nothing that counts."""
@@ -289,8 +288,8 @@ class Tally:
         for item, quantity in row.items.items():
             if quantity:
                 self._add(row.waste, (model, window, item), quantity, 1)
-        if row.searches:
-            _add(self._searches, (model, "", WEB_SEARCH), row.searches, 1)
+        for item, quantity in row.searches.items():
+            _add(self._searches, (model, "", item), quantity, 1)
 
     def _add(self, waste: tuple[str, str] | None, key: Key, quantity: int, rows: int) -> None:
         _add(self._sums, key, quantity, rows)
