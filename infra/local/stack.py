@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 PROJECT = "local-project"
-LOCATION = "us-central1"
+LOCATION = "global"
 PARENT = f"/v1/projects/{PROJECT}/locations/{LOCATION}"
 INPUT_BUCKET = "batch-in"
 OUTPUT_BUCKET = "batch-out"
