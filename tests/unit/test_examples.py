@@ -14,7 +14,7 @@ COPIED = [
     *(ROOT / "infra/cli").rglob("*.py"),
     *(ROOT / "functions/batch_gateway/gateway/dashboard/static").glob("*.js"),
 ]
-# Retired, and refused to projects that did not use them before ("Model versions and lifecycle", October 2026).
+# Retired, and refused to projects that did not use them before ("Model versions", October 2026).
 RETIRED = re.compile(r"gemini-(1\.|2\.)[\w.*-]+")
 
 
