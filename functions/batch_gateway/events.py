@@ -7,6 +7,7 @@ are USD, as JSON numbers.
 
 from collections.abc import Sequence
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -68,7 +69,8 @@ def output_settled(before: JobRecord, job: JobRecord, output: Output, written: d
         event="output.settled",
         **of_job(job),
         uri=output.uri,
-        generation=output.generation,
+        # As text: a JSON number of this size loses digits in Cloud Logging.
+        generation=str(output.generation),
         bytes=output.bytes,
         rows=rows,
         unpriced_rows=unpriced,
@@ -113,6 +115,32 @@ def closed(job: JobRecord) -> None:
         unpriced_rows=job.cost.unpriced_rows,
         cost_usd=usd(job.cost.amount_nano),
         **{"gen_ai.usage.input_tokens": tokens.input, "gen_ai.usage.output_tokens": tokens.output},
+    )
+
+
+def refused(call: str, status: int, *, project: str, location: str, reason: str, detail: str) -> None:
+    """Vertex AI refused a call: for a missing right, a model or job that is not there, or a quota.
+
+    Args:
+        call: ``create``, ``cancel``, ``delete`` or ``get``.
+        status: HTTP status, such as 403.
+        project: Id of the project that was called.
+        location: Likewise.
+        reason: Google's reason in capitals (``SERVICE_DISABLED``), or the name of the status.
+        detail: Google's message.
+    """
+    # A job that is not there is a caller's mistake; a create's 404 is about the model.
+    ordinary = status == HTTPStatus.NOT_FOUND and call != "create"
+    log(
+        "INFO" if ordinary else "WARNING",
+        "refused by Vertex AI",
+        event="upstream.refused",
+        call=call,
+        status=status,
+        project=project,
+        location=location,
+        reason=reason,
+        detail=detail,
     )
 
 

@@ -195,7 +195,9 @@ class _Config:
     def _read_general(self, node: yaml.Node) -> None:
         for key, value in self._mapping(node, "general_settings").items():
             if key == "master_key":
-                self.master_key = self._text(value, "general_settings.master_key")
+                # Settlement lets nobody in: its function is not given the key, and must start without it.
+                if self._environ.get("FUNCTION_TARGET") != "settle":
+                    self.master_key = self._text(value, "general_settings.master_key")
             elif key == "reconcile_service_account":
                 self.reconcile_account = self._text(value, f"general_settings.{key}")
             elif key == "reconcile_audience":

@@ -241,7 +241,14 @@ def _as_api_error(error: Exception, request: Request) -> ApiError:
         message = "The gateway's database does not answer. Try again."
         return ApiError("UNAVAILABLE", "BOOKS_UNAVAILABLE", message, retry_after=5)
     if isinstance(error, UpstreamUnavailableError):
-        log("ERROR", "upstream unavailable", event="upstream.error", path=request.path, error=error)
+        log(
+            "ERROR",
+            "upstream unavailable",
+            event="upstream.error",
+            status=503,
+            path=request.path,
+            error=error,
+        )
         message = f"Vertex AI cannot be reached: {error}. Try again."
         return ApiError("UNAVAILABLE", "UPSTREAM_UNAVAILABLE", message, retry_after=5)
     if isinstance(error, UpstreamCredentialsError):

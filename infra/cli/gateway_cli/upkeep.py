@@ -20,7 +20,7 @@ def add(commands: Commands) -> None:
         "reprice",
         reprice,
         "Price settled jobs again, with the price table in force now.",
-        "gateway reprice --from 2026-11-01 --to 2026-12-01 --model gemini-2.5-flash\n"
+        "gateway reprice --from 2026-11-01 --to 2026-12-01 --model gemini-3.5-flash\n"
         "gateway reprice --from 7d --to now --yes -o csv",
         "For jobs that were created in that time. Computed from stored usage; the old amount and table stay "
         f"on record, and totals follow. Doing it twice changes nothing more.\n{GRAMMAR}",
