@@ -6,9 +6,9 @@ it is ignored with one warning; a wrong value stops the start and names its line
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 import yaml
@@ -193,25 +193,23 @@ class _Config:
                 self._ignored.append(key)
 
     def _read_general(self, node: yaml.Node) -> None:
+        readers: dict[str, tuple[str, Callable[[yaml.Node, str], Any]]] = {
+            "allow_private_webhooks": ("allow_private_webhooks", self._flag),
+            "budget_action": ("budget_action", self._action),
+            "master_key": ("master_key", self._text),
+            "private": ("private", self._flag),
+            "pubsub_topic": ("pubsub_topic", self._topic),
+            "reconcile_audience": ("reconcile_audience", self._text),
+            "reconcile_service_account": ("reconcile_account", self._text),
+            "settlement_seconds": ("settlement_seconds", self._seconds),
+        }
+        if self._environ.get("FUNCTION_TARGET") == "settle":
+            # Settlement lets nobody in: its function is not given the key, and must start without it.
+            readers["master_key"] = ("master_key", lambda _node, _name: None)
         for key, value in self._mapping(node, "general_settings").items():
-            if key == "master_key":
-                # Settlement lets nobody in: its function is not given the key, and must start without it.
-                if self._environ.get("FUNCTION_TARGET") != "settle":
-                    self.master_key = self._text(value, "general_settings.master_key")
-            elif key == "reconcile_service_account":
-                self.reconcile_account = self._text(value, f"general_settings.{key}")
-            elif key == "reconcile_audience":
-                self.reconcile_audience = self._text(value, f"general_settings.{key}")
-            elif key == "settlement_seconds":
-                self.settlement_seconds = self._seconds(value, f"general_settings.{key}")
-            elif key == "private":
-                self.private = self._flag(value, f"general_settings.{key}")
-            elif key == "budget_action":
-                self.budget_action = self._action(value, f"general_settings.{key}")
-            elif key == "pubsub_topic":
-                self.pubsub_topic = self._topic(value, f"general_settings.{key}")
-            elif key == "allow_private_webhooks":
-                self.allow_private_webhooks = self._flag(value, f"general_settings.{key}")
+            if key in readers:
+                attribute, read = readers[key]
+                setattr(self, attribute, read(value, f"general_settings.{key}"))
             else:
                 self._ignored.append(f"general_settings.{key}")
 

@@ -227,8 +227,12 @@ def _note_refusal(method: str, path: str, project: str, location: str, response:
     call = verb or {"POST": "create", "DELETE": "delete"}.get(method, "get")
     body: Any = read_object(response.body) or {}
     error = body.get("error") if isinstance(body.get("error"), dict) else {}
-    details = error.get("details") if isinstance(error.get("details"), list) else []
-    reasons = [each["reason"] for each in details if isinstance(each, dict) and "reason" in each]
+    details = error.get("details")
+    reasons = [
+        each["reason"]
+        for each in (details if isinstance(details, list) else [])
+        if isinstance(each, dict) and "reason" in each
+    ]
     reason = str(reasons[0] if reasons else error.get("status", ""))
     detail = str(error.get("message", ""))[:_LONGEST_DETAIL]
     events.refused(call, response.status, project=project, location=location, reason=reason, detail=detail)

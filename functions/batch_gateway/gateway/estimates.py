@@ -14,7 +14,8 @@ from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import Estimate, Survey, estimate_report
 from batch_gateway.core.estimating.needs import SizeOf, either
-from batch_gateway.core.estimating.sampling import Object, Place, lines_of, matcher, plan, prefix_of
+from batch_gateway.core.estimating.sampling import Object, Place, lines_of, plan
+from batch_gateway.core.estimating.wildcards import matcher, prefix_of
 from batch_gateway.core.jobs import JobRecord, uris_of
 from batch_gateway.core.models import base_model_of, is_registered
 from batch_gateway.core.prices import PriceTable
@@ -37,6 +38,8 @@ from batch_gateway.ports import (
 
 MOST_LISTED = 1000
 """Objects of an input that are looked at, over all its URIs."""
+MOST_NAMES = 10_000
+"""Names that are listed to find them, over all URIs: ten pages of Cloud Storage's."""
 MOST_FILES = 50
 """Files named by rows whose size is looked up."""
 _SECONDS = 15.0
@@ -163,7 +166,7 @@ class Estimates:
         try:
             if table:
                 return survey.estimate_of_table(self._rows_of(table), location=location, at=now)
-            objects = self._objects_of(uris)
+            objects = self._objects_of(uris, deadline)
             for place in plan(objects):
                 if time.monotonic() >= deadline:
                     break
@@ -192,9 +195,10 @@ class Estimates:
             raise UnknownError(f"there is no table {table}, or the gateway may not see it")
         return found.rows
 
-    def _objects_of(self, uris: Sequence[str]) -> list[Object]:
+    def _objects_of(self, uris: Sequence[str], deadline: float) -> list[Object]:
         if not uris:
             raise UnknownError("the body names no input in gcsSource or bigquerySource")
+        listing = _Listing(self._objects(), deadline)
         found: list[Object] = []
         for uri in uris:
             scheme, _, path = uri.partition("://")
@@ -203,27 +207,18 @@ class Estimates:
                 raise UnknownError(f"{uri!r} is no gs://BUCKET/OBJECT")
             try:
                 # One more than is looked at, to tell that there are more.
-                listed = list(islice(self._matching(bucket, pattern), MOST_LISTED + 1 - len(found)))
+                listed = list(islice(listing.matching(bucket, pattern), MOST_LISTED + 1 - len(found)))
             except ObjectsUnavailableError as error:
                 log("WARNING", "input not listed", uri=uri, error=error)
                 raise UnknownError(f"{uri} cannot be read by the gateway now") from error
+            except ValueError as error:
+                raise UnknownError(f"{uri} names no object: {error}") from error
             if not listed:
                 raise UnknownError(f"there is no object {uri}, or the gateway may not read it")
             found += listed
             if len(found) > MOST_LISTED:
                 raise UnknownError(f"the input has more than {MOST_LISTED:,} objects")
         return found
-
-    def _matching(self, bucket: str, pattern: str) -> Iterator[Object]:
-        prefix = prefix_of(pattern)
-        objects = self._objects()
-        if prefix is None:
-            found = objects.stat(bucket, pattern)
-            infos: Iterable[ObjectInfo] = [found] if found else []
-        else:
-            matches = matcher(pattern).fullmatch
-            infos = (info for info in objects.list(bucket, prefix) if matches(info.name))
-        return (Object(bucket, info.name, info.generation, info.size) for info in infos)
 
     def _lines(self, place: Place) -> Iterator[Any]:
         at = place.object
@@ -241,6 +236,45 @@ class Estimates:
 def _whose(team: str | None, api_key: str | None) -> str:
     """Return what a history is called in the assumptions of an estimate."""
     return f"team {team}" if team else f"key {api_key}" if api_key else "all"
+
+
+class _Listing:
+    """Finds the objects of an input, in so many names and so much time."""
+
+    def __init__(self, objects: ObjectStore, deadline: float) -> None:
+        self._objects = objects
+        self._deadline = deadline
+        self._names = 0
+
+    def matching(self, bucket: str, pattern: str) -> Iterator[Object]:
+        """Yield the objects that a name or a pattern means.
+
+        Raises:
+            ValueError: The pattern could match nothing.
+            UnknownError: Too many names would have to be looked at, or for too long.
+        """
+        prefix = prefix_of(pattern)
+        if prefix is None:
+            self._count(bucket, pattern)
+            found = self._objects.stat(bucket, pattern)
+            infos: Iterable[ObjectInfo] = [found] if found else []
+        else:
+            matches = matcher(pattern)
+            listed = self._objects.list(bucket, prefix)
+            infos = (info for info in listed if self._count(bucket, prefix) and matches(info.name))
+        return (Object(bucket, info.name, info.generation, info.size) for info in infos)
+
+    def _count(self, bucket: str, prefix: str) -> bool:
+        """Count a name that is looked at, whether it matches or not."""
+        self._names += 1
+        if self._names > MOST_NAMES:
+            raise UnknownError(
+                f"more than {MOST_NAMES:,} names begin as the input's do, lastly gs://{bucket}/{prefix}; "
+                "write more of them before the first wildcard"
+            )
+        if time.monotonic() >= self._deadline:
+            raise UnknownError(f"the input's objects could not be listed within {_SECONDS:g} s; name fewer")
+        return True
 
 
 class _Files:

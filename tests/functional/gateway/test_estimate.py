@@ -235,6 +235,41 @@ def test_an_input_of_too_many_objects_costs_an_unknown_amount(bench, monkeypatch
     assert bench.ask("gs://in/*.jsonl")["rows"]["total"] == 4
 
 
+def test_a_pattern_that_too_many_names_begin_like_costs_an_unknown_amount(bench, monkeypatch):
+    monkeypatch.setattr(estimates, "MOST_NAMES", 6)
+    for number in range(6):
+        bench.put(f"gs://in/{number}.{'jsonl' if number % 2 else 'txt'}", [row()])
+    assert bench.ask("gs://in/*.jsonl")["rows"]["total"] == 3
+    bench.put("gs://in/6.txt", [row()])
+    for uris in (["gs://in/*.jsonl"], ["gs://in/1.jsonl"] * 5 + ["gs://in/1*"] * 2):
+        found = bench.ask(*uris)
+        assert (found["low"], found["expected"], found["high"]) == (None, None, None)
+        assert "more than 6 names begin as the input's do" in found["warnings"][0]
+
+
+def test_a_listing_that_takes_too_long_is_given_up(bench, monkeypatch):
+    ticks = iter(range(10**6))
+    monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    for number in range(30):
+        bench.put(f"gs://in/{number}.jsonl", [row()])
+    for uris in (["gs://in/*.jsonl"], [f"gs://in/{number}.jsonl" for number in range(30)]):
+        found = bench.ask(*uris)
+        assert found["high"] is None
+        assert "could not be listed within 15 s" in found["warnings"][0]
+
+
+def test_a_pattern_longer_than_any_name_costs_an_unknown_amount(bench):
+    found = bench.ask("gs://in/" + "*?" * 600)
+    assert found["high"] is None
+    assert "a name has at most 1024 characters" in found["warnings"][0]
+
+
+def test_a_pattern_of_many_stars_is_answered(bench):
+    bench.put(f"gs://in/mine/{'a' * 100}", [row()])
+    found = bench.ask("gs://in/mine/" + "*a" * 12 + "b")
+    assert "there is no object" in found["warnings"][0]
+
+
 def test_of_a_large_input_a_part_is_read_and_the_rest_reckoned(bench, monkeypatch):
     monkeypatch.setattr(sampling, "MOST_BYTES", 64 * 1024)
     # Not of one length, and not in the order of their lengths.
