@@ -37,7 +37,7 @@ resource "google_firestore_database" "this" {
   # ABANDON, the provider's default, leaves the database behind on destroy. Protected, that is what is wanted.
   deletion_policy = var.deletion_protection ? "ABANDON" : "DELETE"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_firestore_backup_schedule" "daily" {
@@ -47,6 +47,9 @@ resource "google_firestore_backup_schedule" "daily" {
   database  = google_firestore_database.this.name
   retention = "${var.database.backup_days * 86400}s"
   daily_recurrence {}
+
+  # Of a database that was just made it is refused (hashicorp/terraform-provider-google#21577).
+  depends_on = [time_sleep.grants]
 }
 
 resource "google_firestore_field" "unindexed" {
@@ -61,6 +64,8 @@ resource "google_firestore_field" "unindexed" {
   collection = each.value.collection
   field      = each.value.field
   index_config {}
+
+  depends_on = [time_sleep.grants]
 }
 
 resource "google_firestore_field" "expires" {
@@ -73,6 +78,8 @@ resource "google_firestore_field" "expires" {
   # A time that only grows, in an index, would make neighbours of all writes ("Best practices", hotspots).
   index_config {}
   ttl_config {}
+
+  depends_on = [time_sleep.grants]
 }
 
 resource "google_firestore_index" "this" {
@@ -89,4 +96,6 @@ resource "google_firestore_index" "this" {
       order      = fields.value.order
     }
   }
+
+  depends_on = [time_sleep.grants]
 }

@@ -78,11 +78,9 @@ output "vertex_agents" {
 locals {
   url = google_cloudfunctions2_function.gateway.service_config[0].uri
   # Of the first model on Vertex AI; without a model_list every location is served. us-central1 is LiteLLM's default.
-  first_model = try([
-    for each in local.configured_models : each.litellm_params if can(regex("^vertex_ai(_beta)?/", each.litellm_params.model))
-  ][0], { vertex_location = "global" })
+  first_model = try(local.vertex_models[0], { vertex_location = "global" })
   first_place = join("/", [
-    "projects", try(local.first_model.vertex_project, var.project_id),
+    "projects", try(local.model_projects[local.first_model.vertex_project], var.project_id),
     "locations", try(local.first_model.vertex_location, "us-central1"),
   ])
 }

@@ -1,5 +1,6 @@
 # A platform team's installation in Europe: two projects served, buckets in three kinds of places, one of them there
-# already, warm instances, alerts to people and machines, budgets, events, and deployment from Cloud Build.
+# already, warm instances, alerts to people and machines, budgets, events, and deployment from Cloud Build. What the
+# variables below ask for is committed beside this file, as production.auto.tfvars, so that a push finds it.
 
 terraform {
   required_version = ">= 1.11"
@@ -41,7 +42,8 @@ variable "state_bucket" {
   type        = string
 }
 
-# Budgets are read and written with the project's quota, which credentials of people do not say by themselves.
+# Budgets are read and written with the project's quota, which credentials of people do not say by themselves. For that
+# its APIs serviceusage and cloudresourcemanager must be on beforehand: infra/preflight says whether they are.
 provider "google" {
   project               = var.project_id
   billing_project       = var.project_id
@@ -110,6 +112,7 @@ module "batch_gateway" {
   }
 
   deployer = {
+    directory    = "infra/examples/production"
     state_bucket = var.state_bucket
     repository   = "projects/${var.project_id}/locations/europe-west4/connections/github/repositories/batch-gateway"
   }
