@@ -5,8 +5,11 @@ locals {
   # and documents stay under the limit of 40,000 index entries.
   unindexed_fields = {
     checkpoints = ["usage"]
+    days        = ["quarters", "unpriced"]
     events      = ["body"]
     jobs        = ["cost", "repricings", "usage"]
+    ledgers     = ["days"]
+    months      = ["amounts", "unpriced"]
     outputs     = ["usage"]
     parked      = ["usage"]
     totals      = ["hours", "items"]
@@ -15,7 +18,9 @@ locals {
   expiring_collections = toset(["checkpoints", "events", "rates", "submissions"])
   # What queries need beyond the indexes that Firestore makes by itself: by a name, collection and fields in order.
   composite_indexes = {
-    for field in ["keyId", "team"] : "jobs_by_${field}" => {
+    for name, field in {
+      apiKey = "apiKey", keyId = "keyId", location = "key.location", project = "key.project", state = "seen.state", team = "team"
+    } : "jobs_by_${name}" => {
       collection = "jobs"
       fields     = [{ path = field, order = "ASCENDING" }, { path = "createTime", order = "DESCENDING" }]
     }

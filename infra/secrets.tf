@@ -9,7 +9,7 @@ locals {
       litellm_params = {
         model           = "vertex_ai/${coalesce(each.model, each.name)}"
         vertex_project  = coalesce(each.project, var.project_id)
-        vertex_location = coalesce(each.location, var.region)
+        vertex_location = each.location
       }
     }
   ]

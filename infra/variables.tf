@@ -258,24 +258,23 @@ variable "master_key_version" {
 variable "models" {
   description = <<-EOT
     What may be called where. `name`: what callers write; `model`: LiteLLM's name without `vertex_ai/`, null for `name`;
-    `project`: null for `project_id`; `location`: null for `region`. Empty: every model of `project_id` in every location,
-    by its full name.
+    `project`: null for `project_id`; `location`: a region where the model is served there. Empty: every model of
+    `project_id` in every location, by its full name.
   EOT
   type = list(object({
-    location = optional(string)
+    location = optional(string, "global")
     model    = optional(string)
     name     = string
     project  = optional(string)
   }))
   default = [
-    { name = "gemini-2.5-flash" },
-    { name = "gemini-2.5-flash-lite" },
-    { name = "gemini-2.5-pro" },
+    { name = "gemini-3.5-flash" },
+    { name = "gemini-3.5-flash-lite" },
   ]
   nullable = false
 
   validation {
-    condition     = alltrue([for each in var.models : each.location == null ? true : can(regex("^(global|us|eu|[a-z]{2,20}-[a-z]{2,20}[0-9]{1,2})$", each.location))])
+    condition     = alltrue([for each in var.models : can(regex("^(global|us|eu|[a-z]{2,20}-[a-z]{2,20}[0-9]{1,2})$", each.location))])
     error_message = "The location of a model is a region such as us-central1, or global, us or eu."
   }
   validation {

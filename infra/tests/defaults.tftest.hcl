@@ -145,8 +145,8 @@ run "apply" {
     error_message = "The configuration names the scheduler's account."
   }
   assert {
-    condition     = alltrue([for model in yamldecode(google_secret_manager_secret_version.config.secret_data).model_list : model.litellm_params.vertex_project == "my-project" && model.litellm_params.vertex_location == "us-central1"])
-    error_message = "Models are served in this project and region."
+    condition     = alltrue([for model in yamldecode(google_secret_manager_secret_version.config.secret_data).model_list : model.litellm_params.vertex_project == "my-project" && model.litellm_params.vertex_location == "global"])
+    error_message = "Models are served in this project, at global."
   }
   assert {
     condition     = startswith(google_storage_bucket_object.source.name, "functions-") && length(google_storage_bucket_object.source.name) == length("functions-0123456789abcdef.zip")
@@ -155,6 +155,15 @@ run "apply" {
   assert {
     condition     = output.url == google_cloudfunctions2_function.gateway.service_config[0].uri && strcontains(output.curl, output.url) && strcontains(output.client_snippet, output.url)
     error_message = "Outputs show how to call it."
+  }
+  assert {
+    condition = output.environment == <<-EOT
+      export GATEWAY_URL=https://made-uc.a.run.app
+      export PARENT=v1/projects/my-project/locations/global
+      export INPUT_BUCKET=my-project-batch-gateway-input
+      export OUTPUT_BUCKET=my-project-batch-gateway-output
+    EOT
+    error_message = "The README's examples have what they take from the environment."
   }
 }
 

@@ -114,8 +114,8 @@ run "several_projects" {
 
   variables {
     models = [
-      { name = "gemini-2.5-flash" },
-      { name = "research", model = "gemini-2.5-pro", project = "research-project", location = "global" },
+      { name = "gemini-3.5-flash" },
+      { name = "research", model = "gemini-3.8-flash", project = "research-project", location = "global" },
     ]
   }
 
@@ -154,11 +154,11 @@ run "a_proxys_own_file" {
     config       = <<-EOT
       model_list:
         - model_name: flash
-          litellm_params: {model: vertex_ai/gemini-2.5-flash, vertex_project: their-project, vertex_location: europe-west4}
+          litellm_params: {model: vertex_ai/gemini-3.5-flash, vertex_project: their-project, vertex_location: europe-west4}
         - model_name: other-cloud
           litellm_params: {model: openai/gpt-5, api_key: os.environ/KEY}
         - model_name: own-credentials
-          litellm_params: {model: vertex_ai/gemini-2.5-pro, vertex_project: closed-project, vertex_credentials: os.environ/CREDENTIALS}
+          litellm_params: {model: vertex_ai/gemini-3.8-flash, vertex_project: closed-project, vertex_credentials: os.environ/CREDENTIALS}
       general_settings:
         settlement_seconds: 300
     EOT
@@ -181,6 +181,10 @@ run "a_proxys_own_file" {
       settlement_seconds        = 300
     }
     error_message = "Its settings are kept, and ours are added."
+  }
+  assert {
+    condition     = strcontains(output.curl, "/v1/projects/their-project/locations/europe-west4/")
+    error_message = "The first call goes where the first model is served."
   }
 }
 

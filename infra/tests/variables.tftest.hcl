@@ -39,7 +39,7 @@ run "refused_1" {
     # half a rotation
     master_key_version = 1.5
     # model in a zone
-    models = [{ name = "gemini-2.5-flash", location = "us-central1-a" }]
+    models = [{ name = "gemini-3.5-flash", location = "us-central1-a" }]
     # name too long
     name = "a-name-of-21-letters1"
     # email without a host
@@ -89,7 +89,7 @@ run "refused_2" {
     # budget with cents
     billing_budget = { amount = 10.5, billing_account = "012345-6789AB-CDEF01" }
     # config with a private key
-    config = "model_list: [{model_name: a, litellm_params: {model: vertex_ai/gemini-2.5-flash, vertex_credentials: {private_key: x}}}]"
+    config = "model_list: [{model_name: a, litellm_params: {model: vertex_ai/gemini-3.5-flash, vertex_credentials: {private_key: x}}}]"
     # backups for too long
     database = { backup_days = 99 }
     # repository without state
@@ -99,7 +99,7 @@ run "refused_2" {
     # given input without a name
     input_buckets = { input = { create = false } }
     # project by number
-    models = [{ name = "gemini-2.5-flash", project = "123456789012" }]
+    models = [{ name = "gemini-3.5-flash", project = "123456789012" }]
     # topic by its short name
     notifications = { pubsub_topics = ["incidents"] }
     # no instances

@@ -182,7 +182,7 @@ def test_a_file_of_that_name_in_a_folder_that_vertex_did_not_make_is_ignored(boo
 
 FINAL = [
     "predictions.jsonl",
-    "predictions.jsonl-00001-of-00003",
+    "predictions.jsonl-00000-of-00001",
     "predictions_0001.jsonl",
     "000000000000.jsonl",
 ]

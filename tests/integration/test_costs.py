@@ -10,6 +10,7 @@ from integration.recounting import expected, expected_by_recount
 from processes import wait_until
 
 LONG = 200_000
+RECOUNTED = {"model": "gemini-3.5-flash", "location": "global"}
 
 
 def item(cost, name):
@@ -20,14 +21,14 @@ def item(cost, name):
 
 def test_a_job_costs_what_its_rows_add_up_to(system):
     rows = [prompt(f"Question {number}: {'why? ' * number}") for number in range(25)]
-    job, cost, output = system.run(rows)
+    job, cost, output = system.run(rows, **RECOUNTED)
     own = system.check_against_output(job, cost)
     assert own.rows == {"succeeded": 25}
     assert own.amount == expected_by_recount(output) > 0
     assert (cost["state"], cost["complete"], cost["model"]) == (
         "JOB_STATE_SUCCEEDED",
         True,
-        "gemini-2.5-flash",
+        "gemini-3.5-flash",
     )
     assert cost["progress"] == {"completed": 25, "total": 25}
     assert cost["projected"] is None
@@ -35,7 +36,7 @@ def test_a_job_costs_what_its_rows_add_up_to(system):
     assert sum(each["rows"] for each in cost["outputs"]) == 25
     assert cost["usage"]["totalTokens"] == cost["usage"]["inputTokens"] + cost["usage"]["outputTokens"]
     (cell,) = system.totals(job)
-    assert (cell["model"], cell["apiKey"], cell["team"]) == ("gemini-2.5-flash", "master", "")
+    assert (cell["model"], cell["apiKey"], cell["team"]) == ("gemini-3.5-flash", "master", "")
 
 
 def test_amounts_are_exact_below_a_nano_dollar(system):
@@ -48,7 +49,7 @@ def test_amounts_are_exact_below_a_nano_dollar(system):
 
 def test_failed_rows_are_free_and_counted(system):
     rows = [prompt("good"), prompt("bad", fail=True), prompt("late", fail="Deadline exceeded while waiting.")]
-    job, cost, output = system.run(rows)
+    job, cost, output = system.run(rows, **RECOUNTED)
     own = system.check_against_output(job, cost)
     assert own.rows == {"succeeded": 1, "failed": 2}
     assert own.amount == expected_by_recount(output) > 0
@@ -117,7 +118,7 @@ def test_everything_in_one_job(system):
     ] * 7
     job, cost, _ = system.run(rows)
     own = system.check_against_output(job, cost)
-    assert own.rows == {"succeeded": 42, "failed": 7, "malformed": 7, "unpriced": 7}
+    assert own.rows == {"succeeded": 42, "failed": 7, "malformed": 7, "unrecognized": 0, "unpriced": 7}
 
 
 @pytest.mark.parametrize(
@@ -191,7 +192,7 @@ def test_gemini_embeddings_are_billed_by_the_token_in_both_shapes(system):
 
 def test_a_cancelled_job_costs_its_finished_rows(system):
     rows = [prompt(f"row {number}") for number in range(1500)]  # three seconds
-    job = system.submit(rows)
+    job = system.submit(rows, **RECOUNTED)
 
     def completed():
         return int((system.upstream_job(job) or {}).get("completionStats", {}).get("successfulCount", 0))

@@ -1,8 +1,7 @@
-"""Which bytes are read, which lines are meant by them, and which objects a wildcard names."""
+"""Which bytes are read, which lines are meant by them."""
 
 import itertools
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,9 +12,7 @@ from batch_gateway.core.estimating.sampling import (
     Object,
     Place,
     lines_of,
-    matcher,
     plan,
-    prefix_of,
 )
 from batch_gateway.core.lines import MAX_LINE_BYTES
 
@@ -104,34 +101,3 @@ def test_a_line_that_is_too_long_is_not_held():
     assert [line.content for line in found if line.content] == [b"a\n", b"b\n"]
     assert [line.content for line in found].count(None) == 1
     assert sum(line.size for line in found) == len(content)
-
-
-@pytest.mark.parametrize(
-    ("pattern", "matching", "others"),
-    [
-        ("abc/d*", ["abc/d", "abc/def.txt"], ["abc/def/g.txt", "abc/e"]),
-        ("a/**", ["a/b", "a/b/c.jsonl"], ["b/a/c"]),
-        ("a/**.jsonl", ["a/b.jsonl", "a/b/c.jsonl"], ["a/b.json"]),
-        ("??.txt", ["ab.txt"], ["a.txt", "abc.txt", "/a.txt"]),
-        ("[a-c]x[!1].j", ["ax!.j", "cx1.j"], ["dx1.j", "ax2.j"]),
-        ("a.b+(c)*", ["a.b+(c)d"], ["aXb+(c)d"]),
-        ("[", ["["], ["a"]),
-        ("[z-a]*", ["[z-a]q"], ["z"]),
-        ("line\n*", ["line\nx"], ["line"]),
-    ],
-)
-def test_wildcards_are_cloud_storages(pattern, matching, others):
-    matches = matcher(pattern).fullmatch
-    assert [name for name in (*matching, *others) if matches(name)] == matching
-    assert all(name.startswith(prefix_of(pattern)) for name in matching)
-
-
-def test_a_name_without_wildcards_has_no_prefix():
-    assert prefix_of("a/b.jsonl") is None
-    assert prefix_of("a/b-*.jsonl") == "a/b-"
-    assert prefix_of("[ab]c") == ""
-
-
-@given(st.text(max_size=20))
-def test_any_pattern_compiles(pattern):
-    matcher(pattern)

@@ -67,7 +67,14 @@ def test_the_event_of_a_job_says_what_it_cost():
             "apiKey": "nightly",
             "labels": {"environment": "production"},
             "cost": {"amount": "0.000098", "currency": "USD", "complete": True},
-            "rows": {"succeeded": 4, "failed": 1, "malformed": 0, "unpriced": 0, "carriedOver": 0},
+            "rows": {
+                "succeeded": 4,
+                "failed": 1,
+                "malformed": 0,
+                "unrecognized": 0,
+                "unpriced": 0,
+                "carriedOver": 0,
+            },
             "usage": {
                 "inputTokens": 120,
                 "cachedInputTokens": 10,

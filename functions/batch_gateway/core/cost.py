@@ -1,5 +1,6 @@
 """Usage x prices -> line items, what was wasted, and what searches cost at most."""
 
+from collections import Counter
 from datetime import datetime
 
 import msgspec
@@ -76,7 +77,8 @@ class Cost(msgspec.Struct, frozen=True, rename="camel"):
     Attributes:
         line_items: In the order of the usage's quantities.
         amount_nano: Sum of the line items that have a price, nano-USD: a floor if ``unpriced_rows``.
-        unpriced_rows: Rows whose cost is not, or not wholly, in the amount: no usage or no price.
+        unpriced_rows: Rows whose cost is not, or not wholly, in the amount: no usage, no price, or counts
+            that do not fit together.
         price_table: Version of the table that was used; empty before anything was priced.
         waste: What of the amount was spent in vain, by kind and reason; failed rows are free.
         query_fees: Fees of searches by model, in no line item and not in the amount.
@@ -144,8 +146,13 @@ def cost_of(
     return Cost(
         line_items=items,
         amount_nano=sum(item.amount_nano or 0 for item in items),
-        # A row may be both.
-        unpriced_rows=min(usage.rows.unmetered + _rows_without_price(items), usage.rows.succeeded),
+        # A row may be without a price and of the others as well.
+        unpriced_rows=min(
+            usage.rows.unmetered
+            + sum(unpriced.rows for unpriced in usage.unpriced)
+            + rows_without_price(items).total(),
+            usage.rows.succeeded,
+        ),
         price_table=prices.version,
         waste=_wasted(usage.waste, prices, location, at),
         query_fees=tuple(_query_cost(searches, prices) for searches in usage.searches),
@@ -190,8 +197,8 @@ def _query_cost(searches: Quantity, prices: PriceTable) -> QueryCost:
     )
 
 
-def _rows_without_price(items: tuple[LineItem, ...]) -> int:
-    """Rows with an unpriced item: by model and window the most that any one item was used by.
+def rows_without_price(items: tuple[LineItem, ...]) -> Counter[str]:
+    """Count the rows with an unpriced item by model: in each window the most that any one item was used by.
 
     A row uses several items, so the sum would count it more than once.
     """
@@ -200,4 +207,7 @@ def _rows_without_price(items: tuple[LineItem, ...]) -> int:
         if item.unit_price_pico is None:
             key = (item.model, item.context_window)
             most[key] = max(most.get(key, 0), item.rows)
-    return sum(most.values())
+    rows: Counter[str] = Counter()
+    for (model, _), count in most.items():
+        rows[model] += count
+    return rows

@@ -25,6 +25,8 @@ TYPE_OF_STATE: Mapping[str, str] = {
     "JOB_STATE_CANCELLED": "batch.cancelled",
     "JOB_STATE_EXPIRED": "batch.expired",
 }
+CORRECTED = "batch.corrected"
+"""The event of a job whose cost has changed after the event of its end."""
 BudgetType = Literal["budget.warning", "budget.exceeded"]
 
 _DELAYS = (
@@ -103,6 +105,9 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
 def job_event(job: JobRecord, now: datetime) -> Event | None:
     """The event of a job that is being closed; None for one that was deleted before it was seen to end.
 
+    A job has one event of its end. What is said when it was opened again and is closed once more is that its
+    cost has changed: whoever takes each event for a job must not take two.
+
     Args:
         job: As it stands once it is closed.
         now: The time. Whoever writes the event has until LEASE later for the first attempt.
@@ -121,9 +126,10 @@ def job_event(job: JobRecord, now: datetime) -> Event | None:
         "endTime": _utc(job.seen.end_time),
         "error": job.seen.error,
     }
-    return _event(
-        kind, (job.key.path,), data, now, key_id=job.key_id, team=job.team, model=str(report["model"])
-    )
+    about: tuple[str, ...] = (job.key.path,)
+    if job.reopened:
+        kind, about = CORRECTED, (*about, str(job.reopened))
+    return _event(kind, about, data, now, key_id=job.key_id, team=job.team, model=str(report["model"]))
 
 
 def budget_event(

@@ -1,4 +1,4 @@
-"""What a job would cost, before it is submitted."""
+"""What a job would cost, before it is submitted, or before any of its output is there."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,14 +13,15 @@ from batch_gateway.core import grants
 from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import Estimate, Survey, estimate_report
-from batch_gateway.core.estimating.habits import Habit, habit_by_default, habit_of
-from batch_gateway.core.estimating.needs import either
-from batch_gateway.core.estimating.sampling import Object, Place, lines_of, matcher, plan, prefix_of
-from batch_gateway.core.jobs import uris_of
+from batch_gateway.core.estimating.needs import SizeOf, either
+from batch_gateway.core.estimating.sampling import Object, Place, lines_of, plan
+from batch_gateway.core.estimating.wildcards import matcher, prefix_of
+from batch_gateway.core.jobs import JobRecord, uris_of
 from batch_gateway.core.models import base_model_of, is_registered
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.gateway import answers, inbound, job_bodies
 from batch_gateway.gateway.calls import Call
+from batch_gateway.gateway.histories import Histories
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     ObjectChangedError,
@@ -28,7 +29,6 @@ from batch_gateway.ports import (
     ObjectStore,
     ObjectsUnavailableError,
     Store,
-    StoreUnavailableError,
     Tables,
     TablesUnavailableError,
     Upstream,
@@ -38,12 +38,12 @@ from batch_gateway.ports import (
 
 MOST_LISTED = 1000
 """Objects of an input that are looked at, over all its URIs."""
+MOST_NAMES = 10_000
+"""Names that are listed to find them, over all URIs: ten pages of Cloud Storage's."""
 MOST_FILES = 50
 """Files named by rows whose size is looked up."""
 _SECONDS = 15.0
 """How long an input is read; after that the estimate is made of what was read."""
-_JOBS = 100
-"""Earlier jobs that a history is made of."""
 
 
 class UnknownError(Exception):
@@ -75,7 +75,7 @@ class Estimates:
             check: Refuses a create (its raw body) that the caller may not send; gives its model's full name.
             now: The clock.
         """
-        self._store = store
+        self._histories = Histories(store)
         self._upstream = upstream
         self._objects = objects
         self._tables = tables
@@ -103,44 +103,87 @@ class Estimates:
             body: Of the create. What it names must have been held against the caller's grants.
             model: Its model's full name.
         """
-        prices = self._prices()
-        model = self._base_of(call, model)
-        habit = self._habit(call.caller, model, prices)
-        deadline = time.monotonic() + _SECONDS
-        survey = Survey(model, habit, prices, _Files(self._objects, call.caller, deadline))
         source = either(body, "inputConfig")
+        table = either(either(source, "bigquerySource"), "inputUri")
+        caller = call.caller
+        deadline = time.monotonic() + _SECONDS
+        return self._of_input(
+            uris_of(either(either(source, "gcsSource"), "uris")),
+            str(table) if table else None,
+            self._base_of(model, call.project, call.location),
+            call.location,
+            history=(caller.record_scope, _whose(caller.team, caller.api_key if caller.key_id else None)),
+            size_of=_Files(self._objects, caller, deadline),
+            deadline=deadline,
+        )
+
+    def of_job(self, job: JobRecord, seconds: float) -> Estimate:
+        """Return what a job on record will cost, from its input alone, as ``of`` does.
+
+        Files that its rows name are not looked at: what its key may read is not known here.
+
+        Args:
+            job: The job.
+            seconds: How long its input may be read.
+        """
+        scope = ("team", job.team) if job.team else ("key_id", job.key_id) if job.key_id else None
+        uris = job.seen.input_uris
+        return self._of_input(
+            uris,
+            next((uri for uri in uris if uri.startswith("bq://")), None),
+            job.base_model or self._base_of(job.seen.model, job.key.project, job.key.location),
+            job.key.location,
+            history=(scope, _whose(job.team, job.api_key if job.key_id else None)),
+            size_of=lambda _: None,
+            deadline=time.monotonic() + seconds,
+        )
+
+    def _of_input(
+        self,
+        uris: Sequence[str],
+        table: str | None,
+        model: str,
+        location: str,
+        *,
+        history: tuple[tuple[str, str] | None, str],
+        size_of: SizeOf,
+        deadline: float,
+    ) -> Estimate:
+        """Return the estimate of an input.
+
+        Args:
+            uris: Its objects, if it is not a table.
+            table: Its table, if it is one.
+            model: Full name of the model whose rows they are.
+            location: Where the job runs.
+            history: Whose earlier jobs count, as ``Store.recent_jobs`` takes it, and what to call them.
+            size_of: Size of a file that rows name.
+            deadline: Until when the input may be read, by time.monotonic.
+        """
+        prices = self._prices()
+        survey = Survey(model, self._histories.habit(*history, model, prices), prices, size_of)
         now = self._now()
         try:
-            if table := either(either(source, "bigquerySource"), "inputUri"):
-                return survey.estimate_of_table(self._rows_of(str(table)), location=call.location, at=now)
-            objects = self._objects_of(uris_of(either(either(source, "gcsSource"), "uris")))
+            if table:
+                return survey.estimate_of_table(self._rows_of(table), location=location, at=now)
+            objects = self._objects_of(uris, deadline)
             for place in plan(objects):
                 if time.monotonic() >= deadline:
                     break
                 survey.read(place.object, self._lines(place), lambda: time.monotonic() < deadline)
         except UnknownError as error:
             return survey.unknown(str(error))
-        return survey.estimate(sum(each.size for each in objects), location=call.location, at=now)
+        return survey.estimate(sum(each.size for each in objects), location=location, at=now)
 
-    def _base_of(self, call: Call, model: str) -> str:
+    def _base_of(self, model: str, project: str, location: str) -> str:
         """What a tuned model was tuned from: it costs the same, and takes the same rows."""
         if not is_registered(model):
             return model
         path = model.partition("@")[0]
         with suppress(UpstreamUnavailableError, UpstreamCredentialsError):
-            found = self._upstream.get(path, project=call.project, location=call.location)
+            found = self._upstream.get(path, project=project, location=location)
             return base_model_of(found or {}) or model
         return model
-
-    def _habit(self, caller: Caller, model: str, prices: PriceTable) -> Habit:
-        try:
-            jobs = self._store.recent_jobs(caller.record_scope, None, None, _JOBS)
-        except StoreUnavailableError as error:
-            # An estimate without history is worth more than none; its assumptions say that it has none.
-            log("WARNING", "history not read", error=error)
-            jobs = []
-        whose = f"team {caller.team}" if caller.team else f"key {caller.api_key}" if caller.key_id else "all"
-        return habit_of(jobs, whose, model, prices) or habit_by_default(model)
 
     def _rows_of(self, table: str) -> int:
         try:
@@ -152,9 +195,10 @@ class Estimates:
             raise UnknownError(f"there is no table {table}, or the gateway may not see it")
         return found.rows
 
-    def _objects_of(self, uris: Sequence[str]) -> list[Object]:
+    def _objects_of(self, uris: Sequence[str], deadline: float) -> list[Object]:
         if not uris:
             raise UnknownError("the body names no input in gcsSource or bigquerySource")
+        listing = _Listing(self._objects(), deadline)
         found: list[Object] = []
         for uri in uris:
             scheme, _, path = uri.partition("://")
@@ -163,27 +207,18 @@ class Estimates:
                 raise UnknownError(f"{uri!r} is no gs://BUCKET/OBJECT")
             try:
                 # One more than is looked at, to tell that there are more.
-                listed = list(islice(self._matching(bucket, pattern), MOST_LISTED + 1 - len(found)))
+                listed = list(islice(listing.matching(bucket, pattern), MOST_LISTED + 1 - len(found)))
             except ObjectsUnavailableError as error:
                 log("WARNING", "input not listed", uri=uri, error=error)
                 raise UnknownError(f"{uri} cannot be read by the gateway now") from error
+            except ValueError as error:
+                raise UnknownError(f"{uri} names no object: {error}") from error
             if not listed:
                 raise UnknownError(f"there is no object {uri}, or the gateway may not read it")
             found += listed
             if len(found) > MOST_LISTED:
                 raise UnknownError(f"the input has more than {MOST_LISTED:,} objects")
         return found
-
-    def _matching(self, bucket: str, pattern: str) -> Iterator[Object]:
-        prefix = prefix_of(pattern)
-        objects = self._objects()
-        if prefix is None:
-            found = objects.stat(bucket, pattern)
-            infos: Iterable[ObjectInfo] = [found] if found else []
-        else:
-            matches = matcher(pattern).fullmatch
-            infos = (info for info in objects.list(bucket, prefix) if matches(info.name))
-        return (Object(bucket, info.name, info.generation, info.size) for info in infos)
 
     def _lines(self, place: Place) -> Iterator[Any]:
         at = place.object
@@ -196,6 +231,50 @@ class Estimates:
             raise UnknownError(f"{at.uri} cannot be read by the gateway now") from error
         except ObjectChangedError as error:
             raise UnknownError(f"{at.uri} was overwritten while it was read; ask again") from error
+
+
+def _whose(team: str | None, api_key: str | None) -> str:
+    """Return what a history is called in the assumptions of an estimate."""
+    return f"team {team}" if team else f"key {api_key}" if api_key else "all"
+
+
+class _Listing:
+    """Finds the objects of an input, in so many names and so much time."""
+
+    def __init__(self, objects: ObjectStore, deadline: float) -> None:
+        self._objects = objects
+        self._deadline = deadline
+        self._names = 0
+
+    def matching(self, bucket: str, pattern: str) -> Iterator[Object]:
+        """Yield the objects that a name or a pattern means.
+
+        Raises:
+            ValueError: The pattern could match nothing.
+            UnknownError: Too many names would have to be looked at, or for too long.
+        """
+        prefix = prefix_of(pattern)
+        if prefix is None:
+            self._count(bucket, pattern)
+            found = self._objects.stat(bucket, pattern)
+            infos: Iterable[ObjectInfo] = [found] if found else []
+        else:
+            matches = matcher(pattern)
+            listed = self._objects.list(bucket, prefix)
+            infos = (info for info in listed if self._count(bucket, prefix) and matches(info.name))
+        return (Object(bucket, info.name, info.generation, info.size) for info in infos)
+
+    def _count(self, bucket: str, prefix: str) -> bool:
+        """Count a name that is looked at, whether it matches or not."""
+        self._names += 1
+        if self._names > MOST_NAMES:
+            raise UnknownError(
+                f"more than {MOST_NAMES:,} names begin as the input's do, lastly gs://{bucket}/{prefix}; "
+                "write more of them before the first wildcard"
+            )
+        if time.monotonic() >= self._deadline:
+            raise UnknownError(f"the input's objects could not be listed within {_SECONDS:g} s; name fewer")
+        return True
 
 
 class _Files:

@@ -1,5 +1,6 @@
 """Budgets that are passed: who is told, and which running jobs are ended."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,30 +12,55 @@ from batch_gateway.core.jobs import JobRecord
 from batch_gateway.core.keys import limit_of_key, limit_of_team
 from batch_gateway.core.notifications import BudgetType, Event, budget_event
 from batch_gateway.logs import log
-from batch_gateway.ports import KeyStore, Store
+from batch_gateway.ports import KeyStore, Store, Unreadable
 from batch_gateway.settlement.deps import Deps
 
 _OK = 200
+_MOST_PERIODS = 1_200
+"""A hundred years of months."""
 
 
-def passed(keys: KeyStore, store: Store, now: datetime) -> tuple[set[str], list[Event]]:
+def passed(
+    keys: KeyStore, store: Store, now: datetime, problem: Callable[[str, str], None]
+) -> tuple[set[str], list[Event]]:
     """Owners whose budget is spent, and what goes out of it.
 
     It is said once a window that a budget, or its soft limit, is passed. What is reserved counts towards
     the soft limit only: it may never be spent.
+
+    Args:
+        keys: Keys and teams.
+        store: The books.
+        now: The time.
+        problem: Told (what, why) of each key or team that cannot be read.
     """
+
+    def report(record: Unreadable) -> None:
+        problem(record.name, record.problem)
+
     # A rotated key is there twice, with the same budget.
-    by_id = {key.key_id: key for key in keys.list_keys()}
+    by_id = {key.key_id: key for key in keys.list_keys(report=report)}
     owners = [
-        *(_Owner(limit, None, team.team_id) for team in keys.list_teams() if (limit := limit_of_team(team))),
+        *(
+            _Owner(limit, None, team.team_id)
+            for team in keys.list_teams(report=report)
+            if (limit := limit_of_team(team))
+        ),
         *(_Owner(limit, key.key_id, key.team_id) for key in by_id.values() if (limit := limit_of_key(key))),
     ]
-    windows = {owner.limit.owner: window_of(owner.limit.duration, now) for owner in owners}
+    windows = {}
+    for owner in owners:
+        try:
+            windows[owner.limit.owner] = _window(owner.limit, now)
+        except (ValueError, ArithmeticError) as error:
+            problem(owner.limit.owner, f"its budget cannot be checked: {error}")
     ledgers = store.ledgers((name, window.periods) for name, window in windows.items())
     over: set[str] = set()
     said: list[Event] = []
     for owner in owners:
         name = owner.limit.owner
+        if name not in windows:
+            continue
         kinds = _kinds(owner.limit, ledgers[name])
         over |= {name} if "budget.exceeded" in kinds else set()
         found = [owner.event(kind, ledgers[name], windows[name], now) for kind in kinds]
@@ -42,6 +68,19 @@ def passed(keys: KeyStore, store: Store, now: datetime) -> tuple[set[str], list[
     for event in said:
         log("WARNING", "budget passed", event=event.type, **msgspec.json.decode(event.body)["data"])
     return over, said
+
+
+def _window(limit: Limit, now: datetime) -> Window:
+    """Return a budget's window.
+
+    Raises:
+        ValueError: It is longer than any that was ever meant, and reading it would take all the time.
+        ArithmeticError: It cannot be reckoned with.
+    """
+    window = window_of(limit.duration, now)
+    if len(window.periods) > _MOST_PERIODS:
+        raise ValueError(f"a window of {limit.duration} is too long")
+    return window
 
 
 class _Owner(NamedTuple):

@@ -61,7 +61,7 @@ def settle(
     directory = directory_of(bucket, name)
     if not is_final_output(name):
         return Outcome.IGNORED
-    job = find_job(directory, deps, now)
+    job = find_job(directory, deps)
     live = deps.objects.stat(bucket, name)
     if job is None:
         return _nobodys(directory, bucket, live, deps, age=now - written, now=now)

@@ -62,11 +62,11 @@ module "batch_gateway" {
   labels     = { environment = "production", cost_center = "ai-platform" }
 
   models = [
-    { name = "gemini-2.5-flash", location = "europe-west4" },
-    { name = "gemini-2.5-pro", location = "europe-west4" },
-    { name = "gemini-3-flash", model = "gemini-3-flash-preview", location = "global" },
+    { name = "gemini-3.5-flash", location = "eu" },
+    { name = "gemini-3.5-flash-lite", location = "eu" },
+    { name = "gemini-3.8-flash" },
     { name = "llama-4-maverick", model = "meta/llama-4-maverick-17b-128e-instruct-maas", location = "us-east5" },
-    { name = "research-flash", model = "gemini-2.5-flash", location = "us-central1", project = var.research_project_id },
+    { name = "research-flash", model = "gemini-3.5-flash", project = var.research_project_id },
   ]
 
   database = { location = "eur3", backup_days = 30 }

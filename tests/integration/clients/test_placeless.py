@@ -54,7 +54,7 @@ def test_an_api_key_alone_is_enough_for_a_gateway_of_one_place(run):
     assert run.result["errors"]["flow"]["classes"] == [], run.result["errors"]["flow"]["text"]
     created = run.result["created"]
     assert created["name"].startswith("projects/")
-    assert "/locations/us-central1/batchPredictionJobs/" in created["name"]
+    assert "/locations/global/batchPredictionJobs/" in created["name"]
     assert run.result["seen"]["name"] == run.result["by_digits"]["name"] == created["name"]
     assert run.result["listed"] == [created["name"]]
     assert run.result["ended"] == "JOB_STATE_CANCELLED"

@@ -1,6 +1,5 @@
 """Which bytes of an input are read: all of a small one, places spread evenly over a large one."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
@@ -14,8 +13,6 @@ MOST_OBJECTS = 50
 MOST_ROWS = 10_000
 PLACES = 16
 """Places that a larger input is read in."""
-
-_WILDCARD = re.compile(r"[*?\[]")
 
 
 class Object(NamedTuple):
@@ -104,29 +101,3 @@ def lines_of(place: Place, chunks: Iterable[bytes]) -> Iterator[Line]:
         at = block.end
         if at >= end:
             return
-
-
-def prefix_of(pattern: str) -> str | None:
-    """What the names that a pattern matches begin with; None for a name without wildcards."""
-    found = _WILDCARD.search(pattern)
-    return pattern[: found.start()] if found else None
-
-
-def matcher(pattern: str) -> re.Pattern[str]:
-    """A pattern of object names, in Cloud Storage's wildcards ("URI wildcards" of its documentation).
-
-    ``*`` stays within a folder, ``**`` does not, ``?`` is one character, ``[a-c]`` one of a set.
-    """
-    parts = re.split(r"(\*\*|\*|\?|\[[^\]/]+\])", pattern)
-    return re.compile("".join(_as_regex(part) for part in parts), re.DOTALL)
-
-
-def _as_regex(part: str) -> str:
-    if part.startswith("[") and part.endswith("]"):
-        inside = "".join(c if c == "-" else re.escape(c) for c in part[1:-1])
-        try:
-            re.compile(f"[{inside}]")
-        except re.error:
-            return re.escape(part)
-        return f"[{inside}]"
-    return {"**": ".*", "*": "[^/]*", "?": "[^/]"}.get(part) or re.escape(part)
