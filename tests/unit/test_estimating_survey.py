@@ -192,6 +192,15 @@ def test_images_are_priced_as_images():
     )
 
 
+def test_a_model_of_images_need_not_be_called_so():
+    model = "publishers/google/models/gemini-nano-banana-2.1"
+    found = surveyed([row()], model=model)
+    assert found.output == (1120, 1120, 32_768)
+    assert found.expected_nano == priced(
+        "gemini-nano-banana-2.1", "0-200k", input_text=found.input[1], output_image=1120
+    )
+
+
 def test_embeddings_have_no_output_and_old_ones_count_characters():
     rows = [{"content": "a b c"}] * 1000
     found = surveyed(rows, model="publishers/google/models/text-embedding-005")

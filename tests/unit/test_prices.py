@@ -15,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.core import prices
+from batch_gateway.core.cost import cost_of
 from batch_gateway.core.prices import LONGEST_QUEUE, PriceTable
 from batch_gateway.core.query_fees import QueryFee
+from batch_gateway.core.rows import Tally
 from batch_gateway.core.usage import (
     ENTERPRISE_WEB_SEARCH,
     MAPS_GROUNDING,
@@ -777,6 +779,17 @@ def test_what_changes_soon_is_a_warning_to_whoever_runs_the_tests():
     now = datetime.now(UTC)
     for change in TABLE.changes_between(now, now + timedelta(days=30)):
         warnings.warn(f"prices.json: {change.said}", stacklevel=1)
+
+
+def test_jobs_of_names_that_move_on_are_priced_by_their_rows():
+    tally = Tally(TABLE, "publishers/google/models/gemini-flash-latest")
+    usage = {"promptTokenCount": 10, "totalTokenCount": 10}
+    for version in ("gemini-3.8-flash", "gemini-4-hydrogen-20261112", None):
+        response = {"candidates": [{}], "modelVersion": version, "usageMetadata": usage}
+        tally.add(json.dumps({"status": "", "response": response}).encode())
+    cost = cost_of(tally.usage, TABLE, location="global", at=NOW)
+    # 10 x 0.375 + 10 x 0.75 USD per 1M, and one row of no known model
+    assert (cost.amount_nano, cost.unpriced_rows) == (3_750 + 7_500, 1)
 
 
 # Fees of searches

@@ -134,6 +134,19 @@ def test_the_upper_bound_is_one(line, usd):
     assert upper_bound(line) == usd
 
 
+def test_a_fee_says_what_it_is_for():
+    cost = cost_of(
+        usage_of(row(queries(1), ENTERPRISE), row(queries(1), ENTERPRISE, model=GEMINI_3)),
+        TABLE,
+        location="global",
+        at=datetime(2026, 11, 28, tzinfo=UTC),
+    )
+    assert [(fee.model, fee.item, fee.grounding, fee.amount_nano) for fee in cost.query_fees] == [
+        (GEMINI_2, "grounded_prompt", "enterprise_web_search", 45_000_000),
+        (GEMINI_3, "search_query", "enterprise_web_search", None),
+    ]
+
+
 def test_fees_add_up_over_kinds_and_rows():
     lines = [row(queries(2), SEARCH), row(queries(1), SEARCH), row(queries(9), ENTERPRISE), row(queries(1))]
     # 2 x 35 + 45 + 45 USD per 1,000
