@@ -1,5 +1,6 @@
 """Records that Firestore holds only in another form, those that it refuses, and those that cannot be read."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -16,8 +17,12 @@ from contract.test_outbox import event
 from contract.test_store import CREATED, DAY, key, observation, output, record, settle, submission, totals
 from functional import test_reconcile as sweeping
 from functional import test_settle as settling
+from functional.gateway.conftest import World as GatewayWorld
+from functional.gateway.conftest import job_body, job_resource, json_answer
+from functional.gateway.loopback import Loopback
 
 NOW = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
+NAMED = {name: job_resource()[name] for name in ("name", "state", "createTime")}
 RESERVED = {"__x__": "1", "____": "2", "": "3", "~": "4", "~x": "5", "~json": "6", "~~": "7", "__y": "8"}
 
 
@@ -126,6 +131,26 @@ def test_a_record_that_is_refused_is_at_fault_itself(firestore):
     with pytest.raises(RecordError):
         firestore.observe({key(): msgspec.structs.replace(large, name=observation().name)})
     assert firestore.get_job(key()) == record()
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}], ids=["plain", "idempotent"])
+def test_a_create_that_vertex_takes_is_on_record_and_in_the_totals(firestore, headers):
+    uris = [f"gs://in/{'part' * 20}-{number}.jsonl" for number in range(12_000)]
+    body = job_body(inputConfig={"gcsSource": {"uris": uris}}, labels={"__x__": "1", "~": "2"})
+    with Loopback() as vertex:
+        vertex.respond = lambda seen: json_answer({**json.loads(seen.body), **NAMED})
+        world = GatewayWorld(vertex.host, store=firestore)
+
+        created = world.create(body, headers=headers)
+
+    assert (created.status_code, created.json["inputConfig"]) == (200, body["inputConfig"])
+    assert firestore.open_submissions(10) == []
+    settle(firestore, output(), 4242)
+    query = {"start_time": "2026-11-22T00:00:00Z", "end_time": "2026-11-23T00:00:00Z", "label:__x__": "1"}
+    (bucket,) = world.get("/v1/costs", query_string={**query, "group_by": "label:~"}).json["data"]
+    assert [result["labels"] for result in bucket["results"]] == [{"~": "2"}]
+    (job,) = world.get("/v1/jobs", query_string={"label:__x__": "1"}).json["data"]
+    assert job["labels"].items() >= {"__x__": "1", "~": "2"}.items()
 
 
 def plant(firestore, path, document=None):
