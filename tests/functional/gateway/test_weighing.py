@@ -10,7 +10,7 @@ from batch_gateway.core.usage import Rows, Tokens, Usage
 from batch_gateway.gateway import estimates
 from batch_gateway.ports import ObjectsUnavailableError
 from functional.gateway.conftest import FLASH, JOBS, job_body, job_resource, json_answer, path_of
-from functional.gateway.scoped import new_key, new_team
+from functional.gateway.scoped import instance_of, new_key, new_team
 
 PRO = FLASH.replace("flash", "pro")
 
@@ -101,15 +101,26 @@ def test_a_job_is_weighed_once(world, asked):
     first = cost(world, job)
     read = list(asked)
     assert [what for what, *_ in read] == ["stat", "read"]
-    writes = world.store.writes
     world.objects.put("in", "rows.jsonl", lines(row()))
+    world.store.calls.clear()
 
     assert cost(world, job) == first
     sweep(world)
 
     assert asked == read
+    assert "amend_job" not in world.store.calls
+
+
+def test_of_two_who_look_at_once_one_reads(world, asked):
+    job = world.created()
+    weigh = instance_of(world.client)._reads["cost"].__self__._weighing.weigh
+    before = world.record(job)
+
+    weigh(before)
+    weigh(before)
+
+    assert [what for what, *_ in asked] == ["stat", "read"]
     assert world.record(job).estimate.expected_nano
-    assert world.store.writes == writes
 
 
 @pytest.mark.parametrize("ask", [cost, lambda world, _: sweep(world)])
