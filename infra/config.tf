@@ -30,7 +30,10 @@ locals {
         settlement_seconds = var.settle.settlement_seconds
       },
       local.given_settings,
-      { reconcile_service_account = google_service_account.this["scheduler"].email },
+      {
+        reconcile_audience        = local.sweep_audience
+        reconcile_service_account = google_service_account.this["scheduler"].email
+      },
       var.events_topic ? { pubsub_topic = google_pubsub_topic.events[0].id } : {},
     )
   })

@@ -20,7 +20,7 @@ locals {
   composite_indexes = {
     for name, field in {
       apiKey = "apiKey", keyId = "keyId", location = "key.location", project = "key.project", state = "seen.state", team = "team"
-    } : "jobs_by_${name}" => {
+      } : "jobs_by_${name}" => {
       collection = "jobs"
       fields     = [{ path = field, order = "ASCENDING" }, { path = "createTime", order = "DESCENDING" }]
     }

@@ -1,6 +1,9 @@
 # The sweep.
 
 locals {
+  # What the scheduler's token is made for: the address that Cloud Run gives the service by its name, which is known before there
+  # is a service, so that the gateway's configuration can hold it ("Deterministic URL" of Cloud Run's documentation).
+  sweep_audience = "https://${var.name}-gateway-${local.project_number}.${var.region}.run.app"
   # Minutes of the day at which it runs, out of the first two fields of cron: *, 5, 1-9, */5, 0-30/10, and lists of them.
   sweep_fields = [
     for index, last in [59, 23] : [
@@ -34,10 +37,10 @@ resource "google_cloud_scheduler_job" "sweep" {
 
   http_target {
     http_method = "POST"
-    # The service's own address, and not cloudfunctions.net: the gateway takes the host that was called for the audience.
+    # The service's own address: Cloud Run takes no token for cloudfunctions.net.
     uri = "${google_cloudfunctions2_function.gateway.service_config[0].uri}/internal/reconcile"
     oidc_token {
-      audience              = google_cloudfunctions2_function.gateway.service_config[0].uri
+      audience              = local.sweep_audience
       service_account_email = google_service_account.this["scheduler"].email
     }
   }

@@ -143,8 +143,8 @@ run "apply" {
     error_message = "The sweep is called at the service's own address."
   }
   assert {
-    condition     = google_cloud_scheduler_job.sweep.http_target[0].oidc_token[0].audience == google_cloudfunctions2_function.gateway.service_config[0].uri
-    error_message = "The audience is the gateway's own URL."
+    condition     = google_cloud_scheduler_job.sweep.http_target[0].oidc_token[0].audience == yamldecode(google_secret_manager_secret_version.config.secret_data).general_settings.reconcile_audience
+    error_message = "The sweep's token is made for what the gateway believes."
   }
   assert {
     condition     = yamldecode(google_secret_manager_secret_version.config.secret_data).general_settings.reconcile_service_account == google_service_account.this["scheduler"].email

@@ -176,6 +176,7 @@ run "a_proxys_own_file" {
       database_url              = "os.environ/DATABASE_URL"
       private                   = false
       pubsub_topic              = google_pubsub_topic.events[0].id
+      reconcile_audience        = google_cloud_scheduler_job.sweep.http_target[0].oidc_token[0].audience
       reconcile_service_account = google_service_account.this["scheduler"].email
       settlement_seconds        = 300
     }
