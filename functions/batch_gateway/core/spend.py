@@ -55,7 +55,7 @@ class Result(NamedTuple):
     Attributes:
         group: The values of the fields that were grouped by, in their order; None where it has none.
         amount_nano: nano-USD.
-        unpriced: There was usage without a price, so that the amount is a floor.
+        unpriced: There was usage without a price, or rows that are not understood: the amount is a floor.
     """
 
     group: tuple[str | None, ...]
@@ -259,7 +259,7 @@ class _Sums:
 
 
 def has_unpriced(entry: Entry, prices: PriceTable) -> bool:
-    """Whether an amount is known to be a floor, because some of the usage has no price."""
+    """Whether an amount is known to be a floor: some usage has no price, or some rows are not understood."""
     if entry.job is not None and (entry.job.cost.unpriced_rows or entry.job.usage.rows.unread):
         return True
     return any(is_unpriced(entry.cell, item, prices) for item in entry.cell.items)
