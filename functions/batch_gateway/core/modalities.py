@@ -60,7 +60,7 @@ class Split(NamedTuple):
 def count_of(count: int | None, details: list[ModalityTokenCount] | None) -> int | None:
     """A count, or where only its details are given their sum; None if neither is."""
     if count is None and details:
-        return sum(detail.tokenCount or 0 for detail in details)
+        return sum(max(detail.tokenCount or 0, 0) for detail in details)
     return count
 
 

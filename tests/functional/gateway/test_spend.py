@@ -650,8 +650,11 @@ def test_one_job_without_a_price_marks_its_group(query, unpriced):
     assert (result["amount"]["value"], result["unpriced"]) == ("0.00000135", True)
 
 
-def test_a_job_with_rows_that_report_no_usage_is_said_to_be_a_floor():
-    content = usage(1000) + Usage(Rows(succeeded=1, unmetered=1))
+@pytest.mark.parametrize(
+    "rows", [Rows(succeeded=1, unmetered=1), Rows(malformed=1), Rows(unrecognized=1)], ids=str
+)
+def test_a_job_with_rows_of_unknown_cost_is_said_to_be_a_floor(rows):
+    content = usage(1000) + Usage(rows)
     (result,) = results(stored((job(), content)), f"{DAY}&group_by=job")
     assert (result["amount"]["value"], result["unpriced"]) == ("0.00015", True)
 
