@@ -167,6 +167,30 @@ def test_a_job_that_was_deleted_is_watched_from_when_that_was_found_out(world):
     assert world.said() == ("PARTIAL", False, amount(1)), "it was never seen to end"
 
 
+def test_a_job_without_a_directory_is_not_complete_beside_output_of_nobody(world, capsys):
+    world.record(ended(state="JOB_STATE_CANCELLED", directory=None))
+    world.put(lines(row()))
+
+    world.sweep(now=WATCHED)
+
+    assert world.said() == ("FINAL", False, "0")
+    assert "output.lost" in events(capsys)
+
+
+@pytest.mark.parametrize(
+    "name", ["run/mine.jsonl", "run/prediction-model-2026-11-22T09:59:00.1Z/predictions.jsonl"]
+)
+def test_other_output_beside_a_job_without_a_directory_is_not_its_own(world, name):
+    world.record(ended(state="JOB_STATE_CANCELLED", directory=None))
+    world.record(ended(2))
+    world.put(lines(row()))
+    world.put(lines(row()), name)
+
+    world.sweep(now=WATCHED)
+
+    assert world.said() == ("FINAL", True, "0")
+
+
 # What never ran
 
 
@@ -400,7 +424,7 @@ def test_output_that_comes_after_the_release_is_spent(world):
 
 
 def test_rows_from_before_the_job_are_carried_over_whatever_its_input_is_called(world):
-    times = ["2026-11-22T09:59:58.9+00:00", "2026-11-21T00:00:00Z", "2026-11-22T10:00:00.000+00:00", "?"]
+    times = ["2026-11-22T09:59:59.899+00:00", "2026-11-21T00:00:00Z", "2026-11-22T09:59:59.900+00:00", "?"]
     world.record(ended(inputConfig={"gcsSource": {"uris": ["gs://mine/monday.jsonl"]}}))
     world.put(lines(*(json.dumps({"processed_time": time, **json.loads(row())}) for time in times)))
 

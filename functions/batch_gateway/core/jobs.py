@@ -34,9 +34,9 @@ TERMINAL_STATES = WITH_OUTPUT_STATES | {"JOB_STATE_FAILED", "JOB_STATE_CANCELLED
 LIVE_STATES = tuple(state for state in _STATES if state not in TERMINAL_STATES)
 
 _NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)/batchPredictionJobs/([^/]+)")
-_CLOCK_SKEW = timedelta(seconds=1)
-"""By how much the clocks that stamp jobs and rows may differ. Vertex AI starts a job a minute or more after
-its create, so that no row of its own comes near."""
+_CLOCK_SKEW = timedelta(milliseconds=100)
+"""By how much the clocks that stamp jobs and rows may differ. Little, since an earlier job's last rows may be
+hardly older; a job's own cannot come near: Vertex AI starts it a minute or more after its create."""
 _FRACTION = re.compile(r"\.(\d+)")
 
 

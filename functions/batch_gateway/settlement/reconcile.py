@@ -229,7 +229,7 @@ class _Sweeping:
 
     def _settle_missing(self, job: JobRecord) -> Look:
         """Settles what is missing of a job's directory."""
-        look = look_at(job, self._deps.store, self._deps.objects)
+        look = look_at(job, self._deps.store, self._deps.objects, self._now)
         for live in look.missing:
             bucket, _ = split_uri(job.seen.output_directory or "")
             self.done.settled += settle_live(
