@@ -146,6 +146,7 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
         output_missing: It was closed without all of the output that it should have.
         reopened: How often output came after it was closed, and changed what it cost.
         next_look: When the sweep looks again for output of a closed job; None if it is watched no more.
+        announced: The event of its end went out while its cost was not final yet.
         base_model: Of a tuned model, as Vertex names it; empty if it has none that is known. None: not
             looked up yet.
         deleted: Vertex AI no longer has the job, so that it will never be seen to end.
@@ -170,6 +171,7 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
     output_missing: bool = False
     reopened: int = 0
     next_look: datetime | None = None
+    announced: bool = False
     base_model: str | None = None
     deleted: bool = False
     deleted_at: datetime | None = None

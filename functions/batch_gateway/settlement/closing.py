@@ -88,8 +88,29 @@ def close(job: JobRecord, look: Look, store: Store, now: datetime) -> tuple[JobR
         if record.output_missing:
             uri = record.seen.output_directory or record.seen.output_table or "no output directory"
             events.problem("ERROR", "output.lost", "output lost", job=record.seen.name, uri=uri)
-        events.closed(record)
+        events.ended(record)
     return closed
+
+
+def announce(job: JobRecord, store: Store, now: datetime) -> Event | None:
+    """Say once that a job has failed, expired or been cancelled, though more output may come.
+
+    Returns:
+        What goes out of it, noted as close has it; None if it was said before, or if the job succeeded: nobody
+        is told of a success whose output is not there.
+    """
+
+    def announcing(record: JobRecord) -> JobRecord | None:
+        said = record.announced or record.closed or record.reopened
+        if said or not record.seen.terminal or record.seen.state in WITH_OUTPUT_STATES:
+            return None
+        return msgspec.structs.replace(record, announced=True)
+
+    announced = store.amend_job(job.key, announcing, lambda record: job_event(record, now))
+    if announced is None:
+        return None
+    events.ended(announced[0])
+    return announced[1]
 
 
 def look_at(job: JobRecord, store: Store, objects: ObjectStore, now: datetime) -> Look:
