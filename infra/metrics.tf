@@ -43,7 +43,7 @@ locals {
       labels      = ["model", "team"]
     }
     jobs_ended = {
-      description = "Jobs that have ended and whose cost is final"
+      description = "Jobs that have ended"
       events      = ["batch.cancelled", "batch.completed", "batch.expired", "batch.failed"]
       labels      = ["model", "state", "team"]
     }

@@ -16,7 +16,7 @@ from batch_gateway.core.books import Output
 from batch_gateway.core.jobs import JobRecord
 from batch_gateway.core.models import short_name
 from batch_gateway.core.money import format_nano
-from batch_gateway.core.notifications import CORRECTED, TYPE_OF_STATE
+from batch_gateway.core.notifications import COST_UPDATED, TYPE_OF_STATE, is_update
 from batch_gateway.core.rows import UnrecognizedRow
 from batch_gateway.logs import Severity, log
 
@@ -26,7 +26,7 @@ _SEVERITIES: dict[str, Severity] = {
     "batch.cancelled": "NOTICE",
     "batch.expired": "ERROR",
     "batch.deleted": "WARNING",
-    CORRECTED: "NOTICE",
+    COST_UPDATED: "NOTICE",
 }
 
 
@@ -100,13 +100,13 @@ def unrecognized_rows(job: JobRecord, uri: str, rows: Sequence[UnrecognizedRow],
         problem("WARNING", "rows.unrecognized", "rows of no known shape", **of_job(job), uri=uri, rows=named)
 
 
-def closed(job: JobRecord) -> None:
-    """A job has ended and everything that it wrote is settled: its cost is final, or final again."""
-    event = CORRECTED if job.reopened else TYPE_OF_STATE.get(job.seen.state, "batch.deleted")
+def ended(job: JobRecord) -> None:
+    """A job has ended. If it is closed, everything that it wrote is settled and its cost is final."""
+    event = COST_UPDATED if is_update(job) else TYPE_OF_STATE.get(job.seen.state, "batch.deleted")
     tokens = job.usage.tokens
     log(
         _SEVERITIES[event],
-        "job closed",
+        "job closed" if job.closed else "job ended",
         event=event,
         **of_job(job),
         state=job.seen.state,

@@ -161,6 +161,7 @@ FULL_RECORD = JobRecord(
     closed=True,
     output_missing=True,
     reopened=2,
+    announced=True,
     next_look=CREATED + timedelta(hours=3),
     deleted=True,
     deleted_at=CREATED + timedelta(hours=4),

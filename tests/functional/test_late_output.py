@@ -167,6 +167,30 @@ def test_a_job_that_was_deleted_is_watched_from_when_that_was_found_out(world):
     assert world.said() == ("PARTIAL", False, amount(1)), "it was never seen to end"
 
 
+def test_a_job_without_a_directory_is_not_complete_beside_output_of_nobody(world, capsys):
+    world.record(ended(state="JOB_STATE_CANCELLED", directory=None))
+    world.put(lines(row()))
+
+    world.sweep(now=WATCHED)
+
+    assert world.said() == ("FINAL", False, "0")
+    assert "output.lost" in events(capsys)
+
+
+@pytest.mark.parametrize(
+    "name", ["run/mine.jsonl", "run/prediction-model-2026-11-22T09:59:00.1Z/predictions.jsonl"]
+)
+def test_other_output_beside_a_job_without_a_directory_is_not_its_own(world, name):
+    world.record(ended(state="JOB_STATE_CANCELLED", directory=None))
+    world.record(ended(2))
+    world.put(lines(row()))
+    world.put(lines(row()), name)
+
+    world.sweep(now=WATCHED)
+
+    assert world.said() == ("FINAL", True, "0")
+
+
 # What never ran
 
 
@@ -325,27 +349,81 @@ def test_an_overwritten_object_with_the_same_rows_changes_nothing(world, capsys)
 # What is said of it
 
 
-def test_the_end_is_said_once_and_that_the_cost_has_changed_each_time(world, capsys):
+def with_webhook(world, job):
     hook = {"webhook_url": "https://hooks.example.com/x", "webhook_secret": "whsec_" + "A" * 32}
     world.keys.add_key(KeyRecord("t", "k1", "sk-...", "nightly", CREATED, CREATED, "master", "ads", **hook))
-    world.record(ended())
-    world.store.amend_job(key(), lambda job: msgspec.structs.replace(job, key_id="k1"))
+    world.record(job)
+    world.store.amend_job(key(), lambda record: msgspec.structs.replace(record, key_id="k1"))
+
+
+def said(world):
+    """The events that went out: type, amount and whether that is complete."""
+    sent = [json.loads(event.body) for event in world.store.events.values()]
+    return [(each["type"], each["data"]["cost"]["amount"], each["data"]["cost"]["complete"]) for each in sent]
+
+
+def test_the_end_is_said_once_and_that_the_cost_has_changed_each_time(world, capsys):
+    with_webhook(world, ended())
     for rows in (1, 3, 2):
         world.put(lines(*[row()] * rows))
         world.sweep()
 
     assert [name for name in events(capsys) if name not in {"output.settled", "webhook.delivered"}] == [
         "batch.completed",
-        *("job.reopened", "batch.corrected"),
-        *("job.reopened", "batch.corrected"),
+        *("job.reopened", "batch.cost_updated"),
+        *("job.reopened", "batch.cost_updated"),
     ]
-    sent = [(body["type"], body["data"]["cost"]) for _, _, body in world.receivers.sent]
-    assert [(kind, cost["amount"], cost["complete"]) for kind, cost in sent] == [
+    assert said(world) == [
         ("batch.completed", amount(1), True),
-        ("batch.corrected", amount(3), True),
-        ("batch.corrected", amount(2), True),
+        ("batch.cost_updated", amount(3), True),
+        ("batch.cost_updated", amount(2), True),
     ]
     assert len({webhook_id for _, webhook_id, _ in world.receivers.sent}) == 3
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"), [("FAILED", "failed"), ("CANCELLED", "cancelled"), ("EXPIRED", "expired")]
+)
+def test_a_bad_end_is_said_at_once_and_its_cost_when_it_is_final(world, capsys, state, kind):
+    with_webhook(world, ended(state=f"JOB_STATE_{state}"))
+    world.put(lines(row()), INCREMENTAL)
+    world.sweep(now=ENDED)
+    world.put(lines(row(), row()), INCREMENTAL)
+    for now in (ENDED + HOUR, ENDED + 2 * HOUR, WATCHED, WATCHED + HOUR):
+        world.sweep(now=now)
+
+    assert said(world) == [(f"batch.{kind}", amount(1), False), ("batch.cost_updated", amount(2), True)]
+    assert [name for name in events(capsys) if name.startswith("batch.")] == [
+        f"batch.{kind}",
+        "batch.cost_updated",
+    ]
+
+
+def test_a_bad_end_with_its_final_output_is_said_once(world):
+    with_webhook(world, ended(state="JOB_STATE_CANCELLED"))
+    world.put(lines(row()))
+    for now in (ENDED, ENDED + HOUR, WATCHED):
+        world.sweep(now=now)
+
+    assert said(world) == [("batch.cancelled", amount(1), True)]
+
+
+def test_a_job_that_seemed_never_to_have_run_is_not_said_to_end_twice(world):
+    with_webhook(world, never_ran())
+    world.sweep()
+    world.upstream.jobs[key()] = {**never_ran(), "outputInfo": {"gcsOutputDirectory": DIRECTORY}}
+    world.put(lines(row()), INCREMENTAL)
+    for now in (ENDED + HOUR, ENDED + 2 * HOUR, WATCHED):
+        world.sweep(now=now)
+
+    assert said(world) == [("batch.failed", "0", True), ("batch.cost_updated", amount(1), True)]
+
+
+def test_nobody_is_told_of_a_success_before_its_output_is_there(world):
+    with_webhook(world, ended())
+    world.sweep(now=ENDED)
+
+    assert said(world) == []
 
 
 # Budgets
@@ -400,7 +478,7 @@ def test_output_that_comes_after_the_release_is_spent(world):
 
 
 def test_rows_from_before_the_job_are_carried_over_whatever_its_input_is_called(world):
-    times = ["2026-11-22T09:59:58.9+00:00", "2026-11-21T00:00:00Z", "2026-11-22T10:00:00.000+00:00", "?"]
+    times = ["2026-11-22T09:59:59.899+00:00", "2026-11-21T00:00:00Z", "2026-11-22T09:59:59.900+00:00", "?"]
     world.record(ended(inputConfig={"gcsSource": {"uris": ["gs://mine/monday.jsonl"]}}))
     world.put(lines(*(json.dumps({"processed_time": time, **json.loads(row())}) for time in times)))
 

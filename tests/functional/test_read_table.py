@@ -108,7 +108,7 @@ def test_the_tables_are_told_which_rows_are_carried_over(tables):
 
     read(tables)
 
-    assert asked == [CREATED - timedelta(seconds=1)]
+    assert asked == [CREATED - timedelta(milliseconds=100)]
 
 
 def test_a_tuned_model_is_counted_as_its_base(tables):

@@ -142,8 +142,9 @@ def test_the_readme_s_sweep_and_repricing(reader, system):
 def test_the_readme_s_cancel_of_a_job_that_has_not_ended(reader):
     job = reader("create")["name"].rpartition("/")[2]
     assert reader("cancel", job) == {}
-    cost = wait_for(lambda: reader("cost", job))
-    assert cost["state"] == "JOB_STATE_CANCELLED"
+    wait_until(
+        lambda: reader("cost", job)["state"] == "JOB_STATE_CANCELLED", SECONDS, "CANCELLED", interval=0.05
+    )
 
 
 def test_the_readme_s_cost_has_the_members_that_a_cost_has(system):

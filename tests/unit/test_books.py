@@ -128,6 +128,32 @@ def test_unreadable_outputs_are_counted_until_they_can_be_read() -> None:
     assert (job.settled_outputs, job.unreadable_outputs, job.cost.amount_nano) == (1, 1, 0)
 
 
+CLOSED = msgspec.structs.replace(JOB, closed=True, next_look=datetime(2027, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("new", [output(usage(5)), output(Usage(), unreadable="gzip")])
+def test_what_changes_a_closed_job_opens_it_again(new: Output) -> None:
+    job, _ = settled(CLOSED, None, new)
+    assert (job.closed, job.reopened, job.next_look) == (False, 1, None)
+    job, _ = settled(job, None, output(usage(5), file="predictions_0002.jsonl"))
+    assert (job.closed, job.reopened) == (False, 1)
+
+
+def test_what_changes_nothing_leaves_a_closed_job_closed() -> None:
+    closed = msgspec.structs.replace(settled(JOB, None, output(usage(5)))[0], closed=True)
+    for old, new in (
+        (output(usage(5)), output(usage(5), generation=2)),
+        (None, output(Usage(), file="errors_1.jsonl")),
+    ):
+        job, moved = settled(closed, old, new)
+        assert (job.closed, job.reopened, moved) == (True, 0, [])
+
+
+def test_any_output_opens_a_job_again_that_was_closed_without_all_of_it() -> None:
+    lacking = msgspec.structs.replace(CLOSED, output_missing=True)
+    assert settled(lacking, None, output(Usage()))[0].reopened == 1
+
+
 def test_the_time_that_a_job_began_to_run_decides_its_price() -> None:
     new_year = datetime(2027, 1, 1, tzinfo=UTC)
     spent = output(usage(10**6, "gemini-3.6-flash"))

@@ -405,14 +405,14 @@ def record(*input_uris: str, start_time: datetime | None = None) -> JobRecord:
 
 @pytest.mark.parametrize("uri", ["gs://in/a.jsonl", f"{DIRECTORY}/predictions.jsonl", "bq://p.d.mine_dest_x"])
 def test_rows_from_before_a_job_are_another_job_s_whatever_its_input_is_called(uri: str) -> None:
-    assert record(uri).carried_before == CREATED - timedelta(seconds=1)
+    assert record(uri).carried_before == CREATED - timedelta(milliseconds=100)
 
 
 def test_the_time_that_vertex_says_comes_before_that_of_the_record() -> None:
     seen = Observation(NAME, "JOB_STATE_RUNNING", create_time=CREATED - timedelta(minutes=5))
     job = JobRecord(JobKey("my-project", "us-central1", "5678"), seen, CREATED)
 
-    assert job.carried_before == CREATED - timedelta(minutes=5, seconds=1)
+    assert job.carried_before == CREATED - timedelta(minutes=5, milliseconds=100)
 
 
 def test_prices_are_those_of_the_start_and_until_then_of_the_creation() -> None:

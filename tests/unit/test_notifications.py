@@ -110,6 +110,26 @@ def test_every_end_has_its_event(state, kind):
     assert job_event(job(state), NOW).type == kind
 
 
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"announced": True, "closed": False}, "batch.cancelled"),
+        ({"announced": True}, "batch.cost_updated"),
+        ({"reopened": 1}, "batch.cost_updated"),
+        ({}, "batch.cancelled"),
+    ],
+)
+def test_a_job_ends_once_and_what_follows_is_about_its_cost(changes, kind):
+    assert job_event(job("JOB_STATE_CANCELLED", **changes), NOW).type == kind
+
+
+def test_each_update_of_a_cost_is_an_event_of_its_own():
+    first, again, second = (
+        job_event(job("JOB_STATE_SUCCEEDED", reopened=number), NOW) for number in (1, 1, 2)
+    )
+    assert first.id == again.id != second.id
+
+
 def test_a_job_that_was_never_seen_to_end_has_none():
     assert job_event(job("JOB_STATE_RUNNING", deleted=True), NOW) is None
 

@@ -232,6 +232,8 @@ def test_an_amount_that_lacks_something_is_not_complete(lacking: JobRecord) -> N
         JOB,
         job(completion=None),
         job(completion=Completion(successful=4)),
+        job(completion=Completion(successful=6)),
+        job(state="JOB_STATE_EXPIRED", completion=Completion(successful=5)),
         job(usage=Usage(Rows(succeeded=2, failed=3, carried_over=2))),
         job(usage=Usage(), settled_outputs=0, state="JOB_STATE_FAILED", completion=Completion(failed=9)),
         job(usage=Usage(), settled_outputs=0, state="JOB_STATE_CANCELLED", completion=None),

@@ -40,9 +40,9 @@ _NAME = re.compile(
     r"/batchPredictionJobs/([A-Za-z0-9_-]{1,128})"
 )
 """Of names that can be a document's as well."""
-_CLOCK_SKEW = timedelta(seconds=1)
-"""By how much the clocks that stamp jobs and rows may differ. Vertex AI starts a job a minute or more after
-its create, so that no row of its own comes near."""
+_CLOCK_SKEW = timedelta(milliseconds=100)
+"""By how much the clocks that stamp jobs and rows may differ. Little, since an earlier job's last rows may be
+hardly older; a job's own cannot come near: Vertex AI starts it a minute or more after its create."""
 _FRACTION = re.compile(r"\.(\d+)")
 
 
@@ -160,6 +160,7 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
         output_missing: It was closed without all of the output that it should have.
         reopened: How often output came after it was closed, and changed what it cost.
         next_look: When the sweep looks again for output of a closed job; None if it is watched no more.
+        announced: The event of its end went out while its cost was not final yet.
         base_model: Of a tuned model, as Vertex names it; empty if it has none that is known. None: not
             looked up yet.
         deleted: Vertex AI no longer has the job, so that it will never be seen to end.
@@ -184,6 +185,7 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
     output_missing: bool = False
     reopened: int = 0
     next_look: datetime | None = None
+    announced: bool = False
     base_model: str | None = None
     deleted: bool = False
     deleted_at: datetime | None = None

@@ -25,8 +25,8 @@ TYPE_OF_STATE: Mapping[str, str] = {
     "JOB_STATE_CANCELLED": "batch.cancelled",
     "JOB_STATE_EXPIRED": "batch.expired",
 }
-CORRECTED = "batch.corrected"
-"""The event of a job whose cost has changed after the event of its end."""
+COST_UPDATED = "batch.cost_updated"
+"""The event of a job whose cost became final, or changed, after the event of its end."""
 BudgetType = Literal["budget.warning", "budget.exceeded"]
 
 _DELAYS = (
@@ -102,14 +102,19 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
         return now - self.time > GIVEN_UP_AFTER
 
 
-def job_event(job: JobRecord, now: datetime) -> Event | None:
-    """The event of a job that is being closed; None for one that was deleted before it was seen to end.
+def is_update(job: JobRecord) -> bool:
+    """Tell whether the event of a job's end has gone out before the one that is due now."""
+    return job.reopened > 0 or (job.announced and job.closed)
 
-    A job has one event of its end. What is said when it was opened again and is closed once more is that its
-    cost has changed: whoever takes each event for a job must not take two.
+
+def job_event(job: JobRecord, now: datetime) -> Event | None:
+    """The event of a job's end, or of its cost after that; None for a job that was never seen to end.
+
+    A job has one event of its end. What is said when it is closed later than that, or once more, is what it
+    costs now: whoever takes each event of an end for a job must not take two.
 
     Args:
-        job: As it stands once it is closed.
+        job: As it stands once it is announced or closed.
         now: The time. Whoever writes the event has until LEASE later for the first attempt.
     """
     kind = TYPE_OF_STATE.get(job.seen.state)
@@ -127,8 +132,8 @@ def job_event(job: JobRecord, now: datetime) -> Event | None:
         "error": job.seen.error,
     }
     about: tuple[str, ...] = (job.key.path,)
-    if job.reopened:
-        kind, about = CORRECTED, (*about, str(job.reopened))
+    if is_update(job):
+        kind, about = COST_UPDATED, (*about, str(job.reopened))
     return _event(kind, about, data, now, key_id=job.key_id, team=job.team, model=str(report["model"]))
 
 

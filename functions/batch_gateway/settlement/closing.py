@@ -10,13 +10,14 @@ from batch_gateway.core.jobs import WITH_OUTPUT_STATES, JobRecord
 from batch_gateway.core.notifications import Event, job_event
 from batch_gateway.core.outputs import (
     OutputKind,
+    directory_of,
     is_final_output,
     is_incremental_output,
     kind_of,
     lacks_shards,
     split_uri,
 )
-from batch_gateway.core.watch import is_watched, never_ran, next_look
+from batch_gateway.core.watch import ended_at, is_watched, never_ran, next_look
 from batch_gateway.ports import ObjectInfo, ObjectStore, Store
 
 
@@ -27,13 +28,13 @@ class Look(NamedTuple):
         missing: What counts and is not in the books.
         is_there: Whether there is any output, or was.
         is_final: Whether there is final output, or was.
-        lacks_shards: Whether there are only some of the shards of that.
+        is_short: Whether some of it is known to be missing: shards, or what is in a directory of nobody.
     """
 
     missing: list[ObjectInfo]
     is_there: bool = False
     is_final: bool = False
-    lacks_shards: bool = False
+    is_short: bool = False
 
 
 def close_if_settled(job: JobRecord, store: Store, objects: ObjectStore, now: datetime) -> Event | None:
@@ -44,7 +45,7 @@ def close_if_settled(job: JobRecord, store: Store, objects: ObjectStore, now: da
     """
     if job.closed or not job.ended or job.seen.output_table:
         return None
-    look = look_at(job, store, objects)
+    look = look_at(job, store, objects, now)
     if look.missing or not may_close(job, look, now):
         return None
     closed = close(job, look, store, now)
@@ -58,7 +59,7 @@ def may_close(job: JobRecord, look: Look, now: datetime) -> bool:
     was watched. Until then output may still come: of a job that was cancelled, expired or failed Vertex AI
     exports what was done, at a time that nobody can tell.
     """
-    whole = look.is_final and not look.lacks_shards
+    whole = look.is_final and not look.is_short
     return whole or (never_ran(job) and not look.is_there) or not is_watched(job, now)
 
 
@@ -68,7 +69,7 @@ def close(job: JobRecord, look: Look, store: Store, now: datetime) -> tuple[JobR
     Returns:
         The closed job, and what goes out of it; None if it was closed before.
     """
-    missing = look.lacks_shards or (job.seen.state in WITH_OUTPUT_STATES and not look.is_final)
+    missing = look.is_short or (job.seen.state in WITH_OUTPUT_STATES and not look.is_final)
 
     def closing(record: JobRecord) -> JobRecord | None:
         if record.closed:
@@ -87,17 +88,39 @@ def close(job: JobRecord, look: Look, store: Store, now: datetime) -> tuple[JobR
         if record.output_missing:
             uri = record.seen.output_directory or record.seen.output_table or "no output directory"
             events.problem("ERROR", "output.lost", "output lost", job=record.seen.name, uri=uri)
-        events.closed(record)
+        events.ended(record)
     return closed
 
 
-def look_at(job: JobRecord, store: Store, objects: ObjectStore) -> Look:
+def announce(job: JobRecord, store: Store, now: datetime) -> Event | None:
+    """Say once that a job has failed, expired or been cancelled, though more output may come.
+
+    Returns:
+        What goes out of it, noted as close has it; None if it was said before, or if the job succeeded: nobody
+        is told of a success whose output is not there.
+    """
+
+    def announcing(record: JobRecord) -> JobRecord | None:
+        said = record.announced or record.closed or record.reopened
+        if said or not record.seen.terminal or record.seen.state in WITH_OUTPUT_STATES:
+            return None
+        return msgspec.structs.replace(record, announced=True)
+
+    announced = store.amend_job(job.key, announcing, lambda record: job_event(record, now))
+    if announced is None:
+        return None
+    events.ended(announced[0])
+    return announced[1]
+
+
+def look_at(job: JobRecord, store: Store, objects: ObjectStore, now: datetime) -> Look:
     """Look through a job's output directory.
 
     Final files count; incremental ones, which repeat their rows, only where there are none.
     """
     if job.seen.output_directory is None:
-        return Look([])
+        # Before it is closed without any output: does nobody's look as if it were this job's?
+        return Look([], is_short=not is_watched(job, now) and _has_unclaimed(job, store, objects))
     bucket, prefix = split_uri(job.seen.output_directory)
     settled = {output.uri: output.generation for output in store.get_outputs(job.key)}
     listed = list(objects.list(bucket, f"{prefix}/"))
@@ -109,3 +132,24 @@ def look_at(job: JobRecord, store: Store, objects: ObjectStore) -> Look:
         found += [info for info in listed if is_incremental_output(info.name)]
     missing = [info for info in found if settled.get(f"gs://{bucket}/{info.name}", -1) < info.generation]
     return Look(missing, bool(found or settled), bool(final), lacks_shards(final))
+
+
+def _has_unclaimed(job: JobRecord, store: Store, objects: ObjectStore) -> bool:
+    """Tell whether a directory that no job has reported was made under a job's prefix in its lifetime.
+
+    Whether Vertex AI reports the directory of a job that did not succeed is not documented. A guess whose
+    output it is would not do, but nor would a cost that says that there is none.
+    """
+    if job.seen.output_prefix is None:
+        return False
+    bucket, prefix = split_uri(job.seen.output_prefix)
+    made = f"{prefix}/prediction-model-".removeprefix("/")
+    first, last = (
+        f"gs://{bucket}/{made}{time:%Y-%m-%dT%H:%M:%S}" for time in (job.create_time, ended_at(job))
+    )
+    directories = {
+        directory_of(bucket, info.name)
+        for info in objects.list(bucket, made)
+        if kind_of(info.name) is not None
+    }
+    return any(first <= each <= f"{last}~" and not store.jobs_by_directory(each) for each in directories)

@@ -23,7 +23,7 @@ from batch_gateway.core.watch import is_watched, next_look
 from batch_gateway.logs import log
 from batch_gateway.ports import StoreUnavailableError, Submission, Unreadable
 from batch_gateway.settlement.adoption import LOOK_BACK, look_through
-from batch_gateway.settlement.closing import Look, close, look_at, may_close
+from batch_gateway.settlement.closing import Look, announce, close, look_at, may_close
 from batch_gateway.settlement.deps import Deps, NotYetError
 from batch_gateway.settlement.enforcement import act_on, passed
 from batch_gateway.settlement.notifying import deliver_due
@@ -217,7 +217,10 @@ class _Sweeping:
         if may_close(job, look, self._now):
             closed = close(job, look, self._deps.store, self._now)
             self.done.closed += closed is not None
-            self._events += [closed[1]] if closed and closed[1] else []
+            event = closed[1] if closed else None
+        else:
+            event = announce(job, self._deps.store, self._now)
+        self._events += [event] if event else []
 
     def _watch(self, job: JobRecord) -> None:
         """Looks at the output of a closed job; what came opens it again, and it is closed once more."""
@@ -254,7 +257,7 @@ class _Sweeping:
 
     def _settle_missing(self, job: JobRecord) -> Look:
         """Settles what is missing of a job's directory."""
-        look = look_at(job, self._deps.store, self._deps.objects)
+        look = look_at(job, self._deps.store, self._deps.objects, self._now)
         for live in look.missing:
             bucket, _ = split_uri(job.seen.output_directory or "")
             self.done.settled += settle_live(
