@@ -11,7 +11,13 @@ from batch_gateway.adapters.memory import MemoryKeys
 from batch_gateway.core.jobs import observe
 from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord
 from batch_gateway.core.report import cost_report
-from batch_gateway.ports import Reply, Submission, UpstreamResponse, UpstreamUnavailableError
+from batch_gateway.ports import (
+    AnswerTooLargeError,
+    Reply,
+    Submission,
+    UpstreamResponse,
+    UpstreamUnavailableError,
+)
 from batch_gateway.settlement.deps import Deps
 from batch_gateway.settlement.endpoints import KeyEndpoints
 from batch_gateway.settlement.notifying import NotifyDeps
@@ -29,6 +35,7 @@ class Vertex(settling.FakeUpstream):
     def __init__(self):
         super().__init__()
         self.listed = []
+        self.most = 100
         self.models = {}
         self.denied = set()
         self.cancelled = []
@@ -42,6 +49,8 @@ class Vertex(settling.FakeUpstream):
             return None
         given = parse_qs(query)
         self.listed.append(given["filter"][0])
+        if int(given["pageSize"][0]) > self.most:
+            raise AnswerTooLargeError("is larger than ever")
         start = int(given.get("pageToken", ["0"])[0])
         jobs = [
             job
@@ -186,6 +195,15 @@ def test_every_page_of_jobs_is_looked_through(world):
 
     assert world.sweep().adopted == 5
     assert world.total() == 5 * ROW_NANO
+
+
+def test_a_page_that_is_too_large_is_asked_for_in_parts(world):
+    for number in range(1, 6):
+        world.outside(ended(number, other_directory(number)))
+    world.upstream.most = 4
+    assert world.sweep().adopted == 5
+    world.upstream.most = 0
+    assert "is larger than ever" in " ".join(world.sweep().problems)
 
 
 def submission(**changes):

@@ -17,6 +17,7 @@ from batch_gateway.ports.notifications import (
 from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectStore, ObjectsUnavailableError
 from batch_gateway.ports.tables import TableInfo, Tables, TablesUnavailableError
 from batch_gateway.ports.upstream import (
+    AnswerTooLargeError,
     Upstream,
     UpstreamCredentialsError,
     UpstreamResponse,
@@ -25,6 +26,7 @@ from batch_gateway.ports.upstream import (
 
 __all__ = [
     "AliasTakenError",
+    "AnswerTooLargeError",
     "Audit",
     "AuditEntry",
     "Change",
