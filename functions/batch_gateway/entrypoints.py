@@ -1,7 +1,5 @@
 """What functions-framework calls: takes request and event apart and hands them to a use case."""
 
-import io
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,29 +14,14 @@ if TYPE_CHECKING:
     from flask import Request
     from werkzeug.wrappers import Response
 
-_PIECE_BYTES = 64 * 1024
-_DISCARDED_PIECES = 512  # of a body beyond that, the server hangs up on the rest
-
 
 def gateway(request: "Request") -> "Response":
     """HTTP function: the gateway."""
+    from batch_gateway.gateway import connections  # noqa: PLC0415 - settle needs no werkzeug
+
     response = wiring.gateway().handle(request)
-    _discard_body(request)
+    connections.finish(request, response)
     return response
-
-
-def _discard_body(request: "Request") -> None:
-    """Takes what was not read of a body, piece by piece, so that a client who still sends gets its answer.
-
-    functions-framework would read the rest into memory, however large, and though it was refused.
-    """
-    from werkzeug.exceptions import ClientDisconnected  # noqa: PLC0415 - settle needs no werkzeug
-
-    with suppress(OSError, ClientDisconnected):
-        for _ in range(_DISCARDED_PIECES):
-            if not request.stream.read(_PIECE_BYTES):
-                break
-    request.stream = io.BytesIO()
 
 
 def settle(event: "CloudEvent") -> None:

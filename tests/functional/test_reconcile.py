@@ -13,6 +13,7 @@ from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord
 from batch_gateway.core.report import cost_report
 from batch_gateway.core.sent import Sent
 from batch_gateway.ports import (
+    AnswerTooLargeError,
     RecordError,
     Reply,
     Submission,
@@ -40,6 +41,7 @@ class Vertex(settling.FakeUpstream):
     def __init__(self):
         super().__init__()
         self.listed = []
+        self.most = 100
         self.models = {}
         self.denied = set()
         self.cancelled = []
@@ -53,6 +55,8 @@ class Vertex(settling.FakeUpstream):
             return None
         given = parse_qs(query)
         self.listed.append(given["filter"][0])
+        if int(given["pageSize"][0]) > self.most:
+            raise AnswerTooLargeError("is larger than ever")
         start = int(given.get("pageToken", ["0"])[0])
         jobs = [
             job
@@ -206,6 +210,15 @@ def test_every_page_of_jobs_is_looked_through(world):
 
     assert world.sweep().adopted == 5
     assert world.total() == 5 * ROW_NANO
+
+
+def test_a_page_that_is_too_large_is_asked_for_in_parts(world):
+    for number in range(1, 6):
+        world.outside(ended(number, other_directory(number)))
+    world.upstream.most = 4
+    assert world.sweep().adopted == 5
+    world.upstream.most = 0
+    assert "is larger than ever" in " ".join(world.sweep().problems)
 
 
 def submission(number=1, team="ads", key_id="k1", **changes):

@@ -1,8 +1,11 @@
 """The adapter to Vertex AI: hosts, Google tokens, connections and what its failures are called."""
 
+import gzip
+import itertools
 import json
 import threading
 import time
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -15,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from batch_gateway.adapters import vertex as adapter
 from batch_gateway.adapters.vertex import GoogleToken, Vertex, host_of
 from batch_gateway.core.jobs import JobKey
-from batch_gateway.ports import UpstreamCredentialsError, UpstreamUnavailableError
+from batch_gateway.ports import AnswerTooLargeError, UpstreamCredentialsError, UpstreamUnavailableError
 from functional.gateway.loopback import Answer, Loopback, closed_port
 
 pytestmark = pytest.mark.filterwarnings("ignore:The load_credentials_from_:DeprecationWarning")
@@ -556,3 +559,66 @@ def test_what_is_no_refusal_is_not_noted(loopback, capsys, status):
     Vertex(SERVED, loopback.host).send("POST", JOBS, **PLACE)
 
     assert refusals(capsys) == []
+
+
+def values(count):
+    return b"[" + b",".join([b"1"] * count) + b"]"
+
+
+def packed(content, times=1):
+    for _ in range(times):
+        content = gzip.compress(content)
+    return Answer(body=content, headers=(("Content-Encoding", ", ".join(["gzip"] * times)),))
+
+
+LARGE = {
+    "plain": Answer(body=b" " * (adapter.MAX_ANSWER_BYTES + 1)),
+    "gzip-bomb": packed(b" " * 40 * adapter.MAX_ANSWER_BYTES),
+    "gzip-bomb-in-a-gzip-bomb": packed(b" " * 40 * adapter.MAX_ANSWER_BYTES, 2),
+    "many-values": Answer(body=values(adapter.MAX_ANSWER_VALUES + 1)),
+    "deep": Answer(body=b"[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_an_answer_that_would_fill_the_memory_is_not_read(loopback, kind):
+    loopback.answers = [LARGE[kind], Answer()]
+    vertex = Vertex(SERVED, loopback.host)
+    tracemalloc.start()
+    try:
+        with pytest.raises(AnswerTooLargeError) as refused:
+            vertex.send("GET", "/v1/x", **PLACE)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert refused.value.sent
+    assert len(loopback.seen) == 1, "it would be as large again"
+    assert peak < 2.2 * adapter.MAX_ANSWER_BYTES
+    assert vertex.send("POST", "/v1/x", body=b"{}", **PLACE).body == b"{}", (
+        "what was left is not taken for it"
+    )
+
+
+def test_an_error_that_is_too_large_is_known_by_its_status(loopback):
+    for answer in LARGE.values():
+        loopback.answers = [answer._replace(status=400)]
+        refused = Vertex(SERVED, loopback.host).send("POST", "/v1/x", body=b"{}", **PLACE)
+        assert (refused.status, refused.body) == (400, b"")
+
+
+def test_an_answer_of_the_largest_size_is_read(loopback):
+    body = values(adapter.MAX_ANSWER_VALUES - 1)
+    body += b" " * (adapter.MAX_ANSWER_BYTES - len(body))
+    for loopback.answers in ([Answer(body=body)], [packed(body)], [packed(body, 2)]):
+        assert Vertex(SERVED, loopback.host).send("GET", "/v1/x", **PLACE).body == body
+
+
+def test_an_answer_that_never_ends_is_given_up(loopback, monkeypatch):
+    seconds = itertools.count(0, 25)
+    monkeypatch.setattr(adapter, "monotonic", lambda: next(seconds))
+    loopback.answers = [Answer(body=b" " * 8 * adapter._PIECE_BYTES)]
+
+    with pytest.raises(UpstreamUnavailableError, match="did not end within 60 s") as given_up:
+        Vertex(SERVED, loopback.host).send("POST", "/v1/x", body=b"{}", **PLACE)
+
+    assert (given_up.value.sent, given_up.value.timed_out) == (True, True)

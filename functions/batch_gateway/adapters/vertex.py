@@ -2,9 +2,10 @@
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 import google.auth
@@ -16,12 +17,24 @@ import urllib3
 
 from batch_gateway import events
 from batch_gateway.core.jobs import JobKey
+from batch_gateway.core.json_limits import count_values
 from batch_gateway.core.jsons import read_object
-from batch_gateway.ports import UpstreamCredentialsError, UpstreamResponse, UpstreamUnavailableError
+from batch_gateway.ports import (
+    AnswerTooLargeError,
+    UpstreamCredentialsError,
+    UpstreamResponse,
+    UpstreamUnavailableError,
+)
 
 _SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 60
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+"""Of an answer, unpacked: a page of a hundred jobs with all the labels that there may be has 2 MB, and a job
+whose request was of the largest size, 10 MiB."""
+MAX_ANSWER_VALUES = 300_000
+_HTTP_ERROR = 400
+_PIECE_BYTES = 1024 * 1024
 _POOL_SIZE = 64
 _REFRESH_AHEAD = timedelta(minutes=5)
 
@@ -164,8 +177,8 @@ class Vertex:
             try:
                 response = self._send_once(method, url, sent_headers, body)
             except UpstreamUnavailableError as error:
-                # Whoever has waited for a whole minute is not helped by another one.
-                if not tries or (error.sent and error.timed_out):
+                # Whoever has waited for a whole minute is not helped by another one, nor by the same again.
+                if not tries or (error.sent and error.timed_out) or isinstance(error, AnswerTooLargeError):
                     raise
                 wait = pause
             else:
@@ -204,7 +217,9 @@ class Vertex:
                 headers=headers,
                 timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
                 redirect=False,
+                preload_content=False,
             )
+            content = _read_error(response) if response.status >= _HTTP_ERROR else _read(response)
         except urllib3.exceptions.NewConnectionError as error:
             raise UpstreamUnavailableError("no connection to Vertex AI", sent=False) from error
         except urllib3.exceptions.ConnectTimeoutError as error:
@@ -218,7 +233,7 @@ class Vertex:
         except urllib3.exceptions.HTTPError as error:
             raise UpstreamUnavailableError("the connection to Vertex AI broke off", sent=True) from error
         return UpstreamResponse(
-            response.status, {name.lower(): value for name, value in response.headers.items()}, response.data
+            response.status, {name.lower(): value for name, value in response.headers.items()}, content
         )
 
 
@@ -236,6 +251,48 @@ def _note_refusal(method: str, path: str, project: str, location: str, response:
     reason = str(reasons[0] if reasons else error.get("status", ""))
     detail = str(error.get("message", ""))[:_LONGEST_DETAIL]
     events.refused(call, response.status, project=project, location=location, reason=reason, detail=detail)
+
+
+def _read_error(response: urllib3.BaseHTTPResponse) -> bytes:
+    """Read an answer of which the status says enough: nothing of it, if it is too large."""
+    try:
+        return _read(response)
+    except AnswerTooLargeError:
+        return b""
+
+
+def _read(response: urllib3.BaseHTTPResponse) -> bytes:
+    """Read an answer, unpacked, as far as it is bounded.
+
+    Raises:
+        AnswerTooLargeError: It is too large, or has too many values to be decoded.
+        UpstreamUnavailableError: It does not end.
+        HTTPError: It breaks off.
+    """
+    try:
+        content = b"".join(_pieces(response))
+    except BaseException:
+        response.close()  # the rest of it must not be taken for another answer
+        raise
+    response.release_conn()
+    try:
+        count_values(content, MAX_ANSWER_VALUES)
+    except ValueError as error:
+        raise AnswerTooLargeError(f"cannot be decoded: {error}") from error
+    return content
+
+
+def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    end = monotonic() + _READ_SECONDS
+    size = 0
+    while piece := response.read1(_PIECE_BYTES):
+        size += len(piece)
+        if size > MAX_ANSWER_BYTES:
+            raise AnswerTooLargeError(f"is larger than {MAX_ANSWER_BYTES:,} bytes")
+        if monotonic() > end:
+            message = f"its answer did not end within {_READ_SECONDS} s"
+            raise UpstreamUnavailableError(message, sent=True, timed_out=True)
+        yield piece
 
 
 def _retry_after(response: UpstreamResponse) -> float:

@@ -33,6 +33,7 @@ from batch_gateway.gateway.trail import Trail
 from batch_gateway.gateway.weighing import Weighing
 from batch_gateway.logs import log
 from batch_gateway.ports import (
+    AnswerTooLargeError,
     Audit,
     KeyStore,
     ObjectStore,
@@ -147,6 +148,8 @@ class Gateway:
             return answers.compressed(request, self._dispatch(request))
         except Exception as error:  # noqa: BLE001 - the boundary: every error becomes an answer
             return answers.error(_as_api_error(error, request))
+        finally:
+            inbound.release(request)
 
     def _dispatch(self, request: Request) -> Response:
         inbound.check_path(request)
@@ -240,6 +243,10 @@ def _as_api_error(error: Exception, request: Request) -> ApiError:
         log("ERROR", "books unavailable", path=request.path, error=error)
         message = "The gateway's database does not answer. Try again."
         return ApiError("UNAVAILABLE", "BOOKS_UNAVAILABLE", message, retry_after=5)
+    if isinstance(error, AnswerTooLargeError):
+        log("ERROR", "answer not read", event="upstream.error", path=request.path, error=error)
+        message = f"Vertex AI's answer {error}. If it is a list, ask for less of it with pageSize."
+        return ApiError("FAILED_PRECONDITION", "UPSTREAM_ANSWER_TOO_LARGE", message)
     if isinstance(error, UpstreamUnavailableError):
         log(
             "ERROR",

@@ -269,7 +269,7 @@ class _Listing:
         self._names += 1
         if self._names > MOST_NAMES:
             raise UnknownError(
-                f"more than {MOST_NAMES:,} names begin as the input's do, lastly gs://{bucket}/{prefix}; "
+                f"more than {MOST_NAMES:,} names begin as the input's do, last gs://{bucket}/{prefix}; "
                 "write more of them before the first wildcard"
             )
         if time.monotonic() >= self._deadline:

@@ -8,9 +8,21 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request
 
 from batch_gateway.core.errors import ApiError
+from batch_gateway.core.json_limits import count_values
+from batch_gateway.gateway import connections
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """Google's own limit on a request's payload."""
+MOST_WIDE_BYTES = MAX_BODY_BYTES // 4
+"""Of a body with characters beyond ASCII, of which each may take the memory of four."""
+
+LARGE_BYTES = 1024 * 1024
+LARGE_VALUES = 5_000
+"""A body takes more memory than there is for each request at once if it has as much as either."""
+MOST_LARGE = 2
+_large = connections.Shares(each=MOST_LARGE, all_=4)
+"""Four of 40 MiB each, and small ones, in the 512 MiB of an instance as deployed."""
+_ROOM = "batch_gateway.room"
 
 _NOT_FORWARDED = frozenset(
     {
@@ -80,29 +92,85 @@ def check_path(request: Request) -> None:
 
 
 def body(request: Request) -> bytes:
-    """The raw body.
+    """The raw body, of a size that can be decoded.
 
     Raises:
-        ApiError: It is too large.
+        ApiError: It is too large, does not come in time, breaks off, or there are too many large ones.
     """
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise _too_large()
-    try:
-        data = request.stream.read(MAX_BODY_BYTES + 1)
-    except (OSError, ClientDisconnected) as error:
-        message = "The body broke off. Send the request again."
-        raise ApiError("INVALID_ARGUMENT", "BODY_INVALID", message) from error
-    if len(data) > MAX_BODY_BYTES:
+    pieces = []
+    size = 0
+    with connections.waiting(request, api_key(request) or "") as wait:
+        try:
+            while piece := request.stream.read(min(connections.PIECE_BYTES, MAX_BODY_BYTES + 1 - size)):
+                pieces.append(piece)
+                size += len(piece)
+                if size >= LARGE_BYTES:
+                    _take_room(request)
+        except (OSError, ClientDisconnected) as error:
+            raise _too_slow() if wait and wait.cut else _broken_off() from error
+    if wait and wait.cut:
+        raise _too_slow()
+    if size > MAX_BODY_BYTES:
         raise _too_large()
+    data = b"".join(pieces)
+    if size > MOST_WIDE_BYTES and not (data.isascii() and b"\\u" not in data):
+        raise _too_large()
+    try:
+        if count_values(data) > LARGE_VALUES:
+            _take_room(request)
+    except ValueError as error:
+        raise ApiError("INVALID_ARGUMENT", "BODY_TOO_COMPLEX", f"Invalid body: {error}.") from error
     return data
+
+
+def release(request: Request) -> None:
+    """Let others have the room that a request's body took."""
+    caller = request.environ.pop(_ROOM, None)
+    if caller is not None:
+        _large.give_back(caller)
+
+
+def _take_room(request: Request) -> None:
+    """Take room for a large body, until the request is answered.
+
+    Raises:
+        ApiError: There is none.
+    """
+    caller = api_key(request) or ""
+    if _ROOM in request.environ:
+        return
+    if not _large.take(caller):
+        raise ApiError(
+            "RESOURCE_EXHAUSTED",
+            "TOO_MANY_LARGE_BODIES",
+            f"Bodies of more than {LARGE_BYTES} bytes, or {LARGE_VALUES} values, are taken {MOST_LARGE} at a "
+            "time of one key. Send it again in a moment.",
+            retry_after=1,
+        )
+    request.environ[_ROOM] = caller
+
+
+def _broken_off() -> ApiError:
+    return ApiError("INVALID_ARGUMENT", "BODY_INVALID", "The body broke off. Send the request again.")
+
+
+def _too_slow() -> ApiError:
+    return ApiError(
+        "INVALID_ARGUMENT",
+        "BODY_TOO_SLOW",
+        f"The body did not come within {connections.BODY_SECONDS:g} s, or too many of yours were coming: "
+        f"no more than {connections.MOST_SLOW} may take longer than a moment. Send it again.",
+    )
 
 
 def _too_large() -> ApiError:
     return ApiError(
         "INVALID_ARGUMENT",
         "BODY_TOO_LARGE",
-        f"The body is larger than {MAX_BODY_BYTES} bytes. Put the input into Cloud Storage and name it in "
-        "inputConfig.",
+        f"The body is larger than {MAX_BODY_BYTES} bytes, or {MOST_WIDE_BYTES} if it has characters beyond "
+        "ASCII. Put the input into Cloud Storage and name it in inputConfig.",
         code=413,
     )
 

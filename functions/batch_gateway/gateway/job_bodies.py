@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import msgspec
@@ -13,20 +13,25 @@ from batch_gateway.core.sent import Sent
 
 _SCANNER = json.JSONDecoder()
 _SNAKE = re.compile(r"_([a-z0-9])")
+_MOST_FIELDS = 1_000
+"""Of a body, on its first level: a BatchPredictionJob has about thirty."""
 
 
 def fields_of(raw: bytes) -> dict[str, msgspec.Raw]:
     """The body's top-level fields, their values left as they came.
 
     Raises:
-        ApiError: It is no JSON object.
+        ApiError: It is no JSON object, or has more fields than any job.
     """
     try:
-        return msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
     except msgspec.ValidationError as error:
         raise _invalid("it must be a JSON object") from error
     except UNREADABLE as error:
         raise _invalid(f"it is no JSON: {error}") from error
+    if len(fields) > _MOST_FIELDS:
+        raise _invalid(f"it must not have more than {_MOST_FIELDS:,} fields")
+    return fields
 
 
 def text(fields: dict[str, msgspec.Raw], name: str) -> str:
@@ -80,37 +85,46 @@ def with_members(raw: bytes, members: dict[str, Any]) -> bytes:
     if not members:
         return raw
     try:
-        body = raw.decode()
-        spans, end = _member_spans(body)
+        spans, end, is_empty = _spans(raw, members)
     except (ValueError, RecursionError) as error:
         raise _invalid(f"it cannot be read: {error}") from error
     edits = []
     for name, value in members.items():
-        text = msgspec.json.encode(value).decode()
+        written = msgspec.json.encode(value)
         if name in spans:
-            edits.append((*spans[name], text))
+            edits.append((*spans[name], written))
         else:
-            comma = "," if spans else ""
-            edits.append((end, end, f'{comma}"{name}":{text}'))
-            spans[name] = (end, end)
-    for start, stop, text in sorted(edits, key=lambda edit: edit[0], reverse=True):
-        body = body[:start] + text + body[stop:]
-    return body.encode()
+            comma = b"" if is_empty else b","
+            edits.append((end, end, b'%s"%s":%s' % (comma, name.encode(), written)))
+            is_empty = False
+    pieces: list[bytes | memoryview] = []
+    at = 0
+    for start, stop, written in sorted(edits, key=lambda edit: edit[0]):
+        pieces += [memoryview(raw)[at:start], written]
+        at = stop
+    return b"".join([*pieces, memoryview(raw)[at:]])
 
 
-def _member_spans(body: str) -> tuple[dict[str, tuple[int, int]], int]:
-    """Where the values of an object's members stand, the last of equal names; and where it closes."""
+def _spans(raw: bytes, names: Container[str]) -> tuple[dict[str, tuple[int, int]], int, bool]:
+    """Find where the values of an object's members stand, where it closes, and whether it is empty.
+
+    Of equal names it is the last one's. Bytes are taken for characters, which is right for all that JSON is
+    made of, and lets places in the text be places in the bytes.
+    """
+    raw.decode()  # refuses what readers of UTF-8 might read differently
+    body = raw.decode("latin-1")
     spans: dict[str, tuple[int, int]] = {}
-    position = _skip_space(body, _skip_space(body, 0) + 1)
+    first = position = _skip_space(body, _skip_space(body, 0) + 1)
     while body[position] != "}":
         name, position = _SCANNER.raw_decode(body, position)
         start = _skip_space(body, _skip_space(body, position) + 1)
         _, stop = _SCANNER.raw_decode(body, start)
-        spans[name] = (start, stop)
+        if name in names:
+            spans[name] = (start, stop)
         position = _skip_space(body, stop)
         if body[position] == ",":
             position = _skip_space(body, position + 1)
-    return spans, position
+    return spans, position, position == first
 
 
 def _skip_space(body: str, position: int) -> int:

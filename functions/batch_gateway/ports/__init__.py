@@ -26,6 +26,7 @@ from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectSt
 from batch_gateway.ports.records import RecordError, Unreadable
 from batch_gateway.ports.tables import TableInfo, Tables, TablesUnavailableError
 from batch_gateway.ports.upstream import (
+    AnswerTooLargeError,
     Upstream,
     UpstreamCredentialsError,
     UpstreamResponse,
@@ -35,6 +36,7 @@ from batch_gateway.ports.upstream import (
 __all__ = [
     "STORED_FIELDS",
     "AliasTakenError",
+    "AnswerTooLargeError",
     "Audit",
     "AuditEntry",
     "Change",

@@ -22,6 +22,13 @@ class UpstreamUnavailableError(Exception):
         self.timed_out = timed_out
 
 
+class AnswerTooLargeError(UpstreamUnavailableError):
+    """Vertex AI answered with more than is read; a list may be asked for in smaller pages."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, sent=True)
+
+
 class UpstreamCredentialsError(Exception):
     """No Google access token could be had for a project; the message says why."""
 

@@ -14,7 +14,7 @@ from batch_gateway.core.excerpts import text
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation, parse_name
 from batch_gateway.core.sent import sent_of
 from batch_gateway.logs import log
-from batch_gateway.ports import Submission
+from batch_gateway.ports import AnswerTooLargeError, Submission
 from batch_gateway.settlement.deps import Deps
 from batch_gateway.tracking import Tracker
 
@@ -81,9 +81,16 @@ def look_through(
     since = f'create_time>="{now - LOOK_BACK:%Y-%m-%dT%H:%M:%SZ}"'
     token = ""
     left = list(submissions)
+    size = _PAGE
     while True:
-        query = urlencode({"filter": since, "pageSize": _PAGE, **({"pageToken": token} if token else {})})
-        page = deps.upstream.get(path, project=project, location=location, query=query)
+        query = urlencode({"filter": since, "pageSize": size, **({"pageToken": token} if token else {})})
+        try:
+            page = deps.upstream.get(path, project=project, location=location, query=query)
+        except AnswerTooLargeError:
+            if size == 1:
+                raise
+            size = max(1, size // 5)
+            continue
         if page is None:
             raise PlaceUnavailableError(f"the jobs of {project}/{location} cannot be listed")
         jobs = _jobs_of(page, place, going_on)

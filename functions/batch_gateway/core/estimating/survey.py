@@ -28,6 +28,7 @@ from batch_gateway.core.estimating.ranges import exactly
 from batch_gateway.core.estimating.rows import read
 from batch_gateway.core.estimating.sampling import MOST_ROWS, Line, Object
 from batch_gateway.core.estimating.sums import Part, PartBuilder, Rates, Use, Whole, whole
+from batch_gateway.core.json_limits import count_values
 from batch_gateway.core.lines import MAX_LINE_BYTES
 from batch_gateway.core.models import short_name
 from batch_gateway.core.prices import PriceTable
@@ -91,6 +92,13 @@ class Survey:
 
     def _read_row(self, place: Object, line: Line, content: bytes, builder: PartBuilder) -> None:
         self.sampled += 1
+        try:
+            count_values(content)
+        except ValueError as error:
+            builder.add(None, free=False)
+            self._note_invalid(place, line, f"cannot be weighed: {error}", fatal=False)
+            self._unbounded["a row has too many values to be read"] = None
+            return
         row = read(content, self._asked, self._columns)
         if row.problem:
             self._note_invalid(place, line, row.problem, fatal="whole job" in row.problem)

@@ -18,6 +18,7 @@ only unpronounceable ones exceed) and for scripts of three bytes a character (tw
 """
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -32,6 +33,9 @@ _MARKS = re.compile(r"[!-/:-@\[-`{-~]+")
 _GAP = re.compile(r" {2,}|[\t\n\r]+")
 _LONE_SPACE = re.compile(f" (?![{_LATIN} ])")
 _LONGEST_WORD = 15
+_LONGEST_REMEMBERED = 64
+_PIECE = 256 * 1024
+"""Characters that are looked at together."""
 _USUAL_WORD = 4
 _SHORT_CAPITALS = 3
 
@@ -75,21 +79,36 @@ def tokens_of(text: str) -> Range:
     """How many tokens a text may have."""
     if not text:
         return NOTHING
+    thousandths = [each for piece in _pieces(text) for each in _in_piece(piece)]
+    low, expected, high = (sum(level) for level in zip(*thousandths, strict=True))
+    # At least one: the model is given something. Halves of tokens are rounded to where they do no harm.
+    return Range(max(1, low // 1000), max(1, round(expected / 1000)), max(1, -(-high // 1000)))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Cut a text where a word ends, so that the words of a long one are not all held at once."""
+    at = 0
+    while at < len(text):
+        end = at + _PIECE
+        if end < len(text) and (space := text.rfind(" ", at + 1, end)) > 0:
+            end = space
+        yield text[at:end]
+        at = end
+
+
+def _in_piece(text: str) -> list[Range]:
     blobs = [blob for blob in _BLOB.findall(text) if _HAS_DIGIT.search(blob)]
     if blobs:
         text = _BLOB.sub(lambda match: "" if _HAS_DIGIT.search(match[0]) else match[0], text)
     thousandths = [_in_blobs(sum(map(len, blobs))), _in_words(text), _in_marks(text)]
     if not text.isascii():
         thousandths += [_in_script(script, text) for script in _SCRIPTS]
-    thousandths.append(_in_others(text))
-    low, expected, high = (sum(level) for level in zip(*thousandths, strict=True))
-    # At least one: the model is given something. Halves of tokens are rounded to where they do no harm.
-    return Range(max(1, low // 1000), max(1, round(expected / 1000)), max(1, -(-high // 1000)))
+    return [*thousandths, _in_others(text)]
 
 
 def characters_of(text: str) -> int:
     """What text embeddings are charged by: code points without white space (Vertex AI pricing page)."""
-    return len("".join(text.split()))
+    return sum(len("".join(piece.split())) for piece in _pieces(text))
 
 
 def _in_blobs(characters: int) -> Range:
@@ -100,15 +119,14 @@ def _in_words(text: str) -> Range:
     low = expected = high = 0
     for word in _WORD.findall(text):
         # Not Range's own arithmetic: this is where the time goes.
-        least, usual, most = _of_word(word)
+        least, usual, most = _of_word(word) if len(word) <= _LONGEST_REMEMBERED else _of_new_word(word)
         low += least
         expected += usual
         high += most
     return Range(low, expected, high)
 
 
-@lru_cache(maxsize=1 << 14)
-def _of_word(word: str) -> Range:
+def _of_new_word(word: str) -> Range:
     length = len(word)
     high = 1000 * -(-length // 2)
     if not word.isascii():
@@ -118,6 +136,9 @@ def _of_word(word: str) -> Range:
     if length > _LONGEST_WORD or not (word.islower() or word.istitle()):
         return Range(900, max(1000, 300 * length), 1000 * length)
     return Range(900, 1000 + 85 * max(0, length - _USUAL_WORD), high)
+
+
+_of_word = lru_cache(maxsize=1 << 14)(_of_new_word)
 
 
 def _in_marks(text: str) -> Range:
