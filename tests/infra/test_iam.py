@@ -284,7 +284,7 @@ READS = {
     "google_project_service_identity": set(),
     "time_sleep": set(),
 }
-"""What a refresh of each kind of resource reads (the provider's read functions, and the IAM permissions reference)."""
+"""What a refresh of each kind reads (the provider's read functions; the IAM permissions reference)."""
 
 
 def test_who_plans_may_read_everything_that_is_planned(applied, there):
