@@ -32,7 +32,7 @@ locals {
       unpriced_rows = {
         title    = "rows without a price"
         severity = "WARNING"
-        where    = "jsonPayload.event=\"output.settled\" jsonPayload.unpriced_rows>0"
+        where    = "jsonPayload.event=\"output.settled\"\njsonPayload.unpriced_rows>0"
         labels   = local.job_labels
         every    = "3600s"
         text     = "${local.job_line} has rows that no price is known for: its amount is a floor. Add the model's price to the price table, deploy, and price the job again."
@@ -56,8 +56,8 @@ locals {
       vertex_refuses = {
         title    = "Vertex AI refuses the gateway"
         severity = "ERROR"
-        # A job that is not there is a caller's mistake, and a quota passes: those are in the metric only.
-        where  = "jsonPayload.event=\"upstream.refused\"\n(jsonPayload.status=(401 OR 403) OR (jsonPayload.status=404 jsonPayload.call=\"create\"))"
+        # Jobs that are not there are a caller's mistake, and quotas pass: those are lesser lines, and in the metric.
+        where  = "jsonPayload.event=\"upstream.refused\"\nseverity>=ERROR"
         labels = { for field in ["call", "detail", "location", "project", "reason"] : field => "EXTRACT(jsonPayload.${field})" }
         every  = "3600s"
         text = join(" ", [

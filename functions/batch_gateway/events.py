@@ -129,10 +129,14 @@ def refused(call: str, status: int, *, project: str, location: str, reason: str,
         reason: Google's reason in capitals (``SERVICE_DISABLED``), or the name of the status.
         detail: Google's message.
     """
-    # A job that is not there is a caller's mistake; a create's 404 is about the model.
-    ordinary = status == HTTPStatus.NOT_FOUND and call != "create"
+    severity: Severity = "ERROR"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        severity = "NOTICE"
+    elif status == HTTPStatus.NOT_FOUND and call != "create":
+        # A job that is not there is a caller's mistake; a create's 404 is about the model.
+        severity = "INFO"
     log(
-        "INFO" if ordinary else "WARNING",
+        severity,
         "refused by Vertex AI",
         event="upstream.refused",
         call=call,

@@ -505,14 +505,14 @@ JOBS = "/v1/projects/acme-batch/locations/us-central1/batchPredictionJobs"
 @pytest.mark.parametrize(
     ("method", "path", "status", "noted"),
     [
-        ("POST", JOBS, 401, ("create", "WARNING")),
-        ("POST", JOBS, 403, ("create", "WARNING")),
-        ("POST", JOBS, 404, ("create", "WARNING")),
-        ("POST", JOBS, 429, ("create", "WARNING")),
-        ("GET", JOBS, 403, ("get", "WARNING")),
+        ("POST", JOBS, 401, ("create", "ERROR")),
+        ("POST", JOBS, 403, ("create", "ERROR")),
+        ("POST", JOBS, 404, ("create", "ERROR")),
+        ("POST", JOBS, 429, ("create", "NOTICE")),
+        ("GET", JOBS, 403, ("get", "ERROR")),
         ("GET", f"{JOBS}/1", 404, ("get", "INFO")),
         ("DELETE", f"{JOBS}/1", 404, ("delete", "INFO")),
-        ("POST", f"{JOBS}/1:cancel", 403, ("cancel", "WARNING")),
+        ("POST", f"{JOBS}/1:cancel", 403, ("cancel", "ERROR")),
     ],
 )
 def test_what_vertex_ai_refuses_is_noted(loopback, capsys, method, path, status, noted):  # noqa: PLR0917
