@@ -223,3 +223,40 @@ def test_the_tiles_of_the_dashboard_do_not_overlap(there):
     ]
     assert len(cells) == len(set(cells))
     assert max(x for x, _ in cells) == 47
+
+
+def test_the_readme_counts_the_conditions_that_are_billed(applied):
+    policies = values(applied("infra").resources, "google_monitoring_alert_policy").values()
+    count = sum(len(policy["conditions"]) for policy in policies)
+    assert f"{count} conditions" in (ROOT / "infra/README.md").read_text()
+
+
+def test_the_local_stack_answers_as_many_at_a_time_as_the_deployed_gateway(applied):
+    import stack  # noqa: PLC0415 - only here
+
+    [gateway] = values(applied("infra").resources, "google_cloudfunctions2_function")["gateway"][
+        "service_config"
+    ]
+    assert gateway["environment_variables"]["THREADS"] == str(stack.GATEWAY_CONCURRENCY)
+
+
+SETTINGS = (ROOT / "functions/batch_gateway/settings.py").read_text()
+
+
+def test_terraform_knows_each_setting_that_may_name_an_environment_variable():
+    read = next(
+        node
+        for node in ast.walk(ast.parse(SETTINGS))
+        if isinstance(node, ast.FunctionDef) and node.name == "_read_general"
+    )
+    keys = {
+        each.comparators[0].value
+        for each in ast.walk(read)
+        if isinstance(each, ast.Compare)
+        and isinstance(each.left, ast.Name)
+        and isinstance(each.comparators[0], ast.Constant)
+    }
+    assert "pubsub_topic" in keys
+    listed = re.search(r"own_settings = \[(.*)\]", (ROOT / "infra/config.tf").read_text())[1]
+    # The master key comes from Secret Manager; the scheduler's account is put in by Terraform.
+    assert keys - {"master_key", "reconcile_service_account"} == set(re.findall(r'"(\w+)"', listed))
