@@ -96,8 +96,8 @@ def announce(job: JobRecord, store: Store, now: datetime) -> Event | None:
     """Say once that a job has failed, expired or been cancelled, though more output may come.
 
     Returns:
-        What goes out of it, noted as close has it; None if it was said before, or if the job succeeded: nobody
-        is told of a success whose output is not there.
+        What goes out of it, noted as close has it; None if it was said before, or if the job succeeded:
+        nobody is told of a success whose output is not there.
     """
 
     def announcing(record: JobRecord) -> JobRecord | None:
