@@ -1,9 +1,9 @@
 """Keys that nobody has, counted by where they come from.
 
-Looking up a key costs a read of Firestore, also for whoever tries one after the other. So once an address, or a
-beginning, has brought too many unknown keys within a minute, a key that is new to this instance is looked up
-only when it is sent again, a second later or more. Whoever goes through keys does not do that; whoever has a
-key tries again as he is told to, and is let in: nobody is locked out by somebody else's attempts. Keys that
+Looking up a key costs a read of Firestore, also for whoever tries one after the other. So once an address, or
+a beginning, has brought too many unknown keys within a minute, a key that is new to this instance is looked
+up only when it is sent again, a second later or more. Whoever goes through keys does not do that; whoever has
+a key tries again as he is told to, and is let in: nobody is locked out by somebody else's attempts. Keys that
 were good here before do not come this way.
 """
 
