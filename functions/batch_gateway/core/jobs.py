@@ -114,12 +114,31 @@ class Observation(msgspec.Struct, frozen=True, rename="camel"):
         return self.state in TERMINAL_STATES
 
 
+class Weighed(msgspec.Struct, frozen=True, rename="camel"):
+    """The input that a bound was told by.
+
+    Attributes:
+        objects: How many.
+        bytes: All together.
+        generation: The highest of them: any object that is written later has a higher one.
+    """
+
+    objects: int
+    bytes: int
+    generation: int
+
+
 class Bounds(msgspec.Struct, frozen=True, rename="camel"):
-    """What a job was expected to cost before it was submitted, nano-USD; None where it could not be told."""
+    """What a job was expected to cost before it was submitted, nano-USD; None where it could not be told.
+
+    Attributes:
+        weighed: The input, if all of it was read to tell the high; else the high is an estimate.
+    """
 
     low_nano: int | None
     expected_nano: int | None
     high_nano: int | None
+    weighed: Weighed | None = None
 
 
 UNTOLD = Bounds(None, None, None)

@@ -87,7 +87,9 @@ class Creates:
         # An alias becomes the name it stands for.
         changed: dict[str, Any] = {"model": model} if model != job_bodies.text(fields, "model") else {}
         if call.request.args.get("validateOnly", "").lower() == "true":
-            return answers.json(estimate_report(self._estimates.of(call, job_bodies.whole(raw), model)))
+            return answers.json(
+                estimate_report(self._estimates.for_caller(call, job_bodies.whole(raw), model))
+            )
         submission = self._submission(call, raw, fields, model)
         limits = [limit for limit in call.caller.limits if limit.max_nano is not None]
         if limits:
@@ -138,10 +140,10 @@ class Creates:
 
     def _weighed(self, call: Call, raw: bytes, model: str, submission: Submission) -> Submission:
         """A submission with what it may cost at most, to be reserved in the caller's budgets."""
-        estimate = self._estimates.of(call, job_bodies.whole(raw), model)
+        estimate = self._estimates.for_caller(call, job_bodies.whole(raw), model)
         if estimate.high_nano is None:
             raise budgeting.unknown(estimate)
-        bounds = Bounds(estimate.low_nano, estimate.expected_nano, estimate.high_nano)
+        bounds = Bounds(estimate.low_nano, estimate.expected_nano, estimate.high_nano, estimate.weighed)
         return msgspec.structs.replace(
             submission, estimate=bounds, reserved_nano=estimate.high_nano, reserved_at=submission.created
         )

@@ -13,15 +13,19 @@ from batch_gateway.core import grants
 from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import Estimate, Survey, estimate_report
-from batch_gateway.core.estimating.needs import SizeOf, either
+from batch_gateway.core.estimating.bounds import Scale
+from batch_gateway.core.estimating.estimate import bounded
+from batch_gateway.core.estimating.exact import UnboundedError
+from batch_gateway.core.estimating.needs import SizeOf, either, snake_case
 from batch_gateway.core.estimating.sampling import Object, Place, lines_of, plan
 from batch_gateway.core.estimating.wildcards import matcher, prefix_of
-from batch_gateway.core.jobs import JobRecord, uris_of
+from batch_gateway.core.jobs import JobRecord, Weighed, uris_of
 from batch_gateway.core.models import base_model_of, is_registered
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.gateway import answers, inbound, job_bodies
 from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.histories import Histories
+from batch_gateway.gateway.input_bounds import InputBounds
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     ObjectChangedError,
@@ -82,6 +86,7 @@ class Estimates:
         self._prices = prices
         self._check = check
         self._now = now
+        self._bounds = InputBounds(objects)
 
     def estimate(self, call: Call) -> Response:
         """Handles one ``:estimateCost``.
@@ -93,7 +98,51 @@ class Estimates:
         job_bodies.fields_of(raw)
         body = job_bodies.whole(raw)
         model = self._check(call, raw)
-        return answers.json(estimate_report(self.of(call, body, model)))
+        return answers.json(estimate_report(self.for_caller(call, body, model)))
+
+    def for_caller(self, call: Call, body: dict[str, Any], model: str) -> Estimate:
+        """What a create would cost; for a caller with a budget its high is a bound, if there is one.
+
+        Args:
+            call: As in of.
+            body: As in of.
+            model: As in of.
+
+        Raises:
+            ApiError: The whole input has to be read for that, and cannot be.
+        """
+        estimate = self.of(call, body, model)
+        if estimate.high_nano is None or all(limit.max_nano is None for limit in call.caller.limits):
+            return estimate
+        try:
+            return self._weighed(call, body, self._base_of(model, call.project, call.location), estimate)
+        except (UnknownError, UnboundedError) as error:
+            return estimate.without_high(f"The high is unknown: {error}.")
+
+    def _weighed(self, call: Call, body: dict[str, Any], model: str, estimate: Estimate) -> Estimate:
+        source = either(body, "inputConfig")
+        if extra := sorted(
+            name for name in source if snake_case(name) not in {"instances_format", "gcs_source"}
+        ):
+            raise UnknownError(f"{extra[0]} says what is read beside gcsSource")
+        if either(source, "instancesFormat") not in {None, "jsonl"}:
+            raise UnknownError("rows can be read of the instancesFormat jsonl only")
+        deadline = time.monotonic() + _SECONDS
+        objects = self._objects_of(uris_of(either(either(source, "gcsSource"), "uris")), deadline)
+        prices, now = self._prices(), self._now()
+        sizes = _Files(self._objects, call.caller, deadline)
+        scale = Scale(model, prices, sizes, either(body, "modelParameters"))
+        try:
+            self._bounds.weigh(call.caller.key_id or "", objects, scale)
+        except ObjectsUnavailableError as error:
+            log("WARNING", "input not read", uri=objects[0].uri, error=error)
+            raise UnknownError("the input cannot be read by the gateway now") from error
+        except ObjectChangedError as error:
+            raise UnknownError("the input was overwritten while it was read; send the same again") from error
+        weighed = Weighed(
+            len(objects), sum(each.size for each in objects), max(each.generation for each in objects)
+        )
+        return bounded(estimate, scale.weight, weighed, prices, location=call.location, at=now)
 
     def of(self, call: Call, body: dict[str, Any], model: str) -> Estimate:
         """What a create would cost. Whatever cannot be known is None, and the warnings say why.
