@@ -18,14 +18,24 @@ models = [
   { name = "research", model = "gemini-3.5-flash-lite", project = "research-project" },
 ]
 database           = { backup_days = 30, location = "eur3", name = "ledger", point_in_time_recovery = false }
-gateway            = { concurrency = 80, cpu = "2", public = false, invokers = ["group:data@example.com"], timeout_seconds = 300 }
+gateway = {
+  concurrency     = 80
+  cpu             = "2"
+  invokers        = ["group:data@example.com"]
+  public          = false
+  timeout_seconds = 300
+}
 settle             = { max_instances = 5, settlement_seconds = 300 }
 input_buckets      = { input = { location = "EU", expire_days = 30 } }
 output_buckets     = { output = { location = "EU" }, us = { location = "us-central1", expire_days = 90 } }
 events_topic       = true
 budget_action      = "warn"
 alerts             = { daily_spend_usd = 100, error_percent = 2, job_finished = true, latency_seconds = 5 }
-notifications      = { emails = ["ops@example.com"], pubsub_topics = ["projects/my-project/topics/incidents"], slack_channels = ["#batch"] }
+notifications = {
+  emails         = ["ops@example.com"]
+  pubsub_topics  = ["projects/my-project/topics/incidents"]
+  slack_channels = ["#batch"]
+}
 slack_token        = "xoxb-made-up"
 billing_budget     = { amount = 100, billing_account = "012345-6789AB-CDEF01" }
 environment        = { REGION = "global" }
@@ -53,7 +63,7 @@ BIGQUERY = 'bigquery_datasets = ["my-project.batch_output"]\n'
 
 @pytest.fixture(scope="module")
 def push(tmp_path_factory):
-    """Pushes settings: runs the build's own step, but for its remote state; gives exit status and the plan."""
+    """Pushes settings: runs the build's own step, without its remote state; gives status and plan."""
     try:
         if not setup().simulated:
             pytest.skip("providers are the real ones: a plan would need a Google account")
