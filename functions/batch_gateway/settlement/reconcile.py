@@ -22,7 +22,7 @@ from batch_gateway.ports import StoreUnavailableError, Submission
 from batch_gateway.settlement.adoption import LOOK_BACK, look_through
 from batch_gateway.settlement.closing import NoOutputError, close, unsettled
 from batch_gateway.settlement.deps import Deps, NotYetError
-from batch_gateway.settlement.enforcement import act_on, passed
+from batch_gateway.settlement.enforcement import act_on, note_overrun, passed
 from batch_gateway.settlement.notifying import deliver_due
 from batch_gateway.settlement.outputs import commit, lose, settle_live
 from batch_gateway.settlement.owners import find_job, refresh
@@ -164,16 +164,36 @@ class _Sweeping:
 
     def _finish(self, job: JobRecord) -> None:
         job = self._fresh(job)
+        settled = self.done.settled
         if not job.ended:
             self._settle_progress(job)
+            job = self._note_overrun(job, settled)
             self._check_stuck(job)
             act_on(job, self._over, self._deps)
             return
         table = None if job.seen.output_directory else job.seen.output_table
-        if self._settle_table(job, table) if table else self._settle_missing(job):
+        is_whole = self._settle_table(job, table) if table else self._settle_missing(job)
+        self._note_overrun(job, settled)
+        if is_whole:
             closed = close(job, self._deps.store, self._now)
             self.done.closed += closed is not None
             self._events += [closed[1]] if closed and closed[1] else []
+
+    def _note_overrun(self, job: JobRecord, settled: int) -> JobRecord:
+        """Says it if a job cost more than was reserved for it.
+
+        Args:
+            job: As it stood before it was looked at.
+            settled: How many outputs the sweep had settled then.
+
+        Returns:
+            The job as it stands.
+        """
+        if self.done.settled != settled:
+            job = self._deps.store.get_job(job.key) or job
+        event = note_overrun(job, self._deps.store, self._now)
+        self._events += [event] if event else []
+        return job
 
     def _fresh(self, job: JobRecord) -> JobRecord:
         """A job's record as up to date as can be."""

@@ -290,7 +290,7 @@ def test_a_turn_is_given_back_whatever_happens(weigher):
 
 
 def test_a_row_that_is_too_long_is_refused(weigher, monkeypatch):
-    monkeypatch.setattr(weighing, "whole_lines", lambda chunks: whole_lines(chunks, 1000))
+    monkeypatch.setattr(weighing, "whole_lines", lambda chunks: whole_lines(chunks, 100))
     with pytest.raises(UnboundedError, match="is longer than"):
         weigher(CHEAP)
 
