@@ -10,7 +10,7 @@ import pytest
 from batch_gateway.core import prices
 from batch_gateway.core.books import Output, settle_output
 from batch_gateway.core.budgets import BudgetExceededError, Ledger, Limit
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation
+from batch_gateway.core.jobs import Bounds, JobKey, JobRecord, Observation, Weighed
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
 from batch_gateway.ports import StoreUnavailableError, Submission
 
@@ -265,3 +265,19 @@ def test_two_hundred_creates_at_once_never_overshoot_a_budget(store):
 
     assert sum(made) == 100
     assert standing(store, MONTH) == Ledger(0, 1000)
+
+
+def test_what_was_weighed_goes_with_the_job(store):
+    weighed = Weighed(objects=3, bytes=10**12, generation=1_763_827_200_123_456)
+    bounds = Bounds(1, 2, 1000, weighed)
+    made = submission(estimate=bounds)
+    store.begin_submission(made, [limit(5000)])
+
+    job = record()
+    store.add_job(made.record(job), made)
+
+    assert store.get_job(job.key).estimate == bounds
+    settle(store, job, 1)
+    assert not store.get_job(job.key).overran
+    settle(store, job, 7, generation=2)
+    assert store.get_job(job.key).overran

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from batch_gateway.adapters.memory import MemoryKeys, MemoryStore
-from batch_gateway.core.jobs import UNTOLD, Bounds, observe
+from batch_gateway.core.jobs import UNTOLD, Bounds, Weighed, observe
 from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord
 from batch_gateway.core.report import cost_report
 from batch_gateway.core.sent import Sent
@@ -935,3 +935,114 @@ def test_vertex_being_down_leaves_jobs_for_the_next_sweep(world):
 
     assert len(done.problems) == 2
     assert observe(settling.resource()) == world.job().seen
+
+
+INCREMENTAL = f"{FOLDER}/incremental_predictions.jsonl"
+
+
+def reserved(world, high, *, by_estimate_only=False, **changes):
+    """A running job of a key with a webhook, for which so much was reserved."""
+    hook = {"webhook_url": "https://hooks.example.com/x", "webhook_secret": "whsec_" + "A" * 32}
+    world.keys.add_key(KeyRecord("t", "k1", "sk-...", "nightly", CREATED, CREATED, "master", "ads", **hook))
+    world.record(settling.resource(state="JOB_STATE_RUNNING", outputInfo={"gcsOutputDirectory": DIRECTORY}))
+    bounds = Bounds(1, 2, high, None if by_estimate_only else Weighed(1, 4711, 17))
+    given = {"key_id": "k1", "team": "ads", "estimate": bounds, "reserved_nano": high}
+    given["reserved_at"] = None if by_estimate_only else CREATED
+    world.store.amend_job(key(), lambda job: msgspec.structs.replace(job, **given, **changes))
+
+
+def said_of(capsys, event):
+    return [
+        line
+        for text in capsys.readouterr().out.splitlines()
+        if (line := json.loads(text)).get("event") == event
+    ]
+
+
+def sent(world, kind):
+    return [body["data"] for _, _, body in world.receivers.sent if body["type"] == kind]
+
+
+def test_a_job_that_costs_more_than_was_reserved_is_told_of_once(world, capsys):
+    """Its input was overwritten after it was weighed."""
+    reserved(world, ROW_NANO - 1)
+    world.upstream.jobs[key()] = ended()
+    world.put(settling.lines(row()))
+
+    for _ in range(3):
+        world.sweep()
+
+    (line,) = said_of(capsys, "budget.overrun")
+    assert line["severity"] == "WARNING"
+    assert (line["cost_usd"], line["reserved_usd"]) == (ROW_NANO / 1e9, (ROW_NANO - 1) / 1e9)
+    assert (line["team"], line["job"]) == ("ads", ended()["name"])
+    (data,) = sent(world, "budget.overrun")
+    assert data["weighed"] == {"objects": 1, "bytes": 4711, "generation": 17}
+    assert (data["reserved"], data["cost"]["amount"]) == ("0.000027499", "0.0000275")
+    assert (data["name"], data["team"], data["state"]) == (ended()["name"], "ads", "JOB_STATE_SUCCEEDED")
+    assert len(sent(world, "batch.completed")) == 1
+
+
+def test_an_event_of_its_output_tells_of_it_at_once(world, capsys):
+    reserved(world, 1)
+    world.upstream.jobs[key()] = ended()
+    world.put(settling.lines(row()))
+
+    world.settle()
+
+    assert len(said_of(capsys, "budget.overrun")) == 1
+    assert len(sent(world, "budget.overrun")) == 1
+    world.settle()
+    world.sweep()
+    assert len(sent(world, "budget.overrun")) == 1
+
+
+def test_what_the_event_of_an_output_could_not_tell_the_sweep_does(world, monkeypatch):
+    reserved(world, 1)
+    world.upstream.jobs[key()] = ended()
+    world.put(settling.lines(row()))
+    with monkeypatch.context() as broken:
+        broken.setattr("batch_gateway.settlement.settle.note_overrun", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            world.settle()
+
+    world.sweep()
+
+    assert len(sent(world, "budget.overrun")) == 1
+
+
+@pytest.mark.parametrize(
+    ("high", "by_estimate_only"), [(ROW_NANO, False), (10 * ROW_NANO, False), (None, False), (1, True)]
+)
+def test_one_that_does_not_is_not(world, capsys, high, by_estimate_only):
+    reserved(world, high or 0, by_estimate_only=by_estimate_only)
+    if high is None:
+        bounds = Bounds(None, None, None)
+        world.store.amend_job(key(), lambda job: msgspec.structs.replace(job, estimate=bounds))
+    world.upstream.jobs[key()] = ended()
+    world.put(settling.lines(row()))
+
+    world.sweep()
+
+    assert not said_of(capsys, "budget.overrun")
+    assert world.job().closed
+
+
+@pytest.mark.parametrize(
+    ("action", "event", "cancelled"),
+    [("nothing", None, 0), ("warn", "budget.job_running", 0), ("cancel", "budget.job_cancelled", 1)],
+)
+def test_a_running_job_that_does_is_treated_as_configured(world, capsys, action, event, cancelled):
+    reserved(world, ROW_NANO - 1)
+    world.deps = world.deps._replace(budget_action=action)
+    world.put(settling.lines(row()), INCREMENTAL)
+
+    world.sweep()
+
+    lines = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    events = [line.get("event") for line in lines]
+    assert "budget.overrun" in events
+    assert len(world.upstream.cancelled) == cancelled
+    acted = [line for line in lines if line.get("event") in {"budget.job_running", "budget.job_cancelled"}]
+    assert [line["event"] for line in acted] == ([event] if event else [])
+    assert all(line["overrun"] is True and line["owners"] == [] for line in acted)

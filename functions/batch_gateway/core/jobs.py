@@ -219,6 +219,13 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
         return self.seen.terminal or self.deleted
 
     @property
+    def overran(self) -> bool:
+        """Whether it cost more than was reserved for it: its input was overwritten after it was weighed."""
+        if self.reserved_at is None or self.estimate is None or self.estimate.high_nano is None:
+            return False
+        return self.cost.amount_nano > self.estimate.high_nano
+
+    @property
     def priced_model(self) -> str:
         """The model whose prices apply: a tuned model costs what its base does (Vertex AI pricing page)."""
         return self.base_model or self.seen.model

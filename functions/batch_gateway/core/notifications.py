@@ -28,6 +28,7 @@ TYPE_OF_STATE: Mapping[str, str] = {
 COST_UPDATED = "batch.cost_updated"
 """The event of a job whose cost became final, or changed, after the event of its end."""
 BudgetType = Literal["budget.warning", "budget.exceeded"]
+OVERRUN = "budget.overrun"
 
 _DELAYS = (
     timedelta(seconds=5),
@@ -173,6 +174,26 @@ def budget_event(
     # For as long as it is known, it is not said again.
     expires = max(now + _KEPT, window.reset) if window.reset else None
     return msgspec.structs.replace(event, expires=expires)
+
+
+def overrun_event(job: JobRecord, now: datetime) -> Event:
+    """The event of a job that cost more than was reserved for it: one for each job.
+
+    Args:
+        job: Which has overrun.
+        now: The time.
+    """
+    report = cost_report(job, ())
+    bounds = job.estimate
+    data = {
+        **{name: report[name] for name in ("name", "state", "model", "team", "apiKey", "labels")},
+        "cost": {name: report[name] for name in ("amount", "currency", "complete")},
+        "reserved": _usd(bounds.high_nano if bounds else None),
+        "weighed": bounds.weighed if bounds else None,
+    }
+    return _event(
+        OVERRUN, (job.key.path,), data, now, key_id=job.key_id, team=job.team, model=str(report["model"])
+    )
 
 
 def _event(

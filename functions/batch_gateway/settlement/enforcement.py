@@ -10,7 +10,7 @@ from batch_gateway import events
 from batch_gateway.core.budgets import Ledger, Limit, Window, owners_of, window_of
 from batch_gateway.core.jobs import JobRecord
 from batch_gateway.core.keys import limit_of_key, limit_of_team
-from batch_gateway.core.notifications import BudgetType, Event, budget_event
+from batch_gateway.core.notifications import OVERRUN, BudgetType, Event, budget_event, overrun_event
 from batch_gateway.logs import log
 from batch_gateway.ports import KeyStore, Store, Unreadable
 from batch_gateway.settlement.deps import Deps
@@ -101,12 +101,43 @@ def _kinds(limit: Limit, ledger: Ledger) -> list[BudgetType]:
     return kinds
 
 
+def note_overrun(job: JobRecord, store: Store, now: datetime) -> Event | None:
+    """Say once that a job cost more than was reserved for it.
+
+    Args:
+        job: As it stands in the books.
+        store: The books.
+        now: The time.
+
+    Returns:
+        What goes out of it; None if it did not, or if it was said before.
+    """
+    if not job.overran or job.estimate is None:
+        return None
+    event = overrun_event(job, now)
+    if not store.add_event(event):
+        return None
+    log(
+        "WARNING",
+        "job cost more than was reserved for it",
+        event=OVERRUN,
+        **events.of_job(job),
+        cost_usd=events.usd(job.cost.amount_nano),
+        reserved_usd=events.usd(job.estimate.high_nano or 0),
+        weighed=job.estimate.weighed,
+    )
+    return event
+
+
 def act_on(job: JobRecord, over: set[str], deps: Deps) -> None:
-    """Does to a running job what the configuration says if the budget that it counts against is passed."""
+    """Does to a running job what the configuration says if it costs more than it may.
+
+    That is: the budget that it counts against is passed, or what was reserved for it is.
+    """
     owners = over.intersection(owners_of(job.key_id, job.team))
-    if not owners or deps.budget_action == "nothing":
+    if deps.budget_action == "nothing" or not (owners or job.overran):
         return
-    fields = {**events.of_job(job), "owners": sorted(owners)}
+    fields = {**events.of_job(job), "owners": sorted(owners), "overrun": job.overran}
     if deps.budget_action == "warn":
         log("WARNING", "job runs over budget", event="budget.job_running", **fields)
         return

@@ -25,7 +25,7 @@ from batch_gateway.ports import StoreUnavailableError, Submission, Unreadable
 from batch_gateway.settlement.adoption import LOOK_BACK, look_through
 from batch_gateway.settlement.closing import Look, announce, close, look_at, may_close
 from batch_gateway.settlement.deps import Deps, NotYetError
-from batch_gateway.settlement.enforcement import act_on, passed
+from batch_gateway.settlement.enforcement import act_on, note_overrun, passed
 from batch_gateway.settlement.notifying import deliver_due
 from batch_gateway.settlement.outputs import commit, lose, settle_live
 from batch_gateway.settlement.owners import find_job, refresh
@@ -203,8 +203,10 @@ class _Sweeping:
         job = self._fresh(job)
         if job.estimate is None:
             self._unweighed.append(job)
+        settled = self.done.settled
         if not job.ended:
             self._settle_progress(job)
+            job = self._note_overrun(job, settled)
             self._check_stuck(job)
             act_on(job, self._over, self._deps)
         else:
@@ -212,8 +214,10 @@ class _Sweeping:
 
     def _finish_ended(self, job: JobRecord) -> None:
         """Settles what is missing of a job that has ended, and closes it if no more is expected."""
+        settled = self.done.settled
         table = None if job.seen.output_directory else job.seen.output_table
         look = self._settle_table(job, table) if table else self._settle_missing(job)
+        self._note_overrun(job, settled)
         if may_close(job, look, self._now):
             closed = close(job, look, self._deps.store, self._now)
             self.done.closed += closed is not None
@@ -235,6 +239,22 @@ class _Sweeping:
             return msgspec.structs.replace(record, next_look=time) if again else None
 
         self._deps.store.amend_job(job.key, change)
+
+    def _note_overrun(self, job: JobRecord, settled: int) -> JobRecord:
+        """Says it if a job cost more than was reserved for it.
+
+        Args:
+            job: As it stood before it was looked at.
+            settled: How many outputs the sweep had settled then.
+
+        Returns:
+            The job as it stands.
+        """
+        if self.done.settled != settled:
+            job = self._deps.store.get_job(job.key) or job
+        event = note_overrun(job, self._deps.store, self._now)
+        self._events += [event] if event else []
+        return job
 
     def _fresh(self, job: JobRecord) -> JobRecord:
         """A job's record as up to date as can be."""
