@@ -418,11 +418,3 @@ def test_the_time_that_vertex_says_comes_before_that_of_the_record() -> None:
 def test_prices_are_those_of_the_start_and_until_then_of_the_creation() -> None:
     assert record().priced_at == CREATED
     assert record(start_time=LATE).priced_at == LATE
-
-
-def test_a_job_with_more_inputs_than_are_on_record_may_be_a_resumed_one() -> None:
-    seen = Observation(NAME, "JOB_STATE_RUNNING", input_uris=("gs://in/a.jsonl",), input_uris_cut=1)
-
-    job = msgspec.structs.replace(record("gs://in/a.jsonl"), seen=seen)
-
-    assert job.resumed_at == job.create_time
