@@ -240,14 +240,12 @@ class Vertex:
 def _note_refusal(method: str, path: str, project: str, location: str, response: UpstreamResponse) -> None:
     verb = path.rpartition("/")[2].partition(":")[2]
     call = verb or {"POST": "create", "DELETE": "delete"}.get(method, "get")
-    body: Any = read_object(response.body) or {}
-    error = body.get("error") if isinstance(body.get("error"), dict) else {}
-    details = error.get("details")
-    reasons = [
-        each["reason"]
-        for each in (details if isinstance(details, list) else [])
-        if isinstance(each, dict) and "reason" in each
-    ]
+    body = read_object(response.body) or {}
+    error: Any = body.get("error")
+    error = error if isinstance(error, dict) else {}
+    details: Any = error.get("details")
+    details = details if isinstance(details, list) else []
+    reasons = [each["reason"] for each in details if isinstance(each, dict) and "reason" in each]
     reason = str(reasons[0] if reasons else error.get("status", ""))
     detail = str(error.get("message", ""))[:_LONGEST_DETAIL]
     events.refused(call, response.status, project=project, location=location, reason=reason, detail=detail)

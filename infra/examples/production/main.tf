@@ -16,7 +16,7 @@ terraform {
     }
   }
 
-  # The bucket comes with `terraform init -backend-config=bucket=NAME`.
+  # Make the bucket first, with versioning, and name it: `terraform init -backend-config=bucket=NAME`.
   backend "gcs" {
     prefix = "batch-gateway"
   }
