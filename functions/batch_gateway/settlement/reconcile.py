@@ -32,6 +32,10 @@ from batch_gateway.tracking import Tracker
 SECONDS = 30.0
 """How long one sweep may take, and 25 s more for the last event that it sends out: within the time limit that
 an HTTP function has unless told otherwise."""
+_PLACES_UNTIL, _JOBS_UNTIL, _PARKED_UNTIL, _EVENTS_UNTIL = 0.35, 0.7, 0.85, 1.0
+"""By when, in shares of that time, a step makes way for the next one."""
+_LEAST_SHARE = 0.15
+"""Of that time a step has at least, however late it begins, so that none keeps another one from its turn."""
 _QUEUED_TOO_LONG = timedelta(hours=72)
 _RUNNING_TOO_LONG = timedelta(hours=24)
 """Vertex AI ends jobs after these times ("Batch inference" of Google's documentation)."""
@@ -112,6 +116,7 @@ class _Sweeping:
         self._seen: set[JobKey] = set()
         self._over: set[str] = set()
         self._events: list[Event] = []
+        self._until = self._begun + seconds
 
     def check_budgets(self) -> None:
         """Finds the budgets that are passed, and says so."""
@@ -119,7 +124,8 @@ class _Sweeping:
         self._events += said
 
     def look_through(self, places: list[tuple[str, str]]) -> None:
-        """Brings recent jobs up to date, within half of the time, and lets go of creates that made none."""
+        """Brings recent jobs up to date, and lets go of creates that made none."""
+        self._begin_step(_PLACES_UNTIL)
         submissions = self._deps.store.open_submissions(_MOST_SUBMISSIONS)
         # Another place goes first each time, so that a slow one does not keep the rest waiting for ever.
         first = int(self._now.timestamp()) // 60 % max(1, len(places))
@@ -130,7 +136,7 @@ class _Sweeping:
                     self._seen |= page.jobs
                     self.done.adopted += page.adopted
                     left = page.submissions
-                    if self._is_late(0.5):
+                    if self._is_late():
                         return
                 self._drop(left, _FOUND_BY)
         # Of places that are not served any more.
@@ -144,21 +150,23 @@ class _Sweeping:
 
     def finish_jobs(self) -> None:
         """Looks at every job that is not closed: settles what is missing of those that have ended."""
-        for job in self._in_turn(self._deps.store.open_jobs, 0.9):
+        self._begin_step(_JOBS_UNTIL)
+        for job in self._in_turn(self._deps.store.open_jobs):
             self.done.jobs += 1
             with self._going_on(job.key.path):
                 self._finish(job)
 
     def settle_parked(self) -> None:
         """Looks again whose the outputs of nobody are."""
-        for output in self._in_turn(self._deps.store.parked, 1.0):
+        self._begin_step(_PARKED_UNTIL)
+        for output in self._in_turn(self._deps.store.parked):
             with self._going_on(output.uri):
                 self._settle_parked(output)
 
     def send_events(self) -> None:
         """Sends out what happened, and what could not be delivered before."""
-        until = self._begun + self._seconds
-        sent = deliver_due(self._deps.notify(), self._now, until, self._events)
+        self._begin_step(_EVENTS_UNTIL)
+        sent = deliver_due(self._deps.notify(), self._now, self._until, self._events)
         self.done.delivered = sent.delivered
         self.done.problems += sent.problems
 
@@ -282,12 +290,12 @@ class _Sweeping:
                 "WARNING", "job.stuck", "job stuck", **events.of_job(job), state=job.seen.state, hours=hours
             )
 
-    def _in_turn(self, fetch: Callable[[int], list[Item]], share: float) -> Iterator[Item]:
-        """Every item once, in turn, until that share of the time is used up."""
+    def _in_turn(self, fetch: Callable[[int], list[Item]]) -> Iterator[Item]:
+        """Every item once, in turn, until the step has used up its time."""
         had: set[str] = set()
         rounds = 0
         while rounds <= 1:
-            if self._is_late(share):
+            if self._is_late():
                 return
             batch = fetch(_BATCH)
             rounds += not batch
@@ -298,12 +306,17 @@ class _Sweeping:
                 had.add(name)
                 yield item
 
+    def _begin_step(self, share: float) -> None:
+        """Gives a step until that share of the time is used up, and some time in any case."""
+        least = self._deps.clock() + _LEAST_SHARE * self._seconds
+        self._until = max(self._begun + share * self._seconds, least)
+
     def _deadline(self) -> float:
         """Until when one output may be read: a large one must not take the time of all the others."""
-        return min(self._begun + self._seconds, self._deps.clock() + self._seconds / 3)
+        return min(self._until, self._deps.clock() + self._seconds / 3)
 
-    def _is_late(self, share: float) -> bool:
-        late = self._deps.clock() - self._begun > share * self._seconds
+    def _is_late(self) -> bool:
+        late = self._deps.clock() > self._until
         self.done.complete &= not late
         return late
 
