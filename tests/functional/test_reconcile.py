@@ -10,6 +10,7 @@ import pytest
 from batch_gateway.adapters.memory import MemoryKeys, MemoryStore
 from batch_gateway.core.jobs import UNTOLD, Bounds, Weighed, observe
 from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord
+from batch_gateway.core.notifications import job_event
 from batch_gateway.core.report import cost_report
 from batch_gateway.core.sent import Sent
 from batch_gateway.ports import (
@@ -601,6 +602,76 @@ def test_a_job_that_takes_all_the_time_does_not_keep_the_others_from_their_turn(
 
     assert not sweeps[0].complete
     assert all(world.job(number).closed for number in range(1, 9))
+
+
+class Crowded:
+    """More of everything than a sweep has time for: every call costs a second."""
+
+    def __init__(self, world, monkeypatch):
+        self.world = world
+        for number in range(1, 101):
+            world.record(settling.resource(number))
+            put_output(world, 1000 + number)
+            name = f"{other_directory(1000 + number).removeprefix('gs://out/')}/predictions.jsonl"
+            assert world.settle(name) is settling.Outcome.PARKED
+        self.looked_at, self.stats = [], []
+        get_job, stat, get = world.upstream.get_job, world.objects.stat, world.upstream.get
+
+        def slow_get_job(wanted):
+            self._take(self.looked_at, wanted)
+            return get_job(wanted)
+
+        def slow_stat(bucket, name):
+            self._take(self.stats, name)
+            return stat(bucket, name)
+
+        def slow_get(path, **given):
+            world.seconds += self.seconds_a_page
+            return get(path, **given)
+
+        self.seconds_a_page = 1.0
+        monkeypatch.setattr(world.upstream, "get_job", slow_get_job)
+        monkeypatch.setattr(world.upstream, "get", slow_get)
+        monkeypatch.setattr(world.objects, "stat", slow_stat)
+        hook = {"webhook_url": "https://hooks.example.com/x", "webhook_secret": "whsec_" + "A" * 32}
+        world.keys.add_key(KeyRecord("t", "k1", "sk-...", "n", CREATED, CREATED, "master", "ads", **hook))
+        done = msgspec.structs.replace(world.job(1), key_id="k1")
+        event = job_event(msgspec.structs.replace(done, seen=observe(ended())), CREATED)
+        assert world.store.add_event(event)
+
+    def _take(self, taken, what):
+        taken.append(what)
+        self.world.seconds += 1.0
+
+
+@pytest.fixture
+def crowded(world, monkeypatch):
+    # Nobody lists the jobs: each is looked at by itself.
+    monkeypatch.setattr(world.store, "jobs_without_directory", lambda *_: [])
+    return Crowded(world, monkeypatch)
+
+
+@pytest.mark.parametrize("seconds_a_page", [1.0, 20.0, 40.0, 100.0])
+def test_jobs_parked_outputs_and_due_events_each_have_their_share_of_a_sweep(crowded, seconds_a_page):
+    crowded.seconds_a_page = seconds_a_page
+    denied = [("acme-batch", f"us-east{number}") for number in range(5)]
+    crowded.world.upstream.denied.update(denied)
+
+    done = crowded.world.sweep(places=denied, seconds=30.0)
+
+    assert not done.complete
+    assert len(crowded.looked_at) >= 4
+    assert len(crowded.stats) >= 4
+    assert done.delivered == 1
+
+
+def test_a_step_that_needs_less_leaves_the_rest_to_the_others(crowded):
+    crowded.seconds_a_page = 0.0
+
+    done = crowded.world.sweep(seconds=30.0)
+
+    assert not done.complete
+    assert len(crowded.looked_at) + len(crowded.stats) >= 24
 
 
 def test_an_output_of_nobody_is_settled_once_its_job_is_known(world):

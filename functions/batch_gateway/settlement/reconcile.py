@@ -35,6 +35,10 @@ from batch_gateway.tracking import Tracker
 SECONDS = 30.0
 """How long one sweep may take, and 25 s more for the last event that it sends out: within the time limit that
 an HTTP function has unless told otherwise."""
+_PLACES_UNTIL, _WATCHED_UNTIL, _JOBS_UNTIL, _PARKED_UNTIL, _EVENTS_UNTIL = 0.3, 0.45, 0.7, 0.85, 1.0
+"""By when, in shares of that time, a step makes way for the next one."""
+_LEAST_SHARE = 0.15
+"""Of that time a step has at least, however late it begins, so that none keeps another one from its turn."""
 _QUEUED_TOO_LONG = timedelta(hours=72)
 _RUNNING_TOO_LONG = timedelta(hours=24)
 """Vertex AI ends jobs after these times ("Batch inference" of Google's documentation)."""
@@ -110,8 +114,8 @@ def reconcile(
     sweep.watch_closed_jobs()
     sweep.finish_jobs()
     sweep.settle_parked()
-    sweep.weigh_jobs(weigh)
     sweep.send_events()
+    sweep.weigh_jobs(weigh)
     log("INFO", "sweep done", event="sweep.done", **msgspec.structs.asdict(sweep.done))
     return sweep.done
 
@@ -128,6 +132,7 @@ class _Sweeping:
         self._over: set[str] = set()
         self._events: list[Event] = []
         self._unweighed: list[JobRecord] = []
+        self._until = self._begun + seconds
 
     def check_budgets(self) -> None:
         """Finds the budgets that are passed, and says so."""
@@ -135,7 +140,8 @@ class _Sweeping:
         self._events += said
 
     def look_through(self, places: list[tuple[str, str]]) -> None:
-        """Brings recent jobs up to date, within half of the time, and lets go of creates that made none."""
+        """Brings recent jobs up to date, and lets go of creates that made none."""
+        self._begin_step(_PLACES_UNTIL)
         submissions = list(self._readable(self._deps.store.open_submissions(_MOST_SUBMISSIONS)))
         # Another place goes first each time, so that a slow one does not keep the rest waiting for ever.
         first = int(self._now.timestamp()) // 60 % max(1, len(places))
@@ -148,7 +154,7 @@ class _Sweeping:
                     self._seen |= page.jobs
                     self.done.adopted += page.adopted
                     left = page.submissions
-                    if self._is_late(0.5):
+                    if self._is_late():
                         return
                 self._drop(left, _FOUND_BY)
         # Of places that are not served any more.
@@ -163,8 +169,9 @@ class _Sweeping:
 
     def watch_closed_jobs(self) -> None:
         """Looks whether output came, or was overwritten, after a job was closed."""
+        self._begin_step(_WATCHED_UNTIL)
         for job in self._readable(self._deps.store.watched_jobs(self._now, _MOST_WATCHED)):
-            if self._is_late(0.7):
+            if self._is_late():
                 return
             self.done.watched += 1
             with self._going_on(job.key.path):
@@ -172,14 +179,16 @@ class _Sweeping:
 
     def finish_jobs(self) -> None:
         """Looks at every job that is not closed: settles what is missing of those that have ended."""
-        for job in self._in_turn(self._deps.store.open_jobs, 0.9):
+        self._begin_step(_JOBS_UNTIL)
+        for job in self._in_turn(self._deps.store.open_jobs):
             self.done.jobs += 1
             with self._going_on(job.key.path):
                 self._finish(job)
 
     def settle_parked(self) -> None:
         """Looks again whose the outputs of nobody are."""
-        for output in self._in_turn(self._deps.store.parked, 1.0):
+        self._begin_step(_PARKED_UNTIL)
+        for output in self._in_turn(self._deps.store.parked):
             with self._going_on(output.uri):
                 self._settle_parked(output)
 
@@ -193,8 +202,8 @@ class _Sweeping:
 
     def send_events(self) -> None:
         """Sends out what happened, and what could not be delivered before."""
-        until = self._begun + self._seconds
-        sent = deliver_due(self._deps.notify(), self._now, until, self._events)
+        self._begin_step(_EVENTS_UNTIL)
+        sent = deliver_due(self._deps.notify(), self._now, self._until, self._events)
         self.done.delivered = sent.delivered
         self.done.problems += sent.problems
         self.done.complete &= not sent.problems
@@ -339,12 +348,12 @@ class _Sweeping:
                 "WARNING", "job.stuck", "job stuck", **events.of_job(job), state=job.seen.state, hours=hours
             )
 
-    def _in_turn(self, fetch: Callable[[int], Sequence[Item | Unreadable]], share: float) -> Iterator[Item]:
-        """Every item once, in turn, until that share of the time is used up."""
+    def _in_turn(self, fetch: Callable[[int], Sequence[Item | Unreadable]]) -> Iterator[Item]:
+        """Every item once, in turn, until the step has used up its time."""
         had: set[str] = set()
         rounds = 0
         while rounds <= 1:
-            if self._is_late(share):
+            if self._is_late():
                 return
             batch = fetch(_BATCH)
             rounds += not batch
@@ -368,12 +377,17 @@ class _Sweeping:
         self.done.complete = False
         events.problem("ERROR", "settlement.failed", "sweep problem", what=what, error=problem)
 
+    def _begin_step(self, share: float) -> None:
+        """Gives a step until that share of the time is used up, and some time in any case."""
+        least = self._deps.clock() + _LEAST_SHARE * self._seconds
+        self._until = max(self._begun + share * self._seconds, least)
+
     def _deadline(self) -> float:
         """Until when one output may be read: a large one must not take the time of all the others."""
-        return min(self._begun + self._seconds, self._deps.clock() + self._seconds / 3)
+        return min(self._until, self._deps.clock() + self._seconds / 3)
 
-    def _is_late(self, share: float) -> bool:
-        late = self._deps.clock() - self._begun > share * self._seconds
+    def _is_late(self) -> bool:
+        late = self._deps.clock() > self._until
         self.done.complete &= not late
         return late
 
