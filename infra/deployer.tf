@@ -1,10 +1,8 @@
-# Deployment from Cloud Build: the account that plans and only reads, the one that applies, and the triggers of both. See
-# cloudbuild.yaml.
+# Deployment from Cloud Build: the account that applies, and the triggers. Who plans: planner.tf. See cloudbuild.yaml.
 
 locals {
   deployers = var.deployer != null ? toset(["deployer", "planner"]) : toset([])
   deployer  = var.deployer != null ? toset(["deployer"]) : toset([])
-  planner   = var.deployer != null ? toset(["planner"]) : toset([])
 
   # Every role that this Terraform may grant on the project, whatever is asked for now: the deployer may grant these and
   # no others, and so cannot change this list. What is turned on later by a push is in it already.
@@ -83,63 +81,6 @@ locals {
     "storage.buckets.setIamPolicy",
     "storage.buckets.update",
   ]
-  # What a plan reads of everything that is here, and nothing that is in it: roles/viewer would read documents and logs.
-  planner_permissions = [
-    "artifactregistry.repositories.get",
-    "artifactregistry.repositories.getIamPolicy",
-    "bigquery.datasets.get",
-    "bigquery.datasets.getIamPolicy",
-    "cloudbuild.builds.get",
-    "cloudbuild.connections.get",
-    "cloudbuild.repositories.get",
-    "cloudfunctions.functions.get",
-    "cloudscheduler.jobs.get",
-    "datastore.backupSchedules.get",
-    "datastore.databases.getMetadata",
-    "datastore.indexes.get",
-    "datastore.indexes.list",
-    "eventarc.triggers.get",
-    "iam.roles.get",
-    "iam.serviceAccounts.get",
-    "iam.serviceAccounts.getIamPolicy",
-    "logging.logMetrics.get",
-    "monitoring.alertPolicies.get",
-    "monitoring.dashboards.get",
-    "monitoring.notificationChannels.get",
-    "pubsub.topics.get",
-    "pubsub.topics.getIamPolicy",
-    "resourcemanager.projects.get",
-    "resourcemanager.projects.getIamPolicy",
-    "run.services.get",
-    "run.services.getIamPolicy",
-    "secretmanager.secrets.get",
-    "secretmanager.secrets.getIamPolicy",
-    "secretmanager.versions.get",
-    "serviceusage.services.get",
-    "serviceusage.services.list",
-    "storage.buckets.get",
-    "storage.buckets.getIamPolicy",
-  ]
-}
-
-resource "google_project_iam_custom_role" "planner" {
-  count = var.deployer != null ? 1 : 0
-
-  project     = var.project_id
-  role_id     = "${local.role_prefix}_planner"
-  title       = "${var.name}: planner"
-  description = "Sees what is deployed, and nothing that is in it"
-  permissions = local.planner_permissions
-
-  depends_on = [time_sleep.apis]
-}
-
-resource "google_project_iam_member" "planner" {
-  for_each = var.deployer != null ? toset(["custom", "logs"]) : toset([])
-
-  project = var.project_id
-  role    = each.key == "custom" ? google_project_iam_custom_role.planner[0].id : "roles/logging.logWriter"
-  member  = google_service_account.this["planner"].member
 }
 
 resource "google_project_iam_custom_role" "deployer" {
@@ -201,34 +142,12 @@ resource "google_storage_bucket_iam_member" "deployer_source" {
   member = google_service_account.this["deployer"].member
 }
 
-resource "google_storage_bucket_iam_member" "planner_source" {
-  for_each = local.planner
-
-  bucket = google_storage_bucket.source.name
-  role   = "roles/storage.objectViewer"
-  member = google_service_account.this["planner"].member
-}
-
 resource "google_storage_bucket_iam_member" "deployer_state" {
   for_each = local.deployers
 
   bucket = var.deployer.state_bucket
   role   = each.key == "deployer" ? "roles/storage.objectUser" : "roles/storage.objectViewer"
   member = google_service_account.this[each.key].member
-}
-
-# Beside reading the planner may lay down the text of a plan, which it can neither change nor take away afterwards.
-resource "google_storage_bucket_iam_member" "planner_keeps_plans" {
-  for_each = local.planner
-
-  bucket = var.deployer.state_bucket
-  role   = "roles/storage.objectCreator"
-  member = google_service_account.this["planner"].member
-
-  condition {
-    title      = "plans only"
-    expression = "resource.name.startsWith('projects/_/buckets/${var.deployer.state_bucket}/objects/plans/${var.name}/')"
-  }
 }
 
 # The provider reads a secret's version back to compare it; of the master key's it does not.
