@@ -46,7 +46,7 @@ ROW = (
 )
 BODY = {
     "displayName": "bench",
-    "model": "gemini-2.5-flash",
+    "model": "publishers/google/models/gemini-2.5-flash",
     "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://batch-in/rows.jsonl"]}},
     "outputConfig": {
         "predictionsFormat": "jsonl",
