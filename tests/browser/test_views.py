@@ -374,6 +374,16 @@ class TestJob:
         assert "Estimated $2.00 ($1.00 to —)" in seen[0]
         assert not any(sign in seen[1] for sign in ("$", "projected", "Estimated"))
 
+    @pytest.mark.parametrize("gap", ["malformed", "unrecognized", None])
+    def test_a_running_job_is_warned_of_only_for_rows_that_cost_nobody_knows_what(self, admin, seeded, gap):
+        job = next(job for job in records(seeded) if job.seen.state == "JOB_STATE_RUNNING")
+        rows = msgspec.structs.replace(job.usage.rows, **({gap: 3} if gap else {}))
+        usage = msgspec.structs.replace(job.usage, rows=rows)
+        seeded.world.store._jobs[job.key] = msgspec.structs.replace(job, usage=usage)
+        self.open(admin, job)
+        expect(admin.page.get_by_role("region", name="Cost", exact=True)).to_contain_text("So far")
+        expect(admin.page.locator(".banner")).to_have_count(1 if gap else 0)
+
     def test_a_job_is_cancelled_only_when_that_is_confirmed(self, admin, seeded, vertex_server):
         page = admin.page
         job = next(job for job in records(seeded) if job.seen.state == "JOB_STATE_RUNNING")

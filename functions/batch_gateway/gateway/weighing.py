@@ -39,7 +39,8 @@ class Weighing:
                 msgspec.structs.replace(record, estimate=UNTOLD) if _is_unweighed(record) else None
             ),
         )
-        if claimed is None:
+        if claimed is None or claimed[0].seen.input_uris_cut:
+            # Of inputs that are not all on record, those that are would say too little.
             return
         estimate = self._estimates.of_job(claimed[0], SECONDS)
         bounds = Bounds(estimate.low_nano, estimate.expected_nano, estimate.high_nano)

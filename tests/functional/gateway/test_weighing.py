@@ -170,6 +170,21 @@ def test_an_input_that_cannot_be_read_is_tried_once(world, monkeypatch, ask):
     assert cost(world, job)["projected"] is None
 
 
+def test_inputs_that_are_not_all_on_record_have_no_estimate(world, asked):
+    uris = [f"gs://in/{number}.jsonl" for number in range(60)]
+    for uri in uris:
+        world.objects.put("in", uri.removeprefix("gs://in/"), lines(row()))
+    body = job_body(inputConfig={"instancesFormat": "jsonl", "gcsSource": {"uris": uris}})
+    job = world.created(body)
+    assert world.record(job).seen.input_uris_cut
+
+    found = cost(world, job)
+
+    assert (found["estimate"], found["projected"]) == (None, None)
+    assert world.record(job).estimate == UNTOLD
+    assert not asked
+
+
 def test_a_look_that_does_not_come_to_its_end_is_not_repeated(world, monkeypatch):
     job = world.created()
 

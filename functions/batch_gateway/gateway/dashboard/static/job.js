@@ -120,9 +120,10 @@ function parts(seen, id) {
 
 /** Whether the cost of something that is settled is not known; that more is to come needs no warning. */
 function hasGaps(cost) {
-  const { malformed, unpriced } = cost.rows;
+  const { malformed, unrecognized, unpriced } = cost.rows;
   const unreadable = cost.outputs.some((output) => output.error);
-  return malformed > 0 || unpriced > 0 || unreadable || (cost.status === 'FINAL' && !cost.complete);
+  const final = cost.status === 'FINAL';
+  return malformed + unrecognized + unpriced > 0 || unreadable || (final && !cost.complete);
 }
 
 function incomplete(cost) {
