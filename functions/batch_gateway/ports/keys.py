@@ -22,6 +22,9 @@ class KeyStore(Protocol):
     def list_keys(self, team_id: str | None = None) -> list[KeyRecord]:
         """All keys, or a team's, by alias."""
 
+    def count_keys(self) -> int:
+        """Count the secrets of all keys."""
+
     def list_secrets(self, key_id: str) -> list[KeyRecord]:
         """All secrets of a key: one, or more after a rotation."""
 
@@ -44,6 +47,9 @@ class KeyStore(Protocol):
 
     def get_team(self, team_id: str) -> TeamRecord | None:
         """A team."""
+
+    def count_teams(self) -> int:
+        """Count the teams."""
 
     def list_teams(self) -> list[TeamRecord]:
         """All teams, by id."""

@@ -10,12 +10,12 @@ Collections::
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from google.cloud.firestore_v1 import Client, FieldFilter, Query, WriteBatch
+from google.cloud.firestore_v1 import Client, DocumentSnapshot, FieldFilter, Query, WriteBatch
 
 from batch_gateway.adapters.firestore.documents import (
     CALL,
@@ -31,6 +31,8 @@ from batch_gateway.core.keys import TEAM_ID, KeyRecord, TeamRecord
 from batch_gateway.ports import AliasTakenError, AuditEntry
 
 _RATE_KEPT = timedelta(hours=1)
+_PAGE = 300
+"""Documents of one call: read well within the time that a call may take, also on a slow or busy processor."""
 
 
 class FirestoreKeys:
@@ -50,8 +52,12 @@ class FirestoreKeys:
         if team_id is not None:
             query = query.where(filter=FieldFilter("team_id", "==", team_id))
         with errors():
-            found = [_record(snapshot.to_dict(), KeyRecord) for snapshot in query.stream(**CALL)]
+            found = [_record(snapshot.to_dict(), KeyRecord) for snapshot in _each(query)]
         return sorted((key for key in found if key), key=lambda key: (key.key_alias, key.created_at))
+
+    def count_keys(self) -> int:
+        """See KeyStore."""
+        return _count(self._client.collection("keys"))
 
     def list_secrets(self, key_id: str) -> list[KeyRecord]:
         """See KeyStore."""
@@ -134,10 +140,14 @@ class FirestoreKeys:
         with errors():
             return _record(self._team(team_id).get(**CALL).to_dict(), TeamRecord)
 
+    def count_teams(self) -> int:
+        """See KeyStore."""
+        return _count(self._client.collection("teams"))
+
     def list_teams(self) -> list[TeamRecord]:
         """See KeyStore."""
         with errors():
-            snapshots = list(self._client.collection("teams").stream(**CALL))
+            snapshots = list(_each(self._client.collection("teams")))
         teams = [_record(snapshot.to_dict(), TeamRecord) for snapshot in snapshots]
         return sorted((team for team in teams if team), key=lambda team: team.team_id)
 
@@ -207,6 +217,21 @@ class FirestoreKeys:
 
     def _team(self, team_id: str) -> Any:
         return self._client.collection("teams").document(team_id)
+
+
+def _each(query: Any) -> Iterator[DocumentSnapshot[Any]]:
+    """Every document of a collection or query, however many there are."""
+    pages = query.order_by("__name__").limit(_PAGE)
+    page = list(pages.stream(**CALL))
+    while page:
+        yield from page
+        last = page[-1].reference
+        page = list(pages.start_after({"__name__": last}).stream(**CALL)) if len(page) == _PAGE else []
+
+
+def _count(collection: Any) -> int:
+    with errors():
+        return int(collection.count().get(**CALL)[0][0].value)
 
 
 def _document(record: KeyRecord | TeamRecord) -> dict[str, Any]:

@@ -34,6 +34,11 @@ class MemoryKeys:
         found = [key for key in self._keys.values() if team_id is None or key.team_id == team_id]
         return sorted(found, key=lambda key: (key.key_alias, key.created_at))
 
+    def count_keys(self) -> int:
+        """See KeyStore."""
+        self._check()
+        return len(self._keys)
+
     def list_secrets(self, key_id: str) -> list[KeyRecord]:
         """See KeyStore."""
         return [key for key in self.list_keys() if key.key_id == key_id]
@@ -65,6 +70,11 @@ class MemoryKeys:
         """See KeyStore."""
         self._check()
         return self._teams.get(team_id)
+
+    def count_teams(self) -> int:
+        """See KeyStore."""
+        self._check()
+        return len(self._teams)
 
     def list_teams(self) -> list[TeamRecord]:
         """See KeyStore."""
