@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from batch_gateway.adapters.firestore import FirestoreKeys
+from batch_gateway.adapters.firestore import keys as adapter
 from batch_gateway.adapters.memory import MemoryKeys
 from batch_gateway.core.grants import Grant
 from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord, token_of
@@ -113,6 +114,7 @@ def test_an_empty_store_has_nothing(keys):
     assert keys.change_key(token_of("x"), lambda key: key) is None
     assert keys.delete_key(token_of("x")) is None
     assert keys.list_keys() == keys.list_keys("search") == keys.list_teams() == []
+    assert keys.count_keys() == keys.count_teams() == 0
     assert keys.get_team("search") is None
     assert keys.change_team("search", lambda team: team) is None
     keys.delete_team("search")
@@ -128,6 +130,19 @@ def test_a_key_comes_back_as_it_was(keys, key):
     assert keys.change_key(key.token, lambda same: same) == key
     assert keys.delete_key(key.token) == key
     assert keys.get_key(key.token) is None
+
+
+def test_keys_and_teams_are_counted_and_listed_however_many(keys, monkeypatch):
+    monkeypatch.setattr(adapter, "_PAGE", 3)
+    for number in range(7):
+        keys.add_key(record(number, team_id="search" if number % 2 else None))
+    for number in range(6):
+        keys.change_team(f"t{number}", lambda _, n=number: TeamRecord(f"t{n}", NOW, NOW))
+
+    assert (keys.count_keys(), keys.count_teams()) == (7, 6)
+    assert [key.key_alias for key in keys.list_keys()] == [f"alias-{number}" for number in range(7)]
+    assert [key.key_alias for key in keys.list_keys("search")] == ["alias-1", "alias-3", "alias-5"]
+    assert [team.team_id for team in keys.list_teams()] == [f"t{number}" for number in range(6)]
 
 
 def test_every_field_of_a_key_and_a_team_was_set():
@@ -365,6 +380,8 @@ CALLS = {
     "change_team": lambda keys: keys.change_team("search", lambda team: team),
     "delete_team": lambda keys: keys.delete_team("search"),
     "take": lambda keys: keys.take("key:x", MINUTE, 1, 1),
+    "count_keys": lambda keys: keys.count_keys(),
+    "count_teams": lambda keys: keys.count_teams(),
     "append": lambda keys: keys.append(entry()),
     "read": lambda keys: keys.read(None, None, 1),
 }

@@ -36,7 +36,7 @@ def test_a_month_ends_no_later_than_the_month_does(start, duration, day):
     assert add_duration(start, duration) == datetime.fromisoformat(day).replace(hour=5, tzinfo=UTC)
 
 
-@given(st.integers(1, 5000), st.sampled_from([*UNITS, "mo"]), st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)))  # fmt: skip  # noqa: DTZ001, E501 - bounds are naive
+@given(st.integers(1, 1200), st.sampled_from([*UNITS, "mo"]), st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)))  # fmt: skip  # noqa: DTZ001, E501 - bounds are naive
 def test_a_duration_leads_forward_and_keeps_the_time_zone(count, unit, start):
     start = start.replace(tzinfo=UTC)
 
@@ -59,12 +59,15 @@ def test_anything_else_is_no_duration(text):
         add_duration(START, text)
 
 
-@pytest.mark.parametrize("text", ["999999w", "999999mo", "999999d", "420000w"])
-def test_a_duration_beyond_the_calendar_is_refused(text):
-    start = START.replace(year=9000)
+@pytest.mark.parametrize("text", ["1201mo", "36526d", "9999mo", "999999w", "999999mo", "999999d"])
+def test_a_duration_of_more_than_a_hundred_years_is_refused(text):
+    with pytest.raises(ValueError, match="at most a hundred years"):
+        add_duration(START, text)
 
-    with pytest.raises(ValueError, match="beyond the calendar"):
-        add_duration(start, text)
+
+def test_a_hundred_years_are_not_too_long():
+    assert add_duration(START, "1200mo") == START.replace(year=2126)
+    assert add_duration(START, "36525d") == START.replace(year=2126, month=2, day=1)
 
 
 @given(st.text(max_size=12))

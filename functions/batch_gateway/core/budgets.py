@@ -19,6 +19,8 @@ ALL = "all"
 """The period of everything ever."""
 MOST_DAYS = 31
 """Longest window that is counted in days; longer ones are counted in months."""
+MOST_MONTHS = 120
+"""Longest window: a read of a ledger takes a few documents for each month."""
 _MONDAY = date(1970, 1, 5)
 _MONTHS_A_YEAR = 12
 
@@ -92,19 +94,34 @@ def window_of(duration: str | None, now: datetime) -> Window:
 
     Windows do not depend on when a key was made: days begin at midnight UTC, windows of seven days on
     Mondays, months on their first. Longer ones follow each other from the beginning of 1970 on.
+
+    What is too long, or no duration of a window, is not let in (check_window). If one is on record all the
+    same, its window never resets: nothing that was spent in it may be left out.
     """
-    if duration is None:
+    months, days = months_of(duration or ""), whole_days_of(duration or "")
+    if not 1 <= months <= MOST_MONTHS and not 1 <= days <= MOST_DAYS:
         return Window((ALL,), None, None)
     today = now.astimezone(UTC).date()
-    if months := months_of(duration):
+    if months:
         first = (today.year * _MONTHS_A_YEAR + today.month - 1) // months * months
         spans = tuple(_month(first + number) for number in range(months + 1))
         periods = tuple(f"{span:%Y-%m}" for span in spans[:-1])
         return Window(periods, _midnight(spans[0]), _midnight(spans[-1]))
-    days = whole_days_of(duration)
     start = today - timedelta(days=(today - _MONDAY).days % days)
     spans = tuple(start + timedelta(days=number) for number in range(days + 1))
     return Window(tuple(span.isoformat() for span in spans[:-1]), _midnight(start), _midnight(spans[-1]))
+
+
+def check_window(duration: str) -> None:
+    """Refuse what is no duration of a window.
+
+    Raises:
+        ValueError: It is neither whole days nor months, or longer than a window may be.
+    """
+    if not 1 <= months_of(duration) <= MOST_MONTHS and not 1 <= whole_days_of(duration) <= MOST_DAYS:
+        raise ValueError(
+            f"must be whole days up to {MOST_DAYS}d, such as 24h or 7d, or months up to {MOST_MONTHS}mo"
+        )
 
 
 def periods_of(moment: datetime) -> tuple[str, ...]:

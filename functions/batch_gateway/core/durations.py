@@ -7,27 +7,36 @@ from datetime import datetime, timedelta
 _DURATION = re.compile(r"([1-9][0-9]{0,5})(s|m|h|d|w|mo)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _MONTHS_A_YEAR = 12
+_MOST_MONTHS = 1200
+_MOST_SECONDS = 36_525 * 86_400
+"""A hundred years."""
 
 
 def add_duration(start: datetime, duration: str) -> datetime:
     """The time a duration after a start; months end no later than the month does.
 
     Raises:
-        ValueError: The duration is not of that form, or leads beyond the calendar.
+        ValueError: The duration is not of that form, or longer than a hundred years.
     """
     match = _DURATION.fullmatch(duration)
     if match is None:
         raise ValueError(f"{duration!r} is no duration: write a number and s, m, h, d, w or mo, such as 30d")
     count, unit = int(match[1]), match[2]
-    try:
-        if unit != "mo":
-            return start + timedelta(seconds=count * _SECONDS[unit])
-        years, month = divmod(start.month - 1 + count, _MONTHS_A_YEAR)
-        year, month = start.year + years, month + 1
-        last_day = calendar.monthrange(year, month)[1]
-        return start.replace(year=year, month=month, day=min(start.day, last_day))
-    except (OverflowError, ValueError) as error:
-        raise ValueError(f"{duration!r} leads beyond the calendar") from error
+    if unit == "mo":
+        end = _add_months(start, count) if count <= _MOST_MONTHS else None
+    else:
+        seconds = count * _SECONDS[unit]
+        end = start + timedelta(seconds=seconds) if seconds <= _MOST_SECONDS else None
+    if end is None:
+        raise ValueError(f"{duration!r} is too long: at most a hundred years, such as 36500d or 1200mo")
+    return end
+
+
+def _add_months(start: datetime, count: int) -> datetime:
+    years, month = divmod(start.month - 1 + count, _MONTHS_A_YEAR)
+    year, month = start.year + years, month + 1
+    last_day = calendar.monthrange(year, month)[1]
+    return start.replace(year=year, month=month, day=min(start.day, last_day))
 
 
 def months_of(duration: str) -> int:

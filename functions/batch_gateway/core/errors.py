@@ -4,6 +4,9 @@ from typing import Any
 
 DOMAIN = "batch-gateway"
 
+_LONGEST = 4_000
+"""Characters of a message."""
+
 HTTP_STATUS = {
     "OK": 200,
     "CANCELLED": 499,
@@ -97,8 +100,8 @@ class ApiError(Exception):
         super().__init__(message)
         self.status = status
         self.reason = reason
-        self.message = message
-        self.metadata = metadata or {}
+        self.message = _short(message)
+        self.metadata = {name: _short(value) for name, value in (metadata or {}).items()}
         self.retry_after = retry_after
         self.code = code or HTTP_STATUS[status]
         self.headers = headers or {}
@@ -106,3 +109,10 @@ class ApiError(Exception):
     def body(self) -> dict[str, Any]:
         """The JSON body, as a dict."""
         return error_body(self.code, self.status, self.message, self.reason, self.metadata)
+
+
+def _short(text: str) -> str:
+    """A text that may repeat what the caller sent, without its middle if it is too long."""
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"

@@ -109,13 +109,21 @@ def _passes(entry: Entry, field: str, get: Getter, values: frozenset[str]) -> bo
 
 
 def equalities(filters: Iterable[Filter]) -> dict[str, str]:
-    """Fields that must have one certain value, for a store that can look for them."""
+    """Fields that must have one certain value, for a store that can look for them.
+
+    Names in double underscores, which labels may have, are Firestore's own.
+    """
     return {
         field: value
         for field, values in filters
         for value in values
-        if field != JOB and value and len(values) == 1
+        if field != JOB and value and len(values) == 1 and not _is_reserved(field)
     }
+
+
+def _is_reserved(field: str) -> bool:
+    name = field.removeprefix(LABEL)
+    return name.startswith("__") and name.endswith("__")
 
 
 def entries_of_totals(cells: Iterable[Cell]) -> Iterator[Entry]:

@@ -4,15 +4,16 @@ A field that is left out stays as it is (or gets its default), ``null`` takes it
 gateway does not know is refused: it might be a limit that nobody would enforce.
 """
 
-from datetime import UTC, datetime
+import re
+from collections.abc import Sized
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from batch_gateway.core.budgets import MOST_DAYS
-from batch_gateway.core.durations import add_duration, months_of, whole_days_of
+from batch_gateway.core.budgets import check_window
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.grants import Grant, normal_uri
 from batch_gateway.core.keys import Budget
@@ -20,9 +21,13 @@ from batch_gateway.core.money import format_nano
 from batch_gateway.core.resources import is_location, is_project
 
 _NANO_DIGITS = 9
-_MAX_METADATA_BYTES = 64 * 1024
+_MAX_METADATA_BYTES = 8 * 1024
+_MAX_LIST = 100
+_MAX_LISTS_BYTES = 8 * 1024
+MOST_NAMED = 100
+"""Keys or teams that one call deletes."""
+_ALIAS = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 _MAX_RPM = 1_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_BUDGET_USD = Decimal(10**9)
 
 
@@ -130,7 +135,7 @@ def grant_of(limits: Limits, old: Grant) -> Grant:
     """What is allowed after a call.
 
     Raises:
-        ApiError: A value that could never match anything, or could match too much.
+        ApiError: A value that could never match anything, or could match too much; or too many values.
     """
     grant = Grant(
         models=_list(limits.models, old.models),
@@ -139,6 +144,7 @@ def grant_of(limits: Limits, old: Grant) -> Grant:
         allowed_uri_prefixes=_list(limits.allowed_uri_prefixes, old.allowed_uri_prefixes),
         rpm_limit=old.rpm_limit if limits.rpm_limit is UNSET else limits.rpm_limit,
     )
+    _check_lists(limits, grant)
     for project in grant.projects:
         if not is_project(project):
             raise invalid(f"projects: {project!r} is no project id")
@@ -158,6 +164,16 @@ def grant_of(limits: Limits, old: Grant) -> Grant:
     return grant
 
 
+def _check_lists(limits: Limits, grant: Grant) -> None:
+    """Refuses more than a key or team may be given. What it has from before may stay."""
+    lists = ("models", "projects", "locations", "allowed_uri_prefixes")
+    for field in lists:
+        if getattr(limits, field) is not UNSET:
+            check_number(field, getattr(grant, field), _MAX_LIST)
+            if sum(len(name.encode()) for each in lists for name in getattr(grant, each)) > _MAX_LISTS_BYTES:
+                raise invalid(f"{field}: {', '.join(lists)} must not have more than {_MAX_LISTS_BYTES} bytes")
+
+
 def budget_of(limits: Limits, old: Budget) -> Budget:
     """The budget after a call.
 
@@ -168,21 +184,15 @@ def budget_of(limits: Limits, old: Budget) -> Budget:
     if limits.budget_duration is not UNSET:
         duration = limits.budget_duration
         if duration is not None:
-            _check_window(duration)
+            try:
+                check_window(duration)
+            except ValueError as error:
+                raise invalid(f"budget_duration: {error}") from error
     return Budget(
         _nano("max_budget", limits.max_budget, old.max_budget_nano),
         duration,
         _nano("soft_budget", limits.soft_budget, old.soft_budget_nano),
     )
-
-
-def _check_window(duration: str) -> None:
-    check_duration("budget_duration", duration)
-    days = whole_days_of(duration)
-    if not months_of(duration) and not 1 <= days <= MOST_DAYS:
-        raise invalid(
-            f"budget_duration: must be whole days up to {MOST_DAYS}d, such as 24h or 7d, or months: 1mo"
-        )
 
 
 def _nano(field: str, budget: Decimal | UnsetType | None, old: int | None) -> int | None:
@@ -238,12 +248,25 @@ def metadata_of(limits: Limits, old: dict[str, Any]) -> dict[str, Any]:
     return metadata
 
 
-def check_duration(field: str, duration: str) -> None:
-    """Refuses what is no duration."""
-    try:
-        add_duration(_EPOCH, duration)
-    except ValueError as error:
-        raise invalid(f"{field}: {error}") from error
+def checked_alias(field: str, alias: str) -> str:
+    """A name for people.
+
+    Raises:
+        ApiError: It is empty or too long, or has control characters.
+    """
+    if not _ALIAS.fullmatch(alias):
+        raise invalid(f"{field}: {alias!r} is no alias: 1 to 128 characters, none of them control characters")
+    return alias
+
+
+def check_number(field: str, values: Sized, most: int) -> None:
+    """Refuse a list that is longer than one call may name.
+
+    Raises:
+        ApiError: It is.
+    """
+    if len(values) > most:
+        raise invalid(f"{field}: must not have more than {most} entries")
 
 
 def _list(new: list[str] | UnsetType | None, old: tuple[str, ...]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from batch_gateway.core.estimating.estimate import bounded
 from batch_gateway.core.estimating.exact import UnboundedError
 from batch_gateway.core.estimating.needs import SizeOf, either, snake_case
 from batch_gateway.core.estimating.sampling import Object, Place, lines_of, plan
-from batch_gateway.core.estimating.wildcards import matcher, prefix_of
+from batch_gateway.core.estimating.wildcards import MOST_CHARACTERS, matcher, prefix_of
 from batch_gateway.core.jobs import JobRecord, Weighed, uris_of
 from batch_gateway.core.models import base_model_of, is_registered
 from batch_gateway.core.prices import PriceTable
@@ -302,6 +302,8 @@ class _Listing:
             ValueError: The pattern could match nothing.
             UnknownError: Too many names would have to be looked at, or for too long.
         """
+        if len(pattern) > MOST_CHARACTERS:
+            raise ValueError(f"a name has at most {MOST_CHARACTERS} characters")
         prefix = prefix_of(pattern)
         if prefix is None:
             self._count(bucket, pattern)

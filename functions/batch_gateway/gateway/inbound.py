@@ -35,6 +35,7 @@ SYSTEM_PARAMETERS = frozenset(
     {"alt", "prettyPrint", "quotaUser", "xgafv", ".xgafv", "uploadType", "upload_protocol"}
 )
 """Parameters that every method has, and that say nothing of what is done; ``fields`` apart."""
+_LONGEST_TARGET = 32 * 1024
 _QUERY_MARKS = "!$%&'()*+,-./:;=?@[]_~"
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _FORWARDED_HEADERS = ("User-Agent", "X-Goog-Api-Client", "X-Goog-Request-Params")
@@ -78,9 +79,15 @@ def check_path(request: Request) -> None:
     """Refuses a path that could mean one thing to us and another to Vertex AI.
 
     Raises:
-        ApiError: It has encoded characters, dot segments, doubled slashes or other marks.
+        ApiError: It has encoded characters, dot segments, doubled slashes or other marks, or is too long with
+            its query.
     """
     raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.path
+    if len(raw) > _LONGEST_TARGET:
+        message = (
+            f"Path and query must not be longer than {_LONGEST_TARGET} characters. Ask for less at a time."
+        )
+        raise ApiError("INVALID_ARGUMENT", "PATH_INVALID", message)
     path = urlsplit(raw).path if not raw.startswith("/") else raw.partition("?")[0]
     if not _PATH.fullmatch(path) or any(segment in {".", ".."} for segment in path.split("/")):
         raise ApiError(

@@ -20,6 +20,7 @@ _DEFAULT_LIMIT = 50
 _MAX_LIMIT = 500
 _MOST_EXAMINED = 250
 """Jobs that one call reads, if no index answers its filters; the next page goes on from there."""
+_MOST_PARAMETERS = 20
 _LABEL = "label:"
 _PARAMETERS = frozenset({"limit", "page", "start_time", "end_time", "search", "key"})
 _FIELDS: dict[str, Callable[[JobRecord], str | None]] = {
@@ -80,6 +81,8 @@ def _filter(request: Request) -> Callable[[JobRecord], bool]:
         if name not in _PARAMETERS and name not in _FIELDS and not name.startswith(_LABEL):
             known = ", ".join(sorted(_PARAMETERS - {"key"} | _FIELDS.keys()))
             raise bodies.invalid(f"{name}: there is no such parameter. There are {known} and label:NAME")
+    if len(set(request.args)) > _MOST_PARAMETERS:
+        raise bodies.invalid(f"filters: there must not be more than {_MOST_PARAMETERS} parameters")
     wanted = {name: set(request.args.getlist(name)) for name in request.args if name in _FIELDS}
     labels = {
         name.removeprefix(_LABEL): set(request.args.getlist(name))

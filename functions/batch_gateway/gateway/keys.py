@@ -23,7 +23,8 @@ from batch_gateway.gateway.views import key_view, team_view
 from batch_gateway.ports import AliasTakenError, Endpoint, KeyStore
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
-_ALIAS = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
+MOST_KEYS = 5_000
+"""Secrets of keys on record: a sweep and a list read all of them."""
 _MAX_PAGE = 100
 
 
@@ -67,6 +68,7 @@ class Keys:
             webhook_url=webhook.url if webhook else None,
             webhook_secret=webhook.secret if webhook else None,
         )
+        self._check_room()
         with _alias_conflict():
             self._keys.add_key(key)
         return key.key_alias, answers.json({"key": secret, **key_view(key), **_shown_once(webhook)})
@@ -132,6 +134,7 @@ class Keys:
             updated_at=now,
             created_by=caller.api_key,
         )
+        self._check_room()
         # The new secret first: a failure in between leaves two good ones, not none.
         with _alias_conflict():
             self._keys.add_key(new)
@@ -146,6 +149,8 @@ class Keys:
     def delete(self, request: Request, _: Caller) -> tuple[str, Response]:
         """``POST /key/delete``: keys by secret or token, or by alias with all their secrets."""
         body = bodies.decode(inbound.body(request), bodies.DeleteKeys)
+        bodies.check_number("keys", body.keys, bodies.MOST_NAMED)
+        bodies.check_number("key_aliases", body.key_aliases, bodies.MOST_NAMED)
         tokens = [_token(key) for key in body.keys]
         if body.key_aliases:
             every = self._keys.list_keys()
@@ -222,6 +227,12 @@ class Keys:
             raise bodies.invalid(f"webhook_secret: {error}") from error
         return Endpoint(url, secret)
 
+    def _check_room(self) -> None:
+        if self._keys.count_keys() >= MOST_KEYS:
+            raise bodies.invalid(
+                f"there are {MOST_KEYS:,} keys already, which is the limit: delete some first"
+            )
+
     def _check_team(self, team_id: str) -> None:
         if self._keys.get_team(team_id) is None:
             raise ApiError(
@@ -249,9 +260,9 @@ def _alias_conflict() -> Iterator[None]:
 
 
 def _checked_alias(alias: str) -> str:
-    if not _ALIAS.fullmatch(alias) or alias == MASTER:
-        raise bodies.invalid(f"key_alias: {alias!r} is no alias: 1 to 128 characters, and not {MASTER!r}")
-    return alias
+    if alias == MASTER:
+        raise bodies.invalid(f"key_alias: {MASTER!r} is the administrator's")
+    return bodies.checked_alias("key_alias", alias)
 
 
 def _expiry(now: datetime, duration: str | None) -> datetime | None:

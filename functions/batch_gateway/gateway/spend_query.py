@@ -15,6 +15,10 @@ from batch_gateway.core.spend import JOB, LABEL, PLAIN_FIELDS, Filter, is_field,
 from batch_gateway.gateway.bodies import invalid
 from batch_gateway.gateway.times import time_in
 
+_MOST_FIELDS = 10
+"""Of group_by, and of filters."""
+_LONGEST_LABEL = 128
+"""Bytes of a label's name ("Requirements for labels" of Resource Manager: 63 characters)."""
 _KEY = "key"
 """Google's clients may send their key so; it was read before."""
 
@@ -101,7 +105,16 @@ def _group_by(request: Request) -> tuple[str, ...]:
     for field in fields:
         if not is_field(field):
             raise invalid(f"group_by: {field!r} is none of {_fields()}")
+    _check_fields("group_by", set(fields))
     return tuple(dict.fromkeys(fields))
+
+
+def _check_fields(what: str, fields: AbstractSet[str]) -> None:
+    if len(fields) > _MOST_FIELDS:
+        raise invalid(f"{what}: must not name more than {_MOST_FIELDS} fields")
+    for field in fields:
+        if len(field.removeprefix(LABEL).encode()) > _LONGEST_LABEL:
+            raise invalid(f"{what}: a label's name must not have more than {_LONGEST_LABEL} bytes")
 
 
 def _filters(request: Request, caller: Caller) -> tuple[Filter, ...]:
@@ -110,6 +123,7 @@ def _filters(request: Request, caller: Caller) -> tuple[Filter, ...]:
         for name in dict.fromkeys(request.args)
         if is_field(name)
     ]
+    _check_fields("filters", {name for name, _ in wanted})
     return (*wanted, *_scope(caller))
 
 

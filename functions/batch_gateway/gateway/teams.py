@@ -18,6 +18,9 @@ from batch_gateway.gateway.standings import Standings
 from batch_gateway.gateway.views import key_view, team_view
 from batch_gateway.ports import KeyStore, TeamDeletedError
 
+MOST_TEAMS = 1_000
+"""A sweep and a list read all of them."""
+
 
 class Teams:
     """Teams: made, changed, deleted, looked at."""
@@ -41,12 +44,14 @@ class Teams:
                 f"team_id: {team_id!r} cannot be a label: it takes at most 63 lower-case letters, digits, "
                 "'_' and '-'"
             )
+        if self._keys.count_teams() >= MOST_TEAMS:
+            raise bodies.invalid(f"there are {MOST_TEAMS:,} teams already, which is the limit")
         now = self._now()
         team = TeamRecord(
             team_id=team_id,
             created_at=now,
             updated_at=now,
-            team_alias=body.team_alias,
+            team_alias=_alias(body.team_alias),
             grant=bodies.grant_of(body, Grant()),
             budget=bodies.budget_of(body, Budget()),
             metadata=bodies.metadata_of(body, {}),
@@ -76,7 +81,7 @@ class Teams:
         def change(team: TeamRecord | None) -> TeamRecord | None:
             return team and msgspec.structs.replace(
                 team,
-                team_alias=team.team_alias if body.team_alias is UNSET else body.team_alias,
+                team_alias=team.team_alias if body.team_alias is UNSET else _alias(body.team_alias),
                 grant=bodies.grant_of(body, team.grant),
                 budget=bodies.budget_of(body, team.budget),
                 metadata=bodies.metadata_of(body, team.metadata),
@@ -95,6 +100,7 @@ class Teams:
     def delete(self, request: Request, _: Caller) -> tuple[str, Response]:
         """``POST /team/delete``: teams that have no keys left. Their costs stay on record, with their ids."""
         body = bodies.decode(inbound.body(request), bodies.DeleteTeams)
+        bodies.check_number("team_ids", body.team_ids, bodies.MOST_NAMED)
         for team_id in body.team_ids:
             if self._keys.get_team(team_id) is None:
                 raise _unknown(team_id)
@@ -125,6 +131,10 @@ class Teams:
     def _with_standings(self, teams: list[TeamRecord]) -> list[dict[str, Any]]:
         standings = self._standings.of({f"team:{team.team_id}": team.budget for team in teams})
         return [{**team_view(team), **standings[f"team:{team.team_id}"]} for team in teams]
+
+
+def _alias(alias: str | None) -> str | None:
+    return None if alias is None else bodies.checked_alias("team_alias", alias)
 
 
 def _unknown(team_id: str) -> ApiError:

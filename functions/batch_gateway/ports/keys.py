@@ -36,6 +36,9 @@ class KeyStore(Protocol):
             report: Told of each that cannot be read and is left out; by default the log is.
         """
 
+    def count_keys(self) -> int:
+        """Count the secrets of all keys."""
+
     def list_secrets(self, key_id: str) -> list[KeyRecord]:
         """All secrets of a key: one, or more after a rotation."""
 
@@ -58,6 +61,9 @@ class KeyStore(Protocol):
 
     def get_team(self, team_id: str) -> TeamRecord | None:
         """A team."""
+
+    def count_teams(self) -> int:
+        """Count the teams."""
 
     def list_teams(self, *, report: Report = ...) -> list[TeamRecord]:
         """All teams, by id; as for list_keys."""

@@ -3,10 +3,15 @@
 import hashlib
 import json
 
+import msgspec
 import pytest
 
+from batch_gateway.core.grants import Grant
+from batch_gateway.core.keys import Budget, token_of
+from batch_gateway.gateway import keys as keys_module
+from batch_gateway.gateway import teams as teams_module
 from batch_gateway.gateway.keyring import _OUTAGE_SECONDS, REVOCATION_SECONDS
-from functional.gateway.conftest import JOBS, KEY, job_resource, json_answer, reason
+from functional.gateway.conftest import JOBS, KEY, job_body, job_resource, json_answer, reason
 from functional.gateway.scoped import admin, audit, clocked, new_key, new_team, on_clock
 
 ADMIN_CALLS = [
@@ -421,7 +426,19 @@ def test_a_budget_that_is_none_is_refused(scripted, path, given):
         {"duration": "0s"},
         {"duration": "96000mo"},
         {"duration": "417000w"},
+        {"duration": "1201mo"},
         {"budget_duration": "1y"},
+        {"budget_duration": "121mo"},
+        {"budget_duration": "9000mo"},
+        {"budget_duration": "32d"},
+        {"budget_duration": "90m"},
+        {"models": ["a"] * 101},
+        {"models": ["x" * 8193]},
+        {"projects": ["acme-batch"] * 101},
+        {"locations": ["global"] * 101},
+        {"allowed_uri_prefixes": [f"gs://in/{n}" for n in range(101)]},
+        {"models": ["x" * 5000], "allowed_uri_prefixes": [f"gs://in/{'y' * 3500}"]},
+        {"metadata": {"a": "x" * 8192}},
         {"blocked": None},
         {"blocked": "yes"},
         {"metadata": []},
@@ -433,6 +450,99 @@ def test_a_value_that_makes_no_sense_is_refused(scripted, field):
 
     assert (answer.status_code, reason(answer)) == (400, "FIELD_INVALID")
     assert not scripted.keys._keys
+
+
+def test_what_a_key_has_may_be_as_large_as_the_limits(scripted):
+    most = {
+        "models": ["m" * 20] * 100,
+        "locations": ["global"] * 100,
+        "allowed_uri_prefixes": [f"gs://in/{n:03}/{'y' * 40}" for n in range(100)],
+        "metadata": {"a": "x" * 8182},
+        "budget_duration": "120mo",
+        "duration": "1200mo",
+        "key_alias": "é" * 128,
+    }
+    made = admin(scripted, "/key/generate", **most)
+    assert {name: made[name] for name in most if name != "duration"} == {
+        name: value for name, value in most.items() if name != "duration"
+    }
+
+
+def test_an_update_leaves_what_is_over_the_limits_from_before(scripted):
+    secret = new_key(scripted)
+    scripted.keys.change_key(
+        token_of(secret),
+        lambda key: msgspec.structs.replace(
+            key, grant=Grant(models=("m",) * 200), budget=Budget(budget_duration="9000mo")
+        ),
+    )
+    changed = admin(scripted, "/key/update", key=secret, blocked=True)
+    assert (changed["blocked"], len(changed["models"])) == (True, 200)
+    refused = scripted.call("POST", "/key/update", json={"key": secret, "models": ["m"] * 101})
+    assert (refused.status_code, reason(refused)) == (400, "FIELD_INVALID")
+
+
+@pytest.mark.parametrize("duration", ["9000mo", "99999mo", "40d", "90m", "0d", "forever", ""])
+def test_a_window_that_was_never_let_in_stops_nothing(world, duration):
+    secret = new_key(world, max_budget=5, key_alias="odd")
+    world.keys.change_key(
+        token_of(secret),
+        lambda key: msgspec.structs.replace(
+            key, budget=msgspec.structs.replace(key.budget, budget_duration=duration)
+        ),
+    )
+    new_key(world, key_alias="fine", max_budget=5, budget_duration="1mo")
+
+    listed = world.get("/key/list").json["keys"]
+    assert [(key["key_alias"], bool(key["budget_reset_at"])) for key in listed] == [
+        ("fine", True),
+        ("odd", False),
+    ]
+    body = job_body(modelParameters={"maxOutputTokens": 10})
+    assert world.create(body, key=secret).status_code in {200, 400}
+    swept = world.call("POST", "/internal/reconcile")
+    assert (swept.status_code, swept.json["problems"]) == (200, [])
+
+
+def test_keys_and_teams_are_so_many(scripted, monkeypatch):
+    monkeypatch.setattr(keys_module, "MOST_KEYS", 2)
+    monkeypatch.setattr(teams_module, "MOST_TEAMS", 1)
+    first = new_key(scripted)
+    new_key(scripted)
+    scripted.call("POST", "/team/new", json={"team_id": "a"})
+    for path, body in (
+        ("/key/generate", {}),
+        ("/key/regenerate", {"key": first}),
+        ("/team/new", {"team_id": "b"}),
+    ):
+        refused = scripted.call("POST", path, json=body)
+        assert (refused.status_code, reason(refused)) == (400, "FIELD_INVALID")
+        assert "which is the limit" in refused.text
+    admin(scripted, "/key/delete", keys=[first])
+    new_key(scripted)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/key/delete", {"keys": ["sk-x"] * 101}),
+        ("/key/delete", {"key_aliases": ["x"] * 101}),
+        ("/team/delete", {"team_ids": ["x"] * 101}),
+        ("/team/new", {"team_alias": "x" * 129}),
+        ("/team/new", {"team_alias": "a\nb"}),
+        ("/team/new", {"budget_duration": "9000mo"}),
+    ],
+    ids=str,
+)
+def test_a_call_names_so_many_and_so_much(scripted, path, body):
+    refused = scripted.call("POST", path, json=body)
+    assert (refused.status_code, reason(refused)) == (400, "FIELD_INVALID")
+
+
+def test_an_error_repeats_only_the_beginning_and_the_end_of_what_was_sent(scripted):
+    refused = scripted.call("POST", "/key/generate", json={"key_alias": "x" * 100_000})
+    assert len(refused.data) < 10_000
+    assert refused.json["error"]["message"].endswith("See /openapi.json.")
 
 
 @pytest.mark.parametrize("team_id", ["nobody", "", "a/b", "..", "__x__", "Search"])

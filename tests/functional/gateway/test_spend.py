@@ -680,6 +680,38 @@ def test_while_the_store_is_down_nothing_is_answered():
 # --- The file
 
 
+@pytest.mark.parametrize("name", ["__x__", "____", "__name__"])
+def test_a_label_may_have_a_name_of_firestores_own(name):
+    store = stored((job(1, labels={name: "1"}), usage(1000)), (job(2), usage(1)))
+    (one,) = results(store, f"{DAY}&label:{name}=1&group_by=label:{name}")
+    assert one["amount"]["value"] == "0.00015"
+    assert core_spend.equalities([(f"label:{name}", frozenset({"1"}))]) == {}
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        (f"label:{'x' * 129}=1", "more than 128 bytes"),
+        (f"group_by=label:{'é' * 65}", "more than 128 bytes"),
+        ("group_by=" + ",".join(f"label:{n}" for n in range(11)), "group_by: must not name more than 10"),
+        ("&".join(f"label:{n}=1" for n in range(11)), "filters: must not name more than 10"),
+    ],
+)
+def test_fields_are_so_many_and_so_long(query, problem):
+    for call in (costs, export):
+        assert problem in refusal(stored(*ONE), f"{DAY}&{query}", call)
+
+
+def test_a_file_over_all_time_counts_through_no_days_to_come(monkeypatch):
+    summed = []
+    monkeypatch.setattr(
+        spend_module, "buckets", lambda *given: summed.append(given[1]) or core_spend.buckets(*given)
+    )
+    text = export(stored(*ONE), "start_time=0&end_time=9999-01-01T00:00:00Z").get_data(as_text=True)
+    assert len(text.splitlines()) == 2
+    assert summed[0].end == NOW + timedelta(days=366)
+
+
 def test_a_file_has_a_row_for_each_day_and_group():
     store = stored(
         (job(1), usage(1000)),

@@ -10,7 +10,7 @@ Collections::
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -32,6 +32,8 @@ from batch_gateway.logs import log
 from batch_gateway.ports import AliasTakenError, AuditEntry, Report, TeamDeletedError, Unreadable
 
 _RATE_KEPT = timedelta(hours=1)
+_PAGE = 300
+"""Documents of one call: read well within the time that a call may take, also on a slow or busy processor."""
 Kept = TypeVar("Kept", KeyRecord, TeamRecord)
 
 
@@ -56,8 +58,12 @@ class FirestoreKeys:
         if team_id is not None:
             query = query.where(filter=FieldFilter("team_id", "==", team_id))
         with errors():
-            found = _readable(query.stream(**CALL), KeyRecord, report)
+            found = _readable(_each(query), KeyRecord, report)
         return sorted(found, key=lambda key: (key.key_alias, key.created_at))
+
+    def count_keys(self) -> int:
+        """See KeyStore."""
+        return _count(self._client.collection("keys"))
 
     def list_secrets(self, key_id: str) -> list[KeyRecord]:
         """See KeyStore."""
@@ -140,10 +146,14 @@ class FirestoreKeys:
         with errors():
             return _record(self._team(team_id).get(**CALL).to_dict(), TeamRecord)
 
+    def count_teams(self) -> int:
+        """See KeyStore."""
+        return _count(self._client.collection("teams"))
+
     def list_teams(self, *, report: Report = _log) -> list[TeamRecord]:
         """See KeyStore."""
         with errors():
-            found = _readable(self._client.collection("teams").stream(**CALL), TeamRecord, report)
+            found = _readable(_each(self._client.collection("teams")), TeamRecord, report)
         return sorted(found, key=lambda team: team.team_id)
 
     def change_team(
@@ -224,6 +234,21 @@ class FirestoreKeys:
 
     def _team(self, team_id: str) -> Any:
         return self._client.collection("teams").document(team_id)
+
+
+def _each(query: Any) -> Iterator[DocumentSnapshot[Any]]:
+    """Every document of a collection or query, however many there are."""
+    pages = query.order_by("__name__").limit(_PAGE)
+    page = list(pages.stream(**CALL))
+    while page:
+        yield from page
+        last = page[-1].reference
+        page = list(pages.start_after({"__name__": last}).stream(**CALL)) if len(page) == _PAGE else []
+
+
+def _count(collection: Any) -> int:
+    with errors():
+        return int(collection.count().get(**CALL)[0][0].value)
 
 
 def _document(record: KeyRecord | TeamRecord) -> dict[str, Any]:

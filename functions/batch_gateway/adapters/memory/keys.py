@@ -41,6 +41,11 @@ class MemoryKeys:
         found = [key for key in self._keys.values() if team_id is None or key.team_id == team_id]
         return sorted(found, key=lambda key: (key.key_alias, key.created_at))
 
+    def count_keys(self) -> int:
+        """See KeyStore."""
+        self._check()
+        return len(self._keys)
+
     def list_secrets(self, key_id: str) -> list[KeyRecord]:
         """See KeyStore."""
         return [key for key in self.list_keys() if key.key_id == key_id]
@@ -72,6 +77,11 @@ class MemoryKeys:
         """See KeyStore."""
         self._check()
         return self._teams.get(team_id)
+
+    def count_teams(self) -> int:
+        """See KeyStore."""
+        self._check()
+        return len(self._teams)
 
     def list_teams(self, *, report: Report | None = None) -> list[TeamRecord]:  # noqa: ARG002 - all can be read
         """See KeyStore."""

@@ -24,11 +24,9 @@ def matcher(pattern: str) -> Callable[[str], bool]:
 
     ``*`` stays within a folder, ``**`` does not, ``?`` is one character, ``[a-c]`` one of a set.
 
-    Raises:
-        ValueError: The pattern is longer than any name.
+    Args:
+        pattern: Of at most MOST_CHARACTERS.
     """
-    if len(pattern) > MOST_CHARACTERS:
-        raise ValueError(f"a name has at most {MOST_CHARACTERS} characters")
     return _Automaton(pattern).matches
 
 
