@@ -67,7 +67,9 @@ def test_an_overwritten_output_replaces_its_sums(system):
     job, cost, _ = system.run([prompt("a"), prompt("b", thoughts=50), prompt("c", fail=True)])
     (old,) = cost["outputs"]
     first = nano(cost["amount"])
-    more = overwritten(system, job, cost, jsonl(*[answer(1000, 500)] * 10, answer(5, 5, status="bad")))
+    more = overwritten(
+        system, job, cost, jsonl(*[answer(1000, 500)] * 10, {**answer(), "status": "bad", "response": {}})
+    )
     own = system.check_against_output(job, more)
     assert own.rows == {"succeeded": 10, "failed": 1}
     assert nano(more["amount"]) == 10 * (1000 * 150 + 500 * 1250) > first

@@ -157,7 +157,7 @@ def test_the_readme_s_cost_has_the_members_that_a_cost_has(system):
     def shape(value):
         if isinstance(value, dict):
             return {name: shape(member) for name, member in value.items()}
-        return shape(value[0]) if isinstance(value, list) else None
+        return [shape(each) for each in value[:1]] if isinstance(value, list) else None
 
     for each in (written, cost):
         each["labels"] = {}

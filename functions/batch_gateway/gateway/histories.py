@@ -39,18 +39,23 @@ class Histories:
         with self._lock:
             read, habit = self._known.get(key, (0.0, None))
             if habit is None or time.monotonic() - read > _SECONDS:
-                habit = self._read(scope, whose, model, prices)
+                found = self._read(scope, whose, model, prices)
+                if found is None:
+                    return habit_by_default(model)
+                habit = found
                 self._known[key] = (time.monotonic(), habit)
                 self._known.move_to_end(key)
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         return habit
 
-    def _read(self, scope: Scope, whose: str, model: str, prices: PriceTable) -> Habit:
+    def _read(self, scope: Scope, whose: str, model: str, prices: PriceTable) -> Habit | None:
         try:
             jobs = self._store.recent_jobs(scope, None, None, _JOBS)
         except StoreUnavailableError as error:
             # An estimate without history is worth more than none; its assumptions say that it has none.
             log("WARNING", "history not read", error=error)
             jobs = []
-        return habit_of(jobs, whose, model, prices) or habit_by_default(model)
+        found = habit_of(jobs, whose, model, prices)
+        # What few jobs do not tell the next one may, and they are read again quickly.
+        return found or (habit_by_default(model) if len(jobs) == _JOBS else None)
