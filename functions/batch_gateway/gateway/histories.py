@@ -13,7 +13,7 @@ Scope = tuple[str, str] | None
 _JOBS = 100
 """Earlier jobs that a history is made of."""
 _REMEMBERED = 500
-_SECONDS = 60.0
+_SECONDS = 2.0
 """How long a history is remembered: of many creates at once the first reads it."""
 
 
