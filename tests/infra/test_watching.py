@@ -249,14 +249,11 @@ def test_terraform_knows_each_setting_that_may_name_an_environment_variable():
         for node in ast.walk(ast.parse(SETTINGS))
         if isinstance(node, ast.FunctionDef) and node.name == "_read_general"
     )
-    keys = {
-        each.comparators[0].value
-        for each in ast.walk(read)
-        if isinstance(each, ast.Compare)
-        and isinstance(each.left, ast.Name)
-        and isinstance(each.comparators[0], ast.Constant)
-    }
+    readers = next(node for node in ast.walk(read) if isinstance(node, ast.Dict))
+    keys = {key.value for key in readers.keys if isinstance(key, ast.Constant)}
     assert "pubsub_topic" in keys
     listed = re.search(r"own_settings = \[(.*)\]", (ROOT / "infra/config.tf").read_text())[1]
-    # The master key comes from Secret Manager; the scheduler's account is put in by Terraform.
-    assert keys - {"master_key", "reconcile_service_account"} == set(re.findall(r'"(\w+)"', listed))
+    # The master key comes from Secret Manager; what the scheduler's token has to be is put in by Terraform.
+    assert keys - {"master_key", "reconcile_audience", "reconcile_service_account"} == set(
+        re.findall(r'"(\w+)"', listed)
+    )
