@@ -19,6 +19,7 @@ from batch_gateway.adapters.firestore import FirestoreStore, connect
 from batch_gateway.core.access import TEAM_LABEL
 from batch_gateway.core.jobs import JobKey, JobRecord, observe
 from batch_gateway.core.outputs import is_final_output
+from batch_gateway.core.sent import Sent
 from batch_gateway.core.watch import WATCH
 from batch_gateway.ports import StoreUnavailableError, Submission
 from integration.crashing import AGAIN
@@ -193,6 +194,7 @@ class World:
                 key_id=key_id,
                 reserved_nano=reserved,
                 reserved_at=now if reserved else None,
+                sent=Sent.of(labels, f"gs://{BUCKET}/{prefix}", model, f"job {number}"),
             )
             self.store.begin_submission(submission)
         job = self._submit(body)
