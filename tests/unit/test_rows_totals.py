@@ -235,6 +235,7 @@ def test_details_of_embeddings_are_read_by_either_name() -> None:
             {"input_text": 3},
         ),
         ({"promptTokenCount": 10, "cachedContentTokenCount": 11}, {"cached_input_text": 10}),
+        ({"promptTokenCount": 10, "cacheTokensDetails": details(TEXT=-3)}, {"input_text": 10}),
         (
             {
                 "promptTokenCount": 10,
@@ -355,6 +356,15 @@ def test_parts_of_claude_s_tokens_are_held_against_a_total_too(
 ) -> None:
     usage = message({"input_tokens": 10, "output_tokens": 5, **usage}, HAIKU)
     assert (cost(usage).amount_nano, reasons(usage)) == (amount, found)
+
+
+def test_no_more_tokens_were_written_to_caches_than_were_written() -> None:
+    by_lifetime = {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 4}
+    usage = message(
+        {"input_tokens": 1, "cache_creation_input_tokens": 5, "cache_creation": by_lifetime}, HAIKU
+    )
+    assert [unpriced.reason for unpriced in usage.unpriced] == ["DETAILS_CONTRADICT"]
+    assert sorted(quantities(usage).values()) == [1, 2, 3]
 
 
 # Anything at all

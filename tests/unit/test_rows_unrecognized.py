@@ -187,6 +187,7 @@ def test_an_answer_in_another_place_is_read_where_its_meaning_is_beyond_doubt(
         {"body": {"messages": [], "model": LLAMA}},
         {"error": {"code": 3}, **CLAUDE},
         {"error": {"code": 3}, **GEMINI},
+        {"error": {"code": 3}, "result": {"type": "succeeded", "message": CLAUDE}},
         {"status_code": 500, "body": CHAT},
         {"instance": {"content": "abc"}, "predictions": []},
         {"instance": {"content": "abc"}, "predictions": None},
