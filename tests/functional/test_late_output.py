@@ -158,7 +158,8 @@ def test_a_job_without_any_time_is_watched_from_when_it_must_have_ended(world):
 
 
 def test_a_job_that_was_deleted_is_watched_from_when_that_was_found_out(world):
-    world.record(settling.resource(state="JOB_STATE_RUNNING", outputInfo={"gcsOutputDirectory": DIRECTORY}))
+    seen = {"updateTime": "2026-11-22T10:10:00Z", "outputInfo": {"gcsOutputDirectory": DIRECTORY}}
+    world.record(settling.resource(state="JOB_STATE_RUNNING", **seen))
     world.upstream.jobs.clear()
 
     assert [world.sweep(now=NOW + hours * HOUR).closed for hours in (0, 23)] == [0, 0]
