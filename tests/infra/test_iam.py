@@ -63,8 +63,10 @@ def needed_by(function):
     }
     needs |= {Grant(function, permission, DATABASE) for permission in firestore_permissions(FUNCTIONS)}
     for call in (call for call in calls if call.port == "objects"):
-        # Estimates read input; all else that is read is output.
-        buckets = INPUTS if call.place.startswith("gateway.estimates.") else OUTPUTS
+        # Estimates and the checks before them read input; all else that is read is output.
+        buckets = (
+            INPUTS if call.place.startswith(("gateway.estimates.", "gateway.input_bounds.")) else OUTPUTS
+        )
         needs |= {Grant(function, *pair) for pair in product(OBJECTS[call.method], buckets)}
     needs |= {Grant(function, permission, "dataset batch_output") for permission in tables}
     if tables:
