@@ -25,15 +25,37 @@ PORTS = {
 """Names that the ports go by in the code, with their methods."""
 
 
-def module_calls(source: str, module: str) -> Iterator[Call]:
-    """Calls of ports in a module; a place is ``module.function``."""
-    for function in ast.walk(ast.parse(source)):
-        if isinstance(function, ast.FunctionDef):
-            for node in ast.walk(function):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                    port = _name(node.func.value)
-                    if node.func.attr in PORTS.get(port, ()):
-                        yield Call(f"{module}.{function.name}", port, node.func.attr)
+def module_calls(source: str, module: str, names: frozenset[str] | None = None) -> Iterator[Call]:
+    """Calls of ports in a module; a place is ``module.function``.
+
+    Args:
+        source: The module's.
+        module: Its name.
+        names: What is used of it; None for all.
+    """
+    tree = ast.parse(source)
+    for part in [tree] if names is None else _reached(tree, names):
+        for function in ast.walk(part):
+            if isinstance(function, ast.FunctionDef):
+                for node in ast.walk(function):
+                    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                        port = _name(node.func.value)
+                        if node.func.attr in PORTS.get(port, ()):
+                            yield Call(f"{module}.{function.name}", port, node.func.attr)
+
+
+def _reached(tree: ast.Module, names: frozenset[str]) -> list[ast.stmt]:
+    """The functions and classes of these names, and those that they use."""
+    there = {each.name: each for each in tree.body if isinstance(each, ast.FunctionDef | ast.ClassDef)}
+    found: dict[str, ast.stmt] = {}
+    todo = [name for name in names if name in there]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found[name] = there[name]
+            used = {node.id for node in ast.walk(there[name]) if isinstance(node, ast.Name)}
+            todo += used & there.keys()
+    return list(found.values())
 
 
 def _name(node: ast.expr) -> str:
@@ -55,28 +77,41 @@ def calls_of(functions: Path, entry: str) -> set[Call]:
     found: set[Call] = set()
     folder = functions / entry.replace(".", "/")
     entries = [f"{entry}.{path.stem}" for path in folder.glob("*.py")] if folder.is_dir() else [entry]
-    for module, path in _closure(functions, entries).items():
+    for module, names in _closure(functions, entries).items():
         short = module.removeprefix(f"{PACKAGE}.")
         # The adapters are what is called, not what calls.
         if not short.startswith(("adapters", "ports")):
-            found |= set(module_calls(path.read_text(), short))
+            source = _path(functions, module).read_text()
+            found |= set(module_calls(source, short, names))
     return found
 
 
-def _closure(functions: Path, entries: list[str]) -> dict[str, Path]:
-    seen: dict[str, Path] = {}
+def _path(functions: Path, module: str) -> Path:
+    path = functions / (module.replace(".", "/") + ".py")
+    return path if path.is_file() else functions / module.replace(".", "/") / "__init__.py"
+
+
+def _closure(functions: Path, entries: list[str]) -> dict[str, frozenset[str] | None]:
+    """What is used of each module that is imported from the entries on: names, or None for all of it."""
+    used: dict[str, frozenset[str] | None] = dict.fromkeys(entries)
     todo = list(entries)
     while todo:
-        module = todo.pop()
-        path = functions / (module.replace(".", "/") + ".py")
-        path = path if path.is_file() else functions / module.replace(".", "/") / "__init__.py"
-        if module in seen or not path.is_file():
+        path = _path(functions, todo.pop())
+        if not path.is_file():
             continue
-        seen[module] = path
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
-                todo += [node.module, *(f"{node.module}.{name.name}" for name in node.names)]
-    return seen
+                names = {each.name for each in node.names}
+                modules = {name for name in names if _path(functions, f"{node.module}.{name}").is_file()}
+                imported = [(f"{node.module}.{name}", None) for name in modules]
+                imported.append((str(node.module), frozenset(names - modules)))
+                for module, wanted in imported:
+                    before = used.get(module, frozenset())
+                    after = None if wanted is None or before is None else before | wanted
+                    if module not in used:
+                        todo.append(module)
+                    used[module] = after
+    return {module: names for module, names in used.items() if _path(functions, module).is_file()}
 
 
 FIRESTORE = {

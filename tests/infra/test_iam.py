@@ -17,7 +17,9 @@ JOBS = "aiplatform.batchPredictionJobs"
 UPSTREAM = {
     # A relayed call goes by its route: create, list, get, cancel, delete, and the operation of a delete.
     "gateway.creates._send": {f"{JOBS}.create"},
-    "gateway.creates._find": {f"{JOBS}.list"},
+    # A create that was answered before is answered with the job as it is now.
+    "gateway.creates._replayed": {f"{JOBS}.get"},
+    "gateway.fates.find_marked": {f"{JOBS}.list"},
     "gateway.estimates._base_of": {"aiplatform.models.get"},
     "gateway.passthrough._relay": {f"{JOBS}.cancel", f"{JOBS}.delete", f"{JOBS}.get", f"{JOBS}.list"},
     "gateway.passthrough._check_owner": {f"{JOBS}.get"},
@@ -61,8 +63,10 @@ def needed_by(function):
     }
     needs |= {Grant(function, permission, DATABASE) for permission in firestore_permissions(FUNCTIONS)}
     for call in (call for call in calls if call.port == "objects"):
-        # Estimates read input; all else that is read is output.
-        buckets = INPUTS if call.place.startswith("gateway.estimates.") else OUTPUTS
+        # Estimates and the checks before them read input; all else that is read is output.
+        buckets = (
+            INPUTS if call.place.startswith(("gateway.estimates.", "gateway.input_bounds.")) else OUTPUTS
+        )
         needs |= {Grant(function, *pair) for pair in product(OBJECTS[call.method], buckets)}
     needs |= {Grant(function, permission, "dataset batch_output") for permission in tables}
     if tables:
@@ -292,3 +296,15 @@ def test_who_plans_may_read_everything_that_is_planned(applied, there):
     assert kinds <= READS.keys(), f"say what a plan reads of {sorted(kinds - READS.keys())}"
     has = {grant.permission for grant in there if grant.who == "planner"}
     assert set().union(*(READS[kind] for kind in kinds)) <= has
+
+
+def test_only_what_is_used_of_a_module_counts():
+    source = (
+        "class Cancelling:\n    def run(self):\n        self.upstream.send('POST', '/')\n"
+        "def end(deps):\n    return Cancelling(deps)\n"
+        "def note(deps):\n    deps.upstream.get('/')\n"
+    )
+    for used, expected in ((None, {"run", "note"}), ({"end"}, {"run"}), ({"note"}, {"note"})):
+        names = None if used is None else frozenset(used)
+        places = {call.place for call in module_calls(source, "settlement.budgets", names)}
+        assert places == {f"settlement.budgets.{name}" for name in expected}
