@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from batch_gateway.adapters.memory import MemoryKeys, MemoryStore
+from batch_gateway.core.budgets import ALL, BudgetExceededError, Limit, Window
 from batch_gateway.core.jobs import UNTOLD, Bounds, Weighed, observe
 from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord
 from batch_gateway.core.notifications import job_event
@@ -525,14 +526,18 @@ def test_records_that_cannot_be_read_cost_themselves_alone(poisoned, many):
 
 
 @pytest.mark.parametrize("duration", ["9000mo", "999999mo", "999999d", "1s", "never", "0d"])
-def test_a_budget_that_cannot_be_reckoned_costs_itself_alone(world, capsys, duration):
+def test_a_budget_with_an_odd_window_never_resets_and_stops_nothing(world, capsys, duration):
     spender(world, max_budget_nano=1, budget_duration="1mo")
-    bad = KeyRecord("bad", "k9", "sk-...", "bad", CREATED, CREATED, "master", budget=Budget(1, duration))
-    world.keys.add_key(bad)
+    odd = KeyRecord("odd", "k1-odd", "sk-...", "odd", CREATED, CREATED, "master", budget=Budget(1, duration))
+    world.keys.add_key(odd)
+    spent = submission(2, team=None, key_id="k1-odd", reserved_nano=5, reserved_at=CREATED)
+    with pytest.raises(BudgetExceededError) as refused:
+        world.store.begin_submission(spent, [Limit("key:k1-odd", "odd", 1, None, duration)])
 
     done = world.sweep()
 
-    assert (named(done), done.complete) == (["key:k9"], False)
+    assert refused.value.window == Window((ALL,), None, None)
+    assert (named(done), done.complete) == ([], True)
     assert '"event":"budget.exceeded"' in capsys.readouterr().out
 
 

@@ -16,8 +16,6 @@ from batch_gateway.ports import KeyStore, Store, Unreadable
 from batch_gateway.settlement.deps import Deps
 
 _OK = 200
-_MOST_PERIODS = 1_200
-"""A hundred years of months."""
 
 
 def passed(
@@ -48,19 +46,12 @@ def passed(
         ),
         *(_Owner(limit, key.key_id, key.team_id) for key in by_id.values() if (limit := limit_of_key(key))),
     ]
-    windows = {}
-    for owner in owners:
-        try:
-            windows[owner.limit.owner] = _window(owner.limit, now)
-        except (ValueError, ArithmeticError) as error:
-            problem(owner.limit.owner, f"its budget cannot be checked: {error}")
+    windows = {owner.limit.owner: window_of(owner.limit.duration, now) for owner in owners}
     ledgers = store.ledgers((name, window.periods) for name, window in windows.items())
     over: set[str] = set()
     said: list[Event] = []
     for owner in owners:
         name = owner.limit.owner
-        if name not in windows:
-            continue
         kinds = _kinds(owner.limit, ledgers[name])
         over |= {name} if "budget.exceeded" in kinds else set()
         found = [owner.event(kind, ledgers[name], windows[name], now) for kind in kinds]
@@ -68,19 +59,6 @@ def passed(
     for event in said:
         log("WARNING", "budget passed", event=event.type, **msgspec.json.decode(event.body)["data"])
     return over, said
-
-
-def _window(limit: Limit, now: datetime) -> Window:
-    """Return a budget's window.
-
-    Raises:
-        ValueError: It is longer than any that was ever meant, and reading it would take all the time.
-        ArithmeticError: It cannot be reckoned with.
-    """
-    window = window_of(limit.duration, now)
-    if len(window.periods) > _MOST_PERIODS:
-        raise ValueError(f"a window of {limit.duration} is too long")
-    return window
 
 
 class _Owner(NamedTuple):
