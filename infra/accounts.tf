@@ -9,7 +9,10 @@ locals {
       settle    = "runs the settlement of outputs"
       trigger   = "delivers events to the settlement"
     },
-    var.deployer != null ? { deployer = "applies this Terraform from Cloud Build" } : {},
+    var.deployer != null ? {
+      deployer = "applies this Terraform from Cloud Build"
+      planner  = "plans it, and reads only"
+    } : {},
   )
 }
 
@@ -21,5 +24,5 @@ resource "google_service_account" "this" {
   display_name = "${var.name}: ${each.key}"
   description  = "Vertex Batch Gateway: ${each.value}"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }

@@ -32,7 +32,7 @@ locals {
       unpriced_rows = {
         title    = "rows without a price"
         severity = "WARNING"
-        where    = "jsonPayload.event=\"output.settled\" jsonPayload.unpriced_rows>0"
+        where    = "jsonPayload.event=\"output.settled\"\njsonPayload.unpriced_rows>0"
         labels   = local.job_labels
         every    = "3600s"
         text     = "${local.job_line} has rows that no price is known for: its amount is a floor. Add the model's price to the price table, deploy, and price the job again."
@@ -49,9 +49,22 @@ locals {
         title    = "a budget was passed, or nearly"
         severity = "WARNING"
         where    = "jsonPayload.event=(\"budget.warning\" OR \"budget.exceeded\")"
-        labels   = { team = "EXTRACT(jsonPayload.team)" }
+        labels   = { for field in ["owner", "spent"] : field => "EXTRACT(jsonPayload.${field})" }
         every    = "300s"
-        text     = "Team $${log.extracted_label.team}: the line says what was spent and what the limit is. Beyond a limit creates are refused until the window resets or `max_budget` is raised."
+        text     = "$${log.extracted_label.owner} has spent $${log.extracted_label.spent} USD; the line has the limits. Beyond `max_budget` creates are refused until the window resets or the limit is raised."
+      }
+      vertex_refuses = {
+        title    = "Vertex AI refuses the gateway"
+        severity = "ERROR"
+        # Jobs that are not there are a caller's mistake, and quotas pass: those are lesser lines, and in the metric.
+        where  = "jsonPayload.event=\"upstream.refused\"\nseverity>=ERROR"
+        labels = { for field in ["call", "detail", "location", "project", "reason"] : field => "EXTRACT(jsonPayload.${field})" }
+        every  = "3600s"
+        text = join(" ", [
+          "$${log.extracted_label.call} in $${log.extracted_label.project}/$${log.extracted_label.location}: $${log.extracted_label.reason} $${log.extracted_label.detail}",
+          "- SERVICE_DISABLED: enable the API that it names. 401 or 403 otherwise: the account ${google_service_account.this["gateway"].email} or ${google_service_account.this["settle"].email} lacks a right there, or an organization policy forbids the model: apply again, then look at IAM and at constraints/vertexai.allowedModels.",
+          "404: the model is retired, or not offered to this project or in this location: name another in `models`, and tell those who ask for it by its full name.",
+        ])
       }
     },
     var.alerts.job_finished ? {
@@ -65,6 +78,8 @@ locals {
       }
     } : {},
   )
+
+  missed_sweeps = "${format(local.promql["sweeps"], "")}[${local.longest_pause_minutes + 60}m]"
 
   run_scope = "monitored_resource=\"cloud_run_revision\",service_name=\"${google_cloudfunctions2_function.gateway.name}\""
 
@@ -85,9 +100,9 @@ locals {
       gateway_latency = {
         title    = "the gateway is slow"
         severity = "WARNING"
-        query    = "histogram_quantile(0.95, sum by (le) (rate(run_googleapis_com:request_latencies_bucket{${local.run_scope}}[5m]))) / 1000 > ${var.alerts.latency_seconds}"
+        query    = "histogram_quantile(0.95, sum by (le) (increase(${format(local.promql["request_seconds"], "_bucket")}[5m]))) > ${var.alerts.latency_seconds}"
         for      = "600s"
-        text     = "One request in twenty takes over ${var.alerts.latency_seconds} s. Nearly all of it is Vertex AI's own time; the sweep's requests, up to 45 s each, count too."
+        text     = "One request in twenty takes over ${var.alerts.latency_seconds} s. Nearly all of it is Vertex AI's own time: compare with its errors and refusals in the dashboard. Sweeps are left out."
       }
       settlement_failing = {
         title    = "settlement is failing"
@@ -106,9 +121,10 @@ locals {
       sweep_missing = {
         title    = "the sweep does not run"
         severity = "ERROR"
-        query    = "absent_over_time(${format(local.promql["sweeps"], "")}[1h])"
-        for      = "1800s"
-        text     = "No sweep has come to its end. Run the job ${google_cloud_scheduler_job.sweep.name} in Cloud Scheduler by hand and look at its answer: 403 means that the account or the audience is not the one that is configured."
+        # Metrics of Cloud Logging come as zeros for a while where nothing is counted, and then not at all.
+        query = "absent_over_time(${local.missed_sweeps}) or sum(increase(${local.missed_sweeps})) < 1"
+        for   = "1800s"
+        text  = "No sweep has come to its end. Run the job ${google_cloud_scheduler_job.sweep.name} in Cloud Scheduler by hand and look at its answer: 403 means that the account or the audience is not the one that is configured."
       }
     },
     var.alerts.daily_spend_usd != null ? {
@@ -154,7 +170,7 @@ resource "google_monitoring_alert_policy" "log" {
     mime_type = "text/markdown"
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_monitoring_alert_policy" "metric" {
@@ -184,5 +200,5 @@ resource "google_monitoring_alert_policy" "metric" {
     mime_type = "text/markdown"
   }
 
-  depends_on = [google_logging_metric.this, google_project_service.this]
+  depends_on = [google_logging_metric.this, time_sleep.apis]
 }

@@ -53,5 +53,12 @@ resource "google_storage_bucket" "this" {
     }
   }
 
-  depends_on = [google_project_service.this]
+  lifecycle {
+    precondition {
+      condition     = length(coalesce(each.value.name, "${var.project_id}-${var.name}-${each.value.key}")) <= 63
+      error_message = "The name of the bucket ${each.key} would have more than 63 characters: give it a shorter one (`name`)."
+    }
+  }
+
+  depends_on = [time_sleep.apis]
 }

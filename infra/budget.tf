@@ -7,7 +7,7 @@ resource "google_billing_budget" "this" {
   display_name    = "${var.name} (${var.project_id})"
 
   budget_filter {
-    projects = ["projects/${data.google_project.this.number}"]
+    projects = ["projects/${local.project_number}"]
   }
   amount {
     specified_amount {
@@ -22,13 +22,14 @@ resource "google_billing_budget" "this" {
     }
   }
 
-  # Mails to those who administer the billing account go out in any case; a budget takes five channels at most.
+  # Mails to those who administer the billing account go out in any case. A budget takes channels of the kind e-mail
+  # only, and five at most.
   dynamic "all_updates_rule" {
-    for_each = length(local.channel_names) > 0 ? [1] : []
+    for_each = length(var.notifications.emails) > 0 ? [1] : []
     content {
-      monitoring_notification_channels = slice(local.channel_names, 0, min(5, length(local.channel_names)))
+      monitoring_notification_channels = slice(local.email_channels, 0, min(5, length(local.email_channels)))
     }
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }

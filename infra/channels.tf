@@ -6,6 +6,7 @@ locals {
     { for each in var.notifications.pubsub_topics : "pubsub/${each}" => { type = "pubsub", labels = { topic = each } } },
     { for each in var.notifications.slack_channels : "slack/${each}" => { type = "slack", labels = { channel_name = each } } },
   )
+  email_channels = [for key, each in google_monitoring_notification_channel.this : each.name if startswith(key, "email/")]
   channel_names = concat(
     [for each in google_monitoring_notification_channel.this : each.name],
     tolist(var.notifications.channels),
@@ -28,7 +29,7 @@ resource "google_monitoring_notification_channel" "this" {
     }
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }
 
 # Cloud Monitoring publishes as an agent of its own.
@@ -38,7 +39,7 @@ resource "google_pubsub_topic_iam_member" "alerts" {
   project = split("/", each.key)[1]
   topic   = split("/", each.key)[3]
   role    = "roles/pubsub.publisher"
-  member  = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-monitoring-notification.iam.gserviceaccount.com"
+  member  = "serviceAccount:service-${local.project_number}@gcp-sa-monitoring-notification.iam.gserviceaccount.com"
 
   # The agent is made with the first channel of this kind.
   depends_on = [google_monitoring_notification_channel.this]

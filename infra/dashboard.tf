@@ -21,14 +21,17 @@ locals {
     { title = "Unpriced rows, an hour, by model", series = ["sum by (model) (increase(${format(local.promql["unpriced_rows"], "_sum")}[1h]))"] },
     { title = "Stuck jobs and budget events, an hour", series = [
       "sum(increase(${format(local.promql["jobs_stuck"], "")}[1h]))",
-      "sum by (event) (increase(${format(local.promql["budget_events"], "")}[1h]))",
+      "sum by (event, owner) (increase(${format(local.promql["budget_events"], "")}[1h]))",
     ] },
     { title = "Gateway: requests a second, by class of status", series = ["sum by (response_code_class) (rate(${local.gateway_requests}[5m]))"] },
-    { title = "Gateway: latency, median and 95th percentile (ms)", series = [
-      "histogram_quantile(0.5, sum by (le) (rate(run_googleapis_com:request_latencies_bucket{${local.run_scope}}[5m])))",
-      "histogram_quantile(0.95, sum by (le) (rate(run_googleapis_com:request_latencies_bucket{${local.run_scope}}[5m])))",
+    { title = "Gateway: latency without sweeps, median and 95th percentile (s)", series = [
+      "histogram_quantile(0.5, sum by (le) (increase(${format(local.promql["request_seconds"], "_bucket")}[5m])))",
+      "histogram_quantile(0.95, sum by (le) (increase(${format(local.promql["request_seconds"], "_bucket")}[5m])))",
     ] },
-    { title = "Errors of Vertex AI, an hour, by status", series = ["sum by (status) (increase(${format(local.promql["upstream_errors"], "")}[1h]))"] },
+    { title = "Errors and refusals of Vertex AI, an hour, by status", series = [
+      "sum by (status) (increase(${format(local.promql["upstream_errors"], "")}[1h]))",
+      "sum by (call, status) (increase(${format(local.promql["upstream_refusals"], "")}[1h]))",
+    ] },
     { title = "Sweeps, an hour", series = ["sum(increase(${format(local.promql["sweeps"], "")}[1h]))"] },
   ]
 }
@@ -42,37 +45,39 @@ resource "google_monitoring_dashboard" "this" {
       columns = 48
       tiles = concat(
         [
-          for index, chart in local.charts : {
-            xPos   = 24 * (index % 2)
-            yPos   = 16 * floor(index / 2)
-            width  = 24
-            height = 16
-            widget = {
-              title = chart.title
-              xyChart = {
-                dataSets = [
-                  for query in chart.series : {
-                    plotType        = "LINE"
-                    timeSeriesQuery = { prometheusQuery = query }
-                  }
-                ]
+          for index, chart in local.charts : merge(
+            # Zeros are left out of what the API gives back, and would be a change in every plan.
+            index % 2 == 0 ? {} : { xPos = 24 },
+            index < 2 ? {} : { yPos = 16 * floor(index / 2) },
+            {
+              width  = 24
+              height = 16
+              widget = {
+                title = chart.title
+                xyChart = {
+                  dataSets = [
+                    for query in chart.series : {
+                      plotType        = "LINE"
+                      timeSeriesQuery = { prometheusQuery = query }
+                    }
+                  ]
+                }
               }
-            }
-          }
+            },
+          )
         ],
         [{
-          xPos   = 0
           yPos   = 16 * ceil(length(local.charts) / 2)
           width  = 48
           height = 24
           widget = {
             title     = "Warnings and errors"
-            logsPanel = { filter = "${local.log_scope}\nseverity>=WARNING", resourceNames = ["projects/${var.project_id}"] }
+            logsPanel = { filter = "${local.log_scope}\nseverity>=WARNING" }
           }
         }],
       )
     }
   })
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }

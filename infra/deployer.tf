@@ -1,15 +1,24 @@
-# The account that applies this from Cloud Build, and the builds that use it. See cloudbuild.yaml.
+# Deployment from Cloud Build: the account that applies, and the triggers. Who plans: planner.tf. See cloudbuild.yaml.
 
 locals {
-  deployer = var.deployer != null ? toset(["deployer"]) : toset([])
+  deployers = var.deployer != null ? toset(["deployer", "planner"]) : toset([])
+  deployer  = var.deployer != null ? toset(["deployer"]) : toset([])
 
-  # Roles that this Terraform grants, and so the only ones that the deployer may grant or take away on the project.
+  # Every role that this Terraform may grant on the project, whatever is asked for now: the deployer may grant these and
+  # no others, and so cannot change this list. What is turned on later by a push is in it already.
   granted_roles = concat(
-    [google_project_iam_custom_role.books.id],
-    [for each in local.vertex_roles : google_project_iam_custom_role.vertex["${each.function}/${each.project}"].id if each.project == var.project_id],
-    google_project_iam_custom_role.bigquery[*].id,
-    google_project_iam_custom_role.deployer[*].id,
-    ["roles/eventarc.eventReceiver", "roles/logging.logWriter", "roles/pubsub.publisher", "roles/storage.objectViewer"],
+    [
+      for suffix in ["bigquery", "books", "deployer", "gateway", "planner", "settle"] :
+      "projects/${var.project_id}/roles/${local.role_prefix}_${suffix}"
+    ],
+    [
+      "roles/aiplatform.serviceAgent",
+      "roles/eventarc.eventReceiver",
+      "roles/eventarc.serviceAgent",
+      "roles/logging.logWriter",
+      "roles/pubsub.publisher",
+      "roles/storage.objectViewer",
+    ],
     local.deployer_roles,
   )
   deployer_roles = [
@@ -30,6 +39,12 @@ locals {
   ]
   # In place of admin roles that would let it read the objects, documents and secrets as well.
   deployer_permissions = [
+    "bigquery.datasets.get",
+    "bigquery.datasets.getIamPolicy",
+    "bigquery.datasets.setIamPolicy",
+    "bigquery.datasets.update",
+    "cloudbuild.connections.get",
+    "cloudbuild.repositories.get",
     "datastore.backupSchedules.create",
     "datastore.backupSchedules.delete",
     "datastore.backupSchedules.get",
@@ -77,7 +92,7 @@ resource "google_project_iam_custom_role" "deployer" {
   description = "Makes buckets, databases and secrets, and reads nothing that is in them"
   permissions = local.deployer_permissions
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_project_iam_member" "deployer_custom" {
@@ -128,73 +143,70 @@ resource "google_storage_bucket_iam_member" "deployer_source" {
 }
 
 resource "google_storage_bucket_iam_member" "deployer_state" {
-  for_each = toset(compact([try(var.deployer.state_bucket, null)]))
+  for_each = local.deployers
 
-  bucket = each.key
-  role   = "roles/storage.objectUser"
-  member = google_service_account.this["deployer"].member
+  bucket = var.deployer.state_bucket
+  role   = each.key == "deployer" ? "roles/storage.objectUser" : "roles/storage.objectViewer"
+  member = google_service_account.this[each.key].member
 }
 
 # The provider reads a secret's version back to compare it; of the master key's it does not.
 resource "google_secret_manager_secret_iam_member" "deployer" {
-  for_each = var.deployer == null ? toset([]) : toset(var.deployer.smoke_job ? ["config", "master-key"] : ["config"])
+  for_each = var.deployer == null ? {} : merge(
+    { deployer = ["deployer", "config"], planner = ["planner", "config"] },
+    var.deployer.smoke_job ? { smoke_job = ["deployer", "master-key"] } : {},
+  )
 
   project   = var.project_id
-  secret_id = google_secret_manager_secret.this[each.key].secret_id
+  secret_id = google_secret_manager_secret.this[each.value[1]].secret_id
   role      = "roles/secretmanager.secretAccessor"
-  member    = google_service_account.this["deployer"].member
+  member    = google_service_account.this[each.value[0]].member
 }
 
-locals {
-  builds = {
-    # A push is checked and planned; the plan is kept, and the apply is asked for.
-    plan = { approval = false, description = "Checks and plans what is pushed" }
-    # Waits for somebody to approve, then applies exactly that plan.
-    apply = { approval = true, description = "Applies a plan, once it is approved" }
-  }
-  triggers = try(var.deployer.repository, null) == null ? {} : local.builds
+# A gateway that is not public is looked at with a token of the deployer's.
+resource "google_cloud_run_v2_service_iam_member" "deployer" {
+  for_each = var.gateway.public ? toset([]) : local.deployer
+
+  project  = var.project_id
+  location = var.region
+  name     = google_cloudfunctions2_function.gateway.name
+  role     = "roles/run.invoker"
+  member   = google_service_account.this["deployer"].member
 }
 
+resource "google_service_account_iam_member" "deployer_token" {
+  for_each = var.gateway.public ? toset([]) : local.deployer
+
+  service_account_id = google_service_account.this["deployer"].name
+  role               = "roles/iam.serviceAccountOpenIdTokenCreator"
+  member             = google_service_account.this["deployer"].member
+}
+
+# Both begin with a push. The one that applies waits for somebody to approve it, who has read what the other planned.
 resource "google_cloudbuild_trigger" "this" {
-  for_each = local.triggers
+  for_each = var.deployer == null ? {} : {
+    apply = { account = "deployer", approval = true, description = "Applies what was planned, once it is approved" }
+    plan  = { account = "planner", approval = false, description = "Tests and plans what is pushed" }
+  }
 
   project         = var.project_id
   location        = split("/", var.deployer.repository)[3]
   name            = "${var.name}-${each.key}"
   description     = each.value.description
-  service_account = google_service_account.this["deployer"].id
+  service_account = google_service_account.this[each.value.account].id
+  filename        = "cloudbuild.yaml"
   substitutions = {
+    _DIRECTORY    = var.deployer.directory
     _NAME         = var.name
     _PHASE        = each.key
-    _REGION       = var.region
+    _SMOKE        = var.gateway.ingress != "ALLOW_ALL" ? "none" : var.gateway.public ? "public" : "private"
     _STATE_BUCKET = var.deployer.state_bucket
   }
 
-  # A push starts the plan; the plan starts the apply.
-  filename = each.key == "plan" ? "cloudbuild.yaml" : null
-  dynamic "repository_event_config" {
-    for_each = each.key == "plan" ? [1] : []
-    content {
-      repository = var.deployer.repository
-      push {
-        branch = var.deployer.branch
-      }
-    }
-  }
-  dynamic "git_file_source" {
-    for_each = each.key == "apply" ? [1] : []
-    content {
-      path       = "cloudbuild.yaml"
-      repository = var.deployer.repository
-      repo_type  = "UNKNOWN"
-    }
-  }
-  dynamic "source_to_build" {
-    for_each = each.key == "apply" ? [1] : []
-    content {
-      ref        = "refs/heads/main"
-      repository = var.deployer.repository
-      repo_type  = "UNKNOWN"
+  repository_event_config {
+    repository = var.deployer.repository
+    push {
+      branch = var.deployer.branch
     }
   }
 
@@ -202,5 +214,5 @@ resource "google_cloudbuild_trigger" "this" {
     approval_required = each.value.approval
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }

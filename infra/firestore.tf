@@ -5,8 +5,11 @@ locals {
   # and documents stay under the limit of 40,000 index entries.
   unindexed_fields = {
     checkpoints = ["usage"]
+    days        = ["quarters", "unpriced"]
     events      = ["body"]
     jobs        = ["cost", "repricings", "usage"]
+    ledgers     = ["days"]
+    months      = ["amounts", "unpriced"]
     outputs     = ["usage"]
     parked      = ["usage"]
     totals      = ["hours", "items"]
@@ -15,7 +18,9 @@ locals {
   expiring_collections = toset(["checkpoints", "events", "rates", "submissions"])
   # What queries need beyond the indexes that Firestore makes by itself: by a name, collection and fields in order.
   composite_indexes = {
-    for field in ["keyId", "team"] : "jobs_by_${field}" => {
+    for name, field in {
+      apiKey = "apiKey", keyId = "keyId", location = "key.location", project = "key.project", state = "seen.state", team = "team"
+      } : "jobs_by_${name}" => {
       collection = "jobs"
       fields     = [{ path = field, order = "ASCENDING" }, { path = "createTime", order = "DESCENDING" }]
     }
@@ -32,7 +37,7 @@ resource "google_firestore_database" "this" {
   # ABANDON, the provider's default, leaves the database behind on destroy. Protected, that is what is wanted.
   deletion_policy = var.deletion_protection ? "ABANDON" : "DELETE"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_firestore_backup_schedule" "daily" {
@@ -42,6 +47,9 @@ resource "google_firestore_backup_schedule" "daily" {
   database  = google_firestore_database.this.name
   retention = "${var.database.backup_days * 86400}s"
   daily_recurrence {}
+
+  # Of a database that was just made it is refused (hashicorp/terraform-provider-google#21577).
+  depends_on = [time_sleep.grants]
 }
 
 resource "google_firestore_field" "unindexed" {
@@ -56,6 +64,8 @@ resource "google_firestore_field" "unindexed" {
   collection = each.value.collection
   field      = each.value.field
   index_config {}
+
+  depends_on = [time_sleep.grants]
 }
 
 resource "google_firestore_field" "expires" {
@@ -68,6 +78,8 @@ resource "google_firestore_field" "expires" {
   # A time that only grows, in an index, would make neighbours of all writes ("Best practices", hotspots).
   index_config {}
   ttl_config {}
+
+  depends_on = [time_sleep.grants]
 }
 
 resource "google_firestore_index" "this" {
@@ -84,4 +96,6 @@ resource "google_firestore_index" "this" {
       order      = fields.value.order
     }
   }
+
+  depends_on = [time_sleep.grants]
 }

@@ -1,13 +1,13 @@
 # The HTTP function.
 
 locals {
-  environment = {
+  environment = merge(var.environment, {
     FIRESTORE_DATABASE   = google_firestore_database.this.name
     GATEWAY_CONFIG       = "${local.config_folder}/config.yaml"
     GOOGLE_CLOUD_PROJECT = var.project_id
     # Adds the execution's id to log lines. Google sets it by itself; said here, it is no difference in a plan.
     LOG_EXECUTION_ID = "true"
-  }
+  })
 }
 
 resource "google_cloudfunctions2_function" "gateway" {
@@ -32,10 +32,11 @@ resource "google_cloudfunctions2_function" "gateway" {
 
   # Startup CPU boost has no argument here: Cloud Run functions turns it on for every function.
   service_config {
-    all_traffic_on_latest_revision   = true
-    available_cpu                    = var.gateway.cpu
-    available_memory                 = var.gateway.memory
-    environment_variables            = local.environment
+    all_traffic_on_latest_revision = true
+    available_cpu                  = var.gateway.cpu
+    available_memory               = var.gateway.memory
+    # Without THREADS functions-framework answers four requests at a time, and Cloud Run sends it more all the same.
+    environment_variables            = merge(local.environment, { THREADS = tostring(var.gateway.concurrency) })
     ingress_settings                 = var.gateway.ingress
     max_instance_count               = var.gateway.max_instances
     max_instance_request_concurrency = var.gateway.concurrency
@@ -49,6 +50,15 @@ resource "google_cloudfunctions2_function" "gateway" {
       secret     = google_secret_manager_secret.this["master-key"].secret_id
       version    = google_secret_manager_secret_version.master_key.version
     }
+    dynamic "secret_environment_variables" {
+      for_each = var.secret_environment
+      content {
+        key        = secret_environment_variables.key
+        project_id = var.project_id
+        secret     = secret_environment_variables.value.secret
+        version    = secret_environment_variables.value.version
+      }
+    }
     # Numbered versions: with "latest" a change would reach some instances, and no revision would be to blame.
     secret_volumes {
       mount_path = local.config_folder
@@ -61,12 +71,5 @@ resource "google_cloudfunctions2_function" "gateway" {
     }
   }
 
-  # A revision does not start without them.
-  depends_on = [
-    google_artifact_registry_repository_iam_member.build,
-    google_project_iam_member.books,
-    google_project_iam_member.build,
-    google_secret_manager_secret_iam_member.functions,
-    google_storage_bucket_iam_member.build,
-  ]
+  depends_on = [time_sleep.grants]
 }

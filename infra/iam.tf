@@ -48,11 +48,22 @@ resource "google_storage_bucket_iam_member" "read_input" {
 
 resource "google_secret_manager_secret_iam_member" "functions" {
   for_each = {
-    for pair in setproduct(local.functions, keys(google_secret_manager_secret.this)) : "${pair[0]}/${pair[1]}" => pair
+    for pair in [["gateway", "config"], ["gateway", "master-key"], ["settle", "config"]] : "${pair[0]}/${pair[1]}" => pair
   }
 
   project   = var.project_id
   secret_id = google_secret_manager_secret.this[each.value[1]].secret_id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.this[each.value[0]].member
+}
+
+resource "google_secret_manager_secret_iam_member" "environment" {
+  for_each = {
+    for pair in setproduct(local.functions, keys(var.secret_environment)) : "${pair[0]}/${pair[1]}" => pair
+  }
+
+  project   = var.project_id
+  secret_id = var.secret_environment[each.value[1]].secret
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.this[each.value[0]].member
 }
@@ -132,12 +143,27 @@ resource "google_project_iam_member" "trigger" {
 
 # --- Google's agents
 
+# An agent that is made on request is not given its role, as it is when a service makes it by itself ("Create and grant
+# roles to service agents"). Without them no trigger can be made, and no job runs.
+resource "google_project_iam_member" "agents" {
+  for_each = merge(
+    { "eventarc/${var.project_id}" = google_project_service_identity.eventarc.member },
+    { for project, agent in google_project_service_identity.vertex : "aiplatform/${project}" => agent.member },
+  )
+
+  project = split("/", each.key)[1]
+  role    = "roles/${split("/", each.key)[0]}.serviceAgent"
+  member  = each.value
+}
+
 # Finalize events of Cloud Storage come over Pub/Sub. In the project of this installation: events come from the
 # bucket's project, and Eventarc takes them only from its own.
 resource "google_project_iam_member" "gcs_publisher" {
   project = var.project_id
   role    = "roles/pubsub.publisher"
-  member  = data.google_storage_project_service_account.gcs.member
+  member  = "serviceAccount:service-${local.project_number}@gs-project-accounts.iam.gserviceaccount.com"
+
+  depends_on = [data.google_storage_project_service_account.gcs]
 }
 
 locals {
@@ -158,6 +184,15 @@ resource "google_storage_bucket_iam_member" "vertex_writes" {
 
   bucket = local.bucket_names[each.value[1]]
   role   = "roles/storage.objectUser"
+  member = google_project_service_identity.vertex[each.value[0]].member
+}
+
+# A job fails with "Failed to get GCS bucket location" where its agent may see objects, but not their bucket.
+resource "google_storage_bucket_iam_member" "vertex_locates" {
+  for_each = merge(local.agent_inputs, local.agent_outputs)
+
+  bucket = local.bucket_names[each.value[1]]
+  role   = "roles/storage.legacyBucketReader"
   member = google_project_service_identity.vertex[each.value[0]].member
 }
 

@@ -8,25 +8,28 @@ locals {
   ])
 
   label_fields = {
+    call   = "jsonPayload.call"
     event  = "jsonPayload.event"
     model  = "jsonPayload.\"gen_ai.request.model\""
+    owner  = "jsonPayload.owner"
     state  = "jsonPayload.state"
     status = "jsonPayload.status"
     team   = "jsonPayload.team"
   }
 
-  # `events`: of which lines. `value`: the field that is summed up; without it lines are counted.
+  # `events`: of which lines; `scope`: of others than the application's. `value`: the field that is summed up;
+  # without it lines are counted.
   metrics = {
     budget_events = {
       description = "Budgets that were passed, or nearly"
       events      = ["budget.exceeded", "budget.warning"]
-      labels      = ["event", "team"]
+      labels      = ["event", "owner"]
     }
     cost_usd = {
       description = "Cost that settlements added, in USD; negative where an overwritten output shrank"
       events      = ["output.settled"]
       labels      = ["model", "team"]
-      value       = "cost_usd"
+      value       = "jsonPayload.cost_usd"
       unit        = "{USD}"
     }
     job_states = {
@@ -40,7 +43,7 @@ locals {
       labels      = ["model", "team"]
     }
     jobs_ended = {
-      description = "Jobs that have ended and whose cost is final"
+      description = "Jobs that have ended"
       events      = ["batch.cancelled", "batch.completed", "batch.expired", "batch.failed"]
       labels      = ["model", "state", "team"]
     }
@@ -49,6 +52,17 @@ locals {
       events      = ["job.stuck"]
       labels      = ["model", "state", "team"]
     }
+    request_seconds = {
+      description = "How long the gateway's callers waited; the sweep is none"
+      scope = join("\n", [
+        "resource.type=\"cloud_run_revision\"",
+        "resource.labels.service_name=\"${var.name}-gateway\"",
+        "log_id(\"run.googleapis.com/requests\")",
+        "NOT httpRequest.requestUrl:\"/internal/reconcile\"",
+      ])
+      value = "httpRequest.latency"
+      unit  = "s"
+    }
     settlement_failures = {
       description = "Outputs that could not be settled, and come again"
       events      = ["settlement.failed"]
@@ -56,7 +70,7 @@ locals {
     settlement_lag_seconds = {
       description = "From an output written to its cost in the books"
       events      = ["output.settled"]
-      value       = "lag_seconds"
+      value       = "jsonPayload.lag_seconds"
       unit        = "s"
     }
     stray_outputs = {
@@ -72,14 +86,19 @@ locals {
       description = "Rows in the books without a price"
       events      = ["output.settled"]
       labels      = ["model", "team"]
-      value       = "unpriced_rows"
+      value       = "jsonPayload.unpriced_rows"
       where       = "jsonPayload.unpriced_rows>0"
       unit        = "{row}"
     }
     upstream_errors = {
-      description = "Errors that Vertex AI answered with"
+      description = "Errors that Vertex AI answered with, and calls that it did not answer"
       events      = ["upstream.error"]
       labels      = ["status"]
+    }
+    upstream_refusals = {
+      description = "Calls that Vertex AI refused: rights, models, jobs that are not there, quotas"
+      events      = ["upstream.refused"]
+      labels      = ["call", "status"]
     }
   }
 }
@@ -91,11 +110,11 @@ resource "google_logging_metric" "this" {
   name        = "${var.name}/${each.key}"
   description = each.value.description
   filter = join("\n", compact([
-    local.log_scope,
-    "jsonPayload.event=(${join(" OR ", [for event in each.value.events : "\"${event}\""])})",
+    try(each.value.scope, local.log_scope),
+    try("jsonPayload.event=(${join(" OR ", [for event in each.value.events : "\"${event}\""])})", ""),
     try(each.value.where, ""),
   ]))
-  value_extractor  = try("EXTRACT(jsonPayload.${each.value.value})", null)
+  value_extractor  = try("EXTRACT(${each.value.value})", null)
   label_extractors = { for label in try(each.value.labels, []) : label => "EXTRACT(${local.label_fields[label]})" }
 
   metric_descriptor {
@@ -125,7 +144,7 @@ resource "google_logging_metric" "this" {
     }
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }
 
 locals {

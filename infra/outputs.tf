@@ -12,8 +12,8 @@ output "client_snippet" {
 
     client = genai.Client(
         vertexai=True,
-        project="${sort(local.served_projects)[0]}",
-        location="${local.first_location}",
+        project="${split("/", local.first_place)[1]}",
+        location="${split("/", local.first_place)[3]}",
         credentials=Credentials(token=os.environ["GATEWAY_KEY"]),
         http_options={"base_url": "${local.url}"},
     )
@@ -22,7 +22,7 @@ output "client_snippet" {
 
 output "curl" {
   description = "A first call: lists the jobs, with GATEWAY_KEY in the environment."
-  value       = "curl -sS '${local.url}/v1/projects/${sort(local.served_projects)[0]}/locations/${local.first_location}/batchPredictionJobs' -H \"Authorization: Bearer $GATEWAY_KEY\""
+  value       = "curl -sS '${local.url}/v1/${local.first_place}/batchPredictionJobs' -H \"Authorization: Bearer $GATEWAY_KEY\""
 }
 
 output "dashboard_url" {
@@ -33,6 +33,16 @@ output "dashboard_url" {
 output "database" {
   description = "Name of the Firestore database."
   value       = google_firestore_database.this.name
+}
+
+output "environment" {
+  description = "What the README's examples take from the environment, beside GATEWAY_KEY."
+  value       = <<-EOT
+    export GATEWAY_URL=${local.url}
+    export PARENT=v1/${local.first_place}
+    export INPUT_BUCKET=${try(local.bucket_names[sort(local.input_ids)[0]], "")}
+    export OUTPUT_BUCKET=${local.bucket_names[sort(local.output_ids)[0]]}
+  EOT
 }
 
 output "events_topic" {
@@ -67,8 +77,10 @@ output "vertex_agents" {
 
 locals {
   url = google_cloudfunctions2_function.gateway.service_config[0].uri
-  first_location = (
-    var.config == null && length(var.models) > 0 ? local.model_list[0].litellm_params.vertex_location
-    : try(local.given_config.model_list[0].litellm_params.vertex_location, var.region)
-  )
+  # Of the first model on Vertex AI; without a model_list every location is served. us-central1 is LiteLLM's default.
+  first_model = try(local.vertex_models[0], { vertex_location = "global" })
+  first_place = join("/", [
+    "projects", try(local.model_projects[local.first_model.vertex_project], var.project_id),
+    "locations", try(local.first_model.vertex_location, "us-central1"),
+  ])
 }

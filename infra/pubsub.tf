@@ -8,5 +8,5 @@ resource "google_pubsub_topic" "events" {
   labels                     = local.labels
   message_retention_duration = "604800s"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }

@@ -44,7 +44,7 @@ resource "google_project_iam_custom_role" "books" {
   description = "Reads and writes the documents of Vertex Batch Gateway"
   permissions = local.books_permissions
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }
 
 # A custom role holds in its own project only: one for each project that is served.
@@ -57,7 +57,7 @@ resource "google_project_iam_custom_role" "vertex" {
   description = "What Vertex Batch Gateway's ${each.value.function} function calls of Vertex AI"
   permissions = local.vertex_permissions[each.value.function]
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_project_iam_custom_role" "bigquery" {
@@ -69,5 +69,5 @@ resource "google_project_iam_custom_role" "bigquery" {
   description = "Runs the query that reads a job's output table"
   permissions = ["bigquery.jobs.create"]
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }

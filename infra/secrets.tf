@@ -1,47 +1,5 @@
 # The master key, and the configuration that is mounted as a file.
 
-locals {
-  config_folder = "/etc/${var.name}"
-
-  model_list = [
-    for each in var.models : {
-      model_name = each.name
-      litellm_params = {
-        model           = "vertex_ai/${coalesce(each.model, each.name)}"
-        vertex_project  = coalesce(each.project, var.project_id)
-        vertex_location = coalesce(each.location, var.region)
-      }
-    }
-  ]
-  given_config = var.config == null ? null : yamldecode(var.config)
-  # By way of JSON, because the two sides are objects of different types.
-  base_config = jsondecode(
-    var.config != null ? jsonencode(local.given_config)
-    : length(var.models) > 0 ? jsonencode({ model_list = local.model_list })
-    : "{}"
-  )
-  config = merge(local.base_config, {
-    general_settings = merge(
-      {
-        budget_action      = var.budget_action
-        private            = !var.gateway.public
-        settlement_seconds = var.settle.settlement_seconds
-      },
-      try(local.base_config.general_settings, {}),
-      { reconcile_service_account = google_service_account.this["scheduler"].email },
-      var.events_topic ? { pubsub_topic = google_pubsub_topic.events[0].id } : {},
-    )
-  })
-
-  # Projects whose jobs are called with the functions' own identity. A model with credentials of its own brings its rights.
-  configured_models    = try(local.base_config.model_list, [])
-  serves_whole_project = length(local.configured_models) == 0
-  served_projects = local.serves_whole_project ? toset([var.project_id]) : toset([
-    for each in local.configured_models : try(each.litellm_params.vertex_project, var.project_id)
-    if !can(each.litellm_params.vertex_credentials) && can(regex("^vertex_ai(_beta)?/", each.litellm_params.model))
-  ])
-}
-
 resource "google_secret_manager_secret" "this" {
   for_each = toset(["config", "master-key"])
 
@@ -52,7 +10,7 @@ resource "google_secret_manager_secret" "this" {
     auto {}
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_secret_manager_secret_version" "config" {
@@ -63,6 +21,15 @@ resource "google_secret_manager_secret_version" "config" {
 
   lifecycle {
     create_before_destroy = true
+
+    precondition {
+      condition     = length(local.missing_variables) == 0
+      error_message = "config takes from the environment what is not there, so that no instance would start: add ${join(", ", local.missing_variables)} to environment or secret_environment."
+    }
+    precondition {
+      condition     = length(local.credential_files) == 0
+      error_message = "config names files of credentials, which are not deployed: ${join(", ", local.credential_files)}. Put the JSON into Secret Manager and name it os.environ/NAME, with NAME in secret_environment."
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-# APIs, and service agents that have to exist before anything is granted to them.
+# APIs, the service agents that Google makes for them, and the two waits of a first apply.
 
 locals {
   labels = merge(var.labels, { app = var.name })
@@ -34,18 +34,21 @@ resource "google_project_service" "this" {
   disable_on_destroy = false
 }
 
-# Read after the APIs are there: in a fresh project Resource Manager's is not.
-data "google_project" "this" {
-  project_id = var.project_id
+resource "google_project_service" "served" {
+  for_each = setsubtract(local.served_projects, [var.project_id])
 
-  depends_on = [google_project_service.this]
+  project            = each.key
+  service            = "aiplatform.googleapis.com"
+  disable_on_destroy = false
 }
 
-# Cloud Storage makes its agent when it is asked for it.
-data "google_storage_project_service_account" "gcs" {
-  project = var.project_id
+# An API that was just enabled answers SERVICE_DISABLED for a while ("Managing project services" of the provider).
+resource "time_sleep" "apis" {
+  create_duration = var.waits.apis
+  # One more API, one more wait.
+  triggers = { services = join(" ", sort(concat(tolist(local.services), keys(google_project_service.served)))) }
 
-  depends_on = [google_project_service.this]
+  depends_on = [google_project_service.served, google_project_service.this]
 }
 
 # Vertex AI reads input and writes output as this agent, one for each project that runs jobs.
@@ -56,7 +59,7 @@ resource "google_project_service_identity" "vertex" {
   project = each.key
   service = "aiplatform.googleapis.com"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_project_service_identity" "eventarc" {
@@ -65,17 +68,42 @@ resource "google_project_service_identity" "eventarc" {
   project = var.project_id
   service = "eventarc.googleapis.com"
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }
 
-# The first trigger of a project is refused while Eventarc's new agent is not known everywhere ("permission denied
-# while using the Eventarc Service Agent"), and while the grants that it checks have not arrived.
-resource "time_sleep" "eventarc" {
-  create_duration = "120s"
+# Cloud Storage makes its agent when it is asked for it. Nothing takes a value from here: read anew whenever an API
+# is added, it would be unknown in that plan, and replace what goes by it.
+data "google_storage_project_service_account" "gcs" {
+  project = var.project_id
+
+  depends_on = [time_sleep.apis]
+}
+
+locals {
+  project_number = regex("service-([0-9]+)@", google_project_service_identity.eventarc.email)[0]
+}
+
+# What is built, triggered or changed in the database comes after the grants that it is checked by, and grants take
+# minutes to arrive everywhere. What waits names this.
+resource "time_sleep" "grants" {
+  create_duration = var.waits.grants
+  # Another region has a registry of its own, another project an agent.
+  triggers = {
+    projects = join(" ", sort(local.served_projects))
+    regions  = join(" ", sort(local.regions))
+  }
 
   depends_on = [
+    google_artifact_registry_repository_iam_member.build,
+    google_firestore_database.this,
+    google_project_iam_member.agents,
+    google_project_iam_member.books,
+    google_project_iam_member.build,
     google_project_iam_member.gcs_publisher,
     google_project_iam_member.trigger,
-    google_project_service_identity.eventarc,
+    google_project_iam_member.vertex,
+    google_secret_manager_secret_iam_member.environment,
+    google_secret_manager_secret_iam_member.functions,
+    google_storage_bucket_iam_member.build,
   ]
 }

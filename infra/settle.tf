@@ -59,11 +59,15 @@ resource "google_cloudfunctions2_function" "settle" {
     # The most that an event-driven function may have ("Quotas" of Cloud Run functions).
     timeout_seconds = 540
 
-    secret_environment_variables {
-      key        = "GATEWAY_MASTER_KEY"
-      project_id = var.project_id
-      secret     = google_secret_manager_secret.this["master-key"].secret_id
-      version    = google_secret_manager_secret_version.master_key.version
+    # Not the master key: nobody is let in here.
+    dynamic "secret_environment_variables" {
+      for_each = var.secret_environment
+      content {
+        key        = secret_environment_variables.key
+        project_id = var.project_id
+        secret     = secret_environment_variables.value.secret
+        version    = secret_environment_variables.value.version
+      }
     }
     secret_volumes {
       mount_path = local.config_folder
@@ -76,12 +80,5 @@ resource "google_cloudfunctions2_function" "settle" {
     }
   }
 
-  depends_on = [
-    google_artifact_registry_repository_iam_member.build,
-    google_project_iam_member.books,
-    google_project_iam_member.build,
-    google_secret_manager_secret_iam_member.functions,
-    google_storage_bucket_iam_member.build,
-    time_sleep.eventarc,
-  ]
+  depends_on = [time_sleep.grants]
 }

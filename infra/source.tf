@@ -45,7 +45,7 @@ resource "google_storage_bucket" "source" {
     enabled = true
   }
 
-  depends_on = [google_project_service.this]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_storage_bucket_object" "source" {

@@ -74,7 +74,10 @@ variable "budget_action" {
 }
 
 variable "config" {
-  description = "Text of a configuration file in LiteLLM's form, in place of one made from `models`. The account of the sweep and the topic are added to its general_settings."
+  description = <<-EOT
+    Text of a configuration file in LiteLLM's form, in place of one made from `models`. What it takes from the environment
+    (`os.environ/NAME`) is given by `environment` or `secret_environment`; its master key is not taken, see `master_key`.
+  EOT
   type        = string
   default     = null
 
@@ -85,6 +88,10 @@ variable "config" {
   validation {
     condition     = var.config == null ? true : !strcontains(var.config, "private_key")
     error_message = "config must not hold a private key: it would be in the state. Impersonate a service account, or leave vertex_credentials out."
+  }
+  validation {
+    condition     = startswith(try(yamldecode(var.config).general_settings.master_key, "os.environ/"), "os.environ/")
+    error_message = "config must not hold the master key: it would be in the state. Give it as master_key, which reaches Secret Manager only."
   }
 }
 
@@ -121,26 +128,35 @@ variable "deletion_protection" {
 
 variable "deployer" {
   description = <<-EOT
-    The account that applies this from Cloud Build, and what it needs. `state_bucket`: bucket of the remote state;
-    `repository`: projects/P/locations/L/connections/C/repositories/R of Cloud Build, for which triggers are made;
-    `branch`: regular expression of the branch that is deployed; `smoke_job`: the account may read the master key, to
-    submit a job after a deployment. Null: no such account.
+    Deployment from Cloud Build: an account that plans, one that applies, and their triggers. `repository`:
+    projects/P/locations/L/connections/C/repositories/R of Cloud Build; `branch`: regular expression of the branch that
+    is deployed; `directory`: where Terraform is run in the repository; `state_bucket`: of the remote state; `smoke_job`:
+    whoever applies may read the master key, to submit a job afterwards. Null: none of it.
   EOT
   type = object({
     branch       = optional(string, "^main$")
-    repository   = optional(string)
+    directory    = optional(string, "infra")
+    repository   = string
     smoke_job    = optional(bool, false)
-    state_bucket = optional(string)
+    state_bucket = string
   })
-  default = {}
+  default = null
 
   validation {
-    condition     = try(var.deployer.repository, null) == null ? true : can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", var.deployer.repository))
+    condition     = var.deployer == null ? true : can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", var.deployer.repository))
     error_message = "deployer.repository is written projects/P/locations/L/connections/C/repositories/R: see `gcloud builds repositories list`."
   }
+}
+
+variable "environment" {
+  description = "Further environment variables of both functions: what `config` takes from there and is no secret."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
   validation {
-    condition     = try(var.deployer.repository, null) == null ? true : var.deployer.state_bucket != null
-    error_message = "deployer.state_bucket is needed with deployer.repository: builds share the state through it."
+    condition     = alltrue([for name in keys(var.environment) : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name)) && !can(regex(local.reserved_names, name))])
+    error_message = "environment has names of letters, digits and underscores, and none that Google or this Terraform sets."
   }
 }
 
@@ -258,24 +274,23 @@ variable "master_key_version" {
 variable "models" {
   description = <<-EOT
     What may be called where. `name`: what callers write; `model`: LiteLLM's name without `vertex_ai/`, null for `name`;
-    `project`: null for `project_id`; `location`: null for `region`. Empty: every model of `project_id` in every location,
-    by its full name.
+    `project`: null for `project_id`; `location`: a region where the model is served there. Empty: every model of
+    `project_id` in every location, by its full name.
   EOT
   type = list(object({
-    location = optional(string)
+    location = optional(string, "global")
     model    = optional(string)
     name     = string
     project  = optional(string)
   }))
   default = [
-    { name = "gemini-2.5-flash" },
-    { name = "gemini-2.5-flash-lite" },
-    { name = "gemini-2.5-pro" },
+    { name = "gemini-3.5-flash" },
+    { name = "gemini-3.5-flash-lite" },
   ]
   nullable = false
 
   validation {
-    condition     = alltrue([for each in var.models : each.location == null ? true : can(regex("^(global|us|eu|[a-z]{2,20}-[a-z]{2,20}[0-9]{1,2})$", each.location))])
+    condition     = alltrue([for each in var.models : can(regex("^(global|us|eu|[a-z]{2,20}-[a-z]{2,20}[0-9]{1,2})$", each.location))])
     error_message = "The location of a model is a region such as us-central1, or global, us or eu."
   }
   validation {
@@ -400,6 +415,32 @@ variable "runtime" {
   }
 }
 
+variable "secret_environment" {
+  description = <<-EOT
+    Likewise, from Secret Manager: `secret`, the id of one in this project that is there already, and its `version`, best
+    a number. Both functions may read them.
+  EOT
+  type = map(object({
+    secret  = string
+    version = optional(string, "latest")
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.secret_environment) : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name)) && !can(regex(local.reserved_names, name))])
+    error_message = "secret_environment has names of letters, digits and underscores, and none that Google or this Terraform sets."
+  }
+  validation {
+    condition     = length(setintersection(keys(var.environment), keys(var.secret_environment))) == 0
+    error_message = "A variable is in environment or in secret_environment, not in both."
+  }
+  validation {
+    condition     = alltrue([for each in values(var.secret_environment) : can(regex("^[A-Za-z0-9_-]+$", each.secret))])
+    error_message = "secret_environment names secrets by their ids, without projects/P/secrets/."
+  }
+}
+
 variable "settle" {
   description = <<-EOT
     The event function; there is one for each output bucket. `settlement_seconds`: how long one invocation reads before
@@ -437,7 +478,7 @@ variable "slack_token" {
 }
 
 variable "sweep" {
-  description = "When the sweep runs that finds what events missed. `region`: of Cloud Scheduler, where it is not offered in `region`."
+  description = "When the sweep runs that finds what events missed, in UTC, once a day at least. `region`: of Cloud Scheduler, where it is not offered in `region`."
   type = object({
     region   = optional(string)
     schedule = optional(string, "*/5 * * * *")
@@ -446,7 +487,26 @@ variable "sweep" {
   nullable = false
 
   validation {
-    condition     = can(regex("^(\\S+\\s+){4}\\S+$", var.sweep.schedule))
-    error_message = "sweep.schedule has the five fields of cron, such as */5 * * * *."
+    # Every day, so that it can be told when one is missing (sweep_missing).
+    condition = can(regex("^\\S+ \\S+ \\* \\* \\*$", var.sweep.schedule)) && alltrue([
+      for part in split(",", join(",", slice(split(" ", "${var.sweep.schedule} -"), 0, 2))) :
+      can(regex("^(\\*|[0-5]?[0-9](-[0-5]?[0-9])?)(/[1-9][0-9]?)?$", part))
+    ])
+    error_message = "sweep.schedule has cron's five fields, of which the last three are * (every day): */5 * * * *, 0 */2 * * *, 30 3 * * *."
+  }
+}
+
+variable "waits" {
+  description = "How long a first apply waits until APIs that it has enabled, and grants that it has made, are known everywhere. More if it still ends in SERVICE_DISABLED or \"permission denied\"."
+  type = object({
+    apis   = optional(string, "90s")
+    grants = optional(string, "180s")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for each in values(var.waits) : can(regex("^[0-9]+[sm]$", each))])
+    error_message = "waits are written 180s or 3m."
   }
 }

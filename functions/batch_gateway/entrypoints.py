@@ -49,6 +49,7 @@ def settle(event: "CloudEvent") -> None:
     """CloudEvent function for ``google.cloud.storage.object.v1.finalized``.
 
     Raises:
+        ServiceUnavailable: It is too early. Answered 503: the event comes again, and it is no crash.
         Exception: Nothing was written; Eventarc delivers the event again, for up to 24 hours.
     """
     data: Any = event.data
@@ -67,8 +68,10 @@ def settle(event: "CloudEvent") -> None:
     try:
         outcome = settle_object(bucket, name, written, now, deps, deadline=deadline)
     except NotYetError as error:
+        from werkzeug.exceptions import ServiceUnavailable  # noqa: PLC0415 - rarely needed
+
         log("NOTICE", "output not settled yet", uri=uri, reason=error)
-        raise
+        raise ServiceUnavailable(str(error)) from error
     except Exception as error:
         events.problem("ERROR", "settlement.failed", "output not settled", uri=uri, error=repr(error))
         raise

@@ -5,7 +5,9 @@ Names of fields: OpenTelemetry's semantic conventions for generative AI where th
 are USD, as JSON numbers.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -14,7 +16,8 @@ from batch_gateway.core.books import Output
 from batch_gateway.core.jobs import JobRecord
 from batch_gateway.core.models import short_name
 from batch_gateway.core.money import format_nano
-from batch_gateway.core.notifications import TYPE_OF_STATE
+from batch_gateway.core.notifications import COST_UPDATED, TYPE_OF_STATE, is_update
+from batch_gateway.core.rows import UnrecognizedRow
 from batch_gateway.logs import Severity, log
 
 _SEVERITIES: dict[str, Severity] = {
@@ -23,6 +26,7 @@ _SEVERITIES: dict[str, Severity] = {
     "batch.cancelled": "NOTICE",
     "batch.expired": "ERROR",
     "batch.deleted": "WARNING",
+    COST_UPDATED: "NOTICE",
 }
 
 
@@ -60,12 +64,13 @@ def output_settled(before: JobRecord, job: JobRecord, output: Output, written: d
     rows, tokens = output.usage.rows, output.usage.tokens
     unpriced = job.cost.unpriced_rows - before.cost.unpriced_rows
     log(
-        "WARNING" if rows.malformed or unpriced > 0 or output.unreadable else "INFO",
+        "WARNING" if rows.unread or unpriced > 0 or output.unreadable else "INFO",
         "output settled",
         event="output.settled",
         **of_job(job),
         uri=output.uri,
-        generation=output.generation,
+        # As text: a JSON number of this size loses digits in Cloud Logging.
+        generation=str(output.generation),
         bytes=output.bytes,
         rows=rows,
         unpriced_rows=unpriced,
@@ -76,13 +81,32 @@ def output_settled(before: JobRecord, job: JobRecord, output: Output, written: d
     )
 
 
-def closed(job: JobRecord) -> None:
-    """A job has ended and everything that it wrote is settled: its cost is final."""
-    event = TYPE_OF_STATE.get(job.seen.state, "batch.deleted")
+def reopened(job: JobRecord) -> None:
+    """Output of a closed job came or changed: its cost is not final until the job is closed again."""
+    log("WARNING", "job reopened", event="job.reopened", **of_job(job), state=job.seen.state)
+
+
+def unrecognized_rows(job: JobRecord, uri: str, rows: Sequence[UnrecognizedRow], before: int) -> None:
+    """Names rows of no known shape by number and members, never by what they hold; nothing without any.
+
+    Args:
+        job: Whose output it is.
+        uri: Of the output.
+        rows: The first of them.
+        before: Rows of the output that were read before these were counted.
+    """
+    if rows:
+        named = [{"row": before + row.row, "members": row.members} for row in rows]
+        problem("WARNING", "rows.unrecognized", "rows of no known shape", **of_job(job), uri=uri, rows=named)
+
+
+def ended(job: JobRecord) -> None:
+    """A job has ended. If it is closed, everything that it wrote is settled and its cost is final."""
+    event = COST_UPDATED if is_update(job) else TYPE_OF_STATE.get(job.seen.state, "batch.deleted")
     tokens = job.usage.tokens
     log(
         _SEVERITIES[event],
-        "job closed",
+        "job closed" if job.closed else "job ended",
         event=event,
         **of_job(job),
         state=job.seen.state,
@@ -91,6 +115,36 @@ def closed(job: JobRecord) -> None:
         unpriced_rows=job.cost.unpriced_rows,
         cost_usd=usd(job.cost.amount_nano),
         **{"gen_ai.usage.input_tokens": tokens.input, "gen_ai.usage.output_tokens": tokens.output},
+    )
+
+
+def refused(call: str, status: int, *, project: str, location: str, reason: str, detail: str) -> None:
+    """Vertex AI refused a call: for a missing right, a model or job that is not there, or a quota.
+
+    Args:
+        call: ``create``, ``cancel``, ``delete`` or ``get``.
+        status: HTTP status, such as 403.
+        project: Id of the project that was called.
+        location: Likewise.
+        reason: Google's reason in capitals (``SERVICE_DISABLED``), or the name of the status.
+        detail: Google's message.
+    """
+    severity: Severity = "ERROR"
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        severity = "NOTICE"
+    elif status == HTTPStatus.NOT_FOUND and call != "create":
+        # A job that is not there is a caller's mistake; a create's 404 is about the model.
+        severity = "INFO"
+    log(
+        severity,
+        "refused by Vertex AI",
+        event="upstream.refused",
+        call=call,
+        status=status,
+        project=project,
+        location=location,
+        reason=reason,
+        detail=detail,
     )
 
 

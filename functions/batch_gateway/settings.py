@@ -6,16 +6,16 @@ it is ignored with one warning; a wrong value stops the start and names its line
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 import yaml
 
-from batch_gateway.core import access
 from batch_gateway.core.budgets import BudgetAction
 from batch_gateway.core.models import resource_name
+from batch_gateway.core.resources import is_location, is_project
 
 _DEFAULT_LOCATION = "us-central1"  # LiteLLM's own default
 _TOPIC = re.compile(r"projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
@@ -51,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             path or JSON. A location of "*" stands for every one.
         aliases: Names of models.
         reconcile_account: E-mail of the service account that may call the sweep; None if there is none.
+        reconcile_audience: What its tokens have to be made for; None for ``https://`` and the host called.
         settlement_seconds: How long one invocation may read an output before it leaves the rest to the next.
         private: Whether Cloud Run lets only callers through that it has checked itself.
         budget_action: What becomes of running jobs when a budget is passed: nothing, warn or cancel.
@@ -68,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     served: dict[tuple[str, str], str | None]
     aliases: tuple[Alias, ...] = ()
     reconcile_account: str | None = None
+    reconcile_audience: str | None = None
     settlement_seconds: int = DEFAULT_SETTLEMENT_SECONDS
     private: bool = False
     budget_action: BudgetAction = "nothing"
@@ -127,6 +129,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         served=served,
         aliases=tuple(config.aliases) if config else (),
         reconcile_account=config.reconcile_account if config else None,
+        reconcile_audience=config.reconcile_audience if config else None,
         settlement_seconds=config.settlement_seconds if config else DEFAULT_SETTLEMENT_SECONDS,
         private=config.private if config else False,
         budget_action=config.budget_action if config else "nothing",
@@ -150,6 +153,7 @@ class _Config:
         self._other_providers: list[str] = []
         self.master_key: str | None = None
         self.reconcile_account: str | None = None
+        self.reconcile_audience: str | None = None
         self.settlement_seconds = DEFAULT_SETTLEMENT_SECONDS
         self.private = False
         self.budget_action: BudgetAction = "nothing"
@@ -189,21 +193,23 @@ class _Config:
                 self._ignored.append(key)
 
     def _read_general(self, node: yaml.Node) -> None:
+        readers: dict[str, tuple[str, Callable[[yaml.Node, str], Any]]] = {
+            "allow_private_webhooks": ("allow_private_webhooks", self._flag),
+            "budget_action": ("budget_action", self._action),
+            "master_key": ("master_key", self._text),
+            "private": ("private", self._flag),
+            "pubsub_topic": ("pubsub_topic", self._topic),
+            "reconcile_audience": ("reconcile_audience", self._text),
+            "reconcile_service_account": ("reconcile_account", self._text),
+            "settlement_seconds": ("settlement_seconds", self._seconds),
+        }
+        if self._environ.get("FUNCTION_TARGET") == "settle":
+            # Settlement lets nobody in: its function is not given the key, and must start without it.
+            readers["master_key"] = ("master_key", lambda _node, _name: None)
         for key, value in self._mapping(node, "general_settings").items():
-            if key == "master_key":
-                self.master_key = self._text(value, "general_settings.master_key")
-            elif key == "reconcile_service_account":
-                self.reconcile_account = self._text(value, f"general_settings.{key}")
-            elif key == "settlement_seconds":
-                self.settlement_seconds = self._seconds(value, f"general_settings.{key}")
-            elif key == "private":
-                self.private = self._flag(value, f"general_settings.{key}")
-            elif key == "budget_action":
-                self.budget_action = self._action(value, f"general_settings.{key}")
-            elif key == "pubsub_topic":
-                self.pubsub_topic = self._topic(value, f"general_settings.{key}")
-            elif key == "allow_private_webhooks":
-                self.allow_private_webhooks = self._flag(value, f"general_settings.{key}")
+            if key in readers:
+                attribute, read = readers[key]
+                setattr(self, attribute, read(value, f"general_settings.{key}"))
             else:
                 self._ignored.append(f"general_settings.{key}")
 
@@ -252,10 +258,10 @@ class _Config:
             location = self._text(params["vertex_location"], f"{where}.vertex_location")
         if "vertex_credentials" in params:
             credentials = self._credentials(params["vertex_credentials"], f"{where}.vertex_credentials")
-        if not access.is_project(project):
+        if not is_project(project):
             at = params.get("vertex_project", node)
             raise self._error(at, f"{where}.vertex_project", f"must be a project id, not {project!r}")
-        if not access.is_location(location):
+        if not is_location(location):
             at = params.get("vertex_location", node)
             raise self._error(at, f"{where}.vertex_location", f"must be a location, not {location!r}")
         if self.served.setdefault((project, location), credentials) != credentials:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from batch_gateway import events
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation, observe, parse_name
-from batch_gateway.ports import Store
+from batch_gateway.ports import RecordError, Store
 
 _REMEMBERED_JOBS = 10_000
 
@@ -31,10 +31,12 @@ class Seen(NamedTuple):
     Attributes:
         changed: Records of those that had changed since this instance saw them.
         unknown: Those that are not on record.
+        refused: Why the books could not take note of a job.
     """
 
     changed: dict[JobKey, JobRecord]
     unknown: dict[JobKey, Observation]
+    refused: dict[JobKey, RecordError]
 
 
 class Tracker:
@@ -65,8 +67,8 @@ class Tracker:
             if self._last_seen.get(key) != seen:
                 changed[key] = seen
         if not changed:
-            return Seen({}, {})
-        records = note(self._store, changed)
+            return Seen({}, {}, {})
+        records, refused = self._note(changed)
         with self._lock:
             # A job that is not on record may be just about to be: then the next look must count.
             for key in records:
@@ -74,4 +76,22 @@ class Tracker:
                 self._last_seen.move_to_end(key)
             while len(self._last_seen) > _REMEMBERED_JOBS:
                 self._last_seen.popitem(last=False)
-        return Seen(records, {key: seen for key, seen in changed.items() if key not in records})
+        noted = records.keys() | refused.keys()
+        return Seen(records, {key: seen for key, seen in changed.items() if key not in noted}, refused)
+
+    def _note(
+        self, changed: Mapping[JobKey, Observation]
+    ) -> tuple[dict[JobKey, JobRecord], dict[JobKey, RecordError]]:
+        """Takes note of all jobs at once, or one by one if a record is at fault: it costs itself alone."""
+        try:
+            return note(self._store, changed), {}
+        except RecordError as error:
+            if len(changed) == 1:
+                return {}, dict.fromkeys(changed, error)
+        records: dict[JobKey, JobRecord] = {}
+        refused: dict[JobKey, RecordError] = {}
+        for key, seen in changed.items():
+            found, failed = self._note({key: seen})
+            records |= found
+            refused |= failed
+        return records, refused

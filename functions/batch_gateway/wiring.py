@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from google.cloud.firestore_v1 import Client
 
     from batch_gateway.adapters.firestore import FirestoreKeys
+    from batch_gateway.adapters.identity import GoogleIdentities
     from batch_gateway.gateway.app import Gateway
     from batch_gateway.settlement.deps import Deps
     from batch_gateway.settlement.notifying import NotifyDeps
@@ -84,14 +85,19 @@ def gateway() -> "Gateway":
     from batch_gateway.gateway import app
 
     keys = FirestoreKeys(_firestore())
-    return app.Gateway(app.Deps(SETTINGS, store(), keys, keys, upstream(), objects, settlement, identity_of))
+    return app.Gateway(app.Deps(SETTINGS, store(), keys, keys, upstream(), objects, settlement, is_identity))
 
 
-def identity_of(token: str, audience: str) -> str | None:
-    """See gateway.app.Deps."""
-    from batch_gateway.adapters.identity import email_of
+@cache
+def _identities() -> "GoogleIdentities":
+    from batch_gateway.adapters.identity import GoogleIdentities
 
-    return email_of(token, audience, checked=SETTINGS.private)
+    return GoogleIdentities()
+
+
+def is_identity(token: str, account: str, audience: str, checked: bool) -> bool:  # noqa: FBT001 - a port
+    """See gateway.sweeps.Identity."""
+    return _identities().is_of(token, account, audience, checked=checked)
 
 
 @cache

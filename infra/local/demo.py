@@ -18,7 +18,7 @@ import requests
 
 from processes import HOST, LocalStackError, wait_until
 from recount import MODEL, recount
-from stack import PARENT, PROJECT, Stack
+from stack import INPUT_BUCKET, OUTPUT_BUCKET, PARENT, PROJECT, Stack
 from terminal import Progress, cost_report
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def submit(stack: Stack, command: str) -> dict[str, Any]:
         ["bash", "-euo", "pipefail", "-c", command],  # noqa: S607 - the reader's own bash
         env=os.environ
         | {"GATEWAY_URL": stack.gateway_url, "GATEWAY_KEY": stack.master_key}
+        | {"PARENT": PARENT.removeprefix("/"), "INPUT_BUCKET": INPUT_BUCKET, "OUTPUT_BUCKET": OUTPUT_BUCKET}
         | dict.fromkeys(("NO_PROXY", "no_proxy"), HOST),
         capture_output=True,
         text=True,
@@ -70,15 +71,17 @@ def submit(stack: Stack, command: str) -> dict[str, Any]:
 
 
 def follow(stack: Stack, name: str, total: int) -> dict[str, Any]:
-    """Shows a job's progress until it ends, and returns it."""
+    """Shows a job's progress, and what it is expected to cost, until it ends; returns the job."""
     progress = Progress(total)
 
     def ended() -> dict[str, Any] | None:
+        cost: dict[str, Any] = stack.get(f"/v1/{name}/cost")
+        state = cost["state"]
+        progress.show(cost["progress"]["completed"] or 0, state, cost["projected"])
+        if state.removeprefix("JOB_STATE_") not in _TERMINAL_STATES:
+            return None
         job: dict[str, Any] = stack.get(f"/v1/{name}")
-        stats = job.get("completionStats", {})
-        state = job["state"]
-        progress.show(int(stats.get("successfulCount", 0)) + int(stats.get("failedCount", 0)), state)
-        return job if state.removeprefix("JOB_STATE_") in _TERMINAL_STATES else None
+        return job
 
     try:
         job = wait_until(ended, _JOB_SECONDS, f"{name} to end", interval=0.1)
@@ -164,14 +167,15 @@ def serve(stack: Stack, name: str | None) -> NoReturn:
 Serving until Ctrl-C:
   gateway         {stack.gateway_url}
   Vertex emulator {stack.vertex_url}
-  Cloud Storage   {stack.storage_url}   (buckets batch-in and batch-out)
+  Cloud Storage   {stack.storage_url}   (buckets {INPUT_BUCKET} and {OUTPUT_BUCKET})
   Firestore       {stack.firestore_host}   (project {PROJECT})
   logs            {stack.logs}
   the sweep       every {_SWEEP_SECONDS:.0f} s
 
 The README's commands work in another terminal after:
   export GATEWAY_URL={stack.gateway_url} GATEWAY_KEY={stack.master_key}
-  export PARENT={PARENT.removeprefix("/")} JOB={job_id}
+  export PARENT={PARENT.removeprefix("/")} INPUT_BUCKET={INPUT_BUCKET} OUTPUT_BUCKET={OUTPUT_BUCKET}
+  export JOB={job_id}
 For example:
   curl -sS "$GATEWAY_URL/$PARENT/batchPredictionJobs/$JOB/cost" -H "Authorization: Bearer $GATEWAY_KEY"
 """)

@@ -62,5 +62,5 @@ def function_process(
         is_ready=is_ready,
         log=logs / f"{target}.log",
         # gunicorn puts a control socket there, else into the home directory, one for all of its servers.
-        env={**env, "XDG_RUNTIME_DIR": str(runtime)},
+        env={**env, "FUNCTION_TARGET": target, "XDG_RUNTIME_DIR": str(runtime)},
     )

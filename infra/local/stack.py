@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 PROJECT = "local-project"
-LOCATION = "us-central1"
+LOCATION = "global"
 PARENT = f"/v1/projects/{PROJECT}/locations/{LOCATION}"
+GATEWAY_CONCURRENCY = 40
+"""As deployed: the default of `gateway.concurrency` in Terraform; functions-framework reads THREADS."""
 INPUT_BUCKET = "batch-in"
 OUTPUT_BUCKET = "batch-out"
 # What would change the children's behaviour behind our back: credentials that they must not use here, and
@@ -110,13 +112,15 @@ class Stack:
             "gateway",
             "http",
             gateway,
-            env=functions_env,
+            env=functions_env | {"THREADS": str(GATEWAY_CONCURRENCY)},
             logs=self.logs,
             source=source,
             health="/health/readiness",
         )
+        # As deployed: whoever settles has no use for the administrator's key.
+        settle_env = {name: value for name, value in functions_env.items() if name != "GATEWAY_MASTER_KEY"}
         self.settle = function_process(
-            "settle", "cloudevent", settle_port, env=functions_env, logs=self.logs, source=source
+            "settle", "cloudevent", settle_port, env=settle_env, logs=self.logs, source=source
         )
         self.relay = Relay(
             self.storage_url,

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+_START = """
+import socketserver, sys
+socketserver.TCPServer.request_queue_size = 256
+from gcp_storage_emulator.__main__ import main
+sys.exit(main())
+"""
+"""It serves one connection at a time. Of a burst of them its own queue of five takes no more, so that the
+others try again only after TCP's pauses of one, three, seven … seconds."""
+
 
 class StorageEmulator:
     """The emulator and its buckets."""
@@ -23,7 +32,7 @@ class StorageEmulator:
             "gcp-storage-emulator",
             # Without --quiet it logs whole requests.
             [
-                *(sys.executable, "-m", "gcp_storage_emulator", "start", "--quiet", "--in-memory"),
+                *(sys.executable, "-c", _START, "start", "--quiet", "--in-memory"),
                 *("--host", HOST, "--port", str(port)),
             ],
             is_ready=lambda _: is_listening(port),

@@ -21,11 +21,13 @@ class Progress:
         self._drawn = ""
         self._started = time.monotonic()
 
-    def show(self, done: int, state: str) -> None:
-        """Shows how many rows are done, and the job's state."""
+    def show(self, done: int, state: str, projected: str | None) -> None:
+        """Shows how many rows are done, the job's state, and what it will cost as far as known."""
         filled = _BAR * min(done, self._total) // max(self._total, 1)
         bar = "#" * filled + "-" * (_BAR - filled)
         text = f"[{bar}] {done}/{self._total} rows  {state.removeprefix('JOB_STATE_').lower()}"
+        if projected is not None:
+            text += f"  ~{projected} USD (projected)"
         if self._out.isatty():
             self._out.write(f"\r\033[K  {text}  {time.monotonic() - self._started:.1f} s")
             self._out.flush()

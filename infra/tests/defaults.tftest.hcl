@@ -1,19 +1,9 @@
 # What `terraform apply -var project_id=…` gives, with nothing else said. Google is mocked: no account is needed.
 
 mock_provider "google" {
-  mock_data "google_project" {
-    defaults = {
-      number = "123456789012"
-    }
-  }
   mock_data "google_storage_bucket" {
     defaults = {
       location = "EU"
-    }
-  }
-  mock_data "google_storage_project_service_account" {
-    defaults = {
-      member = "serviceAccount:service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
     }
   }
   mock_resource "google_service_account" {
@@ -116,6 +106,22 @@ run "plan" {
     error_message = "Clients reach the gateway with its keys."
   }
   assert {
+    condition     = google_cloudfunctions2_function.gateway.service_config[0].environment_variables["THREADS"] == tostring(google_cloudfunctions2_function.gateway.service_config[0].max_instance_request_concurrency)
+    error_message = "functions-framework answers as many requests at a time as Cloud Run sends."
+  }
+  assert {
+    condition     = length(google_cloudfunctions2_function.settle["output/output"].service_config[0].secret_environment_variables) == 0
+    error_message = "Who settles does not have the master key."
+  }
+  assert {
+    condition     = !contains(keys(google_service_account.this), "deployer") && !contains(keys(google_service_account.this), "planner") && length(google_project_iam_member.deployer) == 0
+    error_message = "No deployment from Cloud Build, no rights for one."
+  }
+  assert {
+    condition     = alltrue([for tile in jsondecode(google_monitoring_dashboard.this.dashboard_json).mosaicLayout.tiles : lookup(tile, "xPos", 1) != 0 && lookup(tile, "yPos", 1) != 0])
+    error_message = "The API does not give zeros back, and each plan would have a change."
+  }
+  assert {
     condition     = length(google_billing_budget.this) == 0 && length(google_pubsub_topic.events) == 0 && length(google_cloudbuild_trigger.this) == 0 && length(google_project_iam_custom_role.bigquery) == 0
     error_message = "What is optional is not there unless it is asked for."
   }
@@ -137,16 +143,16 @@ run "apply" {
     error_message = "The sweep is called at the service's own address."
   }
   assert {
-    condition     = google_cloud_scheduler_job.sweep.http_target[0].oidc_token[0].audience == google_cloudfunctions2_function.gateway.service_config[0].uri
-    error_message = "The audience is the gateway's own URL."
+    condition     = google_cloud_scheduler_job.sweep.http_target[0].oidc_token[0].audience == yamldecode(google_secret_manager_secret_version.config.secret_data).general_settings.reconcile_audience
+    error_message = "The sweep's token is made for what the gateway believes."
   }
   assert {
     condition     = yamldecode(google_secret_manager_secret_version.config.secret_data).general_settings.reconcile_service_account == google_service_account.this["scheduler"].email
     error_message = "The configuration names the scheduler's account."
   }
   assert {
-    condition     = alltrue([for model in yamldecode(google_secret_manager_secret_version.config.secret_data).model_list : model.litellm_params.vertex_project == "my-project" && model.litellm_params.vertex_location == "us-central1"])
-    error_message = "Models are served in this project and region."
+    condition     = alltrue([for model in yamldecode(google_secret_manager_secret_version.config.secret_data).model_list : model.litellm_params.vertex_project == "my-project" && model.litellm_params.vertex_location == "global"])
+    error_message = "Models are served in this project, at global."
   }
   assert {
     condition     = startswith(google_storage_bucket_object.source.name, "functions-") && length(google_storage_bucket_object.source.name) == length("functions-0123456789abcdef.zip")
@@ -155,6 +161,39 @@ run "apply" {
   assert {
     condition     = output.url == google_cloudfunctions2_function.gateway.service_config[0].uri && strcontains(output.curl, output.url) && strcontains(output.client_snippet, output.url)
     error_message = "Outputs show how to call it."
+  }
+  assert {
+    condition = { for key, each in google_project_iam_member.agents : key => each.role } == {
+      "aiplatform/my-project" = "roles/aiplatform.serviceAgent"
+      "eventarc/my-project"   = "roles/eventarc.serviceAgent"
+    }
+    error_message = "Agents that are made on request are given their roles."
+  }
+  assert {
+    condition     = alltrue([for each in google_storage_bucket_iam_member.vertex_locates : each.role == "roles/storage.legacyBucketReader"]) && length(google_storage_bucket_iam_member.vertex_locates) == 2
+    error_message = "Vertex AI's agent may see where each bucket is."
+  }
+  assert {
+    condition     = output.environment == <<-EOT
+      export GATEWAY_URL=https://made-uc.a.run.app
+      export PARENT=v1/projects/my-project/locations/global
+      export INPUT_BUCKET=my-project-batch-gateway-input
+      export OUTPUT_BUCKET=my-project-batch-gateway-output
+    EOT
+    error_message = "The README's examples have what they take from the environment."
+  }
+}
+
+run "adding_an_api_changes_nothing_else" {
+  command = plan
+
+  variables {
+    bigquery_datasets = ["my-project.batch_output"]
+  }
+
+  assert {
+    condition     = google_project_iam_member.gcs_publisher.member == "serviceAccount:service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
+    error_message = "The storage agent's grant would be replaced, and no event of the project be published meanwhile."
   }
 }
 

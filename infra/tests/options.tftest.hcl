@@ -1,19 +1,9 @@
 # What can be asked for beyond the defaults. Google is mocked.
 
 mock_provider "google" {
-  mock_data "google_project" {
-    defaults = {
-      number = "123456789012"
-    }
-  }
   mock_data "google_storage_bucket" {
     defaults = {
       location = "EU"
-    }
-  }
-  mock_data "google_storage_project_service_account" {
-    defaults = {
-      member = "serviceAccount:service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
     }
   }
   mock_resource "google_service_account" {
@@ -114,8 +104,8 @@ run "several_projects" {
 
   variables {
     models = [
-      { name = "gemini-2.5-flash" },
-      { name = "research", model = "gemini-2.5-pro", project = "research-project", location = "global" },
+      { name = "gemini-3.5-flash" },
+      { name = "research", model = "gemini-3.8-flash", project = "research-project", location = "global" },
     ]
   }
 
@@ -124,8 +114,12 @@ run "several_projects" {
     error_message = "Each served project has the roles."
   }
   assert {
-    condition     = keys(google_project_service_identity.vertex) == ["my-project", "research-project"]
-    error_message = "Each served project has Vertex AI's agent."
+    condition     = keys(google_project_service_identity.vertex) == ["my-project", "research-project"] && keys(google_project_service.served) == ["research-project"]
+    error_message = "Each served project has Vertex AI's API and agent."
+  }
+  assert {
+    condition     = keys(google_storage_bucket_iam_member.vertex_locates) == ["my-project/input/input", "my-project/output/output", "research-project/input/input", "research-project/output/output"]
+    error_message = "Each agent may see where each bucket is."
   }
 }
 
@@ -150,16 +144,20 @@ run "a_proxys_own_file" {
   command = apply
 
   variables {
-    events_topic = true
-    config       = <<-EOT
+    events_topic       = true
+    environment        = { THEIR_PROJECT = "their-project" }
+    secret_environment = { CREDENTIALS = { secret = "vertex-credentials", version = "3" } }
+    config             = <<-EOT
       model_list:
         - model_name: flash
-          litellm_params: {model: vertex_ai/gemini-2.5-flash, vertex_project: their-project, vertex_location: europe-west4}
+          litellm_params: {model: vertex_ai/gemini-3.5-flash, vertex_project: os.environ/THEIR_PROJECT, vertex_location: europe-west4}
         - model_name: other-cloud
           litellm_params: {model: openai/gpt-5, api_key: os.environ/KEY}
         - model_name: own-credentials
-          litellm_params: {model: vertex_ai/gemini-2.5-pro, vertex_project: closed-project, vertex_credentials: os.environ/CREDENTIALS}
+          litellm_params: {model: vertex_ai/gemini-3.8-flash, vertex_project: closed-project, vertex_credentials: os.environ/CREDENTIALS}
       general_settings:
+        master_key: os.environ/LITELLM_MASTER_KEY
+        database_url: os.environ/DATABASE_URL
         settlement_seconds: 300
     EOT
   }
@@ -175,12 +173,86 @@ run "a_proxys_own_file" {
   assert {
     condition = yamldecode(google_secret_manager_secret_version.config.secret_data).general_settings == {
       budget_action             = "nothing"
+      database_url              = "os.environ/DATABASE_URL"
       private                   = false
       pubsub_topic              = google_pubsub_topic.events[0].id
+      reconcile_audience        = google_cloud_scheduler_job.sweep.http_target[0].oidc_token[0].audience
       reconcile_service_account = google_service_account.this["scheduler"].email
       settlement_seconds        = 300
     }
-    error_message = "Its settings are kept, and ours are added."
+    error_message = "Its settings are kept but for the master key, and ours are added."
+  }
+  assert {
+    condition = alltrue([for each in [google_cloudfunctions2_function.gateway, google_cloudfunctions2_function.settle["output/output"]] :
+      each.service_config[0].environment_variables["THEIR_PROJECT"] == "their-project" && anytrue([
+        for secret in each.service_config[0].secret_environment_variables : secret.key == "CREDENTIALS" && secret.secret == "vertex-credentials" && secret.version == "3"
+      ])
+    ])
+    error_message = "Both functions have what the file takes from the environment."
+  }
+  assert {
+    condition     = keys(google_secret_manager_secret_iam_member.environment) == ["gateway/CREDENTIALS", "settle/CREDENTIALS"]
+    error_message = "Both functions may read it."
+  }
+  assert {
+    condition     = strcontains(output.curl, "/v1/projects/their-project/locations/europe-west4/")
+    error_message = "The first call goes where the first model is served."
+  }
+}
+
+run "a_file_that_names_what_is_not_there" {
+  command = plan
+
+  variables {
+    environment = { REGION = "global" }
+    config      = <<-EOT
+      model_list:
+        - model_name: flash
+          litellm_params: {model: vertex_ai/gemini-3.5-flash, vertex_location: os.environ/REGION, vertex_credentials: os.environ/CREDENTIALS}
+      general_settings: {pubsub_topic: os.environ/TOPIC}
+    EOT
+  }
+
+  expect_failures = [google_secret_manager_secret_version.config]
+}
+
+run "a_file_that_names_a_file" {
+  command = plan
+
+  variables {
+    config = "model_list: [{model_name: a, litellm_params: {model: vertex_ai/gemini-3.5-flash, vertex_credentials: keys/vertex.json}}]"
+  }
+
+  expect_failures = [google_secret_manager_secret_version.config]
+}
+
+run "a_bucket_of_too_long_a_name" {
+  command = plan
+
+  variables {
+    name           = "twenty-letters-long1"
+    project_id     = "a-project-of-thirty-letters-01"
+    output_buckets = { sixteen-letters1 = {} }
+  }
+
+  expect_failures = [google_storage_bucket.this]
+}
+
+run "a_sweep_a_day" {
+  command = plan
+
+  variables {
+    sweep   = { schedule = "30 3 * * *" }
+    gateway = { timeout_seconds = 3600 }
+  }
+
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.metric["sweep_missing"].conditions[0].condition_prometheus_query_language[0].query, "[1500m]")
+    error_message = "That one is missing is told after a day and an hour."
+  }
+  assert {
+    condition     = google_cloud_scheduler_job.sweep.attempt_deadline == "1800s"
+    error_message = "Cloud Scheduler waits for half an hour at most."
   }
 }
 
@@ -188,6 +260,10 @@ run "behind_iam" {
   command = plan
 
   variables {
+    deployer = {
+      repository   = "projects/my-project/locations/europe-west1/connections/github/repositories/batch"
+      state_bucket = "state"
+    }
     gateway = { public = false, invokers = ["group:data@example.com"], ingress = "ALLOW_INTERNAL_AND_GCLB" }
   }
 
@@ -203,6 +279,10 @@ run "behind_iam" {
   assert {
     condition     = keys(google_cloud_run_v2_service_iam_member.invokers) == ["group:data@example.com"]
     error_message = "For those who were named."
+  }
+  assert {
+    condition     = length(google_cloud_run_v2_service_iam_member.deployer) == 1 && google_cloudbuild_trigger.this["apply"].substitutions["_SMOKE"] == "none"
+    error_message = "Who deploys may look at it, and does not try where nobody gets in."
   }
 }
 
@@ -238,6 +318,10 @@ run "everything_watched" {
     error_message = "The budget tells three times."
   }
   assert {
+    condition     = length(google_billing_budget.this[0].all_updates_rule[0].monitoring_notification_channels) == 1
+    error_message = "A budget takes channels of the kind e-mail only."
+  }
+  assert {
     condition     = contains(keys(google_project_service.this), "billingbudgets.googleapis.com")
     error_message = "A budget needs its API."
   }
@@ -271,21 +355,12 @@ run "deployed_from_cloud_build" {
     error_message = "A plan is made at once, and applied when somebody approves."
   }
   assert {
-    condition     = !contains(keys(google_secret_manager_secret_iam_member.deployer), "master-key")
+    condition     = !contains(keys(google_secret_manager_secret_iam_member.deployer), "smoke_job")
     error_message = "The deployer reads the master key only for a smoke test that was asked for."
   }
-}
-
-run "by_hand_only" {
-  command = plan
-
-  variables {
-    deployer = null
-  }
-
   assert {
-    condition     = !contains(keys(google_service_account.this), "deployer") && length(google_project_iam_member.deployer) == 0
-    error_message = "No deployer, no rights for one."
+    condition     = alltrue([for each in google_cloudbuild_trigger.this : each.filename == "cloudbuild.yaml" && each.repository_event_config[0].push[0].branch == "^main$"])
+    error_message = "Both begin with a push, and run the file of the commit that was pushed."
   }
 }
 

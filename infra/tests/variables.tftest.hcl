@@ -28,6 +28,8 @@ run "refused_1" {
     database = { name = "abc" }
     # repository by url
     deployer = { repository = "https://github.com/example/batch", state_bucket = "state" }
+    # variable that is set by us
+    environment = { GATEWAY_CONFIG = "/tmp/config.yaml" }
     # unknown ingress
     gateway = { ingress = "ALLOW_SOME" }
     # input key with capitals
@@ -39,7 +41,7 @@ run "refused_1" {
     # half a rotation
     master_key_version = 1.5
     # model in a zone
-    models = [{ name = "gemini-2.5-flash", location = "us-central1-a" }]
+    models = [{ name = "gemini-3.5-flash", location = "us-central1-a" }]
     # name too long
     name = "a-name-of-21-letters1"
     # email without a host
@@ -54,6 +56,8 @@ run "refused_1" {
     settle = { settlement_seconds = 540 }
     # schedule in words
     sweep = { schedule = "every 5 minutes" }
+    # wait without its unit
+    waits = { grants = "180" }
   }
 
   expect_failures = [
@@ -64,6 +68,7 @@ run "refused_1" {
     var.config,
     var.database,
     var.deployer,
+    var.environment,
     var.gateway,
     var.input_buckets,
     var.labels,
@@ -77,6 +82,7 @@ run "refused_1" {
     var.runtime,
     var.settle,
     var.sweep,
+    var.waits,
   ]
 }
 
@@ -89,17 +95,18 @@ run "refused_2" {
     # budget with cents
     billing_budget = { amount = 10.5, billing_account = "012345-6789AB-CDEF01" }
     # config with a private key
-    config = "model_list: [{model_name: a, litellm_params: {model: vertex_ai/gemini-2.5-flash, vertex_credentials: {private_key: x}}}]"
+    config = "model_list: [{model_name: a, litellm_params: {model: vertex_ai/gemini-3.5-flash, vertex_credentials: {private_key: x}}}]"
     # backups for too long
     database = { backup_days = 99 }
-    # repository without state
-    deployer = { repository = "projects/p/locations/l/connections/c/repositories/r" }
+    # variable in two places
+    environment        = { REGION = "global" }
+    secret_environment = { REGION = { secret = "region" } }
     # more warm than all instances
     gateway = { min_instances = 3, max_instances = 2 }
     # given input without a name
     input_buckets = { input = { create = false } }
     # project by number
-    models = [{ name = "gemini-2.5-flash", project = "123456789012" }]
+    models = [{ name = "gemini-3.5-flash", project = "123456789012" }]
     # topic by its short name
     notifications = { pubsub_topics = ["incidents"] }
     # no instances
@@ -111,11 +118,11 @@ run "refused_2" {
     var.billing_budget,
     var.config,
     var.database,
-    var.deployer,
     var.gateway,
     var.input_buckets,
     var.models,
     var.notifications,
+    var.secret_environment,
     var.settle,
   ]
 }
@@ -124,6 +131,10 @@ run "refused_3" {
   command = plan
 
   variables {
+    # config with a master key
+    config = "{model_list: [], general_settings: {master_key: sk-1234}}"
+    # secret by its full name
+    secret_environment = { TOKEN = { secret = "projects/my-project/secrets/token" } }
     # latency of nothing
     alerts = { latency_seconds = 0 }
     # many requests on half a cpu
@@ -136,9 +147,11 @@ run "refused_3" {
 
   expect_failures = [
     var.alerts,
+    var.config,
     var.gateway,
     var.notifications,
     var.output_buckets,
+    var.secret_environment,
   ]
 }
 
@@ -148,6 +161,8 @@ run "refused_4" {
   variables {
     # shorter than vertex is waited for
     gateway = { timeout_seconds = 60 }
+    # secret variable of Google's
+    secret_environment = { K_SERVICE = { secret = "service" } }
     # channel by its display name
     notifications = { channels = ["Operators"] }
     # output key too long
@@ -158,6 +173,7 @@ run "refused_4" {
     var.gateway,
     var.notifications,
     var.output_buckets,
+    var.secret_environment,
   ]
 }
 

@@ -293,7 +293,13 @@ def main():
 
         call(ports["gateway"], "POST", "/team/new", {"team_id": TEAM})
         key = call(ports["gateway"], "POST", "/key/generate", {"team_id": TEAM})["key"]
-        call(ports["gateway"], "POST", JOB_PATH.rpartition("/")[0], {"model": "gemini-2.5-flash"}, key=key)
+        call(
+            ports["gateway"],
+            "POST",
+            JOB_PATH.rpartition("/")[0],
+            {"model": "publishers/google/models/gemini-2.5-flash"},
+            key=key,
+        )
         call(ports["gateway"], "GET", JOB_PATH, key=key)
         after_start = memory(gateway)
 

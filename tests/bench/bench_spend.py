@@ -1,8 +1,8 @@
 """What an answer on a year of spend takes, from totals and from jobs. See README.md.
 
-Run by hand: ``python tests/bench/bench_spend.py [documents]``, on Firestore's emulator and in memory; each
-figure is of a process of its own. With 100,000 documents of each kind it takes a quarter of an hour, most
-of it to write them.
+Run by hand: ``python tests/bench/bench_spend.py [documents [rolled up]]``, on Firestore's emulator and in
+memory; each figure is of a process of its own. Every job differs from all others by a label, so that it has
+a cell of its own; roll-ups are of a million such jobs unless told otherwise.
 """
 
 # ruff: noqa: T201 - it prints figures
@@ -14,7 +14,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
+from itertools import chain, islice
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,11 +28,13 @@ from werkzeug.wrappers import Request  # noqa: E402 - same
 
 from batch_gateway.adapters.firestore import FirestoreStore, connect  # noqa: E402 - same
 from batch_gateway.adapters.firestore.documents import plain  # noqa: E402 - same
+from batch_gateway.adapters.firestore.totals import DAY_SHARDS, MONTH_SHARDS  # noqa: E402 - same
 from batch_gateway.adapters.memory import MemoryStore  # noqa: E402 - same
 from batch_gateway.core import prices  # noqa: E402 - same
 from batch_gateway.core.access import Caller  # noqa: E402 - same
 from batch_gateway.core.cost import cost_of  # noqa: E402 - same
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation  # noqa: E402 - same
+from batch_gateway.core.rollups import group_key  # noqa: E402 - same
 from batch_gateway.core.spend import entries_of_job  # noqa: E402 - same
 from batch_gateway.core.usage import Rows, Tokens, Usage, quantities_of  # noqa: E402 - same
 from batch_gateway.gateway.spend import Spend  # noqa: E402 - same
@@ -39,11 +44,12 @@ from processes import free_ports  # noqa: E402 - same
 PROJECT = "bench-spend"
 START = datetime(2025, 11, 1, tzinfo=UTC)
 YEAR = "start_time=2025-11-01T00:00:00Z&end_time=2026-11-01T00:00:00Z"
+YEAR_IN_INDIA = "start_time=2025-10-31T18:30:00Z&end_time=2026-10-31T18:30:00Z"
 MONTH = "start_time=2026-10-01T00:00:00Z&end_time=2026-11-01T00:00:00Z"
 MODELS = ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-3-flash-preview", "gemini-2.5-flash-lite")
 ITEMS = ("input_text", "output_text", "output_thoughts", "input_image")
 TEAMS = 40
-BATCH = 400
+BATCH = 30
 ADMIN = Caller(api_key="master")
 TEAM = Caller(api_key="key-1", team="team-1", key_id="k1")
 CASES = {
@@ -55,6 +61,16 @@ CASES = {
         ADMIN,
     ),
     "year by month and model": ("costs", f"{YEAR}&bucket_width=1mo&group_by=model", ADMIN),
+    "year by month and model, by a label (reads every cell)": (
+        "costs",
+        f"{YEAR}&bucket_width=1mo&group_by=model,label:environment",
+        ADMIN,
+    ),
+    "year by month and model, at +05:30": (
+        "costs",
+        f"{YEAR_IN_INDIA}&bucket_width=1mo&group_by=model&time_zone=%2B05:30",
+        ADMIN,
+    ),
     "year by day, team and model": ("costs", f"{YEAR}&limit=366&group_by=team,model", ADMIN),
     "year as CSV": ("export", YEAR, ADMIN),
     "year as FOCUS": ("export", f"{YEAR}&format=focus", ADMIN),
@@ -73,25 +89,45 @@ def job(number, documents):
         Rows(succeeded=100), Tokens(input=1000), quantities_of([(key, (1000 + number, 100)) for key in used])
     )
     team = f"team-{number % TEAMS}"
-    labels = {"team": team, "environment": "production", "run": f"r{number % 997}"}
+    labels = {"team": team, "environment": "production", "run": f"r{number}"}
     key = JobKey("acme-batch", "us-central1", str(number))
     seen = Observation(key.path, "JOB_STATE_SUCCEEDED", model, f"job {number}", labels)
     cost = cost_of(usage, prices.load(), location="us-central1", at=created)
     return JobRecord(key, seen, created, api_key=f"key-{number % 97}", team=team, usage=usage, cost=cost)
 
 
-def fill(store, documents):
-    """Writes jobs and cells as settling would, less the reading."""
+def fill(store, documents, rolled_up):
+    """Writes jobs and cells as settling would, less the reading, and the roll-ups of more jobs than that."""
     client = store._client
-    batch = client.batch()
+    writes = chain(_records(client, documents), _rollups(client, rolled_up))
+    while some := list(islice(writes, BATCH)):
+        batch = client.batch()
+        for document, content in some:
+            batch.set(document, content)
+        batch.commit()
+
+
+def _records(client, documents):
     for number in range(documents):
         record = job(number, documents)
         (entry,) = entries_of_job(record)
-        batch.set(client.collection("jobs").document(f"acme-batch:us-central1:{number}"), plain(record))
-        batch.set(client.collection("totals").document(f"{entry.cell.id}:{number % 8}"), plain(entry.cell))
-        if len(batch) >= BATCH or number == documents - 1:
-            batch.commit()
-            batch = client.batch()
+        yield client.collection("jobs").document(f"acme-batch:us-central1:{number}"), plain(record)
+        yield client.collection("totals").document(f"{entry.cell.id}:{number % 8}"), plain(entry.cell)
+
+
+def _rollups(client, jobs):
+    """The sums of as many jobs, each of which differs from all others by a label."""
+    days, months = defaultdict(lambda: defaultdict(Counter)), defaultdict(Counter)
+    for number in range(jobs):
+        (entry,) = entries_of_job(job(number, jobs))
+        key, cell = group_key(entry.cell), entry.cell
+        shard = zlib.crc32(key.encode()) + number % 4
+        days[f"{cell.day}:{shard % DAY_SHARDS}"][key].update(cell.quarters)
+        months[f"{cell.day[:7]}:{shard % MONTH_SHARDS}"][key] += sum(cell.quarters.values())
+    for name, quarters in days.items():
+        yield client.collection("days").document(name), {"quarters": quarters}
+    for name, amounts in months.items():
+        yield client.collection("months").document(name), {"amounts": amounts}
 
 
 def filled_memory(documents):
@@ -140,7 +176,7 @@ def measure(case, documents, host):
     return json.loads(done.stdout)
 
 
-def main(documents):
+def main(documents, rolled_up):
     """Prints the table."""
     with tempfile.TemporaryDirectory() as directory:
         emulator = FirestoreEmulator(free_ports(1)[0], Path(directory) / "log")
@@ -151,8 +187,11 @@ def main(documents):
             emulator.process.wait_ready()
             os.environ["FIRESTORE_EMULATOR_HOST"] = emulator.host
             start = time.perf_counter()
-            fill(FirestoreStore(connect(PROJECT, "(default)")), documents)
-            print(f"{documents} cells and {documents} jobs written in {time.perf_counter() - start:.0f} s\n")
+            fill(FirestoreStore(connect(PROJECT, "(default)")), documents, rolled_up)
+            print(
+                f"{documents} cells and {documents} jobs, and roll-ups of {rolled_up} jobs, written in "
+                f"{time.perf_counter() - start:.0f} s\n"
+            )
             print("| answer | store | s | CPU s | MB | peak RSS, MB | of it for the answer |")
             print("|---|---|---|---|---|---|---|")
             for case in CASES:
@@ -171,4 +210,4 @@ if __name__ == "__main__":
     if sys.argv[1:] and sys.argv[1] in CASES:
         child(sys.argv[1], int(sys.argv[2]))
     else:
-        main(int(sys.argv[1]) if sys.argv[1:] else 100_000)
+        main(*(int(text) for text in (*sys.argv[1:], "10000", "1000000")[:2]))

@@ -1,6 +1,10 @@
-"""An upstream that answers at once: every request gets the same job. Run as ``instant_upstream.py PORT``."""
+"""An upstream that answers at once, or after so many seconds: every request gets the same job.
+
+A create gets one of its own. Run as ``instant_upstream.py PORT [SECONDS]``.
+"""
 
 import asyncio
+import itertools
 import json
 import re
 import sys
@@ -25,18 +29,26 @@ RESOURCE = {
     "startTime": "2026-11-22T10:00:01.000001Z",
     "updateTime": "2026-11-22T10:00:01.000001Z",
 }
-_BODY = json.dumps(RESOURCE).encode()
-ANSWER = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=UTF-8\r\n"
-    b"Content-Length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
-)
+
+
+def answer(resource):
+    body = json.dumps(resource).encode()
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=UTF-8\r\n"
+        b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    )
+
+
+ANSWER = answer(RESOURCE)
+NUMBERS = itertools.count(100_000)
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 
 class Instant(asyncio.Protocol):
     """One connection, kept alive."""
 
-    def __init__(self):
+    def __init__(self, seconds):
+        self._seconds = seconds
         self._read = b""
 
     def connection_made(self, transport):
@@ -49,15 +61,21 @@ class Instant(asyncio.Protocol):
             end += int(length[1]) if length else 0
             if len(self._read) < end:
                 return
+            created = self._read.startswith(b"POST ")
             self._read = self._read[end:]
-            self._transport.write(ANSWER)
+            text = answer(RESOURCE | {"name": f"{JOB}{next(NUMBERS)}"}) if created else ANSWER
+            if self._seconds:
+                asyncio.get_running_loop().call_later(self._seconds, self._transport.write, text)
+            else:
+                self._transport.write(text)
 
 
-async def serve(port):
-    server = await asyncio.get_running_loop().create_server(Instant, "127.0.0.1", port)
+async def serve(port, seconds):
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Instant(seconds), "127.0.0.1", port, backlog=512)
     print("listening", flush=True)  # noqa: T201 - who started it waits for this
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), float(sys.argv[2]) if sys.argv[2:] else 0))

@@ -9,7 +9,9 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from batch_gateway.core.jobs import UNTOLD, Bounds
 from batch_gateway.core.money import format_nano
+from browser.seeding import Seeder
 from functional.gateway.conftest import KEY
 from functional.gateway.scoped import admin as administer
 from functional.gateway.scoped import instance_of
@@ -137,7 +139,14 @@ class TestOverview:
         page = admin.page
         running = page.get_by_role("region", name="Running now")
         expect(running.locator("li")).to_have_count(6)
-        expect(running).to_contain_text("projected for 4 of them")
+        expect(running).to_contain_text("projected for 6 of them")
+        under_way = [job for job in records(seeded) if not job.seen.terminal]
+        so_far = Decimal(format_nano(nano_of(under_way)))
+        assert exact(running.locator(".summary .money").first) == so_far
+        for job in under_way:
+            line = running.locator("li", has_text=job.seen.display_name)
+            expect(line).to_contain_text("projected")
+            expect(line).not_to_contain_text("$0.00")
         lost = [
             job
             for job in records(seeded)
@@ -146,6 +155,23 @@ class TestOverview:
         ]
         waste = page.get_by_role("region", name="Failed and wasted")
         assert exact(waste.locator(".money").first) == Decimal(format_nano(nano_of(lost)))
+
+    def test_what_has_no_output_yet_has_no_cost(self, visit, empty, vertex_server):
+        seeder = Seeder(empty, vertex_server)
+        job = seeder.add(seeder.now, (None, "adhoc", "gemini-2.5-flash"), "JOB_STATE_RUNNING", None, rows=9)
+        empty.store._jobs[job.key] = msgspec.structs.replace(job, estimate=None)
+        visitor = visit(empty)
+        visitor.sign_in()
+        running = visitor.page.get_by_role("region", name="Running now")
+        expect(running.locator(".summary")).to_have_text("1 job")
+        expect(running.locator("li .cost")).to_have_text("—")
+        failed = msgspec.structs.replace(job.seen, state="JOB_STATE_FAILED")
+        empty.store._jobs[job.key] = msgspec.structs.replace(job, seen=failed)
+        visitor.page.reload()
+        wrong = visitor.page.get_by_role("region", name="What went wrong lately")
+        expect(wrong.locator("li .cost .unknown")).to_have_text("—")
+        waste = visitor.page.get_by_role("region", name="Failed and wasted")
+        expect(waste.locator(".money").first).to_have_text("≥ $0.00")
 
     def test_spend_is_to_be_had_as_a_file(self, admin):
         with admin.page.expect_download() as found:
@@ -269,9 +295,26 @@ class TestJobs:
             admin.page.get_by_role("button", name="CSV").click()
         rows = list(csv.DictReader(found.value.path().read_text().splitlines()))
         assert len(rows) == len(records(seeded))
-        assert sum(Decimal(row["amount_usd"]) for row in rows) == Decimal(
+        assert sum(Decimal(row["amount_usd"] or 0) for row in rows) == Decimal(
             format_nano(nano_of(records(seeded)))
         )
+        pending = [row for row in rows if row["status"] == "PENDING"]
+        assert len(pending) == 2
+        assert all(row["amount_usd"] == row["wasted_usd"] == "" for row in pending)
+        assert all(Decimal(row["projected_usd"]) > 0 for row in pending)
+
+    @pytest.mark.parametrize("state", ["JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED"])
+    def test_a_job_without_output_shows_its_projection_or_nothing(self, visit, empty, vertex_server, state):
+        seeder = Seeder(empty, vertex_server)
+        for estimate in (Bounds(1, 2_000_000_000, 3), UNTOLD, None):
+            kind = (None, "adhoc", "gemini-2.5-flash")
+            job = seeder.add(seeder.now, kind, "JOB_STATE_RUNNING", None, rows=9)
+            seen = msgspec.structs.replace(job.seen, state=state)
+            empty.store._jobs[job.key] = msgspec.structs.replace(job, seen=seen, estimate=estimate)
+        visitor = visit(empty)
+        visitor.sign_in(view="jobs?sort=amount")
+        costs = visitor.page.locator(".rows .c-cost")
+        expect(costs).to_have_text(["—", "—", "$2.00projected"])
 
     def test_what_a_caller_wrote_is_text(self, admin, seeded, vertex_server):
         job = records(seeded)[-1]
@@ -309,6 +352,37 @@ class TestJob:
         shown = json.loads(page.get_by_label("JSON", exact=True).inner_text())
         assert shown["cost"]["amount"] == format_nano(job.cost.amount_nano)
         assert shown["job"]["displayName"] == job.seen.display_name
+
+    def test_what_is_not_known_yet_is_no_nil(self, visit, empty, vertex_server):
+        """The job has no input that could be read, so that opening its page finds no estimate either."""
+        seeder = Seeder(empty, vertex_server)
+        seen = []
+        for estimate in (Bounds(1_000_000_000, 2_000_000_000, None), None):
+            kind = (None, "adhoc", "gemini-2.5-flash")
+            job = seeder.add(seeder.now, kind, "JOB_STATE_RUNNING", None, rows=9)
+            empty.store._jobs[job.key] = msgspec.structs.replace(job, estimate=estimate)
+            visitor = visit(empty)
+            visitor.sign_in(view=f"jobs/{job.key.project}/{job.key.location}/{job.key.job_id}")
+            cost = visitor.page.get_by_role("region", name="Cost", exact=True)
+            expect(cost.locator(".big")).to_have_text("—")
+            expect(visitor.page.get_by_role("region", name="Errors and waste")).to_contain_text(
+                "Not known yet"
+            )
+            expect(visitor.page.locator(".banner")).to_have_count(0)
+            seen.append(cost.inner_text())
+        assert "$2.00 projected" in seen[0]
+        assert "Estimated $2.00 ($1.00 to —)" in seen[0]
+        assert not any(sign in seen[1] for sign in ("$", "projected", "Estimated"))
+
+    @pytest.mark.parametrize("gap", ["malformed", "unrecognized", None])
+    def test_a_running_job_is_warned_of_only_for_rows_that_cost_nobody_knows_what(self, admin, seeded, gap):
+        job = next(job for job in records(seeded) if job.seen.state == "JOB_STATE_RUNNING")
+        rows = msgspec.structs.replace(job.usage.rows, **({gap: 3} if gap else {}))
+        usage = msgspec.structs.replace(job.usage, rows=rows)
+        seeded.world.store._jobs[job.key] = msgspec.structs.replace(job, usage=usage)
+        self.open(admin, job)
+        expect(admin.page.get_by_role("region", name="Cost", exact=True)).to_contain_text("So far")
+        expect(admin.page.locator(".banner")).to_have_count(1 if gap else 0)
 
     def test_a_job_is_cancelled_only_when_that_is_confirmed(self, admin, seeded, vertex_server):
         page = admin.page

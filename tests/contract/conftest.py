@@ -1,5 +1,6 @@
 """The real adapters on real emulators, each started once for the session when first needed."""
 
+import contextlib
 import itertools
 import os
 import socket
@@ -11,6 +12,7 @@ import requests
 from batch_gateway.adapters.firestore import FirestoreStore, connect
 from batch_gateway.adapters.memory import MemoryObjects, MemoryStore
 from batch_gateway.adapters.storage import CloudStorage
+from batch_gateway.ports import StoreUnavailableError
 from firestore_emulator import FirestoreEmulator
 from processes import free_ports
 from storage_emulator import StorageEmulator
@@ -26,6 +28,14 @@ def firestore_at(host, project=None):
         return FirestoreStore(connect(project or next(_projects), "(default)"))
 
 
+def _warm(store):
+    """Waits out the first call of a new emulator, which takes long on a busy machine."""
+    for _ in range(30):
+        with contextlib.suppress(StoreUnavailableError):
+            return store.ping()
+    return store.ping()
+
+
 @pytest.fixture(scope="session")
 def firestore_host(tmp_path_factory):
     log = tmp_path_factory.mktemp("firestore") / "log"
@@ -33,6 +43,7 @@ def firestore_host(tmp_path_factory):
     if emulator.process:
         emulator.process.start()
         emulator.process.wait_ready()
+    _warm(firestore_at(emulator.host))
     yield emulator.host
     if emulator.process:
         emulator.process.stop()

@@ -10,7 +10,7 @@ import pytest
 from batch_gateway.core import prices
 from batch_gateway.core.books import Output, settle_output
 from batch_gateway.core.budgets import BudgetExceededError, Ledger, Limit
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation
+from batch_gateway.core.jobs import Bounds, JobKey, JobRecord, Observation, Weighed
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
 from batch_gateway.ports import StoreUnavailableError, Submission
 
@@ -184,6 +184,57 @@ def test_jobs_without_a_reservation_are_spend_all_the_same(store):
         store.begin_submission(submission(1, 1), [limit(7 * TOKEN_NANO)])
 
 
+def test_days_at_the_end_of_a_month_are_in_their_windows(store):
+    """A window of seven days that begins in one month and ends in the next."""
+    first, second = datetime(2026, 11, 30, 9, tzinfo=UTC), datetime(2026, 12, 2, 9, tzinfo=UTC)
+    store.begin_submission(submission(1, 400, created=first, reserved_at=first))
+    later = submission(2, 700, created=second, reserved_at=second)
+    with pytest.raises(BudgetExceededError):
+        store.begin_submission(later, [limit(1000, duration="7d")])
+    assert store.begin_submission(later, [limit(1000, duration="1mo")]) is None
+    assert store.ledgers([("team:ads", ("2026-11-30", "2026-12-01", "2026-12-02"))]) == {
+        "team:ads": Ledger(0, 1100)
+    }
+
+
+def test_creates_that_are_killed_between_reserving_and_looking_are_released(store):
+    """As the sweep releases a submission that came to nothing."""
+    store.begin_submission(submission(1, 900))
+    with pytest.raises(BudgetExceededError):
+        store.begin_submission(submission(2, 200), [limit(1000)])
+    for left in store.open_submissions(9):
+        store.drop_submission(left)
+    assert standing(store) == Ledger()
+    assert store.begin_submission(submission(2, 200), [limit(1000)]) is None
+
+
+def test_many_ledgers_are_read_at_once(store):
+    store.begin_submission(submission(reserved=7))
+    owners = [f"key:{number}" for number in range(100)]
+    found = store.ledgers([(owner, ("all", MONTH)) for owner in [*owners, "key:k1"]])
+    assert found == {**dict.fromkeys(owners, Ledger()), "key:k1": Ledger(0, 14)}
+
+
+def test_the_last_of_a_budget_is_used_however_many_want_it(store):
+    """Eighty creates at once for a budget with room for thirty-one."""
+    start = threading.Barrier(40)
+
+    def create(number):
+        if number < 40:
+            start.wait()
+        try:
+            store.begin_submission(submission(number, 32), [limit(1000)])
+        except BudgetExceededError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(40) as pool:
+        made = list(pool.map(create, range(80)))
+
+    assert 1 <= sum(made) <= 31
+    assert standing(store, MONTH) == Ledger(0, 32 * sum(made))
+
+
 def test_a_window_of_days_looks_at_its_days_only(store):
     store.add_job(record(1, created=NOW - timedelta(days=7)))
     settle(store, record(1), 100)
@@ -214,3 +265,19 @@ def test_two_hundred_creates_at_once_never_overshoot_a_budget(store):
 
     assert sum(made) == 100
     assert standing(store, MONTH) == Ledger(0, 1000)
+
+
+def test_what_was_weighed_goes_with_the_job(store):
+    weighed = Weighed(objects=3, bytes=10**12, generation=1_763_827_200_123_456)
+    bounds = Bounds(1, 2, 1000, weighed)
+    made = submission(estimate=bounds)
+    store.begin_submission(made, [limit(5000)])
+
+    job = record()
+    store.add_job(made.record(job), made)
+
+    assert store.get_job(job.key).estimate == bounds
+    settle(store, job, 1)
+    assert not store.get_job(job.key).overran
+    settle(store, job, 7, generation=2)
+    assert store.get_job(job.key).overran

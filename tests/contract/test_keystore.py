@@ -13,7 +13,14 @@ from batch_gateway.adapters.firestore import keys as adapter
 from batch_gateway.adapters.memory import MemoryKeys
 from batch_gateway.core.grants import Grant
 from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord, token_of
-from batch_gateway.ports import AliasTakenError, Audit, AuditEntry, KeyStore, StoreUnavailableError
+from batch_gateway.ports import (
+    AliasTakenError,
+    Audit,
+    AuditEntry,
+    KeyStore,
+    StoreUnavailableError,
+    TeamDeletedError,
+)
 from contract.conftest import firestore_at
 
 NOW = datetime(2026, 11, 22, 10, 11, 12, 123456, tzinfo=UTC)
@@ -158,6 +165,26 @@ def test_a_team_comes_back_as_it_was(keys, team):
     assert keys.list_teams() == [team]
     keys.delete_team("search")
     assert keys.list_teams() == []
+
+
+def test_the_id_of_a_deleted_team_is_never_free_again(keys):
+    keys.change_team("search", lambda _: FULL_TEAM)
+    keys.change_team("ads", lambda _: TeamRecord("ads", NOW, NOW))
+    keys.delete_team("search")
+    keys.delete_team("search")
+
+    for change in (lambda _: FULL_TEAM, lambda team: team):
+        with pytest.raises(TeamDeletedError):
+            keys.change_team("search", change)
+
+    assert keys.get_team("search") is None
+    assert [team.team_id for team in keys.list_teams()] == ["ads"]
+
+
+def test_an_id_that_no_team_had_is_not_taken_by_deleting_it(keys):
+    keys.delete_team("search")
+
+    assert keys.change_team("search", lambda _: FULL_TEAM) == FULL_TEAM
 
 
 @pytest.mark.parametrize("team_id", ["a/b", "", ".", "..", "__x__", "größe", "x" * 2000], ids=ascii)

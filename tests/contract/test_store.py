@@ -26,7 +26,7 @@ from batch_gateway.core.books import (
     settle_output,
 )
 from batch_gateway.core.cost import Cost, LineItem
-from batch_gateway.core.jobs import Completion, JobKey, JobRecord, Observation, Repricing
+from batch_gateway.core.jobs import TERMINAL_STATES, Completion, JobKey, JobRecord, Observation, Repricing
 from batch_gateway.core.notifications import job_event
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
@@ -159,6 +159,12 @@ FULL_RECORD = JobRecord(
     settled_outputs=2,
     unreadable_outputs=1,
     closed=True,
+    output_missing=True,
+    reopened=2,
+    announced=True,
+    next_look=CREATED + timedelta(hours=3),
+    deleted=True,
+    deleted_at=CREATED + timedelta(hours=4),
 )
 BARE_RECORD = JobRecord(key(), Observation(name=FULL_RECORD.seen.name, state="JOB_STATE_PENDING"), CREATED)
 
@@ -351,6 +357,21 @@ def test_two_that_take_their_turn_at_once_get_different_jobs(store):
     assert sorted(job.key.job_id for turn in turns for job in turn) == [str(number) for number in range(8)]
 
 
+def test_watched_jobs_are_those_whose_look_is_due_the_longest_due_first(store):
+    for number, minutes in {1: 5, 2: 1, 3: None, 4: 9, 5: 3}.items():
+        look = None if minutes is None else CREATED + timedelta(minutes=minutes)
+        store.add_job(record(number, closed=True, next_look=look))
+    due = CREATED + timedelta(minutes=5)
+
+    assert [job.key.job_id for job in store.watched_jobs(due, 10)] == ["2", "5", "1"]
+    assert [job.key.job_id for job in store.watched_jobs(due, 2)] == ["2", "5"]
+
+    store.amend_job(key(2), lambda job: msgspec.structs.replace(job, next_look=due))
+    store.amend_job(key(5), lambda job: msgspec.structs.replace(job, next_look=None))
+    assert {job.key.job_id for job in store.watched_jobs(due, 10)} == {"1", "2"}
+    assert store.watched_jobs(CREATED, 10) == []
+
+
 def test_jobs_come_by_the_time_they_were_created_page_by_page(store):
     hours = {1: 5, 2: 1, 3: 1, 4: 9, 5: 3}
     for number, hour in hours.items():
@@ -364,6 +385,33 @@ def test_jobs_come_by_the_time_they_were_created_page_by_page(store):
         after = (found[-1].create_time, found[-1].key)
 
     assert pages == [["2", "3"], ["5", "1"]]
+
+
+@pytest.mark.parametrize(
+    ("equal", "numbers"),
+    [
+        ({}, [3, 2, 1, 0]),
+        ({"team": "ads"}, [3, 1]),
+        ({"state": "JOB_STATE_FAILED"}, [3, 2]),
+        ({"api_key": "k-1"}, [1]),
+        ({"project": "acme-batch", "location": "us-central1"}, [3, 2, 1, 0]),
+        ({"location": "global"}, []),
+        ({"team": "ads", "state": "JOB_STATE_FAILED", "api_key": "k-3"}, [3]),
+    ],
+)
+def test_recent_jobs_are_found_by_what_they_are(store, equal, numbers):
+    for number in range(4):
+        state = "JOB_STATE_FAILED" if number > 1 else "JOB_STATE_PENDING"
+        seen = msgspec.structs.replace(record().seen, state=state)
+        made = {"team": "ads" if number % 2 else "search", "api_key": f"k-{number}"}
+        later = CREATED + timedelta(hours=number)
+        job = msgspec.structs.replace(record(), key=key(str(number)), seen=seen, create_time=later, **made)
+        store.add_job(job)
+    found = store.recent_jobs(None, None, None, 9, equal=equal)
+    assert [int(job.key.job_id) for job in found] == numbers
+    until = CREATED + timedelta(hours=2)
+    early = store.recent_jobs(None, None, None, 9, until=until, equal=equal)
+    assert [int(job.key.job_id) for job in early] == [number for number in numbers if number < 2]
 
 
 def test_recent_jobs_come_newest_first_page_by_page(store):
@@ -455,6 +503,9 @@ def test_jobs_without_a_directory_are_found_by_their_prefix(store):
     store.add_job(record(3, seen=observation(3, output_prefix=f"{PREFIX}/deeper")))
     store.add_job(record(4, seen=observation(4, output_prefix=None)))
     store.add_job(record(5))
+    store.add_job(record(6, closed=True))
+    for number, state in enumerate(sorted(TERMINAL_STATES), 7):
+        store.add_job(record(number, seen=observation(number, state=state)))
 
     assert {job.key for job in store.jobs_without_directory(PREFIX, 10)} == {key(1), key(5)}
     assert len(store.jobs_without_directory(PREFIX, 1)) == 1
@@ -758,6 +809,7 @@ CALLS = {
     "amend_job": lambda s: s.amend_job(key(), lambda job: job),
     "reprice": lambda s: s.reprice(key(), lambda _: None),
     "open_jobs": lambda s: s.open_jobs(1),
+    "watched_jobs": lambda s: s.watched_jobs(CREATED, 1),
     "jobs_created": lambda s: s.jobs_created(CREATED, CREATED, None, 1),
     "recent_jobs": lambda s: s.recent_jobs(None, None, None, 1),
     "open_submissions": lambda s: s.open_submissions(1),
@@ -773,6 +825,8 @@ CALLS = {
     "park": lambda s: s.park(output()),
     "parked": lambda s: s.parked(1),
     "list_totals": lambda s: list(s.list_totals(DAY, DAY, {})),
+    "daily_rollups": lambda s: list(s.daily_rollups(DAY, DAY)),
+    "monthly_rollups": lambda s: list(s.monthly_rollups("2026-11")),
     "project_of_number": lambda s: s.project_of_number("1"),
     "remember_project": lambda s: s.remember_project("1", "acme-batch"),
 }

@@ -28,6 +28,8 @@ GEMINI = {"status": "STRING", "processed_time": "STRING", "request": "STRING", "
 GEMINI_JSON = {**GEMINI, "request": "JSON", "response": "JSON"}
 FLASH = "publishers/google/models/gemini-2.5-flash"
 RESUMED_AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
+CREATED = datetime(2026, 11, 1, tzinfo=UTC)
+"""Of a job that carries nothing over."""
 GOOD = {
     "status": "",
     "response": {
@@ -104,7 +106,8 @@ def tallied(lines, resumed_at=None, model=FLASH):
 
 def through(tables, resumed_at=None, model=FLASH):
     """The usage of the table, as settlement gets it."""
-    return tallied(tables.usage_lines(tables.stat(URI), with_times=resumed_at is not None), resumed_at, model)
+    lines = tables.usage_lines(tables.stat(URI), carried_before=resumed_at or CREATED)
+    return tallied(lines, resumed_at, model)
 
 
 def as_lines(rows, resumed_at=None, model=FLASH):
@@ -160,13 +163,16 @@ def test_rows_come_to_what_they_used(tables):
 def test_rows_alike_come_once_with_their_number(tables):
     tables.write([GOOD, GOOD, FAILED, GOOD])
 
-    assert sorted(count for _, count in tables.usage_lines(tables.stat(URI), with_times=False)) == [1, 3]
+    assert sorted(count for _, count in tables.usage_lines(tables.stat(URI), carried_before=CREATED)) == [
+        1,
+        3,
+    ]
 
 
 def test_an_empty_table_has_no_lines(tables):
     tables.write([])
 
-    assert list(tables.usage_lines(tables.stat(URI), with_times=False)) == []
+    assert list(tables.usage_lines(tables.stat(URI), carried_before=CREATED)) == []
 
 
 @pytest.mark.parametrize("change", ["overwritten", "deleted"])
@@ -179,22 +185,27 @@ def test_a_table_that_is_no_longer_what_it_was_is_not_read(tables, change):
         tables.delete()
 
     with pytest.raises(ObjectChangedError):
-        list(tables.usage_lines(before, with_times=False))
+        list(tables.usage_lines(before, carried_before=CREATED))
 
 
 # The query
 
 
 def test_prompts_answers_and_sources_are_not_transferred(on_duckdb):
-    said = {"content": {"parts": [{"text": "secret"}]}, "groundingMetadata": {"groundingChunks": ["secret"]}}
-    on_duckdb.write([{**GOOD, "request": {"contents": "secret"}, "response": {"candidates": [said]}}])
+    chunks = ["secret", {"maps": {"text": "secret"}}, {"web": {"uri": "secret"}}]
+    said = {"content": {"parts": [{"text": "secret"}]}, "groundingMetadata": {"groundingChunks": chunks}}
+    response = {"candidates": [said], "content": ["secret"], "embedding": {"secret": [0.1]}}
+    on_duckdb.write([{**GOOD, "request": {"contents": "secret"}, "response": response}])
 
-    [(line, _)] = on_duckdb.usage_lines(on_duckdb.stat(URI), with_times=False)
+    [(line, _)] = on_duckdb.usage_lines(on_duckdb.stat(URI), carried_before=CREATED)
 
     [sql] = on_duckdb.emulator.sql()
     assert b"secret" not in line
+    [candidate] = json.loads(line)["response"]["candidates"]
+    assert [set(chunk) & {"maps"} for chunk in candidate["groundingMetadata"]["groundingChunks"][1:2]] == [
+        {"maps"}
+    ]
     assert "request" not in sql
-    assert "processed_time" not in sql
 
 
 def needed(kind):
@@ -220,11 +231,10 @@ def carries(shape, wanted):
 
 
 def test_the_query_carries_all_that_the_parser_reads():
-    message = needed(messages._Message)
-
     assert carries(RESPONSE, needed(gemini.Response))
-    assert carries(RESPONSE, message)
-    assert carries(RESPONSE["body"], {name: inner for name, inner in message.items() if name != "body"})
+    assert carries(RESPONSE, needed(messages._Response))
+    assert carries(RESPONSE["body"], needed(messages._Message))
+    assert carries(RESPONSE["message"], needed(messages._Message))
     assert carries(PREDICTIONS, needed(list[predictions._Prediction]))
     assert needed(predictions._Instance).keys() == {"content"}
     assert needed(row.Row).keys() == {
@@ -252,13 +262,24 @@ GEMINI_RESPONSES = some(
         promptTokensDetails=DETAILS,
         candidatesTokensDetails=DETAILS,
         cacheTokensDetails=DETAILS,
+        totalTokenCount=COUNTS,
+        promptTokenDetails=DETAILS,
         trafficType=st.just("ON_DEMAND"),
     ),
     candidates=st.lists(
         some(
             finishReason=REASONS,
             content=st.just({"parts": [{"text": 'a "quoted" ü\n'}]}),
-            groundingMetadata=some(webSearchQueries=st.lists(st.text("qü\"' ", max_size=3), max_size=2)),
+            groundingMetadata=some(
+                webSearchQueries=st.lists(st.text("qü\"' ", max_size=3), max_size=2),
+                imageSearchQueries=st.lists(st.just("q"), max_size=1),
+                retrievalQueries=st.lists(st.just("q"), max_size=2),
+                groundingChunks=st.lists(
+                    some(maps=st.just({"placeId": "1"}), web=st.sampled_from([None, {}, {"uri": "u"}])),
+                    max_size=2,
+                ),
+                googleMapsWidgetContextToken=st.just("w"),
+            ),
         ),
         max_size=3,
     ),
@@ -280,12 +301,30 @@ MESSAGES = some(
         cache_read_input_tokens=COUNTS,
         prompt_tokens=COUNTS,
         completion_tokens=COUNTS,
+        total_tokens=COUNTS,
         completion_tokens_details=some(reasoning_tokens=st.integers(0, 5)),
     ),
-    error=st.just({"code": 400, "message": "no"}),
+    content=st.sampled_from([[{"type": "text", "text": "secret"}], [], "", None]),
+    type=st.sampled_from(["message", "error", "expired"]),
+    error=st.sampled_from([{"code": 400, "message": "no"}, {"code": 0}, ""]),
+)
+WRAPPED = some(
+    body=st.one_of(MESSAGES, st.just("Bad Gateway")),
+    message=st.one_of(MESSAGES, st.just("Overloaded")),
+    status_code=st.sampled_from([200, 429, "502"]),
 )
 NAMES = sorted(
-    {*RESPONSE, "usage", "promptTokenCount", "finishReason", "webSearchQueries", "blockReason", "other"}
+    {
+        *RESPONSE,
+        "usage",
+        "promptTokenCount",
+        "totalTokenCount",
+        "finishReason",
+        "webSearchQueries",
+        "groundingChunks",
+        "blockReason",
+        "other",
+    }
 )
 HOSTILE = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-5, 2**40), st.sampled_from(["", "7", "STOP", "x"])),
@@ -295,7 +334,17 @@ HOSTILE = st.recursive(
     max_leaves=12,
 )
 STATUSES = st.sampled_from(
-    ["", "", "", None, FAILED["status"], "Failed to parse JSON into proto", "Quota: RESOURCE_EXHAUSTED"]
+    [
+        "",
+        "",
+        "",
+        None,
+        "OK",
+        "200",
+        FAILED["status"],
+        "Failed to parse JSON into proto",
+        "Quota: RESOURCE_EXHAUSTED",
+    ]
 )
 TIMES = st.sampled_from(
     [None, "2026-11-22T11:59:59.999+00:00", "2026-11-22T12:00:00Z", "2026-11-23T00:00:00.1Z", "soon"]
@@ -312,7 +361,7 @@ def rows_of(responses):
 
 ROWS = st.one_of(
     rows_of(GEMINI_RESPONSES),
-    rows_of(st.one_of(MESSAGES, st.fixed_dictionaries({"body": MESSAGES}))),
+    rows_of(st.one_of(MESSAGES, WRAPPED)),
     rows_of(HOSTILE),
 )
 
@@ -339,7 +388,7 @@ def test_text_that_is_no_json_is_malformed_unless_its_row_failed(on_duckdb):
     rows = [{"status": status, "response": text} for status, text in texts]
     on_duckdb.emulator.write(URI, GEMINI, rows)
 
-    assert through(on_duckdb).rows == Rows(malformed=3, failed=3)
+    assert through(on_duckdb).rows == Rows(malformed=3, failed=1, unrecognized=2)
 
 
 def test_text_is_read_whatever_its_spaces(on_duckdb):
@@ -348,7 +397,7 @@ def test_text_is_read_whatever_its_spaces(on_duckdb):
 
     usage = through(on_duckdb)
 
-    assert (usage.rows, usage.tokens) == (Rows(succeeded=1, failed=2), Tokens(input=5))
+    assert (usage.rows, usage.tokens) == (Rows(succeeded=1, unrecognized=2), Tokens(input=5))
 
 
 def test_records_are_read_like_json(on_duckdb):
@@ -370,6 +419,29 @@ def test_records_are_read_like_json(on_duckdb):
     assert usage.rows == Rows(succeeded=1, carried_over=1, failed=1)
     assert usage.tokens == Tokens(input=7)
     assert {waste.reason for waste in usage.waste} == {"MAX_TOKENS", "RESOURCE_EXHAUSTED"}
+
+
+@pytest.mark.parametrize("kind", ["STRING", "TIMESTAMP"])
+def test_rows_that_differ_in_their_times_only_are_alike(on_duckdb, kind):
+    columns = {**GEMINI, "processed_time": kind}
+    times = [f"2026-11-22T{hour}:00:00+00:00" for hour in ("10", "11", "13", "14", "15")]
+    on_duckdb.write([{**GOOD, "processed_time": time} for time in times], columns)
+
+    lines = list(on_duckdb.usage_lines(on_duckdb.stat(URI), carried_before=RESUMED_AT))
+
+    assert sorted(count for _, count in lines) == [2, 3]
+    assert tallied(lines, RESUMED_AT).rows == Rows(succeeded=3, carried_over=2)
+
+
+@pytest.mark.parametrize("kind", ["INTEGER", "JSON"])
+def test_a_time_of_another_type_makes_no_row_a_carried_over_one(on_duckdb, kind):
+    on_duckdb.emulator.write(
+        URI,
+        {"response": "JSON", "processed_time": kind},
+        [{"response": '{"usageMetadata":{}}', "processed_time": "1"}],
+    )
+
+    assert through(on_duckdb, RESUMED_AT).rows.carried_over == 0
 
 
 def test_columns_may_be_missing_and_in_any_case(on_duckdb):
@@ -453,7 +525,7 @@ def test_an_error_beside_the_answer_fails_the_row(on_duckdb):
 
 def test_numbers_of_many_digits_make_no_row_malformed():
     # DuckDB takes them in any case; BigQuery's PARSE_JSON only in this mode (JSON functions).
-    sql = usage_query(TableInfo(URI, 1, 1, 1, "US", GEMINI), with_times=False)
+    sql = usage_query(TableInfo(URI, 1, 1, 1, "US", GEMINI), carried_before=CREATED)
 
     assert "SAFE.PARSE_JSON(NULLIF(TRIM(response), ''), wide_number_mode => 'round')" in sql
 
@@ -472,7 +544,7 @@ def test_vectors_are_not_transferred(on_duckdb):
     }
     on_duckdb.write([row], {"content": "STRING", "predictions": "JSON", "status": "STRING"})
 
-    [(line, _)] = on_duckdb.usage_lines(on_duckdb.stat(URI), with_times=False)
+    [(line, _)] = on_duckdb.usage_lines(on_duckdb.stat(URI), carried_before=CREATED)
 
     assert b"0.5" not in line
 
@@ -528,7 +600,7 @@ def test_what_is_no_table_s_name_reaches_neither_sql_nor_a_path(on_duckdb, uri):
     assert on_duckdb.stat(uri) is None
     assert on_duckdb.emulator.asked == []
     with pytest.raises(ValueError, match="no name of a table"):
-        usage_query(TableInfo(uri, 1, 1, 1, "US", GEMINI), with_times=False)
+        usage_query(TableInfo(uri, 1, 1, 1, "US", GEMINI), carried_before=CREATED)
 
 
 @pytest.mark.parametrize("table", ["predictions-1", "größe 東京", "_1", "SELECT"])
@@ -536,7 +608,7 @@ def test_every_other_name_is_quoted(on_duckdb, table):
     uri = f"bq://example.com:my-project.d_1.{table}"
     on_duckdb.emulator.write(uri, GEMINI, [stored(GOOD, GEMINI)])
 
-    lines = on_duckdb.usage_lines(on_duckdb.stat(uri), with_times=False)
+    lines = on_duckdb.usage_lines(on_duckdb.stat(uri), carried_before=CREATED)
 
     assert tallied(lines) == as_lines([GOOD])
 
@@ -577,7 +649,7 @@ def test_a_query_that_does_not_end_is_cancelled(on_duckdb, monkeypatch):
     on_duckdb.emulator.unfinished = 10**6
 
     with pytest.raises(TablesUnavailableError):
-        list(on_duckdb.usage_lines(info, with_times=False))
+        list(on_duckdb.usage_lines(info, carried_before=CREATED))
 
     asked = [
         (body or {}).get("jobTimeoutMs") for method, _, body in on_duckdb.emulator.asked if method == "POST"
@@ -591,7 +663,7 @@ def test_rows_that_may_not_be_seen_are_missed(on_duckdb):
     hidden = msgspec.structs.replace(on_duckdb.stat(URI), rows=3)
 
     with pytest.raises(TablesUnavailableError, match="only 2 of the 3 rows"):
-        list(on_duckdb.usage_lines(hidden, with_times=False))
+        list(on_duckdb.usage_lines(hidden, carried_before=CREATED))
 
 
 @pytest.mark.parametrize("change", ["overwritten", "deleted"])
@@ -602,7 +674,7 @@ def test_a_table_that_changes_while_it_is_read_is_not_counted(on_duckdb, change)
     on_duckdb.emulator.before_query = changes[change]
 
     with pytest.raises(ObjectChangedError):
-        list(on_duckdb.usage_lines(before, with_times=False))
+        list(on_duckdb.usage_lines(before, carried_before=CREATED))
 
 
 @pytest.mark.parametrize("refusal", [(403, "accessDenied"), (400, "invalidQuery"), (501, "notImplemented")])
@@ -614,7 +686,7 @@ def test_a_refusal_is_unavailable(on_duckdb, refusal):
     with pytest.raises(TablesUnavailableError):
         on_duckdb.stat(URI)
     with pytest.raises(TablesUnavailableError):
-        list(on_duckdb.usage_lines(info, with_times=False))
+        list(on_duckdb.usage_lines(info, carried_before=CREATED))
 
 
 def test_an_outage_is_unavailable_within_the_time_of_one_request(refusing_host, monkeypatch):
@@ -626,6 +698,6 @@ def test_an_outage_is_unavailable_within_the_time_of_one_request(refusing_host, 
     with pytest.raises(TablesUnavailableError):
         tables.stat(URI)
     with pytest.raises(TablesUnavailableError):
-        list(tables.usage_lines(info, with_times=False))
+        list(tables.usage_lines(info, carried_before=CREATED))
 
     assert (datetime.now(UTC) - begun).total_seconds() < 10

@@ -147,7 +147,71 @@ def test_cells_come_whole(store):
         "labels": {"env": "prod"},
         "quarters": {"40": 1500},
         "items": {"input_text": {"quantity": 10, "amountNano": 1500}},
+        "unpricedRows": 0,
     }
+
+
+# Roll-ups
+
+
+def shape(cells):
+    """Cells without their order."""
+    return sorted(msgspec.json.encode(cell, order="deterministic") for cell in cells)
+
+
+def test_roll_ups_sum_what_differs_by_labels_only(store):
+    for number in range(40):
+        spend(store, number, tokens=10, labels={"run": str(number), "api_key": "k1"})
+    spend(store, 40, CREATED.replace(hour=23, minute=59), labels={"api_key": "k1"})
+    (day,) = store.daily_rollups(DAY, DAY)
+    assert day.quarters == {"40": 60_000, "95": 1500}
+    assert (day.team, day.api_key, day.model, day.labels) == ("search", "nightly", FLASH, {"api_key": "k1"})
+    (month,) = store.monthly_rollups("2026-11")
+    assert (sum(month.quarters.values()), month.labels) == (61_500, {"api_key": "k1"})
+
+
+@pytest.mark.parametrize("field", ["model", "api_key", "team", "project", "location", "the key's id", "day"])
+def test_roll_ups_keep_apart_what_else_differs(store, field):
+    other = {
+        "model": {"model": "gemini-2.5-pro"},
+        "the key's id": {"labels": {"api_key": "k2"}},
+        "day": {"created": CREATED + timedelta(days=1)},
+        "api_key": {"api_key": "an/other.`name`"},
+        "team": {"team": "t.`x`"},
+    }.get(field, {field: "other"})
+    spend(store, 1)
+    spend(store, 2, **other)
+    assert len(list(store.daily_rollups(DAY, "2026-11-23"))) == 2
+    assert len(list(store.monthly_rollups("2026-11"))) == (1 if field == "day" else 2)
+
+
+def test_roll_ups_are_the_totals_without_labels(store):
+    memory = MemoryStore()
+    for each in (store, memory):
+        for number in range(30):
+            labels = {"run": str(number)} if number % 2 else {}
+            created = CREATED + timedelta(days=number % 3 * 9, minutes=17 * number)
+            spend(each, number, created, tokens=10**number % 977, team=f"t{number % 4}", labels=labels)
+    for read in ("2026-11-22", "2026-12-31"), ("2026-12-01", "2026-12-09"):
+        assert shape(store.daily_rollups(*read)) == shape(memory.daily_rollups(*read))
+    for month in ("2026-10", "2026-11", "2026-12"):
+        assert shape(store.monthly_rollups(month)) == shape(memory.monthly_rollups(month))
+
+
+def test_usage_without_a_price_is_counted_in_totals_and_roll_ups(store):
+    spend(store, 1, tokens=5, model="gemini-9-unheard-of")
+    spend(store, 2, tokens=5)
+    for cells in (listed(store), store.daily_rollups(DAY, DAY), store.monthly_rollups("2026-11")):
+        assert {cell.model: cell.unpriced_rows for cell in cells} == {"gemini-9-unheard-of": 1, FLASH: 0}
+
+
+@pytest.mark.parametrize("page", [1, 2, 3])
+def test_pages_of_roll_ups_leave_nothing_out(store, monkeypatch, page):
+    monkeypatch.setattr(firestore_totals, "_PAGE", page)
+    for number in range(20):
+        spend(store, number, CREATED + timedelta(days=number % 2), tokens=1)
+    days = list(store.daily_rollups(DAY, "2026-11-23"))
+    assert [(cell.day, sum(cell.quarters.values())) for cell in days] == [(DAY, 1500), ("2026-11-23", 1500)]
 
 
 def test_a_store_that_is_down_says_so(refusing_host):
@@ -156,3 +220,7 @@ def test_a_store_that_is_down_says_so(refusing_host):
     for down in (memory, firestore_at(refusing_host)):
         with pytest.raises(StoreUnavailableError):
             listed(down)
+        with pytest.raises(StoreUnavailableError):
+            list(down.daily_rollups(DAY, DAY))
+        with pytest.raises(StoreUnavailableError):
+            list(down.monthly_rollups("2026-11"))

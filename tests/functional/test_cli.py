@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import threading
 from contextlib import contextmanager
@@ -44,6 +45,13 @@ class Ran:
     def text(self):
         """What a table says, however wide its columns are."""
         return " ".join(self.out.split())
+
+    @property
+    def pairs(self):
+        """What a record says, by name."""
+        return {
+            name: rest.strip() for name, _, rest in (line.partition("  ") for line in self.out.splitlines())
+        }
 
 
 class Cli:
@@ -306,10 +314,26 @@ def test_jobs_are_listed_with_their_cost(cli, world):
     ended, running = sorted(cli("jobs", "list", "-o", "csv").csv, key=lambda row: row["display_name"])
     assert (ended["id"], ended["cost"], ended["state"]) == (job_id(job), amount, "succeeded")
     assert (ended["completed"], ended["total"], ended["labels"]) == ("3", "3", "environment=production")
-    assert (running["display_name"], running["cost"]) == ("other", "0")
+    assert (running["display_name"], running["cost"], running["wasted"]) == ("other", "", "")
+    assert (running["expected"], running["cost_status"]) == ("", "PENDING")
     listed = cli("jobs", "list")
     assert amount in listed.out
     assert "3/3" in listed.out
+
+
+def test_a_running_job_shows_what_it_may_cost_and_no_cost(cli, world):
+    job = world.created()
+    projected = world.get(f"/v1/{job['name']}/cost").json["projected"]
+    assert Decimal(projected)
+
+    (row,) = cli("jobs", "list", "-o", "csv").csv
+    assert (row["cost"], row["expected"], row["wasted"]) == ("", projected, "")
+    (listed,) = cli("jobs", "list").out.splitlines()[1:]
+    assert projected in listed.split()
+    shown = cli("jobs", "cost", job_id(job)).pairs
+    assert (shown["cost, USD"], shown["wasted, USD"], shown["projected, USD"]) == ("-", "-", projected)
+    for told in (listed, *shown.values()):
+        assert "0.00" not in told.split()
 
 
 def test_jobs_are_filtered(cli, world):
@@ -396,6 +420,11 @@ def test_watching_ends_with_the_job(cli, world, monkeypatch):
     assert (cost["status"], cost["state"]) == ("FINAL", "JOB_STATE_SUCCEEDED")
     assert "pending" in watched.err
     assert "3/3" in watched.err
+    first, *_, last = watched.err.splitlines()
+    projected = re.search(r"cost -  expected (0\.\d+)", first)[1]
+    assert Decimal(projected)
+    assert re.search(rf"cost {cost['amount']}  expected -", last)
+    assert "cost 0.00 " not in watched.err
     assert "\x1b" not in watched.err
     assert "No job runs now" in cli("jobs", "watch").err
 

@@ -407,6 +407,57 @@ def test_watching_survives_a_gateway_that_is_away_for_a_moment(cli, server, monk
     assert "succeeded" in watched.out
 
 
+def report(state, status, **changes):
+    """A cost in full, for ``jobs cost``."""
+    counts = dict.fromkeys(("succeeded", "failed"), 0)
+    lists = {"lineItems": [], "outputs": [], "rows": counts, "usage": {"inputTokens": 0}}
+    return cost(state, status, waste={"amount": "0", "reasons": []}, **lists, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"status": "PENDING"}, ("-", "no: no output is settled yet", "-", "-")),
+        (
+            {"status": "PENDING", "projected": "0.0123", "complete": False},
+            ("-", "no: no output is settled yet", "0.0123", "-"),
+        ),
+        (
+            {"status": "PARTIAL", "amount": "0.5", "complete": False, "projected": "2"},
+            ("≥0.50", "no: more may come, or some rows", "2.00", "0.00"),
+        ),
+        ({"status": "PARTIAL", "amount": "0.5", "complete": False}, ("≥0.50", "no: more may", "-", "0.00")),
+        ({"status": "FINAL", "amount": "0.5", "complete": False}, ("≥0.50", "no: some rows", "-", "0.00")),
+        ({"status": "FINAL", "amount": "0"}, ("0.00", "yes", "-", "0.00")),
+    ],
+)
+def test_a_cost_says_what_is_known_of_it(cli, server, changes, told):
+    server.answers = [json_answer(report("RUNNING", **changes))]
+    shown = cli("jobs", "cost", JOB).pairs
+    found = tuple(shown[name] for name in ("cost, USD", "complete", "projected, USD", "wasted, USD"))
+    assert (found[0], *found[2:]) == (told[0], *told[2:])
+    assert found[1].startswith(told[1])
+
+
+def test_a_part_of_an_estimate_that_is_unknown_is_no_none(cli, server):
+    levels = {"low": "0.1", "expected": "0.25", "high": None}
+    server.answers = [json_answer(report("RUNNING", "PENDING", estimate=levels))]
+    assert "0.1 to ? USD, expected 0.25" in cli("jobs", "cost", JOB).out
+
+
+@pytest.mark.usefixtures("cli")
+@pytest.mark.parametrize("projected", [None, "0.0123"])
+def test_a_terminal_shows_no_cost_of_what_runs_either(server, projected):
+    server.answers = [
+        json_answer(cost(done=3, projected=projected)),
+        json_answer(cost("SUCCEEDED", "FINAL", 10, "0.5")),
+    ]
+    seen = in_a_terminal("jobs", "watch", JOB, "--interval", "1", NO_COLOR="1")
+    before, _, _ = seen.partition("10/10")
+    assert "0.00" not in before.replace("0.0123", "")
+    assert (projected or "-") in before.partition("3/10")[2].split()
+
+
 def test_watching_gives_up_at_last(cli, server, monkeypatch):
     pausing(monkeypatch, lambda _: None)
     server.answers = [error(503, "UNAVAILABLE", "BOOKS_UNAVAILABLE")]
@@ -460,7 +511,7 @@ def test_a_terminal_gets_colours_and_moving_bars(server):
 
 def listed(**changes):
     """A job of the gateway's list."""
-    rows = dict.fromkeys(("succeeded", "failed", "malformed", "unpriced", "carriedOver"), 0)
+    rows = dict.fromkeys(("succeeded", "failed", "malformed", "unrecognized", "unpriced", "carriedOver"), 0)
     times = {"createTime": "2026-11-22T16:00:00.123456Z", "startTime": None, "endTime": None}
     names = {
         "id": "4242424242424242424",

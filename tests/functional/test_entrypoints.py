@@ -154,7 +154,7 @@ def test_an_event_without_an_object_is_acknowledged_and_logged(client, settled, 
 @MODES
 @pytest.mark.parametrize(
     "error",
-    [NotYetError("later"), UpstreamUnavailableError("down", sent=True), OSError("x"), ValueError("x")],
+    [UpstreamUnavailableError("down", sent=True), OSError("x"), ValueError("x")],
 )
 def test_what_could_not_be_settled_comes_again(client, settled, post, error):
     settled.error = error
@@ -162,12 +162,15 @@ def test_what_could_not_be_settled_comes_again(client, settled, post, error):
     assert post(client, DATA).status_code == 500
 
 
-def test_what_has_to_wait_is_a_notice_with_its_reason(client, settled, capsys):
+def test_what_has_to_wait_is_a_notice_with_its_reason_and_no_crash(client, settled, capsys, caplog):
     settled.error = NotYetError("no job yet")
     capsys.readouterr()
 
-    binary(client, DATA)
+    answer = binary(client, DATA)
 
+    assert answer.status_code == 503
+    assert "X-Google-Status" not in answer.headers, "functions-framework calls it a crash"
+    assert not caplog.records, "Error Reporting takes a traceback for a crash"
     notice = next(line for line in logged(capsys) if line["severity"] == "NOTICE")
     assert notice["uri"] == f"gs://out/{DATA['name']}"
     assert notice["reason"] == "no job yet"

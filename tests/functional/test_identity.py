@@ -1,4 +1,4 @@
-"""OIDC tokens, checked by google-auth against public keys that a loopback server serves."""
+"""OIDC tokens, checked against certificates that a loopback server serves."""
 
 import base64
 import datetime as dt
@@ -11,9 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
-from google.oauth2 import id_token
 
-from batch_gateway.adapters.identity import email_of
+from batch_gateway.adapters.identity import GoogleIdentities
 
 AUDIENCE = "https://gateway.example"
 EMAIL = "scheduler@acme-batch.iam.gserviceaccount.com"
@@ -43,7 +42,7 @@ class Issuer:
             .decode()
         )
 
-    def token(self, key=None, **changes):
+    def token(self, key=None, key_id="k1", **changes):
         now = int(dt.datetime.now(dt.UTC).timestamp())
         claims = {
             "iss": "https://accounts.google.com",
@@ -54,7 +53,7 @@ class Issuer:
             "exp": now + 3600,
             **changes,
         }
-        header = {"alg": "RS256", "typ": "JWT", "kid": "k1"}
+        header = {"alg": "RS256", "typ": "JWT", "kid": key_id}
         signed = ".".join(encoded(json.dumps(part).encode()) for part in (header, claims))
         signature = (key or self.key).sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
         return f"{signed}.{encoded(signature)}"
@@ -65,65 +64,164 @@ def issuer():
     return Issuer()
 
 
-@pytest.fixture(autouse=True)
-def published(issuer, monkeypatch):
-    """Google's address of its certificates is replaced by one that serves the issuer's."""
+class Certificates:
+    """Plays Google's address of its certificates; counts how often it is asked, and may be out of order."""
 
-    class Certificates(BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = json.dumps({"k1": issuer.certificate}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def __init__(self, issuer):
+        self.issuer = issuer
+        self.asked = 0
+        self.body = json.dumps({"k1": issuer.certificate}).encode()
+        self.status = 200
 
-        def log_message(self, *_):
-            pass
+    def handler(self):
+        certificates = self
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Certificates)
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                certificates.asked += 1
+                self.send_response(certificates.status)
+                self.send_header("Content-Length", str(len(certificates.body)))
+                self.end_headers()
+                self.wfile.write(certificates.body)
+
+            def log_message(self, *_):
+                pass
+
+        return Handler
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def certificates(issuer):
+    return Certificates(issuer)
+
+
+@pytest.fixture
+def is_good(certificates, clock):
+    """Whether a token is good for the account and the audience."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), certificates.handler())
     Thread(target=server.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}/certs"
-    monkeypatch.setattr(id_token, "_GOOGLE_OAUTH2_CERTS_URL", url)
-    monkeypatch.setattr(id_token.verify_token, "__defaults__", (None, url, 0))
-    yield
+    identities = GoogleIdentities(f"http://127.0.0.1:{server.server_port}/certs", clock)
+
+    def check(token, account=EMAIL, audience=AUDIENCE, *, checked=False):
+        return identities.is_of(token, account, audience, checked=checked)
+
+    yield check
     server.shutdown()
     server.server_close()
 
 
-def test_a_good_token_names_its_account(issuer):
-    assert email_of(issuer.token(), AUDIENCE) == EMAIL
+def unsigned(token):
+    return f"{token.rpartition('.')[0]}.SIGNATURE_REMOVED_BY_GOOGLE"
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"aud": "https://elsewhere.example"},
-        {"iss": "https://issuer.example"},
-        {"exp": 1_700_000_000, "iat": 1_600_000_000},
-        {"email_verified": False},
-        {"email_verified": "true"},
-        {"email": None},
-    ],
-)
-def test_a_token_for_another_use_is_not_good(issuer, changes):
-    assert email_of(issuer.token(**changes), AUDIENCE) is None
+def test_a_good_token_is_its_accounts(issuer, is_good):
+    assert is_good(issuer.token())
+    assert is_good(issuer.token(iss="accounts.google.com"))
+    assert not is_good(issuer.token(), account="somebody@acme-batch.iam.gserviceaccount.com")
 
 
-def test_a_token_that_somebody_else_signed_is_not_good(issuer):
+ANOTHER_USE = [
+    {"aud": "https://elsewhere.example"},
+    {"aud": [AUDIENCE]},
+    {"iss": "https://issuer.example"},
+    {"exp": 1_700_000_000, "iat": 1_600_000_000},
+    {"exp": None},
+    {"email_verified": False},
+    {"email_verified": "true"},
+    {"email_verified": None},
+    {"email": None},
+    {"email": "somebody@acme-batch.iam.gserviceaccount.com"},
+    {"email": EMAIL.upper()},
+]
+
+
+@pytest.mark.parametrize("changes", ANOTHER_USE, ids=str)
+def test_a_token_for_another_use_is_not_good_and_costs_no_look_at_certificates(
+    issuer, is_good, certificates, changes
+):
+    token = issuer.token(**changes)
+
+    assert not is_good(token)
+    assert not is_good(unsigned(token), checked=True)
+    assert certificates.asked == 0
+
+
+def test_a_token_that_somebody_else_signed_is_not_good(issuer, is_good):
     forged = issuer.token(key=rsa.generate_private_key(public_exponent=65537, key_size=2048))
 
-    assert email_of(forged, AUDIENCE) is None
+    assert not is_good(forged)
 
 
-@pytest.mark.parametrize("token", ["a.b.c", "..", "eyJhbGciOiJub25lIn0.e30."])
-def test_what_is_no_token_is_not_good(token):
-    assert email_of(token, AUDIENCE) is None
+@pytest.mark.parametrize("token", ["a.b.c", "..", "eyJhbGciOiJub25lIn0.e30.", "é.é.é", "a.W10.c", ""])
+def test_what_is_no_token_is_not_good(is_good, certificates, token):
+    assert not is_good(token, checked=True)
+    assert certificates.asked == 0
 
 
-def test_a_token_whose_signature_cloud_run_took_off_counts_only_where_it_checks(issuer):
-    token = f"{issuer.token().rpartition('.')[0]}.SIGNATURE_REMOVED_BY_GOOGLE"
+def test_a_token_without_a_signature_counts_only_where_cloud_run_has_checked_it(
+    issuer, is_good, certificates
+):
+    token = unsigned(issuer.token())
 
-    assert email_of(token, AUDIENCE) is None
-    assert email_of(token, AUDIENCE, checked=True) == EMAIL
-    assert email_of(token, "https://elsewhere.example", checked=True) is None
-    assert email_of(issuer.token(), AUDIENCE, checked=True) == EMAIL
+    assert not is_good(token)
+    assert is_good(token, checked=True)
+    assert not is_good(token, audience="https://elsewhere.example", checked=True)
+    assert certificates.asked == 0
+
+
+def test_one_that_has_its_signature_is_verified_there_too(issuer, is_good):
+    assert is_good(issuer.token(), checked=True)
+    assert not is_good(f"{issuer.token()[:-4]}AAAA", checked=True)
+
+
+def test_certificates_are_fetched_once_whatever_is_forged(issuer, is_good, certificates, clock):
+    for number in range(50):
+        clock.now += 1
+        assert not is_good(issuer.token(key_id=f"unknown-{number}"))
+        assert is_good(issuer.token())
+    assert certificates.asked == 1
+
+    clock.now += 60
+    for number in range(5):
+        assert not is_good(issuer.token(key_id=f"unknown-{number}"))
+    assert certificates.asked == 2
+
+
+def test_a_new_key_is_learnt(issuer, is_good, certificates, clock):
+    assert is_good(issuer.token())
+    certificates.body = json.dumps({"k2": issuer.certificate}).encode()
+    clock.now += 61
+
+    assert is_good(issuer.token(key_id="k2"))
+    assert not is_good(issuer.token(key_id="k1"))
+
+
+@pytest.mark.parametrize("answer", [(500, b"{}"), (200, b"<html>"), (200, b"[]"), (200, b" " * 70_000)])
+def test_while_they_cannot_be_had_the_known_ones_are_good(issuer, is_good, certificates, clock, answer):
+    assert is_good(issuer.token())
+    certificates.status, certificates.body = answer
+    for _ in range(3):
+        clock.now += 4000
+        assert is_good(issuer.token())
+    assert certificates.asked == 4
+
+
+def test_without_any_no_token_is_good(issuer, is_good, certificates, clock):
+    good, certificates.body = certificates.body, b""
+    assert not is_good(issuer.token())
+    certificates.body = good
+    assert not is_good(issuer.token()), "it is not asked for again at once"
+    clock.now += 61
+    assert is_good(issuer.token())

@@ -92,23 +92,23 @@ def test_a_hundred_million_rows_alike_are_no_work():
     assert read(tables).usage.rows == Rows(succeeded=100_000_000, unmetered=100_000_000)
 
 
-def test_rows_of_an_earlier_job_are_carried_over(tables):
-    resumed = job(input_uris=("gs://bucket/prediction-model-2026-11-20T00:00:00Z/predictions.jsonl",))
+@pytest.mark.parametrize("uri", ["bq://p.d.mine_dest_20261120_x7", "gs://mine/monday.jsonl", "bq://p.d.rows"])
+def test_rows_of_an_earlier_job_are_carried_over_whatever_the_input_is_called(tables, uri):
     tables.put(URI, [line(3, processed=CREATED - timedelta(hours=1)), line(4, processed=NOW)])
 
-    assert read(tables, resumed).usage.rows == Rows(succeeded=1, carried_over=1)
-    assert read(tables).usage.rows == Rows(succeeded=2)
+    usage = read(tables, job(input_uris=(uri,))).usage
+
+    assert (usage.rows, usage.tokens.input) == (Rows(succeeded=1, carried_over=1), 4)
 
 
-def test_times_are_asked_for_only_where_they_decide(tables):
+def test_the_tables_are_told_which_rows_are_carried_over(tables):
     asked = []
     tables.put(URI, [])
-    tables.usage_lines = lambda _, with_times: asked.append(with_times) or iter(())
+    tables.usage_lines = lambda _, carried_before: asked.append(carried_before) or iter(())
 
     read(tables)
-    read(tables, job(input_uris=("gs://bucket/predictions.jsonl",)))
 
-    assert asked == [False, True]
+    assert asked == [CREATED - timedelta(milliseconds=100)]
 
 
 def test_a_tuned_model_is_counted_as_its_base(tables):
@@ -139,8 +139,8 @@ def test_a_job_that_failed_before_it_wrote_has_no_table(tables, completion):
 
 def test_a_table_that_changes_meanwhile_is_not_settled():
     class Changing(MemoryTables):
-        def usage_lines(self, table, *, with_times):
-            for found in super().usage_lines(table, with_times=with_times):
+        def usage_lines(self, table, *, carried_before):
+            for found in super().usage_lines(table, carried_before=carried_before):
                 self.put(URI, [line(5)])
                 yield found
 

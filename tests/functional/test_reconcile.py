@@ -7,14 +7,18 @@ from urllib.parse import parse_qs
 import msgspec
 import pytest
 
-from batch_gateway.adapters.memory import MemoryKeys
-from batch_gateway.core.jobs import observe
+from batch_gateway.adapters.memory import MemoryKeys, MemoryStore
+from batch_gateway.core.jobs import UNTOLD, Bounds, Weighed, observe
 from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord
+from batch_gateway.core.notifications import job_event
 from batch_gateway.core.report import cost_report
+from batch_gateway.core.sent import Sent
 from batch_gateway.ports import (
     AnswerTooLargeError,
+    RecordError,
     Reply,
     Submission,
+    Unreadable,
     UpstreamResponse,
     UpstreamUnavailableError,
 )
@@ -27,6 +31,9 @@ from functional import test_settle as settling
 from functional.test_settle import CREATED, DIRECTORY, FILE, FOLDER, NOW, PRICES, ROW_NANO, ended, key, row
 
 PLACE = ("acme-batch", "us-central1")
+ENDED = CREATED + timedelta(minutes=20)
+WATCHED = ENDED + timedelta(hours=24)
+"""When a job that ended then is watched no more."""
 
 
 class Vertex(settling.FakeUpstream):
@@ -88,6 +95,7 @@ class World(settling.Books):
         self.keys = MemoryKeys()
         self.receivers = Receivers()
         self.seconds = 0.0
+        self.weighed = []
         self.deps = Deps(
             self.store,
             self.objects,
@@ -102,7 +110,15 @@ class World(settling.Books):
         )
 
     def sweep(self, *, now=NOW, places=(PLACE,), seconds=45.0):
-        return reconcile(places, Tracker(self.store), self.deps, now, seconds)
+        return reconcile(places, Tracker(self.store), self.deps, now, seconds, weigh=self.weigh)
+
+    def weigh(self, job):
+        self.weighed.append(job.key)
+
+    def said(self, number=1):
+        """Status, whether it is complete, and amount, as the report has them."""
+        report = cost_report(self.job(number), self.store.get_outputs(key(number)))
+        return report["status"], report["complete"], report["amount"]
 
     def outside(self, job):
         """A job that Vertex AI has and the gateway has not seen."""
@@ -206,53 +222,318 @@ def test_a_page_that_is_too_large_is_asked_for_in_parts(world):
     assert "is larger than ever" in " ".join(world.sweep().problems)
 
 
-def submission(**changes):
+def submission(number=1, team="ads", key_id="k1", **changes):
+    """A create whose answer was lost, of what `lost_job` shows."""
+    labels = {"team": team} if team else {"api_key": key_id} if key_id else {}
     given = {
-        "id": "s1",
+        "id": f"s{number}",
         "project": "acme-batch",
         "location": "us-central1",
-        "api_key": "nightly",
-        "team": "ads",
-        "key_id": "k1",
-        "display_name": "job 1",
+        "api_key": f"alias of {key_id}",
+        "team": team,
+        "key_id": key_id,
+        "display_name": "nightly",
         "created": CREATED - timedelta(seconds=3),
+        "sent": Sent(labels, "gs://out/run", "gemini-2.5-flash", "nightly"),
     }
     return Submission(**{**given, **changes})
 
 
+def lost_job(number=1, team="ads", **changes):
+    labels = {"team": team} if team else {}
+    return settling.resource(number, **{"displayName": "nightly", "labels": labels, **changes})
+
+
+def owners(world, *numbers):
+    return [(world.job(n).team, world.job(n).key_id, world.job(n).api_key) for n in numbers]
+
+
 def test_a_job_whose_record_was_lost_goes_to_the_key_that_sent_it(world):
     world.store.begin_submission(submission())
-    world.outside(settling.resource(1, labels={"team": "forged"}))
-    world.outside(settling.resource(2, displayName="job 2"))
+    world.outside(lost_job(1))
+    world.outside(lost_job(2, displayName="job 2"))
 
-    done = world.sweep()
+    assert world.sweep().adopted == 2
+    assert owners(world, 1, 2) == [("ads", "k1", "alias of k1"), ("ads", None, None)]
+    assert world.store.open_submissions(10) == []
 
-    assert done.adopted == 2
-    assert [(world.job(n).api_key, world.job(n).team, world.job(n).key_id) for n in (1, 2)] == [
-        ("nightly", "ads", "k1"),
-        (None, None, None),
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"displayName": "another"},
+        {"labels": {"team": "search"}},
+        {"labels": {}},
+        {"labels": {"api_key": "k1"}},
+        {"labels": {"team": "ads", "api_key": "k2"}},
+        {"labels": {"team": "ads", "gateway_submission": "m1"}},
+        {"model": "publishers/google/models/gemini-2.5-pro"},
+        {"outputConfig": {"gcsDestination": {"outputUriPrefix": "gs://out/elsewhere"}}},
+        {"outputConfig": {"bigqueryDestination": {"outputUri": "bq://p.d.t"}}},
+        {"createTime": "2026-11-22T10:02:00Z"},
+        {"createTime": "2026-11-22T09:57:57Z"},
+    ],
+    ids=str,
+)
+def test_a_job_that_differs_from_what_was_sent_is_not_the_lost_one(world, changes):
+    world.store.begin_submission(submission())
+    world.outside(lost_job(**changes))
+
+    assert world.sweep().adopted == 1
+    labels = changes.get("labels", {"team": "ads"})
+    assert owners(world, 1) == [(labels.get("team"), labels.get("api_key"), None)]
+    assert len(world.store.open_submissions(10)) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": "projects/123/locations/us-central1/publishers/google/models/gemini-2.5-flash@default"},
+        {"outputConfig": {"gcsDestination": {"outputUriPrefix": "gs://out/run/"}}},
+        {"labels": {"team": "ads", "added": "by Vertex AI"}},
+        {"createTime": "2026-11-22T10:01:30Z"},
+    ],
+    ids=str,
+)
+def test_what_vertex_writes_in_another_way_does_not_make_another_job_of_it(world, changes):
+    world.store.begin_submission(submission())
+    world.outside(lost_job(**changes))
+
+    world.sweep()
+
+    assert owners(world, 1) == [("ads", "k1", "alias of k1")]
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+@pytest.mark.parametrize("teams", [("ads", "search"), ("search", "ads")])
+@pytest.mark.parametrize("first", [0, 1])
+def test_two_lost_creates_of_one_name_do_not_change_teams(world, order, teams, first):
+    sent = [submission(n, team, f"key of {team}") for n, team in enumerate(teams)]
+    for each in (sent[first], sent[1 - first]):
+        world.store.begin_submission(each)
+    for number, team in zip(order, ("ads", "search"), strict=True):
+        world.outside(lost_job(number, team, createTime=f"2026-11-22T10:00:0{number}Z"))
+
+    world.sweep()
+
+    assert owners(world, *order) == [
+        (team, f"key of {team}", f"alias of key of {team}") for team in ("ads", "search")
     ]
     assert world.store.open_submissions(10) == []
 
 
+def test_keys_without_a_team_are_told_apart_by_their_own_label(world):
+    for number, key_id in enumerate(("k1", "k2")):
+        world.store.begin_submission(submission(number, None, key_id))
+        world.outside(lost_job(number + 1, None, labels={"api_key": ("k2", "k1")[number]}))
+
+    world.sweep()
+
+    assert owners(world, 1, 2) == [(None, "k2", "alias of k2"), (None, "k1", "alias of k1")]
+
+
+def test_what_two_keys_of_a_team_may_have_sent_goes_to_the_team(world):
+    for number in (1, 2):
+        world.store.begin_submission(submission(number, key_id=f"k{number}"))
+    world.outside(lost_job(1))
+
+    world.sweep()
+
+    assert owners(world, 1) == [("ads", None, None)]
+    assert len(world.store.open_submissions(10)) == 2
+    assert world.sweep(now=CREATED + timedelta(hours=2)).dropped_submissions == 2
+
+
+def test_of_two_lost_creates_of_a_key_each_gets_the_job_next_to_it(world):
+    for number in (1, 2):
+        sent = CREATED + timedelta(seconds=40 * number)
+        bounds = Bounds(number, number, number)
+        world.store.begin_submission(submission(number, created=sent, estimate=bounds))
+    world.outside(lost_job(1, createTime="2026-11-22T10:00:41Z"))
+    world.outside(lost_job(2, createTime="2026-11-22T10:01:21Z"))
+
+    world.sweep()
+
+    assert [world.job(n).estimate.low_nano for n in (1, 2)] == [1, 2]
+    assert world.store.open_submissions(10) == []
+
+
+def test_the_administrators_lost_create_does_not_take_a_teams_job(world):
+    world.store.begin_submission(submission(1, None, None, api_key="master"))
+    world.store.begin_submission(submission(2))
+    world.outside(lost_job(1, "ads"))
+    world.outside(lost_job(2, None))
+
+    world.sweep()
+
+    assert owners(world, 1, 2) == [("ads", "k1", "alias of k1"), (None, None, "master")]
+
+
 def test_a_lost_job_with_an_idempotency_key_is_found_by_its_marker_alone(world):
     world.store.begin_submission(submission(marker="m1"))
-    world.outside(settling.resource(1))
+    world.outside(lost_job(1))
     world.outside(settling.resource(2, displayName="x", labels={"gateway_submission": "m1"}))
 
     world.sweep()
 
-    assert [world.job(n).api_key for n in (1, 2)] == [None, "nightly"]
+    assert [world.job(n).api_key for n in (1, 2)] == [None, "alias of k1"]
 
 
 def test_one_lost_create_does_not_claim_two_jobs_of_the_same_name(world):
     world.store.begin_submission(submission())
-    world.outside(settling.resource(1))
-    world.outside(settling.resource(2, displayName="job 1"))
+    world.outside(lost_job(1))
+    world.outside(lost_job(2))
 
     world.sweep()
 
-    assert sorted(str(world.job(n).api_key) for n in (1, 2)) == ["None", "nightly"]
+    assert sorted(str(world.job(n).api_key) for n in (1, 2)) == ["None", "alias of k1"]
+    assert [world.job(n).team for n in (1, 2)] == ["ads", "ads"]
+
+
+class Poisoned(MemoryStore):
+    """Does not take some jobs (`observed`, `added`), and has `unreadable` records among the others."""
+
+    def __init__(self):
+        super().__init__()
+        self.observed = self.added = ()
+        self.unreadable = []
+
+    def observe(self, seen):
+        if any(each.job_id in self.observed for each in seen):
+            raise RecordError("told to refuse")
+        return super().observe(seen)
+
+    def add_job(self, job, submission=None):
+        if job.key.job_id in self.added:
+            raise RecordError("told to refuse")
+        super().add_job(job, submission)
+
+    def _with_bad(self, kind, found):
+        bad = [Unreadable(f"{kind}/{number}", "told so") for number in range(self.unreadable.count(kind))]
+        return [*bad, *found] if found or not bad else bad
+
+    def open_submissions(self, limit):
+        return self._with_bad("submissions", super().open_submissions(limit))
+
+    def open_jobs(self, limit):
+        return self._with_bad("jobs", super().open_jobs(limit))
+
+    def parked(self, limit):
+        return self._with_bad("parked", super().parked(limit))
+
+    def claim_events(self, now, limit):
+        return self._with_bad("events", super().claim_events(now, limit))
+
+
+@pytest.fixture
+def poisoned():
+    world = World()
+    world.store = Poisoned()
+    world.deps = world.deps._replace(
+        store=world.store,
+        notify=lambda: NotifyDeps(
+            world.store, KeyEndpoints(world.keys), world.receivers, None, lambda: 0.0, lambda: NOW
+        ),
+    )
+    return world
+
+
+def named(done):
+    return [problem.partition(": ")[0] for problem in done.problems]
+
+
+def test_a_job_that_cannot_be_adopted_costs_itself_alone(poisoned):
+    poisoned.store.added = ("51",)
+    poisoned.store.begin_submission(submission(created=CREATED - timedelta(hours=2)))
+    for number in range(1, 102):
+        poisoned.outside(settling.resource(number))
+
+    done = poisoned.sweep()
+
+    assert (done.adopted, done.dropped_submissions, done.complete) == (100, 1, False)
+    assert done.problems == [f"{key(51).path}: told to refuse"]
+    assert poisoned.job(1)
+    assert poisoned.job(101)
+
+
+def test_a_job_that_cannot_be_brought_up_to_date_costs_itself_alone(poisoned):
+    for number in range(1, 102):
+        poisoned.record(settling.resource(number))
+        poisoned.outside(settling.resource(number, state="JOB_STATE_RUNNING"))
+    poisoned.store.observed = ("51",)
+
+    done = poisoned.sweep()
+
+    assert set(named(done)) == {key(51).path}
+    assert not done.complete
+    states = [poisoned.job(number).seen.state for number in range(1, 102)]
+    assert (states.count("JOB_STATE_RUNNING"), states[50]) == (100, "JOB_STATE_PENDING")
+
+
+def test_the_submission_of_a_job_that_cannot_be_adopted_is_kept(poisoned):
+    poisoned.store.begin_submission(submission())
+    poisoned.outside(lost_job())
+    poisoned.store.added = ("1",)
+
+    done = poisoned.sweep(now=CREATED + timedelta(hours=2))
+
+    assert (done.adopted, done.dropped_submissions) == (0, 0)
+    poisoned.store.added = ()
+    assert poisoned.sweep(now=CREATED + timedelta(hours=3)).adopted == 1
+    assert owners(poisoned, 1) == [("ads", "k1", "alias of k1")]
+
+
+@pytest.mark.parametrize(
+    "bad", [5, None, "x", [], {}, {"name": 5}, {"name": "projects/p/locations/l/models/1"}], ids=str
+)
+def test_what_is_no_job_in_a_list_of_jobs_is_named(world, bad):
+    world.upstream.jobs[key(2)] = bad
+    for number in (1, 3):
+        world.outside(settling.resource(number))
+
+    done = world.sweep()
+
+    assert (done.adopted, done.complete, named(done)) == (2, False, ["acme-batch/us-central1"])
+    assert "no job" in done.problems[0]
+
+
+@pytest.mark.parametrize("found", [5, "x", {"a": 1}], ids=str)
+def test_a_list_of_jobs_that_is_none_is_a_problem(world, monkeypatch, found):
+    monkeypatch.setattr(world.upstream, "get", lambda *_, **__: {"batchPredictionJobs": found})
+
+    done = world.sweep()
+
+    assert (done.complete, named(done)) == (False, ["acme-batch/us-central1"])
+
+
+@pytest.mark.parametrize("many", [1, 7])
+def test_records_that_cannot_be_read_cost_themselves_alone(poisoned, many):
+    poisoned.store.unreadable = ["submissions", "jobs", "parked", "events"] * many
+    poisoned.store.begin_submission(submission(created=CREATED - timedelta(hours=2)))
+    poisoned.record(ended())
+    poisoned.put(settling.lines(row()))
+    put_output(poisoned, 9)
+    poisoned.settle(f"{other_directory(9).removeprefix('gs://out/')}/predictions.jsonl")
+
+    done = poisoned.sweep()
+
+    assert (done.settled, done.closed, done.dropped_submissions, done.parked) == (1, 1, 1, 1)
+    assert not done.complete
+    assert set(named(done)) == {
+        f"{kind}/{number}" for kind in set(poisoned.store.unreadable) for number in range(many)
+    }
+
+
+@pytest.mark.parametrize("duration", ["9000mo", "999999mo", "999999d", "1s", "never", "0d"])
+def test_a_budget_that_cannot_be_reckoned_costs_itself_alone(world, capsys, duration):
+    spender(world, max_budget_nano=1, budget_duration="1mo")
+    bad = KeyRecord("bad", "k9", "sk-...", "bad", CREATED, CREATED, "master", budget=Budget(1, duration))
+    world.keys.add_key(bad)
+
+    done = world.sweep()
+
+    assert (named(done), done.complete) == (["key:k9"], False)
+    assert '"event":"budget.exceeded"' in capsys.readouterr().out
 
 
 def test_a_create_that_made_no_job_is_let_go_after_an_hour(world):
@@ -323,6 +604,76 @@ def test_a_job_that_takes_all_the_time_does_not_keep_the_others_from_their_turn(
     assert all(world.job(number).closed for number in range(1, 9))
 
 
+class Crowded:
+    """More of everything than a sweep has time for: every call costs a second."""
+
+    def __init__(self, world, monkeypatch):
+        self.world = world
+        for number in range(1, 101):
+            world.record(settling.resource(number))
+            put_output(world, 1000 + number)
+            name = f"{other_directory(1000 + number).removeprefix('gs://out/')}/predictions.jsonl"
+            assert world.settle(name) is settling.Outcome.PARKED
+        self.looked_at, self.stats = [], []
+        get_job, stat, get = world.upstream.get_job, world.objects.stat, world.upstream.get
+
+        def slow_get_job(wanted):
+            self._take(self.looked_at, wanted)
+            return get_job(wanted)
+
+        def slow_stat(bucket, name):
+            self._take(self.stats, name)
+            return stat(bucket, name)
+
+        def slow_get(path, **given):
+            world.seconds += self.seconds_a_page
+            return get(path, **given)
+
+        self.seconds_a_page = 1.0
+        monkeypatch.setattr(world.upstream, "get_job", slow_get_job)
+        monkeypatch.setattr(world.upstream, "get", slow_get)
+        monkeypatch.setattr(world.objects, "stat", slow_stat)
+        hook = {"webhook_url": "https://hooks.example.com/x", "webhook_secret": "whsec_" + "A" * 32}
+        world.keys.add_key(KeyRecord("t", "k1", "sk-...", "n", CREATED, CREATED, "master", "ads", **hook))
+        done = msgspec.structs.replace(world.job(1), key_id="k1")
+        event = job_event(msgspec.structs.replace(done, seen=observe(ended())), CREATED)
+        assert world.store.add_event(event)
+
+    def _take(self, taken, what):
+        taken.append(what)
+        self.world.seconds += 1.0
+
+
+@pytest.fixture
+def crowded(world, monkeypatch):
+    # Nobody lists the jobs: each is looked at by itself.
+    monkeypatch.setattr(world.store, "jobs_without_directory", lambda *_: [])
+    return Crowded(world, monkeypatch)
+
+
+@pytest.mark.parametrize("seconds_a_page", [1.0, 20.0, 40.0, 100.0])
+def test_jobs_parked_outputs_and_due_events_each_have_their_share_of_a_sweep(crowded, seconds_a_page):
+    crowded.seconds_a_page = seconds_a_page
+    denied = [("acme-batch", f"us-east{number}") for number in range(5)]
+    crowded.world.upstream.denied.update(denied)
+
+    done = crowded.world.sweep(places=denied, seconds=30.0)
+
+    assert not done.complete
+    assert len(crowded.looked_at) >= 4
+    assert len(crowded.stats) >= 4
+    assert done.delivered == 1
+
+
+def test_a_step_that_needs_less_leaves_the_rest_to_the_others(crowded):
+    crowded.seconds_a_page = 0.0
+
+    done = crowded.world.sweep(seconds=30.0)
+
+    assert not done.complete
+    assert len(crowded.looked_at) + len(crowded.stats) >= 24
+
+
 def test_an_output_of_nobody_is_settled_once_its_job_is_known(world):
     world.put(settling.lines(row()))
     assert world.settle() is settling.Outcome.PARKED
@@ -349,8 +700,11 @@ def test_incremental_output_counts_where_a_job_ended_without_a_final_file(world)
     world.record(ended(state="JOB_STATE_CANCELLED"))
     world.put(settling.lines(row(), row()), f"{FOLDER}/incremental_predictions.jsonl")
 
-    assert world.sweep().closed == 1
+    assert world.sweep().closed == 0
     settling.assert_settled(world, 2)
+    assert world.said() == ("PARTIAL", False, "0.000055")
+    assert world.sweep(now=WATCHED).closed == 1
+    assert world.said() == ("FINAL", True, "0.000055")
 
 
 def test_incremental_output_never_counts_beside_a_final_file(world):
@@ -412,14 +766,6 @@ def test_a_job_that_succeeded_without_output_is_never_complete(world):
     assert cost_report(world.job(), [])["complete"] is False
 
 
-@pytest.mark.parametrize("state", ["FAILED", "CANCELLED", "EXPIRED"])
-def test_a_job_that_ended_without_any_output_cost_nothing(world, state):
-    world.record(ended(state=f"JOB_STATE_{state}", directory=None))
-
-    assert world.sweep().closed == 1
-    assert world.job().cost.amount_nano == 0
-
-
 def test_a_job_that_succeeded_is_waited_for_until_its_output_cannot_come_any_more(world, capsys):
     world.record(ended())
 
@@ -475,6 +821,24 @@ def test_a_tuned_model_costs_what_its_base_does(world):
 
     settling.assert_settled(world, 1)
     assert world.job().base_model == "gemini-2.5-flash"
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "projects/somebody-else/locations/us-central1/models/4242",
+        "projects/123456789012/locations/europe-west4/models/4242",
+        "projects/123456789012/locations/us-central1/models/../4242",
+    ],
+)
+def test_no_model_of_another_place_is_looked_up(world, model):
+    world.upstream.models[model] = {"labels": {"google-vertex-llm-tuning-base-model-id": "gemini-2.5-flash"}}
+    world.record(ended(model=model))
+    world.put(settling.lines(row().replace("gemini-2.5-flash", "4242")))
+
+    world.sweep()
+
+    assert (world.job().base_model, world.job().cost.unpriced_rows) == (None, 1)
 
 
 def test_a_model_of_the_registry_without_a_base_is_unpriced(world):
@@ -564,6 +928,68 @@ def test_the_webhook_of_a_key_hears_of_its_jobs_and_its_budget_once(world):
     assert len({webhook_id for _, webhook_id, _ in world.receivers.sent}) == 2
 
 
+def weighable(world, *numbers, **changes):
+    for number in numbers:
+        world.record(settling.resource(number))
+        world.upstream.jobs[key(number)] = settling.resource(number, **changes)
+
+
+def test_jobs_without_an_estimate_are_weighed_whatever_their_state(world):
+    weighable(world, 1, 2, state="JOB_STATE_QUEUED")
+    weighable(world, 3, 4, state="JOB_STATE_RUNNING")
+    weighable(world, 5, state="JOB_STATE_SUCCEEDED")
+    for number, estimate in ((2, UNTOLD), (4, Bounds(1, 2, 3))):
+        job = msgspec.structs.replace(world.store.get_job(key(number)), estimate=estimate)
+        world.store._jobs[key(number)] = job
+
+    assert world.sweep().complete
+
+    assert sorted(world.weighed) == [key(1), key(3), key(5)]
+
+
+def test_estimates_get_the_time_that_is_left(world, monkeypatch):
+    """Twenty seconds each of forty-five: the third is begun, and the sweep is whole without the others."""
+    weighable(world, 1, 2, 3, 4, 5)
+
+    def weigh(job):
+        world.weighed.append(job.key)
+        world.seconds += 20
+
+    monkeypatch.setattr(world, "weigh", weigh)
+
+    done = world.sweep()
+
+    assert (len(world.weighed), done.jobs, done.complete) == (3, 5, True)
+
+
+def test_estimates_wait_until_every_cost_is_settled(world, monkeypatch):
+    weighable(world, 1, 2)
+    world.upstream.jobs[key(2)] = ended(2)
+    world.put(settling.lines(row()))
+    settled = []
+    monkeypatch.setattr(world, "weigh", lambda _: settled.append(world.store.get_job(key(2)).closed))
+
+    world.sweep()
+
+    assert settled == [True, True]
+
+
+def test_an_estimate_that_goes_wrong_does_not_stop_the_rest(world, monkeypatch):
+    weighable(world, 1, 2, 3)
+
+    def weigh(job):
+        if job.key == key(2):
+            raise RuntimeError("a row that nobody thought of")
+        world.weighed.append(job.key)
+
+    monkeypatch.setattr(world, "weigh", weigh)
+
+    done = world.sweep()
+
+    assert sorted(world.weighed) == [key(1), key(3)]
+    assert done.problems == [f"{key(2).path}: a row that nobody thought of"]
+
+
 def test_the_books_being_down_ends_the_sweep(world):
     world.record(ended())
     world.store.down = True
@@ -580,3 +1006,114 @@ def test_vertex_being_down_leaves_jobs_for_the_next_sweep(world):
 
     assert len(done.problems) == 2
     assert observe(settling.resource()) == world.job().seen
+
+
+INCREMENTAL = f"{FOLDER}/incremental_predictions.jsonl"
+
+
+def reserved(world, high, *, by_estimate_only=False, **changes):
+    """A running job of a key with a webhook, for which so much was reserved."""
+    hook = {"webhook_url": "https://hooks.example.com/x", "webhook_secret": "whsec_" + "A" * 32}
+    world.keys.add_key(KeyRecord("t", "k1", "sk-...", "nightly", CREATED, CREATED, "master", "ads", **hook))
+    world.record(settling.resource(state="JOB_STATE_RUNNING", outputInfo={"gcsOutputDirectory": DIRECTORY}))
+    bounds = Bounds(1, 2, high, None if by_estimate_only else Weighed(1, 4711, 17))
+    given = {"key_id": "k1", "team": "ads", "estimate": bounds, "reserved_nano": high}
+    given["reserved_at"] = None if by_estimate_only else CREATED
+    world.store.amend_job(key(), lambda job: msgspec.structs.replace(job, **given, **changes))
+
+
+def said_of(capsys, event):
+    return [
+        line
+        for text in capsys.readouterr().out.splitlines()
+        if (line := json.loads(text)).get("event") == event
+    ]
+
+
+def sent(world, kind):
+    return [body["data"] for _, _, body in world.receivers.sent if body["type"] == kind]
+
+
+def test_a_job_that_costs_more_than_was_reserved_is_told_of_once(world, capsys):
+    """Its input was overwritten after it was weighed."""
+    reserved(world, ROW_NANO - 1)
+    world.upstream.jobs[key()] = ended()
+    world.put(settling.lines(row()))
+
+    for _ in range(3):
+        world.sweep()
+
+    (line,) = said_of(capsys, "budget.overrun")
+    assert line["severity"] == "WARNING"
+    assert (line["cost_usd"], line["reserved_usd"]) == (ROW_NANO / 1e9, (ROW_NANO - 1) / 1e9)
+    assert (line["team"], line["job"]) == ("ads", ended()["name"])
+    (data,) = sent(world, "budget.overrun")
+    assert data["weighed"] == {"objects": 1, "bytes": 4711, "generation": 17}
+    assert (data["reserved"], data["cost"]["amount"]) == ("0.000027499", "0.0000275")
+    assert (data["name"], data["team"], data["state"]) == (ended()["name"], "ads", "JOB_STATE_SUCCEEDED")
+    assert len(sent(world, "batch.completed")) == 1
+
+
+def test_an_event_of_its_output_tells_of_it_at_once(world, capsys):
+    reserved(world, 1)
+    world.upstream.jobs[key()] = ended()
+    world.put(settling.lines(row()))
+
+    world.settle()
+
+    assert len(said_of(capsys, "budget.overrun")) == 1
+    assert len(sent(world, "budget.overrun")) == 1
+    world.settle()
+    world.sweep()
+    assert len(sent(world, "budget.overrun")) == 1
+
+
+def test_what_the_event_of_an_output_could_not_tell_the_sweep_does(world, monkeypatch):
+    reserved(world, 1)
+    world.upstream.jobs[key()] = ended()
+    world.put(settling.lines(row()))
+    with monkeypatch.context() as broken:
+        broken.setattr("batch_gateway.settlement.settle.note_overrun", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            world.settle()
+
+    world.sweep()
+
+    assert len(sent(world, "budget.overrun")) == 1
+
+
+@pytest.mark.parametrize(
+    ("high", "by_estimate_only"), [(ROW_NANO, False), (10 * ROW_NANO, False), (None, False), (1, True)]
+)
+def test_one_that_does_not_is_not(world, capsys, high, by_estimate_only):
+    reserved(world, high or 0, by_estimate_only=by_estimate_only)
+    if high is None:
+        bounds = Bounds(None, None, None)
+        world.store.amend_job(key(), lambda job: msgspec.structs.replace(job, estimate=bounds))
+    world.upstream.jobs[key()] = ended()
+    world.put(settling.lines(row()))
+
+    world.sweep()
+
+    assert not said_of(capsys, "budget.overrun")
+    assert world.job().closed
+
+
+@pytest.mark.parametrize(
+    ("action", "event", "cancelled"),
+    [("nothing", None, 0), ("warn", "budget.job_running", 0), ("cancel", "budget.job_cancelled", 1)],
+)
+def test_a_running_job_that_does_is_treated_as_configured(world, capsys, action, event, cancelled):
+    reserved(world, ROW_NANO - 1)
+    world.deps = world.deps._replace(budget_action=action)
+    world.put(settling.lines(row()), INCREMENTAL)
+
+    world.sweep()
+
+    lines = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    events = [line.get("event") for line in lines]
+    assert "budget.overrun" in events
+    assert len(world.upstream.cancelled) == cancelled
+    acted = [line for line in lines if line.get("event") in {"budget.job_running", "budget.job_cancelled"}]
+    assert [line["event"] for line in acted] == ([event] if event else [])
+    assert all(line["overrun"] is True and line["owners"] == [] for line in acted)

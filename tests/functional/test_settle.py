@@ -10,6 +10,7 @@ from batch_gateway.adapters.memory import MemoryObjects, MemoryStore
 from batch_gateway.core import prices
 from batch_gateway.core.jobs import JobKey, JobRecord, observe
 from batch_gateway.core.lines import MAX_LINE_BYTES
+from batch_gateway.core.report import is_complete
 from batch_gateway.ports import ObjectChangedError, StoreUnavailableError, UpstreamUnavailableError
 from batch_gateway.settlement.deps import Deps, NotYetError
 from batch_gateway.settlement.notifying import NotifyDeps
@@ -182,7 +183,7 @@ def test_a_file_of_that_name_in_a_folder_that_vertex_did_not_make_is_ignored(boo
 
 FINAL = [
     "predictions.jsonl",
-    "predictions.jsonl-00001-of-00003",
+    "predictions.jsonl-00000-of-00001",
     "predictions_0001.jsonl",
     "000000000000.jsonl",
 ]
@@ -778,6 +779,55 @@ def test_an_output_too_large_for_one_go_is_read_on_from_where_it_was_left(books,
     assert all(start % len(lines(row())) == 0 for start in starts)
     assert books.store.get_checkpoint(f"gs://out/{FILE}") is None
     assert info.size == books.store.get_outputs(key())[0].bytes
+
+
+def named_rows(capsys):
+    """Of each line of the log that names rows of no known shape, what it says of them."""
+    logged = map(json.loads, capsys.readouterr().out.splitlines())
+    return [each["rows"] for each in logged if each.get("event") == "rows.unrecognized"]
+
+
+def test_rows_of_no_known_shape_are_named_in_the_log_without_what_they_hold(books, capsys):
+    odd = '{"custom_id": "secret", "answer": {"secret": 1}}'
+    books.record(ended())
+    books.put(lines(row(), odd, row(), *["{}"] * 9))
+
+    assert books.settle() is Outcome.SETTLED
+
+    job = books.job()
+    assert (job.usage.rows.unrecognized, is_complete(job)) == (10, False)
+    out = capsys.readouterr().out
+    (named,) = [json.loads(said) for said in out.splitlines() if '"rows.unrecognized"' in said]
+    assert (named["severity"], named["job"], named["uri"]) == ("WARNING", job.seen.name, f"gs://out/{FILE}")
+    assert named["rows"] == [
+        {"row": 2, "members": ["custom_id", "answer"]},
+        *({"row": number, "members": []} for number in range(4, 8)),
+    ]
+    assert "secret" not in out
+    assert '"WARNING","message":"output settled"' in out
+
+
+def test_an_output_that_is_all_known_names_none(books, capsys):
+    books.record(ended())
+    books.put(lines(row(), '{"status": "Bad Request"}'))
+
+    books.settle()
+
+    assert named_rows(capsys) == []
+
+
+def test_rows_keep_their_numbers_where_an_output_is_read_on(books, capsys):
+    books.record(ended())
+    books.put(lines(*[row()] * 20, "{}", *[row()] * 20, "{}"))
+    deps = books.deps._replace(clock=Ticking())
+    for _ in range(100):
+        try:
+            settle("out", FILE, CREATED, NOW, deps, deadline=deps.clock() + 6)
+        except NotYetError:
+            continue
+        break
+
+    assert [each["row"] for rows in named_rows(capsys) for each in rows] == [21, 42]
 
 
 def test_a_checkpoint_of_an_overwritten_object_is_worth_nothing(books):

@@ -488,6 +488,79 @@ def test_places_with_the_same_credentials_share_a_token(account, loopback, monke
     assert len(loopback.seen) == 1
 
 
+def refusal(status, reason="", message="No."):
+    details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}] if reason else []
+    error = {"code": status, "message": message, "status": "SOME_STATUS", "details": details}
+    return Answer(status, json.dumps({"error": error}).encode())
+
+
+def refusals(capsys):
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [line for line in lines if line.get("event") == "upstream.refused"]
+
+
+JOBS = "/v1/projects/acme-batch/locations/us-central1/batchPredictionJobs"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "noted"),
+    [
+        ("POST", JOBS, 401, ("create", "ERROR")),
+        ("POST", JOBS, 403, ("create", "ERROR")),
+        ("POST", JOBS, 404, ("create", "ERROR")),
+        ("POST", JOBS, 429, ("create", "NOTICE")),
+        ("GET", JOBS, 403, ("get", "ERROR")),
+        ("GET", f"{JOBS}/1", 404, ("get", "INFO")),
+        ("DELETE", f"{JOBS}/1", 404, ("delete", "INFO")),
+        ("POST", f"{JOBS}/1:cancel", 403, ("cancel", "ERROR")),
+    ],
+)
+def test_what_vertex_ai_refuses_is_noted(loopback, capsys, method, path, status, noted):  # noqa: PLR0917
+    loopback.answers = [refusal(status, "SERVICE_DISABLED", "Enable it: " + "x" * 1000)]
+    capsys.readouterr()
+
+    Vertex(SERVED, loopback.host).send(method, path, **PLACE)
+
+    (line,) = refusals(capsys)
+    assert ((line["call"], line["severity"]), line["status"]) == (noted, status)
+    assert (line["project"], line["location"]) == ("acme-batch", "us-central1")
+    assert line["reason"] == "SERVICE_DISABLED"
+    assert line["detail"].startswith("Enable it: ")
+    assert len(line["detail"]) == 500
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"", b"[]", b'{"error": "no"}', b'{"error": {"details": [1, {}]}}']
+)
+def test_a_refusal_in_any_form_is_noted(loopback, capsys, body):
+    loopback.answers = [Answer(403, body)]
+    capsys.readouterr()
+
+    Vertex(SERVED, loopback.host).send("GET", "/v1/x", **PLACE)
+
+    assert [(line["reason"], line["detail"]) for line in refusals(capsys)] == [("", "")]
+
+
+def test_a_quota_that_is_used_up_is_noted_once_however_often_it_is_tried(loopback, capsys):
+    loopback.answers = [refusal(429)]
+    capsys.readouterr()
+
+    Vertex(SERVED, loopback.host).send("GET", "/v1/x", **PLACE)
+
+    assert [line["reason"] for line in refusals(capsys)] == ["SOME_STATUS"]
+    assert len(loopback.seen) == 3
+
+
+@pytest.mark.parametrize("status", [200, 400, 409, 500])
+def test_what_is_no_refusal_is_not_noted(loopback, capsys, status):
+    loopback.answers = [refusal(status)]
+    capsys.readouterr()
+
+    Vertex(SERVED, loopback.host).send("POST", JOBS, **PLACE)
+
+    assert refusals(capsys) == []
+
+
 def values(count):
     return b"[" + b",".join([b"1"] * count) + b"]"
 

@@ -77,7 +77,8 @@ def _filters(node: ast.AST) -> tuple[frozenset[str], frozenset[str]]:
     equal, ranged = set(), set()
     for call in ast.walk(node):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "FieldFilter":
-            (equal if _text(call.args[1]) == "==" else ranged).add(_text(call.args[0]))
+            # "in" asks for equality several times, with the same indexes.
+            (equal if _text(call.args[1]) in {"==", "in"} else ranged).add(_text(call.args[0]))
     return frozenset(equal), frozenset(ranged)
 
 

@@ -7,12 +7,16 @@ ROLES: Mapping[str, frozenset[str]] = {
     "roles/artifactregistry.writer": frozenset({"artifactregistry.repositories.uploadArtifacts"}),
     "roles/bigquery.dataEditor": frozenset({"bigquery.tables.create", "bigquery.tables.updateData"}),
     "roles/bigquery.dataViewer": frozenset({"bigquery.tables.get", "bigquery.tables.getData"}),
+    "roles/aiplatform.serviceAgent": frozenset({"what Vertex AI's agent does"}),
     "roles/eventarc.eventReceiver": frozenset({"eventarc.events.receiveEvent"}),
+    "roles/eventarc.serviceAgent": frozenset({"what Eventarc's agent does"}),
     "roles/iam.serviceAccountUser": frozenset({"iam.serviceAccounts.actAs"}),
     "roles/logging.logWriter": frozenset({"logging.logEntries.create"}),
     "roles/pubsub.publisher": frozenset({"pubsub.topics.publish"}),
     "roles/run.invoker": frozenset({"run.routes.invoke"}),
     "roles/secretmanager.secretAccessor": frozenset({"secretmanager.versions.access"}),
+    "roles/storage.legacyBucketReader": frozenset({"storage.buckets.get"}),
+    "roles/storage.objectCreator": frozenset({"storage.objects.create"}),
     "roles/storage.objectUser": frozenset(
         {
             "storage.objects.create",

@@ -23,6 +23,8 @@ KEPT = {
         "CKV_GCP_124",
         r"google_cloudfunctions2_function\.gateway",
     ): "clients are anywhere, and it has its own keys",
+    # Google's own agents, with the roles that Google gives them elsewhere.
+    ("CKV_GCP_49", r"google_project_iam_member\.agents.*"): "without its role an agent does nothing",
     # What it may grant is limited by a condition; buckets, databases and secrets it cannot read.
     (
         "CKV_GCP_42",

@@ -11,7 +11,7 @@ FUNCTIONS = ROOT / "functions"
 ADAPTER = FUNCTIONS / "batch_gateway/adapters/firestore"
 
 COMPUTED = {
-    "books.recent_jobs": {"keyId", "team"},
+    "books.recent_jobs": {"apiKey", "key.location", "key.project", "keyId", "seen.state", "team"},
     "totals.list_totals": {"apiKey", "labels", "location", "model", "project", "team"},
 }
 """Fields that a query may ask for where the code computes their names: each alone, or together."""
@@ -71,6 +71,7 @@ def test_the_queries_of_the_code_are_found():
     assert found["books.jobs_without_directory"].equal == {
         "seen.outputPrefix",
         "seen.outputDirectory",
+        "seen.state",
         "closed",
     }
     assert found["keys.read"].orders == (("time", "DESCENDING"),)

@@ -67,7 +67,8 @@ def needed_by(function):
     needs |= {Grant(function, permission, "dataset batch_output") for permission in tables}
     if tables:
         needs.add(Grant(function, "bigquery.jobs.create", f"project {PROJECT}"))
-    secrets = ("secret config", "secret master-key")
+    # Only the gateway lets anybody in.
+    secrets = ("secret config", "secret master-key") if function == "gateway" else ("secret config",)
     return needs | {Grant(function, "secretmanager.versions.access", secret) for secret in secrets}
 
 
@@ -91,6 +92,12 @@ OTHERS = {
             *product(("create", "delete", "get", "list", "update"), OUTPUTS),
         ]
     ),
+    *(Grant("agent gcp-sa-aiplatform", "storage.buckets.get", where) for where in (*INPUTS, *OUTPUTS)),
+    *(
+        Grant("agent gcp-sa-aiplatform", "what Vertex AI's agent does", f"project {project}")
+        for project in (PROJECT, RESEARCH)
+    ),
+    Grant("agent gcp-sa-eventarc", "what Eventarc's agent does", f"project {PROJECT}"),
     Grant("agent gcp-sa-aiplatform", "bigquery.tables.create", "dataset batch_output"),
     Grant("agent gcp-sa-aiplatform", "bigquery.tables.updateData", "dataset batch_output"),
     *(
@@ -128,7 +135,7 @@ def test_the_functions_have_what_their_code_calls_and_nothing_beyond(there):
 
 
 def test_everybody_else_has_what_is_listed_and_nothing_beyond(there):
-    known = {*ENTRIES, "deployer"}
+    known = {*ENTRIES, "deployer", "planner"}
     assert compare(OTHERS, {grant for grant in there if grant.who not in known}) == ([], [])
 
 
@@ -219,3 +226,69 @@ def test_the_deployer_may_grant_every_role_that_is_granted_on_the_project(applie
     for member in members:
         if member["project"] == PROJECT and not member["role"].endswith("projectIamAdmin"):
             assert f"'{member['role']}'" in condition, member["role"]
+
+
+def test_who_plans_changes_nothing_and_reads_nothing_that_is_in_it(there):
+    changing = {"create", "delete", "update", "set", "add", "actAs", "destroy", "cancel", "approve"}
+    mine = {grant for grant in there if grant.who == "planner"}
+    assert {grant for grant in mine if grant.permission.rpartition(".")[2] in changing} == {
+        Grant("planner", "logging.logEntries.create", f"project {PROJECT}"),
+        Grant(
+            "planner",
+            "storage.objects.create",
+            f"bucket {PROJECT}-state if resource.name.startsWith('projects/_/buckets/{PROJECT}-state"
+            "/objects/plans/batch-gateway/')",
+        ),
+    }
+    for grant in mine:
+        assert not grant.permission.startswith(("roles/", "datastore.entities.", "logging.logEntries.list"))
+        assert "setIamPolicy" not in grant.permission
+        if grant.permission.startswith("storage.objects.get"):
+            assert grant.where in {f"bucket {PROJECT}-batch-gateway-source", f"bucket {PROJECT}-state"}
+        if grant.permission == "secretmanager.versions.access":
+            assert grant.where == "secret config"
+        assert grant.permission != "iam.serviceAccounts.actAs"
+
+
+READS = {
+    "google_artifact_registry_repository": {"artifactregistry.repositories.get"},
+    "google_cloud_scheduler_job": {"cloudscheduler.jobs.get"},
+    "google_cloudbuild_trigger": {"cloudbuild.builds.get"},
+    "google_cloudfunctions2_function": {"cloudfunctions.functions.get"},
+    "google_firestore_backup_schedule": {"datastore.backupSchedules.get"},
+    "google_firestore_database": {"datastore.databases.getMetadata"},
+    "google_firestore_field": {"datastore.indexes.get"},
+    "google_firestore_index": {"datastore.indexes.get"},
+    "google_logging_metric": {"logging.logMetrics.get"},
+    "google_monitoring_alert_policy": {"monitoring.alertPolicies.get"},
+    "google_monitoring_dashboard": {"monitoring.dashboards.get"},
+    "google_monitoring_notification_channel": {"monitoring.notificationChannels.get"},
+    "google_project_iam_custom_role": {"iam.roles.get"},
+    "google_project_service": {"serviceusage.services.get", "serviceusage.services.list"},
+    "google_pubsub_topic": {"pubsub.topics.get"},
+    "google_secret_manager_secret": {"secretmanager.secrets.get"},
+    "google_secret_manager_secret_version": {"secretmanager.versions.get", "secretmanager.versions.access"},
+    "google_service_account": {"iam.serviceAccounts.get"},
+    "google_storage_bucket": {"storage.buckets.get"},
+    "google_storage_bucket_object": {"storage.objects.get"},
+    "google_artifact_registry_repository_iam_member": {"artifactregistry.repositories.getIamPolicy"},
+    "google_bigquery_dataset_iam_member": {"bigquery.datasets.get", "bigquery.datasets.getIamPolicy"},
+    "google_cloud_run_v2_service_iam_member": {"run.services.getIamPolicy"},
+    "google_project_iam_member": {"resourcemanager.projects.getIamPolicy"},
+    "google_pubsub_topic_iam_member": {"pubsub.topics.getIamPolicy"},
+    "google_secret_manager_secret_iam_member": {"secretmanager.secrets.getIamPolicy"},
+    "google_service_account_iam_member": {"iam.serviceAccounts.getIamPolicy"},
+    "google_storage_bucket_iam_member": {"storage.buckets.getIamPolicy"},
+    # The billing account is outside the project; a state holds these alone.
+    "google_billing_budget": set(),
+    "google_project_service_identity": set(),
+    "time_sleep": set(),
+}
+"""What a refresh of each kind reads (the provider's read functions; the IAM permissions reference)."""
+
+
+def test_who_plans_may_read_everything_that_is_planned(applied, there):
+    kinds = {each["type"] for each in applied("infra/examples/production").resources}
+    assert kinds <= READS.keys(), f"say what a plan reads of {sorted(kinds - READS.keys())}"
+    has = {grant.permission for grant in there if grant.who == "planner"}
+    assert set().union(*(READS[kind] for kind in kinds)) <= has

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from infra.log_lines import extract, matches, written
 from infra.terraform import ROOT
 
 PACKAGE = ROOT / "functions/batch_gateway"
@@ -22,13 +23,6 @@ def events_in_code():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and EVENT.fullmatch(node.value)
     }
-
-
-def fields_in_code():
-    """Every name under which a line may have a value: keywords, and texts (``gen_ai.request.model``)."""
-    nodes = [node for path in PACKAGE.rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))]
-    texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    return texts | {node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg}
 
 
 @pytest.fixture
@@ -58,28 +52,103 @@ def test_every_event_that_is_counted_or_told_of_is_written(there):
     assert used - events_in_code() == {event for event in used if event.startswith("gen_ai.")}
 
 
-def test_every_field_that_is_taken_from_a_line_is_written(there):
-    metrics = values(there, "google_logging_metric").values()
-    taken = [
-        text
-        for each in metrics
-        for text in [each["value_extractor"], *(each["label_extractors"] or {}).values()]
+@pytest.fixture(scope="module")
+def entries():
+    return written()
+
+
+REQUESTS = [
+    {
+        "logName": "run.googleapis.com/requests",
+        "severity": "INFO",
+        "resource": {"type": "cloud_run_revision", "labels": {"service_name": service}},
+        "httpRequest": {"requestUrl": f"https://made-uc.a.run.app{path}", "latency": latency},
+    }
+    for service, path, latency in [
+        (f"{NAME}-gateway", "/v1/projects/p/locations/global/batchPredictionJobs?pageSize=10", "0.250s"),
+        (f"{NAME}-gateway", "/internal/reconcile", "44.0s"),
+        (f"{NAME}-settle-output", "/", "12.0s"),
     ]
-    policies = values(there, "google_monitoring_alert_policy").values()
-    for policy in policies:
-        for condition in policy["conditions"]:
-            taken += [
-                text
-                for match in condition["condition_matched_log"]
-                for text in match["label_extractors"].values()
-            ]
-    names = {re.fullmatch(r'EXTRACT\(jsonPayload\."?([\w.]+?)"?\)', text)[1] for text in taken if text}
-    assert {"cost_usd", "lag_seconds", "unpriced_rows", "gen_ai.request.model", "team", "job"} <= names
-    assert names - {"status"} <= fields_in_code()
+]
+"""As Cloud Run logs requests ("HttpRequest" of Cloud Logging)."""
+
+
+def watched(resources):
+    """(name, filter, extractors) of everything that goes by the log."""
+    for name, each in values(resources, "google_logging_metric").items():
+        yield name, each["filter"], [each["value_extractor"], *(each["label_extractors"] or {}).values()]
+    for name, policy in values(resources, "google_monitoring_alert_policy").items():
+        for match in policy["conditions"][0]["condition_matched_log"]:
+            yield name, match["filter"], [*match["label_extractors"].values()]
+
+
+def test_what_is_taken_from_a_line_is_in_each_line_that_it_is_taken_from(there, entries):
+    seen = 0
+    for name, text, extractors in watched(there):
+        found = [entry for entry in [*entries, *REQUESTS] if matches(text, entry)]
+        assert found, f"{name}: no line passes {text}"
+        for entry in found:
+            for extractor in filter(None, extractors):
+                extract(extractor, entry)
+                seen += 1
+    assert seen > 50
+
+
+def test_sums_are_of_numbers(there, entries):
+    for each in values(there, "google_logging_metric").values():
+        if each["value_extractor"] and "httpRequest" not in each["value_extractor"]:
+            for entry in (entry for entry in entries if matches(each["filter"], entry)):
+                assert isinstance(extract(each["value_extractor"], entry), int | float)
+
+
+def test_a_budget_s_message_says_whose_it_is(there, entries):
+    [policy] = [
+        each
+        for name, each in values(there, "google_monitoring_alert_policy").items()
+        if name == 'log["budget"]'
+    ]
+    [match] = policy["conditions"][0]["condition_matched_log"]
+    owners = {
+        extract(match["label_extractors"]["owner"], entry)
+        for entry in entries
+        if matches(match["filter"], entry)
+    }
+    assert owners == {"team:ads", "key:k1"}
+
+
+def test_sweeps_do_not_make_the_gateway_slow(there):
+    metric = values(there, "google_logging_metric")['this["request_seconds"]']
+    latencies = [entry["httpRequest"]["latency"] for entry in REQUESTS if matches(metric["filter"], entry)]
+    assert latencies == ["0.250s"]
+
+
+def test_a_missing_right_and_a_retired_model_are_told_and_a_missing_job_and_a_quota_only_counted(
+    there, entries
+):
+    policies = values(there, "google_monitoring_alert_policy")
+    [match] = policies['log["vertex_refuses"]']["conditions"][0]["condition_matched_log"]
+    metric = values(there, "google_logging_metric")['this["upstream_refusals"]']
+
+    def passing(text):
+        lines = [entry["jsonPayload"] for entry in entries if matches(text, entry)]
+        return {(line["call"], line["status"]) for line in lines}
+
+    told = {("create", 401), ("create", 403), ("create", 404), ("get", 401), ("get", 403)}
+    assert passing(match["filter"]) == told
+    assert passing(metric["filter"]) == told | {("create", 429), ("get", 404), ("get", 429)}
+
+
+def test_a_line_without_the_field_would_be_seen(entries):
+    [line, *_] = [entry for entry in entries if matches('jsonPayload.event="budget.exceeded"', entry)]
+    with pytest.raises(KeyError):
+        extract("EXTRACT(jsonPayload.budget)", line)
 
 
 def test_lines_of_this_installation_only(there):
     for text in filters(there):
+        if "run.googleapis.com/requests" in text:
+            assert f'service_name="{NAME}-gateway"' in text
+            continue
         pattern = re.search(r'service_name=~"(.+)"', text)[1]
         assert re.search(pattern, f"{NAME}-gateway")
         assert re.search(pattern, f"{NAME}-settle-output")
@@ -118,6 +187,7 @@ def test_all_that_was_asked_for_is_told(there):
         "settlement_failing",
         "settlement_lag",
         "unpriced_rows",
+        "vertex_refuses",
     }
     for policy in values(there, "google_monitoring_alert_policy").values():
         assert len(policy["notification_channels"]) == 2
@@ -153,3 +223,37 @@ def test_the_tiles_of_the_dashboard_do_not_overlap(there):
     ]
     assert len(cells) == len(set(cells))
     assert max(x for x, _ in cells) == 47
+
+
+def test_the_readme_counts_the_conditions_that_are_billed(applied):
+    policies = values(applied("infra").resources, "google_monitoring_alert_policy").values()
+    count = sum(len(policy["conditions"]) for policy in policies)
+    assert f"{count} conditions" in (ROOT / "infra/README.md").read_text()
+
+
+def test_the_local_stack_answers_as_many_at_a_time_as_the_deployed_gateway(applied):
+    import stack  # noqa: PLC0415 - only here
+
+    [gateway] = values(applied("infra").resources, "google_cloudfunctions2_function")["gateway"][
+        "service_config"
+    ]
+    assert gateway["environment_variables"]["THREADS"] == str(stack.GATEWAY_CONCURRENCY)
+
+
+SETTINGS = (ROOT / "functions/batch_gateway/settings.py").read_text()
+
+
+def test_terraform_knows_each_setting_that_may_name_an_environment_variable():
+    read = next(
+        node
+        for node in ast.walk(ast.parse(SETTINGS))
+        if isinstance(node, ast.FunctionDef) and node.name == "_read_general"
+    )
+    readers = next(node for node in ast.walk(read) if isinstance(node, ast.Dict))
+    keys = {key.value for key in readers.keys if isinstance(key, ast.Constant)}
+    assert "pubsub_topic" in keys
+    listed = re.search(r"own_settings = \[(.*)\]", (ROOT / "infra/config.tf").read_text())[1]
+    # The master key comes from Secret Manager; what the scheduler's token has to be is put in by Terraform.
+    assert keys - {"master_key", "reconcile_audience", "reconcile_service_account"} == set(
+        re.findall(r'"(\w+)"', listed)
+    )

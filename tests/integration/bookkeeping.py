@@ -37,6 +37,7 @@ def check(world):
         _check_job(job, records[reference.id] | {"outputs": outputs}, counted)
         _add(world, job, counted, cells, ledgers)
     _check_totals(world, cells)
+    _check_rollups(world, cells)
     _check_ledgers(world, ledgers)
     assert not list(world.client.collection("submissions").stream())
     parked = [each.to_dict()["uri"] for each in world.client.collection("parked").stream()]
@@ -129,12 +130,33 @@ def _check_totals(world, wanted):
     _assert_equal(found, wanted)
 
 
+def _check_rollups(world, cells):
+    """Holds the sums by day and by month, which know no labels, against the cells."""
+    wanted, found = Counter(), Counter()
+    for (what, *of), amount in cells.items():
+        if what == "amount":
+            day, model, _, team, _, quarter = of
+            wanted[day, model, team, quarter] += amount
+            wanted[day[:7], model, team] += amount
+    for each in world.client.collection("days").stream():
+        for key, quarters in each.to_dict()["quarters"].items():
+            model, _, team, *_ = json.loads(key)
+            for quarter, amount in quarters.items():
+                found[each.id.partition(":")[0], model, team, quarter] += amount
+    for each in world.client.collection("months").stream():
+        for key, amount in each.to_dict()["amounts"].items():
+            model, _, team, *_ = json.loads(key)
+            found[each.id.partition(":")[0], model, team] += amount
+    _assert_equal(found, wanted)
+
+
 def _check_ledgers(world, wanted):
     spent, reserved = defaultdict(int), defaultdict(int)
     for each in world.client.collection("ledgers").stream():
         entry = each.to_dict()
-        spent[entry["owner"], entry["period"]] += entry.get("spentNano", 0)
-        reserved[entry["owner"], entry["period"]] += entry.get("reservedNano", 0)
+        for period, sums in {entry["period"]: entry, **entry.get("days", {})}.items():
+            spent[entry["owner"], period] += sums.get("spentNano", 0)
+            reserved[entry["owner"], period] += sums.get("reservedNano", 0)
     _assert_equal(spent, wanted)
     _assert_equal(reserved, {})
 

@@ -158,7 +158,9 @@ def _run(task, table, steps):
         clock=clock,
     )
     if "name" not in task:
-        done = reconcile([(project, location)], Tracker(store), deps, now, task["seconds"])
+        done = reconcile(
+            [(project, location)], Tracker(store), deps, now, task["seconds"], weigh=lambda _: None
+        )
         return json.loads(msgspec.json.encode(done))
     written = datetime.fromisoformat(task["written"])
     return settle(task["bucket"], task["name"], written, now, deps, deadline=task["blocks"])

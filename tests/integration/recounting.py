@@ -49,6 +49,7 @@ RATES = {
         "0.125", "0.0125", "0.75", input_audio="0.25", cached_audio="0.025", outside_global="1.1"
     ),
     "gemini-3.1-pro-preview": _rates("1", "0.2", "6", long=_rates("2", "0.4", "9"), outside_global="1.1"),
+    "gemini-3.5-flash": _rates("0.75", "0.075", "4.5", outside_global="1.1"),
     "gemini-embedding-001": _rates("0.12", "0", "0"),  # a token
     "text-embedding-005": _rates("0.02", "0", "0"),  # a character that is no white space
 }
@@ -93,7 +94,7 @@ def expected(output, model="gemini-2.5-flash", location="us-central1"):
 
 
 def expected_by_recount(output):
-    """The same by infra/local/recount.py, which knows gemini-2.5-flash and no special rows."""
+    """The same by infra/local/recount.py, which knows gemini-3.5-flash at `global` and no special rows."""
     return recount.recount(output.splitlines()).amount.quantize(NANO, ROUND_HALF_EVEN)
 
 

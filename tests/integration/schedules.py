@@ -117,7 +117,9 @@ class Schedule(World):
             return all(pool.map(self.here, tasks))
 
     def something_else(self):
-        what = self.random.choice((self.overwrite, self.delete, self.sweep_here, self.deliver_here))
+        what = self.random.choice(
+            (self.overwrite, self.export_late, self.delete, self.sweep_here, self.deliver_here)
+        )
         what()
 
     def deliver_here(self):
@@ -152,11 +154,13 @@ class Schedule(World):
         if not self.random.randrange(6):
             self.stray()
         for _ in range(self.random.randint(6, 12)):
-            ways = {self.advance_some: 5, self.deliver: 6, self.overwrite: 1, self.delete: 1, self.sweep: 2}
-            self.random.choices([*ways, self.later], [*ways.values(), 1])[0]()
+            ways = {self.advance_some: 5, self.deliver: 6, self.overwrite: 2, self.delete: 1, self.sweep: 2}
+            ways |= {self.export_late: 1, self.later: 1}
+            self.random.choices([*ways], [*ways.values()])[0]()
         for job in self.jobs:
             if not self.has_ended(job):
                 self.finish(job)
+        self.export_late()
         self.deliver_all()
         self.shift += timedelta(hours=26)
         self.sweep()

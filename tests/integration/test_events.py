@@ -67,7 +67,9 @@ def test_an_overwritten_output_replaces_its_sums(system):
     job, cost, _ = system.run([prompt("a"), prompt("b", thoughts=50), prompt("c", fail=True)])
     (old,) = cost["outputs"]
     first = nano(cost["amount"])
-    more = overwritten(system, job, cost, jsonl(*[answer(1000, 500)] * 10, answer(5, 5, status="bad")))
+    more = overwritten(
+        system, job, cost, jsonl(*[answer(1000, 500)] * 10, {**answer(), "status": "bad", "response": {}})
+    )
     own = system.check_against_output(job, more)
     assert own.rows == {"succeeded": 10, "failed": 1}
     assert nano(more["amount"]) == 10 * (1000 * 150 + 500 * 1250) > first
@@ -92,7 +94,10 @@ def test_every_answer_agrees_with_itself(system):
     def read_until_settled(generation):
         def settled():
             seen = system.cost(job)
-            rows = sum(seen["rows"][name] for name in ("succeeded", "failed", "malformed", "carriedOver"))
+            rows = sum(
+                seen["rows"][name]
+                for name in ("succeeded", "failed", "malformed", "unrecognized", "carriedOver")
+            )
             if rows != sum(each["rows"] for each in seen["outputs"]):
                 contradictions.append((seen["rows"], seen["outputs"]))
             return seen["outputs"][0]["generation"] == generation
@@ -242,7 +247,14 @@ def test_a_line_beyond_the_limit_is_counted_not_read(system):
     assert len(longest) == 32 * MIB
     content = b"\n".join([LINE, LINE + padding, longest, LINE])
     changed = overwritten(system, job, cost, content)
-    assert changed["rows"] == {"succeeded": 3, "failed": 0, "malformed": 1, "unpriced": 0, "carriedOver": 0}
+    assert changed["rows"] == {
+        "succeeded": 3,
+        "failed": 0,
+        "malformed": 1,
+        "unrecognized": 0,
+        "unpriced": 0,
+        "carriedOver": 0,
+    }
     assert changed["complete"] is False
     system.check(job, changed, 3 * (100 * 150 + 10 * 1250))
 
@@ -255,7 +267,14 @@ def test_rows_carried_over_from_an_earlier_job_are_not_billed_again(system):
     # Resumed as Google's documentation says: the earlier output is the input, with the rest of the rows.
     job = system.submit([prompt("c")], more_uris=[earlier["uri"]])
     final = system.final(job)
-    assert final["rows"] == {"succeeded": 1, "failed": 0, "malformed": 0, "unpriced": 0, "carriedOver": 2}
+    assert final["rows"] == {
+        "succeeded": 1,
+        "failed": 0,
+        "malformed": 0,
+        "unrecognized": 0,
+        "unpriced": 0,
+        "carriedOver": 2,
+    }
     new = [line for line in system.output(final).splitlines(keepends=True) if line not in done]
     amount = expected(b"".join(new)).nano
     assert amount > 0

@@ -151,6 +151,22 @@ def hasty_sweep(schedule):
     return schedule.task(seconds=6)
 
 
+def overwritten_once_closed(schedule):
+    """The sweep opens the job again, and closes it once more."""
+    schedule.finish(schedule.create("recorded", shards="1"), "SUCCEEDED")
+    schedule.sweep_here(FOR_EVER)
+    schedule.overwrite()
+    schedule.events.clear()
+    return schedule.task(seconds=FOR_EVER)
+
+
+def late_after_a_cancel(schedule):
+    schedule.finish(schedule.create("recorded", incremental="none", ended="incremental"), "CANCELLED")
+    schedule.sweep_here(FOR_EVER)
+    schedule.export_late()
+    return schedule.task(seconds=FOR_EVER)
+
+
 def name_of(schedule, job=None):
     job = job or schedule.jobs[-1]
     return next(name for name in schedule.of(job) if is_final_output(name))
@@ -160,7 +176,7 @@ TWICE = {f"{when} store.settle" for when in ("before", "inside", "after")}
 """Steps at whose second time, too, a task is killed."""
 CRASHES = (
     *(first_read, rest_of_it, only_file, final_after_incremental, deleted_unread, nobodys),
-    *(sweep_of_everything, hasty_sweep),
+    *(sweep_of_everything, hasty_sweep, overwritten_once_closed, late_after_a_cancel),
 )
 
 

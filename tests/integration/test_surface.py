@@ -37,15 +37,15 @@ def reader(system):
         "PATH": os.environ["PATH"],
         "GATEWAY_URL": system.stack.gateway_url,
         "GATEWAY_KEY": system.stack.master_key,
-        "PARENT": jobs_path().removeprefix("/").rpartition("/")[0],
+        "PARENT": jobs_path("global").removeprefix("/").rpartition("/")[0],
         "NO_PROXY": HOST,
         "no_proxy": HOST,
     }
 
-    def run(name, job=None):
+    def run(name, job=None, **more):
         answer = subprocess.run(  # noqa: S603 - the README's own words
             ["bash", "-euo", "pipefail", "-c", example(name)],  # noqa: S607 - the reader's bash
-            env=environment | ({"JOB": job} if job else {}),
+            env=environment | ({"JOB": job} if job else {}) | more,
             capture_output=True,
             text=True,
             timeout=30,
@@ -74,6 +74,20 @@ def test_the_readme_from_create_to_delete(reader):
     assert reader("delete", job)["name"].startswith(created["name"].partition("/batchPredictionJobs")[0])
     assert reader("get", job)["error"]["status"] == "NOT_FOUND"
     assert reader("cost", job) == cost
+
+
+def test_the_readme_s_creates_where_places_and_buckets_have_other_names(reader):
+    assert reader("create")["inputConfig"]["gcsSource"]["uris"] == ["gs://batch-in/example_input.jsonl"]
+    names = {"PARENT": jobs_path("us-central1").removeprefix("/").rpartition("/")[0]}
+    names |= {"INPUT_BUCKET": "their-input", "OUTPUT_BUCKET": "their-output"}
+    refused = reader("create", **names)["error"]
+    assert "global" in refused["message"], "it is the configuration that says where the model is"
+    for name in ("create-labels", "create-idempotent"):
+        created = reader(
+            name, **{**names, "PARENT": jobs_path("global").removeprefix("/").rpartition("/")[0]}
+        )
+        assert created["inputConfig"]["gcsSource"]["uris"] == ["gs://their-input/example_input.jsonl"]
+        assert created["outputConfig"]["gcsDestination"]["outputUriPrefix"].startswith("gs://their-output/")
 
 
 def test_the_readme_with_labels(reader, system):
@@ -128,8 +142,9 @@ def test_the_readme_s_sweep_and_repricing(reader, system):
 def test_the_readme_s_cancel_of_a_job_that_has_not_ended(reader):
     job = reader("create")["name"].rpartition("/")[2]
     assert reader("cancel", job) == {}
-    cost = wait_for(lambda: reader("cost", job))
-    assert cost["state"] == "JOB_STATE_CANCELLED"
+    wait_until(
+        lambda: reader("cost", job)["state"] == "JOB_STATE_CANCELLED", SECONDS, "CANCELLED", interval=0.05
+    )
 
 
 def test_the_readme_s_cost_has_the_members_that_a_cost_has(system):
@@ -142,7 +157,7 @@ def test_the_readme_s_cost_has_the_members_that_a_cost_has(system):
     def shape(value):
         if isinstance(value, dict):
             return {name: shape(member) for name, member in value.items()}
-        return shape(value[0]) if isinstance(value, list) else None
+        return [shape(each) for each in value[:1]] if isinstance(value, list) else None
 
     for each in (written, cost):
         each["labels"] = {}

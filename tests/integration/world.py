@@ -1,8 +1,8 @@
 """What a schedule is played on: a Google project of its own, its jobs, their outputs, and events of these.
 
 Every object that was ever there is remembered with its content, since a settled object that is deleted keeps
-its cost. Of events a third is lost, but none about what changed in a job's directory after its end: Vertex
-writes nothing there then, so that it is somebody else's doing, of which only the event tells.
+its cost. Of events a third is lost, also about what came or changed after a job's end. Only once jobs are not
+watched any more is none lost, since from then on nothing but the event tells of a change.
 """
 
 import random
@@ -19,6 +19,8 @@ from batch_gateway.adapters.firestore import FirestoreStore, connect
 from batch_gateway.core.access import TEAM_LABEL
 from batch_gateway.core.jobs import JobKey, JobRecord, observe
 from batch_gateway.core.outputs import is_final_output
+from batch_gateway.core.sent import Sent
+from batch_gateway.core.watch import WATCH
 from batch_gateway.ports import StoreUnavailableError, Submission
 from integration.crashing import AGAIN
 from integration.harness import answer, jsonl, prompt
@@ -27,6 +29,8 @@ BUCKET = "once"
 LOCATION = "us-central1"
 MODELS = ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-3.1-flash-lite")
 BAD_ENDS = ("FAILED", "CANCELLED", "EXPIRED")
+WATCHED_FOR = WATCH - timedelta(hours=1)
+"""How far a schedule may move the clock before it counts on events alone. It takes minutes itself."""
 
 
 class Objects:
@@ -190,6 +194,7 @@ class World:
                 key_id=key_id,
                 reserved_nano=reserved,
                 reserved_at=now if reserved else None,
+                sent=Sent.of(labels, f"gs://{BUCKET}/{prefix}", model, f"job {number}"),
             )
             self.store.begin_submission(submission)
         job = self._submit(body)
@@ -289,10 +294,22 @@ class World:
             return
         names = [name for name in self.of(job) if is_final_output(name)] + [f"{directory}predictions.jsonl"]
         name, content = self.random.choice(names), self._content(job.model)
-        ended = self.has_ended(job)
+        must = self.shift > WATCHED_FOR and self.has_ended(job)
         generation = self.stage.objects.put(name, content)
         self.log.append(f"overwrite {name} {generation}")
-        self._written(name, generation, content, must=ended)
+        self._written(name, generation, content, must=must)
+
+    def export_late(self):
+        """Writes incremental output of a job that was cancelled, expired or failed: no event tells of it."""
+        job = self.random.choice(self.jobs)
+        directory = self.directory(job)
+        late = self.upstream(job)["state"] in {f"JOB_STATE_{end}" for end in BAD_ENDS}
+        if directory is None or not late or self.shift > WATCHED_FOR:
+            return
+        name, content = f"{directory}incremental_predictions.jsonl", self._content(job.model)
+        generation = self.stage.objects.put(name, content)
+        self.log.append(f"late export {name} {generation}")
+        self._written(name, generation, content, must=False)
 
     def _content(self, model):
         rows = []

@@ -117,7 +117,8 @@ def test_the_order_of_shards_does_not_matter() -> None:
 def test_unreadable_outputs_are_counted_until_they_can_be_read() -> None:
     broken = output(Usage(), generation=1, unreadable="gzip")
     job, moved = settled(JOB, None, broken)
-    assert (job.settled_outputs, job.unreadable_outputs, moved) == (1, 1, [])
+    assert (job.settled_outputs, job.unreadable_outputs) == (1, 1)
+    assert [movement for _, movement in moved] == [Movement(55, 0, {}, {}, unpriced_rows=1)]
     still = output(Usage(), generation=2, unreadable="gzip")
     job, _ = settled(job, broken, still)
     assert (job.settled_outputs, job.unreadable_outputs) == (1, 1)
@@ -125,6 +126,32 @@ def test_unreadable_outputs_are_counted_until_they_can_be_read() -> None:
     assert (job.settled_outputs, job.unreadable_outputs) == (1, 0)
     job, _ = settled(job, output(usage(5), generation=3), output(Usage(), generation=4, unreadable="gzip"))
     assert (job.settled_outputs, job.unreadable_outputs, job.cost.amount_nano) == (1, 1, 0)
+
+
+CLOSED = msgspec.structs.replace(JOB, closed=True, next_look=datetime(2027, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("new", [output(usage(5)), output(Usage(), unreadable="gzip")])
+def test_what_changes_a_closed_job_opens_it_again(new: Output) -> None:
+    job, _ = settled(CLOSED, None, new)
+    assert (job.closed, job.reopened, job.next_look) == (False, 1, None)
+    job, _ = settled(job, None, output(usage(5), file="predictions_0002.jsonl"))
+    assert (job.closed, job.reopened) == (False, 1)
+
+
+def test_what_changes_nothing_leaves_a_closed_job_closed() -> None:
+    closed = msgspec.structs.replace(settled(JOB, None, output(usage(5)))[0], closed=True)
+    for old, new in (
+        (output(usage(5)), output(usage(5), generation=2)),
+        (None, output(Usage(), file="errors_1.jsonl")),
+    ):
+        job, moved = settled(closed, old, new)
+        assert (job.closed, job.reopened, moved) == (True, 0, [])
+
+
+def test_any_output_opens_a_job_again_that_was_closed_without_all_of_it() -> None:
+    lacking = msgspec.structs.replace(CLOSED, output_missing=True)
+    assert settled(lacking, None, output(Usage()))[0].reopened == 1
 
 
 def test_the_time_that_a_job_began_to_run_decides_its_price() -> None:
@@ -165,6 +192,7 @@ def test_a_movement_says_what_was_used_and_what_it_cost_by_item() -> None:
         amount_nano=605_000,
         quantities={"input_hologram": 7, "input_text": 4000, "output_text": 4},
         amounts_nano={"input_text": 600_000, "output_text": 5_000},
+        unpriced_rows=1,
     )
 
 
@@ -179,6 +207,7 @@ def test_use_without_a_price_moves_quantities_only() -> None:
     _, [(total, movement)] = settled(JOB, None, output(usage(1000, UNKNOWN)))
     assert (total.model, movement.amount_nano, movement.amounts_nano) == (UNKNOWN, 0, {})
     assert movement.quantities == {"input_text": 1000}
+    assert movement.unpriced_rows == 1
 
 
 def test_only_what_changed_is_in_a_movement() -> None:
@@ -362,7 +391,7 @@ def test_all_movements_together_are_the_job_model_by_model(operations: list[Outp
     quantities: Counter[tuple[str, str]] = Counter()
     for total, movement in moved:
         assert movement.amount_nano == sum(movement.amounts_nano.values())
-        assert movement.amounts_nano or movement.quantities
+        assert movement.amounts_nano or movement.quantities or movement.unpriced_rows
         assert 0 not in (*movement.amounts_nano.values(), *movement.quantities.values())
         amounts.update({(total.model, item): nano for item, nano in movement.amounts_nano.items()})
         quantities.update({(total.model, item): n for item, n in movement.quantities.items()})
@@ -374,6 +403,10 @@ def test_all_movements_together_are_the_job_model_by_model(operations: list[Outp
     assert {key: n for key, n in amounts.items() if n} == {key: n for key, n in of_job.items() if n}
     assert {key: n for key, n in quantities.items() if n} == dict(used)
     assert amounts.total() == job.cost.amount_nano
+    unpriced = sum(movement.unpriced_rows for _, movement in moved)
+    assert unpriced == sum(movement.unpriced_rows for _, movement in movements(JOB, job))
+    floor = job.cost.unpriced_rows + job.usage.rows.unread + job.unreadable_outputs
+    assert (unpriced > 0) == (floor > 0)
 
 
 @settings(max_examples=30, deadline=timedelta(seconds=2))

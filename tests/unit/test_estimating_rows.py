@@ -98,6 +98,8 @@ def test_what_a_tool_reads_leaves_the_high_unknown(tool):
 
 def test_searches_are_noted():
     assert needs(gemini(tools=[{"google_search": {"x": 1}}])).searches
+    assert needs(gemini(tools=[{"googleMaps": {"x": 1}}])).searches
+    assert needs(gemini(tools=[{"enterpriseWebSearch": {"x": 1}}])).searches
     assert not needs(gemini()).searches
 
 
@@ -124,9 +126,9 @@ MEDIA = [
 
 @pytest.mark.parametrize(("mime", "size", "version", "resolution", "expected"), MEDIA)
 def test_media_have_googles_rates(mime, size, version, resolution, expected):
-    guess = media.tokens_of(Medium(mime, size, resolution), version)
-    assert guess.expected == expected
-    assert guess.low <= guess.expected <= guess.high
+    guesses = media.tokens_of(Medium(mime, size, resolution), version)
+    assert sum(guess.expected for guess in guesses.values()) == expected
+    assert all(guess.low <= guess.expected <= guess.high for guess in guesses.values())
 
 
 @given(
@@ -136,8 +138,44 @@ def test_media_have_googles_rates(mime, size, version, resolution, expected):
     st.sampled_from(["", "MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_MEDIUM", "MEDIA_RESOLUTION_HIGH", "x"]),
 )
 def test_ranges_of_media_are_in_order(mime, size, version, resolution):
-    guess = media.tokens_of(Medium(mime, size, resolution), version)
-    assert 0 <= guess.low <= guess.expected <= guess.high
+    for guess in media.tokens_of(Medium(mime, size, resolution), version).values():
+        assert 0 <= guess.low <= guess.expected <= guess.high
+
+
+def video(**metadata):
+    part = {"fileData": {"mimeType": "video/mp4", "fileUri": "gs://in/a.mp4"}, "videoMetadata": metadata}
+    return needs(gemini(part), **{"a.mp4": 14_999_999}).input  # a minute, at 2 Mbit/s
+
+
+@pytest.mark.parametrize(
+    ("metadata", "frames", "seconds"),
+    [
+        ({"fps": 1}, 60, 60),
+        ({"fps": 24}, 60 * 24, 60),
+        ({"fps": "0.5"}, 30, 60),
+        ({"fps": 0}, 60, 60),
+        ({"fps": -5}, 60, 60),
+        ({"fps": "x"}, 60, 60),
+        ({"startOffset": "10s", "endOffset": "25.5s"}, 16, 16),
+        ({"start_offset": "10s", "end_offset": {"seconds": "20", "nanos": 500_000_000}}, 11, 11),
+        ({"endOffset": "9999s"}, 60, 60),
+        ({"startOffset": "30s"}, 60, 60),
+        ({"startOffset": "30s", "endOffset": "20s"}, 0, 0),
+        ({"endOffset": "soon"}, 60, 60),
+    ],
+    ids=str,
+)
+def test_frames_and_offsets_of_a_video_count_and_its_sound_is_audio(metadata, frames, seconds):
+    found = video(**metadata)
+    assert found["input_video"].expected == frames * 258
+    assert found["input_audio"].expected == seconds * 32
+
+
+def test_a_video_of_unknown_size_is_as_long_as_its_offsets_say():
+    part = {"fileData": {"mimeType": "video/mp4", "fileUri": "gs://in/none.mp4"}}
+    found = needs(gemini({**part, "videoMetadata": {"endOffset": "7s"}})).input
+    assert tuple(found["input_video"]) == (7 * 258,) * 3
+    assert needs(gemini(part)).input["input_video"].high > 3000 * 258
 
 
 def test_files_are_counted_by_modality_size_and_resolution():
@@ -252,7 +290,9 @@ def test_the_other_families():
     claude = {"custom_id": "1", "request": {"system": "Be brief.", "max_tokens": 50}}
     claude["request"]["messages"] = [{"role": "user", "content": [{"type": "text", "text": TEXT}]}]
     found = needs(claude, family=Family.CLAUDE)
-    assert found.limit == 50
+    assert (found.limit, found.searches) == (50, False)
+    searching = {**claude, "request": {**claude["request"], "tools": [{"type": "web_search_20250305"}]}}
+    assert needs(searching, family=Family.CLAUDE).searches
     assert (
         found.input["input_text"].expected == tokens_of(TEXT).expected + tokens_of("Be brief.").expected + 6
     )

@@ -1,7 +1,7 @@
 """From rows to amounts: history and defaults, what was not read, prices, and what is said about it."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -21,6 +21,7 @@ TABLE = prices.load()
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FLASH = "publishers/google/models/gemini-2.5-flash"
 PRO = "publishers/google/models/gemini-2.5-pro"
+LITE = "publishers/google/models/gemini-2.5-flash-lite"
 OBJECT = Object("in", "rows.jsonl", 1, 0)
 TEXT = "How long is a piece of string?"
 
@@ -83,6 +84,62 @@ def test_the_date_and_the_location_decide_the_price():
     assert region.expected_nano == pytest.approx(1.1 * now.expected_nano, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("model", "at", "times"),
+    [
+        # (0.375, 1.875) doubles on 2027-01-01; (1, 5) on 2026-12-01. A job waits for 72 h at most.
+        ("gemini-3.8-flash", "2026-12-28T23:59:59", 1),
+        ("gemini-3.8-flash", "2026-12-29T00:00:00", 2),
+        ("gemini-3.8-flash", "2026-12-31T20:00:00", 2),
+        ("gemini-4-carbon", "2026-11-27T12:00:00", 1),
+        ("gemini-4-carbon", "2026-11-30T09:00:00", 2),
+        ("gemini-4-argon", "2026-12-01T00:00:00", 1),
+    ],
+)
+@pytest.mark.parametrize("location", ["global", "us-east5"])
+def test_the_high_takes_the_dearest_price_until_the_job_has_started(model, at, times, location):
+    at = datetime.fromisoformat(f"{at}+00:00")
+    resource = f"publishers/google/models/{model}"
+    found = surveyed([row(limit=70)] * 30, model=resource, location=location, at=at)
+    low, expected, high = (
+        priced(model, "0-200k", at=at, location=location, input_text=asked, output_text=written)
+        for asked, written in zip(found.input, found.output, strict=True)
+    )
+    assert (found.low_nano, found.expected_nano) == (low, expected)
+    assert found.high_nano == pytest.approx(times * high, abs=2)
+    until = (at + timedelta(hours=72)).strftime("%Y-%m-%dT%H:%MZ")
+    assert f"The high takes the dearest until {until}" in " ".join(found.assumptions)
+
+
+def test_a_fall_of_the_price_does_not_lower_the_high_before_it():
+    at = datetime(2026, 8, 12, tzinfo=UTC)
+    found = surveyed([row(limit=70)], model="publishers/google/models/gemini-3.6-flash", at=at)
+    written = found.output[2]
+    assert found.high_nano == priced(
+        "gemini-3.6-flash", "0-200k", at=at, input_text=found.input[2], output_text=written
+    )
+
+
+def test_people_are_warned_of_what_becomes_of_a_model():
+    carbon = surveyed([row(limit=5)], model="publishers/google/models/gemini-4-carbon")
+    assert [each for each in carbon.warnings if "gemini-4-carbon rises on 2026-12-01" in each]
+    flash = surveyed([row(limit=5)])
+    assert [each for each in flash.warnings if "closed to projects that have not used it" in each]
+    assert not [each for each in flash.warnings if "due for retirement" in each]
+    january = surveyed([row(limit=5)], at=datetime(2027, 1, 5, tzinfo=UTC))
+    assert [each for each in january.warnings if "due for retirement on 2027-01-28" in each]
+    assert [each for each in table_estimate(9, job()).warnings if "closed to projects" in each]
+
+
+def test_people_are_told_which_prices_are_derived_or_disputed():
+    opus = surveyed([], model="publishers/anthropic/models/claude-opus-5-5")
+    assert [each for each in opus.assumptions if each.startswith("Prices of claude-opus-5-5, disputed: ")]
+    neon = surveyed([row(limit=5)], model="publishers/google/models/gemini-4-neon")
+    assert [each for each in neon.assumptions if "derived: No batch price was ever published" in each]
+    lite = table_estimate(9, job(model=LITE), model=LITE)
+    assert [each for each in lite.assumptions if each.startswith("Prices of gemini-2.5-flash-lite, disputed")]
+
+
 def test_a_long_prompt_pays_the_long_price_for_all_of_its_row():
     words = "alpha beta gamma delta " * 60_000
     found = surveyed([row(words, limit=10)], model=PRO)
@@ -132,6 +189,15 @@ def test_images_are_priced_as_images():
     text = tokens_of(TEXT).expected
     assert found.expected_nano == priced(
         "gemini-2.5-flash-image", "0-200k", input_text=10 * text, output_image=12_900
+    )
+
+
+def test_a_model_of_images_need_not_be_called_so():
+    model = "publishers/google/models/gemini-nano-banana-2.1"
+    found = surveyed([row()], model=model)
+    assert found.output == (1120, 1120, 32_768)
+    assert found.expected_nano == priced(
+        "gemini-nano-banana-2.1", "0-200k", input_text=found.input[1], output_image=1120
     )
 
 

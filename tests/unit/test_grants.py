@@ -254,6 +254,73 @@ def test_fields_that_reach_beyond_uris_are_refused_for_limited_keys(body):
     assert refusal(grants.check_body, LIMITED, body) == "FIELD_NOT_ALLOWED"
 
 
+@pytest.mark.parametrize("spelling", ["encryptionSpec", "encryption_spec"])
+def test_a_key_of_encryption_is_nothing_that_a_prefix_covers(spelling):
+    assert refusal(grants.check_body, LIMITED, {spelling: {"kmsKeyName": "k"}}) == "FIELD_NOT_ALLOWED"
+
+
+@pytest.mark.parametrize("spelling", ["instancesFormat", "instances_format"])
+@pytest.mark.parametrize(
+    "value", ["file-list", "FILE-LIST", "file-list ", "vertex-dataset", "new", None, ["jsonl"]]
+)
+def test_a_format_that_names_further_files_is_refused_for_limited_keys(spelling, value):
+    body = {"inputConfig": {spelling: value, "gcsSource": {"uris": ["gs://b/team-a/x"]}}}
+
+    assert refusal(grants.check_body, LIMITED, body) == "FIELD_NOT_ALLOWED"
+    assert refusal(grants.check_body, [Grant(models=("gemini-*",))], body) is None
+
+
+@pytest.mark.parametrize("value", ["jsonl", "bigquery", "csv", "tf-record", "tf-record-gzip"])
+def test_a_format_whose_data_the_uris_name_is_not(value):
+    assert refusal(grants.check_body, LIMITED, {"inputConfig": {"instancesFormat": value}}) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"dedicatedResources": {"machineSpec": {"machineType": "a3-ultragpu-8g"}}},
+        {"dedicated_resources": {"starting_replica_count": 100}},
+        {"serviceAccount": "admin@p.iam.gserviceaccount.com"},
+        {"endpoint": "projects/p/locations/l/endpoints/1"},
+    ],
+    ids=str,
+)
+def test_fields_that_reach_beyond_models_are_refused_for_keys_of_some_models(body):
+    assert refusal(grants.check_body, [Grant(models=("gemini-*",))], body) == "FIELD_NOT_ALLOWED"
+    assert refusal(grants.check_body, [Grant(projects=("acme",))], body) == "FIELD_NOT_ALLOWED"
+    assert refusal(grants.check_body, [Grant()], body) is None
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["dedicatedResources", "dedicated_resources", "endpoint", "unmanagedContainerModel", "instance_config"],
+)
+def test_fields_whose_cost_cannot_be_told_are_refused_under_a_budget(field):
+    def check(body):
+        grants.check_body([Grant()], body, has_budget=True)
+
+    assert refusal(check, {field: {"x": 1}}) == "FIELD_NOT_ALLOWED"
+    assert refusal(check, {"serviceAccount": "a", "model": "m"}) is None
+
+
+def test_names_of_labels_are_no_fields():
+    body = {"labels": {"dataset": "a", "endpoint": "b", "uris": "c"}}
+
+    assert refusal(grants.check_body, [*LIMITED, Grant(models=("gemini-*",))], body) is None
+    assert refusal(grants.check_body, LIMITED, {"labels": {"x": "gs://secret/x"}}) == "URI_NOT_ALLOWED"
+    assert list(grants.resource_names(body)) == []
+
+
+def test_resources_are_found_in_either_spelling():
+    body = {
+        "endpoint": "e",
+        "input_config": {"vertex_multimodal_dataset_source": {"dataset_name": "d"}},
+        "modelMonitoringConfig": {"objectiveConfigs": [{"trainingDataset": {"dataset": "t"}}]},
+    }
+
+    assert {name for _, name in grants.resource_names(body)} == {"e", "d", "t"}
+
+
 def test_key_and_team_both_have_to_allow():
     both = [Grant(allowed_uri_prefixes=("gs://b",)), Grant(allowed_uri_prefixes=(TEAM_A,))]
 

@@ -111,7 +111,8 @@ def test_a_start_imports_nothing_that_only_a_request_needs():
 def test_a_start_imports_few_modules():
     modules, _ = imported_after()
 
-    assert len(modules) < 250
+    # Some seventy of them are our own.
+    assert len(modules) < 275
 
 
 def test_the_first_request_imports_no_storage():

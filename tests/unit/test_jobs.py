@@ -403,25 +403,16 @@ def record(*input_uris: str, start_time: datetime | None = None) -> JobRecord:
     return JobRecord(JobKey("my-project", "us-central1", "5678"), observation, CREATED)
 
 
-@pytest.mark.parametrize(
-    ("uri", "resumed"),
-    [
-        (f"{DIRECTORY}/predictions.jsonl", True),
-        (f"{DIRECTORY}/*.jsonl", True),
-        ("gs://out/prediction-model-*/predictions.jsonl", True),
-        ("gs://out/prediction-my-model-2026/prediction.results-00000-of-00001", True),
-        ("gs://out/here/*/predictions.jsonl", True),
-        ("gs://in/a.jsonl", False),
-        ("gs://in/predictions-of-mine/a.jsonl", False),
-        ("gs://in/prediction-model-is-my-name", False),
-        ("bq://project.dataset.table", False),
-        ("bq://project.dataset.predictions_2026_11_22", True),
-        ("bq://project.dataset.my_predictions_2026", False),
-    ],
-)
-def test_a_job_whose_input_is_an_earlier_output_is_a_resumed_one(uri: str, resumed: bool) -> None:  # noqa: FBT001 - a table
-    assert record(uri).resumed_at == (CREATED if resumed else None)
-    assert record("gs://in/a.jsonl", uri).resumed_at == (CREATED if resumed else None)
+@pytest.mark.parametrize("uri", ["gs://in/a.jsonl", f"{DIRECTORY}/predictions.jsonl", "bq://p.d.mine_dest_x"])
+def test_rows_from_before_a_job_are_another_job_s_whatever_its_input_is_called(uri: str) -> None:
+    assert record(uri).carried_before == CREATED - timedelta(milliseconds=100)
+
+
+def test_the_time_that_vertex_says_comes_before_that_of_the_record() -> None:
+    seen = Observation(NAME, "JOB_STATE_RUNNING", create_time=CREATED - timedelta(minutes=5))
+    job = JobRecord(JobKey("my-project", "us-central1", "5678"), seen, CREATED)
+
+    assert job.carried_before == CREATED - timedelta(minutes=5, milliseconds=100)
 
 
 def test_prices_are_those_of_the_start_and_until_then_of_the_creation() -> None:

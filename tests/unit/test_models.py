@@ -2,7 +2,7 @@
 
 import pytest
 
-from batch_gateway.core.models import resource_name, short_name
+from batch_gateway.core.models import base_model_of, resource_name, short_name
 
 PLACE = "projects/my-project/locations/us-central1"
 
@@ -49,6 +49,22 @@ def test_a_name_without_a_known_publisher_is_refused_with_what_to_write(written:
     ) as refused:
         resource_name(written, "my-project", "us-central1")
     assert f"'{written}'" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("label", "base"),
+    [
+        ("gemini-2_5-flash-lite", "gemini-2.5-flash-lite"),
+        ("gemini-2_0-flash-001", "gemini-2.0-flash-001"),
+        ("gemini-1_0-pro-002", "gemini-1.0-pro-002"),
+        ("llama-3_1-8b-instruct", "llama-3.1-8b-instruct"),
+        ("gemini-2.5-flash", "gemini-2.5-flash"),
+        ("text-bison", "text-bison"),
+        ("my_model-1", "my_model-1"),
+    ],
+)
+def test_the_base_of_a_tuned_model_has_full_stops_where_its_label_cannot(label: str, base: str) -> None:
+    assert base_model_of({"labels": {"google-vertex-llm-tuning-base-model-id": label}}) == base
 
 
 @pytest.mark.parametrize(

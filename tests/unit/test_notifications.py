@@ -67,7 +67,14 @@ def test_the_event_of_a_job_says_what_it_cost():
             "apiKey": "nightly",
             "labels": {"environment": "production"},
             "cost": {"amount": "0.000098", "currency": "USD", "complete": True},
-            "rows": {"succeeded": 4, "failed": 1, "malformed": 0, "unpriced": 0, "carriedOver": 0},
+            "rows": {
+                "succeeded": 4,
+                "failed": 1,
+                "malformed": 0,
+                "unrecognized": 0,
+                "unpriced": 0,
+                "carriedOver": 0,
+            },
             "usage": {
                 "inputTokens": 120,
                 "cachedInputTokens": 10,
@@ -101,6 +108,26 @@ def test_the_event_of_a_job_says_what_it_cost():
 )
 def test_every_end_has_its_event(state, kind):
     assert job_event(job(state), NOW).type == kind
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"announced": True, "closed": False}, "batch.cancelled"),
+        ({"announced": True}, "batch.cost_updated"),
+        ({"reopened": 1}, "batch.cost_updated"),
+        ({}, "batch.cancelled"),
+    ],
+)
+def test_a_job_ends_once_and_what_follows_is_about_its_cost(changes, kind):
+    assert job_event(job("JOB_STATE_CANCELLED", **changes), NOW).type == kind
+
+
+def test_each_update_of_a_cost_is_an_event_of_its_own():
+    first, again, second = (
+        job_event(job("JOB_STATE_SUCCEEDED", reopened=number), NOW) for number in (1, 1, 2)
+    )
+    assert first.id == again.id != second.id
 
 
 def test_a_job_that_was_never_seen_to_end_has_none():

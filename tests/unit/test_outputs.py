@@ -11,6 +11,7 @@ from batch_gateway.core.outputs import (
     is_incremental_output,
     is_made_by_vertex,
     kind_of,
+    lacks_shards,
     split_uri,
     unreadable_format,
 )
@@ -189,3 +190,24 @@ def test_what_is_no_cloud_storage_uri_is_refused(uri: str) -> None:
 @given(st.text(st.characters(exclude_characters="/"), min_size=1), st.text())
 def test_bucket_and_name_come_back(bucket: str, name: str) -> None:
     assert split_uri(f"gs://{bucket}/{name}") == (bucket, name)
+
+
+RESULTS = "gs://out/d/prediction.results"
+
+
+@pytest.mark.parametrize(
+    ("names", "lacks"),
+    [
+        ([], False),
+        (["d/predictions.jsonl"], False),
+        (["d/predictions.jsonl-00000-of-00001"], False),
+        (["d/predictions.jsonl-00000-of-00002"], True),
+        (["d/predictions.jsonl-00000-of-00002", "d/predictions.jsonl-00001-of-00002"], False),
+        (["d/predictions.jsonl", "d/predictions.jsonl-00001-of-00002"], True),
+        ([f"{RESULTS}-00000-of-00002.csv", f"{RESULTS}-00001-of-00002.csv"], False),
+        ([f"{RESULTS}-00000-of-00002.csv", f"{RESULTS}-00001-of-00002.jsonl"], True),
+        (["d/predictions_0001.jsonl", "d/000000000000.jsonl"], False),
+    ],
+)
+def test_shards_tell_how_many_they_are(names: list[str], lacks: bool) -> None:  # noqa: FBT001 - a table
+    assert lacks_shards(names) is lacks

@@ -4,7 +4,9 @@ A price of 1 USD per million units is 1,000,000 pico-USD a unit.
 """
 
 import json
+import warnings
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.core import prices
-from batch_gateway.core.prices import PriceTable, QueryFee
+from batch_gateway.core.cost import cost_of
+from batch_gateway.core.prices import LONGEST_QUEUE, PriceTable
+from batch_gateway.core.query_fees import QueryFee
+from batch_gateway.core.rows import Tally
+from batch_gateway.core.usage import (
+    ENTERPRISE_WEB_SEARCH,
+    MAPS_GROUNDING,
+    RETRIEVAL,
+    UNKNOWN_GROUNDING,
+    WEB_SEARCH,
+)
 
 TABLE = prices.load()
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -58,6 +70,17 @@ GENERATIVE = [
     "gemini-3.7-flash",
     "gemini-3.8-flash",
     "gemini-4-argon",
+    "gemini-4-argon-cyber-permissive",
+    "gemini-4-carbon",
+    "gemini-4-hydrogen",
+    "gemini-4-neon",
+    "gemini-nano-banana-2.1",
+    "claude-opus-4",
+    "claude-opus-4-1",
+    "claude-sonnet-4",
+    "claude-sonnet-5",
+    "claude-opus-5-5",
+    "llama-3.1-405b-instruct-maas",
     "claude-haiku-4-5",
     "claude-sonnet-4-5",
     "claude-sonnet-4-6",
@@ -146,7 +169,34 @@ def test_embeddings_charge_input_only(model):
         ("claude-haiku-4-5", "cached_input_text", 50_000),  # LiteLLM 1.106.10: 0.05
         ("claude-haiku-4-5", "cache_creation_input_text", 625_000),  # LiteLLM 1.106.10: 0.625
         ("claude-sonnet-4-5", "cache_creation_input_text", 1_875_000),  # exact half of 3.75, printed as 1.88
-        ("claude-opus-5-5", "output_text", 10_000_000),  # half of 20, derived; LiteLLM's 12.5 is Opus 5's
+        ("claude-opus-5-5", "input_text", 2_500_000),  # LiteLLM 1.110.2, Tetrate; half of 4 is disputed
+        ("claude-opus-5-5", "output_text", 12_500_000),  # the same; half of 20 is disputed
+        ("claude-opus-5-5", "cache_creation_1h_input_text", 4_000_000),  # half of 8
+        ("claude-haiku-4-5", "cache_creation_1h_input_text", 1_000_000),  # half of 2, Portkey, Tetrate
+        ("claude-sonnet-4-6", "cache_creation_1h_input_text", 3_000_000),  # half of 6
+        ("claude-sonnet-5", "cache_creation_1h_input_text", 2_000_000),  # half of 4
+        ("claude-sonnet-5", "cached_input_text", 100_000),  # half of 0.2
+        ("claude-sonnet-5", "cache_creation_input_text", 1_250_000),  # half of 2.5
+        ("claude-opus-4-8", "cache_creation_1h_input_text", 5_000_000),  # half of 10
+        ("claude-opus-4-1", "cache_creation_1h_input_text", 15_000_000),  # Tetrate
+        ("claude-opus-4-1", "input_text", 7_500_000),  # Tetrate, Portkey: 7.5
+        ("claude-opus-4-1", "cached_input_text", 750_000),  # 0.75
+        ("claude-opus-4-1", "cache_creation_input_text", 9_375_000),  # 9.375
+        ("claude-opus-4", "output_text", 37_500_000),  # half of 75, derived
+        ("claude-opus-4", "cache_creation_1h_input_text", None),  # no source prints it
+        ("claude-sonnet-4", "input_text", 1_500_000),  # half of 3, derived
+        ("claude-fable-5-1", "cache_creation_1h_input_text", 10_000_000),  # half of 20
+        ("claude-fable-5-2", "cache_creation_1h_input_text", 8_000_000),  # genai-prices 0.2.3: 8
+        ("claude-haiku-5-5", "cache_creation_1h_input_text", 100_000),  # half of 0.2
+        ("gemini-4-hydrogen", "input_audio", 750_000),  # LiteLLM 1.110.2: 0.75
+        ("gemini-4-hydrogen", "cached_input_text", 37_500),  # 0.0375
+        ("gemini-4-neon", "output_text", 7_500_000),  # half of 15, derived
+        ("gemini-nano-banana-2.1", "output_image", 15_000_000),  # LiteLLM 1.110.2, genai-prices 0.2.3: 15
+        ("gemini-nano-banana-2.1", "output_text", 3_750_000),  # 3.75
+        ("gemini-nano-banana-2.1", "cached_input_text", 75_000),  # LiteLLM 1.110.2: 0.075
+        ("gemini-4-argon-cyber-permissive", "input_audio", 2_000_000),  # LiteLLM 1.110.2: 2
+        ("meta/llama-3.1-405b-instruct-maas", "input_text", 2_500_000),  # Portkey: 2.5
+        ("meta/llama-3.1-405b-instruct-maas", "output_text", 8_000_000),  # Portkey: 8
         ("gpt-oss-20b-maas", "input_text", 35_000),  # LiteLLM 1.106.10: 0.035
         ("gpt-oss-20b-maas", "cached_input_text", None),  # printed for standard only
     ],
@@ -167,6 +217,7 @@ def test_batch_price_per_unit(model, item, pico):
         ("gemini-1.5-pro", 128_000, (625_000, None, 2_500_000), (1_250_000, None, 5_000_000)),
         ("gemini-2.5-flash", 200_000, (150_000, 30_000, 1_250_000), (150_000, 30_000, 1_250_000)),
         ("claude-haiku-5-5", 100_000, (50_000, 5_000, 250_000), (250_000, 25_000, 1_250_000)),
+        ("claude-sonnet-4-5", 200_000, (1_500_000, 150_000, 7_500_000), (3_000_000, 300_000, 11_250_000)),
     ],
 )
 def test_a_prompt_above_the_threshold_prices_the_whole_row_as_long(model, threshold, short, long):
@@ -249,14 +300,30 @@ def test_cached_tokens(model, modality, standard, batch):
             (1_000_000, 50_000, 5_000_000),
             (2_000_000, 100_000, 10_000_000),
         ),
+        (
+            "gemini-4-carbon",
+            datetime(2026, 12, 1, tzinfo=UTC),
+            (1_000_000, 50_000, 5_000_000),
+            (2_000_000, 100_000, 10_000_000),
+        ),
+        (
+            "gemini-3.6-flash",
+            datetime(2026, 8, 13, tzinfo=UTC),
+            (750_000, 75_000, 3_750_000),
+            (375_000, 37_500, 1_875_000),
+        ),
     ],
 )
 def test_prices_change_at_midnight(model, day, before, after):
     items = ("input_text", "cached_input_text", "output_text")
     assert tuple(price(model, item, at=day - SECOND) for item in items) == before
     assert tuple(price(model, item, at=day) for item in items) == after
-    # A job older than anything known gets the oldest batch price, never the full price.
-    assert tuple(price(model, item, at=datetime(2020, 1, 1, tzinfo=UTC)) for item in items) == before
+
+
+def test_a_job_older_than_anything_known_gets_the_oldest_batch_price():
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    assert price("gemini-3.8-flash", "input_text", at=long_ago) == 375_000
+    assert price("gemini-3.6-flash", "input_text", at=long_ago) == 750_000
 
 
 def test_a_change_counts_in_utc_whatever_the_time_zone_given():
@@ -276,6 +343,8 @@ def test_a_change_counts_in_utc_whatever_the_time_zone_given():
         ("gemini-3.1-flash-image", "output_image", 30_000_000, 33_000_000),
         ("gemini-3.8-flash", "output_text", 1_875_000, 2_062_500),
         ("gemini-4-argon", "input_text", 1_000_000, 1_100_000),
+        ("gemini-4-neon", "input_text", 1_500_000, 1_650_000),
+        ("gemini-nano-banana-2.1", "output_image", 15_000_000, 15_000_000),
         ("claude-haiku-4-5", "input_text", 500_000, 550_000),
         ("gemini-2.5-flash", "input_text", 150_000, 150_000),
         ("gemini-3-flash-preview", "input_text", 250_000, 250_000),
@@ -285,6 +354,11 @@ def test_a_change_counts_in_utc_whatever_the_time_zone_given():
 def test_the_surcharge_outside_global(model, item, everywhere, non_global, location):
     assert price(model, item) == everywhere
     assert price(model, item, location=location) == non_global
+    # Tetrate's price files: from 2026-07-01 on.
+    first = datetime(2026, 7, 1, tzinfo=UTC)
+    assert price(model, item, location=location, at=first - SECOND) == price(model, item, at=first - SECOND)
+    dearer = price(model, item, location=location, at=first), price(model, item, at=first)
+    assert dearer[0] * everywhere == dearer[1] * non_global
 
 
 def test_opus_4_6_lost_its_long_context_premium():
@@ -315,6 +389,22 @@ def test_opus_4_6_lost_its_long_context_premium():
         ("text-embedding-004", "text-embedding-004"),
         ("publishers/anthropic/models/claude-haiku-4-5@20251001", "claude-haiku-4-5"),
         ("claude-haiku-4-5-20251001", "claude-haiku-4-5"),
+        ("claude-opus-4-6-20260205", "claude-opus-4-6"),
+        ("publishers/anthropic/models/claude-opus-4-1@20250805", "claude-opus-4-1"),
+        ("claude-opus-4-1-20250805", "claude-opus-4-1"),
+        ("claude-opus-4-20250514", "claude-opus-4"),
+        ("vertex_ai/claude-sonnet-5-20260701", "claude-sonnet-5"),
+        ("gemini-4-argon-20261013", "gemini-4-argon"),
+        ("gemini-3.8-flash-20260901", "gemini-3.8-flash"),
+        ("gemini-4-argon-preview", "gemini-4-argon"),
+        ("gemini-4-carbon-preview-20261020", "gemini-4-carbon"),
+        ("gemini-3.1-pro-preview", "gemini-3.1-pro-preview"),
+        ("gemini-3-flash-preview-12-2025", "gemini-3-flash-preview"),
+        ("gemini-3.1-pro-preview-customtools", "gemini-3.1-pro-preview"),
+        ("gemini-3-pro-image-preview", "gemini-3-pro-image"),
+        ("gemini-2.5-pro-preview-03-25", "gemini-2.5-pro"),
+        ("gemini-2.5-flash-lite-preview-06-17", "gemini-2.5-flash-lite"),
+        ("gemini-2.5-flash-preview-05-20", "gemini-2.5-flash"),  # LiteLLM 1.80.17: 0.30 and 2.50
         ("vertex_ai/meta/llama-3.3-70b-instruct-maas", "llama-3.3-70b-instruct-maas"),
         ("publishers/deepseek-ai/models/deepseek-r1-0528-maas", "deepseek-r1-0528-maas"),
     ],
@@ -332,12 +422,23 @@ def test_names_of_known_models(name, key):
         "gemini-2.5",
         "gemini-2.5-flash-ultra",
         "gemini-2.5-flash-tts",
-        "gemini-2.5-flash-preview-05-20",  # was 0.15 and 0.60: not the price of its successor
+        "gemini-2.5-flash-preview-04-17",  # was 0.15 and 0.60: not the price of its successor
+        "gemini-2.5-flash-preview",
+        "gemini-2.5-flash-preview-tts",
+        "gemini-flash-latest",  # moves on from model to model
+        "gemini-flash-lite-latest",
+        "publishers/google/models/gemini-pro-latest",
+        "gemini-4-argon-latest",
+        "gemini-4-argon-20261313",  # no date
+        "gemini-4-argon-2026101",
+        "gemini-4-argon-preview-13",
+        "gpt-oss-20b-maas-20261013",  # of no family that is known to do so
+        "claude-opus-4-6-preview",
         "gemini-2.5-flash-1",
         "gemini-2.5-flash-0001",
         "gemini-embedding-002",
         "text-embedding-003",
-        "claude-opus-4",
+        "claude-opus-3",
         "1234567890123456789",
         "projects/p/locations/us-central1/models/1234567890123456789@1",
         "projects/p/locations/us-central1/models/gemini-2.5-flash",  # an owner's own model may have this id
@@ -358,7 +459,7 @@ def test_units():
 
 
 def test_the_table_is_named_and_read_once():
-    assert TABLE.version == "2026-11-22"
+    assert TABLE.version == "2026-11-28"
     assert prices.load() is TABLE
 
 
@@ -367,6 +468,7 @@ ITEMS = [
     *(f"{family}_{kind}" for family in ("input", "cached_input", "output") for kind in KINDS),
     "output_thoughts",
     "cache_creation_input_text",
+    "cache_creation_1h_input_text",
 ]
 
 
@@ -436,6 +538,10 @@ def batch(**rates: Any) -> dict[str, Any]:
     return table(period={"batch": rates})
 
 
+def retired(**members: Any) -> dict[str, Any]:
+    return {"retired": "2027-02-01", "source": "a page", **members}
+
+
 def later(*days: Any) -> dict[str, Any]:
     return table(later=[{"from": day, "source": "a page", "batch": {"input": "1"}} for day in days])
 
@@ -462,6 +568,15 @@ def later(*days: Any) -> dict[str, Any]:
         (table(model={"prices": [{"from": None, "source": "a page"}]}), "m-1: prices: batch: missing"),
         (table(period={"from": "2026-01-01"}), "m-1: from: the first"),
         (table(period={"source": ""}), "m-1: from None: source"),
+        (table(period={"derived": ""}), "m-1: from None: derived"),
+        (table(period={"disputed": True}), "m-1: from None: disputed"),
+        (table(non_global_from="July"), "table: non_global_from: no date"),
+        (table(model={"retirement": {"retired": "2027-01-01"}}), "m-1: retirement: source: missing"),
+        (table(model={"retirement": {"source": "a page"}}), "m-1: retirement: says neither"),
+        (table(model={"retirement": retired(source="")}), "m-1: retirement: source"),
+        (table(model={"retirement": retired(retired="soon")}), "m-1: retirement: retired: no date"),
+        (table(model={"retirement": retired(closed=20270101)}), "m-1: retirement: closed: no date"),
+        (table(model={"retirement": retired(ends="2027-01-01")}), "m-1: retirement: ends: unknown key"),
         (table(period={"Batch": {}}), "m-1: prices: Batch: unknown key"),
         (later("2027-13-01"), "m-1: from 2027-13-01: no date"),
         (later("soon"), "m-1: from soon: no date"),
@@ -487,6 +602,7 @@ def later(*days: Any) -> dict[str, Any]:
             "m-1: from None: batch: long_context: unknown key",
         ),
         (table(aliases={"other": "m-2"}), "aliases: other"),
+        (table(aliases={"m-1": None}), "aliases: m-1"),
         (table(aliases={"m-1": "m-1"}), "aliases: m-1"),
         (table(aliases={"M-One": "m-1"}), "aliases: M-One"),
     ],
@@ -516,46 +632,233 @@ def test_every_shipped_price_names_its_source_and_every_key_is_found_again():
             assert period["standard"]
 
 
+# The dearest price within a time
+
+
+@pytest.mark.parametrize("location", ["global", "eu"])
+@pytest.mark.parametrize(
+    ("model", "at", "until", "usd"),
+    [
+        ("gemini-4-carbon", "2026-11-28T00:00:00", "2026-11-30T23:59:59", "1"),
+        ("gemini-4-carbon", "2026-11-28T00:00:00", "2026-12-01T00:00:00", "2"),
+        ("gemini-4-carbon", "2026-11-30T12:00:00", "2026-12-03T12:00:00", "2"),
+        ("gemini-4-carbon", "2026-12-01T00:00:00", "2026-12-04T00:00:00", "2"),
+        ("gemini-3.8-flash", "2026-12-30T00:00:00", "2027-01-02T00:00:00", "0.75"),
+        ("gemini-3.6-flash", "2026-08-12T00:00:00", "2026-08-15T00:00:00", "0.75"),  # it fell
+        ("gemini-3.6-flash", "2026-08-13T00:00:00", "2026-08-16T00:00:00", "0.375"),
+        ("gemini-3.6-flash", "2026-08-12T00:00:00", "2027-02-01T00:00:00", "0.75"),
+    ],
+)
+def test_the_dearest_price_of_a_time(model, at, until, usd, location):
+    at, until = (datetime.fromisoformat(f"{day}+00:00") for day in (at, until))
+    dearest = TABLE.unit_price(
+        model, "input_text", context_window="0-200k", location=location, at=at, until=until
+    )
+    assert dearest == Decimal(usd) * 10**6 * Decimal("1.1" if location == "eu" else 1)
+
+
+def test_the_surcharge_begins_within_a_time():
+    at = datetime(2026, 6, 30, tzinfo=UTC)
+    found = [
+        TABLE.unit_price("claude-opus-5", "input_text", context_window="0-200k", location="us", at=at, **more)
+        for more in ({}, {"until": at}, {"until": at + timedelta(days=3)})
+    ]
+    assert found == [2_500_000, 2_500_000, 2_750_000]
+
+
+def test_what_may_come_without_a_price_has_no_dearest():
+    small = read(table(later=[{"from": "2027-01-01", "source": "a page", "batch": {"output": "9"}}]))
+    at = datetime(2026, 12, 31, tzinfo=UTC)
+    lookup = {"context_window": "0-200k", "location": "global", "at": at, "until": at + LONGEST_QUEUE}
+    assert small.unit_price("m-1", "input_text", **lookup) is None
+    assert small.unit_price("m-1", "output_text", **lookup) == 9 * 10**6
+
+
+# What changes
+
+
+def changes(start: str, days: int = 30) -> list[tuple[str, str, str]]:
+    at = datetime.fromisoformat(f"{start}T00:00:00+00:00")
+    found = TABLE.changes_between(at, at + timedelta(days=days))
+    return [(f"{change.day}", change.model, change.kind) for change in found]
+
+
+def test_what_changes_within_thirty_days():
+    assert changes("2026-11-28") == [
+        ("2026-12-01", "gemini-4-argon", "price"),
+        ("2026-12-01", "gemini-4-carbon", "price"),
+        ("2026-12-24", "claude-sonnet-5", "retired"),
+    ]
+    assert changes("2026-12-31") == [
+        ("2027-01-01", "gemini-3.6-flash", "price"),
+        ("2027-01-01", "gemini-3.7-flash", "price"),
+        ("2027-01-01", "gemini-3.8-flash", "price"),
+        ("2027-01-24", "claude-opus-5", "retired"),
+        ("2027-01-28", "gemini-2.5-flash", "retired"),
+        ("2027-01-28", "gemini-2.5-flash-lite", "retired"),
+        ("2027-01-28", "gemini-2.5-pro", "retired"),
+        ("2027-01-28", "gemini-3.7-flash", "retired"),
+    ]
+    assert ("2026-10-20", "gemini-2.5-pro", "closed") in changes("2026-10-01")
+    assert ("2026-11-19", "gemini-3.6-flash", "retired") in changes("2026-11-01")
+
+
+def test_a_change_is_told_until_its_day():
+    day = datetime(2026, 12, 1, tzinfo=UTC)
+    table = read(later("2026-12-01"))
+    assert len(table.changes_between(day - SECOND, day)) == 1
+    assert table.changes_between(day, day + timedelta(days=400)) == []
+    assert table.changes_between(day - timedelta(days=40), day - SECOND) == []
+
+
+def said(content: dict[str, Any]) -> list[str]:
+    begin, end = (datetime(year, 1, 1, tzinfo=UTC) for year in (2020, 2100))
+    return [change.said for change in read(content).changes_between(begin, end)]
+
+
+def test_a_step_says_what_it_does():
+    def step(**rates: Any) -> dict[str, Any]:
+        after = [{"from": "2026-12-01", "source": "a page", "batch": rates}]
+        return table(period={"batch": {"input": "1", "output": "3"}}, later=after)
+
+    assert said(step(input="1.5", output="3")) == [
+        "The batch price of m-1 rises on 2026-12-01: input_text from 1 to 1.5 (USD per million)."
+    ]
+    assert "changes on" in said(step(input="1.5", output="2"))[0]
+    assert "falls on 2026-12-01: output_text from 3 to 0.25 (" in said(step(input="1", output="0.25"))[0]
+    assert "input_text from 1 to none" in said(step(output="3"))[0]
+    assert (
+        "rises on 2026-12-01: output_image from 3 to 9 ("
+        in said(step(input="1", output="3", output_image="9"))[0]
+    )
+    assert said(step(input="1", output="3")) == []
+    long = step(input="1", output="3", long_context={"input": "2", "output": "6"})
+    assert "m-1 in its window 200k-1M rises on 2026-12-01: input_text from 1 to 2" in said(long)[0]
+
+
+def test_the_first_day_of_the_surcharge_is_a_step():
+    [step] = said(table(non_global_from="2026-07-01"))
+    assert "m-1 outside global rises on 2026-07-01: input_text from 0.15 to 0.165, output_text from 1" in step
+    assert said(table(non_global_from="2026-07-01", model={"non_global_multiplier": "1"})) == []
+
+
+def test_people_are_told_of_a_models_changes_before_they_start_a_job():
+    table = read(retiring(closed="2026-11-01", retired="2026-12-20"))
+
+    def notices(day: str) -> list[str]:
+        at = datetime.fromisoformat(f"{day}T00:00:00+00:00")
+        return [sentence.split(" on ")[0] for sentence in table.notices("m-1", at)]
+
+    closed = "m-1 is closed to projects that have not used it, from 2026-11-01"
+    retired = "m-1 is due for retirement"
+    rises = "The batch price of m-1 rises"
+    assert notices("2026-10-01") == []
+    assert notices("2026-10-20") == [closed]
+    assert notices("2026-11-03") == [closed, rises]
+    assert notices("2026-11-30") == [closed, retired, rises]
+    assert notices("2027-06-01") == [closed, retired]
+    assert table.notices("unheard-of", NOW) == ()
+
+
+def retiring(**days: str) -> dict[str, Any]:
+    after = [{"from": "2026-12-01", "source": "a page", "batch": {"input": "9", "output": "9"}}]
+    return table(later=after, model={"retirement": {**days, "source": "a page"}})
+
+
+def test_what_is_in_doubt_is_said_as_of_its_time():
+    after = [{"from": "2026-12-01", "source": "a page", "batch": {"input": "9"}, "disputed": "Nine or ten."}]
+    small = read(table(period={"derived": "Half of it."}, later=after))
+    step = datetime(2026, 12, 1, tzinfo=UTC)
+    assert small.doubts("m-1", step - SECOND) == ("Prices of m-1, derived: Half of it.",)
+    assert small.doubts("m-1", step) == ("Prices of m-1, disputed: Nine or ten.",)
+    assert small.doubts("unheard-of", step) == ()
+    assert any("12.5" in doubt for doubt in TABLE.doubts("claude-opus-5-5", NOW))
+
+
+def test_what_changes_soon_is_a_warning_to_whoever_runs_the_tests():
+    now = datetime.now(UTC)
+    for change in TABLE.changes_between(now, now + timedelta(days=30)):
+        warnings.warn(f"prices.json: {change.said}", stacklevel=1)
+
+
+def test_jobs_of_names_that_move_on_are_priced_by_their_rows():
+    tally = Tally(TABLE, "publishers/google/models/gemini-flash-latest")
+    usage = {"promptTokenCount": 10, "totalTokenCount": 10}
+    for version in ("gemini-3.8-flash", "gemini-4-hydrogen-20261112", None):
+        response = {"candidates": [{}], "modelVersion": version, "usageMetadata": usage}
+        tally.add(json.dumps({"status": "", "response": response}).encode())
+    cost = cost_of(tally.usage, TABLE, location="global", at=NOW)
+    # 10 x 0.375 + 10 x 0.75 USD per 1M, and one row of no known model
+    assert (cost.amount_nano, cost.unpriced_rows) == (3_750 + 7_500, 1)
+
+
 # Fees of searches
 
 
 @pytest.mark.parametrize(
-    ("model", "unit", "pico"),
+    ("model", "item", "unit", "pico"),
     [
-        ("gemini-2.0-flash", "prompt", 35_000_000_000),  # 35 USD per 1,000
-        ("gemini-2.5-pro", "prompt", 35_000_000_000),
-        ("gemini-3.1-flash-lite", "query", 14_000_000_000),  # 14 USD per 1,000
-        ("gemini-3.8-flash", "query", 14_000_000_000),
+        ("gemini-2.0-flash", WEB_SEARCH, "prompt", 35_000_000_000),  # 35 USD per 1,000
+        ("gemini-2.5-pro", WEB_SEARCH, "prompt", 35_000_000_000),
+        ("gemini-2.5-pro", ENTERPRISE_WEB_SEARCH, "prompt", 45_000_000_000),
+        ("gemini-2.5-flash-lite", MAPS_GROUNDING, "prompt", 25_000_000_000),
+        ("gemini-2.5-flash", UNKNOWN_GROUNDING, "prompt", 45_000_000_000),  # the dearest
+        ("gemini-3.1-flash-lite", WEB_SEARCH, "query", 14_000_000_000),  # 14 USD per 1,000
+        ("gemini-3.8-flash", MAPS_GROUNDING, "query", 14_000_000_000),
+        ("gemini-3.8-flash", UNKNOWN_GROUNDING, "query", 14_000_000_000),
+        ("gemini-4-argon", WEB_SEARCH, "query", 14_000_000_000),
+        ("gemini-4-carbon", WEB_SEARCH, "query", 14_000_000_000),
+        ("gemini-4-hydrogen", MAPS_GROUNDING, "query", 14_000_000_000),
+        ("gemini-4-neon", UNKNOWN_GROUNDING, "query", 14_000_000_000),
+        ("gemini-nano-banana-2.1", WEB_SEARCH, "query", 14_000_000_000),
+        ("claude-haiku-4-5", WEB_SEARCH, "query", 10_000_000_000),  # 10 USD per 1,000
+        ("claude-fable-5-2", WEB_SEARCH, "query", 10_000_000_000),
     ],
 )
-def test_searches_cost_by_the_prompt_up_to_gemini_2_and_by_the_query_from_3_on(
-    model: str, unit: str, pico: int
-) -> None:
-    assert TABLE.query_fee(model) == QueryFee(unit, pico)
+def test_fees_of_grounding(model: str, item: str, unit: str, pico: int) -> None:
+    assert TABLE.query_fee(model, item) == QueryFee(unit, pico)
 
 
-@pytest.mark.parametrize("model", ["gemini-4-argon", "claude-haiku-4-5", "gemini-1.5-pro", "gemini-99", ""])
-def test_a_fee_that_no_source_names_is_not_known(model: str) -> None:
-    assert TABLE.query_fee(model) is None
+@pytest.mark.parametrize(
+    ("model", "item"),
+    [
+        ("gemini-1.5-pro", WEB_SEARCH),
+        ("gemini-1.5-pro", UNKNOWN_GROUNDING),
+        ("gemini-99", WEB_SEARCH),
+        ("", WEB_SEARCH),
+        ("gemini-3.8-flash", ENTERPRISE_WEB_SEARCH),
+        ("gemini-4-neon", MAPS_GROUNDING),
+        ("gemini-2.5-pro", RETRIEVAL),
+        ("claude-haiku-4-5", MAPS_GROUNDING),
+    ],
+)
+def test_a_fee_that_no_source_names_is_not_known(model: str, item: str) -> None:
+    assert TABLE.query_fee(model, item) is None
 
 
 def fee(**changes: Any) -> dict[str, Any]:
-    return {"unit": "prompt", "price": "35000", "source": "s", "models": ["m-1"], **changes}
+    given = {"item": "web_search", "unit": "prompt", "price": "35000", "source": "s", "models": ["m-1"]}
+    return given | changes
 
 
 def test_a_small_table_of_fees_is_read() -> None:
-    assert read(table(query_fees=[fee(price="0.5")])).query_fee("m-1") == QueryFee("prompt", 500_000)
+    small = read(table(query_fees=[fee(price="0.5"), fee(item="maps_grounding", price="2")]))
+    assert small.query_fee("m-1", WEB_SEARCH) == QueryFee("prompt", 500_000)
+    assert small.query_fee("m-1", UNKNOWN_GROUNDING) == QueryFee("prompt", 2_000_000)
 
 
 @pytest.mark.parametrize(
     ("fees", "message"),
     [
+        ([fee(item="search")], "item"),
+        ([fee(item="unknown_grounding")], "item"),
+        ([fee(), fee(item="maps_grounding", unit="query")], "m-1: .*one unit"),
         ([fee(unit="row")], "unit"),
         ([fee(price="-1")], "price"),
         ([fee(price=35)], "price"),
         ([fee(source="")], "source"),
         ([fee(models=["m-2"])], "m-2"),
-        ([fee(), fee(unit="query")], "m-1"),
+        ([fee(), fee(price="1")], "m-1"),
         ([fee(models="m-1")], "query_fees"),
         ([fee(more=1)], "more"),
         ([{"unit": "prompt"}], "missing"),

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from batch_gateway.core.books import Output
 from batch_gateway.core.cost import Cost, LineItem, QueryCost, WastedCost
-from batch_gateway.core.jobs import Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.jobs import UNTOLD, Bounds, Completion, JobKey, JobRecord, Observation
 from batch_gateway.core.report import cost_report, is_complete, status_of
-from batch_gateway.core.usage import Rows, Tokens, Usage
+from batch_gateway.core.usage import Rows, Tokens, Unpriced, Usage
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 URI = "gs://out/prediction-model-2026-11-22T00:00:00.000000Z/predictions.jsonl"
@@ -73,7 +73,15 @@ def test_a_settled_job_reads_so_to_the_letter() -> None:
         "team": "search",
         "apiKey": "nightly",
         "labels": {"environment": "production"},
-        "rows": {"succeeded": 4, "failed": 1, "malformed": 0, "unpriced": 0, "carriedOver": 0},
+        "rows": {
+            "succeeded": 4,
+            "failed": 1,
+            "malformed": 0,
+            "unrecognized": 0,
+            "unpriced": 0,
+            "carriedOver": 0,
+        },
+        "unpricedReasons": [],
         "usage": {
             "inputTokens": 120,
             "cachedInputTokens": 10,
@@ -124,6 +132,7 @@ def test_the_members_are_the_same_at_any_time_and_in_their_order(some: JobRecord
         "apiKey",
         "labels",
         "rows",
+        "unpricedReasons",
         "usage",
         "lineItems",
         "waste",
@@ -199,9 +208,17 @@ def test_final_is_an_ended_job_with_everything_settled(
     [
         job(cost=msgspec.structs.replace(COST, unpriced_rows=1)),
         job(usage=Usage(Rows(succeeded=4, malformed=1))),
+        job(usage=Usage(Rows(succeeded=4, unrecognized=1))),
         job(unreadable_outputs=1),
         # Rows were answered, and paid for, but there is no output to read.
         job(usage=Usage(), settled_outputs=0, state="JOB_STATE_FAILED", completion=Completion(successful=2)),
+        job(state="JOB_STATE_CANCELLED", completion=Completion(successful=6)),
+        job(output_missing=True),
+        # More is still to come.
+        job(closed=False),
+        running(completion=Completion(successful=9)),
+        job(usage=Usage(), settled_outputs=0, closed=False, completion=Completion(successful=2)),
+        job(usage=Usage(), settled_outputs=0, closed=False, state="JOB_STATE_CANCELLED", completion=None),
     ],
 )
 def test_an_amount_that_lacks_something_is_not_complete(lacking: JobRecord) -> None:
@@ -215,23 +232,44 @@ def test_an_amount_that_lacks_something_is_not_complete(lacking: JobRecord) -> N
         JOB,
         job(completion=None),
         job(completion=Completion(successful=4)),
+        job(completion=Completion(successful=6)),
+        job(state="JOB_STATE_EXPIRED", completion=Completion(successful=5)),
         job(usage=Usage(Rows(succeeded=2, failed=3, carried_over=2))),
         job(usage=Usage(), settled_outputs=0, state="JOB_STATE_FAILED", completion=Completion(failed=9)),
         job(usage=Usage(), settled_outputs=0, state="JOB_STATE_CANCELLED", completion=None),
-        # It is still to come, and not lost.
-        running(completion=Completion(successful=9)),
-        job(usage=Usage(), settled_outputs=0, closed=False, completion=Completion(successful=2)),
     ],
 )
-def test_failed_and_carried_over_rows_and_rows_to_come_lack_nothing(whole: JobRecord) -> None:
+def test_failed_and_carried_over_rows_lack_nothing(whole: JobRecord) -> None:
     assert is_complete(whole)
     assert cost_report(whole, [])["complete"] is True
 
 
 def test_rows_are_told_by_outcome() -> None:
-    rows = Rows(succeeded=1, failed=2, malformed=3, carried_over=4, unmetered=1)
+    rows = Rows(succeeded=1, failed=2, malformed=3, carried_over=4, unmetered=1, unrecognized=5)
     report = cost_report(job(usage=Usage(rows), cost=msgspec.structs.replace(COST, unpriced_rows=1)), [])
-    assert report["rows"] == {"succeeded": 1, "failed": 2, "malformed": 3, "unpriced": 1, "carriedOver": 4}
+    assert report["rows"] == {
+        "succeeded": 1,
+        "failed": 2,
+        "malformed": 3,
+        "unrecognized": 5,
+        "unpriced": 1,
+        "carriedOver": 4,
+    }
+
+
+def test_reasons_for_unpriced_rows_are_told_with_their_numbers() -> None:
+    usage = Usage(Rows(succeeded=9, unmetered=2), unpriced=(Unpriced("TOKENS_UNACCOUNTED", 3),))
+    items = (
+        LineItem("tuned", "", "input_text", 7, "token", None, None, 4),
+        LineItem("tuned", "", "output_text", 7, "token", None, None, 3),
+        LineItem("gemini-2.5-flash", "", "input_text", 7, "token", 1, 1, 9),
+    )
+    found = cost_report(job(usage=usage, cost=Cost(items, 1, 9, "2026-11-22")), [])
+    assert found["unpricedReasons"] == [
+        {"reason": "NO_PRICE", "rows": 4},
+        {"reason": "NO_USAGE", "rows": 2},
+        {"reason": "TOKENS_UNACCOUNTED", "rows": 3},
+    ]
 
 
 # Line items and outputs
@@ -282,7 +320,7 @@ def test_waste_is_told_by_reason() -> None:
 def test_fees_of_searches_are_shown_beside_the_amount() -> None:
     fees = (
         QueryCost("gemini-2.5-flash", "grounded_prompt", 2, 35_000_000_000, 70_000_000),
-        QueryCost("gemini-3-flash-preview", "search_query", 1, 14_000_000_000, 14_000_000),
+        QueryCost("gemini-3-flash-preview", "search_query", 1, 14_000_000_000, 14_000_000, "maps_grounding"),
     )
     report = with_cost(query_fees=fees)
     assert report["amount"] == "0.000098"
@@ -291,6 +329,7 @@ def test_fees_of_searches_are_shown_beside_the_amount() -> None:
         "items": [
             {
                 "item": "grounded_prompt",
+                "grounding": "web_search",
                 "model": "gemini-2.5-flash",
                 "quantity": 2,
                 "unitPrice": "0.035",
@@ -298,6 +337,7 @@ def test_fees_of_searches_are_shown_beside_the_amount() -> None:
             },
             {
                 "item": "search_query",
+                "grounding": "maps_grounding",
                 "model": "gemini-3-flash-preview",
                 "quantity": 1,
                 "unitPrice": "0.014",
@@ -375,6 +415,108 @@ def test_the_projection_carries_what_is_known_on_to_all_rows(
     rows: int, completion: Completion | None, projected: str | None
 ) -> None:
     assert cost_report(running(usage=with_rows(rows), completion=completion), [])["projected"] == projected
+
+
+WEIGHED = Bounds(10_000, 1_000_001, 9_000_000)
+
+
+@pytest.mark.parametrize(
+    ("rows", "completion", "projected"),
+    [
+        # Nothing is answered yet: the estimate of all rows, whatever Vertex has counted.
+        (Rows(), None, "0.001000001"),
+        (Rows(), Completion(), "0.001000001"),
+        (Rows(), Completion(successful=4, incomplete=-1), "0.001000001"),
+        (Rows(), Completion(successful=4, incomplete=6), "0.001000001"),
+        (Rows(carried_over=4), Completion(successful=4, incomplete=-1), "0.001000001"),
+        # ... of those that are left.
+        (Rows(failed=4), Completion(failed=4, incomplete=12), "0.00075"),
+        (Rows(failed=1, carried_over=3), Completion(successful=4, incomplete=12), "0.00075"),
+        (Rows(failed=4), Completion(failed=4), "0"),
+    ],
+)
+def test_until_a_row_is_answered_the_estimate_is_the_projection(
+    rows: Rows, completion: Completion | None, projected: str
+) -> None:
+    some = running(usage=Usage(rows), cost=Cost(), completion=completion, estimate=WEIGHED)
+    assert cost_report(some, [])["projected"] == projected
+
+
+@pytest.mark.parametrize(
+    ("rows", "completion", "projected"),
+    [
+        (Rows(succeeded=5), Completion(successful=5, incomplete=5), "0.000196"),
+        # What was carried over cost nothing, and what it did not cost is not carried on.
+        (Rows(succeeded=2, carried_over=8), Completion(successful=10, incomplete=4), "0.000294"),
+        # No total to carry it on to.
+        (Rows(succeeded=5), None, "0.001000001"),
+    ],
+)
+def test_once_a_row_is_answered_its_cost_takes_over(
+    rows: Rows, completion: Completion | None, projected: str
+) -> None:
+    some = running(usage=Usage(rows), completion=completion, estimate=WEIGHED)
+    assert cost_report(some, [])["projected"] == projected
+
+
+def test_an_estimate_that_the_amount_has_passed_is_no_projection() -> None:
+    some = running(usage=with_rows(5), completion=None, estimate=Bounds(1, 97_999, 98_001))
+    assert cost_report(some, [])["projected"] is None
+
+
+@pytest.mark.parametrize("estimate", [None, UNTOLD, Bounds(None, None, None)])
+@pytest.mark.parametrize("completion", [None, Completion(successful=4, incomplete=6)])
+def test_without_output_and_estimate_nothing_is_projected(
+    estimate: Bounds | None, completion: Completion | None
+) -> None:
+    some = running(usage=Usage(), cost=Cost(), completion=completion, estimate=estimate)
+    report = cost_report(some, [])
+    assert (report["projected"], report["estimate"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "gap",
+    [
+        {"cost": msgspec.structs.replace(COST, unpriced_rows=1)},
+        {"cost": Cost(unpriced_rows=5)},
+        {"usage": Usage(Rows(succeeded=4, malformed=1))},
+        {"unreadable_outputs": 1},
+    ],
+)
+def test_what_is_not_known_is_not_carried_on(gap: dict[str, Any]) -> None:
+    some = running(completion=Completion(successful=5, incomplete=5), estimate=WEIGHED)
+    assert cost_report(some, [])["projected"] is not None
+    assert cost_report(msgspec.structs.replace(some, **gap), [])["projected"] is None
+
+
+@pytest.mark.parametrize(
+    ("state", "rows", "completion", "projected"),
+    [
+        # Its output is on its way.
+        ("SUCCEEDED", 0, None, "0.001000001"),
+        ("SUCCEEDED", 0, Completion(successful=10), "0.001000001"),
+        ("SUCCEEDED", 5, Completion(successful=10), "0.000196"),
+        # Of ten rows six were never run.
+        ("CANCELLED", 0, Completion(successful=4, incomplete=6), "0.0004"),
+        ("CANCELLED", 2, Completion(successful=4, incomplete=6), "0.000196"),
+        ("EXPIRED", 0, Completion(incomplete=10), "0"),
+        # Nobody knows how many.
+        ("FAILED", 0, None, None),
+        ("CANCELLED", 0, Completion(successful=4, incomplete=-1), None),
+    ],
+)
+def test_a_job_that_has_ended_runs_no_more_rows(
+    state: str, rows: int, completion: Completion | None, projected: str | None
+) -> None:
+    some = job(
+        state=f"JOB_STATE_{state}",
+        closed=False,
+        usage=with_rows(rows),
+        cost=COST if rows else Cost(),
+        completion=completion,
+        estimate=WEIGHED,
+    )
+    assert cost_report(some, [])["projected"] == projected
 
 
 def test_what_is_final_is_not_projected() -> None:

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from batch_gateway.core import prices
 from batch_gateway.core.lines import Block, whole_lines
 from batch_gateway.core.rows import Tally, UnreadableOutputError, reader_for
+from batch_gateway.core.rows.plain import PlainRows
 from batch_gateway.core.usage import Rows, Usage, Waste
 
 TABLE = prices.load()
@@ -227,10 +230,35 @@ def test_what_python_does_not_take_for_an_object_is_malformed(inserted: bytes) -
         assert counted.usage.rows.total == 1
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [b'"x":NaN', b'"x":-Infinity', b'"x":[Infinity,-1,NaN]', rb'"x":"\ud800\ud83d\ude00 \\ud800 NaN"'],
+)
 @pytest.mark.parametrize("size", [1, 5_000_000])
-def test_a_long_line_is_not_read_a_second_time(size: int) -> None:
-    line = b'{"x":NaN,"request":"' + b"x" * size + b'","response":{"usageMetadata":{"promptTokenCount":5}}}'
-    assert read(line, limit=10**7).rows == (Rows(succeeded=1) if size == 1 else Rows(malformed=1))
+def test_what_only_python_reads_is_read_in_lines_of_any_length(odd: bytes, size: int) -> None:
+    asked = b"\\n\\\\" * size
+    line = b'{%b,"request":"%b","response":{"usageMetadata":{"promptTokenCount":5}}}' % (odd, asked)
+    usage = read(line, limit=10**8)
+    assert (usage.rows, usage.tokens.input) == (Rows(succeeded=1), 5)
+
+
+def test_such_a_line_takes_no_more_than_a_few_copies_of_it() -> None:
+    line = b'{"a":[%b],"x":NaN,"response":{"usageMetadata":{"promptTokenCount":5}}}' % (
+        b'"\\n",' * 10**6 + b"1"
+    )
+    tracemalloc.start()
+    try:
+        assert read(line, limit=10**8).rows == Rows(succeeded=1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * len(line)
+
+
+def test_such_a_number_is_no_count() -> None:
+    for count in (b"NaN", b"Infinity"):
+        line = b'{"response":{"usageMetadata":{"promptTokenCount":5,"cachedContentTokenCount":%b}}}' % count
+        assert read(line).rows == Rows(malformed=1)
 
 
 # Plain rows are added up apart from the others
@@ -256,6 +284,12 @@ def gemini_rows(draw: st.DrawFn) -> bytes:
         usage["cachedContentTokenCount" if name == "cache" else f"{name}TokenCount"] = total
         usage[f"{name}TokensDetails"] = details(total)
     usage["thoughtsTokenCount"] = draw(_COUNTS)
+    sure = [usage[name] for name in ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount")]
+    parts = sum(count for count in sure if isinstance(count, int))
+    more = draw(st.none() | st.sampled_from([0, 0, 0, -1, 1]))
+    usage["totalTokenCount"] = None if more is None else parts + more
+    if draw(st.integers(0, 4)) == 0:
+        usage["promptTokenDetails"] = details(usage["promptTokenCount"])
     if draw(st.integers(0, 4)) == 0:
         usage["toolUsePromptTokenCount"] = draw(_COUNTS)
     reasons = draw(st.lists(st.sampled_from(["STOP", "MAX_TOKENS", "SAFETY", None]), max_size=2))
@@ -265,14 +299,21 @@ def gemini_rows(draw: st.DrawFn) -> bytes:
     return json.dumps({"status": "", "response": response}).encode()
 
 
+def read_quickly(lines: list[bytes], model: str) -> Usage:
+    reader = reader_for(GEMINI, TABLE, model)
+    reader.add_block(Block(lines, 0, 0))
+    return reader.usage
+
+
+def read_thoroughly(lines: list[bytes], model: str) -> Usage:
+    """As if no row were plain."""
+    with patch.object(PlainRows, "add", lambda *_: False):
+        return read_quickly(lines, model)
+
+
 @given(st.lists(gemini_rows(), max_size=5), st.sampled_from([FLASH, "tuned", "gemini-1.5-pro"]))
 def test_plain_rows_come_to_what_the_general_way_makes_of_them(lines: list[bytes], model: str) -> None:
-    quick = reader_for(GEMINI, TABLE, model)
-    # Of a resumed job each row's time must be looked at, so that none of them is plain.
-    thorough = reader_for(GEMINI, TABLE, model, resumed_at=datetime(2020, 1, 1, tzinfo=UTC))
-    for reader in (quick, thorough):
-        reader.add_block(Block(lines, 0, 0))
-    assert quick.usage == thorough.usage
+    assert read_quickly(lines, model) == read_thoroughly(lines, model)
 
 
 @pytest.mark.parametrize(
@@ -285,6 +326,11 @@ def test_plain_rows_come_to_what_the_general_way_makes_of_them(lines: list[bytes
         (b'"promptTokenCount"', b'"cachedContentTokenCount":-1,'),
         (b'"promptTokenCount"', b'"cachedContentTokenCount":8,'),
         (b'"promptTokenCount"', b'"cachedContentTokenCount":2,"cacheTokensDetails":[{"tokenCount":3}],'),
+        (b'"promptTokenCount"', b'"cacheTokensDetails":[{"tokenCount":3}],'),
+        (b'"promptTokenCount"', b'"toolUsePromptTokensDetails":[{"tokenCount":3}],'),
+        (b'"promptTokenCount"', b'"promptTokenDetails":[{"modality":"AUDIO","tokenCount":7}],'),
+        (b'"promptTokenCount"', b'"totalTokenCount":10,'),
+        (b'"promptTokenCount"', b'"totalTokenCount":12,'),
         (
             b'"promptTokenCount"',
             b'"cachedContentTokenCount":2,"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":2}],',
@@ -305,12 +351,15 @@ def test_plain_rows_come_to_what_the_general_way_makes_of_them(lines: list[bytes
 )
 def test_whatever_makes_a_row_special_is_seen(before: bytes, more: bytes) -> None:
     line = PLAIN.replace(before, more + (b"1" if more.endswith(b'"x":') else before))
-    usages = []
-    for resumed_at in (None, datetime(2020, 1, 1, tzinfo=UTC)):
-        reader = reader_for(GEMINI, TABLE, FLASH, resumed_at=resumed_at)
+    assert read_quickly([line], FLASH) == read_thoroughly([line], FLASH)
+
+
+def test_rows_that_carry_their_time_are_plain_all_the_same() -> None:
+    line = PLAIN.replace(b'{"response"', b'{"processed_time":"2026-07-01T00:00:01.5+00:00","response"')
+    reader = reader_for(GEMINI, TABLE, FLASH, resumed_at=datetime(2026, 7, 1, tzinfo=UTC))
+    with patch.object(Tally, "_add_row", lambda *_: pytest.fail("not plain")):
         reader.add_block(Block([line], 0, 0))
-        usages.append(reader.usage)
-    assert usages[0] == usages[1]
+    assert reader.usage.rows == Rows(succeeded=1)
 
 
 def test_plain_rows_of_an_earlier_job_are_carried_over() -> None:

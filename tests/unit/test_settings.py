@@ -463,3 +463,21 @@ def test_what_was_merged_can_be_overridden_and_used_again(configure: Configure) 
     )
     assert settings.served == {("my-project", "us"): None}
     assert [alias.model_name for alias in settings.aliases] == ["m", "n"]
+
+
+def test_the_sweeps_caller_is_configured_with_what_its_tokens_are_made_for(configure: Configure) -> None:
+    settings = configure(
+        "general_settings:\n  reconcile_service_account: s@p.iam.gserviceaccount.com\n"
+        "  reconcile_audience: https://gateway.example\n  private: true\n"
+    )
+    assert settings.reconcile_account == "s@p.iam.gserviceaccount.com"
+    assert (settings.reconcile_audience, settings.private) == ("https://gateway.example", True)
+    assert configure("general_settings: {private: false}").reconcile_audience is None
+
+
+def test_settlement_starts_without_the_master_key(configure: Configure, refusal: Callable[..., str]) -> None:
+    general = "general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY\n"
+
+    assert configure(general, FUNCTION_TARGET="settle").master_key is None
+    assert configure(general, FUNCTION_TARGET="gateway", LITELLM_MASTER_KEY="sk-1").master_key == "sk-1"
+    assert "LITELLM_MASTER_KEY, which is not set" in refusal(general, FUNCTION_TARGET="gateway")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from batch_gateway.core import prices
@@ -18,7 +18,7 @@ from batch_gateway.core.cost import Cost, cost_of, unit_price
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation
 from batch_gateway.core.report import cost_report
 from batch_gateway.core.rows import Tally
-from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
+from batch_gateway.core.usage import Quantity, Rows, Tokens, Unpriced, Usage
 
 TABLE = prices.load()
 AT = datetime(2026, 11, 22, tzinfo=UTC)
@@ -54,6 +54,7 @@ def rows(draw: st.DrawFn, models: tuple[str, ...] = (FLASH, PRO, LITE)) -> Row:
     kinds = draw(st.sets(st.sampled_from(MODALITIES), min_size=1))
     sizes = st.integers(0, 9) | st.integers(0, 60_000) | st.just(100_000)
     prompt = {kind: draw(sizes) for kind in sorted(kinds)}
+    assume(any(prompt.values()))  # without any the row says nothing of its use
     cached = (
         {kind: draw(st.integers(0, count)) for kind, count in prompt.items()} if draw(st.booleans()) else {}
     )
@@ -128,7 +129,15 @@ def pico(usage: Usage) -> Fraction:
 
 
 OTHERS = st.sampled_from(
-    [b"", b"nonsense", b'{"status":"Bad Request","response":{}}', b'{"response":{"x":1}}']
+    [
+        b"",
+        b"nonsense",
+        b'{"status":"Bad Request","response":{}}',
+        b'{"response":{"x":1}}',
+        b'{"response":{"candidates":[{}]}}',
+        b'{"response":{"modelVersion":"gemini-2.5-pro","usageMetadata":{"promptTokenCount":3,"totalTokenCount":9}}}',
+        b'{"response":{"modelVersion":"gemini-2.5-pro","usageMetadata":{"promptTokenCount":9,"totalTokenCount":3}}}',
+    ]
 )
 LINES = st.lists(rows().map(line_of) | OTHERS, max_size=8)
 USAGES = LINES.map(tally)
@@ -202,7 +211,8 @@ def test_the_size_of_usage_does_not_grow_with_the_rows() -> None:
 
 
 def test_rows_of_each_outcome_are_in_the_total_once() -> None:
-    assert Rows(succeeded=1, failed=20, malformed=300, carried_over=4000, unmetered=1).total == 4321
+    rows = Rows(succeeded=1, failed=20, malformed=300, carried_over=4000, unmetered=1, unrecognized=50_000)
+    assert (rows.total, rows.unread) == (54_321, 50_300)
 
 
 def test_quantities_that_cancel_out_are_gone() -> None:
@@ -311,6 +321,16 @@ def test_unpriced_rows_of_different_models_and_windows_add_up() -> None:
 
 def test_rows_without_usage_are_unpriced() -> None:
     assert cost(Usage(rows=Rows(succeeded=9, unmetered=4))).unpriced_rows == 4
+
+
+def test_rows_whose_counts_do_not_fit_together_are_unpriced() -> None:
+    usage = Usage(
+        Rows(succeeded=9, unmetered=1),
+        quantities=(used(UNKNOWN, "input_text", 3, 2),),
+        unpriced=(Unpriced("DETAILS_CONTRADICT", 2), Unpriced("TOKENS_UNACCOUNTED", 1)),
+    )
+    assert cost(usage).unpriced_rows == 6
+    assert cost(msgspec.structs.replace(usage, rows=Rows(succeeded=4))).unpriced_rows == 4
 
 
 def test_a_row_without_usage_and_without_a_price_is_one_unpriced_row() -> None:

@@ -49,24 +49,40 @@ _QUERY_SECONDS = 180.0
 _NEVER = DEFAULT_RETRY.with_predicate(lambda _: False)
 """How the client is kept from starting over for minutes where its retries of a request gave up."""
 
-Shape = Mapping[str, "Shape"] | list["Shape"] | None
-"""What to keep of a JSON value: members of an object, the like of every element of an array, or all."""
+_TIMES = frozenset({"STRING", "TIMESTAMP", "DATETIME"})
+"""Types of a column that a time can be read from; in another it tells nothing."""
+
+Shape = Mapping[str, "Shape"] | list["Shape"] | bool | None
+"""What to keep of a JSON value: members of an object, the like of every element of an array, all (None), or
+only that it is there (True)."""
 
 _MESSAGE: Mapping[str, Shape] = {
     "model": None,
     "stop_reason": None,
     "choices": [{"finish_reason": None}],
+    "content": True,
     "usage": None,
     "error": None,
+    "type": None,
+}
+_GROUNDING: Mapping[str, Shape] = {
+    "webSearchQueries": None,
+    "imageSearchQueries": None,
+    "retrievalQueries": None,
+    "groundingChunks": [{"web": {}, "image": {}, "maps": {}}],
+    "googleMapsWidgetContextToken": None,
 }
 RESPONSE: Mapping[str, Shape] = {
     "usageMetadata": None,
     "modelVersion": None,
     "tokenCount": None,
-    "candidates": [{"finishReason": None, "groundingMetadata": {"webSearchQueries": None}}],
+    "embedding": True,
+    "candidates": [{"finishReason": None, "groundingMetadata": _GROUNDING}],
     "promptFeedback": {"blockReason": None},
     **_MESSAGE,
     "body": _MESSAGE,
+    "message": _MESSAGE,
+    "status_code": None,
 }
 """What ``core.rows`` reads of a response."""
 PREDICTIONS: Shape = [{"embeddings": {"statistics": {"token_count": None}}}]
@@ -120,13 +136,13 @@ class BigQuery:
             },
         )
 
-    def usage_lines(self, table: TableInfo, *, with_times: bool) -> Iterator[tuple[bytes, int]]:
+    def usage_lines(self, table: TableInfo, *, carried_before: datetime) -> Iterator[tuple[bytes, int]]:
         """See Tables."""
         counted = 0
         with _errors():
             try:
                 rows = self._client.query_and_wait(
-                    usage_query(table, with_times=with_times),
+                    usage_query(table, carried_before=carried_before),
                     location=table.location,
                     job_config=QueryJobConfig(job_timeout_ms=int(_QUERY_SECONDS * 1000)),
                     api_timeout=_REQUEST_SECONDS,
@@ -151,7 +167,7 @@ class BigQuery:
             )
 
 
-def usage_query(table: TableInfo, *, with_times: bool) -> str:
+def usage_query(table: TableInfo, *, carried_before: datetime) -> str:
     """The query, in GoogleSQL: for each kind of row its JSON (``line``) and the number of rows (``count``).
 
     Raises:
@@ -160,7 +176,7 @@ def usage_query(table: TableInfo, *, with_times: bool) -> str:
     name = _NAME.fullmatch(table.uri)
     if name is None:
         raise ValueError(f"no name of a table: {table.uri!r}")
-    columns, members = _selection(table.columns, with_times=with_times)
+    columns, members = _selection(table.columns, carried_before)
     line = ", ',', ".join(f"""'"{member}":', {value}""" for member, value in members.items())
     return (
         "SELECT line, COUNT(*) AS count\n"  # noqa: S608 - only checked names
@@ -170,7 +186,7 @@ def usage_query(table: TableInfo, *, with_times: bool) -> str:
     )
 
 
-def _selection(columns: Mapping[str, str], *, with_times: bool) -> tuple[list[str], dict[str, str]]:
+def _selection(columns: Mapping[str, str], carried_before: datetime) -> tuple[list[str], dict[str, str]]:
     """The columns to read, and the members of a line: for each an expression for its JSON."""
     shapes: dict[str, Shape] = {"response": RESPONSE, "predictions": PREDICTIONS}
     answer = next((column for column in shapes if column in columns), None)
@@ -179,10 +195,12 @@ def _selection(columns: Mapping[str, str], *, with_times: bool) -> tuple[list[st
     if answer is None:
         # A custom model's rows: none says what it cost.
         return ["1"], {"prediction": "'true'"}
-    plain = ["status", "error", *(["processed_time"] if with_times else [])]
-    members = {column: _json(column) for column in plain if column in columns}
+    read = [column for column in ("status", "error") if column in columns]
+    members = {column: _json(column) for column in read}
+    if columns.get("processed_time") in _TIMES:
+        read.append("processed_time")
+        members["processed_time"] = _earlier("processed_time", carried_before)
     members[answer] = _slim("answer", shapes[answer])
-    read = [column for column in plain if column in columns]
     kind = columns[answer]
     if kind == "STRING":
         text = f"NULLIF(TRIM({answer}), '')"
@@ -199,6 +217,12 @@ def _selection(columns: Mapping[str, str], *, with_times: bool) -> tuple[list[st
     return read, members
 
 
+def _earlier(column: str, before: datetime) -> str:
+    """An expression for the JSON of some time before, or null: rows that differ in their times are alike."""
+    early = f"SAFE_CAST({column} AS TIMESTAMP) < TIMESTAMP '{before.astimezone(UTC).isoformat()}'"
+    return f"""IF({early}, '"{_EPOCH.isoformat()}"', 'null')"""
+
+
 def _slim(value: str, shape: Shape, depth: int = 0) -> str:
     """An expression for the JSON of a value's shape.
 
@@ -207,6 +231,8 @@ def _slim(value: str, shape: Shape, depth: int = 0) -> str:
     """
     if shape is None:
         return _json(value)
+    if isinstance(shape, bool):
+        return f"IF({_json(value)} = 'null', 'null', 'true')"
     if isinstance(shape, list):
         element, at = f"element{depth}", f"at{depth}"
         elements = (

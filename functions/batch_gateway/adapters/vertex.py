@@ -15,6 +15,7 @@ import msgspec
 import requests
 import urllib3
 
+from batch_gateway import events
 from batch_gateway.core.jobs import JobKey
 from batch_gateway.core.json_limits import count_values
 from batch_gateway.core.jsons import read_object
@@ -38,6 +39,8 @@ _POOL_SIZE = 64
 _REFRESH_AHEAD = timedelta(minutes=5)
 
 _RETRIED = frozenset({429, 502, 503, 504})
+_REFUSALS = frozenset({401, 403, 404, 429})
+_LONGEST_DETAIL = 500
 _TRIES = 3
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 4.0
@@ -181,6 +184,8 @@ class Vertex:
             else:
                 wait = max(pause, _retry_after(response))
                 if response.status not in _RETRIED or not tries or wait > _LONGEST_PAUSE_SECONDS:
+                    if response.status in _REFUSALS:
+                        _note_refusal(method, path, project, location, response)
                     return response
             time.sleep(wait * random.uniform(1.0, 1.2))  # noqa: S311 - jitter
             pause *= 2
@@ -230,6 +235,20 @@ class Vertex:
         return UpstreamResponse(
             response.status, {name.lower(): value for name, value in response.headers.items()}, content
         )
+
+
+def _note_refusal(method: str, path: str, project: str, location: str, response: UpstreamResponse) -> None:
+    verb = path.rpartition("/")[2].partition(":")[2]
+    call = verb or {"POST": "create", "DELETE": "delete"}.get(method, "get")
+    body = read_object(response.body) or {}
+    error: Any = body.get("error")
+    error = error if isinstance(error, dict) else {}
+    details: Any = error.get("details")
+    details = details if isinstance(details, list) else []
+    reasons = [each["reason"] for each in details if isinstance(each, dict) and "reason" in each]
+    reason = str(reasons[0] if reasons else error.get("status", ""))
+    detail = str(error.get("message", ""))[:_LONGEST_DETAIL]
+    events.refused(call, response.status, project=project, location=location, reason=reason, detail=detail)
 
 
 def _read_error(response: urllib3.BaseHTTPResponse) -> bytes:

@@ -10,19 +10,14 @@ import msgspec
 from batch_gateway.core.budgets import Limit
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.grants import Grant
+from batch_gateway.core.labels import OURS
+from batch_gateway.core.resources import is_location, is_project
 
 MASTER = "master"
 """Alias under which the administrator's key appears in costs."""
 
-TEAM_LABEL = "team"
-"""Label of a job that says whose it is; jobs made outside the gateway may carry it too."""
-KEY_LABEL = "api_key"
-"""Likewise, for the jobs of a key without a team."""
-MARKER_LABEL = "gateway_submission"
-"""Label of a job that was created with an Idempotency-Key: its submission's marker."""
+TEAM_LABEL, KEY_LABEL, MARKER_LABEL = OURS
 
-_LOCATION = re.compile(r"global|us|eu|[a-z]{2,20}-[a-z]{2,20}[0-9]{1,2}")
-_PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]|[a-z0-9.-]+\.[a-z]+:[a-z][a-z0-9-]*|[0-9]{1,19}")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -119,16 +114,6 @@ def not_yours(permission: str, resource: str) -> ApiError:
         f"'//aiplatform.googleapis.com/{resource}' (or it may not exist). An API key sees its team's jobs.",
         metadata={"resource": resource, "permission": f"aiplatform.batchPredictionJobs.{permission}"},
     )
-
-
-def is_location(location: str) -> bool:
-    """Whether this could be one of Google's locations: it is about to become a host name."""
-    return _LOCATION.fullmatch(location) is not None
-
-
-def is_project(project: str) -> bool:
-    """Whether this is a project id or a project number."""
-    return _PROJECT.fullmatch(project) is not None
 
 
 def check_place(project: str, location: str) -> None:

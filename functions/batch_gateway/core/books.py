@@ -13,8 +13,9 @@ import msgspec
 
 from batch_gateway.core.access import MARKER_LABEL
 from batch_gateway.core.budgets import left_reserved
-from batch_gateway.core.cost import cost_of
+from batch_gateway.core.cost import cost_of, rows_without_price
 from batch_gateway.core.jobs import JobRecord, Repricing
+from batch_gateway.core.models import short_name
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.core.usage import Usage
 
@@ -111,11 +112,13 @@ class Cell(Total, frozen=True, rename="camel"):
     Attributes:
         quarters: nano-USD by UTC quarter of an hour of the day (``"52"`` from 13:00 on), so that a day can
             be cut at the offset of any time zone.
-        items: By item; their amounts add up to those of the quarters.
+        items: By item; their amounts add up to those of the quarters. Empty in a roll-up.
+        unpriced_rows: Rows whose cost is not, or not wholly, in the amounts.
     """
 
     quarters: dict[str, int] = {}
     items: dict[str, ItemTotal] = {}
+    unpriced_rows: int = 0
 
 
 class Movement(msgspec.Struct, frozen=True, rename="camel"):
@@ -126,12 +129,14 @@ class Movement(msgspec.Struct, frozen=True, rename="camel"):
         amount_nano: nano-USD.
         quantities: Units by item.
         amounts_nano: nano-USD by item, priced items only; their sum is ``amount_nano``.
+        unpriced_rows: Rows whose cost is not, or not wholly, in the amount.
     """
 
     quarter: int
     amount_nano: int
     quantities: dict[str, int]
     amounts_nano: dict[str, int]
+    unpriced_rows: int = 0
 
 
 def settle_output(
@@ -147,21 +152,30 @@ def settle_output(
 
     Returns:
         The job as it then stands and what to add to which totals; None if this generation or a
-        later one is in the books already, so that nothing is to be done.
+        later one is in the books already, so that nothing is to be done. A closed job is opened again if
+        that changes what it used.
     """
     if old is not None and old.generation >= new.generation and old.superseded >= new.superseded:
         return None
     usage = job.usage - (old.usage if old else Usage()) + new.usage
     cost = cost_of(usage, prices, location=job.key.location, at=job.priced_at)
+    unreadable = (
+        job.unreadable_outputs
+        + (new.unreadable is not None)
+        - (old is not None and old.unreadable is not None)
+    )
+    news = usage != job.usage or unreadable != job.unreadable_outputs or job.output_missing
     settled = msgspec.structs.replace(
         job,
         usage=usage,
         cost=cost,
         reserved_nano=left_reserved(job, cost.amount_nano),
         settled_outputs=job.settled_outputs + (old is None),
-        unreadable_outputs=job.unreadable_outputs
-        + (new.unreadable is not None)
-        - (old is not None and old.unreadable is not None),
+        unreadable_outputs=unreadable,
+        # What was final is not any more, until the job is closed again.
+        closed=job.closed and not news,
+        next_look=None if news else job.next_look,
+        reopened=job.reopened + (job.closed and news),
         repricings=_repricings(job, "", new.settled_at) if _priced_otherwise(job, prices) else job.repricings,
     )
     return settled, movements(job, settled)
@@ -198,7 +212,10 @@ def movements(before: JobRecord, after: JobRecord) -> list[tuple[Total, Movement
     """What the totals have to move by when a job's cost changes: a cell for each model in it."""
     created = after.create_time.astimezone(UTC)
     moved = []
-    for model in sorted({item.model for cost in (before.cost, after.cost) for item in cost.line_items}):
+    unpriced = _unpriced_rows(after)
+    unpriced.subtract(_unpriced_rows(before))
+    models = {item.model for cost in (before.cost, after.cost) for item in cost.line_items}
+    for model in sorted(models | unpriced.keys()):
         quantities: Counter[str] = Counter()
         amounts: Counter[str] = Counter()
         for sign, cost in ((-1, before.cost), (1, after.cost)):
@@ -207,10 +224,24 @@ def movements(before: JobRecord, after: JobRecord) -> list[tuple[Total, Movement
                     quantities[item.item] += sign * item.quantity
                     if item.amount_nano is not None:
                         amounts[item.item] += sign * item.amount_nano
-        movement = Movement(_quarter(created), amounts.total(), _moved(quantities), _moved(amounts))
-        if movement.quantities or movement.amounts_nano:
+        movement = Movement(
+            _quarter(created), amounts.total(), _moved(quantities), _moved(amounts), unpriced[model]
+        )
+        if movement.quantities or movement.amounts_nano or movement.unpriced_rows:
             moved.append((_cell(after, created, model), movement))
     return moved
+
+
+def _unpriced_rows(job: JobRecord) -> Counter[str]:
+    """Count the rows whose cost is not, or not wholly, in a job's amount, by the model that they count for.
+
+    Rows with an item that has no price count for that item's model, all others for the job's. An output that
+    could not be read counts as a row.
+    """
+    rows = rows_without_price(job.cost.line_items)
+    of_job = job.cost.unpriced_rows - rows.total() + job.usage.rows.unread + job.unreadable_outputs
+    rows[short_name(job.seen.model)] += max(0, of_job)
+    return +rows
 
 
 def _quarter(time: datetime) -> int:

@@ -54,6 +54,10 @@ class Calendar(NamedTuple):
             yield Span(at, min(following, end.astimezone(self.zone)))
             at = following
 
+    def is_whole(self, span: Span) -> bool:
+        """Whether a bucket is not cut short."""
+        return self.floor(span.start) == span.start and self._after(span.start) == span.end
+
     def _after(self, start: datetime) -> datetime:
         if self.width == "1h":
             return start + timedelta(hours=1)

@@ -1,5 +1,6 @@
 """Usage x prices -> line items, what was wasted, and what searches cost at most."""
 
+from collections import Counter
 from datetime import datetime
 
 import msgspec
@@ -7,7 +8,7 @@ import msgspec
 from batch_gateway.core.money import PICO_PER_NANO, apportion
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.core.rows import UNBILLED_TOOL_USE
-from batch_gateway.core.usage import Quantity, Usage, Waste
+from batch_gateway.core.usage import WEB_SEARCH, Quantity, Usage, Waste
 
 
 class LineItem(msgspec.Struct, frozen=True, rename="camel"):
@@ -51,7 +52,7 @@ class WastedCost(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class QueryCost(msgspec.Struct, frozen=True, rename="camel"):
-    """What a model's web searches cost at most: part of them is free by the day and account.
+    """What a model's searches cost at most: part of them is free by the day and account.
 
     Attributes:
         model: As in Quantity.
@@ -59,6 +60,7 @@ class QueryCost(msgspec.Struct, frozen=True, rename="camel"):
         quantity: How many.
         unit_price_pico: pico-USD each; None if no fee is known.
         amount_nano: nano-USD, rounded up; None if no fee is known.
+        grounding: Kind of grounding that it is for, of those in ``core.usage``.
     """
 
     model: str
@@ -66,6 +68,7 @@ class QueryCost(msgspec.Struct, frozen=True, rename="camel"):
     quantity: int
     unit_price_pico: int | None
     amount_nano: int | None
+    grounding: str = WEB_SEARCH
 
 
 class Cost(msgspec.Struct, frozen=True, rename="camel"):
@@ -74,7 +77,8 @@ class Cost(msgspec.Struct, frozen=True, rename="camel"):
     Attributes:
         line_items: In the order of the usage's quantities.
         amount_nano: Sum of the line items that have a price, nano-USD: a floor if ``unpriced_rows``.
-        unpriced_rows: Rows whose cost is not, or not wholly, in the amount: no usage or no price.
+        unpriced_rows: Rows whose cost is not, or not wholly, in the amount: no usage, no price, or counts
+            that do not fit together.
         price_table: Version of the table that was used; empty before anything was priced.
         waste: What of the amount was spent in vain, by kind and reason; failed rows are free.
         query_fees: Fees of searches by model, in no line item and not in the amount.
@@ -88,16 +92,25 @@ class Cost(msgspec.Struct, frozen=True, rename="camel"):
     query_fees: tuple[QueryCost, ...] = ()
 
 
-def unit_price(quantity: Quantity, prices: PriceTable, location: str, at: datetime) -> int | None:
+def unit_price(
+    quantity: Quantity, prices: PriceTable, location: str, at: datetime, until: datetime | None = None
+) -> int | None:
     """pico-USD a unit, or None; tool-use tokens of grounded rows are free by Google's rule."""
     if quantity.item == UNBILLED_TOOL_USE:
         return 0
     return prices.unit_price(
-        quantity.model, quantity.item, context_window=quantity.context_window, location=location, at=at
+        quantity.model,
+        quantity.item,
+        context_window=quantity.context_window,
+        location=location,
+        at=at,
+        until=until,
     )
 
 
-def cost_of(usage: Usage, prices: PriceTable, *, location: str, at: datetime) -> Cost:
+def cost_of(
+    usage: Usage, prices: PriceTable, *, location: str, at: datetime, until: datetime | None = None
+) -> Cost:
     """Prices usage. Exact: rounding to nano-USD happens once, on the sum.
 
     Args:
@@ -105,8 +118,9 @@ def cost_of(usage: Usage, prices: PriceTable, *, location: str, at: datetime) ->
         prices: The table in force.
         location: Where the job ran; some prices are higher outside ``global``.
         at: When it ran, with a time zone.
+        until: If it may run at any time from ``at`` to this: each item at its dearest price then.
     """
-    unit_prices = [unit_price(quantity, prices, location, at) for quantity in usage.quantities]
+    unit_prices = [unit_price(quantity, prices, location, at, until) for quantity in usage.quantities]
     amounts = iter(
         apportion(
             [
@@ -132,8 +146,13 @@ def cost_of(usage: Usage, prices: PriceTable, *, location: str, at: datetime) ->
     return Cost(
         line_items=items,
         amount_nano=sum(item.amount_nano or 0 for item in items),
-        # A row may be both.
-        unpriced_rows=min(usage.rows.unmetered + _rows_without_price(items), usage.rows.succeeded),
+        # A row may be without a price and of the others as well.
+        unpriced_rows=min(
+            usage.rows.unmetered
+            + sum(unpriced.rows for unpriced in usage.unpriced)
+            + rows_without_price(items).total(),
+            usage.rows.succeeded,
+        ),
         price_table=prices.version,
         waste=_wasted(usage.waste, prices, location, at),
         query_fees=tuple(_query_cost(searches, prices) for searches in usage.searches),
@@ -161,9 +180,11 @@ def _wasted(
 
 
 def _query_cost(searches: Quantity, prices: PriceTable) -> QueryCost:
-    fee = prices.query_fee(searches.model)
+    fee = prices.query_fee(searches.model, searches.item)
     if fee is None:
-        return QueryCost(searches.model, "search_query", searches.quantity, None, None)
+        return QueryCost(
+            searches.model, "search_query", searches.quantity, None, None, grounding=searches.item
+        )
     by_prompt = fee.unit == "prompt"
     quantity = searches.rows if by_prompt else searches.quantity
     return QueryCost(
@@ -172,11 +193,12 @@ def _query_cost(searches: Quantity, prices: PriceTable) -> QueryCost:
         quantity,
         fee.price_pico,
         -(-quantity * fee.price_pico // PICO_PER_NANO),
+        grounding=searches.item,
     )
 
 
-def _rows_without_price(items: tuple[LineItem, ...]) -> int:
-    """Rows with an unpriced item: by model and window the most that any one item was used by.
+def rows_without_price(items: tuple[LineItem, ...]) -> Counter[str]:
+    """Count the rows with an unpriced item by model: in each window the most that any one item was used by.
 
     A row uses several items, so the sum would count it more than once.
     """
@@ -185,4 +207,7 @@ def _rows_without_price(items: tuple[LineItem, ...]) -> int:
         if item.unit_price_pico is None:
             key = (item.model, item.context_window)
             most[key] = max(most.get(key, 0), item.rows)
-    return sum(most.values())
+    rows: Counter[str] = Counter()
+    for (model, _), count in most.items():
+        rows[model] += count
+    return rows

@@ -12,21 +12,22 @@ from typing import Any
 import msgspec
 
 from batch_gateway.core.errors import ApiError
+from batch_gateway.core.resources import parse_resource
 
 _URI = re.compile(r"\s*(gs|bq):/*(.*)", re.IGNORECASE | re.DOTALL)
 _PLAIN = re.compile(r"(gs|bq)://([^\x00-\x20\\%\x7f]+)")
-_MODEL = re.compile(
-    r"(?:projects/(?P<project>[a-z0-9:.-]+)/locations/(?P<location>[a-z0-9-]+)/)?"
-    r"(?P<path>(?:publishers/(?P<publisher>[a-z0-9-]+)/)?models/(?P<name>[A-Za-z0-9._-]+(?:@[A-Za-z0-9._-]+)?))"
-)
 _KNOWN_PUBLISHERS = frozenset({"google", "anthropic"})
-_MODEL_FIELDS = frozenset({"endpoint", "unmanagedcontainermodel"})
-"""Fields (lower case, no underscores) that take the place of ``model``."""
+_MODEL_FIELDS = frozenset({"endpoint", "unmanagedcontainermodel", "dedicatedresources", "serviceaccount"})
+"""Fields (lower case, no underscores) that take the place of ``model``, or change what it costs and may
+do: no grant says which machines or accounts are meant."""
+_COST_FIELDS = frozenset({"endpoint", "unmanagedcontainermodel", "dedicatedresources", "instanceconfig"})
+"""Likewise, those whose cost no estimate can tell: machines by the hour, rows that are changed on the way."""
 _URI_FIELDS = frozenset({"uris", "inputuri", "outputuri", "outputuriprefix"})
 """Fields that hold a URI whatever their value looks like."""
 _IDENTITY_FIELDS = frozenset(
     {
         "serviceaccount",
+        "encryptionspec",
         "unmanagedcontainermodel",
         "dataset",
         "vertexmultimodaldatasetsource",
@@ -34,6 +35,10 @@ _IDENTITY_FIELDS = frozenset(
     }
 )
 """Likewise, those that name data or identities that no URI prefix can be held against."""
+_RESOURCE_FIELDS = frozenset({"endpoint", "dataset", "datasetname"})
+"""Likewise, those that hold the name of a resource."""
+_FORMATS = frozenset({"jsonl", "csv", "bigquery", "tf-record", "tf-record-gzip"})
+"""Values of instancesFormat whose data is what the URIs name; a ``file-list`` names further files."""
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -87,8 +92,8 @@ def check_model(grants: Sequence[Grant], written: str, resource: str, *, is_alia
     """
     if not any(grant.models or grant.projects or grant.locations for grant in grants):
         return
-    match = _MODEL.fullmatch(resource)
-    if match is None:
+    model = parse_resource(resource)
+    if model is None or model.kind != "models":
         raise ApiError(
             "PERMISSION_DENIED",
             "MODEL_NOT_ALLOWED",
@@ -96,13 +101,13 @@ def check_model(grants: Sequence[Grant], written: str, resource: str, *, is_alia
             "publishers/PUBLISHER/models/MODEL or projects/PROJECT/locations/LOCATION/models/ID.",
             metadata={"model": written},
         )
-    if match["project"]:
-        check_place(grants, match["project"], match["location"])
+    if model.project:
+        check_place(grants, model.project, model.location)
     # A short name means the model of those whose names nobody else can take. Owners choose the ids of
     # the models in a project, and any publisher may use any name.
-    names = {resource, match["path"]}
-    if match["publisher"] in _KNOWN_PUBLISHERS:
-        names.add(match["name"])
+    names = {resource, model.path}
+    if model.publisher in _KNOWN_PUBLISHERS:
+        names.add(model.name)
     if is_alias:
         names.add(written)
     for grant in grants:
@@ -115,11 +120,16 @@ def check_model(grants: Sequence[Grant], written: str, resource: str, *, is_alia
             )
 
 
-def check_body(grants: Sequence[Grant], body: Any) -> None:
+def check_body(grants: Sequence[Grant], body: Any, *, has_budget: bool = False) -> None:
     """Refuses a job that names data or models outside of what one of the grants allows.
 
     Every ``gs://`` and ``bq://`` in the body counts, in whatever field: v1beta1 has several, and a
     field may be written in camelCase or snake_case.
+
+    Args:
+        grants: Of key and team.
+        body: Of the create.
+        has_budget: Whether what the job costs is limited too.
 
     Raises:
         ApiError: PERMISSION_DENIED.
@@ -128,7 +138,17 @@ def check_body(grants: Sequence[Grant], body: Any) -> None:
     refused = _IDENTITY_FIELDS if restricted else frozenset()
     if any(grant.models or grant.projects for grant in grants):
         refused |= _MODEL_FIELDS
+    if has_budget:
+        refused |= _COST_FIELDS
     for field, value in _members(body):
+        if restricted and field == "instancesformat" and str(value) not in _FORMATS:
+            raise ApiError(
+                "PERMISSION_DENIED",
+                "FIELD_NOT_ALLOWED",
+                f"This API key is limited in what it may read, and the instancesFormat {str(value)[:40]!r} "
+                f"may name more than the URIs do. Use one of: {', '.join(sorted(_FORMATS))}.",
+                metadata={"field": field},
+            )
         if field in refused and value is not None:
             raise ApiError(
                 "PERMISSION_DENIED",
@@ -189,13 +209,27 @@ def _under(uri: str, prefix: str) -> bool:
     return uri.rstrip(border) == normal or uri.startswith(normal + border)
 
 
+def resource_names(body: Any) -> Iterator[tuple[str, str]]:
+    """Yield (field, name) of every resource that a job names beside its model."""
+    return (
+        (field, value)
+        for field, value in _members(body)
+        if field in _RESOURCE_FIELDS and isinstance(value, str)
+    )
+
+
 def _members(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every (field, value) of nested JSON, fields in lower case and without underscores."""
+    """Every (field, value) of nested JSON, fields in lower case and without underscores.
+
+    Names in a map of labels are callers' own, and no fields.
+    """
     stack: list[tuple[str, Any]] = [("", value)]
     while stack:
         field, value = stack.pop()
         yield field, value
-        if isinstance(value, dict):
+        if isinstance(value, dict) and field == "labels":
+            stack += [(field, member) for member in value.values()]
+        elif isinstance(value, dict):
             stack += [(str(key).replace("_", "").lower(), member) for key, member in value.items()]
         elif isinstance(value, list):
             stack += [(field, member) for member in value]

@@ -5,12 +5,14 @@ Facts on fields and states: BatchPredictionJob and JobState of the Vertex AI API
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from batch_gateway.core import excerpts
 from batch_gateway.core.cost import Cost
+from batch_gateway.core.labels import OURS
 from batch_gateway.core.usage import Usage
 
 _STATES = (
@@ -27,13 +29,20 @@ _STATES = (
     "JOB_STATE_UPDATING",
     "JOB_STATE_PARTIALLY_SUCCEEDED",
 )
-TERMINAL_STATES = frozenset(
-    f"JOB_STATE_{s}" for s in ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED")
-)
+WITH_OUTPUT_STATES = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDED"})
+"""States of jobs that wrote output."""
+TERMINAL_STATES = WITH_OUTPUT_STATES | {"JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED"}
 """States that a job does not leave."""
+LIVE_STATES = tuple(state for state in _STATES if state not in TERMINAL_STATES)
 
-_NAME = re.compile(r"projects/([^/]+)/locations/([^/]+)/batchPredictionJobs/([^/]+)")
-_EARLIER_OUTPUT = re.compile(r"/prediction-[^/]+/[^/]+$|/predictions\.jsonl$|^bq://[^/]+\.predictions_\w+$")
+_NAME = re.compile(
+    r"projects/([A-Za-z0-9][A-Za-z0-9.:_-]{0,127})/locations/([A-Za-z0-9-]{1,63})"
+    r"/batchPredictionJobs/([A-Za-z0-9_-]{1,128})"
+)
+"""Of names that can be a document's as well."""
+_CLOCK_SKEW = timedelta(milliseconds=100)
+"""By how much the clocks that stamp jobs and rows may differ. Little, since an earlier job's last rows may be
+hardly older; a job's own cannot come near: Vertex AI starts it a minute or more after its create."""
 _FRACTION = re.compile(r"\.(\d+)")
 
 
@@ -69,10 +78,12 @@ class Completion(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Observation(msgspec.Struct, frozen=True, rename="camel"):
-    """The part of a job resource that the gateway follows.
+    """The part of a job resource that the gateway follows, cut to what a record holds.
 
     Attributes:
         name: As Vertex gave it: with the project's number.
+        labels_cut: Number of labels that were left out, because Vertex AI itself takes none like them.
+        input_uris_cut: Number of further inputs.
         output_prefix: ``gs://bucket/path`` that the caller chose, without a slash at its end.
         output_directory: ``gs://bucket/path/prediction-model-…`` once Vertex reports it, likewise.
         output_table: ``bq://project.dataset.table`` of a job that writes to BigQuery, once it is known.
@@ -84,7 +95,9 @@ class Observation(msgspec.Struct, frozen=True, rename="camel"):
     model: str = ""
     display_name: str = ""
     labels: dict[str, str] = {}
+    labels_cut: int = 0
     input_uris: tuple[str, ...] = ()
+    input_uris_cut: int = 0
     output_prefix: str | None = None
     output_directory: str | None = None
     output_table: str | None = None
@@ -101,12 +114,35 @@ class Observation(msgspec.Struct, frozen=True, rename="camel"):
         return self.state in TERMINAL_STATES
 
 
+class Weighed(msgspec.Struct, frozen=True, rename="camel"):
+    """The input that a bound was told by.
+
+    Attributes:
+        objects: How many.
+        bytes: All together.
+        generation: The highest of them: any object that is written later has a higher one.
+    """
+
+    objects: int
+    bytes: int
+    generation: int
+
+
 class Bounds(msgspec.Struct, frozen=True, rename="camel"):
-    """What a job was expected to cost before it was submitted, nano-USD; None where it could not be told."""
+    """What a job was expected to cost before it was submitted, nano-USD; None where it could not be told.
+
+    Attributes:
+        weighed: The input, if all of it was read to tell the high; else the high is an estimate.
+    """
 
     low_nano: int | None
     expected_nano: int | None
     high_nano: int | None
+    weighed: Weighed | None = None
+
+
+UNTOLD = Bounds(None, None, None)
+"""The estimate of a job of which somebody looked and nothing could be told."""
 
 
 class Repricing(msgspec.Struct, frozen=True, rename="camel"):
@@ -139,14 +175,19 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
         cost: Of that usage.
         settled_outputs: Number of outputs in the books, readable or not.
         unreadable_outputs: Those of them that could not be read.
-        closed: The job has ended and everything in its output directory is settled.
+        closed: The job has ended, everything in its output directory is settled, and no more is expected.
+        output_missing: It was closed without all of the output that it should have.
+        reopened: How often output came after it was closed, and changed what it cost.
+        next_look: When the sweep looks again for output of a closed job; None if it is watched no more.
+        announced: The event of its end went out while its cost was not final yet.
         base_model: Of a tuned model, as Vertex names it; empty if it has none that is known. None: not
             looked up yet.
         deleted: Vertex AI no longer has the job, so that it will never be seen to end.
+        deleted_at: When that was found out.
         repricings: What it cost before, the latest last.
         reserved_nano: What is still reserved for it in the budgets of its key and team, nano-USD.
         reserved_at: When it was reserved.
-        estimate: What it was expected to cost; None if nobody looked.
+        estimate: What it was expected to cost; None if nobody looked, UNTOLD if somebody did in vain.
     """
 
     key: JobKey
@@ -160,8 +201,13 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
     settled_outputs: int = 0
     unreadable_outputs: int = 0
     closed: bool = False
+    output_missing: bool = False
+    reopened: int = 0
+    next_look: datetime | None = None
+    announced: bool = False
     base_model: str | None = None
     deleted: bool = False
+    deleted_at: datetime | None = None
     repricings: tuple[Repricing, ...] = ()
     reserved_nano: int = 0
     reserved_at: datetime | None = None
@@ -169,8 +215,15 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more can come of the job. Only jobs that have ended can be deleted."""
+        """Whether the job runs no more. Only jobs that have ended can be deleted."""
         return self.seen.terminal or self.deleted
+
+    @property
+    def overran(self) -> bool:
+        """Whether it cost more than was reserved for it: its input was overwritten after it was weighed."""
+        if self.reserved_at is None or self.estimate is None or self.estimate.high_nano is None:
+            return False
+        return self.cost.amount_nano > self.estimate.high_nano
 
     @property
     def priced_model(self) -> str:
@@ -183,10 +236,9 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
         return self.seen.start_time or self.create_time
 
     @property
-    def resumed_at(self) -> datetime | None:
-        """When the job was created, if its input is the output of an earlier job; else None."""
-        resumed = any(_EARLIER_OUTPUT.search(uri) for uri in self.seen.input_uris)
-        return self.create_time if resumed else None
+    def carried_before(self) -> datetime:
+        """The time before which a row was processed by an earlier job, whose output is this one's input."""
+        return (self.seen.create_time or self.create_time) - _CLOCK_SKEW
 
 
 def parse_name(name: str) -> tuple[str, str, str] | None:
@@ -234,23 +286,28 @@ def observe(job: dict[str, Any]) -> Observation | None:
     output_info = _dict(job, "outputInfo")
     uris = uris_of(_dict(input_config, "gcsSource").get("uris"))
     table = _string(_dict(input_config, "bigquerySource"), "inputUri")
-    labels = _dict(job, "labels")
+    labels, labels_cut = excerpts.labels(_dict(job, "labels"), OURS)
+    input_uris, input_uris_cut = excerpts.uris((*uris, table) if table else uris)
     return Observation(
         name=name,
-        state=state_name(job.get("state")),
-        model=_string(job, "model") or "",
-        display_name=_string(job, "displayName") or "",
-        labels={key: value for key, value in labels.items() if isinstance(value, str)},
-        input_uris=(*uris, table) if table else uris,
-        output_prefix=_directory(_dict(_dict(job, "outputConfig"), "gcsDestination"), "outputUriPrefix"),
-        output_directory=_directory(output_info, "gcsOutputDirectory"),
-        output_table=_table(job, output_info),
+        state=excerpts.text(state_name(job.get("state"))),
+        model=excerpts.text(_string(job, "model") or ""),
+        display_name=excerpts.text(_string(job, "displayName") or ""),
+        labels=labels,
+        labels_cut=labels_cut,
+        input_uris=input_uris,
+        input_uris_cut=input_uris_cut,
+        output_prefix=excerpts.directory(
+            _dict(_dict(job, "outputConfig"), "gcsDestination").get("outputUriPrefix")
+        ),
+        output_directory=excerpts.directory(output_info.get("gcsOutputDirectory")),
+        output_table=excerpts.path(_table(job, output_info)),
         create_time=parse_time(job.get("createTime")),
         start_time=parse_time(job.get("startTime")),
         end_time=parse_time(job.get("endTime")),
         update_time=parse_time(job.get("updateTime")),
         completion=_completion(job.get("completionStats")),
-        error=_dict(job, "error") or None,
+        error=excerpts.status(_dict(job, "error")) or None,
     )
 
 
@@ -279,11 +336,6 @@ def _dict(parent: dict[str, Any], name: str) -> dict[str, Any]:
 def _string(parent: dict[str, Any], name: str) -> str | None:
     value = parent.get(name)
     return value if isinstance(value, str) and value else None
-
-
-def _directory(parent: dict[str, Any], name: str) -> str | None:
-    value = _string(parent, name)
-    return value.removesuffix("/") if value else None
 
 
 def _table(job: dict[str, Any], output_info: dict[str, Any]) -> str | None:

@@ -3,6 +3,8 @@
 Source: GenerateContentResponse.UsageMetadata of the Vertex AI API, discovery revision 20261106.
 """
 
+from typing import NamedTuple
+
 import msgspec
 
 LARGEST_COUNT = 2**31 - 1
@@ -43,25 +45,54 @@ def check_counts(*counts: int) -> None:
         raise ContradictionError("a count that is no int32 of Google's, or negative")
 
 
-def by_modality(total: int, details: list[ModalityTokenCount] | None) -> dict[str, int]:
-    """Splits a count by modality. What details leave out is text; details beyond the count contradict it."""
+class Split(NamedTuple):
+    """A count by modality.
+
+    Attributes:
+        tokens: By modality; they add up to the count.
+        agrees: Whether the details fit the count.
+    """
+
+    tokens: dict[str, int]
+    agrees: bool
+
+
+def count_of(count: int | None, details: list[ModalityTokenCount] | None) -> int | None:
+    """A count, or where only its details are given their sum; None if neither is."""
+    if count is None and details:
+        return sum(max(detail.tokenCount or 0, 0) for detail in details)
+    return count
+
+
+def by_modality(total: int, details: list[ModalityTokenCount] | None) -> Split:
+    """Splits a count by modality.
+
+    What details leave out is text. Of details beyond the count as many count as it holds, those with the
+    most common price first: no more than was used.
+    """
     if not details:
-        return {"text": total}
+        return Split({"text": total}, agrees=True)
     if len(details) == 1 and details[0].tokenCount == total:
-        return {modality_name(details[0].modality): total}
+        return Split({modality_name(details[0].modality): total}, agrees=True)
+    named, agrees = _named(details)
     split: dict[str, int] = {}
     rest = total
-    for detail in details:
-        modality = modality_name(detail.modality)
-        tokens = detail.tokenCount or 0
-        check_counts(tokens, tokens)
-        split[modality] = split.get(modality, 0) + tokens
-        rest -= tokens
-    if rest < 0:
-        raise ContradictionError("details add up to more than their count")
+    for modality in sorted(named, key=_ORDER.index):
+        split[modality] = min(named[modality], rest)
+        agrees &= split[modality] == named[modality]
+        rest -= split[modality]
     if rest:
         split["text"] = split.get("text", 0) + rest
-    return split
+    return Split(split, agrees)
+
+
+def _named(details: list[ModalityTokenCount]) -> tuple[dict[str, int], bool]:
+    """What details name by modality, and whether each of them can be a count."""
+    named: dict[str, int] = {}
+    for detail in details:
+        modality = modality_name(detail.modality)
+        named[modality] = named.get(modality, 0) + max(detail.tokenCount or 0, 0)
+    return named, all((detail.tokenCount or 0) >= 0 for detail in details)
 
 
 def modality_name(modality: str | None) -> str:
@@ -70,26 +101,32 @@ def modality_name(modality: str | None) -> str:
     return name or _MODALITIES.get((modality or "").upper(), _UNKNOWN)
 
 
-_CACHE_ORDER = ("text", "document", "image", "video", "audio", _UNKNOWN)
-"""Which prompt tokens count as cached first where no details say: those with the most common price."""
+_ORDER = ("text", "document", "image", "video", "audio", _UNKNOWN)
+"""Modalities, those with the most common price first."""
 
 
 def cached_by_modality(
     cached: int, details: list[ModalityTokenCount] | None, inputs: dict[str, int]
-) -> dict[str, int]:
-    """Splits cached tokens by modality; they are a part of the prompt's, modality by modality."""
-    if details:
-        split = by_modality(cached, details)
-    elif inputs.get("text", 0) >= cached:
-        return {"text": cached}
-    else:
-        split, rest = {}, cached
-        for modality in sorted(inputs, key=_CACHE_ORDER.index):
-            split[modality] = min(rest, inputs[modality])
-            rest -= split[modality]
-        if rest:
-            raise ContradictionError("more cached tokens than prompt tokens")
-    split = {modality: tokens for modality, tokens in split.items() if tokens}
-    if any(tokens > inputs.get(modality, 0) for modality, tokens in split.items()):
-        raise ContradictionError("more cached tokens than prompt tokens")
-    return split
+) -> Split:
+    """Splits cached tokens by modality; they are a part of the prompt's, modality by modality.
+
+    What details leave out is of the modality with the most common price. No more is cached than there is.
+    """
+    if not details and inputs.get("text", 0) >= cached:
+        return Split({"text": cached}, agrees=True)
+    if details and len(details) == 1 and details[0].tokenCount == cached:
+        modality = modality_name(details[0].modality)
+        if inputs.get(modality, 0) >= cached:
+            return Split({modality: cached}, agrees=True)
+    named, agrees = _named(details or [])
+    split: dict[str, int] = {}
+    rest = cached
+    for modality in sorted(named, key=_ORDER.index):
+        split[modality] = min(named[modality], inputs.get(modality, 0), rest)
+        agrees &= split[modality] == named[modality]
+        rest -= split[modality]
+    for modality in sorted(inputs, key=_ORDER.index):
+        more = min(rest, inputs[modality] - split.get(modality, 0))
+        split[modality] = split.get(modality, 0) + more
+        rest -= more
+    return Split({modality: tokens for modality, tokens in split.items() if tokens}, agrees and not rest)

@@ -3,8 +3,10 @@
 import re
 from typing import Any
 
-_REGISTERED = re.compile(r"projects/[^/]+/locations/[^/]+/models/[^/]+")
+from batch_gateway.core.resources import parse_resource
+
 _BASE_MODEL_LABEL = "google-vertex-llm-tuning-base-model-id"
+_UNDERSCORE = re.compile(r"(?<=\d)_(?=\d)")
 
 _PUBLISHERS = (
     (
@@ -51,18 +53,20 @@ def short_name(model: str) -> str:
 
 def is_registered(model: str) -> bool:
     """Whether a model is of a project's own registry (tuned, custom, AutoML) rather than a publisher's."""
-    return _REGISTERED.fullmatch(model) is not None
+    resource = parse_resource(model)
+    return resource is not None and bool(resource.project) and resource.path == f"models/{resource.name}"
 
 
 def base_model_of(model: dict[str, Any]) -> str | None:
     """The publisher's model that a Model resource was tuned from; None if it names none.
 
-    Vertex AI labels the models that its tuning jobs make with their base; ``baseModelSource`` is the field
-    that the API documents (Model, discovery revision 20261106).
+    Vertex AI labels the models that its tuning jobs make with their base, with underscores for full stops,
+    which no label may hold (``gemini-2_5-flash-lite``; public sources). ``baseModelSource`` is the field that
+    the API documents (Model, discovery revision 20261106).
     """
     label = _member(model, "labels").get(_BASE_MODEL_LABEL)
     if isinstance(label, str) and label:
-        return label
+        return _UNDERSCORE.sub(".", label)
     name = _member(_member(model, "baseModelSource"), "modelGardenSource").get("publicModelName")
     return name if isinstance(name, str) and name else None
 

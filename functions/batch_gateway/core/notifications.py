@@ -25,7 +25,10 @@ TYPE_OF_STATE: Mapping[str, str] = {
     "JOB_STATE_CANCELLED": "batch.cancelled",
     "JOB_STATE_EXPIRED": "batch.expired",
 }
+COST_UPDATED = "batch.cost_updated"
+"""The event of a job whose cost became final, or changed, after the event of its end."""
 BudgetType = Literal["budget.warning", "budget.exceeded"]
+OVERRUN = "budget.overrun"
 
 _DELAYS = (
     timedelta(seconds=5),
@@ -100,11 +103,19 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
         return now - self.time > GIVEN_UP_AFTER
 
 
+def is_update(job: JobRecord) -> bool:
+    """Tell whether the event of a job's end has gone out before the one that is due now."""
+    return job.reopened > 0 or (job.announced and job.closed)
+
+
 def job_event(job: JobRecord, now: datetime) -> Event | None:
-    """The event of a job that is being closed; None for one that was deleted before it was seen to end.
+    """The event of a job's end, or of its cost after that; None for a job that was never seen to end.
+
+    A job has one event of its end. What is said when it is closed later than that, or once more, is what it
+    costs now: whoever takes each event of an end for a job must not take two.
 
     Args:
-        job: As it stands once it is closed.
+        job: As it stands once it is announced or closed.
         now: The time. Whoever writes the event has until LEASE later for the first attempt.
     """
     kind = TYPE_OF_STATE.get(job.seen.state)
@@ -121,9 +132,10 @@ def job_event(job: JobRecord, now: datetime) -> Event | None:
         "endTime": _utc(job.seen.end_time),
         "error": job.seen.error,
     }
-    return _event(
-        kind, (job.key.path,), data, now, key_id=job.key_id, team=job.team, model=str(report["model"])
-    )
+    about: tuple[str, ...] = (job.key.path,)
+    if is_update(job):
+        kind, about = COST_UPDATED, (*about, str(job.reopened))
+    return _event(kind, about, data, now, key_id=job.key_id, team=job.team, model=str(report["model"]))
 
 
 def budget_event(
@@ -162,6 +174,26 @@ def budget_event(
     # For as long as it is known, it is not said again.
     expires = max(now + _KEPT, window.reset) if window.reset else None
     return msgspec.structs.replace(event, expires=expires)
+
+
+def overrun_event(job: JobRecord, now: datetime) -> Event:
+    """The event of a job that cost more than was reserved for it: one for each job.
+
+    Args:
+        job: Which has overrun.
+        now: The time.
+    """
+    report = cost_report(job, ())
+    bounds = job.estimate
+    data = {
+        **{name: report[name] for name in ("name", "state", "model", "team", "apiKey", "labels")},
+        "cost": {name: report[name] for name in ("amount", "currency", "complete")},
+        "reserved": _usd(bounds.high_nano if bounds else None),
+        "weighed": bounds.weighed if bounds else None,
+    }
+    return _event(
+        OVERRUN, (job.key.path,), data, now, key_id=job.key_id, team=job.team, model=str(report["model"])
+    )
 
 
 def _event(

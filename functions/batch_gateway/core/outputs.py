@@ -8,6 +8,8 @@ folder beside it.
 """
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable
 from enum import StrEnum
 
 _RESULTS = re.compile(
@@ -16,6 +18,7 @@ _RESULTS = re.compile(
     r"|prediction\.results-\d+-of-\d+(\.[\w-]+)?"
     r"|\d{12}\.jsonl"
 )
+_SHARD = re.compile(r"(.*)-(\d+)-of-(\d+)(\.[\w-]+)?")
 _ERRORS = re.compile(r"errors_\d+\.[\w-]+|prediction\.errors_stats-\d+-of-\d+(\.[\w-]+)?")
 _LINES = re.compile(r".+\.jsonl(-\d+-of-\d+)?")
 _BINARY = {"tfrecord", "tf-record", "tf_record", "gz"}
@@ -53,6 +56,15 @@ def is_final_output(name: str) -> bool:
 def is_incremental_output(name: str) -> bool:
     """Whether an object repeats rows of the final file, and counts only if there will be none."""
     return kind_of(name) is OutputKind.INCREMENTAL
+
+
+def lacks_shards(names: Iterable[str]) -> bool:
+    """Tell whether objects are shards of which some are not among them: ``…-00000-of-00002`` alone."""
+    found: dict[tuple[str, str, str | None], set[int]] = defaultdict(set)
+    for name in names:
+        if shard := _SHARD.fullmatch(name):
+            found[shard[1], shard[3], shard[4]].add(int(shard[2]))
+    return any(len(numbers) < int(total) for (_, total, _), numbers in found.items())
 
 
 def unreadable_format(name: str) -> str | None:

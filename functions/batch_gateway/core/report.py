@@ -4,17 +4,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from batch_gateway.core.books import Output
-from batch_gateway.core.cost import Cost, LineItem
-from batch_gateway.core.jobs import Bounds, JobRecord
+from batch_gateway.core.cost import Cost, LineItem, rows_without_price
+from batch_gateway.core.jobs import UNTOLD, WITH_OUTPUT_STATES, Bounds, JobRecord
 from batch_gateway.core.models import short_name
 from batch_gateway.core.money import format_nano, format_pico
+from batch_gateway.core.usage import NO_PRICE, NO_USAGE, Unpriced
 
 
 def cost_report(job: JobRecord, outputs: Iterable[Output]) -> dict[str, Any]:
     """The report, ready for JSON.
 
     ``amount`` is a floor unless ``complete``. ``rows.unpriced`` are those of ``rows.succeeded`` that
-    the amount does not, or not wholly, contain; the other members of ``rows`` add up to all rows.
+    the amount does not, or not wholly, contain, for any of ``unpricedReasons``; the other members of
+    ``rows`` add up to all rows.
     """
     rows, tokens = job.usage.rows, job.usage.tokens
     status = status_of(job)
@@ -33,9 +35,11 @@ def cost_report(job: JobRecord, outputs: Iterable[Output]) -> dict[str, Any]:
             "succeeded": rows.succeeded,
             "failed": rows.failed,
             "malformed": rows.malformed,
+            "unrecognized": rows.unrecognized,
             "unpriced": job.cost.unpriced_rows,
             "carriedOver": rows.carried_over,
         },
+        "unpricedReasons": _unpriced_reasons(job),
         "usage": {
             "inputTokens": tokens.input,
             "cachedInputTokens": tokens.cached_input,
@@ -64,11 +68,10 @@ def cost_report(job: JobRecord, outputs: Iterable[Output]) -> dict[str, Any]:
     }
 
 
-_WITH_OUTPUT = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDED"})
-
-
 def status_of(job: JobRecord) -> str:
-    """``FINAL``: ended, and everything in its directory is settled. ``PENDING``: nothing is settled yet.
+    """``FINAL``: ended, everything in its directory is settled, and no more is expected.
+
+    ``PENDING``: nothing is settled yet.
 
     ``PARTIAL``: something is settled, but the job runs or more output may be to come.
     """
@@ -78,18 +81,36 @@ def status_of(job: JobRecord) -> str:
 
 
 def is_complete(job: JobRecord) -> bool:
-    """Whether the amount holds the cost of every row that is known of."""
-    answered = job.seen.completion is not None and job.seen.completion.successful > 0
-    wrote = answered or job.deleted or job.seen.state in _WITH_OUTPUT
-    lost = job.closed and not job.settled_outputs and wrote
-    return not (job.cost.unpriced_rows or job.usage.rows.malformed or job.unreadable_outputs or lost)
+    """Whether the amount holds the cost of every row, and no more rows are expected."""
+    succeeded = job.seen.state in WITH_OUTPUT_STATES
+    answered = job.seen.completion.successful if job.seen.completion else 0
+    wrote = answered or job.deleted or succeeded
+    # The final file of a job that succeeded is all that it wrote; any other may not have exported every row.
+    short = not succeeded and job.usage.rows.total < answered
+    lost = job.output_missing or short or (wrote and not job.settled_outputs)
+    return status_of(job) == "FINAL" and not (_has_gaps(job) or lost)
+
+
+def _has_gaps(job: JobRecord) -> bool:
+    """Return whether the cost of something that is settled is not known."""
+    return bool(job.cost.unpriced_rows or job.usage.rows.unread or job.unreadable_outputs)
 
 
 def _estimate(bounds: Bounds | None) -> dict[str, str | None] | None:
-    if bounds is None:
+    if bounds is None or bounds == UNTOLD:
         return None
     levels = {"low": bounds.low_nano, "expected": bounds.expected_nano, "high": bounds.high_nano}
     return {name: None if nano is None else format_nano(nano) for name, nano in levels.items()}
+
+
+def _unpriced_reasons(job: JobRecord) -> list[dict[str, Any]]:
+    """Why rows are unpriced; a row may be without a price and of another reason as well."""
+    reasons = [
+        Unpriced(NO_PRICE, rows_without_price(job.cost.line_items).total()),
+        Unpriced(NO_USAGE, job.usage.rows.unmetered),
+        *job.usage.unpriced,
+    ]
+    return [{"reason": unpriced.reason, "rows": unpriced.rows} for unpriced in reasons if unpriced.rows]
 
 
 def _line_item(item: LineItem) -> dict[str, Any]:
@@ -131,6 +152,7 @@ def _query_fees(cost: Cost) -> dict[str, Any] | None:
         "items": [
             {
                 "item": fee.item,
+                "grounding": fee.grounding,
                 "model": fee.model,
                 "quantity": fee.quantity,
                 "unitPrice": None if fee.unit_price_pico is None else format_pico(fee.unit_price_pico),
@@ -151,8 +173,21 @@ def _progress(job: JobRecord) -> dict[str, int | None]:
 
 
 def _projected(job: JobRecord) -> str | None:
-    """What is known so far, carried on to all rows; None while there is nothing to go by."""
-    rows, stats = job.usage.rows.total, job.seen.completion
-    if not rows or stats is None or stats.total is None:
+    """Return what the job is expected to have cost in the end; None while that cannot be told.
+
+    What the rows that are settled cost, carried on to all rows; until one of them is answered, the
+    estimate. Rows that were carried over cost nothing, and tell nothing about the others. A job that has
+    ended has run no more rows than Vertex counts as completed.
+    """
+    if _has_gaps(job):
         return None
-    return format_nano(job.cost.amount_nano * max(stats.total, rows) // rows)
+    rows, stats, amount = job.usage.rows, job.seen.completion, job.cost.amount_nano
+    expected = job.estimate.expected_nano if job.estimate else None
+    if stats is None or not stats.total:
+        cut_short = job.ended and job.seen.state not in WITH_OUTPUT_STATES
+        return None if expected is None or expected < amount or cut_short else format_nano(expected)
+    total = max(stats.total, rows.total)
+    left = max((stats.completed if job.ended else total) - rows.total, 0)
+    if rows.succeeded:
+        return format_nano(amount + amount * left // (rows.total - rows.carried_over))
+    return None if expected is None else format_nano(expected * left // total)

@@ -5,12 +5,11 @@ from datetime import UTC, datetime, timedelta
 from batch_gateway.core.books import Cell
 from batch_gateway.core.modalities import LARGEST_COUNT
 from batch_gateway.core.money import PICO_PER_NANO
-from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.prices import LONGEST_QUEUE, PriceTable
 from batch_gateway.core.rows import UNBILLED_TOOL_USE
 
-_LATEST_START = timedelta(days=4)
-"""From the beginning of the day that a job was created on until it runs at the latest: it waits for up to
-72 h ("Batch inference" of Google's documentation). Prices are those of its start."""
+_LATEST_START = timedelta(days=1) + LONGEST_QUEUE
+"""From the beginning of the day of a job's creation until it starts at the latest, at the price of then."""
 _MATCHES = 10**6
 """A price matches if it gives the amount to this fraction."""
 

@@ -10,14 +10,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from batch_gateway.core.access import MARKER_LABEL
+from batch_gateway.core.access import KEY_LABEL, MARKER_LABEL
 from batch_gateway.core.books import Cell, ItemTotal, Movement, Total, movements
 from batch_gateway.core.calendars import QUARTER, Calendar, Span, quarter_of
 from batch_gateway.core.cost import Cost
 from batch_gateway.core.jobs import JobRecord
 from batch_gateway.core.models import short_name
-from batch_gateway.core.prices import PriceTable
-from batch_gateway.core.skus import is_unpriced
+from batch_gateway.core.usage import Usage
 
 PLAIN_FIELDS = ("model", "team", "api_key", "project", "location")
 """Fields of a cell that spend can be grouped and filtered by, beside ``label:NAME``."""
@@ -55,7 +54,7 @@ class Result(NamedTuple):
     Attributes:
         group: The values of the fields that were grouped by, in their order; None where it has none.
         amount_nano: nano-USD.
-        unpriced: There was usage without a price, so that the amount is a floor.
+        unpriced: Some of the usage has no price or could not be read, so that the amount is a floor.
     """
 
     group: tuple[str | None, ...]
@@ -83,6 +82,11 @@ def getter(field: str) -> Getter:
         name = field.removeprefix(LABEL)
         return lambda entry: entry.cell.labels.get(name)
     return lambda entry: getattr(entry.cell, field) or None
+
+
+def needs_labels(fields: Iterable[str]) -> bool:
+    """Whether fields tell apart what roll-ups hold together."""
+    return any(field.startswith(LABEL) and field != f"{LABEL}{KEY_LABEL}" for field in fields)
 
 
 def names_of(job: JobRecord) -> set[str]:
@@ -151,12 +155,14 @@ def _added(one: Cell, other: Cell) -> Cell:
     for name, more in other.items.items():
         item = items.get(name, ItemTotal())
         items[name] = ItemTotal(item.quantity + more.quantity, item.amount_nano + more.amount_nano)
-    return msgspec.structs.replace(one, quarters=quarters, items=items)
+    return msgspec.structs.replace(
+        one, quarters=quarters, items=items, unpriced_rows=one.unpriced_rows + other.unpriced_rows
+    )
 
 
 def entries_of_job(job: JobRecord) -> list[Entry]:
     """A job, as the cells that it moved the totals by: one for each model; one if it cost nothing."""
-    moved = movements(msgspec.structs.replace(job, cost=Cost()), job)
+    moved = movements(msgspec.structs.replace(job, cost=Cost(), usage=Usage(), unreadable_outputs=0), job)
     if moved:
         return [Entry(_cell(total, movement), job) for total, movement in moved]
     # Of a job that used nothing there is no movement that would name it.
@@ -180,11 +186,16 @@ def _cell(total: Total, movement: Movement) -> Cell:
         for item, quantity in movement.quantities.items()
     }
     quarters = {str(movement.quarter): movement.amount_nano}
-    return Cell(**msgspec.structs.asdict(total), quarters=quarters, items=items)
+    return Cell(
+        **msgspec.structs.asdict(total),
+        quarters=quarters,
+        items=items,
+        unpriced_rows=movement.unpriced_rows,
+    )
 
 
 def buckets(
-    entries: Iterable[Entry], span: Span, calendar: Calendar, fields: Sequence[str], prices: PriceTable
+    entries: Iterable[Entry], span: Span, calendar: Calendar, fields: Sequence[str]
 ) -> Iterator[Bucket]:
     """Sums entries by bucket of time and group. Holds the groups of as many buckets as a day touches.
 
@@ -193,7 +204,6 @@ def buckets(
         span: What to sum over.
         calendar: How to cut it.
         fields: What to group by.
-        prices: The table in force.
 
     Yields:
         Every bucket of the span, also one in which nothing was spent.
@@ -201,7 +211,7 @@ def buckets(
     Raises:
         TooManyGroupsError: There are more than MOST_GROUPS at once.
     """
-    sums = _Sums(span, calendar, fields, prices)
+    sums = _Sums(span, calendar, fields)
     coming = iter(entries)
     entry = next(coming, None)
     for part in calendar.spans(*span):
@@ -218,11 +228,10 @@ def _midnight(cell: Cell) -> datetime:
 class _Sums:
     """Sums by the start of their bucket and by group."""
 
-    def __init__(self, span: Span, calendar: Calendar, fields: Sequence[str], prices: PriceTable) -> None:
+    def __init__(self, span: Span, calendar: Calendar, fields: Sequence[str]) -> None:
         self._span = span
         self._calendar = calendar
         self._getters = [getter(field) for field in fields]
-        self._prices = prices
         self._sums: dict[datetime, dict[tuple[str | None, ...], tuple[int, bool]]] = {}
         self._groups = 0
         self._day = ""
@@ -234,7 +243,7 @@ class _Sums:
         if cell.day != self._day:
             self._day, self._starts = cell.day, {}
         group = tuple([get(entry) for get in self._getters])
-        unpriced = has_unpriced(entry, self._prices)
+        unpriced = cell.unpriced_rows > 0
         for quarter, amount in cell.quarters.items():
             if quarter not in self._starts:
                 self._starts[quarter] = self._start(cell, quarter)
@@ -264,10 +273,3 @@ class _Sums:
         return sorted(
             results, key=lambda result: (-result.amount_nano, [value or "" for value in result.group])
         )
-
-
-def has_unpriced(entry: Entry, prices: PriceTable) -> bool:
-    """Whether an amount is known to be a floor, because some of the usage has no price."""
-    if entry.job is not None and entry.job.cost.unpriced_rows:
-        return True
-    return any(is_unpriced(entry.cell, item, prices) for item in entry.cell.items)

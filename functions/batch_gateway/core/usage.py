@@ -13,8 +13,13 @@ import msgspec
 Key = tuple[str, str, str]
 """(model, context window, item)"""
 
-WEB_SEARCH = "web_search"
-"""The item of searches: its quantity is queries, its rows are grounded prompts."""
+WEB_SEARCH, ENTERPRISE_WEB_SEARCH = "web_search", "enterprise_web_search"
+MAPS_GROUNDING, RETRIEVAL = "maps_grounding", "retrieval"
+UNKNOWN_GROUNDING = "unknown_grounding"
+"""The items of searches, by kind of grounding: the quantity is queries, the rows are grounded prompts.
+
+RETRIEVAL is from the caller's own data; of UNKNOWN_GROUNDING a row does not tell the kind.
+"""
 
 
 class Rows(msgspec.Struct, frozen=True, rename="camel"):
@@ -26,6 +31,8 @@ class Rows(msgspec.Struct, frozen=True, rename="camel"):
         malformed: Lines that are no usable JSON row; their cost is unknown.
         carried_over: Rows merged in from the output of an earlier job, which paid for them.
         unmetered: Those of the succeeded rows that report no usage; their cost is unknown.
+        unrecognized: Rows of no known shape: neither an answer that is understood nor an error, or both
+            at once; their cost is unknown.
     """
 
     succeeded: int = 0
@@ -33,11 +40,17 @@ class Rows(msgspec.Struct, frozen=True, rename="camel"):
     malformed: int = 0
     carried_over: int = 0
     unmetered: int = 0
+    unrecognized: int = 0
 
     @property
     def total(self) -> int:
         """All rows."""
-        return self.succeeded + self.failed + self.malformed + self.carried_over
+        return self.succeeded + self.failed + self.carried_over + self.unread
+
+    @property
+    def unread(self) -> int:
+        """Rows that nothing is known of, not even whether they are free."""
+        return self.malformed + self.unrecognized
 
 
 class Tokens(msgspec.Struct, frozen=True, rename="camel"):
@@ -105,6 +118,30 @@ class Waste(msgspec.Struct, frozen=True, rename="camel"):
     quantities: tuple[Quantity, ...] = ()
 
 
+class Unpriced(msgspec.Struct, frozen=True, rename="camel"):
+    """Answered rows whose cost is not, or not wholly, known, for one reason.
+
+    Attributes:
+        reason: One of those below; of the usage's own only those that tell of counts.
+        rows: How many; each counts for its first reason.
+    """
+
+    reason: str
+    rows: int
+
+
+NO_USAGE = "NO_USAGE"
+"""The row reports no usage, or none of its prompt."""
+NO_PRICE = "NO_PRICE"
+"""The table has no price for something that the row used."""
+TOKENS_UNACCOUNTED = "TOKENS_UNACCOUNTED"
+"""The row's total is more than its parts: tokens were used of which nobody knows the kind."""
+TOTAL_CONTRADICTS = "TOTAL_CONTRADICTS"
+"""The row's total is less than its parts. As many of them are priced as it holds."""
+DETAILS_CONTRADICT = "DETAILS_CONTRADICT"
+"""Details of a count are more than the count. As many of them are priced as it holds."""
+
+
 class Usage(msgspec.Struct, frozen=True):
     """The usage of an output object or of a job.
 
@@ -112,8 +149,9 @@ class Usage(msgspec.Struct, frozen=True):
         rows: By outcome.
         tokens: As reported.
         quantities: What has a price by the unit.
-        searches: Web searches, by model; their fees are no part of the cost.
+        searches: By model and kind of grounding; their fees are no part of the cost.
         waste: By kind and reason.
+        unpriced: Rows with counts that do not fit together, by reason.
     """
 
     rows: Rows = Rows()
@@ -121,6 +159,7 @@ class Usage(msgspec.Struct, frozen=True):
     quantities: tuple[Quantity, ...] = ()
     searches: tuple[Quantity, ...] = ()
     waste: tuple[Waste, ...] = ()
+    unpriced: tuple[Unpriced, ...] = ()
 
     def __add__(self, other: "Usage") -> "Usage":
         return self._combine(other, 1)
@@ -135,6 +174,7 @@ class Usage(msgspec.Struct, frozen=True):
             quantities=_combine_quantities(self.quantities, other.quantities, sign),
             searches=_combine_quantities(self.searches, other.searches, sign),
             waste=_combine_waste(self.waste, other.waste, sign),
+            unpriced=_combine_unpriced(self.unpriced, other.unpriced, sign),
         )
 
 
@@ -172,3 +212,12 @@ def _combine_waste(one: tuple[Waste, ...], other: tuple[Waste, ...], sign: int) 
             _combine_quantities(mine.quantities, w.quantities, sign),
         )
     return tuple(w for _, w in sorted(wasted.items()) if w.rows or w.unmetered or w.quantities)
+
+
+def _combine_unpriced(
+    one: tuple[Unpriced, ...], other: tuple[Unpriced, ...], sign: int
+) -> tuple[Unpriced, ...]:
+    sums = {unpriced.reason: unpriced.rows for unpriced in one}
+    for unpriced in other:
+        sums[unpriced.reason] = sums.get(unpriced.reason, 0) + sign * unpriced.rows
+    return tuple(Unpriced(reason, rows) for reason, rows in sorted(sums.items()) if rows)

@@ -1,9 +1,11 @@
 """Answers: ours as JSON, Vertex AI's as they came."""
 
+import zlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.errors import ApiError, error_body, status_of_http
 from batch_gateway.core.jsons import UNREADABLE
@@ -11,8 +13,15 @@ from batch_gateway.logs import log
 from batch_gateway.ports import UpstreamResponse
 
 _JSON = "application/json; charset=UTF-8"
+_WORTH_COMPRESSING_BYTES = 1024
+_GZIP_WINDOW = 31
+"""zlib's wbits for a gzip header and the largest window."""
 _HTTP_ERROR = 400
 _SERVER_ERROR = 500
+
+
+class Relayed(Response):
+    """An answer of Vertex AI's, which keeps the form that it came in."""
 
 
 def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -21,8 +30,8 @@ def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -
 
 
 def raw(body: bytes, headers: dict[str, str] | None = None) -> Response:
-    """A JSON answer that is there already."""
-    return Response(body, 200, headers, content_type=_JSON)
+    """Return an answer of Vertex AI's again, as it was kept."""
+    return Relayed(body, 200, headers, content_type=_JSON)
 
 
 def error(failure: ApiError) -> Response:
@@ -52,9 +61,33 @@ def relayed(upstream: UpstreamResponse) -> Response:
             f"Vertex AI answered HTTP {upstream.status} without saying why. Check project, location and id."
         )
         return json(error_body(upstream.status, status, message, "UPSTREAM_ERROR"), upstream.status, headers)
-    return Response(
+    return Relayed(
         upstream.body, upstream.status, headers, content_type=upstream.headers.get("content-type", _JSON)
     )
+
+
+def compressed(request: Request, response: Response) -> Response:
+    """Compress an answer of ours for a client that takes gzip, if it is large or a file on its way."""
+    if isinstance(response, Relayed) or "Content-Encoding" in response.headers:
+        return response
+    if not response.is_streamed and len(response.get_data()) < _WORTH_COMPRESSING_BYTES:
+        return response
+    response.vary.add("Accept-Encoding")
+    if request.accept_encodings["gzip"] > 0:
+        response.headers["Content-Encoding"] = "gzip"
+        if response.is_streamed:
+            response.response = _gzipped(response.iter_encoded())
+        else:
+            response.set_data(b"".join(_gzipped([response.get_data()])))
+    return response
+
+
+def _gzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(wbits=_GZIP_WINDOW)
+    for chunk in chunks:
+        if packed := packer.compress(chunk):
+            yield packed
+    yield packer.flush()
 
 
 def name_in(response: Response) -> str:

@@ -30,6 +30,7 @@ from batch_gateway.gateway.standings import Standings
 from batch_gateway.gateway.sweeps import Identity, Sweeps
 from batch_gateway.gateway.teams import Teams
 from batch_gateway.gateway.trail import Trail
+from batch_gateway.gateway.weighing import Weighing
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     AnswerTooLargeError,
@@ -53,8 +54,7 @@ _PARENT = re.compile(r"projects/([^/]+)/locations/([^/]+)")
 class Deps(NamedTuple):
     """The outside. Cloud Storage is a factory: few requests need it, and it is slow to import.
 
-    So is what settlement works with. ``identity`` gives the e-mail of the account that an OIDC token was
-    made for, for an audience.
+    So is what settlement works with.
     """
 
     settings: Settings
@@ -84,7 +84,8 @@ class Gateway:
             check=checks.model_of,
         )
         creates = Creates(deps.store, deps.upstream, self._places, checks, estimates)
-        costs = Costs(deps.store, deps.upstream, deps.objects, tracker)
+        weighing = Weighing(deps.store, estimates)
+        costs = Costs(deps.store, deps.upstream, deps.objects, tracker, weighing)
         standings = Standings(deps.store)
         private = deps.settings.allow_private_webhooks
         keys = Keys(deps.keys, standings, allow_private_webhooks=private)
@@ -95,7 +96,9 @@ class Gateway:
         self._limiter = RateLimiter(deps.keys)
         self._trail = Trail(deps.audit)
         spend = Spend(deps.store, prices.load)
-        sweeps = Sweeps(deps.settings, self._keyring, deps.identity, deps.settlement, tracker)
+        sweeps = Sweeps(
+            deps.settings, self._keyring, deps.identity, deps.settlement, tracker, weigh=weighing.weigh
+        )
         self._open: dict[str, Callable[[Request], Response]] = {
             "health": lambda _: answers.json({"status": "ok"}),
             "readiness": self._readiness,
@@ -142,7 +145,7 @@ class Gateway:
     def handle(self, request: Request) -> Response:
         """Answers one request; whatever goes wrong is answered too."""
         try:
-            return self._dispatch(request)
+            return answers.compressed(request, self._dispatch(request))
         except Exception as error:  # noqa: BLE001 - the boundary: every error becomes an answer
             return answers.error(_as_api_error(error, request))
         finally:
@@ -153,7 +156,7 @@ class Gateway:
         endpoint, values = routes.match(request)
         if endpoint in self._open:
             return self._open[endpoint](request)
-        caller = self._keyring.caller(inbound.api_key(request))
+        caller = self._keyring.caller(inbound.api_key(request), inbound.address(request))
         self._limiter.check(caller)
         if endpoint in self._own_reads:
             return self._own_reads[endpoint](request, caller)
@@ -245,7 +248,14 @@ def _as_api_error(error: Exception, request: Request) -> ApiError:
         message = f"Vertex AI's answer {error}. If it is a list, ask for less of it with pageSize."
         return ApiError("FAILED_PRECONDITION", "UPSTREAM_ANSWER_TOO_LARGE", message)
     if isinstance(error, UpstreamUnavailableError):
-        log("ERROR", "upstream unavailable", event="upstream.error", path=request.path, error=error)
+        log(
+            "ERROR",
+            "upstream unavailable",
+            event="upstream.error",
+            status=503,
+            path=request.path,
+            error=error,
+        )
         message = f"Vertex AI cannot be reached: {error}. Try again."
         return ApiError("UNAVAILABLE", "UPSTREAM_UNAVAILABLE", message, retry_after=5)
     if isinstance(error, UpstreamCredentialsError):

@@ -13,12 +13,12 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from batch_gateway.core.access import is_location, is_project
 from batch_gateway.core.budgets import check_window
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.grants import Grant, normal_uri
 from batch_gateway.core.keys import Budget
 from batch_gateway.core.money import format_nano
+from batch_gateway.core.resources import is_location, is_project
 
 _NANO_DIGITS = 9
 _MAX_METADATA_BYTES = 8 * 1024

@@ -4,6 +4,7 @@ import msgspec
 
 from batch_gateway.core import grants
 from batch_gateway.core.errors import ApiError
+from batch_gateway.core.resources import parse_resource
 from batch_gateway.gateway import job_bodies
 from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.places import Places
@@ -30,11 +31,38 @@ class Checks:
         """
         written = job_bodies.text(job_bodies.fields_of(raw) if fields is None else fields, "model")
         resource = self._resolve(call, written)
+        if resource == written:
+            self._check_resource(call, "model", written)
         if not call.caller.is_admin:
             checked = self._places.with_project_id(resource)
             grants.check_model(call.caller.grants, written, checked, is_alias=resource != written)
-            grants.check_body(call.caller.grants, job_bodies.whole(raw))
+            body = job_bodies.whole(raw)
+            has_budget = any(limit.max_nano is not None for limit in call.caller.limits)
+            grants.check_body(call.caller.grants, body, has_budget=has_budget)
+            for field, name in grants.resource_names(body):
+                self._check_resource(call, field, name)
         return resource
+
+    def _check_resource(self, call: Call, field: str, name: str) -> None:
+        """Refuses the name of a project's resource that could be bent, or is of a place not the caller's.
+
+        It may become a path that is called with the gateway's own token. No other name does, so what is wrong
+        with those is left to Vertex AI to say.
+        """
+        if not name.startswith("projects/"):
+            return
+        resource = parse_resource(name)
+        if resource is None:
+            raise ApiError(
+                "INVALID_ARGUMENT",
+                "RESOURCE_INVALID",
+                f"The {field} {name[:200]!r} is no name of a resource. Write "
+                "projects/PROJECT/locations/LOCATION/models/ID, or publishers/PUBLISHER/models/MODEL.",
+                metadata={"field": field},
+            )
+        if resource.project:
+            project = self._places.check(resource.project, resource.location)
+            grants.check_place(call.caller.grants, project, resource.location)
 
     def _resolve(self, call: Call, model: str) -> str:
         resource = self._settings.resolve_model(model, call.project, call.location)

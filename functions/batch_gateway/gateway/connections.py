@@ -35,6 +35,9 @@ _SEND_SECONDS = 30
 """For which a client may take nothing of its answer."""
 _LINGER_SECONDS = 3.0
 _LINGER_BYTES = 16 * 1024 * 1024
+_SMALL_BYTES = 64 * 1024
+_SMALL_SECONDS = 0.25
+"""For which the rest of so small a body is waited for, so that the connection can be used on."""
 _MOST_PIECES = 16
 _lingering = BoundedSemaphore(64)
 
@@ -142,7 +145,8 @@ def finish(request: Request, response: Response) -> None:
     if connection is None:
         return
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_SECONDS, 0))
-    connection.settimeout(0)
+    # A small body may come in a packet of its own, right behind its head.
+    connection.settimeout(_SMALL_SECONDS if (request.content_length or 0) <= _SMALL_BYTES else 0)
     try:
         for _ in range(_MOST_PIECES):
             if not rest.read(PIECE_BYTES):

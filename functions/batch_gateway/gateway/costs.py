@@ -11,6 +11,7 @@ from batch_gateway.core.jobs import JobRecord
 from batch_gateway.core.report import cost_report
 from batch_gateway.gateway import answers
 from batch_gateway.gateway.calls import Call
+from batch_gateway.gateway.weighing import Weighing
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     ObjectStore,
@@ -27,12 +28,18 @@ class Costs:
     """Answers from the books; looks at Vertex AI only for what may still change."""
 
     def __init__(
-        self, store: Store, upstream: Upstream, objects: Callable[[], ObjectStore], tracker: Tracker
+        self,
+        store: Store,
+        upstream: Upstream,
+        objects: Callable[[], ObjectStore],
+        tracker: Tracker,
+        weighing: Weighing,
     ) -> None:
         self._store = store
         self._upstream = upstream
         self._objects = objects
         self._tracker = tracker
+        self._weighing = weighing
 
     def get(self, call: Call) -> Response:
         """The cost of one job as it stands now.
@@ -54,6 +61,7 @@ class Costs:
             )
         if not job.closed:
             job = self._refreshed(job)
+            self._weighing.weigh(job)
             if job.seen.terminal:
                 self._close(job)
         job, outputs = self._store.get_job_and_outputs(key) or (job, [])

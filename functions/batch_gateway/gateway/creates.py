@@ -3,8 +3,11 @@
 Timeline::
 
     check ─▶ note submission ─▶ send ─▶ record job, settle submission ─▶ answer
-              │ Firestore down:   │ no answer: fate unknown
+              │ Firestore down:   │ no answer, or one without a job: fate unknown
               │ nothing is sent   │ Idempotency-Key: look for the job by its marker
+
+What is noted and recorded is cut to what Firestore holds (core/excerpts.py), so that a job which Vertex AI
+takes can be recorded too.
 
 With an ``Idempotency-Key`` the submission is found again by its id, the hash of caller and key. It is in
 one of three conditions: answered (the answer is given again), being sent (refused for a moment), or left
@@ -16,7 +19,6 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from werkzeug.wrappers import Response
@@ -27,15 +29,15 @@ from batch_gateway.core.access import Caller
 from batch_gateway.core.budgets import BudgetExceededError, Limit
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import estimate_report
-from batch_gateway.core.jobs import Bounds, JobKey, JobRecord, observe, parse_name
-from batch_gateway.core.jsons import read_object
-from batch_gateway.gateway import answers, budgeting, inbound, job_bodies
+from batch_gateway.core.jobs import Bounds, JobKey, JobRecord, Observation, parse_name
+from batch_gateway.gateway import answers, budgeting, fates, inbound, job_bodies
 from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.checks import Checks
 from batch_gateway.gateway.estimates import Estimates
 from batch_gateway.gateway.places import Places
 from batch_gateway.logs import log
 from batch_gateway.ports import (
+    RecordError,
     Store,
     StoreUnavailableError,
     Submission,
@@ -49,10 +51,12 @@ KEPT = timedelta(hours=24)
 """How long an Idempotency-Key is remembered."""
 _SENDING = timedelta(seconds=90)
 """A submission without an answer may still be on its way for this long: more than all our time limits."""
-_SETTLING = timedelta(seconds=10)
-"""How long Vertex AI may still be at work on a create whose answer was lost."""
-_OK = 200
-_REFUSED = range(400, 500)
+_SETTLING = timedelta(seconds=fates.SETTLING_SECONDS)
+_HTTP_ERROR = 400
+_REFUSED = frozenset(range(400, 500)) - {408, 499}
+"""Statuses that say that there is no job. A request that timed out or was cancelled may have made one."""
+_MOST_ANSWER_BYTES = 500_000
+"""A larger answer is not kept with its Idempotency-Key: a document has 1 MiB, and this in base64."""
 
 
 class Creates:
@@ -83,8 +87,10 @@ class Creates:
         # An alias becomes the name it stands for.
         changed: dict[str, Any] = {"model": model} if model != job_bodies.text(fields, "model") else {}
         if call.request.args.get("validateOnly", "").lower() == "true":
-            return answers.json(estimate_report(self._estimates.of(call, job_bodies.whole(raw), model)))
-        submission = self._submission(call, raw, job_bodies.text(fields, "displayName"))
+            return answers.json(
+                estimate_report(self._estimates.for_caller(call, job_bodies.whole(raw), model))
+            )
+        submission = self._submission(call, raw, fields, model)
         limits = [limit for limit in call.caller.limits if limit.max_nano is not None]
         if limits:
             submission = self._weighed(call, raw, model, submission)
@@ -92,9 +98,9 @@ class Creates:
         if earlier is not None:
             submission = self._retaken(earlier, submission)
             if submission.answer is not None:
-                return answers.raw(submission.answer, {"Idempotency-Replayed": "true"})
-            if submission.marker == earlier.marker and (found := self._find(call, submission)) is not None:
-                return self._answer(call, raw, found, submission)
+                return self._replayed(call, submission)
+            if submission.marker == earlier.marker and (found := self._find(call, raw, submission)):
+                return self._answer(call, *found, submission)
         try:
             if call.caller.scope or submission.marker:
                 changed["labels"] = _labels(call.caller, submission, job_bodies.labels(fields))
@@ -104,8 +110,10 @@ class Creates:
             raise
         return self._send(call, body, submission)
 
-    def _submission(self, call: Call, raw: bytes, display_name: str) -> Submission:
+    def _submission(self, call: Call, raw: bytes, fields: dict[str, msgspec.Raw], model: str) -> Submission:
         now = self._now()
+        scope = call.caller.scope
+        sent = job_bodies.sent(fields, model, dict([scope]) if scope else None)
         idempotency_key = call.request.headers.get("Idempotency-Key", "")
         submission = Submission(
             id=uuid.uuid4().hex,
@@ -114,8 +122,9 @@ class Creates:
             api_key=call.caller.api_key,
             team=call.caller.team,
             key_id=call.caller.key_id,
-            display_name=display_name,
+            display_name=sent.display_name,
             created=now,
+            sent=sent,
         )
         if not idempotency_key:
             return submission
@@ -131,10 +140,10 @@ class Creates:
 
     def _weighed(self, call: Call, raw: bytes, model: str, submission: Submission) -> Submission:
         """A submission with what it may cost at most, to be reserved in the caller's budgets."""
-        estimate = self._estimates.of(call, job_bodies.whole(raw), model)
+        estimate = self._estimates.for_caller(call, job_bodies.whole(raw), model)
         if estimate.high_nano is None:
             raise budgeting.unknown(estimate)
-        bounds = Bounds(estimate.low_nano, estimate.expected_nano, estimate.high_nano)
+        bounds = Bounds(estimate.low_nano, estimate.expected_nano, estimate.high_nano, estimate.weighed)
         return msgspec.structs.replace(
             submission, estimate=bounds, reserved_nano=estimate.high_nano, reserved_at=submission.created
         )
@@ -204,61 +213,73 @@ class Creates:
             if not error.sent:
                 self._forget(submission)
                 raise
-            submission = self._land(submission)
-            found = self._find(call, submission) if submission.marker else None
-            if found is None:
-                raise _fate_unknown(submission, timed_out=error.timed_out) from error
-            return self._answer(call, body, found, submission)
-        if upstream.status == _OK:
-            return self._answer(call, body, upstream, submission)
+            log("WARNING", "create not answered", submission=submission.id, error=error)
+            problem = "did not answer the create"
+            return self._recovered(call, body, submission, problem, timed_out=error.timed_out)
         if upstream.status in _REFUSED:
             self._forget(submission)
-        else:
+        elif upstream.status >= _HTTP_ERROR:
             self._land(submission)
+        else:
+            seen = fates.job_in(body, upstream)
+            if seen is not None:
+                return self._answer(call, upstream, seen, submission)
+            log("ERROR", "create answered without a job", submission=submission.id, status=upstream.status)
+            problem = f"answered the create with HTTP {upstream.status} and no job"
+            return self._recovered(call, body, submission, problem)
         return answers.relayed(upstream)
 
-    def _find(self, call: Call, submission: Submission) -> UpstreamResponse | None:
+    def _recovered(
+        self, call: Call, body: bytes, submission: Submission, problem: str, *, timed_out: bool = False
+    ) -> Response:
+        """Answers a create that may have made a job, though the answer did not show it.
+
+        Raises:
+            ApiError: CREATE_FATE_UNKNOWN. The submission stays, and the sweep finds out.
+        """
+        submission = self._land(submission)
+        found = self._find(call, body, submission) if submission.marker else None
+        if found is None:
+            raise fates.unknown(submission, problem, timed_out=timed_out)
+        return self._answer(call, *found, submission)
+
+    def _replayed(self, call: Call, submission: Submission) -> Response:
+        """The answer of an earlier create with this key; the job as it is now, if the answer was large."""
+        headers = {"Idempotency-Replayed": "true"}
+        if submission.answer:
+            return answers.raw(submission.answer, headers)
+        job = self._upstream.send(
+            "GET", f"/{call.version}/{submission.job}", project=call.project, location=call.location
+        )
+        response = answers.relayed(job)
+        response.headers.update(headers)
+        return response
+
+    def _find(self, call: Call, sent: bytes, submission: Submission) -> fates.Answer | None:
         """The job that carries a submission's marker; None if there is none.
 
         Raises:
             ApiError: It cannot be known now.
         """
-        marked = quote(f'labels.{access.MARKER_LABEL}="{submission.marker}"')
         try:
-            page = self._upstream.send(
-                "GET",
-                f"/{call.version}/projects/{call.project}/locations/{call.location}/batchPredictionJobs",
-                project=call.project,
-                location=call.location,
-                query=f"filter={marked}&pageSize=1",
-            )
-        except UpstreamUnavailableError as error:
+            return fates.find_marked(self._upstream, call, sent, submission)
+        except ApiError:
             self._land(submission)
-            raise _fate_unknown(submission, timed_out=False) from error
-        found = read_object(page.body)
-        if page.status != _OK or found is None:
-            self._land(submission)
-            raise _fate_unknown(submission, timed_out=False)
-        jobs = found.get("batchPredictionJobs") or []
-        return UpstreamResponse(_OK, page.headers, msgspec.json.encode(jobs[0])) if jobs else None
+            raise
 
     def _answer(
-        self, call: Call, sent: bytes, upstream: UpstreamResponse, submission: Submission
+        self, call: Call, upstream: UpstreamResponse, seen: Observation, submission: Submission
     ) -> Response:
         """Records the job, then relays the answer."""
-        job = answers.parsed(upstream)
-        seen = observe({**(read_object(sent) or {}), **job}) if isinstance(job, dict) else None
-        if seen is None:
-            log("ERROR", "create answered without a job's name", submission=submission.id)
-            return answers.relayed(upstream)
         number, location, job_id = parse_name(seen.name) or ("", "", "")
         key = JobKey(call.project, location, job_id)
         record = submission.record(JobRecord(key, seen, seen.create_time or submission.created))
         if submission.marker:
-            submission = msgspec.structs.replace(submission, answer=upstream.body)
+            kept = upstream.body if len(upstream.body) <= _MOST_ANSWER_BYTES else b""
+            submission = msgspec.structs.replace(submission, answer=kept, job=key.path)
         try:
             self._store.add_job(record, submission)
-        except StoreUnavailableError as error:
+        except (StoreUnavailableError, RecordError) as error:
             log(
                 "ERROR",
                 "job submitted but not recorded",
@@ -321,21 +342,6 @@ def _in_use() -> ApiError:
         "IDEMPOTENCY_KEY_IN_USE",
         "A create with this Idempotency-Key is under way. Send the same again in a moment to get its answer.",
         retry_after=5,
-    )
-
-
-def _fate_unknown(submission: Submission, *, timed_out: bool) -> ApiError:
-    advice = (
-        "Send the same again with the same Idempotency-Key: it is submitted only if it does not exist."
-        if submission.marker
-        else "List the jobs by display_name before you submit it again, or use an Idempotency-Key next time."
-    )
-    return ApiError(
-        "DEADLINE_EXCEEDED" if timed_out else "UNAVAILABLE",
-        "CREATE_FATE_UNKNOWN",
-        f"Vertex AI did not answer the create, so the job may or may not exist. {advice}",
-        metadata={"submission": submission.id},
-        retry_after=int(_SETTLING.total_seconds()) if submission.marker else None,
     )
 
 

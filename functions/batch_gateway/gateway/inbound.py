@@ -1,6 +1,7 @@
 """What of a request is trusted, and what of it may go upstream."""
 
 import re
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from urllib.parse import quote, unquote_plus, urlsplit
 
 from werkzeug.exceptions import ClientDisconnected
@@ -58,6 +59,20 @@ def api_key(request: Request) -> str | None:
 def _bearer(value: str) -> str:
     scheme, _, token = value.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def address(request: Request) -> str:
+    """Where a request comes from: an IPv4 address, or the /64 network of an IPv6 address; empty if unknown.
+
+    It is the last entry of X-Forwarded-For, which Google's front end writes; those before it are whatever the
+    client sent. Behind a load balancer of one's own it is the balancer's address, so all callers share one.
+    """
+    last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or request.remote_addr or ""
+    try:
+        found = ip_address(last)
+    except ValueError:
+        return ""
+    return str(IPv6Network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found)
 
 
 def check_path(request: Request) -> None:

@@ -1,15 +1,18 @@
 """The body of a create: looked at without touching what is not ours to change."""
 
 import json
-from collections.abc import Container
+import re
+from collections.abc import Container, Mapping
 from typing import Any
 
 import msgspec
 
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.jsons import UNREADABLE
+from batch_gateway.core.jsons import UNREADABLE, read_object
+from batch_gateway.core.sent import Sent
 
 _SCANNER = json.JSONDecoder()
+_SNAKE = re.compile(r"_([a-z0-9])")
 _MOST_FIELDS = 1_000
 """Of a body, on its first level: a BatchPredictionJob has about thirty."""
 
@@ -37,6 +40,28 @@ def text(fields: dict[str, msgspec.Raw], name: str) -> str:
         return msgspec.json.decode(fields.get(name, b'""'), type=str)
     except UNREADABLE:
         return ""
+
+
+def sent(fields: dict[str, msgspec.Raw], model: str, owner: Mapping[str, str] | None) -> Sent:
+    """Return what the job of a create can be known by, in either spelling that Vertex AI reads.
+
+    Args:
+        fields: The body's top-level fields.
+        model: Full name of the model.
+        owner: The label that says whose the job is, if it is ours to set; None: those of the body do.
+    """
+    output = _decoded(fields, "outputConfig") or _decoded(fields, "output_config")
+    destination = output.get("gcsDestination") or output.get("gcs_destination")
+    prefix = None
+    if isinstance(destination, dict):
+        prefix = destination.get("outputUriPrefix") or destination.get("output_uri_prefix")
+    name = text(fields, "displayName") or text(fields, "display_name")
+    return Sent.of(_decoded(fields, "labels") if owner is None else owner, prefix, model, name)
+
+
+def _decoded(fields: dict[str, msgspec.Raw], name: str) -> dict[str, Any]:
+    """A field's object; empty if it is none."""
+    return read_object(bytes(fields.get(name, b"{}"))) or {}
 
 
 def labels(fields: dict[str, msgspec.Raw]) -> dict[str, Any]:
@@ -112,7 +137,8 @@ def whole(raw: bytes) -> Any:
     """The whole body.
 
     Raises:
-        ApiError: A name is there twice in one object: what we check might not be what Vertex AI reads.
+        ApiError: A name is there twice in one object, be it once in camelCase and once in snake_case: what we
+            check might not be what Vertex AI reads.
     """
     try:
         return json.loads(raw, object_pairs_hook=_without_duplicates)
@@ -121,11 +147,16 @@ def whole(raw: bytes) -> Any:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in members:
-            raise ValueError(f"{name!r} is there twice")
-        members[name] = value
+    members = dict(pairs)
+    # Google's JSON takes either spelling of a field.
+    if len({_SNAKE.sub(lambda match: match[1].upper(), name) for name in members}) == len(pairs):
+        return members
+    seen: set[str] = set()
+    for name, _ in pairs:
+        spelling = _SNAKE.sub(lambda match: match[1].upper(), name)
+        if spelling in seen:
+            raise ValueError(f"{name!r} is there twice, in one spelling or in two")
+        seen.add(spelling)
     return members
 
 

@@ -14,12 +14,12 @@ from batch_gateway.core.models import short_name
 from batch_gateway.core.report import cost_report
 from batch_gateway.gateway import answers, bodies, pages
 from batch_gateway.gateway.times import time_in
-from batch_gateway.ports import Store
+from batch_gateway.ports import STORED_FIELDS, Store
 
 _DEFAULT_LIMIT = 50
 _MAX_LIMIT = 500
-_MOST_EXAMINED = 5_000
-"""Jobs that one call looks at, if a filter lets few of them through; the next page goes on from there."""
+_MOST_EXAMINED = 250
+"""Jobs that one call reads, if no index answers its filters; the next page goes on from there."""
 _MOST_PARAMETERS = 20
 _LABEL = "label:"
 _PARAMETERS = frozenset({"limit", "page", "start_time", "end_time", "search", "key"})
@@ -49,29 +49,31 @@ class Jobs:
         """
         limit = bodies.number(request.args.get("limit"), "limit", _DEFAULT_LIMIT, _MAX_LIMIT)
         matches = _filter(request)
+        equal = _equalities(request)
+        many = limit if _is_indexed(request, equal) else max(limit, _MOST_EXAMINED)
         since, end = time_in(request, "start_time"), time_in(request, "end_time")
         position = pages.position(request.args.get("page"))
-        found: list[JobRecord] = []
-        examined = 0
-        more = True
-        while more and len(found) < limit and examined < _MOST_EXAMINED:
-            batch = self._store.recent_jobs(caller.record_scope, since, position, limit)
-            more = len(batch) == limit
-            for job in batch:
-                if len(found) == limit:
-                    more = True
-                    break
-                examined += 1
-                position = (job.create_time, job.key)
-                if (end is None or job.create_time < end) and matches(job):
-                    found.append(job)
+        batch = self._store.recent_jobs(caller.record_scope, since, position, many, until=end, equal=equal)
+        found = [job for job in batch if matches(job)][:limit]
+        last = found[-1] if len(found) == limit else batch[-1] if len(batch) == many else None
+        more = last is not None and (last is not batch[-1] or len(batch) == many)
         return answers.json(
             {
                 "object": "list",
                 "data": [_view(job) for job in found],
-                "next_page": pages.token(*position) if more and position else None,
+                "next_page": pages.token(last.create_time, last.key) if last is not None and more else None,
             }
         )
+
+
+def _equalities(request: Request) -> dict[str, str]:
+    """Find the fields that must have one certain value, which the store looks for by an index."""
+    wanted = {name: request.args.getlist(name) for name in request.args if name in STORED_FIELDS}
+    return {name: values[0] for name, values in wanted.items() if len(values) == 1 and values[0]}
+
+
+def _is_indexed(request: Request, equal: dict[str, str]) -> bool:
+    return all(name in _PARAMETERS - {"search"} or name in equal for name in request.args)
 
 
 def _filter(request: Request) -> Callable[[JobRecord], bool]:

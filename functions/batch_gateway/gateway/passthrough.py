@@ -18,6 +18,7 @@ from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.places import Places
 from batch_gateway.logs import log
 from batch_gateway.ports import (
+    RecordError,
     Store,
     StoreUnavailableError,
     Upstream,
@@ -75,7 +76,8 @@ class Passthrough:
         if upstream.status != _OK or inbound.is_partial(call.request):
             return answers.relayed(upstream)
         page = answers.parsed(upstream)
-        jobs = page.get("batchPredictionJobs") or [] if isinstance(page, dict) else []
+        found = page.get("batchPredictionJobs") if isinstance(page, dict) else None
+        jobs = found if isinstance(found, list) else []
         self._see(call, jobs)
         own = [job for job in jobs if call.caller.owns(_labels(job))]
         if len(own) == len(jobs):
@@ -96,7 +98,7 @@ class Passthrough:
         """Deletes a job upstream, not from the books. Its last state is noted first: later there is none."""
         last = self._check_owner(call, "delete")
         if last is not None:
-            self._tracker.see(call.project, [last])
+            self._note(call, [last])
         return answers.relayed(self._relay(call))
 
     def operation(self, call: Call) -> Response:
@@ -140,7 +142,7 @@ class Passthrough:
             return
         try:
             record = self._store.get_job(call.key)
-        except StoreUnavailableError:
+        except (StoreUnavailableError, RecordError):
             # An outage must not tell another team's job from none either.
             record = None
         if record is None or not call.caller.owns(record.seen.labels):
@@ -151,10 +153,15 @@ class Passthrough:
         for number in {name[0] for job in whole if (name := parse_name(str(job.get("name"))))}:
             self._places.learn(number, call.project)
         try:
-            self._tracker.see(call.project, whole)
+            self._note(call, whole)
         except StoreUnavailableError as error:
             # Reads of jobs go through all the same; the next one shows the same again.
             log("WARNING", "jobs not tracked", jobs=len(whole), error=error)
+
+    def _note(self, call: Call, jobs: list[dict[str, Any]]) -> None:
+        """Takes note of whole jobs. One that the books do not take is passed through all the same."""
+        for key, error in self._tracker.see(call.project, jobs).refused.items():
+            log("ERROR", "job not tracked", job=key.path, error=error)
 
 
 def _labels(job: Any) -> dict[str, Any]:

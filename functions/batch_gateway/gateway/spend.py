@@ -9,8 +9,9 @@ from itertools import chain
 import msgspec
 from werkzeug.wrappers import Request, Response
 
-from batch_gateway.core import focus
+from batch_gateway.core import focus, rollups
 from batch_gateway.core.access import Caller
+from batch_gateway.core.books import Cell
 from batch_gateway.core.calendars import WIDTHS, Calendar, Span
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.prices import PriceTable
@@ -36,6 +37,10 @@ _LIMITS = {"1h": (24, 744), "1d": (7, 366), "1mo": (12, 120)}
 """Buckets in a page by default, hours and days as OpenAI has them, and at most."""
 _RESULTS = 20_000
 """Results after which a page ends early, with the bucket that they are in."""
+_ENTRIES = 20_000
+"""Jobs and cells read after which a page ends early, likewise: some seven seconds of reading."""
+_MOST_ENTRIES = 60_000
+"""Jobs and cells that may be read for a page with one bucket."""
 _JOBS = 200
 """Jobs that are read at once."""
 _DAY = timedelta(days=1)
@@ -76,15 +81,18 @@ class Spend:
         page = _page(query.span, calendar, limit, request.args.get("page"))
         data, shown = [], 0
         end = page.start
+        entries = _Counted(self._entries(page, query, calendar), limited=not query.is_rolled_up)
         try:
-            for bucket in buckets(self._entries(page, query), page, calendar, query.group_by, self._prices()):
+            for bucket in buckets(entries, page, calendar, query.group_by):
                 data.append(msgspec.Raw(msgspec.json.encode(views.bucket(bucket, query.group_by))))
                 end = bucket.span.end
                 shown += len(bucket.results)
-                if shown >= _RESULTS:
+                if shown >= _RESULTS or entries.read >= _ENTRIES:
                     break
         except TooManyGroupsError as error:
             raise _too_many() from error
+        except _TooManyEntriesError as error:
+            raise _too_much() from error
         more = end < query.span.end
         return answers.json(
             {
@@ -122,17 +130,17 @@ class Spend:
         )
 
     def _csv(self, query: SpendQuery) -> Iterator[bytes]:
-        entries = self._entries(query.span, query)
+        calendar = Calendar("1d", query.zone)
+        entries = self._entries(query.span, query, calendar)
         if JOB in query.group_by:
             fields = tuple(field for field in query.group_by if field != JOB)
             header = (*views.JOB_COLUMNS, *fields, *views.AMOUNT_COLUMNS)
-            return csv_chunks(header, views.job_rows(entries, fields, self._prices()))
+            return csv_chunks(header, views.job_rows(entries, fields))
         fields = query.group_by or PLAIN_FIELDS
-        calendar = Calendar("1d", query.zone)
         # Of the years to come there is nothing to say, and counting through their days takes long.
         start, end = query.span
         span = Span(start, max(start, min(end, self._now() + _YEAR)))
-        found = buckets(entries, span, calendar, fields, self._prices())
+        found = buckets(entries, span, calendar, fields)
         return csv_chunks(("start_time", "end_time", *fields, *views.AMOUNT_COLUMNS), views.day_rows(found))
 
     def _focus(self, query: SpendQuery) -> Iterator[bytes]:
@@ -145,17 +153,41 @@ class Spend:
             raise bodies.invalid("time_zone: a FOCUS file is in UTC; leave it out")
         span = query.span if query.of_jobs else _whole_days(query)
         prices = self._prices()
-        rows = (row for entry in self._entries(span, query) for row in focus.rows(entry, prices))
+        # A row tells labels apart, which roll-ups do not.
+        entries = self._jobs(span) if query.of_jobs else self._cells(span, query)
+        rows = (row for entry in matching(entries, query.filters) for row in focus.rows(entry, prices))
         return csv_chunks(focus.COLUMNS, rows)
 
-    def _entries(self, span: Span, query: SpendQuery) -> Iterator[Entry]:
+    def _entries(self, span: Span, query: SpendQuery, calendar: Calendar) -> Iterator[Entry]:
+        """Read what was spent in a span, from as little as tells apart what was asked for."""
         if query.of_jobs:
-            return matching(self._jobs(span), query.filters)
-        first, last = span.start.astimezone(UTC), span.end.astimezone(UTC) - timedelta.resolution
-        cells = self._store.list_totals(
-            first.date().isoformat(), last.date().isoformat(), equalities(query.filters)
-        )
-        return matching(entries_of_totals(cells), query.filters)
+            entries = self._jobs(span)
+        elif not query.is_rolled_up:
+            entries = self._cells(span, query)
+        elif calendar.width == "1mo":
+            entries = map(Entry, self._months(span, calendar))
+        else:
+            entries = map(Entry, self._store.daily_rollups(*rollups.days_of(span)))
+        return matching(entries, query.filters)
+
+    def _cells(self, span: Span, query: SpendQuery) -> Iterator[Entry]:
+        cells = self._store.list_totals(*rollups.days_of(span), equalities(query.filters))
+        return entries_of_totals(cells)
+
+    def _months(self, span: Span, calendar: Calendar) -> Iterator[Cell]:
+        """Read a span by whole months, and what is cut short by days."""
+        for part in calendar.spans(*span):
+            if not calendar.is_whole(part):
+                yield from self._days(part)
+                continue
+            month = f"{part.start:%Y-%m}"
+            yield from self._store.monthly_rollups(month)
+            for edge in rollups.edges(part):
+                for cell in self._days(edge.span):
+                    yield rollups.moved(cell, month, edge.sign)
+
+    def _days(self, span: Span) -> Iterator[Cell]:
+        return rollups.cut(self._store.daily_rollups(*rollups.days_of(span)), span)
 
     def _jobs(self, span: Span) -> Iterator[Entry]:
         after = None
@@ -166,6 +198,26 @@ class Spend:
             if len(jobs) < _JOBS:
                 return
             after = (jobs[-1].create_time, jobs[-1].key)
+
+
+class _TooManyEntriesError(ValueError):
+    """More was read for one answer than can be waited for."""
+
+
+class _Counted:
+    """Entries, and how many of them were read; those of roll-ups are few, and do not count."""
+
+    def __init__(self, entries: Iterator[Entry], *, limited: bool) -> None:
+        self._entries = entries
+        self._limited = limited
+        self.read = 0
+
+    def __iter__(self) -> Iterator[Entry]:
+        for entry in self._entries:
+            self.read += self._limited
+            if self.read > _MOST_ENTRIES:
+                raise _TooManyEntriesError
+            yield entry
 
 
 def _whole_days(query: SpendQuery) -> Span:
@@ -212,6 +264,14 @@ def _too_many() -> ApiError:
     return bodies.invalid(
         "group_by: makes more groups than can be summed at once. Narrow them with filters or group by fewer "
         f"fields; for a row for each job, take the file of /v1/costs:export with group_by={JOB}"
+    )
+
+
+def _too_much() -> ApiError:
+    return bodies.invalid(
+        f"bucket_width: one bucket sums more than {_MOST_ENTRIES:,} jobs, or groups of jobs that share their "
+        "labels. Take shorter buckets or fewer filters by label, or the file of "
+        "/v1/costs:export"
     )
 
 

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request
 
 from batch_gateway.core.access import KEY_LABEL, Caller
 from batch_gateway.core.calendars import Span, parse_offset, quarter_from, quarter_until
-from batch_gateway.core.spend import JOB, LABEL, PLAIN_FIELDS, Filter, is_field
+from batch_gateway.core.spend import JOB, LABEL, PLAIN_FIELDS, Filter, is_field, needs_labels
 from batch_gateway.gateway.bodies import check_value, invalid
 from batch_gateway.gateway.times import time_in
 
@@ -44,6 +44,11 @@ class SpendQuery(msgspec.Struct, frozen=True):
     def of_jobs(self) -> bool:
         """Whether totals are not enough to answer it."""
         return JOB in self.group_by or any(field == JOB for field, _ in self.filters)
+
+    @property
+    def is_rolled_up(self) -> bool:
+        """Whether totals without labels are enough to answer it."""
+        return not self.of_jobs and not needs_labels([*self.group_by, *(field for field, _ in self.filters)])
 
 
 def parse(request: Request, caller: Caller, now: datetime, further: AbstractSet[str]) -> SpendQuery:

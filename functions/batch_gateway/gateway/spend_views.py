@@ -7,7 +7,6 @@ from typing import Any
 
 from batch_gateway.core.jobs import JobRecord
 from batch_gateway.core.money import format_nano
-from batch_gateway.core.prices import PriceTable
 from batch_gateway.core.sheets import text
 from batch_gateway.core.spend import (
     JOB,
@@ -17,7 +16,6 @@ from batch_gateway.core.spend import (
     Entry,
     Result,
     getter,
-    has_unpriced,
 )
 
 AMOUNT_COLUMNS = ("amount", "currency", "unpriced")
@@ -61,7 +59,7 @@ def day_rows(found: Iterable[Bucket]) -> Iterator[list[str]]:
             ]
 
 
-def job_rows(entries: Iterable[Entry], fields: Sequence[str], prices: PriceTable) -> Iterator[list[str]]:
+def job_rows(entries: Iterable[Entry], fields: Sequence[str]) -> Iterator[list[str]]:
     """A row for each job, or as many as it has models if these are told apart."""
     getters = [getter(field) for field in fields]
     apart = groupby(entries, lambda entry: (entry.job, [get(entry) for get in getters]))
@@ -69,7 +67,7 @@ def job_rows(entries: Iterable[Entry], fields: Sequence[str], prices: PriceTable
         if job:
             parts = list(same)
             amount = sum(sum(part.cell.quarters.values()) for part in parts)
-            unpriced = any(has_unpriced(part, prices) for part in parts)
+            unpriced = any(part.cell.unpriced_rows > 0 for part in parts)
             yield [*_job_cells(job), *map(text, group), *_amount(amount, unpriced=unpriced)]
 
 

@@ -8,16 +8,19 @@ import msgspec
 from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.errors import ApiError
+from batch_gateway.core.jobs import JobRecord
+from batch_gateway.core.tokens import is_token
 from batch_gateway.gateway import answers, inbound
 from batch_gateway.gateway.keyring import KeyRing
+from batch_gateway.logs import log
 from batch_gateway.ports import Upstream
 from batch_gateway.settings import Settings
 from batch_gateway.settlement.deps import Deps
 from batch_gateway.settlement.reconcile import reconcile
 from batch_gateway.tracking import Tracker
 
-Identity = Callable[[str, str], str | None]
-"""(OIDC token, audience) -> e-mail of the account that it was made for, None if it is not good."""
+Identity = Callable[[str, str, str, bool], bool]
+"""(identity token, account, audience, whether Cloud Run has checked that token) -> whether it is good."""
 
 
 class Sweeps:
@@ -30,12 +33,15 @@ class Sweeps:
         identity: Identity,
         settlement: Callable[[], Deps],
         tracker: Tracker,
+        *,
+        weigh: Callable[[JobRecord], None],
     ) -> None:
         self._settings = settings
         self._keyring = keyring
         self._identity = identity
         self._settlement = settlement
         self._tracker = tracker
+        self._weigh = weigh
 
     def run(self, request: Request) -> Response:
         """Sweeps once and says what it did.
@@ -45,16 +51,22 @@ class Sweeps:
         """
         self._check(request)
         deps = self._settlement()
-        done = reconcile(self._places(deps.upstream), self._tracker, deps, datetime.now(UTC))
+        places = self._places(deps.upstream)
+        done = reconcile(places, self._tracker, deps, datetime.now(UTC), weigh=self._weigh)
         return answers.json(msgspec.to_builtins(done))
 
     def _check(self, request: Request) -> None:
         secret = inbound.api_key(request) or ""
         account = self._settings.reconcile_account
-        if account and secret.count(".") == 2:  # noqa: PLR2004 - a JWT has three parts
-            if self._identity(secret, f"https://{request.host}") == account:
+        if account and is_token(secret):
+            # Anybody who may call can write any Host: it is no audience to believe claims for.
+            audience = self._settings.reconcile_audience
+            checked = self._settings.private and audience is not None and _is_checked(request, secret)
+            if self._identity(secret, account, audience or f"https://{request.host}", checked):
                 return
-        elif self._keyring.caller(secret).is_admin:
+            if self._settings.private and audience is None:
+                log("WARNING", "no token can be believed: general_settings.reconcile_audience is not set")
+        elif self._keyring.caller(secret, inbound.address(request)).is_admin:
             return
         raise ApiError(
             "PERMISSION_DENIED",
@@ -71,3 +83,13 @@ class Sweeps:
             listed: Any = (found or {}).get("locations") or []
             places |= {(project, str(each.get("locationId"))) for each in listed}
         return sorted(places)
+
+
+def _is_checked(request: Request, token: str) -> bool:
+    """Whether a request's token is the one that Cloud Run has checked.
+
+    It checks Authorization; but beside X-Serverless-Authorization it checks that one, and hands Authorization
+    on as it came ("Authenticating service-to-service" of its documentation).
+    """
+    _, _, sent = request.headers.get("Authorization", "").partition(" ")
+    return sent.strip() == token and "X-Serverless-Authorization" not in request.headers

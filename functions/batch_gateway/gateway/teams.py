@@ -16,7 +16,7 @@ from batch_gateway.core.keys import TEAM_ID, Budget, TeamRecord
 from batch_gateway.gateway import answers, bodies, inbound
 from batch_gateway.gateway.standings import Standings
 from batch_gateway.gateway.views import key_view, team_view
-from batch_gateway.ports import KeyStore
+from batch_gateway.ports import KeyStore, TeamDeletedError
 
 MOST_TEAMS = 1_000
 """A sweep and a list read all of them."""
@@ -57,7 +57,16 @@ class Teams:
             metadata=bodies.metadata_of(body, {}),
             blocked=body.blocked is True,
         )
-        if self._keys.change_team(team_id, lambda old: None if old else team) is None:
+        try:
+            made = self._keys.change_team(team_id, lambda old: None if old else team)
+        except TeamDeletedError as error:
+            raise ApiError(
+                "ALREADY_EXISTS",
+                "TEAM_ID_USED",
+                f"There was a team {team_id!r}, and its jobs and costs on record carry that id. Choose "
+                "another team_id; team_alias may be the same.",
+            ) from error
+        if made is None:
             raise ApiError(
                 "ALREADY_EXISTS",
                 "TEAM_EXISTS",
@@ -80,13 +89,16 @@ class Teams:
                 updated_at=self._now(),
             )
 
-        team = self._keys.change_team(body.team_id, change)
+        try:
+            team = self._keys.change_team(body.team_id, change)
+        except TeamDeletedError as error:
+            raise _unknown(body.team_id) from error
         if team is None:
             raise _unknown(body.team_id)
         return team.team_id, answers.json(team_view(team))
 
     def delete(self, request: Request, _: Caller) -> tuple[str, Response]:
-        """``POST /team/delete``: teams that have no keys left. Their costs stay on record."""
+        """``POST /team/delete``: teams that have no keys left. Their costs stay on record, with their ids."""
         body = bodies.decode(inbound.body(request), bodies.DeleteTeams)
         bodies.check_number("team_ids", body.team_ids, bodies.MOST_NAMED)
         for team_id in body.team_ids:

@@ -3,8 +3,16 @@
 ``adapters.memory`` has all of them without any service; tests/contract holds both kinds to the same.
 """
 
-from batch_gateway.ports.books import Change, Observed, Settlement, Store, StoreUnavailableError, Submission
-from batch_gateway.ports.keys import AliasTakenError, Audit, AuditEntry, KeyStore
+from batch_gateway.ports.books import (
+    STORED_FIELDS,
+    Change,
+    Observed,
+    Settlement,
+    Store,
+    StoreUnavailableError,
+    Submission,
+)
+from batch_gateway.ports.keys import AliasTakenError, Audit, AuditEntry, KeyStore, Report, TeamDeletedError
 from batch_gateway.ports.notifications import (
     Endpoint,
     Endpoints,
@@ -15,6 +23,7 @@ from batch_gateway.ports.notifications import (
     UnreachableError,
 )
 from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectStore, ObjectsUnavailableError
+from batch_gateway.ports.records import RecordError, Unreadable
 from batch_gateway.ports.tables import TableInfo, Tables, TablesUnavailableError
 from batch_gateway.ports.upstream import (
     AnswerTooLargeError,
@@ -25,6 +34,7 @@ from batch_gateway.ports.upstream import (
 )
 
 __all__ = [
+    "STORED_FIELDS",
     "AliasTakenError",
     "AnswerTooLargeError",
     "Audit",
@@ -40,7 +50,9 @@ __all__ = [
     "Observed",
     "Outbox",
     "Receivers",
+    "RecordError",
     "Reply",
+    "Report",
     "Settlement",
     "Store",
     "StoreUnavailableError",
@@ -48,8 +60,10 @@ __all__ = [
     "TableInfo",
     "Tables",
     "TablesUnavailableError",
+    "TeamDeletedError",
     "Topic",
     "UnreachableError",
+    "Unreadable",
     "Upstream",
     "UpstreamCredentialsError",
     "UpstreamResponse",

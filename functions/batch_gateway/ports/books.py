@@ -11,12 +11,18 @@ from batch_gateway.core.books import Cell, Checkpoint, Movement, Output, Total
 from batch_gateway.core.budgets import Ledger, Limit, owners_of
 from batch_gateway.core.jobs import Bounds, JobKey, JobRecord, Observation
 from batch_gateway.core.notifications import Event
+from batch_gateway.core.sent import Sent
 from batch_gateway.ports.notifications import Outbox
+from batch_gateway.ports.records import Unreadable
 
 Change = tuple[JobRecord, list[tuple[Total, Movement]]]
 """A job as it shall stand, and what moves in the totals with it."""
 Settlement = Callable[[JobRecord, Output | None], Change | None]
 """(job as it stands, the output as settled before) -> what changes, or None: nothing to do."""
+
+
+STORED_FIELDS = ("state", "team", "api_key", "project", "location")
+"""What jobs can be listed by without reading others."""
 
 
 class StoreUnavailableError(Exception):
@@ -35,11 +41,13 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
         api_key: Alias of the caller's key.
         team: The caller's team, if any.
         display_name: Of the job to be; what people find it by if its record is missing.
+        sent: What the job can be known by if the answer is lost and there is no marker.
         created: When it was last sent.
         body_hash: SHA-256 of project, location and body, if there is an Idempotency-Key; else None.
         marker: Value of the label that the job carries, by which it can be found; empty without an
             Idempotency-Key.
-        answer: The job resource that it was answered with, if it was.
+        answer: The job resource that it was answered with, if it was; empty if that is too large to keep.
+        job: Name of that job.
         expires: When the Idempotency-Key may be used for something else.
         key_id: Of the caller's key; None for the administrator's.
         reserved_nano: What is reserved for it in the budgets of key and team, nano-USD.
@@ -62,6 +70,8 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
     reserved_nano: int = 0
     reserved_at: datetime | None = None
     estimate: Bounds | None = None
+    sent: Sent | None = None
+    job: str = ""
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -93,7 +103,11 @@ class Observed(NamedTuple):
 
 
 class Store(Outbox, Protocol):
-    """The books, in Firestore. Every method raises StoreUnavailableError if it does not answer."""
+    """The books, in Firestore.
+
+    Every method raises StoreUnavailableError if it does not answer, and RecordError for a record that it
+    does not take or cannot read.
+    """
 
     def ping(self) -> None:
         """Returns if the store answers."""
@@ -111,7 +125,7 @@ class Store(Outbox, Protocol):
     def retake_submission(self, old: Submission, new: Submission) -> bool:
         """Replaces a submission, unless somebody else did since it was read; whether it was replaced."""
 
-    def open_submissions(self, limit: int) -> list[Submission]:
+    def open_submissions(self, limit: int) -> Sequence[Submission | Unreadable]:
         """Submissions without an answer."""
 
     def drop_submission(self, submission: Submission) -> None:
@@ -160,7 +174,7 @@ class Store(Outbox, Protocol):
         """Jobs whose recorded output directory this is (more than one is Vertex's mistake)."""
 
     def jobs_without_directory(self, output_prefix: str, limit: int) -> list[JobRecord]:
-        """Jobs with this output prefix that are not closed and whose output directory is not known yet."""
+        """Jobs with this output prefix that, as far as is known, run and have no output directory yet."""
 
     def get_outputs(self, key: JobKey) -> list[Output]:
         """A job's settled outputs, by URI."""
@@ -168,7 +182,7 @@ class Store(Outbox, Protocol):
     def get_job_and_outputs(self, key: JobKey) -> tuple[JobRecord, list[Output]] | None:
         """A job's record and its outputs as they stood at one moment."""
 
-    def open_jobs(self, limit: int) -> list[JobRecord]:
+    def open_jobs(self, limit: int) -> Sequence[JobRecord | Unreadable]:
         """The next jobs that are not closed, in turn: each call goes on where the last one stopped.
 
         The turn is kept for all instances, and moved on before the jobs are returned: a job that nobody
@@ -177,6 +191,9 @@ class Store(Outbox, Protocol):
         Returns:
             At most ``limit`` jobs; none at the end of a round, after which a new one begins.
         """
+
+    def watched_jobs(self, due: datetime, limit: int) -> Sequence[JobRecord | Unreadable]:
+        """Closed jobs whose next look is due by then, the longest due first."""
 
     def jobs_created(
         self, start: datetime, end: datetime, after: tuple[datetime, JobKey] | None, limit: int
@@ -196,6 +213,9 @@ class Store(Outbox, Protocol):
         since: datetime | None,
         before: tuple[datetime, JobKey] | None,
         limit: int,
+        *,
+        until: datetime | None = None,
+        equal: Mapping[str, str] = {},
     ) -> list[JobRecord]:
         """Jobs, the newest first.
 
@@ -204,6 +224,8 @@ class Store(Outbox, Protocol):
             since: Only those created from then on; None for any.
             before: Time and key of the last job of the page before; None for the first page.
             limit: Number of jobs in a page.
+            until: Only those created before then; None for any.
+            equal: Only those that have these values, by names of STORED_FIELDS.
         """
 
     def reprice(self, key: JobKey, repricing: Callable[[JobRecord], Change | None]) -> JobRecord | None:
@@ -228,7 +250,7 @@ class Store(Outbox, Protocol):
     def park(self, output: Output) -> None:
         """Keeps an output that belongs to no known job, so that it is not lost."""
 
-    def parked(self, limit: int) -> list[Output]:
+    def parked(self, limit: int) -> Sequence[Output | Unreadable]:
         """The next outputs that belong to no known job, in turn as open_jobs has it."""
 
     def unpark(self, output: Output) -> None:
@@ -251,6 +273,17 @@ class Store(Outbox, Protocol):
             last: The last day.
             equal: What fields have to be: those of Total, or ``label:NAME``.
         """
+
+    def daily_rollups(self, first: str, last: str) -> Iterator[Cell]:
+        """The cells of a range of UTC days without labels (`core.rollups`), each in one piece, by day.
+
+        Args:
+            first: The first day, ``2026-11-22``.
+            last: The last day.
+        """
+
+    def monthly_rollups(self, month: str) -> Iterator[Cell]:
+        """The cells of a UTC month (``2026-11``), likewise; each stands on the middle of the month."""
 
     def project_of_number(self, number: str) -> str | None:
         """The id of a served project, by its number."""

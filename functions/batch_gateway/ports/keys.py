@@ -7,10 +7,19 @@ from typing import Protocol
 import msgspec
 
 from batch_gateway.core.keys import KeyRecord, TeamRecord
+from batch_gateway.ports.records import Unreadable
 
 
 class AliasTakenError(Exception):
     """Another key has that alias."""
+
+
+class TeamDeletedError(Exception):
+    """There was a team with that id, and no other one may have it."""
+
+
+Report = Callable[[Unreadable], None]
+"""Is told of a record that was left out."""
 
 
 class KeyStore(Protocol):
@@ -19,8 +28,13 @@ class KeyStore(Protocol):
     def get_key(self, token: str) -> KeyRecord | None:
         """A key by the hash of its secret."""
 
-    def list_keys(self, team_id: str | None = None) -> list[KeyRecord]:
-        """All keys, or a team's, by alias."""
+    def list_keys(self, team_id: str | None = None, *, report: Report = ...) -> list[KeyRecord]:
+        """All keys, or a team's, by alias.
+
+        Args:
+            team_id: Only those of this team; None for all.
+            report: Told of each that cannot be read and is left out; by default the log is.
+        """
 
     def count_keys(self) -> int:
         """Count the secrets of all keys."""
@@ -51,8 +65,8 @@ class KeyStore(Protocol):
     def count_teams(self) -> int:
         """Count the teams."""
 
-    def list_teams(self) -> list[TeamRecord]:
-        """All teams, by id."""
+    def list_teams(self, *, report: Report = ...) -> list[TeamRecord]:
+        """All teams, by id; as for list_keys."""
 
     def change_team(
         self, team_id: str, change: Callable[[TeamRecord | None], TeamRecord | None]
@@ -63,10 +77,13 @@ class KeyStore(Protocol):
             team_id: Id.
             change: Given the team as it stands (None: there is none), the team as it shall stand, or
                 None to leave it.
+
+        Raises:
+            TeamDeletedError: There was a team with this id.
         """
 
     def delete_team(self, team_id: str) -> None:
-        """Deletes a team."""
+        """Deletes a team for good: jobs and spend on record carry its id, so no other team gets it."""
 
     def take(self, counter: str, minute: str, portion: int, limit: int) -> int:
         """Takes up to a portion out of what a limit leaves of a counter in a minute; 0 if nothing is left."""

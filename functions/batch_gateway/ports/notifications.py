@@ -1,10 +1,11 @@
 """Events on their way out: where they are kept, and where they go to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from batch_gateway.core.notifications import Event
+from batch_gateway.ports.records import Unreadable
 
 
 class Outbox(Protocol):
@@ -13,7 +14,7 @@ class Outbox(Protocol):
     def add_event(self, event: Event) -> bool:
         """Notes an event, unless one with its id is there; whether it was noted."""
 
-    def claim_events(self, now: datetime, limit: int) -> list[Event]:
+    def claim_events(self, now: datetime, limit: int) -> Sequence[Event | Unreadable]:
         """Takes events on that are due, those first that have been for the longest.
 
         Nobody else is given them until LEASE has passed: then they are due again, unless amended.

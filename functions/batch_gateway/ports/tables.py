@@ -1,6 +1,7 @@
 """BigQuery."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -43,12 +44,12 @@ class Tables(Protocol):
             uri: ``bq://project.dataset.table``.
         """
 
-    def usage_lines(self, table: TableInfo, *, with_times: bool) -> Iterator[tuple[bytes, int]]:
+    def usage_lines(self, table: TableInfo, *, carried_before: datetime) -> Iterator[tuple[bytes, int]]:
         """What decides the usage of a table's rows, without the rest.
 
         Args:
             table: As stat gave it.
-            with_times: Whether the time that each row was processed at is needed.
+            carried_before: Of rows that were processed before this time, a ``processed_time`` says so.
 
         Yields:
             A row as ``rows.Tally`` reads it, and how many rows come to the same.

@@ -1,15 +1,18 @@
 """Looks through the jobs of a served place, and takes those on record that were made outside the gateway."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
 
 from batch_gateway import events
 from batch_gateway.core.access import KEY_LABEL, MARKER_LABEL, TEAM_LABEL
+from batch_gateway.core.excerpts import text
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation, parse_name
+from batch_gateway.core.sent import sent_of
 from batch_gateway.logs import log
 from batch_gateway.ports import AnswerTooLargeError, Submission
 from batch_gateway.settlement.deps import Deps
@@ -20,11 +23,18 @@ LOOK_BACK = timedelta(days=7)
 running ("Batch inference" of Google's documentation)."""
 _GRACE = timedelta(minutes=10)
 """How long a job that was just created may wait for its record before it counts as made outside."""
+_SENT_WITHIN = timedelta(minutes=2)
+"""How far apart a create's time is and that of its job, at most."""
 _PAGE = 100
+_SHOWN = 200
 
 
 class PlaceUnavailableError(Exception):
     """The jobs of a place cannot be listed."""
+
+
+class NoJobError(Exception):
+    """Something in a list of jobs is none that can be followed."""
 
 
 class Page(NamedTuple):
@@ -42,12 +52,26 @@ class Page(NamedTuple):
 
 
 def look_through(
-    place: tuple[str, str], submissions: list[Submission], tracker: Tracker, deps: Deps, now: datetime
+    place: tuple[str, str],
+    submissions: list[Submission],
+    tracker: Tracker,
+    deps: Deps,
+    now: datetime,
+    *,
+    going_on: Callable[[str], AbstractContextManager[None]],
 ) -> Iterator[Page]:
     """Notes the state of every recent job of a place, page by page, and adopts those that are not on record.
 
     A job of a create whose answer was lost goes to the key that sent it. Any other goes to the team that
     its labels name, if they name one.
+
+    Args:
+        place: Project id and location.
+        submissions: Creates of the place whose job is not on record.
+        tracker: Remembers jobs, so that unchanged ones cost nothing.
+        deps: The outside.
+        now: The time.
+        going_on: Keeps what goes wrong with one job, which it is told the name of, from the others.
 
     Raises:
         PlaceUnavailableError: Vertex AI has no such place, or does not let us list its jobs.
@@ -69,21 +93,40 @@ def look_through(
             continue
         if page is None:
             raise PlaceUnavailableError(f"the jobs of {project}/{location} cannot be listed")
-        found = page.get("batchPredictionJobs")
-        jobs = [job for job in found if isinstance(job, dict)] if isinstance(found, list) else []
+        jobs = _jobs_of(page, place, going_on)
         looked = tracker.see(project, jobs)
+        for key, error in looked.refused.items():
+            with going_on(key.path):
+                raise error
         adopted = 0
         for key, seen in looked.unknown.items():
             if seen.create_time and now - seen.create_time >= _GRACE:
-                submission = next((each for each in left if _is_of(seen, key, each)), None)
-                _adopt(JobRecord(key, seen, seen.create_time), submission, deps)
+                submission = submission_of(seen, key, left)
+                # If it cannot be adopted, its submission is not let go of either.
                 left = [each for each in left if each is not submission]
-                adopted += 1
-        names = (parse_name(str(job.get("name"))) for job in jobs)
+                with going_on(key.path):
+                    _adopt(JobRecord(key, seen, seen.create_time), submission, deps)
+                    adopted += 1
+        names = (parse_name(job["name"]) for job in jobs)
         yield Page({JobKey(project, name[1], name[2]) for name in names if name}, adopted, left)
         token = str(page.get("nextPageToken") or "")
         if not token:
             return
+
+
+def _jobs_of(
+    page: dict[str, object], place: tuple[str, str], going_on: Callable[[str], AbstractContextManager[None]]
+) -> list[dict[str, Any]]:
+    """Return the jobs on a page of a list; what is none is a problem of its own."""
+    found = page.get("batchPredictionJobs", [])
+    jobs: list[dict[str, Any]] = []
+    for job in found if isinstance(found, list) else [found]:
+        if isinstance(job, dict) and parse_name(str(job.get("name"))):
+            jobs.append(job)
+        else:
+            with going_on("/".join(place)):
+                raise NoJobError(f"Vertex AI lists what is no job: {text(repr(job), _SHOWN)}")
+    return jobs
 
 
 def _adopt(job: JobRecord, submission: Submission | None, deps: Deps) -> None:
@@ -99,13 +142,31 @@ def _adopt(job: JobRecord, submission: Submission | None, deps: Deps) -> None:
     log("NOTICE", "job adopted", event="job.adopted", **events.of_job(record))
 
 
+def submission_of(seen: Observation, key: JobKey, submissions: list[Submission]) -> Submission | None:
+    """Return the create that a job came of and whose answer was lost; None if it is not clear which.
+
+    Of several that are the same key's it does not matter which it was: the nearest in time is taken.
+    """
+    found = [each for each in submissions if _is_of(seen, key, each)]
+    if len({(each.key_id, each.team) for each in found}) != 1 or seen.create_time is None:
+        return None
+    created = seen.create_time
+    return min(found, key=lambda each: abs(created - each.created))
+
+
 def _is_of(seen: Observation, key: JobKey, submission: Submission) -> bool:
-    """Whether a job came of a create whose answer was lost: by its marker, else by name and time."""
+    """Return whether a job came of a create whose answer was lost.
+
+    A marker is one create's alone. Without one a job has to be like what was sent in everything: the labels
+    that say whose it is, output, model, name and time.
+    """
     if (submission.project, submission.location) != (key.project, key.location):
         return False
-    if submission.marker:
-        return seen.labels.get(MARKER_LABEL) == submission.marker
-    sent = submission.created
-    return seen.display_name == submission.display_name and (
-        seen.create_time is not None and abs(seen.create_time - sent) < timedelta(minutes=2)
+    marker = seen.labels.get(MARKER_LABEL, "")
+    if submission.marker or marker:
+        return marker == submission.marker
+    return (
+        seen.create_time is not None
+        and abs(seen.create_time - submission.created) < _SENT_WITHIN
+        and submission.sent == sent_of(seen)
     )

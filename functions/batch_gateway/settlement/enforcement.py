@@ -1,5 +1,6 @@
 """Budgets that are passed: who is told, and which running jobs are ended."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,32 +10,57 @@ from batch_gateway import events
 from batch_gateway.core.budgets import Ledger, Limit, Window, owners_of, window_of
 from batch_gateway.core.jobs import JobRecord
 from batch_gateway.core.keys import limit_of_key, limit_of_team
-from batch_gateway.core.notifications import BudgetType, Event, budget_event
+from batch_gateway.core.notifications import OVERRUN, BudgetType, Event, budget_event, overrun_event
 from batch_gateway.logs import log
-from batch_gateway.ports import KeyStore, Store
+from batch_gateway.ports import KeyStore, Store, Unreadable
 from batch_gateway.settlement.deps import Deps
 
 _OK = 200
+_MOST_PERIODS = 1_200
+"""A hundred years of months."""
 
 
-def passed(keys: KeyStore, store: Store, now: datetime) -> tuple[set[str], list[Event]]:
+def passed(
+    keys: KeyStore, store: Store, now: datetime, problem: Callable[[str, str], None]
+) -> tuple[set[str], list[Event]]:
     """Owners whose budget is spent, and what goes out of it.
 
     It is said once a window that a budget, or its soft limit, is passed. What is reserved counts towards
     the soft limit only: it may never be spent.
+
+    Args:
+        keys: Keys and teams.
+        store: The books.
+        now: The time.
+        problem: Told (what, why) of each key or team that cannot be read.
     """
+
+    def report(record: Unreadable) -> None:
+        problem(record.name, record.problem)
+
     # A rotated key is there twice, with the same budget.
-    by_id = {key.key_id: key for key in keys.list_keys()}
+    by_id = {key.key_id: key for key in keys.list_keys(report=report)}
     owners = [
-        *(_Owner(limit, None, team.team_id) for team in keys.list_teams() if (limit := limit_of_team(team))),
+        *(
+            _Owner(limit, None, team.team_id)
+            for team in keys.list_teams(report=report)
+            if (limit := limit_of_team(team))
+        ),
         *(_Owner(limit, key.key_id, key.team_id) for key in by_id.values() if (limit := limit_of_key(key))),
     ]
-    windows = {owner.limit.owner: window_of(owner.limit.duration, now) for owner in owners}
+    windows = {}
+    for owner in owners:
+        try:
+            windows[owner.limit.owner] = _window(owner.limit, now)
+        except (ValueError, ArithmeticError) as error:
+            problem(owner.limit.owner, f"its budget cannot be checked: {error}")
     ledgers = store.ledgers((name, window.periods) for name, window in windows.items())
     over: set[str] = set()
     said: list[Event] = []
     for owner in owners:
         name = owner.limit.owner
+        if name not in windows:
+            continue
         kinds = _kinds(owner.limit, ledgers[name])
         over |= {name} if "budget.exceeded" in kinds else set()
         found = [owner.event(kind, ledgers[name], windows[name], now) for kind in kinds]
@@ -42,6 +68,19 @@ def passed(keys: KeyStore, store: Store, now: datetime) -> tuple[set[str], list[
     for event in said:
         log("WARNING", "budget passed", event=event.type, **msgspec.json.decode(event.body)["data"])
     return over, said
+
+
+def _window(limit: Limit, now: datetime) -> Window:
+    """Return a budget's window.
+
+    Raises:
+        ValueError: It is longer than any that was ever meant, and reading it would take all the time.
+        ArithmeticError: It cannot be reckoned with.
+    """
+    window = window_of(limit.duration, now)
+    if len(window.periods) > _MOST_PERIODS:
+        raise ValueError(f"a window of {limit.duration} is too long")
+    return window
 
 
 class _Owner(NamedTuple):
@@ -62,12 +101,43 @@ def _kinds(limit: Limit, ledger: Ledger) -> list[BudgetType]:
     return kinds
 
 
+def note_overrun(job: JobRecord, store: Store, now: datetime) -> Event | None:
+    """Say once that a job cost more than was reserved for it.
+
+    Args:
+        job: As it stands in the books.
+        store: The books.
+        now: The time.
+
+    Returns:
+        What goes out of it; None if it did not, or if it was said before.
+    """
+    if not job.overran or job.estimate is None:
+        return None
+    event = overrun_event(job, now)
+    if not store.add_event(event):
+        return None
+    log(
+        "WARNING",
+        "job cost more than was reserved for it",
+        event=OVERRUN,
+        **events.of_job(job),
+        cost_usd=events.usd(job.cost.amount_nano),
+        reserved_usd=events.usd(job.estimate.high_nano or 0),
+        weighed=job.estimate.weighed,
+    )
+    return event
+
+
 def act_on(job: JobRecord, over: set[str], deps: Deps) -> None:
-    """Does to a running job what the configuration says if the budget that it counts against is passed."""
+    """Does to a running job what the configuration says if it costs more than it may.
+
+    That is: the budget that it counts against is passed, or what was reserved for it is.
+    """
     owners = over.intersection(owners_of(job.key_id, job.team))
-    if not owners or deps.budget_action == "nothing":
+    if deps.budget_action == "nothing" or not (owners or job.overran):
         return
-    fields = {**events.of_job(job), "owners": sorted(owners)}
+    fields = {**events.of_job(job), "owners": sorted(owners), "overrun": job.overran}
     if deps.budget_action == "warn":
         log("WARNING", "job runs over budget", event="budget.job_running", **fields)
         return

@@ -11,7 +11,7 @@ Sent and not amended is sent again: events go out at least once, and receivers t
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -23,7 +23,15 @@ import msgspec
 from batch_gateway.core.notifications import Delivery, Event, failed, looked_at, over, read_retry_after
 from batch_gateway.core.webhooks import signed_headers
 from batch_gateway.logs import Severity, log
-from batch_gateway.ports import Endpoints, Outbox, Receivers, StoreUnavailableError, Topic, UnreachableError
+from batch_gateway.ports import (
+    Endpoints,
+    Outbox,
+    Receivers,
+    StoreUnavailableError,
+    Topic,
+    UnreachableError,
+    Unreadable,
+)
 
 _BATCH = 50
 _WORKERS = 8
@@ -102,7 +110,7 @@ def deliver_due(deps: NotifyDeps, now: datetime, until: float, fresh: Iterable[E
         list(pool.map(delivering.deliver_all, _by_key(fresh)))
         while deps.clock() < until:
             claimed = deps.outbox.claim_events(now, _BATCH)
-            list(pool.map(delivering.deliver_all, _by_key(claimed)))
+            list(pool.map(delivering.deliver_all, _by_key(delivering.readable(claimed))))
             if len(claimed) < _BATCH:
                 return delivering.done
     delivering.done.complete = False
@@ -149,6 +157,15 @@ class _Delivering:
         self._lock = Lock()
         self._down: set[tuple[Way, str | None]] = set()
         self._spent: dict[str | None, float] = defaultdict(float)
+
+    def readable(self, claimed: Iterable[Event | Unreadable]) -> Iterator[Event]:
+        """Passes over events that cannot be read, and names them."""
+        for each in claimed:
+            if isinstance(each, Unreadable):
+                self.done.problems.append(f"{each.name}: {each.problem}")
+                log("ERROR", "event unreadable", event="notify.failed", id=each.name, error=each.problem)
+            else:
+                yield each
 
     def deliver_all(self, events: Iterable[Event]) -> None:
         """Delivers the events of one key."""

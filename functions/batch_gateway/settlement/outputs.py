@@ -100,6 +100,8 @@ def commit(job: JobRecord, output: Output, deps: Deps, *, written: datetime) -> 
     if settled is None:
         return False
     events.output_settled(before, settled, output, written)
+    if before.closed and not settled.closed:
+        events.reopened(settled)
     return True
 
 

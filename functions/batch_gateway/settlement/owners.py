@@ -1,20 +1,20 @@
 """Whose output it is."""
 
-from datetime import datetime
-
-from batch_gateway.core.jobs import JobKey, JobRecord, observe
+from batch_gateway.core.jobs import JobKey, JobRecord, observe, parse_name
 from batch_gateway.core.models import base_model_of, is_registered
+from batch_gateway.core.resources import parse_resource
 from batch_gateway.logs import log
 from batch_gateway.ports import Upstream, UpstreamCredentialsError, UpstreamUnavailableError
-from batch_gateway.settlement.closing import close_if_settled
 from batch_gateway.settlement.deps import Deps, NotYetError
 from batch_gateway.tracking import note
 
 _CANDIDATES = 50
-"""Jobs that are looked up in one try to find whose output it is; a later try takes the next ones."""
+"""Jobs that are looked up in one try to find whose output it is; a later try takes the next ones, since those
+that are found to have ended are no candidates any more. Should one that has ended name a directory later, the
+sweep sees it in the list of jobs."""
 
 
-def find_job(directory: str, deps: Deps, now: datetime) -> JobRecord | None:
+def find_job(directory: str, deps: Deps) -> JobRecord | None:
     """The job that a directory is of: as recorded, else as Vertex says.
 
     Raises:
@@ -31,11 +31,7 @@ def find_job(directory: str, deps: Deps, now: datetime) -> JobRecord | None:
             continue
         if record.seen.output_directory == directory:
             return record
-        if record.seen.terminal:
-            # It has ended without output: out of the way of the next look-up.
-            close_if_settled(record, deps.store, deps.objects, now)
-        else:
-            running = True
+        running = running or not record.seen.terminal
     if running or len(candidates) == _CANDIDATES:
         raise NotYetError(f"no job has reported {directory} as its output yet; {len(candidates)} may")
     return None
@@ -60,7 +56,7 @@ def base_model(job: JobRecord, upstream: Upstream) -> str | None:
     None if it could not be asked for now: the job is priced without, and asked about again.
     """
     model = job.seen.model.partition("@")[0]
-    if job.base_model is not None or not is_registered(model):
+    if job.base_model is not None or not _is_of_its_place(job, model):
         return job.base_model
     try:
         found = upstream.get(model, project=job.key.project, location=job.key.location)
@@ -68,3 +64,16 @@ def base_model(job: JobRecord, upstream: Upstream) -> str | None:
         log("WARNING", "model not looked up", job=job.key.path, model=model, error=error)
         return None
     return base_model_of(found or {}) or ""
+
+
+def _is_of_its_place(job: JobRecord, model: str) -> bool:
+    """Whether a model is registered in the project and location of its job.
+
+    Vertex AI takes no other ("must share the same ancestor Location", BatchPredictionJob.model, discovery
+    revision 20261106), and no other place is looked into with the gateway's token.
+    """
+    resource = parse_resource(model)
+    if resource is None or not is_registered(model) or resource.location != job.key.location:
+        return False
+    number, _, _ = parse_name(job.seen.name) or ("", "", "")
+    return resource.project in {job.key.project, number}

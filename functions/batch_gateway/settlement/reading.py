@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from batch_gateway import events
 from batch_gateway.core.books import Checkpoint
 from batch_gateway.core.jobs import JobRecord
 from batch_gateway.core.lines import whole_lines
@@ -35,12 +36,14 @@ def read_usage(
     usage, start = Usage(), 0
     if begun is not None and begun.generation == live.generation:
         usage, start = begun.usage, begun.offset
-    reader = reader_for(live.name, deps.prices, job.priced_model, job.resumed_at)
+    reader = reader_for(live.name, deps.prices, job.priced_model, job.carried_before)
     for block in whole_lines(deps.objects.read(bucket, live.name, live.generation, start)):
         reader.add_block(block)
         offset = start + block.end
         if reader.resumable and offset < live.size and deps.clock() >= deadline:
             read = usage + reader.usage
+            events.unrecognized_rows(job, uri, reader.unrecognized, usage.rows.total)
             deps.store.put_checkpoint(Checkpoint(uri, live.generation, offset, read, now + _KEPT))
             raise NotYetError(f"read up to byte {offset} of {live.size}; the next try goes on from there")
+    events.unrecognized_rows(job, uri, reader.unrecognized, usage.rows.total)
     return usage + reader.usage

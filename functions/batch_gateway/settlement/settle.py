@@ -23,6 +23,7 @@ from batch_gateway.logs import log
 from batch_gateway.ports import ObjectInfo, UpstreamCredentialsError, UpstreamUnavailableError
 from batch_gateway.settlement.closing import close_if_settled
 from batch_gateway.settlement.deps import Deps, NotYetError
+from batch_gateway.settlement.enforcement import note_overrun
 from batch_gateway.settlement.notifying import notify
 from batch_gateway.settlement.outputs import lose, settle_live
 from batch_gateway.settlement.owners import find_job, refresh
@@ -61,7 +62,7 @@ def settle(
     directory = directory_of(bucket, name)
     if not is_final_output(name):
         return Outcome.IGNORED
-    job = find_job(directory, deps, now)
+    job = find_job(directory, deps)
     live = deps.objects.stat(bucket, name)
     if job is None:
         return _nobodys(directory, bucket, live, deps, age=now - written, now=now)
@@ -76,9 +77,11 @@ def settle(
     except (UpstreamUnavailableError, UpstreamCredentialsError) as error:
         # The books are right already. The job's state follows with the next look at it.
         log("WARNING", "job not refreshed", job=job.seen.name, error=error)
-    event = close_if_settled(job, deps.store, deps.objects, now)
-    if event is not None:
-        notify(event, deps.notify())
+    overrun = note_overrun(job, deps.store, now)
+    closed = close_if_settled(job, deps.store, deps.objects, now)
+    for event in (overrun, closed):
+        if event is not None:
+            notify(event, deps.notify())
     return outcome
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import repeat
 
 from batch_gateway.core.books import Output
-from batch_gateway.core.jobs import JobRecord
+from batch_gateway.core.jobs import WITH_OUTPUT_STATES, JobRecord
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.core.rows import Tally
 from batch_gateway.core.usage import Usage
@@ -13,7 +13,6 @@ from batch_gateway.ports import Tables
 
 _MANY = 1_000
 """Rows alike from which on their usage is multiplied rather than each row added."""
-_SUCCESSES = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDED"})
 
 
 def read_table(job: JobRecord, uri: str, tables: Tables, prices: PriceTable, now: datetime) -> Output:
@@ -37,23 +36,23 @@ def read_table(job: JobRecord, uri: str, tables: Tables, prices: PriceTable, now
     table = tables.stat(uri)
     if table is None:
         completion = job.seen.completion
-        wrote = job.seen.state in _SUCCESSES or (completion is not None and completion.successful > 0)
+        wrote = job.seen.state in WITH_OUTPUT_STATES or (completion is not None and completion.successful > 0)
         return Output(uri, 0, 0, Usage(), now, unreadable="there is no such table" if wrote else None)
-    lines = tables.usage_lines(table, with_times=job.resumed_at is not None)
-    usage = _usage(lines, prices, job.priced_model, job.resumed_at)
+    lines = tables.usage_lines(table, carried_before=job.carried_before)
+    usage = _usage(lines, prices, job.priced_model, job.carried_before)
     return Output(uri, table.generation, table.size, usage, now)
 
 
 def _usage(
-    lines: Iterator[tuple[bytes, int]], prices: PriceTable, model: str, resumed_at: datetime | None
+    lines: Iterator[tuple[bytes, int]], prices: PriceTable, model: str, carried_before: datetime
 ) -> Usage:
-    tally = Tally(prices, model, resumed_at)
+    tally = Tally(prices, model, carried_before)
     many = Usage()
     for line, count in lines:
         if count < _MANY:
             tally.add_lines(repeat(line, count))
         else:
-            alike = Tally(prices, model, resumed_at)
+            alike = Tally(prices, model, carried_before)
             alike.add(line)
             many += _times(alike.usage, count)
     return tally.usage + many

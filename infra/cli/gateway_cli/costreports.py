@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway_cli.cells import Column, Kind, of
-from gateway_cli.joblists import colour, progress, word
+from gateway_cli.joblists import colour, progress, settled, word
 from gateway_cli.printing import Printer
 
 
@@ -30,6 +30,26 @@ def show(out: Printer, report: dict[str, Any]) -> None:
         out.rows(_OUTPUTS, report["outputs"])
 
 
+def _complete(cost: dict[str, Any]) -> Any:
+    if cost["status"] == "PENDING":
+        return "no: no output is settled yet"
+    if cost["complete"]:
+        return True
+    late = "more may come, or " if cost["status"] != "FINAL" else ""
+    return (
+        f"no: {late}some rows have no price, could not be read, are of no known shape or are missing; "
+        "the cost is a floor"
+    )
+
+
+def _estimate(cost: dict[str, Any]) -> str | None:
+    levels = cost["estimate"]
+    if not levels:
+        return None
+    low, expected, high = (levels[name] or "?" for name in ("low", "expected", "high"))
+    return f"{low} to {high} USD, expected {expected}"
+
+
 _COST = (
     of("name", "name"),
     of("model", "model"),
@@ -40,23 +60,21 @@ _COST = (
     Column("cost_status", lambda cost: cost["status"].lower()),
     Column("progress", progress, Kind.PROGRESS),
     Column("rows", lambda cost: {name: count for name, count in cost["rows"].items() if count}),
+    Column(
+        "unpriced_for",
+        lambda cost: {why["reason"]: why["rows"] for why in cost.get("unpricedReasons") or ()},
+    ),
     Column("tokens", lambda cost: {name: f"{count:,}" for name, count in cost["usage"].items() if count}),
-    Column("cost", lambda cost: cost["amount"], Kind.MONEY, floor=lambda cost: not cost["complete"]),
     Column(
-        "complete",
-        lambda cost: (
-            cost["complete"] or "no: some rows have no price or could not be read; the cost is a floor"
-        ),
+        "cost",
+        lambda cost: settled(cost, cost["amount"]),
+        Kind.MONEY,
+        floor=lambda cost: not cost["complete"],
     ),
+    Column("complete", _complete),
     of("projected", "projected", Kind.MONEY),
-    Column(
-        "estimate",
-        lambda cost: (
-            (found := cost["estimate"])
-            and f"{found['low']} to {found['high']} USD, expected {found['expected']}"
-        ),
-    ),
-    Column("wasted", lambda cost: (cost.get("waste") or {}).get("amount"), Kind.MONEY),
+    Column("estimate", _estimate),
+    Column("wasted", lambda cost: settled(cost, (cost.get("waste") or {}).get("amount")), Kind.MONEY),
     of("price_table", "priceTable"),
 )
 _ITEMS = (
@@ -75,6 +93,7 @@ _WASTE = (
     of("amount", "amount", Kind.MONEY),
 )
 _FEES = (
+    of("grounding", "grounding"),
     of("item", "item"),
     of("model", "model"),
     of("quantity", "quantity", Kind.NUMBER),

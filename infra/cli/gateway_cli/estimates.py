@@ -18,7 +18,7 @@ def add(commands: Commands) -> None:
         "estimate",
         estimate,
         "What a job would cost: low, expected, high. Nothing is submitted.",
-        "gateway estimate job.json --project acme --location us-central1\n"
+        "gateway estimate job.json --project acme --location global\n"
         "cat job.json | gateway estimate - -o json",
         "FILE holds the JSON that would create the job. Rows that would fail it are named.",
     )

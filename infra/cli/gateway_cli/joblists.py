@@ -72,11 +72,9 @@ def state(given: str) -> str:
     return name if name.startswith("JOB_STATE_") else f"JOB_STATE_{name}"
 
 
-def expected(job: dict[str, Any]) -> Any:
-    """What a job may cost in the end, while it runs: carried on from what is known, else estimated."""
-    if job["status"] == "FINAL":
-        return None
-    return job["projected"] or (job["estimate"] or {}).get("expected")
+def settled(job: dict[str, Any], amount: Any) -> Any:
+    """Return an amount of a job's, None while no output is settled: what is 0 then is not known."""
+    return None if job["status"] == "PENDING" else amount
 
 
 def _floor(job: dict[str, Any]) -> bool:
@@ -98,11 +96,11 @@ COLUMNS = (
     Column("progress", progress, Kind.PROGRESS),
     Column("completed", lambda job: job["progress"]["completed"], Kind.NUMBER, csv_only=True),
     Column("total", lambda job: job["progress"]["total"], Kind.NUMBER, csv_only=True),
-    Column("cost", lambda job: job["amount"], Kind.MONEY, floor=_floor),
+    Column("cost", lambda job: settled(job, job["amount"]), Kind.MONEY, floor=_floor),
     Column("complete", lambda job: job["complete"], csv_only=True),
     Column("cost_status", lambda job: job["status"], csv_only=True),
-    Column("expected", expected, Kind.MONEY, spare=3),
-    Column("wasted", lambda job: job["wasted"], Kind.MONEY, spare=5),
+    Column("expected", lambda job: job["projected"], Kind.MONEY, spare=3),
+    Column("wasted", lambda job: settled(job, job["wasted"]), Kind.MONEY, spare=5),
     Column("succeeded", lambda job: job["rows"]["succeeded"], Kind.NUMBER, csv_only=True),
     Column("failed", lambda job: job["rows"]["failed"], Kind.NUMBER, csv_only=True),
     Column("create_time", lambda job: job["createTime"], Kind.TIME, spare=1),

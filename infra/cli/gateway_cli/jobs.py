@@ -29,8 +29,10 @@ def add(commands: Commands) -> None:
         "gateway jobs list\n"
         "gateway jobs list --state running --state pending\n"
         "gateway jobs list --since 7d --team search --label env=prod -o csv",
-        "≥ before a cost: some rows have no price or could not be read, so that it is a floor.\n"
-        f"`expected` is what a job that has not ended may come to. {GRAMMAR}",
+        "≥ before a cost: it is a floor, as some rows have no price or could not be read, or more may come; "
+        "- that no output is settled yet.\n"
+        "`expected` is what a job may come to whose cost is not final: its estimate until rows are "
+        f"answered, then what those cost, carried on to all. {GRAMMAR}",
     )
     add_span(parser, None)
     parser.add_argument(

@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
         create,
         "Make a key. Its secret is shown once.",
         "gateway keys create --alias nightly --team search --duration 90d\n"
-        "gateway keys create --alias trial --model 'gemini-2.5-*' --max-budget 20 --budget-duration 1mo\n"
+        "gateway keys create --alias trial --model 'gemini-3.5-*' --max-budget 20 --budget-duration 1mo\n"
         "gateway keys create --alias ci -o json | jq -r .key > ci.key",
         "The gateway keeps only a hash of the secret, so that nobody can show it again.",
     )

@@ -10,7 +10,7 @@ from gateway_cli.errors import UsageError
 from gateway_cli.options import pair, positive
 
 _LISTS = {
-    "--model": ("models", "MODEL", "a model that may be used, such as 'gemini-2.5-*'"),
+    "--model": ("models", "MODEL", "a model that may be used, such as 'gemini-3.5-*'"),
     "--project": ("projects", "PROJECT", "a project that may be used"),
     "--location": ("locations", "LOCATION", "a location that may be used"),
     "--uri-prefix": (

@@ -53,11 +53,11 @@ def add_filters(parser: ArgumentParser) -> None:
     """Filters of jobs and of spend. Of one filter given twice, either value will do."""
     filters = parser.add_argument_group("filters", "Given twice, either value will do.")
     for option, metavar, what in (
-        ("--model", "MODEL", "short name, such as gemini-2.5-flash"),
+        ("--model", "MODEL", "short name, such as gemini-3.5-flash"),
         ("--team", "TEAM", "id of a team"),
         ("--key", "ALIAS", "alias of the key that made the job"),
         ("--project", "PROJECT", "id of a project"),
-        ("--location", "LOCATION", "such as us-central1"),
+        ("--location", "LOCATION", "such as global or us-central1"),
     ):
         filters.add_argument(option, action="append", metavar=metavar, help=what)
     filters.add_argument("--label", action="append", type=pair, metavar="NAME=VALUE", help="label of the job")

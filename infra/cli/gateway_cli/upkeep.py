@@ -20,7 +20,7 @@ def add(commands: Commands) -> None:
         "reprice",
         reprice,
         "Price settled jobs again, with the price table in force now.",
-        "gateway reprice --from 2026-11-01 --to 2026-12-01 --model gemini-2.5-flash\n"
+        "gateway reprice --from 2026-11-01 --to 2026-12-01 --model gemini-3.5-flash\n"
         "gateway reprice --from 7d --to now --yes -o csv",
         "For jobs that were created in that time. Computed from stored usage; the old amount and table stay "
         f"on record, and totals follow. Doing it twice changes nothing more.\n{GRAMMAR}",
@@ -98,7 +98,9 @@ def sweep(context: Context, _: Namespace) -> None:
                 for line in lines:
                     out.text(f"  {clean(str(line))}")
     if not done["complete"]:
-        out.note("Time ran out before everything had its turn: run it again.")
+        out.note(
+            "Not everything could be done, or time ran out before everything had its turn: run it again."
+        )
 
 
 def audit(context: Context, args: Namespace) -> None:
@@ -136,6 +138,7 @@ _COUNTS = {
     "jobs": "jobs looked at",
     "adopted": "jobs taken on record",
     "settled": "outputs settled",
+    "watched": "final costs looked at again",
     "closed": "costs made final",
     "parked": "outputs of no known job",
     "droppedSubmissions": "creates that came to nothing",

@@ -10,11 +10,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from gateway_cli import joblists
 from gateway_cli.cells import Column, Kind, clean
 from gateway_cli.commands import Context
 from gateway_cli.errors import REFUSED, AnswerError, CliError, UnreachableError
-from gateway_cli.joblists import RUNNING, colour, path_of, progress, word
+from gateway_cli.joblists import RUNNING, colour, path_of, progress, settled, word
 from gateway_cli.options import pages
 from gateway_cli.printing import console, layout
 
@@ -31,8 +30,13 @@ _SUMMARY = (
     Column("progress", progress, Kind.PROGRESS),
     Column("completed", lambda cost: cost["progress"]["completed"], Kind.NUMBER, csv_only=True),
     Column("total", lambda cost: cost["progress"]["total"], Kind.NUMBER, csv_only=True),
-    Column("cost", lambda cost: cost["amount"], Kind.MONEY, floor=lambda cost: not cost["complete"]),
-    Column("expected", joblists.expected, Kind.MONEY, spare=1),
+    Column(
+        "cost",
+        lambda cost: settled(cost, cost["amount"]),
+        Kind.MONEY,
+        floor=lambda cost: not cost["complete"],
+    ),
+    Column("expected", lambda cost: cost["projected"], Kind.MONEY, spare=1),
     Column("cost_status", lambda cost: cost["status"].lower(), spare=3),
 )
 
@@ -130,7 +134,11 @@ class _Screen:
         columns = [column for column in _SUMMARY if not column.csv_only]
         cells = [column.cells(costs, self._zone, ascii_only=False) for column in columns]
         for number, cost in enumerate(costs):
-            line = "  ".join(each[number] for each in cells)
+            # Lines have no head that would say which amount is which.
+            line = "  ".join(
+                f"{column.name} {each[number]}" if column.kind is Kind.MONEY else each[number]
+                for column, each in zip(columns, cells, strict=True)
+            )
             if self._shown.get(cost["name"]) != line:
                 self._shown[cost["name"]] = line
                 self.say(line)

@@ -1,5 +1,6 @@
 # A platform team's installation in Europe: two projects served, buckets in three kinds of places, one of them there
-# already, warm instances, alerts to people and machines, budgets, events, and deployment from Cloud Build.
+# already, warm instances, alerts to people and machines, budgets, events, and deployment from Cloud Build. What the
+# variables below ask for is committed beside this file, as production.auto.tfvars, so that a push finds it.
 
 terraform {
   required_version = ">= 1.11"
@@ -15,7 +16,7 @@ terraform {
     }
   }
 
-  # The bucket comes with `terraform init -backend-config=bucket=NAME`.
+  # Make the bucket first, with versioning, and name it: `terraform init -backend-config=bucket=NAME`.
   backend "gcs" {
     prefix = "batch-gateway"
   }
@@ -41,7 +42,8 @@ variable "state_bucket" {
   type        = string
 }
 
-# Budgets are read and written with the project's quota, which credentials of people do not say by themselves.
+# Budgets are read and written with the project's quota, which credentials of people do not say by themselves. For that
+# its APIs serviceusage and cloudresourcemanager must be on beforehand: infra/preflight says whether they are.
 provider "google" {
   project               = var.project_id
   billing_project       = var.project_id
@@ -62,11 +64,11 @@ module "batch_gateway" {
   labels     = { environment = "production", cost_center = "ai-platform" }
 
   models = [
-    { name = "gemini-2.5-flash", location = "europe-west4" },
-    { name = "gemini-2.5-pro", location = "europe-west4" },
-    { name = "gemini-3-flash", model = "gemini-3-flash-preview", location = "global" },
+    { name = "gemini-3.5-flash", location = "eu" },
+    { name = "gemini-3.5-flash-lite", location = "eu" },
+    { name = "gemini-3.8-flash" },
     { name = "llama-4-maverick", model = "meta/llama-4-maverick-17b-128e-instruct-maas", location = "us-east5" },
-    { name = "research-flash", model = "gemini-2.5-flash", location = "us-central1", project = var.research_project_id },
+    { name = "research-flash", model = "gemini-3.5-flash", project = var.research_project_id },
   ]
 
   database = { location = "eur3", backup_days = 30 }
@@ -110,6 +112,7 @@ module "batch_gateway" {
   }
 
   deployer = {
+    directory    = "infra/examples/production"
     state_bucket = var.state_bucket
     repository   = "projects/${var.project_id}/locations/europe-west4/connections/github/repositories/batch-gateway"
   }

@@ -115,7 +115,7 @@ class World:
             upstream,
             lambda: self.objects,
             lambda: self.settlement._replace(upstream=upstream),
-            lambda token, audience: self.identities.get((token, audience)),
+            lambda token, account, audience, _: self.identities.get((token, audience)) == account,
         )
         return create_app(deps).test_client()
 

@@ -1,10 +1,13 @@
 """A tiny HTTP server that answers as a test tells it, and remembers what it was asked, to the byte."""
 
+import json
+import re
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
+_CREATE = re.compile(r"/v1(?:beta1)?/projects/[^/]+/locations/([^/]+)/batchPredictionJobs(?:\?.*)?")
 JSON = "application/json; charset=UTF-8"
 
 
@@ -20,10 +23,13 @@ class Seen(NamedTuple):
 
 
 class Answer(NamedTuple):
+    """An answer; a raw one is its body, to the byte, and the end of the connection."""
+
     status: int = 200
     body: bytes = b"{}"
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
+    raw: bool = False
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -38,6 +44,10 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         seen = Seen(self.command, self.path, list(self.headers.items()), body)
         answer = self.server.loopback.take(seen)
+        if answer.raw:
+            self.wfile.write(answer.body)
+            self.close_connection = True
+            return
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         for name, value in answer.headers:
@@ -61,13 +71,24 @@ class _Server(ThreadingHTTPServer):
         """Says nothing of clients that did not wait."""
 
 
+def _usual(seen):
+    create = _CREATE.fullmatch(seen.target)
+    if seen.method != "POST" or not create:
+        return Answer()
+    name = f"projects/123456789012/locations/{create[1]}/batchPredictionJobs/4242"
+    return Answer(body=json.dumps({"name": name}).encode())
+
+
 class Loopback:
-    """Answers with `answers` in turn, with the last one again and again, or with what `respond` returns."""
+    """Answers with `answers` in turn, with the last one again and again, or with what `respond` returns.
+
+    Without any, a create is answered with a job, and everything else with an empty object.
+    """
 
     def __init__(self):
         self.seen = []
         self.connections = 0
-        self.answers = [Answer()]
+        self.answers = []
         self.respond = None
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -94,6 +115,8 @@ class Loopback:
     def take(self, seen):
         with self._lock:
             self.seen.append(seen)
+            if self.respond is None and not self.answers:
+                return _usual(seen)
             if self.respond is None:
                 return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return self.respond(seen)
@@ -102,7 +125,7 @@ class Loopback:
         with self._lock:
             self.seen.clear()
             self.connections = 0
-            self.answers = [Answer()]
+            self.answers = []
             self.respond = None
 
 

@@ -1,11 +1,14 @@
 """Budgets over HTTP: what is refused, with which figures, and what becomes of reservations."""
 
 import json
+from datetime import datetime
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
-from functional.gateway.conftest import JOBS, job_body, path_of, reason
+from batch_gateway.gateway import estimates
+from functional.gateway.conftest import JOBS, PROJECT, job_body, path_of, reason
 from functional.gateway.scoped import new_key, new_team
 
 ROWS = 10
@@ -47,6 +50,24 @@ def test_a_create_within_the_budget_goes_through_and_is_reserved(world):
     assert found["budget_reset_at"].endswith("-01T00:00:00Z")
     cost = world.get(f"{path_of(answer.json)}/cost", key=key).json
     assert Decimal(cost["estimate"]["high"]) == Decimal(str(found["reserved"]))
+
+
+@pytest.mark.parametrize(
+    ("now", "usd"), [("2026-11-27T23:00:00", 5), ("2026-11-30T12:00:00", 10), ("2026-12-02T00:00:00", 10)]
+)
+def test_what_is_reserved_is_enough_if_the_price_rises_while_the_job_waits(world, monkeypatch, now, usd):
+    # gemini-4-carbon: 5 USD per million output tokens, from 2026-12-01 on 10.
+    monkeypatch.setattr(
+        estimates, "datetime", SimpleNamespace(now=lambda _: datetime.fromisoformat(f"{now}+00:00"))
+    )
+    key = new_key(world, max_budget=1, budget_duration="1mo")
+    carbon = f"projects/{PROJECT}/locations/global/publishers/google/models/gemini-4-carbon"
+
+    answer = world.create(job_body(model=carbon), key=key, path=JOBS.replace("us-central1", "global"))
+
+    assert answer.status_code == 200
+    output = Decimal(ROWS * MOST_OUTPUT * usd) / 10**6
+    assert output < Decimal(str(info(world, key)["reserved"])) < output * Decimal("1.1")
 
 
 def test_a_create_beyond_the_budget_is_refused_with_the_figures(world, vertex):

@@ -44,12 +44,13 @@ def world(world):
 NOTHING_YET = {
     "currency": "USD",
     "amount": "0",
-    "complete": True,
+    "complete": False,
     "model": "gemini-2.5-flash",
     "team": None,
     "apiKey": "master",
     "labels": {"environment": "production"},
-    "rows": {"succeeded": 0, "failed": 0, "malformed": 0, "unpriced": 0, "carriedOver": 0},
+    "rows": {"succeeded": 0, "failed": 0, "malformed": 0, "unrecognized": 0, "unpriced": 0, "carriedOver": 0},
+    "unpricedReasons": [],
     "usage": {
         "inputTokens": 0,
         "cachedInputTokens": 0,
@@ -65,6 +66,8 @@ NOTHING_YET = {
     "projected": None,
     "outputs": [],
 }
+ESTIMATE = {"low": "0.0001006", "expected": "0.0030006", "high": "0.3276854"}
+"""Of four rows of one letter: about 1 token in and 600 out each."""
 
 
 def item(name, quantity, unit_price, amount):
@@ -81,7 +84,7 @@ def item(name, quantity, unit_price, amount):
 
 SETTLED = {
     "amount": "0.00010125",
-    "rows": {"succeeded": 3, "failed": 1, "malformed": 0, "unpriced": 0, "carriedOver": 0},
+    "rows": {"succeeded": 3, "failed": 1, "malformed": 0, "unrecognized": 0, "unpriced": 0, "carriedOver": 0},
     "usage": {
         "inputTokens": 300,
         "cachedInputTokens": 0,
@@ -104,7 +107,7 @@ SETTLED = {
 
 def test_a_cost_from_pending_over_partial_to_final_to_the_letter(world, vertex):
     job = world.created(job_body(labels={"environment": "production"}))
-    base = {"name": job["name"], **NOTHING_YET}
+    base = {"name": job["name"], **NOTHING_YET, "estimate": ESTIMATE, "projected": ESTIMATE["expected"]}
     assert cost(world, job) == {
         **base,
         "state": "JOB_STATE_PENDING",
@@ -145,7 +148,7 @@ def test_a_cost_from_pending_over_partial_to_final_to_the_letter(world, vertex):
         "bytes": 0,
         "rows": 0,
     }
-    final = {**partial, "status": "FINAL", "projected": None, "outputs": [output, other]}
+    final = {**partial, "status": "FINAL", "complete": True, "projected": None, "outputs": [output, other]}
     assert cost(world, job) == final
     assert cost(world, job, client=world.new_client()) == final
 
@@ -153,7 +156,7 @@ def test_a_cost_from_pending_over_partial_to_final_to_the_letter(world, vertex):
 def test_the_members_are_those_of_the_contract_in_its_order(world):
     assert list(cost(world, world.created())) == [
         *("name", "state", "status", "currency", "amount", "complete", "model", "team", "apiKey", "labels"),
-        *("rows", "usage", "lineItems", "waste", "queryFees"),
+        *("rows", "unpricedReasons", "usage", "lineItems", "waste", "queryFees"),
         *("priceTable", "estimate", "projected", "progress", "outputs"),
     ]
 
@@ -204,7 +207,16 @@ def test_a_job_that_failed_after_rows_whose_output_was_refused_is_not_complete(w
 
     found = cost(world, job)
 
-    assert (found["status"], found["amount"], found["complete"]) == ("FINAL", "0", False)
+    assert (found["status"], found["amount"], found["complete"]) == ("PENDING", "0", False)
+
+
+def test_a_job_that_failed_before_it_ran_is_final_at_once(world, vertex):
+    job = world.created()
+    vertex.finish(job["name"], state="JOB_STATE_FAILED", rows=0)
+
+    found = cost(world, job)
+
+    assert (found["status"], found["amount"], found["complete"]) == ("FINAL", "0", True)
 
 
 def test_a_job_that_is_not_on_record_is_not_found(world, vertex):
@@ -306,7 +318,7 @@ def test_a_running_jobs_cost_is_carried_on_to_all_its_rows(scripted, loopback):
     assert (found["amount"], found["projected"]) == ("0.000055", "0.000275")
 
 
-def test_without_a_known_total_nothing_is_projected(scripted, loopback):
+def test_without_a_known_total_and_an_estimate_nothing_is_projected(scripted, loopback):
     job = created(scripted, loopback, running(2, -1))
     put_output(scripted, 2)
     scripted.get(path_of(job))
@@ -315,6 +327,28 @@ def test_without_a_known_total_nothing_is_projected(scripted, loopback):
     found = cost(scripted, job)
 
     assert (found["projected"], found["progress"]) == (None, {"completed": 2, "total": None})
+
+
+def test_rows_that_nobody_understands_are_told_and_the_amount_is_not_complete(scripted, loopback):
+    usage = {"promptTokenCount": 100, "totalTokenCount": 150}
+    odd = {"custom_id": "r1", "answer": {"tokens": 5}}
+    line = {"status": "", "response": {"modelVersion": "gemini-2.5-flash", "usageMetadata": usage}}
+    job = created(scripted, loopback, running(3, 0))
+    content = b"".join(json.dumps(each).encode() + b"\n" for each in (line, odd, line))
+    scripted.objects.put("out", f"{DIRECTORY.removeprefix('gs://out/')}/predictions.jsonl", content)
+    scripted.get(path_of(job))
+    scripted.settle(f"{DIRECTORY}/predictions.jsonl")
+
+    found = cost(scripted, job)
+
+    assert (found["amount"], found["complete"]) == ("0.00003", False)  # 2 x 100 x 0.15/1M
+    assert {name: rows for name, rows in found["rows"].items() if rows} == {
+        "succeeded": 2,
+        "unrecognized": 1,
+        "unpriced": 2,
+    }
+    assert found["unpricedReasons"] == [{"reason": "TOKENS_UNACCOUNTED", "rows": 2}]
+    assert [each["rows"] for each in found["outputs"]] == [3]
 
 
 def test_an_unknown_model_is_unpriced_and_said_to_be(scripted, loopback):

@@ -1,13 +1,17 @@
 """A create, its record, and what is known of a job when something breaks in between."""
 
+import gzip
 import json
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
+from batch_gateway.adapters.memory import MemoryStore
 from batch_gateway.adapters.vertex import Vertex
-from batch_gateway.core.jobs import JobKey
-from batch_gateway.ports import UpstreamCredentialsError
+from batch_gateway.core.jobs import JobKey, observe
+from batch_gateway.core.sent import Sent, sent_of
+from batch_gateway.ports import RecordError, UpstreamCredentialsError
 from functional.gateway.conftest import (
     FLASH,
     JOBS,
@@ -23,6 +27,7 @@ from functional.gateway.conftest import (
     reason,
 )
 from functional.gateway.loopback import Answer, closed_port
+from functional.gateway.scoped import team_keys
 
 
 class WatchingVertex(Vertex):
@@ -237,15 +242,155 @@ def test_a_submission_that_cannot_be_dropped_does_not_change_the_answer(world):
     assert len(world.store.submissions) == 1
 
 
-@pytest.mark.parametrize("answered", [b"{}", b'{"name": "somewhere/else"}', b"[]", b"no json"])
-def test_an_answer_that_names_no_job_is_relayed_and_its_submission_kept(scripted, loopback, answered):
-    loopback.answers = [Answer(body=answered)]
+JOB = json.dumps(job_resource()).encode()
+
+
+def raw(status_line, *headers, body=JOB):
+    return Answer(body=b"\r\n".join([b"HTTP/1.1 " + status_line, *headers, b"", body]), raw=True)
+
+
+NO_JOBS = {
+    "empty object": Answer(body=b"{}"),
+    "empty list": Answer(body=b"[]"),
+    "list of a job": Answer(body=b"[" + JOB + b"]"),
+    "nothing": Answer(body=b""),
+    "null": Answer(body=b"null"),
+    "another name": Answer(body=b'{"name": "somewhere/else"}'),
+    "no text for a name": Answer(body=b'{"name": 4242}'),
+    "a name that no document has": Answer(body=JOB.replace(b"/4242", b"/" + b"4" * 5000)),
+    "an operation": Answer(body=b'{"name": "projects/1/locations/us-central1/operations/1", "done": true}'),
+    "an error": json_answer({"error": {"code": 500, "message": "x", "status": "INTERNAL"}}),
+    "HTML": Answer(body=b"<!doctype html><title>OK</title>", content_type="text/html"),
+    "cut JSON": Answer(body=JOB[:-1]),
+    "no UTF-8": Answer(body=JOB.replace(b"nightly", b"night\xff")),
+    "nested": Answer(body=b'{"name":' + b"[" * 100_000),
+    "no content": raw(b"204 No Content", body=b""),
+    "redirect": Answer(302, headers=(("Location", "https://elsewhere.example/"),)),
+    "permanent redirect": Answer(308, body=JOB, headers=(("Location", "/v1/x"),)),
+    "not modified": raw(b"304 Not Modified", body=b""),
+    "early hints": raw(b"103 Early Hints", body=b""),
+    "bad gzip": Answer(body=JOB, headers=(("Content-Encoding", "gzip"),)),
+    "cut gzip": Answer(body=gzip.compress(JOB)[:-40], headers=(("Content-Encoding", "gzip"),)),
+    "gzip that is corrupt": Answer(
+        body=gzip.compress(JOB)[:-8] + b"corrupt!", headers=(("Content-Encoding", "gzip"),)
+    ),
+    "another encoding": Answer(body=b"\x0b\x02\x80{}\x03", headers=(("Content-Encoding", "br"),)),
+    "too short": raw(b"200 OK", b"Content-Length: %d" % (len(JOB) + 1)),
+    "too long": raw(b"200 OK", b"Content-Length: %d" % (len(JOB) - 1)),
+    "a cut chunk": raw(b"200 OK", b"Transfer-Encoding: chunked", body=b"fff\r\n" + JOB),
+    "a bad chunk": raw(b"200 OK", b"Transfer-Encoding: chunked", body=b"zz\r\n" + JOB),
+    "no HTTP": Answer(body=JOB, raw=True),
+}
+
+
+@pytest.mark.parametrize("answered", NO_JOBS.values(), ids=NO_JOBS)
+def test_an_answer_that_is_no_job_leaves_a_creates_fate_unknown(scripted, loopback, answered):
+    loopback.answers = [answered]
 
     answer = scripted.create()
 
-    assert (answer.status_code, answer.data) == (200, answered)
+    assert (answer.status_code, answer.json["error"]["status"]) == (503, "UNAVAILABLE")
+    (submission,) = scripted.store.submissions
+    info = error_info(answer)
+    assert (info["reason"], info["metadata"]) == ("CREATE_FATE_UNKNOWN", {"submission": submission})
+    assert "may or may not exist" in answer.json["error"]["message"]
+    assert "Retry-After" not in answer.headers
+    assert "Location" not in answer.headers
+    assert not scripted.store._jobs
+    assert len(loopback.seen) == 1, "a create is never sent again"
+
+
+@pytest.mark.parametrize("answered", NO_JOBS.values(), ids=NO_JOBS)
+def test_with_an_idempotency_key_the_job_is_looked_for(scripted, loopback, answered):
+    jobs = []
+
+    def respond(seen):
+        if seen.method == "GET":
+            return json_answer({"batchPredictionJobs": jobs})
+        jobs.append({**job_resource(), "labels": json.loads(seen.body)["labels"]})
+        return answered
+
+    loopback.respond = respond
+
+    answer = scripted.create(headers={"Idempotency-Key": "k"})
+
+    assert (answer.status_code, answer.json) == (200, jobs[0])
+    assert scripted.record(jobs[0]).seen.name == jobs[0]["name"]
+
+
+@pytest.mark.parametrize(
+    "found", [[], [job_resource()], [job_resource(labels={"gateway_submission": "x"})], [7]]
+)
+def test_and_another_job_is_not_taken_for_it(scripted, loopback, found):
+    loopback.respond = lambda seen: (
+        Answer() if seen.method == "POST" else json_answer({"batchPredictionJobs": found})
+    )
+
+    answer = scripted.create(headers={"Idempotency-Key": "k"})
+
+    assert (answer.status_code, reason(answer)) == (503, "CREATE_FATE_UNKNOWN")
+    assert answer.headers["Retry-After"] == "10"
     assert len(scripted.store.submissions) == 1
     assert not scripted.store._jobs
+
+
+def test_a_name_in_the_body_does_not_make_a_job_of_an_answer_without_one(scripted, loopback):
+    loopback.answers = [Answer()]
+
+    answer = scripted.create(job_body(name=job_resource()["name"]))
+
+    assert reason(answer) == "CREATE_FATE_UNKNOWN"
+    assert not scripted.store._jobs
+
+
+@pytest.mark.parametrize("status", [408, 499])
+def test_a_create_that_vertex_gave_up_on_may_have_made_a_job(scripted, loopback, status):
+    loopback.answers = [json_answer({"error": {"code": status, "message": "x", "status": "X"}}, status)]
+
+    assert scripted.create().status_code == status
+    assert len(scripted.store.submissions) == 1
+
+
+def test_a_create_with_thousands_of_inputs_is_recorded(world):
+    uris = [f"gs://in/{'part' * 20}-{number}.jsonl" for number in range(12_000)]
+    sent = job_body(inputConfig={"instancesFormat": "jsonl", "gcsSource": {"uris": uris}})
+
+    job = world.created(sent)
+
+    assert job["inputConfig"]["gcsSource"]["uris"] == uris
+    seen = world.record(job).seen
+    assert (list(seen.input_uris), seen.input_uris_cut) == (uris[:50], 11_950)
+    assert len(json.dumps(msgspec.to_builtins(world.record(job)))) < 50_000
+
+
+def test_a_record_that_is_refused_names_the_job(scripted, monkeypatch):
+    def refuse(*_):
+        raise RecordError("told to refuse")
+
+    monkeypatch.setattr(MemoryStore, "add_job", refuse)
+
+    answer = scripted.create()
+
+    assert (answer.status_code, reason(answer)) == (503, "JOB_NOT_RECORDED")
+    assert len(scripted.store.submissions) == 1
+
+
+def test_what_a_lost_job_is_known_by_is_noted(scripted, loopback):
+    loopback.answers = [Answer()]
+    (search,) = team_keys(scripted, "search")
+    output = {"output_config": {"gcs_destination": {"output_uri_prefix": "gs://out/x/"}}}
+    body = job_body(**output, labels={"team": "forged", "other": "x"})
+    del body["outputConfig"]
+
+    scripted.create(body, key=search)
+    scripted.create(job_body(labels={"team": "ads", "n": 1}, model="gemini-2.5-flash"))
+
+    sent = [submission.sent for submission in scripted.store.submissions.values()]
+    assert sent == [
+        Sent({"team": "search"}, "gs://out/x", "gemini-2.5-flash", "nightly"),
+        Sent({"team": "ads"}, "gs://out/run", "gemini-2.5-flash", "nightly"),
+    ]
+    assert sent_of(observe(job_resource(labels={"team": "ads"}))) == sent[1]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
@@ -11,12 +12,12 @@ from batch_gateway.adapters.memory import MemoryObjects
 from batch_gateway.core import grants, prices
 from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.estimating import sampling
+from batch_gateway.core.estimating import estimate_report, sampling
 from batch_gateway.core.grants import Grant
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation, parse_time
 from batch_gateway.core.models import resource_name
 from batch_gateway.core.usage import Rows, Tokens, Usage
-from batch_gateway.gateway import estimates
+from batch_gateway.gateway import estimates, histories
 from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.estimates import Estimates
 from batch_gateway.ports import (
@@ -70,9 +71,11 @@ class Books:
     def __init__(self):
         self.jobs = {}
         self.down = False
+        self.reads = []
 
     def recent_jobs(self, scope, since, before, limit):
         assert since is before is None
+        self.reads.append(scope)
         if self.down:
             raise StoreUnavailableError("down")
         return self.jobs.get(scope, [])[:limit]
@@ -377,11 +380,27 @@ def table_body(uri="bq://acme.d.t"):
     return {"inputConfig": {"instancesFormat": "bigquery", "bigquerySource": {"inputUri": uri}}}
 
 
+def test_a_history_is_read_once_and_again_when_it_is_old(bench, monkeypatch):
+    for name in ("rows.jsonl", "search/rows.jsonl"):
+        bench.put(f"gs://in/{name}", [{"request": {"contents": [{"parts": [{"text": "Hello"}]}]}}])
+    bench.books.jobs[None] = [past(100, 1000)]
+    for _ in range(3):
+        bench.ask("gs://in/rows.jsonl")
+    assert bench.books.reads == [None]
+    bench.ask("gs://in/search/rows.jsonl", caller=TEAM)
+    assert bench.books.reads == [None, ("team", "search")]
+    monkeypatch.setattr(histories, "_SECONDS", -1)
+    bench.ask("gs://in/rows.jsonl")
+    assert bench.books.reads == [None, ("team", "search"), None]
+
+
 def test_rows_of_a_table_are_counted_and_cost_what_earlier_ones_did(bench):
     bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, "US", {})
     found = bench.ask(**table_body())
     assert found["rows"] == {"total": 5000, "exact": True, "sampled": 0, "invalid": 0}
     assert found["expected"] is None
+    bench = Bench()
+    bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, "US", {})
     bench.books.jobs[None] = [past(100, 1000)]
     found = bench.ask(**table_body())
     # 5,000 rows of 100 tokens at 0.15 and 10 tokens at 1.25 USD a million.
@@ -405,3 +424,58 @@ def test_the_location_is_that_of_the_call(bench):
             bench.ask(model=model, location=location, **body) for location in (LOCATION, "global")
         )
         assert float(region["expected"]) == pytest.approx(1.1 * float(everywhere["expected"]))
+
+
+def on_record(*uris, model=FLASH, location=LOCATION, team=None, key_id=None, base_model=None):
+    """A job of which nobody knows more than the books do."""
+    seen = Observation("projects/1/locations/l/batchPredictionJobs/1", "x", model=model, input_uris=uris)
+    created = parse_time("2026-11-22T10:00:00Z")
+    owner = {"api_key": "nightly", "team": team, "key_id": key_id, "base_model": base_model}
+    return JobRecord(JobKey(PROJECT, location, "1"), seen, created, **owner)
+
+
+def asked_of(bench, job, seconds=9.0):
+    return estimate_report(bench.estimates.of_job(job, seconds))
+
+
+@pytest.mark.parametrize("location", [LOCATION, "global"])
+def test_a_job_on_record_is_estimated_as_its_create_would_have_been(bench, location):
+    model = "publishers/google/models/gemini-3.5-flash"
+    bench.put("gs://in/a.jsonl", [row()] * 10)
+    bench.put("gs://in/b.jsonl", [row("x" * 300, limit=9)] * 5)
+    wanted = bench.ask("gs://in/?.jsonl", model=model, location=location)
+    assert wanted["rows"]["total"] == 15
+    found = asked_of(bench, on_record("gs://in/?.jsonl", model=model, location=location))
+    assert json.loads(msgspec.json.encode(found)) == wanted
+
+
+def test_a_table_of_a_job_on_record_is_counted(bench):
+    bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, "US", {})
+    bench.books.jobs["team", "search"] = [past(100, 1000)]
+    assert asked_of(bench, on_record("bq://acme.d.t", team="search"))["expected"] == "0.1375"
+
+
+@pytest.mark.parametrize("base_model", [None, "gemini-2.5-flash"])
+def test_a_tuned_model_of_a_job_on_record_costs_what_its_base_does(bench, base_model):
+    name = f"projects/{PROJECT}/locations/{LOCATION}/models/77"
+    bench.put("gs://in/rows.jsonl", [row()] * 5)
+    if base_model is None:
+        bench.models[name] = {"labels": {"google-vertex-llm-tuning-base-model-id": "gemini-2.5-flash"}}
+    tuned = on_record("gs://in/rows.jsonl", model=name, base_model=base_model)
+    assert asked_of(bench, tuned) == asked_of(bench, on_record("gs://in/rows.jsonl"))
+
+
+def test_history_of_a_job_on_record_is_its_teams_else_its_keys(bench):
+    bench.put("gs://in/rows.jsonl", [row()] * 10)
+    bench.books.jobs["team", "search"] = [past(100, 1000)]
+    bench.books.jobs["key_id", "k2"] = [past(100, 2000)]
+    bench.books.jobs[None] = [past(100, 3000)]
+    for owner, tokens in (
+        ({"team": "search", "key_id": "k1"}, 10),
+        ({"team": "search"}, 10),
+        ({"key_id": "k2"}, 20),
+        ({"key_id": "k3"}, 64),
+        ({}, 30),
+    ):
+        found = asked_of(bench, on_record("gs://in/rows.jsonl", **owner))
+        assert found["outputTokens"]["expected"] == 10 * tokens

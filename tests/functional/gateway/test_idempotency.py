@@ -312,6 +312,38 @@ def test_two_that_take_it_up_again_submit_once(world, vertex):
     assert submitted(vertex) == 1
 
 
+def large_body():
+    uris = [f"gs://in/{'part' * 20}-{number}.jsonl" for number in range(12_000)]
+    return job_body(inputConfig={"instancesFormat": "jsonl", "gcsSource": {"uris": uris}})
+
+
+def test_an_answer_too_large_to_keep_is_asked_for_again(world, vertex):
+    body = large_body()
+    first = create(world, body=body)
+    vertex.requests.clear()
+
+    again = create(world, body=body)
+
+    assert (again.status_code, again.json) == (200, first.json)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert submitted(vertex) == 1
+    assert [request.method for request in vertex.requests.all()] == ["GET"]
+    (kept,) = world.store.submissions.values()
+    assert (kept.answer, kept.job) == (b"", world.record(first.json).key.path)
+    assert world.store.open_submissions(10) == []
+
+
+def test_and_if_the_job_is_gone_that_is_the_answer(world, vertex):
+    body = large_body()
+    create(world, body=body)
+    vertex._store._jobs.clear()
+
+    again = create(world, body=body)
+
+    assert (again.status_code, again.headers["Idempotency-Replayed"]) == (404, "true")
+    assert submitted(vertex) == 0
+
+
 @pytest.mark.parametrize("key", ["ü", "a b", "x" * 4000, "a/b", '"', "\u00a0"], ids=ascii)
 def test_any_header_will_do(scripted, loopback, key):
     loopback.answers = [json_answer(job_resource())]

@@ -80,7 +80,7 @@ def test_an_alias_may_be_written_with_escapes(scripted, loopback):
     [
         "publishers/google/models/flash",
         FULL_FLASH,
-        "projects/other/locations/us-central1/publishers/google/models/gemini-2.5-flash",
+        f"{WEST}/publishers/google/models/gemini-2.5-flash",
         f"{PARENT}/models/1234567890",
         "publishers/anthropic/models/claude-haiku-4-5",
         "not-an-alias",

@@ -34,6 +34,8 @@ OPERATIONS = {
     if method in METHODS
 }
 JSON = "application/json"
+_OF_HTTP = {"Content-Length", "Content-Type", "Vary"}
+"""Headers that any answer may have, which no description names."""
 
 
 def resolved(value):
@@ -63,7 +65,7 @@ def check_answer(operation_id, answer):
     assert answer.mimetype == JSON
     assert problems(described["content"][JSON]["schema"], answer.json) == []
     headers = described.get("headers", {})
-    sent = {name for name in answer.headers.keys() if name not in {"Content-Type", "Content-Length"}}  # noqa: SIM118 - iterating gives pairs
+    sent = {name for name in answer.headers.keys() if name not in _OF_HTTP}  # noqa: SIM118 - iterating gives pairs
     assert sent <= headers.keys()
     for name in sent:
         assert problems(resolved(headers[name])["schema"], answer.headers[name]) == []
@@ -309,6 +311,9 @@ def test_the_cost_of_a_running_job_is_as_described(world, vertex):
     found = check_answer("getCost", world.get(f"{path_of(job)}/cost")).json
 
     assert found["progress"] == {"completed": 2, "total": 4}
+    assert found["estimate"]
+    (listed,) = check_answer("listJobCosts", world.get("/v1/jobs")).json["data"]
+    assert listed["projected"] == found["projected"] == found["estimate"]["expected"]
 
 
 def test_the_cost_of_an_unheard_of_model_is_as_described(scripted, loopback):

@@ -4,11 +4,14 @@ import pytest
 
 from batch_gateway.adapters.memory import MemoryStore
 from batch_gateway.core.jobs import JobKey, JobRecord, observe
+from batch_gateway.ports import RecordError
 from batch_gateway.tracking import Tracker
 from functional.gateway.conftest import (
     JOBS,
     PROJECT,
+    FlakyStore,
     World,
+    job_id,
     job_resource,
     json_answer,
     path_of,
@@ -85,6 +88,67 @@ def test_books_that_are_down_do_not_stop_reads(scripted, loopback, rest):
     answer = scripted.get(JOBS + rest)
 
     assert (answer.status_code, answer.data) == (200, loopback.answers[0].body)
+
+
+class Refusing(FlakyStore):
+    """Does not take note of the job 2."""
+
+    def observe(self, seen):
+        if any(key.job_id == "2" for key in seen):
+            raise RecordError("told to refuse")
+        return super().observe(seen)
+
+
+@pytest.fixture
+def refusing(loopback):
+    world = World(loopback.host, store=Refusing())
+    jobs = [numbered(number, state="JOB_STATE_PENDING") for number in (1, 2, 3)]
+    for job in jobs:
+        seen = observe(job)
+        world.store.add_job(JobRecord(JobKey(PROJECT, "us-central1", job_id(job)), seen, seen.create_time))
+    return world
+
+
+def numbered(number, **changes):
+    name = job_resource()["name"].replace("4242", str(number))
+    return job_resource(name=name, **{"state": FOUND, **changes})
+
+
+def test_a_job_that_the_books_do_not_take_is_passed_through(refusing, loopback, capsys):
+    loopback.answers = [json_answer(numbered(2))]
+
+    answer = refusing.get(f"{JOBS}/2")
+
+    assert (answer.status_code, answer.json) == (200, numbered(2))
+    assert refusing.record(numbered(2)).seen.state == "JOB_STATE_PENDING"
+    assert '"message":"job not tracked"' in capsys.readouterr().out
+
+
+def test_and_the_others_of_its_page_are_noted(refusing, loopback):
+    page = {"batchPredictionJobs": [numbered(number) for number in (1, 2, 3)]}
+    loopback.answers = [json_answer(page)]
+
+    answer = refusing.get(JOBS)
+
+    assert (answer.status_code, answer.json) == (200, page)
+    states = [refusing.record(numbered(number)).seen.state for number in (1, 2, 3)]
+    assert states == [FOUND, "JOB_STATE_PENDING", FOUND]
+
+
+def test_and_it_can_be_deleted_and_its_cost_be_asked_for(refusing, loopback):
+    loopback.answers = [json_answer(numbered(2))]
+    assert refusing.get(f"{JOBS}/2/cost").json["state"] == "JOB_STATE_PENDING"
+    assert refusing.call("DELETE", f"{JOBS}/2").status_code == 200
+    assert loopback.seen[-1].method == "DELETE"
+
+
+@pytest.mark.parametrize("jobs", [5, "x", {"a": 1}, None, [5, None, "x", []]], ids=str)
+def test_a_list_that_holds_no_jobs_is_passed_through(scripted, loopback, jobs):
+    loopback.answers = [json_answer({"batchPredictionJobs": jobs})]
+
+    answer = scripted.get(JOBS)
+
+    assert (answer.status_code, answer.json) == (200, {"batchPredictionJobs": jobs})
 
 
 def test_what_was_missed_while_the_books_were_down_is_noted_by_the_next_read(world, vertex):

@@ -192,8 +192,14 @@ def test_any_grouping_in_any_zone_adds_up_to_the_jobs(histories, fields, zone, w
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(histories, names(["model", "team", "api_key", "project", "location", "label:env"]), zones)
-def test_each_group_and_day_is_what_its_jobs_cost(histories, field, zone):
+@given(
+    histories,
+    names(["model", "team", "api_key", "project", "location", "label:env"]),
+    zones,
+    names(["1d", "1mo"]),
+    names(["2026-09-28T00:00:00Z", "2026-10-01T00:00:00Z", "2026-10-17T13:15:00Z"]),
+)
+def test_each_group_and_day_is_what_its_jobs_cost(histories, field, zone, width, since):
     """Recounted from the jobs' own line items, by nothing that the answer is made with."""
     store = books(histories)
     offset = timedelta(0)
@@ -209,11 +215,15 @@ def test_each_group_and_day_is_what_its_jobs_cost(histories, field, zone):
             "location": each.key.location,
             "label:env": each.seen.labels.get("env"),
         }
+        if each.create_time < datetime.fromisoformat(since):
+            continue
         day = (each.create_time + offset).date()
+        if width == "1mo":
+            day = day.replace(day=1)
         for line in each.cost.line_items:
             expected[day, value.get(field, line.model)] += line.amount_nano or 0
     query = (
-        f"start_time={int(START.timestamp())}&end_time=2026-12-31T00:00:00Z&limit=366"
+        f"start_time={since}&end_time=2026-12-31T00:00:00Z&limit=120&bucket_width={width}"
         f"&time_zone={zone.replace('+', '%2B')}&group_by={field}"
     )
     found = Counter()
@@ -221,7 +231,8 @@ def test_each_group_and_day_is_what_its_jobs_cost(histories, field, zone):
         day = datetime.fromtimestamp(bucket["start_time"], UTC) + offset
         for result in bucket["results"]:
             value = (result["labels"] or {}).get("env") if field == "label:env" else result[field]
-            found[day.date(), value] += nano(result)
+            date = day.date().replace(day=1) if width == "1mo" else day.date()
+            found[date, value] += nano(result)
     assert +found == +expected
 
 
@@ -505,6 +516,80 @@ def test_the_store_is_asked_for_no_more_than_it_must():
     assert store.asked == ("2026-01-01", "2026-01-03", {"model": "m", "label:env": "x"})
 
 
+class Reading(MemoryStore):
+    """Notes what is read of the totals."""
+
+    def __init__(self):
+        super().__init__()
+        self.read = []
+
+    def list_totals(self, first, last, equal):
+        self.read.append("cells")
+        return super().list_totals(first, last, equal)
+
+    def daily_rollups(self, first, last):
+        self.read.append((first, last))
+        return iter(())
+
+    def monthly_rollups(self, month):
+        self.read.append(month)
+        return iter(())
+
+
+YEAR = "start_time=2026-01-01T00:00:00Z&end_time=2027-01-01T00:00:00Z&bucket_width=1mo"
+MONTHS = [f"2026-{month:02}" for month in range(1, 13)]
+
+
+@pytest.mark.parametrize("grouping", ["", "&group_by=model", "&group_by=team,api_key&model=m"])
+def test_a_year_by_month_reads_months(grouping):
+    store = Reading()
+    costs(store, f"{YEAR}{grouping}")
+    assert store.read == MONTHS
+
+
+def test_a_month_of_another_zone_takes_the_hours_at_its_ends_from_days():
+    store = Reading()
+    span = "start_time=2025-12-31T23:00:00Z&end_time=2026-02-28T23:00:00Z&bucket_width=1mo"
+    costs(store, f"{span}&time_zone=%2B01:00")
+    eves = ["2025-12-31", "2026-01-31", "2026-02-28"]
+    december, january, february = ((eve, eve) for eve in eves)
+    assert store.read == ["2026-01", december, january, "2026-02", january, february]
+
+
+def test_what_is_no_whole_month_is_read_by_day():
+    store = Reading()
+    costs(store, "start_time=2026-01-10T06:00:00Z&end_time=2026-03-03T00:00:00Z&bucket_width=1mo")
+    assert store.read == [("2026-01-10", "2026-01-31"), "2026-02", ("2026-03-01", "2026-03-02")]
+
+
+@pytest.mark.parametrize("query", ["&group_by=label:env", "&label:env=prod", "&group_by=label:env,model"])
+def test_cells_are_read_where_labels_are_asked_for(query):
+    store = Reading()
+    costs(store, f"{YEAR}{query}")
+    assert store.read == ["cells"]
+
+
+def test_a_page_ends_early_after_many_entries(monkeypatch):
+    monkeypatch.setattr(spend_module, "_ENTRIES", 3)
+    runs = [(job(n, START + timedelta(days=n // 2), labels={"run": str(n)}), usage(1)) for n in range(10)]
+    store = stored(*runs)
+    query = f"start_time={int(START.timestamp())}&end_time=2026-10-10T00:00:00Z&limit=31&group_by=label:run"
+    page, found = costs(store, query), []
+    assert page["has_more"]
+    while page:
+        found += [result for bucket in page["data"] for result in bucket["results"]]
+        page = page["has_more"] and costs(store, f"{query}&page={page['next_page']}")
+    assert sorted(result["labels"]["run"] for result in found) == [str(n) for n in range(10)]
+
+
+def test_a_bucket_of_too_many_entries_is_refused_with_what_to_do(monkeypatch):
+    monkeypatch.setattr(spend_module, "_MOST_ENTRIES", 5)
+    store = stored(*((job(n, labels={"run": str(n)}), usage(1)) for n in range(6)))
+    with pytest.raises(ApiError, match="/v1/costs:export"):
+        costs(store, f"{DAY}&group_by=label:run")
+    assert results(store, f"{DAY}&group_by=model")
+
+
 # --- Who sees what
 
 TEAM = Caller(api_key="nightly", team="search", key_id="k1", grants=())
@@ -565,8 +650,11 @@ def test_one_job_without_a_price_marks_its_group(query, unpriced):
     assert (result["amount"]["value"], result["unpriced"]) == ("0.00000135", True)
 
 
-def test_a_job_with_rows_that_report_no_usage_is_said_to_be_a_floor():
-    content = usage(1000) + Usage(Rows(succeeded=1, unmetered=1))
+@pytest.mark.parametrize(
+    "rows", [Rows(succeeded=1, unmetered=1), Rows(malformed=1), Rows(unrecognized=1)], ids=str
+)
+def test_a_job_with_rows_of_unknown_cost_is_said_to_be_a_floor(rows):
+    content = usage(1000) + Usage(rows)
     (result,) = results(stored((job(), content)), f"{DAY}&group_by=job")
     assert (result["amount"]["value"], result["unpriced"]) == ("0.00015", True)
 

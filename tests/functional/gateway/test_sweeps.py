@@ -68,3 +68,61 @@ def test_without_a_configured_account_no_token_counts(world):
 
 def test_nobody_sweeps_without_a_key(world):
     assert world.call("POST", PATH, key=None).status_code == 401
+
+
+AUDIENCE = "https://gateway-1234.us-central1.run.app"
+UNSIGNED = "head.body.SIGNATURE_REMOVED_BY_GOOGLE"
+
+
+class Identity:
+    """Notes what it is asked about a token, and says yes."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, *asked):
+        self.asked.append(asked)
+        return True
+
+
+def asked(world, headers, **settings):
+    """What is asked of a token, with which settings: (audience, whether Cloud Run has checked it)."""
+    sweeps = instance_of(world.client)._open["reconcile"].__self__
+    sweeps._settings = msgspec.structs.replace(world.settings, reconcile_account=ACCOUNT, **settings)
+    sweeps._identity = Identity()
+    world.call("POST", PATH, key=None, headers={"Host": "gateway.example", **headers})
+    ((_, account, audience, checked),) = sweeps._identity.asked
+    assert account == ACCOUNT
+    return audience, checked
+
+
+BEARER = {"Authorization": f"Bearer {UNSIGNED}"}
+
+
+def test_the_audience_is_the_one_that_is_configured(world):
+    assert asked(world, BEARER) == ("https://gateway.example", False)
+    assert asked(world, BEARER, reconcile_audience=AUDIENCE) == (AUDIENCE, False)
+
+
+def test_what_cloud_run_has_checked_is_believed_for_the_configured_audience_only(world, capsys):
+    assert asked(world, BEARER, private=True, reconcile_audience=AUDIENCE) == (AUDIENCE, True)
+    assert asked(world, BEARER, private=True) == ("https://gateway.example", False)
+    sweeps = instance_of(world.client)._open["reconcile"].__self__
+    sweeps._identity = lambda *_: False
+    world.call("POST", PATH, key=None, headers=BEARER)
+    assert "reconcile_audience is not set" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {**BEARER, "X-Serverless-Authorization": "Bearer a.b.c"},
+        {**BEARER, "X-Serverless-Authorization": ""},
+        {"x-goog-api-key": UNSIGNED},
+        {"x-goog-api-key": UNSIGNED, "Authorization": "Bearer own.own.SIGNATURE_REMOVED_BY_GOOGLE"},
+        {"x-litellm-api-key": f"Bearer {UNSIGNED}", "Authorization": "Bearer own.own.own"},
+    ],
+    ids=["beside", "beside an empty one", "elsewhere", "beside ones own", "litellm"],
+)
+def test_a_token_that_cloud_run_did_not_look_at_is_not_believed(world, headers):
+    assert asked(world, headers, private=True, reconcile_audience=AUDIENCE) == (AUDIENCE, False)

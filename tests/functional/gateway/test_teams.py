@@ -62,6 +62,38 @@ def test_the_keys_of_a_team_that_went_away_are_refused(scripted):
     assert reason(scripted.get(JOBS, key=secret)) == "API_KEY_INVALID"
 
 
+def test_the_id_of_a_deleted_team_is_not_given_out_again(scripted, loopback):
+    new_team(scripted, "search", team_alias="Search")
+    loopback.answers = [json_answer(job_resource(labels={"team": "search"}))]
+    secret = new_key(scripted, team_id="search")
+    assert scripted.create(key=secret).status_code == 200
+    admin(scripted, "/key/delete", keys=[secret])
+    admin(scripted, "/team/delete", team_ids=["search"])
+
+    for _ in range(2):
+        again = scripted.call("POST", "/team/new", json={"team_id": "search"})
+        assert (again.status_code, again.json["error"]["status"]) == (409, "ALREADY_EXISTS")
+        assert reason(again) == "TEAM_ID_USED"
+        assert "Choose another team_id" in again.json["error"]["message"]
+    assert new_team(scripted, "search-2", team_alias="Search")["team_alias"] == "Search"
+    assert [job["team"] for job in scripted.get("/v1/jobs").json["data"]] == ["search"]
+
+
+@pytest.mark.parametrize("path", ["/team/update", "/team/delete", "/team/info", "/key/generate"])
+def test_a_deleted_team_is_unknown(scripted, path):
+    new_team(scripted, "search")
+    admin(scripted, "/team/delete", team_ids=["search"])
+
+    if path == "/team/info":
+        answer = scripted.get(path, query_string={"team_id": "search"})
+    else:
+        body = {"team_ids": ["search"]} if path == "/team/delete" else {"team_id": "search"}
+        answer = scripted.call("POST", path, json=body)
+
+    assert (answer.status_code, reason(answer)) == (404, "TEAM_UNKNOWN")
+    assert scripted.get("/team/list").json == []
+
+
 @pytest.mark.parametrize("path", ["/team/update", "/team/delete"])
 @pytest.mark.parametrize("team_id", ["nobody", "a/b", "", ".."])
 def test_a_team_that_there_is_not_is_unknown(scripted, path, team_id):

@@ -19,7 +19,7 @@ from integration.clients.recorder import Recorder
 from stack import INPUT_BUCKET, LOCATION, OUTPUT_BUCKET, PROJECT
 
 HERE = Path(__file__).parent
-MODEL = "gemini-2.5-flash"
+MODEL = "gemini-3.5-flash"
 SECONDS = 75
 
 

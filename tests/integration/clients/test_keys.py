@@ -24,7 +24,7 @@ def test_its_cost_names_key_and_team(run, client, stack):
 def test_what_a_limited_key_may_not_is_said_in_the_library_s_exception(stack, runner):
     key = runner.new_key(
         "limited",
-        models=["gemini-2.5-flash"],
+        models=["gemini-3.5-flash"],
         allowed_uri_prefixes=["gs://batch-in", "gs://batch-out/limited"],
     )
     run = runner.run_command(

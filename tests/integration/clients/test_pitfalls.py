@@ -7,7 +7,7 @@ import pytest
 
 from integration.clients.runs import CLIENTS, run_name, upstream
 from processes import wait_until
-from stack import INPUT_BUCKET, OUTPUT_BUCKET, PARENT, PROJECT
+from stack import INPUT_BUCKET, LOCATION, OUTPUT_BUCKET, PARENT, PROJECT
 
 JOBS = f"{PARENT}/batchPredictionJobs"
 SECONDS = 20.0
@@ -22,7 +22,7 @@ BEARER_PYTHON = ["genai-3", "genai-1", "gapic-2-v1", *HIGH_LEVEL, "discovery-v1"
 def create_body(name, **more):
     return {
         "displayName": name,
-        "model": "gemini-2.5-flash",
+        "model": "gemini-3.5-flash",
         "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://batch-in/short.jsonl"]}},
         "outputConfig": {
             "predictionsFormat": "jsonl",
@@ -41,7 +41,7 @@ def test_alt_enum_encoding_int_numeric_states_are_tracked(stack, alt):
     assert isinstance(job["state"], int)
     path = f"{JOBS}/{job['name'].rpartition('/')[2]}"
     wait_until(lambda: stack.get(f"{path}?{alt}")["state"] == FAILED_STATE, SECONDS, "the job to fail")
-    document = f"jobs/{PROJECT}:us-central1:{path.rpartition('/')[2]}"
+    document = f"jobs/{PROJECT}:{LOCATION}:{path.rpartition('/')[2]}"
     seen = stack.firestore_client().document(document).get().to_dict()["seen"]
     assert seen["state"] == "JOB_STATE_FAILED"
     cost = stack.get(f"{path}/cost")
@@ -81,7 +81,7 @@ def test_genai_keeps_the_last_segment_of_a_name_only(run, client):  # noqa: ARG0
         assert name.startswith("projects/")
         calls = [each for each in run.sent.requests if name.rpartition("/")[2] in each.path]
         assert calls
-        assert all(f"/projects/{PROJECT}/locations/us-central1/" in each.path for each in calls)
+        assert all(f"/projects/{PROJECT}/locations/{LOCATION}/" in each.path for each in calls)
 
 
 @pytest.mark.parametrize("client", ["node-genai", "node-genai-api-key"])

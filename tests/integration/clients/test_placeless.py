@@ -54,7 +54,7 @@ def test_an_api_key_alone_is_enough_for_a_gateway_of_one_place(run):
     assert run.result["errors"]["flow"]["classes"] == [], run.result["errors"]["flow"]["text"]
     created = run.result["created"]
     assert created["name"].startswith("projects/")
-    assert "/locations/us-central1/batchPredictionJobs/" in created["name"]
+    assert "/locations/global/batchPredictionJobs/" in created["name"]
     assert run.result["seen"]["name"] == run.result["by_digits"]["name"] == created["name"]
     assert run.result["listed"] == [created["name"]]
     assert run.result["ended"] == "JOB_STATE_CANCELLED"
@@ -68,8 +68,8 @@ def test_these_requests_name_no_project(run):
 
 
 def test_their_cost_is_on_record_too(run, stack):
-    cost = stack.wait_for_cost(run.result["created"]["name"])
-    assert (cost["state"], cost["complete"]) == ("JOB_STATE_CANCELLED", True)
+    cost = stack.get(f"/v1/{run.result['created']['name']}/cost")
+    assert cost["state"] == "JOB_STATE_CANCELLED"
 
 
 def test_a_gateway_of_many_places_says_that_one_is_missing(run):

@@ -52,7 +52,7 @@ def job(stack):
     """A job that is there to be listed."""
     body = {
         "displayName": "for the README",
-        "model": "gemini-2.5-flash",
+        "model": "gemini-3.5-flash",
         "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://batch-in/short.jsonl"]}},
         "outputConfig": {
             "predictionsFormat": "jsonl",

@@ -1,21 +1,19 @@
-"""Jobs, outputs and totals.
+"""Jobs and their outputs.
 
 Collections::
 
     jobs/{project:location:id}                JobRecord
     jobs/{project:location:id}/outputs/{hash} Output, one for each object
-    totals/{day:hash:shard}                   Cell, or a part of one
 """
 
-import zlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from google.cloud.firestore_v1 import DocumentSnapshot, FieldFilter, Increment, WriteBatch
+from google.cloud.firestore_v1 import DocumentSnapshot, FieldFilter, WriteBatch
 
-from batch_gateway.adapters.firestore.budgets import SHARDS, FirestoreBudgets
+from batch_gateway.adapters.firestore.budgets import FirestoreBudgets
 from batch_gateway.adapters.firestore.documents import (
     CALL,
     delete,
@@ -27,13 +25,21 @@ from batch_gateway.adapters.firestore.documents import (
     typed,
 )
 from batch_gateway.adapters.firestore.outbox import FirestoreOutbox
+from batch_gateway.adapters.firestore.totals import FirestoreTotals
 from batch_gateway.core.books import Movement, Output, Total
 from batch_gateway.core.budgets import entries, reservation
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer
+from batch_gateway.core.jobs import LIVE_STATES, JobKey, JobRecord, Observation, newer
 from batch_gateway.core.notifications import Event
 from batch_gateway.ports import Change, Observed, Settlement, Submission
 
-_FIELDS = {"team": "team", "key_id": "keyId"}
+_FIELDS = {
+    "api_key": "apiKey",
+    "key_id": "keyId",
+    "location": "key.location",
+    "project": "key.project",
+    "state": "seen.state",
+    "team": "team",
+}
 
 
 def job_id(key: JobKey) -> str:
@@ -41,7 +47,7 @@ def job_id(key: JobKey) -> str:
     return f"{key.project}:{key.location}:{key.job_id}"
 
 
-class FirestoreBooks(FirestoreBudgets, FirestoreOutbox):
+class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
     """The part of the Store port that is about jobs and what they cost."""
 
     def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
@@ -129,6 +135,7 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox):
             .where(filter=FieldFilter("seen.outputPrefix", "==", output_prefix))
             .where(filter=FieldFilter("seen.outputDirectory", "==", None))
             .where(filter=FieldFilter("closed", "==", False))  # noqa: FBT003 - the SDK's signature
+            .where(filter=FieldFilter("seen.state", "in", LIVE_STATES))
             .limit(limit)
         )
         with errors():
@@ -173,11 +180,16 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox):
         since: datetime | None,
         before: tuple[datetime, JobKey] | None,
         limit: int,
+        *,
+        until: datetime | None = None,
+        equal: Mapping[str, str] = {},
     ) -> list[JobRecord]:
         """See Store."""
         query: Any = self._client.collection("jobs")
-        if scope:
-            query = query.where(filter=FieldFilter(_FIELDS[scope[0]], "==", scope[1]))
+        for name, value in {**equal, **dict([scope] if scope else [])}.items():
+            query = query.where(filter=FieldFilter(_FIELDS[name], "==", value))
+        if until:
+            query = query.where(filter=FieldFilter("createTime", "<", until))
         if since:
             query = query.where(filter=FieldFilter("createTime", ">=", since))
         query = query.order_by("createTime", direction="DESCENDING").order_by(
@@ -226,26 +238,10 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox):
     ) -> JobRecord:
         """Writes a job, and moves totals and budgets by what changed in it, all or nothing."""
         put(batch, snapshot, plain(job))
-        shard = zlib.crc32(job.key.path.encode()) % SHARDS
-        for total, movement in moved:
-            cell = self._client.collection("totals").document(f"{total.id}:{shard}")
-            batch.set(cell, _increments(total, movement), merge=True)
+        self._move_totals(batch, moved, job.key.path)
         self._book(batch, entries(known(snapshot.to_dict(), JobRecord), job), job.key.path)
         batch.commit(**CALL)
         return job
 
     def _job(self, key: JobKey) -> Any:
         return self._client.collection("jobs").document(job_id(key))
-
-
-def _increments(total: Total, movement: Movement) -> dict[str, Any]:
-    items = {
-        item: {
-            "quantity": Increment(movement.quantities.get(item, 0)),
-            "amountNano": Increment(movement.amounts_nano.get(item, 0)),
-        }
-        for item in movement.quantities.keys() | movement.amounts_nano.keys()
-    }
-    quarters = {str(movement.quarter): Increment(movement.amount_nano)}
-    # Merging an empty map would empty the one that is there.
-    return {**plain(total), "quarters": quarters, **({"items": items} if items else {})}

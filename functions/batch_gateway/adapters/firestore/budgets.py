@@ -2,8 +2,9 @@
 
 Collections::
 
-    ledgers/{owner:period:shard}  {"owner", "period", "spentNano", "reservedNano"}; shards are added up
-    budgets/{owner}               {"turn": …}: creates take turns here, so that no two reserve what is left
+    ledgers/{owner:month:shard}  {"owner", "period", "spentNano", "reservedNano",
+                                  "days": {day: {"spentNano", "reservedNano"}}}; shards are added up
+    ledgers/{owner:all:shard}    the same without days: everything ever
 """
 
 import zlib
@@ -12,12 +13,15 @@ from typing import Any
 
 from google.cloud.firestore_v1 import Client, Increment, WriteBatch
 
-from batch_gateway.adapters.firestore.documents import CALL, errors, put
+from batch_gateway.adapters.firestore.documents import CALL, errors
 from batch_gateway.core.budgets import Ledger
 
 SHARDS = 8
 """Documents that a ledger's entry, or a cell of the totals, is spread over by job. Firestore sustains about
 one write a second to one document ("Best practices for Cloud Firestore"), and jobs tend to end together."""
+_MOST_AT_ONCE = 400
+"""Documents of one call, which are read well within the time that a call may take."""
+_MONTH = len("2026-11")
 
 
 class FirestoreBudgets:
@@ -32,31 +36,41 @@ class FirestoreBudgets:
             return self._read_ledgers(wanted)
 
     def _read_ledgers(self, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, Ledger]:
-        documents = [
-            self._client.collection("ledgers").document(f"{owner}:{period}:{shard}")
-            for owner, periods in wanted.items()
-            for period in periods
-            for shard in range(SHARDS)
-        ]
+        names = {(owner, period[:_MONTH]) for owner, periods in wanted.items() for period in periods}
+        documents = [self._ledger(*name, shard) for name in sorted(names) for shard in range(SHARDS)]
         found = dict.fromkeys(wanted, Ledger())
-        for snapshot in self._client.get_all(documents, **CALL) if documents else ():
+        snapshots = (
+            snapshot
+            for start in range(0, len(documents), _MOST_AT_ONCE)
+            for snapshot in self._client.get_all(documents[start : start + _MOST_AT_ONCE], **CALL)
+        )
+        for snapshot in snapshots:
             entry = snapshot.to_dict()
-            if entry is not None:
-                found[entry["owner"]] += Ledger(entry.get("spentNano", 0), entry.get("reservedNano", 0))
+            if entry is None:
+                continue
+            known_by = {**entry.get("days", {}), entry["period"]: entry}
+            for period in known_by.keys() & set(wanted[entry["owner"]]):
+                sums = known_by[period]
+                found[entry["owner"]] += Ledger(sums.get("spentNano", 0), sums.get("reservedNano", 0))
         return found
 
-    def _take_turn(self, batch: WriteBatch, owners: Iterable[str]) -> Any:
-        """Makes a batch fail if another create of these owners is committed first."""
-        documents = [self._client.collection("budgets").document(owner) for owner in owners]
-        for snapshot in self._client.get_all(documents, **CALL):
-            put(batch, snapshot, {"turn": (snapshot.to_dict() or {}).get("turn", 0) + 1})
-
     def _book(self, batch: WriteBatch, moved: Mapping[tuple[str, str], Ledger], by: str) -> None:
-        shard = zlib.crc32(by.encode()) % SHARDS
+        """Add to ledgers; ``by`` decides on the shard."""
+        written: dict[tuple[str, str], dict[str, Any]] = {}
         for (owner, period), change in moved.items():
-            document = self._client.collection("ledgers").document(f"{owner}:{period}:{shard}")
+            month = period[:_MONTH]
+            document = written.setdefault((owner, month), {"owner": owner, "period": month})
             increments = {
                 "spentNano": Increment(change.spent_nano),
                 "reservedNano": Increment(change.reserved_nano),
             }
-            batch.set(document, {"owner": owner, "period": period, **increments}, merge=True)
+            if period == month:
+                document |= increments
+            else:
+                document.setdefault("days", {})[period] = increments
+        shard = zlib.crc32(by.encode()) % SHARDS
+        for (owner, month), document in written.items():
+            batch.set(self._ledger(owner, month, shard), document, merge=True)
+
+    def _ledger(self, owner: str, month: str, shard: int) -> Any:
+        return self._client.collection("ledgers").document(f"{owner}:{month}:{shard}")

@@ -1,8 +1,9 @@
 """Between records and Firestore's documents, and between its errors and ours."""
 
 import random
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -20,7 +21,7 @@ from google.api_core.exceptions import (
 from google.api_core.retry import Retry, if_transient_error
 from google.cloud.firestore_v1 import DocumentSnapshot, LastUpdateOption, WriteBatch
 
-from batch_gateway.ports import StoreUnavailableError
+from batch_gateway.ports import RecordError, StoreUnavailableError, Unreadable
 
 _SECONDS = 4.0
 """How long a request may wait for Firestore, retries included, before it is told that it is down."""
@@ -68,18 +69,18 @@ def delete(batch: WriteBatch, snapshot: DocumentSnapshot[Any]) -> None:
 
 @contextmanager
 def errors() -> Iterator[None]:
-    """Turns whatever Firestore raises into StoreUnavailableError."""
+    """Turns whatever Firestore raises into StoreUnavailableError, or RecordError if a record is at fault."""
     try:
         yield
-    except InvalidArgument:
-        raise  # a mistake of ours, which trying again would repeat
+    except (InvalidArgument, msgspec.ValidationError) as error:
+        raise RecordError(str(error)) from error
     except (GoogleAPICallError, RetryError) as error:
         raise StoreUnavailableError(str(error)) from error
 
 
 def plain(record: msgspec.Struct) -> dict[str, Any]:
-    """A record as a document."""
-    document: dict[str, Any] = msgspec.to_builtins(record, builtin_types=(datetime,))
+    """Return a record as a document, what Firestore does not hold in a form that it does."""
+    document: dict[str, Any] = _held(msgspec.to_builtins(record, builtin_types=(datetime,)), 0)
     return document
 
 
@@ -93,10 +94,62 @@ def typed(document: dict[str, Any] | None, kind: type[Record]) -> Record | None:
     return None if document is None else known(document, kind)
 
 
-def _native(value: Any) -> Any:
-    """The SDK's own kind of datetime as a plain one, which is all that msgspec takes."""
+def each_known(snapshots: Iterable[DocumentSnapshot[Any]], kind: type[Record]) -> list[Record | Unreadable]:
+    """Return documents as records, and in place of one that cannot be read what it is called."""
+    return [_known_or_not(snapshot, kind) for snapshot in snapshots]
+
+
+def _known_or_not(snapshot: DocumentSnapshot[Any], kind: type[Record]) -> Record | Unreadable:
+    try:
+        return known(snapshot.to_dict(), kind)
+    except msgspec.MsgspecError as error:
+        return unreadable(snapshot, error)
+
+
+def unreadable(snapshot: DocumentSnapshot[Any], error: Exception) -> Unreadable:
+    """Name a document that cannot be read."""
+    return Unreadable(f"{snapshot.reference.parent.id}/{snapshot.id}", f"cannot be read: {error}")
+
+
+_RESERVED = re.compile(r"~.*|__.*__|", re.DOTALL)
+"""Names of members that Firestore refuses, and those that begin like an escaped one."""
+MOST_NAME_BYTES = 1_500
+"""Of a member's name, and of text that can be looked for as a whole."""
+_DEEPEST = 18
+_AS_JSON = "~json"
+"""The only member of what stands for a value that Firestore does not hold."""
+
+
+def field_name(name: str) -> str:
+    """Return the name that a member has in a document ("Usage and limits": no ``__.*__``, not empty)."""
+    return f"~{name}" if _RESERVED.fullmatch(name) else name
+
+
+def _held(value: Any, depth: int) -> Any:
+    """Return a value as Firestore holds it: lists of lists, large integers and deep values as JSON."""
     if isinstance(value, dict):
-        return {key: _native(member) for key, member in value.items()}
+        if depth > _DEEPEST or any(len(name.encode()) >= MOST_NAME_BYTES for name in value):
+            return _as_json(value)
+        return {field_name(name): _held(member, depth + 1) for name, member in value.items()}
+    if isinstance(value, list):
+        if depth > _DEEPEST:
+            return _as_json(value)
+        return [_as_json(each) if isinstance(each, list) else _held(each, depth + 1) for each in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return _as_json(value)
+    return value
+
+
+def _as_json(value: Any) -> dict[str, str]:
+    return {_AS_JSON: msgspec.json.encode(value).decode()}
+
+
+def _native(value: Any) -> Any:
+    """Return a value as it was before it was held, the SDK's own kind of datetime as a plain one."""
+    if isinstance(value, dict):
+        if value.keys() == {_AS_JSON}:
+            return msgspec.json.decode(value[_AS_JSON])
+        return {name.removeprefix("~"): _native(member) for name, member in value.items()}
     if isinstance(value, list):
         return [_native(member) for member in value]
     if isinstance(value, datetime):

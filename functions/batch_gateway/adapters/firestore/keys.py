@@ -4,35 +4,41 @@ Collections::
 
     keys/{token}            KeyRecord; the token is the hash of the secret
     key_aliases/{hash}      {"keyId": …}: each alias has one owner
-    teams/{team_id}         TeamRecord
+    teams/{team_id}         TeamRecord, and "deleted" if its id is only kept from being given out again
     rates/{counter:minute}  {"taken": …, "expires": …}
     audit/{auto}            AuditEntry; never changed
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from google.cloud.firestore_v1 import Client, DocumentSnapshot, FieldFilter, Query, WriteBatch
 
 from batch_gateway.adapters.firestore.documents import (
     CALL,
-    Record,
     delete,
     errors,
     known,
     optimistically,
     plain,
     put,
+    unreadable,
 )
 from batch_gateway.core.keys import TEAM_ID, KeyRecord, TeamRecord
-from batch_gateway.ports import AliasTakenError, AuditEntry
+from batch_gateway.logs import log
+from batch_gateway.ports import AliasTakenError, AuditEntry, Report, TeamDeletedError, Unreadable
 
 _RATE_KEPT = timedelta(hours=1)
 _PAGE = 300
 """Documents of one call: read well within the time that a call may take, also on a slow or busy processor."""
+Kept = TypeVar("Kept", KeyRecord, TeamRecord)
+
+
+def _log(record: Unreadable) -> None:
+    log("ERROR", "record unreadable", event="record.unreadable", record=record.name, error=record.problem)
 
 
 class FirestoreKeys:
@@ -46,14 +52,14 @@ class FirestoreKeys:
         with errors():
             return _record(self._key(token).get(**CALL).to_dict(), KeyRecord)
 
-    def list_keys(self, team_id: str | None = None) -> list[KeyRecord]:
+    def list_keys(self, team_id: str | None = None, *, report: Report = _log) -> list[KeyRecord]:
         """See KeyStore."""
         query: Any = self._client.collection("keys")
         if team_id is not None:
             query = query.where(filter=FieldFilter("team_id", "==", team_id))
         with errors():
-            found = [_record(snapshot.to_dict(), KeyRecord) for snapshot in _each(query)]
-        return sorted((key for key in found if key), key=lambda key: (key.key_alias, key.created_at))
+            found = _readable(_each(query), KeyRecord, report)
+        return sorted(found, key=lambda key: (key.key_alias, key.created_at))
 
     def count_keys(self) -> int:
         """See KeyStore."""
@@ -144,12 +150,11 @@ class FirestoreKeys:
         """See KeyStore."""
         return _count(self._client.collection("teams"))
 
-    def list_teams(self) -> list[TeamRecord]:
+    def list_teams(self, *, report: Report = _log) -> list[TeamRecord]:
         """See KeyStore."""
         with errors():
-            snapshots = list(_each(self._client.collection("teams")))
-        teams = [_record(snapshot.to_dict(), TeamRecord) for snapshot in snapshots]
-        return sorted((team for team in teams if team), key=lambda team: team.team_id)
+            found = _readable(_each(self._client.collection("teams")), TeamRecord, report)
+        return sorted(found, key=lambda team: team.team_id)
 
     def change_team(
         self, team_id: str, change: Callable[[TeamRecord | None], TeamRecord | None]
@@ -160,6 +165,8 @@ class FirestoreKeys:
 
         def attempt() -> TeamRecord | None:
             snapshot = self._team(team_id).get(**CALL)
+            if _is_deleted(snapshot.to_dict()):
+                raise TeamDeletedError(team_id)
             new = change(_record(snapshot.to_dict(), TeamRecord))
             if new is not None:
                 batch = self._client.batch()
@@ -172,9 +179,19 @@ class FirestoreKeys:
 
     def delete_team(self, team_id: str) -> None:
         """See KeyStore."""
-        if TEAM_ID.fullmatch(team_id):
-            with errors():
-                self._team(team_id).delete(**CALL)
+        if not TEAM_ID.fullmatch(team_id):
+            return
+
+        def attempt() -> None:
+            snapshot = self._team(team_id).get(**CALL)
+            if not snapshot.exists or _is_deleted(snapshot.to_dict()):
+                return
+            batch = self._client.batch()
+            put(batch, snapshot, {"deleted": datetime.now(UTC)})
+            batch.commit(**CALL)
+
+        with errors():
+            optimistically(attempt)
 
     def take(self, counter: str, minute: str, portion: int, limit: int) -> int:
         """See KeyStore."""
@@ -239,7 +256,26 @@ def _document(record: KeyRecord | TeamRecord) -> dict[str, Any]:
     return {**plain(record), "metadata": msgspec.json.encode(record.metadata).decode()}
 
 
-def _record(document: dict[str, Any] | None, kind: type[Record]) -> Record | None:
-    if document is None:
+def _record(document: dict[str, Any] | None, kind: type[Kept]) -> Kept | None:
+    """Return a document as a record; None if there is none, or of a deleted team."""
+    if document is None or _is_deleted(document):
         return None
-    return known({**document, "metadata": msgspec.json.decode(document["metadata"])}, kind)
+    metadata = msgspec.json.decode(document.get("metadata", "{}"), type=dict[str, Any])
+    return msgspec.structs.replace(known({**document, "metadata": {}}, kind), metadata=metadata)
+
+
+def _is_deleted(document: dict[str, Any] | None) -> bool:
+    return document is not None and "deleted" in document
+
+
+def _readable(snapshots: Iterable[DocumentSnapshot[Any]], kind: type[Kept], report: Report) -> list[Kept]:
+    """Return the records that can be read, and reports the others."""
+    found = []
+    for snapshot in snapshots:
+        try:
+            record = _record(snapshot.to_dict(), kind)
+        except msgspec.MsgspecError as error:
+            report(unreadable(snapshot, error))
+        else:
+            found += [record] if record is not None else []
+    return found

@@ -8,10 +8,20 @@ Collections::
 from collections.abc import Callable
 from datetime import datetime
 
+import msgspec
 from google.cloud.firestore_v1 import Client, FieldFilter, WriteBatch
 
-from batch_gateway.adapters.firestore.documents import CALL, errors, known, optimistically, plain, put, typed
+from batch_gateway.adapters.firestore.documents import (
+    CALL,
+    each_known,
+    errors,
+    optimistically,
+    plain,
+    put,
+    typed,
+)
 from batch_gateway.core.notifications import LEASE, Event
+from batch_gateway.ports import Unreadable
 
 
 class FirestoreOutbox:
@@ -32,19 +42,24 @@ class FirestoreOutbox:
         with errors():
             return optimistically(attempt)
 
-    def claim_events(self, now: datetime, limit: int) -> list[Event]:
+    def claim_events(self, now: datetime, limit: int) -> list[Event | Unreadable]:
         """See Outbox."""
         due = self._client.collection("events").where(filter=FieldFilter("nextAttempt", "<=", now))
         query = due.order_by("nextAttempt").limit(limit)
 
-        def attempt() -> list[Event]:
+        def attempt() -> list[Event | Unreadable]:
             found = list(query.stream(**CALL))
             batch = self._client.batch()
             for snapshot in found:
                 put(batch, snapshot, {"nextAttempt": now + LEASE})
             if found:
                 batch.commit(**CALL)
-            return [known({**(s.to_dict() or {}), "nextAttempt": now + LEASE}, Event) for s in found]
+            return [
+                msgspec.structs.replace(event, next_attempt=now + LEASE)
+                if isinstance(event, Event)
+                else event
+                for event in each_known(found, Event)
+            ]
 
         with errors():
             return optimistically(attempt)

@@ -6,10 +6,9 @@ from batch_gateway.adapters.firestore.books import FirestoreBooks
 from batch_gateway.adapters.firestore.documents import CALL, errors
 from batch_gateway.adapters.firestore.submissions import FirestoreSubmissions
 from batch_gateway.adapters.firestore.sweep import FirestoreSweep
-from batch_gateway.adapters.firestore.totals import FirestoreTotals
 
 
-class FirestoreStore(FirestoreBooks, FirestoreSubmissions, FirestoreSweep, FirestoreTotals):
+class FirestoreStore(FirestoreBooks, FirestoreSubmissions, FirestoreSweep):
     """The Store port."""
 
     def __init__(self, client: Client) -> None:

@@ -5,6 +5,8 @@ Collections::
     submissions/{id}  Submission
 """
 
+import random
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -16,15 +18,18 @@ from batch_gateway.adapters.firestore.budgets import FirestoreBudgets
 from batch_gateway.adapters.firestore.documents import (
     CALL,
     delete,
+    each_known,
     errors,
-    known,
     optimistically,
     plain,
     put,
     typed,
 )
-from batch_gateway.core.budgets import Limit, check, reservation, window_of
-from batch_gateway.ports import Submission
+from batch_gateway.core.budgets import BudgetExceededError, Ledger, Limit, check, reservation, window_of
+from batch_gateway.ports import Submission, Unreadable
+
+_PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8, 0.8, 0.8, 0.8, 0.8)
+"""How long a create waits at most, time after time, for room in a budget that others are about to make."""
 
 
 class FirestoreSubmissions(FirestoreBudgets):
@@ -37,21 +42,59 @@ class FirestoreSubmissions(FirestoreBudgets):
                 with suppress(AlreadyExists):
                     self._submission(submission.id).create(plain(submission), **CALL)
                     return None
-            return optimistically(lambda: self._reserve(submission, limits))
+            return self._reserve(submission, limits)
 
     def _reserve(self, submission: Submission, limits: Sequence[Limit]) -> Submission | None:
+        """Note and reserve, then look; whoever finds a budget over takes its own reservation back.
+
+        Each create looks after its own reservation is written. So of creates that go beyond a budget together
+        the last to write sees all others, and nothing overshoots. But it also sees what others are about to
+        take back: while the ledgers change, it waits for room and tries again.
+
+        Raises:
+            BudgetExceededError: A budget has no room; nothing is reserved.
+        """
+        pauses = iter(_PAUSES_SECONDS)
+        while True:
+            there = optimistically(lambda: self._note_reserved(submission))
+            if there is not None:
+                return there
+            found, refusal = self._look(submission, limits, own_nano=submission.reserved_nano)
+            if refusal is None:
+                return None
+            optimistically(lambda: self._release(submission.id))
+            while refusal is not None:
+                pause = next(pauses, None)
+                if pause is None:
+                    raise refusal
+                time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - jitter
+                before = found
+                found, refusal = self._look(submission, limits, own_nano=0)
+                if refusal is not None and found == before:
+                    raise refusal
+
+    def _look(
+        self, submission: Submission, limits: Sequence[Limit], *, own_nano: int
+    ) -> tuple[dict[str, Ledger], BudgetExceededError | None]:
+        """Return what others have spent and reserved, and the refusal if that leaves no room."""
+        windows = {each.owner: window_of(each.duration, submission.created) for each in limits}
+        found = self._read_ledgers({owner: window.periods for owner, window in windows.items()})
+        others = {owner: ledger + Ledger(0, -own_nano) for owner, ledger in found.items()}
+        try:
+            for limit in limits:
+                check(limit, others[limit.owner], submission.reserved_nano, windows[limit.owner])
+        except BudgetExceededError as refusal:
+            return others, refusal
+        return others, None
+
+    def _note_reserved(self, submission: Submission) -> Submission | None:
+        """Note a submission and its reservation; return the one that is there already and not over."""
         document = self._submission(submission.id).get(**CALL)
         there = typed(document.to_dict(), Submission)
         if there is not None and not there.is_over(submission.created):
             # A write that was repeated because its answer was lost finds itself.
             return None if there == submission else there
         batch = self._client.batch()
-        # The turn is read before the ledgers: what is reserved in between makes the commit fail.
-        self._take_turn(batch, submission.owners)
-        windows = {each.owner: window_of(each.duration, submission.created) for each in limits}
-        found = self._read_ledgers({owner: window.periods for owner, window in windows.items()})
-        for limit in limits:
-            check(limit, found[limit.owner], submission.reserved_nano, windows[limit.owner])
         put(batch, document, plain(submission))
         if there is not None:
             released = reservation(there.owners, there.reserved_at, -there.reserved_nano)
@@ -76,11 +119,11 @@ class FirestoreSubmissions(FirestoreBudgets):
         with errors():
             return optimistically(attempt)
 
-    def open_submissions(self, limit: int) -> list[Submission]:
+    def open_submissions(self, limit: int) -> list[Submission | Unreadable]:
         """See Store."""
         query = self._client.collection("submissions").where(filter=FieldFilter("answer", "==", None))
         with errors():
-            return [known(s.to_dict(), Submission) for s in query.limit(limit).stream(**CALL)]
+            return each_known(query.limit(limit).stream(**CALL), Submission)
 
     def drop_submission(self, submission: Submission) -> None:
         """See Store."""

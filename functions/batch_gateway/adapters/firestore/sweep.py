@@ -8,13 +8,23 @@ Collections::
     projects/{number}     {"project": id}
 """
 
+from datetime import datetime
 from typing import Any
 
 from google.cloud.firestore_v1 import Client, DocumentSnapshot, FieldFilter
 
-from batch_gateway.adapters.firestore.documents import CALL, errors, known, optimistically, plain, put, typed
+from batch_gateway.adapters.firestore.documents import (
+    CALL,
+    each_known,
+    errors,
+    optimistically,
+    plain,
+    put,
+    typed,
+)
 from batch_gateway.core.books import Checkpoint, Output, output_id
 from batch_gateway.core.jobs import JobRecord
+from batch_gateway.ports import Unreadable
 
 
 class FirestoreSweep:
@@ -22,16 +32,27 @@ class FirestoreSweep:
 
     _client: Client
 
-    def open_jobs(self, limit: int) -> list[JobRecord]:
+    def open_jobs(self, limit: int) -> list[JobRecord | Unreadable]:
         """See Store."""
         is_open = FieldFilter("closed", "==", False)  # noqa: FBT003 - the SDK's signature
         query = self._client.collection("jobs").where(filter=is_open)
-        return [known(s.to_dict(), JobRecord) for s in self._in_turn("jobs", query, limit)]
+        return each_known(self._in_turn("jobs", query, limit), JobRecord)
 
-    def parked(self, limit: int) -> list[Output]:
+    def watched_jobs(self, due: datetime, limit: int) -> list[JobRecord | Unreadable]:
+        """See Store."""
+        query = (
+            self._client.collection("jobs")
+            .where(filter=FieldFilter("nextLook", "<=", due))
+            .order_by("nextLook")
+            .limit(limit)
+        )
+        with errors():
+            return each_known(query.stream(**CALL), JobRecord)
+
+    def parked(self, limit: int) -> list[Output | Unreadable]:
         """See Store."""
         query = self._client.collection("parked")
-        return [known(s.to_dict(), Output) for s in self._in_turn("parked", query, limit)]
+        return each_known(self._in_turn("parked", query, limit), Output)
 
     def _in_turn(self, collection: str, query: Any, limit: int) -> list[DocumentSnapshot[Any]]:
         turn_ref = self._client.collection("turns").document(collection)

@@ -1,19 +1,53 @@
-"""The totals, read over a range of days. Their documents are in books.py.
+"""The totals and their roll-ups.
+
+Collections::
+
+    totals/{day:hash:shard}  Cell, or a part of one
+    days/{day:shard}         {"quarters": {group key: {quarter: nano-USD}}, "unpriced": {group key: rows}}
+    months/{month:shard}     {"amounts": {group key: nano-USD}, "unpriced": {group key: rows}}
 
 No query here needs a composite index: a document's name begins with its day, so a range of days is a
 range of names, and the indexes that Firestore keeps of every single field are in the order of names and
 can be merged ("Index types in Cloud Firestore", automatic indexing and index merging).
 """
 
-from collections.abc import Iterator, Mapping
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any
 
-from google.cloud.firestore_v1 import Client, FieldFilter
+from google.cloud.firestore_v1 import (
+    Client,
+    DocumentReference,
+    DocumentSnapshot,
+    FieldFilter,
+    Increment,
+    Query,
+    WriteBatch,
+)
 from google.cloud.firestore_v1.field_path import FieldPath
 
-from batch_gateway.adapters.firestore.documents import CALL, errors, known
-from batch_gateway.core.books import Cell
+from batch_gateway.adapters.firestore.budgets import SHARDS
+from batch_gateway.adapters.firestore.documents import (
+    CALL,
+    MOST_NAME_BYTES,
+    errors,
+    field_name,
+    known,
+    plain,
+)
+from batch_gateway.core.books import Cell, Movement, Total
+from batch_gateway.core.rollups import group_key, of_month, rolled_up
 from batch_gateway.core.spend import LABEL
 
+DAY_SHARDS = 16
+MONTH_SHARDS = 64
+"""Documents of a day's or a month's roll-up. One holds 1 MiB: with 100 bytes a group, a month has room for
+some 160,000 groups."""
+_SPREAD = 4
+"""Those of them that one group is spread over by job: Firestore sustains about one write a second to one."""
+_MONTH = len("2026-11")
 _PAGE = 300
 """Documents of one call: read well within the time that a call may take, also on a slow or busy processor."""
 _NAMES = {"api_key": "apiKey"}
@@ -26,27 +60,104 @@ class FirestoreTotals:
 
     _client: Client
 
+    def _move_totals(self, batch: WriteBatch, moved: Iterable[tuple[Total, Movement]], by: str) -> None:
+        """Add to the totals and their roll-ups.
+
+        Args:
+            batch: Takes the writes.
+            moved: What to add to which totals.
+            by: The job's path, which decides on the shards.
+        """
+        job = zlib.crc32(by.encode())
+        rollups: dict[tuple[str, str], dict[str, Any]] = defaultdict(lambda: defaultdict(dict))
+        for total, movement in moved:
+            cell = self._client.collection("totals").document(f"{total.id}:{job % SHARDS}")
+            batch.set(cell, _increments(total, movement), merge=True)
+            key = group_key(total)
+            shard = zlib.crc32(key.encode()) + job % _SPREAD
+            day = rollups["days", f"{total.day}:{shard % DAY_SHARDS}"]
+            month = rollups["months", f"{total.day[:_MONTH]}:{shard % MONTH_SHARDS}"]
+            day["quarters"][key] = {str(movement.quarter): Increment(movement.amount_nano)}
+            month["amounts"][key] = Increment(movement.amount_nano)
+            if movement.unpriced_rows:
+                day["unpriced"][key] = month["unpriced"][key] = Increment(movement.unpriced_rows)
+        for (collection, name), sums in rollups.items():
+            batch.set(self._client.collection(collection).document(name), dict(sums), merge=True)
+
+    def daily_rollups(self, first: str, last: str) -> Iterator[Cell]:
+        """See Store."""
+        for day, shards in groupby(self._rollups("days", first, last), lambda found: found[0]):
+            quarters: defaultdict[str, Counter[str]] = defaultdict(Counter)
+            unpriced: Counter[str] = Counter()
+            for _, sums in shards:
+                unpriced.update(sums.get("unpriced", {}))
+                for key, amounts in sums["quarters"].items():
+                    quarters[key].update(amounts)
+            for key, amounts in quarters.items():
+                yield rolled_up(day, key, amounts, unpriced[key])
+
+    def monthly_rollups(self, month: str) -> Iterator[Cell]:
+        """See Store."""
+        amounts: Counter[str] = Counter()
+        unpriced: Counter[str] = Counter()
+        for _, sums in self._rollups("months", month, month):
+            amounts.update(sums["amounts"])
+            unpriced.update(sums.get("unpriced", {}))
+        for key, amount in amounts.items():
+            yield of_month(month, key, amount, unpriced[key])
+
+    def _rollups(self, collection: str, first: str, last: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        documents = self._client.collection(collection)
+        query = documents.order_by("__name__").end_at(
+            {"__name__": documents.document(last + _AFTER_EVERY_ID)}
+        )
+        for snapshot in _pages(query, documents.document(f"{first}:")):
+            yield snapshot.id.partition(":")[0], snapshot.to_dict() or {}
+
     def list_totals(self, first: str, last: str, equal: Mapping[str, str]) -> Iterator[Cell]:
         """See Store."""
         collection = self._client.collection("totals")
         query = collection.order_by("__name__").end_at(
             {"__name__": collection.document(last + _AFTER_EVERY_ID)}
         )
+        if any(len(text.encode()) >= MOST_NAME_BYTES for pair in equal.items() for text in pair):
+            return  # Firestore refuses to look for it, and no cell has it: labels are shorter
         for field, value in equal.items():
             query = query.where(filter=FieldFilter(_path(field), "==", value))
-        after = collection.document(f"{first}:")
-        while True:
-            with errors():
-                page = query.start_after({"__name__": after}).limit(_PAGE)
-                found = list(page.stream(**CALL))
-            for snapshot in found:
-                yield known(snapshot.to_dict(), Cell)
-            if len(found) < _PAGE:
-                return
-            after = found[-1].reference
+        for snapshot in _pages(query, collection.document(f"{first}:")):
+            yield known(snapshot.to_dict(), Cell)
+
+
+def _pages(query: Query, after: DocumentReference) -> Iterator[DocumentSnapshot[Any]]:
+    """Read a query page by page, from behind a document on."""
+    while True:
+        with errors():
+            found = list(query.start_after({"__name__": after}).limit(_PAGE).stream(**CALL))
+        yield from found
+        if len(found) < _PAGE:
+            return
+        after = found[-1].reference
 
 
 def _path(field: str) -> str:
     if field.startswith(LABEL):
-        return FieldPath("labels", field.removeprefix(LABEL)).to_api_repr()
+        return FieldPath("labels", field_name(field.removeprefix(LABEL))).to_api_repr()
     return _NAMES.get(field, field)
+
+
+def _increments(total: Total, movement: Movement) -> dict[str, Any]:
+    items = {
+        item: {
+            "quantity": Increment(movement.quantities.get(item, 0)),
+            "amountNano": Increment(movement.amounts_nano.get(item, 0)),
+        }
+        for item in movement.quantities.keys() | movement.amounts_nano.keys()
+    }
+    quarters = {str(movement.quarter): Increment(movement.amount_nano)}
+    # Merging an empty map would empty the one that is there.
+    return {
+        **plain(total),
+        "quarters": quarters,
+        "unpricedRows": Increment(movement.unpriced_rows),
+        **({"items": items} if items else {}),
+    }

@@ -5,7 +5,13 @@ from datetime import datetime
 from threading import RLock
 
 from batch_gateway.core.keys import KeyRecord, TeamRecord
-from batch_gateway.ports import AliasTakenError, AuditEntry, StoreUnavailableError
+from batch_gateway.ports import (
+    AliasTakenError,
+    AuditEntry,
+    Report,
+    StoreUnavailableError,
+    TeamDeletedError,
+)
 
 
 class MemoryKeys:
@@ -20,6 +26,7 @@ class MemoryKeys:
         self._lock = RLock()
         self._keys: dict[str, KeyRecord] = {}
         self._teams: dict[str, TeamRecord] = {}
+        self._deleted_teams: set[str] = set()
         self._taken: dict[tuple[str, str], int] = {}
         self._audit: list[AuditEntry] = []
 
@@ -28,7 +35,7 @@ class MemoryKeys:
         self._check()
         return self._keys.get(token)
 
-    def list_keys(self, team_id: str | None = None) -> list[KeyRecord]:
+    def list_keys(self, team_id: str | None = None, *, report: Report | None = None) -> list[KeyRecord]:  # noqa: ARG002 - all can be read
         """See KeyStore."""
         self._check()
         found = [key for key in self._keys.values() if team_id is None or key.team_id == team_id]
@@ -76,7 +83,7 @@ class MemoryKeys:
         self._check()
         return len(self._teams)
 
-    def list_teams(self) -> list[TeamRecord]:
+    def list_teams(self, *, report: Report | None = None) -> list[TeamRecord]:  # noqa: ARG002 - all can be read
         """See KeyStore."""
         self._check()
         return sorted(self._teams.values(), key=lambda team: team.team_id)
@@ -87,6 +94,8 @@ class MemoryKeys:
         """See KeyStore."""
         self._check()
         with self._lock:
+            if team_id in self._deleted_teams:
+                raise TeamDeletedError(team_id)
             team = change(self._teams.get(team_id))
             if team is not None:
                 self._teams[team_id] = team
@@ -95,7 +104,9 @@ class MemoryKeys:
     def delete_team(self, team_id: str) -> None:
         """See KeyStore."""
         self._check()
-        self._teams.pop(team_id, None)
+        with self._lock:
+            if self._teams.pop(team_id, None):
+                self._deleted_teams.add(team_id)
 
     def take(self, counter: str, minute: str, portion: int, limit: int) -> int:
         """See KeyStore."""

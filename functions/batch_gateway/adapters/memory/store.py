@@ -15,6 +15,14 @@ from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer
 from batch_gateway.core.notifications import Event
 from batch_gateway.ports import Change, Observed, Settlement, StoreUnavailableError, Submission
 
+_FIELDS: dict[str, Callable[[JobRecord], str | None]] = {
+    "api_key": lambda job: job.api_key,
+    "location": lambda job: job.key.location,
+    "project": lambda job: job.key.project,
+    "state": lambda job: job.seen.state,
+    "team": lambda job: job.team,
+}
+
 
 class MemoryStore(MemoryOutbox, MemoryTotals):
     """The Store port in dicts.
@@ -169,7 +177,7 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
             for job in self._jobs.values()
             if job.seen.output_prefix == output_prefix
             and job.seen.output_directory is None
-            and not job.closed
+            and not (job.closed or job.seen.terminal)
         ]
         return found[:limit]
 
@@ -218,7 +226,10 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
                     before.quantity + movement.quantities.get(item, 0),
                     before.amount_nano + movement.amounts_nano.get(item, 0),
                 )
-            self._cells[total.id] = msgspec.structs.replace(cell, quarters=quarters, items=items)
+            unpriced = cell.unpriced_rows + movement.unpriced_rows
+            self._cells[total.id] = msgspec.structs.replace(
+                cell, quarters=quarters, items=items, unpriced_rows=unpriced
+            )
         return job
 
     def jobs_created(
@@ -238,6 +249,9 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
         since: datetime | None,
         before: tuple[datetime, JobKey] | None,
         limit: int,
+        *,
+        until: datetime | None = None,
+        equal: Mapping[str, str] = {},
     ) -> list[JobRecord]:
         """See Store."""
         self.ping()
@@ -246,6 +260,8 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
             job
             for job in found
             if (scope is None or getattr(job, scope[0]) == scope[1])
+            and all(_FIELDS[name](job) == value for name, value in equal.items())
+            and (until is None or job.create_time < until)
             and (since is None or job.create_time >= since)
             and (before is None or (job.create_time, job.key) < before)
         ][:limit]
@@ -256,6 +272,12 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
         with self._lock:
             jobs = {job.key.path: job for job in self._jobs.values() if not job.closed}
             return [jobs[path] for path in self._in_turn("jobs", jobs, limit)]
+
+    def watched_jobs(self, due: datetime, limit: int) -> list[JobRecord]:
+        """See Store."""
+        self.ping()
+        watched = [(job.next_look, job.key, job) for job in self._jobs.values() if job.next_look]
+        return [job for look, _, job in sorted(watched) if look <= due][:limit]
 
     def parked(self, limit: int) -> list[Output]:
         """See Store."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 
 from batch_gateway.ports import ObjectChangedError, TableInfo
 
@@ -31,7 +32,7 @@ class MemoryTables:
         found = self._tables.get(uri)
         return found[0] if found else None
 
-    def usage_lines(self, table: TableInfo, *, with_times: bool) -> Iterator[tuple[bytes, int]]:  # noqa: ARG002 - they are there in any case
+    def usage_lines(self, table: TableInfo, *, carried_before: datetime) -> Iterator[tuple[bytes, int]]:  # noqa: ARG002 - all times are there
         """See Tables."""
         found = self._tables.get(table.uri)
         if found is None:

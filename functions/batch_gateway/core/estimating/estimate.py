@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 
 from batch_gateway.core.cost import cost_of
+from batch_gateway.core.estimating.bounds import Weight
 from batch_gateway.core.estimating.families import MOST_BYTES, Family
 from batch_gateway.core.estimating.ranges import Range
 from batch_gateway.core.estimating.sums import Use, Whole
+from batch_gateway.core.jobs import Weighed
 from batch_gateway.core.models import short_name
 from batch_gateway.core.money import format_nano
-from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.prices import LONGEST_QUEUE, PriceTable
 from batch_gateway.core.usage import Quantity, Usage
 
 MOST_SHOWN = 20
@@ -51,6 +53,7 @@ class Estimate(msgspec.Struct, frozen=True, rename="camel"):
         assumptions: What the figures rest on, as sentences.
         warnings: What is likely to go wrong, or is not in the figures.
         invalid_rows: The first of the invalid rows.
+        weighed: The input, if all of it was read to tell the high.
     """
 
     model: str
@@ -67,6 +70,7 @@ class Estimate(msgspec.Struct, frozen=True, rename="camel"):
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     invalid_rows: tuple[InvalidRow, ...] = ()
+    weighed: Weighed | None = None
 
     def warned(self, *warnings: str) -> "Estimate":
         """The same with more warnings."""
@@ -88,9 +92,15 @@ def priced(estimate: Estimate, total: Whole, prices: PriceTable, *, location: st
         total: What all rows use.
         prices: The table.
         location: Where the job will run.
-        at: The time whose prices are in force.
+        at: The time whose prices are in force. The high takes the dearest from then until the job must have
+            started, since a budget that reserves it must not fall short when a price rises in between.
     """
-    amounts = [_amount(estimate.model, use, prices, location, at) for use in total.uses]
+    low, expected, high = total.uses
+    amounts = [
+        _amount(estimate.model, low, prices, location, (at, at)),
+        _amount(estimate.model, expected, prices, location, (at, at)),
+        _amount(estimate.model, high, prices, location, (at, at + LONGEST_QUEUE)),
+    ]
     estimate = msgspec.structs.replace(
         estimate,
         low_nano=amounts[0],
@@ -109,11 +119,61 @@ def priced(estimate: Estimate, total: Whole, prices: PriceTable, *, location: st
     )
 
 
-def _amount(model: str, use: Use, prices: PriceTable, location: str, at: datetime) -> int | None:
+def prices_said(model: str, prices: PriceTable, *, location: str, at: datetime) -> list[str]:
+    """Say which prices an estimate takes, and what of them is in doubt, as sentences."""
+    said = (
+        f"Prices: list prices for batch jobs in {location}, in force on {at:%Y-%m-%d}, from the table "
+        f"{prices.version}. The high takes the dearest until {at + LONGEST_QUEUE:%Y-%m-%dT%H:%MZ}, when the "
+        "job has left the queue at the latest."
+    )
+    return [said, *prices.doubts(model, at)]
+
+
+def bounded(
+    estimate: Estimate, weight: Weight, weighed: Weighed, prices: PriceTable, *, location: str, at: datetime
+) -> Estimate:
+    """Take what all rows use at most for the high.
+
+    Args:
+        estimate: With a low and an expected.
+        weight: Of all rows.
+        weighed: The input that they are in.
+        prices: The table.
+        location: Where the job will run.
+        at: The time whose prices are in force.
+    """
+    high = _amount(estimate.model, weight.uses, prices, location, (at, at + LONGEST_QUEUE))
+    if high is None or estimate.expected_nano is None:
+        return estimate.without_high(
+            f"The high is unknown: {estimate.model} has no price for all that it may use."
+        )
+    tokens = [
+        each and (each[0], each[1], max(each[1], most))
+        for each, most in ((estimate.input, weight.input), (estimate.output, weight.output))
+    ]
+    said = (
+        f"High, for a budget: all {weight.rows:,} rows were read. A token a byte of text, files by their "
+        "size, and the longest answers that the rows allow."
+    )
+    return msgspec.structs.replace(
+        estimate,
+        high_nano=max(high, estimate.expected_nano),
+        rows=weight.rows,
+        exact_rows=True,
+        input=tokens[0],
+        output=tokens[1],
+        assumptions=(*estimate.assumptions, said),
+        weighed=weighed,
+    )
+
+
+def _amount(
+    model: str, use: Use, prices: PriceTable, location: str, time: tuple[datetime, datetime]
+) -> int | None:
     quantities = tuple(
         Quantity(model, window, item, number, 1) for (window, item), number in sorted(use.items()) if number
     )
-    cost = cost_of(Usage(quantities=quantities), prices, location=location, at=at)
+    cost = cost_of(Usage(quantities=quantities), prices, location=location, at=time[0], until=time[1])
     return None if any(item.amount_nano is None for item in cost.line_items) else cost.amount_nano
 
 

@@ -89,7 +89,7 @@ def prompt_limit(model: str) -> int:
 
 def makes_images(model: str) -> bool:
     """Whether a Gemini model answers with images."""
-    return "-image" in model
+    return "-image" in model or "-nano-banana" in model
 
 
 def thinks(model: str) -> bool:

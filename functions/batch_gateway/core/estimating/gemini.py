@@ -4,6 +4,8 @@ Members: GenerateContentRequest of the Vertex AI API, discovery revision 2026110
 "Batch inference with Gemini" of Google's documentation (roles, explicit caching), and its error messages.
 """
 
+from fractions import Fraction
+from math import ceil
 from typing import Any
 
 from batch_gateway.core.estimating import media
@@ -18,7 +20,7 @@ _DECLARATIONS_COUNT: Version = (3, 5)
 """The first version whose function declarations are charged as input (Vertex AI pricing page)."""
 _READING_TOOLS = ("urlContext", "codeExecution", "retrieval")
 """Tools whose findings are charged as input."""
-_SEARCHES = ("googleSearch", "googleSearchRetrieval")
+_SEARCHES = ("googleSearch", "googleSearchRetrieval", "enterpriseWebSearch", "googleMaps")
 
 _AROUND = Range(0, 0, 8)
 """Tokens around a prompt's parts. Live prompts have none, so this is a margin."""
@@ -81,8 +83,8 @@ def _add_parts(items: dict[str, Range], content: dict[str, Any], resolution: str
         own = either(either(part, "mediaResolution"), "level") or either(part, "mediaResolution")
         medium = _medium(part, own if isinstance(own, str) else resolution, asked)
         if medium is not None:
-            modality = media.modality_of(medium.mime_type)
-            add(items, f"input_{modality}", media.tokens_of(medium, asked.version))
+            for modality, tokens in media.tokens_of(medium, asked.version).items():
+                add(items, f"input_{modality}", tokens)
 
 
 def _medium(part: dict[str, Any], resolution: str, asked: Asked) -> Medium | None:
@@ -90,12 +92,21 @@ def _medium(part: dict[str, Any], resolution: str, asked: Asked) -> Medium | Non
     if isinstance(inline, dict):
         data = inline.get("data")
         size = len(data) * 3 // 4 if isinstance(data, str) else None
-        return Medium(str(either(inline, "mimeType") or ""), size, resolution)
-    if isinstance(file, dict):
+    elif isinstance(file, dict):
         uri = either(file, "fileUri")
         size = asked.size_of(uri) if isinstance(uri, str) else None
-        return Medium(str(either(file, "mimeType") or ""), size, resolution)
-    return None
+    else:
+        return None
+    mime_type = str(either(inline if isinstance(inline, dict) else file, "mimeType") or "")
+    fps, seconds = _played(either(part, "videoMetadata"))
+    return Medium(mime_type, size, resolution, fps, seconds)
+
+
+def _played(metadata: Any) -> tuple[Fraction, int | None]:
+    """Frames a second, and the seconds between the offsets of a videoMetadata; None if it sets no end."""
+    end = media.seconds_of(either(metadata, "endOffset"))
+    start = media.seconds_of(either(metadata, "startOffset")) or Fraction(0)
+    return media.fps_of(either(metadata, "fps")), None if end is None else max(0, ceil(end - start))
 
 
 def _add_declarations(items: dict[str, Range], request: Any, config: Any, asked: Asked) -> None:

@@ -5,7 +5,9 @@ and "Understand and count tokens". How long a file plays and how many pages it h
 size: ``low`` takes it for a rich one, ``high`` for a frugal one.
 """
 
-from typing import NamedTuple
+import re
+from fractions import Fraction
+from typing import Any, NamedTuple
 
 from batch_gateway.core.estimating.families import Version
 from batch_gateway.core.estimating.ranges import Range, exactly
@@ -24,6 +26,7 @@ _SMALL_IMAGE_BYTES = 30_000
 _USUAL_TILES = 4
 """Of a photograph of about 1024 x 1024."""
 
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _BITS = 8
 _UNKNOWN_SECONDS = Range(5, 60, 3600)
 _VIDEO_BITRATES = (8_000_000, 2_000_000, 200_000)
@@ -40,11 +43,16 @@ class Medium(NamedTuple):
         mime_type: E.g. ``image/png``.
         size: Bytes; None if unknown.
         resolution: Its own or the request's media resolution; empty for the model's default.
+        fps: Frames of a video that are looked at each second, 1 by default ("Video understanding" of Google's
+            documentation).
+        seconds: How much of it is meant at most, by videoMetadata; None for all.
     """
 
     mime_type: str
     size: int | None
     resolution: str = ""
+    fps: Fraction = Fraction(1)
+    seconds: int | None = None
 
 
 def modality_of(mime_type: str) -> str:
@@ -55,19 +63,42 @@ def modality_of(mime_type: str) -> str:
     return "document"
 
 
-def tokens_of(medium: Medium, version: Version) -> Range:
-    """How many tokens a file may have for a Gemini model of a version."""
+def tokens_of(medium: Medium, version: Version) -> dict[str, Range]:
+    """How many tokens of which modality a file may have for a Gemini model of a version."""
     modality = modality_of(medium.mime_type)
     if modality == "image":
-        return _image(medium, version)
+        return {modality: _image(medium, version)}
     if modality == "video":
         return _video(medium, version)
     if modality == "audio":
-        return _playing(medium.size, _AUDIO_BITRATES, exactly(_audio_rate(version)))
+        return {modality: _playing(medium, _AUDIO_BITRATES, exactly(_audio_rate(version)))}
     if modality == "text":
         size = medium.size
-        return Range(1, 1000, 1_000_000) if size is None else Range(size // 8, size // 4, size)
-    return _document(medium, version)
+        return {modality: Range(1, 1000, 1_000_000) if size is None else Range(size // 8, size // 4, size)}
+    return {modality: _document(medium, version)}
+
+
+def fps_of(value: Any) -> Fraction:
+    """Frames a second as JSON of Google's has them, a number or a string; 1 if they are none."""
+    number = _number(value)
+    return number if number > 0 else Fraction(1)
+
+
+def seconds_of(value: Any) -> Fraction | None:
+    """A Duration as JSON has it (``"40s"``, or its members); None if it is none."""
+    if isinstance(value, dict):
+        return _number(value.get("seconds", 0)) + _number(value.get("nanos", 0)) / 10**9
+    if isinstance(value, str) and value.endswith("s"):
+        return _number(value[:-1])
+    return None
+
+
+def _number(value: Any) -> Fraction:
+    """A number from 0 on, of not too many digits; 0 if it is none."""
+    text = str(value)
+    if isinstance(value, bool) or not _NUMBER.fullmatch(text):
+        return Fraction(0)
+    return Fraction(text)
 
 
 def _image(medium: Medium, version: Version) -> Range:
@@ -81,24 +112,32 @@ def _image(medium: Medium, version: Version) -> Range:
     return Range(_SMALL_TILE, usual, _MOST_TILES * _SMALL_TILE)
 
 
-def _video(medium: Medium, version: Version) -> Range:
-    """One frame a second, and its sound."""
+def _video(medium: Medium, version: Version) -> dict[str, Range]:
+    """Frames, and their sound, which is charged as audio."""
     if version >= _GEMINI_3:
         frame = 280 if medium.resolution in {_HIGH, _ULTRA} else 70
     else:
         frame = 66 if medium.resolution == _LOW else _SMALL_TILE
+    frames = -(-frame * medium.fps.numerator // medium.fps.denominator)
     sound = _audio_rate(version)
-    return _playing(medium.size, _VIDEO_BITRATES, Range(frame, frame + sound, frame + sound))
+    return {
+        "video": _playing(medium, _VIDEO_BITRATES, exactly(frames)),
+        "audio": _playing(medium, _VIDEO_BITRATES, Range(0, sound, sound)),
+    }
 
 
 def _audio_rate(version: Version) -> int:
     return 25 if version >= _GEMINI_3 else 32
 
 
-def _playing(size: int | None, bitrates: tuple[int, int, int], rate: Range) -> Range:
+def _playing(medium: Medium, bitrates: tuple[int, int, int], rate: Range) -> Range:
     seconds = _UNKNOWN_SECONDS
-    if size is not None:
-        seconds = Range(*(1 + size * _BITS // bitrate for bitrate in bitrates))
+    if medium.size is not None:
+        seconds = Range(*(1 + medium.size * _BITS // bitrate for bitrate in bitrates))
+    elif medium.seconds is not None:
+        seconds = exactly(medium.seconds)
+    if medium.seconds is not None:
+        seconds = seconds.at_most(medium.seconds)
     return Range(*(time * tokens for time, tokens in zip(seconds, rate, strict=True)))
 
 

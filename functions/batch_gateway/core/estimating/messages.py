@@ -27,7 +27,11 @@ def claude(request: dict[str, Any]) -> Needs:
     if not objects(request.get("messages")):
         return refused("request.messages is missing or empty")
     limit = number(request.get("max_tokens")) or None
-    return _chat(request, limit, 1)._replace(refused="" if limit else "request.max_tokens is missing")
+    tools = objects(request.get("tools"))
+    return _chat(request, limit, 1)._replace(
+        refused="" if limit else "request.max_tokens is missing",
+        searches=any(str(tool.get("type")).startswith("web_search") for tool in tools),
+    )
 
 
 def open_chat(body: dict[str, Any]) -> Needs:

@@ -37,7 +37,7 @@ class Needs(NamedTuple):
         answers: How many answers it asks for.
         thinking: Tokens that it allows for thoughts; None if it does not say.
         unbounded: Why its high is not known; empty if it is.
-        searches: Whether it may search with Google.
+        searches: Whether it may search, which has fees of its own.
         refused: Why the model will refuse it, so that it fails and costs nothing; empty if it will not.
     """
 
@@ -60,11 +60,12 @@ def either(parent: Any, name: str) -> Any:
     if not isinstance(parent, dict):
         return None
     value = parent.get(name)
-    return parent.get(_snake_case(name)) if value is None else value
+    return parent.get(snake_case(name)) if value is None else value
 
 
 @cache
-def _snake_case(name: str) -> str:
+def snake_case(name: str) -> str:
+    """The spelling ``max_output_tokens`` of ``maxOutputTokens``."""
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
 
 

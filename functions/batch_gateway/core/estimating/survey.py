@@ -6,7 +6,14 @@ from datetime import datetime
 
 import msgspec
 
-from batch_gateway.core.estimating.estimate import MOST_SHOWN, Estimate, InvalidRow, limits_broken, priced
+from batch_gateway.core.estimating.estimate import (
+    MOST_SHOWN,
+    Estimate,
+    InvalidRow,
+    limits_broken,
+    priced,
+    prices_said,
+)
 from batch_gateway.core.estimating.families import (
     Family,
     family_of,
@@ -32,7 +39,7 @@ _MEDIA = (
     "have is guessed from their size, or by default where that is unknown. The high is likely, not certain."
 )
 _UNCACHED = "Cached tokens: none, since hits cannot be foreseen; they cost less."
-_SEARCH = "Fees for grounding with Google Search are not in the amounts."
+_SEARCH = "Fees for searches (grounding with Google Search and the like) are not in the amounts."
 
 
 class Survey:
@@ -137,9 +144,13 @@ class Survey:
         estimate = priced(estimate, total, self._prices, location=location, at=at)
         estimate = msgspec.structs.replace(
             estimate,
-            assumptions=(*self._assumptions(total, size), _prices_said(self._prices, location, at)),
+            assumptions=(
+                *self._assumptions(total, size),
+                *prices_said(self._model, self._prices, location=location, at=at),
+            ),
             warnings=(
                 *estimate.warnings,
+                *self._prices.notices(self._model, at),
                 *limits_broken(self._family, total.rows, size),
                 *self._warnings(total),
             ),
@@ -178,8 +189,15 @@ class Survey:
             f"Input: history, {habit.input.expected:,} tokens a row; the table's {rows:,} rows were not read."
         )
         estimate = msgspec.structs.replace(
-            estimate, assumptions=(said, habit.said, _UNCACHED, _prices_said(self._prices, location, at))
+            estimate,
+            assumptions=(
+                said,
+                habit.said,
+                _UNCACHED,
+                *prices_said(self._model, self._prices, location=location, at=at),
+            ),
         )
+        estimate = estimate.warned(*self._prices.notices(self._model, at))
         estimate = estimate.warned(*limits_broken(self._family, total.rows, 0))
         return estimate.without_high("The high is unknown: rows of a BigQuery table are counted, not read.")
 
@@ -245,10 +263,3 @@ class Survey:
         if not total.rows.high:
             said.append("The input has no rows; Vertex AI fails such a job.")
         return said
-
-
-def _prices_said(prices: PriceTable, location: str, at: datetime) -> str:
-    return (
-        f"Prices: list prices for batch jobs in {location}, in force on {at.date().isoformat()}, from the "
-        f"table {prices.version}."
-    )

@@ -16,8 +16,10 @@ class Measured(msgspec.Struct):
         cached: Those of the input that came from a cache.
         output: Tokens of the answer, with thoughts.
         thoughts: Those of the output that were thoughts.
-        metered: Whether the row says what it used.
-        searches: Web searches made for it.
+        metered: Whether the row says what it used; a prompt of no tokens says nothing.
+        doubt: Why the items are not, or not wholly, what it used, by the reasons of ``core.usage``; None
+            if they are.
+        searches: Searches made for it, by kind of grounding (``core.usage``).
         waste: (kind, reason) if nobody can use the answer.
     """
 
@@ -29,7 +31,8 @@ class Measured(msgspec.Struct):
     cached: int = 0
     thoughts: int = 0
     metered: bool = True
-    searches: int = 0
+    doubt: str | None = None
+    searches: dict[str, int] = {}
     waste: tuple[str, str] | None = None
 
 
@@ -37,7 +40,11 @@ class Refused(msgspec.Struct):
     """A row whose answer is an error, which costs nothing.
 
     Attributes:
-        error: As the row has it.
+        causes: What it says about the error, as in ``waste.failure``.
     """
 
-    error: Any
+    causes: tuple[Any, ...]
+
+
+class UnrecognizedError(ValueError):
+    """A row of no known shape."""

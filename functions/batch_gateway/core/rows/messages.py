@@ -1,9 +1,10 @@
 """Rows of Claude and of open models (Llama, gpt-oss, Qwen, DeepSeek, E5).
 
-Their answers stand at ``response`` or at ``response.body``, and report their tokens as ``usage``. No
-line of either was captured live: the shapes follow Google's documentation of the output columns
-("Batch predictions with Claude", "Batch predictions for open models"), the Messages API of Anthropic
-and the Chat Completions and Embeddings APIs of OpenAI, and are unconfirmed.
+Their answers stand at ``response``, ``response.body`` or ``response.message``, and report their tokens as
+``usage``; an error is an ``error``, a ``type`` that says so, or a ``status_code`` of HTTP's. No line of
+either was captured live: the shapes follow Google's documentation of the output columns
+("Batch predictions with Claude", "Batch predictions for open models"), the Messages and Message Batches
+APIs of Anthropic and the Chat Completions, Embeddings and Batch APIs of OpenAI, and are unconfirmed.
 
 - Claude: ``{"custom_id", "request", "response": {"model", "stop_reason", "usage": {"input_tokens",
   "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"}}, "status"}``. The input
@@ -16,12 +17,15 @@ from typing import Any
 
 import msgspec
 
-from batch_gateway.core.modalities import ContradictionError, check_counts
-from batch_gateway.core.rows.measured import Measured, Refused
-from batch_gateway.core.rows.waste import answer_waste
+from batch_gateway.core.jsons import is_given, is_object
+from batch_gateway.core.modalities import check_counts
+from batch_gateway.core.rows.measured import Measured, Refused, UnrecognizedError
+from batch_gateway.core.rows.totals import held_by, reading_of, reason_of
+from batch_gateway.core.rows.waste import answer_waste, is_error
+from batch_gateway.core.usage import DETAILS_CONTRADICT, TOTAL_CONTRADICTS, WEB_SEARCH
 
-UNPRICED_CACHE_WRITE = "cache_creation_1h_input_text"
-"""Tokens written to Claude's one-hour cache, for which no batch price is published."""
+_WITHOUT_CACHES, _CACHED_BESIDE_PROMPT, _REASONING_BESIDE_COMPLETION = "caches", "cached", "reasoning"
+"""How parts may stand to each other, other than documented, if their total says so."""
 
 
 class _CacheCreation(msgspec.Struct):
@@ -52,6 +56,7 @@ class _Usage(msgspec.Struct):
     completion_tokens: int | None = None
     prompt_tokens_details: _PromptDetails | None = None
     completion_tokens_details: _CompletionDetails | None = None
+    total_tokens: int | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -62,40 +67,77 @@ class _Message(msgspec.Struct):
     model: str | None = None
     stop_reason: Any = None
     choices: list[_Choice] | None = None
+    content: msgspec.Raw = msgspec.Raw()
     usage: _Usage | None = None
     error: Any = None
+    type: Any = None
+
+
+class _Response(_Message):
     body: msgspec.Raw = msgspec.Raw()
+    message: msgspec.Raw = msgspec.Raw()
+    status_code: Any = None
 
 
 class _Row(msgspec.Struct):
-    response: _Message | None = None
+    response: _Response | None = None
 
 
 _decode_row = msgspec.json.Decoder(_Row, strict=False).decode
-_decode_body = msgspec.json.Decoder(_Message | None, strict=False).decode
+_decode_message = msgspec.json.Decoder(_Message, strict=False).decode
+
+_FAILURES = {
+    "error": None,
+    "errored": None,
+    "canceled": "CANCELLED",
+    "expired": "DEADLINE_EXCEEDED",
+}
+"""Types of errors and of results without an answer, with the names of their statuses."""
 
 
-def measure(line: bytes) -> Measured | Refused:
-    """What a row used.
+def measure(line: bytes) -> Measured | Refused | None:
+    """Return what a row used, or why it was refused; None if its response is neither an answer nor an error.
 
     Raises:
         msgspec.DecodeError: The row is not of this form.
-        ContradictionError: Its counts cannot all be true.
+        ContradictionError: A count cannot be one.
+        UnrecognizedError: The response holds both an answer and an error, or two answers.
     """
-    message = _decode_row(line).response or _Message()
-    if message.body and (body := _decode_body(message.body)) is not None:
-        message = body
-    if message.error:
-        return Refused(message.error)
+    response = _decode_row(line).response or _Response()
+    inner = [_decode_message(member) for member in (response.body, response.message) if is_object(member)]
+    messages: list[_Message] = [*inner, response]
+    answers = [message for message in messages if message.usage is not None]
+    answered = answers or [
+        message
+        for message in messages
+        if message.choices or is_given(message.content) or message.stop_reason is not None
+    ]
+    causes = _causes(response.status_code, messages)
+    if len(answers) > 1 or (answered and causes):
+        raise UnrecognizedError("an answer and another, or an error")
+    if not answered:
+        return Refused(causes) if causes else None
+    message = answered[0]
+    model = message.model or response.model
     usage = message.usage or _Usage()
     measured = (
-        _claude(message.model, usage)
+        _claude(model, usage)
         if usage.prompt_tokens is None and usage.completion_tokens is None
-        else _open_model(message.model, usage)
+        else _open_model(model, usage)
     )
     reasons = [choice.finish_reason for choice in message.choices or ()] or [message.stop_reason]
     measured.waste = answer_waste(reasons)
     return measured
+
+
+def _causes(status_code: Any, messages: list[_Message]) -> tuple[Any, ...]:
+    """Return what a response says about its error; nothing if it has none."""
+    types = [message.type for message in messages if isinstance(message.type, str)]
+    return (
+        *(message.error for message in messages if is_error(message.error) is not False),
+        *(_FAILURES[type_] for type_ in types if type_ in _FAILURES),
+        *([] if is_error(status_code) is False else [status_code]),
+    )
 
 
 def _claude(model: str | None, usage: _Usage) -> Measured:
@@ -107,24 +149,31 @@ def _claude(model: str | None, usage: _Usage) -> Measured:
     if usage.cache_creation_input_tokens is None:
         written = short + long
     check_counts(fresh, output, read, written, short, long, searches)
-    if short + long > written:
-        raise ContradictionError("more tokens written to caches by lifetime than in all")
     prompt = fresh + read + written
+    doubt = None if short + long <= written else DETAILS_CONTRADICT
+    long = min(long, written - min(short, written))
+    items = {
+        "input_text": fresh,
+        "cached_input_text": read,
+        "cache_creation_input_text": written - long,
+        "cache_creation_1h_input_text": long,
+        "output_text": output,
+    }
+    # The API gives no total; one that does is taken at its word, with or without what caches are about.
+    if reading_of(usage.total_tokens, prompt + output, {_WITHOUT_CACHES: fresh + output}) is None:
+        doubt = reason_of(usage.total_tokens, prompt + output)
+        if doubt == TOTAL_CONTRADICTS:
+            items = dict(zip(items, held_by(usage.total_tokens or 0, *items.values()), strict=True))
     return Measured(
         model=model,
         prompt_tokens=prompt,
-        items={
-            "input_text": fresh,
-            "cached_input_text": read,
-            "cache_creation_input_text": written - long,
-            UNPRICED_CACHE_WRITE: long,
-            "output_text": output,
-        },
+        items=items,
         input=prompt,
         cached=read,
         output=output,
-        metered=usage.input_tokens is not None,
-        searches=searches,
+        metered=usage.input_tokens is not None and prompt > 0,
+        doubt=doubt,
+        searches={WEB_SEARCH: searches} if searches else {},
     )
 
 
@@ -133,20 +182,36 @@ def _open_model(model: str | None, usage: _Usage) -> Measured:
     cached = (usage.prompt_tokens_details and usage.prompt_tokens_details.cached_tokens) or 0
     thoughts = (usage.completion_tokens_details and usage.completion_tokens_details.reasoning_tokens) or 0
     check_counts(prompt, completion, cached, thoughts)
-    if cached > prompt or thoughts > completion:
-        raise ContradictionError("a part of the tokens is more than all of them")
+    others = {
+        _CACHED_BESIDE_PROMPT: prompt + completion + cached,
+        _REASONING_BESIDE_COMPLETION: prompt + completion + thoughts,
+    }
+    reading = reading_of(usage.total_tokens, prompt + completion, others)
+    doubt = None
+    if reading is None:
+        doubt = reason_of(usage.total_tokens, prompt + completion)
+    elif reading == _CACHED_BESIDE_PROMPT:
+        prompt += cached
+    elif reading == _REASONING_BESIDE_COMPLETION:
+        completion += thoughts
+    asked, said = prompt, completion
+    if doubt == TOTAL_CONTRADICTS:
+        asked, said = held_by(usage.total_tokens or 0, prompt, completion)
+    if doubt is None and (cached > prompt or thoughts > completion):
+        doubt = DETAILS_CONTRADICT
     return Measured(
         model=model,
         prompt_tokens=prompt,
         items={
-            "input_text": prompt - cached,
-            "cached_input_text": cached,
-            "output_text": completion - thoughts,
-            "output_thoughts": thoughts,
+            "input_text": asked - min(cached, asked),
+            "cached_input_text": min(cached, asked),
+            "output_text": said - min(thoughts, said),
+            "output_thoughts": min(thoughts, said),
         },
         input=prompt,
-        cached=cached,
+        cached=min(cached, prompt),
         output=completion,
-        thoughts=thoughts,
-        metered=usage.prompt_tokens is not None,
+        thoughts=min(thoughts, completion),
+        metered=prompt > 0,
+        doubt=doubt,
     )

@@ -52,6 +52,11 @@ class PlainRows:
         self._limit = limit
         self._sums: dict[PlainKey, PlainSums] = {}
 
+    @property
+    def rows(self) -> int:
+        """How many were added since the last time that they were handed over."""
+        return sum(plain.rows for plain in self._sums.values())
+
     def drain(self) -> list[tuple[PlainKey, PlainSums]]:
         """Hands over what was added since the last time."""
         drained = list(self._sums.items())
@@ -74,6 +79,8 @@ class PlainRows:
             or (reason := candidates[0].finish_reason) not in _REASONS
             or candidates[0].grounding_metadata is not None
             or usage.tool_use_prompt_token_count
+            or usage.tool_use_prompt_tokens_details
+            or usage.prompt_token_details
             or response.prompt_feedback is not None
             or response.error
         ):
@@ -86,6 +93,9 @@ class PlainRows:
             and 0 <= thoughts <= LARGEST_COUNT
             and 0 <= cached < prompt
         ):
+            return False
+        total = usage.total_token_count
+        if total is not None and total != prompt + answered + thoughts:
             return False
         asked = said = other = None
         others = 0
@@ -105,7 +115,7 @@ class PlainRows:
             said = details[0].modality
             if len(details) != 1 or details[0].tokenCount != answered:
                 return False
-        details = usage.cache_tokens_details if cached else None
+        details = usage.cache_tokens_details
         if details and (len(details) != 1 or details[0].tokenCount != cached or details[0].modality != asked):
             return False
         key = (response.model_version, reason, asked, said)

@@ -51,7 +51,7 @@ def measure(predictions: msgspec.Raw, instance: msgspec.Raw, *, by_character: bo
     counts = _token_counts(predictions)
     tokens = sum(count or 0 for count in counts)
     check_counts(tokens, *(count or 0 for count in counts))
-    quantity: int | None = tokens if counts else None
+    quantity = tokens or None
     if by_character:
         quantity = _characters(instance)
     return Measured(

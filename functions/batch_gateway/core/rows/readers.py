@@ -1,5 +1,6 @@
 """The right way to read an output object, by its name."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -9,7 +10,7 @@ from batch_gateway.core.jsons import UNREADABLE
 from batch_gateway.core.lines import Block
 from batch_gateway.core.outputs import OutputKind, kind_of, unreadable_format
 from batch_gateway.core.prices import PriceTable
-from batch_gateway.core.rows.tally import Tally
+from batch_gateway.core.rows.tally import Tally, UnrecognizedRow
 from batch_gateway.core.rows.waste import failure
 from batch_gateway.core.usage import Rows, Usage, Waste
 
@@ -31,6 +32,10 @@ class Reader(Protocol):
     @property
     def usage(self) -> Usage:
         """Of the blocks so far."""
+
+    @property
+    def unrecognized(self) -> Sequence[UnrecognizedRow]:
+        """The first rows of no known shape."""
 
     def add_block(self, block: Block) -> None:
         """Adds the next lines.
@@ -74,6 +79,10 @@ class _JsonLines:
     def usage(self) -> Usage:
         return self._tally.usage
 
+    @property
+    def unrecognized(self) -> Sequence[UnrecognizedRow]:
+        return self._tally.unrecognized
+
     def add_block(self, block: Block) -> None:
         self._head.check(block)
         self._tally.add_lines(block.lines)
@@ -104,6 +113,10 @@ class _ErrorLines:
     def usage(self) -> Usage:
         return self._tally.usage
 
+    @property
+    def unrecognized(self) -> Sequence[UnrecognizedRow]:
+        return self._tally.unrecognized
+
     def add_block(self, block: Block) -> None:
         for line in block.lines:
             try:
@@ -123,6 +136,7 @@ class _CsvRows:
     """
 
     resumable = False  # a block may end within a record
+    unrecognized: Sequence[UnrecognizedRow] = ()
 
     def __init__(self, *, failed: bool) -> None:
         self._failed = failed

@@ -1,28 +1,32 @@
 """One line of output, as far as it is decoded for every family."""
 
-import json
+import re
 from codecs import BOM_UTF8
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from batch_gateway.core.jsons import UNREADABLE
-from batch_gateway.core.rows.gemini import Response
-
-MAX_REPAIRED_BYTES = 4 * 1024 * 1024
-"""Longest line that is read a second time, object by object, which takes many times its size."""
+from batch_gateway.core.jsons import UNREADABLE, is_given
+from batch_gateway.core.rows.gemini import Response, is_answer
 
 
 class Row(msgspec.Struct, gc=False):
     """A row of any family."""
 
     status: Any = None
-    processed_time: str | None = None
+    processed_time: Any = None
     response: Response | None = None
     predictions: msgspec.Raw = msgspec.Raw()
     prediction: msgspec.Raw = msgspec.Raw()
     instance: msgspec.Raw = msgspec.Raw()
     error: msgspec.Raw = msgspec.Raw()
+
+
+_MAX_NAMES = 20
+_NAME_LENGTH = 64
+_MAX_NAMED_BYTES = 1024 * 1024
 
 
 class _EmptyResponse(msgspec.Struct, forbid_unknown_fields=True):
@@ -35,60 +39,82 @@ class _ResponseOnly(msgspec.Struct):
 
 # strict=False: an importer in Vertex may turn numbers into strings, and tokenCount is one by design.
 decode_row = msgspec.json.Decoder(Row, strict=False).decode
+_decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_response_only = msgspec.json.Decoder(_ResponseOnly).decode
-_NULL = msgspec.Raw(b"null")
 
 
 def readable(line: bytes) -> bytes:
-    """A line that decode_row does not take, put so that it does: as Python's json reads it.
+    """Return a line that decode_row does not take, put so that it does if Python's json would read it.
 
-    That is without a byte order mark, NaN, infinities and halves of surrogate pairs. Such numbers become
-    strings, as in protobuf's JSON, so that no count can be one of them.
-
-    Raises:
-        ValueError: Python does not take it for JSON either, or it is too long to find out.
-        RecursionError: It nests too deeply.
+    That is without a byte order mark, NaN, infinities and halves of surrogate pairs. Such a number becomes
+    ``[0]``, and is so neither a count nor a text. It takes one copy of the line, and time in proportion.
     """
-    text = line.removeprefix(BOM_UTF8)
-    try:
-        decode_row(text)
-    except UNREADABLE:
-        if len(text) > MAX_REPAIRED_BYTES:
-            raise
-        value = json.loads(text.decode(), parse_constant=str)
-        return json.dumps(value, ensure_ascii=False).encode(errors="replace")
-    return text
+    text = bytearray(line.removeprefix(BOM_UTF8))
+    for start, end in _spans(_NUMBER, text):
+        text[start:end] = b"[0]".ljust(end - start)
+    for start, end in _spans(_HALF_PAIR, text):
+        text[start:end] = rb"\ufffd"
+    return bytes(text)
 
 
-def is_given(member: msgspec.Raw) -> bool:
-    """Whether a row has a member, and it is not null."""
-    return bool(member) and member != _NULL
+# Possessive, so that nothing is tried twice and nothing is kept to go back to.
+_NUMBER = re.compile(
+    rb"""
+    (?: [^"NI-]++ | -(?!Infinity) | "[^"\\]*+(?:\\.[^"\\]*+)*+" )*+
+    (NaN|-?Infinity)
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+_HALF_PAIR = re.compile(
+    rb"""
+    (?: [^\\]++ | \\[^u] | \\u(?![dD][89a-fA-F]) | \\u[dD][89abAB]..\\u[dD][c-fC-F].. )*+
+    (\\u[dD][89a-fA-F][0-9a-fA-F]{2})
+    """,
+    re.DOTALL | re.VERBOSE,
+)
 
 
-def loaded(member: msgspec.Raw) -> Any:
-    """A member's value; None if the row does not have it."""
-    return msgspec.json.decode(member) if member else None
+def _spans(pattern: re.Pattern[bytes], text: bytearray) -> Iterator[tuple[int, int]]:
+    """Yield where the pattern's group stands, again and again; the text may be changed there meanwhile."""
+    at = 0
+    while found := pattern.match(text, at):
+        yield found.span(1)
+        at = found.end()
 
 
 def is_answered(row: Row, line: bytes) -> bool:
-    """Whether a row has a response with anything in it.
+    """Return whether a row has a response with anything in it.
 
     Args:
         row: As decoded, without the members that nobody needs.
         line: What it was decoded from.
     """
-    response = row.response
-    if response is None:
+    if row.response is None:
         return False
-    if (
-        response.usage_metadata
-        or response.candidates
-        or response.model_version
-        or response.token_count is not None
-    ):
+    if is_answer(row.response):
         return True
     try:
         _decode_response_only(line)
     except msgspec.ValidationError:
         return True
     return False
+
+
+def member_names(line: bytes) -> tuple[str, ...]:
+    """Return the names of a row's members, for people to look at: not too many, and of no long line."""
+    if len(line) > _MAX_NAMED_BYTES:
+        return ()
+    try:
+        return tuple(name[:_NAME_LENGTH] for name in islice(_decode_members(line), _MAX_NAMES))
+    except UNREADABLE:
+        return ()
+
+
+def is_predicted(row: Row) -> bool:
+    """Return whether a row has predictions; an empty list holds none, but one may be null."""
+    return bool(row.prediction) or (
+        is_given(row.predictions) and _EMPTY_LIST.fullmatch(row.predictions) is None
+    )
+
+
+_EMPTY_LIST = re.compile(rb"\[\s*\]")

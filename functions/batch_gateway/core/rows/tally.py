@@ -1,21 +1,38 @@
 """The sums over the rows of one output object."""
 
 from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
-import msgspec
-
-from batch_gateway.core.jsons import UNREADABLE
+from batch_gateway.core.jsons import UNREADABLE, is_given, loaded
 from batch_gateway.core.modalities import ContradictionError, modality_name
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.core.rows import gemini, messages, predictions
-from batch_gateway.core.rows.measured import Measured, Refused
+from batch_gateway.core.rows.carried import carried_over
+from batch_gateway.core.rows.elsewhere import restated
+from batch_gateway.core.rows.measured import Measured, Refused, UnrecognizedError
 from batch_gateway.core.rows.plain import PlainRows
-from batch_gateway.core.rows.row import Row, decode_row, is_answered, is_given, loaded, readable
-from batch_gateway.core.rows.waste import answer_waste, failure
-from batch_gateway.core.usage import WEB_SEARCH, Key, Quantity, Rows, Tokens, Usage, Waste, quantities_of
+from batch_gateway.core.rows.row import (
+    Row,
+    decode_row,
+    is_answered,
+    is_predicted,
+    member_names,
+    readable,
+)
+from batch_gateway.core.rows.waste import answer_waste, failure, is_error
+from batch_gateway.core.usage import (
+    Key,
+    Quantity,
+    Rows,
+    Tokens,
+    Unpriced,
+    Usage,
+    Waste,
+    quantities_of,
+)
 
 _OTHER_MODEL = "other"
 _MAX_UNPRICED_MODELS = 32
@@ -23,6 +40,7 @@ _MAX_UNPRICED_MODELS = 32
 _MAX_MODEL_NAME = 128
 _MAX_REMEMBERED = 256
 """Entries of what is only there to be quick."""
+_MAX_NAMED_ROWS = 5
 
 
 _Sums = dict[Key, list[int]]
@@ -36,6 +54,18 @@ class _Wasted:
         self.sums: _Sums = {}
 
 
+class UnrecognizedRow(NamedTuple):
+    """A row of no known shape.
+
+    Attributes:
+        row: Its number among the rows that were added, from 1.
+        members: Names of its members, those that are not too many.
+    """
+
+    row: int
+    members: tuple[str, ...]
+
+
 class Tally:
     """Sums the usage of output lines; one for each object that is read.
 
@@ -43,32 +73,43 @@ class Tally:
         prices: Knows models, context windows and units; no amounts are computed here.
         job_model: The model that the job names, or the base of a tuned one; for rows which name none,
             or one without a price.
-        resumed_at: createTime of a job whose input was the output of an earlier job. Vertex merges
-            the earlier job's good rows into the output ("Resume a batch job" of the documentation);
-            they were processed, and paid for, before this time. None for any other job.
+        resumed_at: Time before which an earlier job, whose output was the input of this one, processed
+            rows and paid for them; None: there are none.
+
+    Attributes:
+        unrecognized: The first rows of no known shape.
     """
 
     def __init__(self, prices: PriceTable, job_model: str, resumed_at: datetime | None = None) -> None:
         self._prices = prices
         self._job_model = prices.resolve(job_model)
         self._job_model_name = job_model.rsplit("/", 1)[-1]
-        self._resumed_at = resumed_at
+        self._is_carried_over = carried_over(resumed_at)
         self._models: dict[str | None, str] = {}
         self._unpriced_models: set[str] = set()
+        self.unrecognized: list[UnrecognizedRow] = []
         self._succeeded = self._failed = self._malformed = self._carried_over = self._unmetered = 0
+        self._unrecognized = 0
         self._input = self._cached = self._output = self._thoughts = 0
         self._sums: _Sums = {}
         self._searches: _Sums = {}
         self._waste: dict[tuple[str, str], _Wasted] = {}
-        # Rows of resumed jobs are never plain: each one's time must be looked at.
-        self._plain = PlainRows(-1 if resumed_at else prices.shortest_window)
+        self._doubts: Counter[str] = Counter()
+        self._plain = PlainRows(prices.shortest_window)
 
     @property
     def usage(self) -> Usage:
         """What has been added so far."""
         self._settle_plain()
         return Usage(
-            rows=Rows(self._succeeded, self._failed, self._malformed, self._carried_over, self._unmetered),
+            rows=Rows(
+                succeeded=self._succeeded,
+                failed=self._failed,
+                malformed=self._malformed,
+                carried_over=self._carried_over,
+                unmetered=self._unmetered,
+                unrecognized=self._unrecognized,
+            ),
             tokens=Tokens(self._input, self._cached, self._output, self._thoughts),
             quantities=_quantities(self._sums),
             searches=_quantities(self._searches),
@@ -76,6 +117,7 @@ class Tally:
                 Waste(kind, reason, wasted.rows, wasted.unmetered, _quantities(wasted.sums))
                 for (kind, reason), wasted in sorted(self._waste.items())
             ),
+            unpriced=tuple(Unpriced(*doubt) for doubt in sorted(self._doubts.items())),
         )
 
     def add_malformed(self) -> None:
@@ -96,14 +138,19 @@ class Tally:
 
         Rows that are plain are added up right here, at a fraction of the general way's cost.
         """
-        decode, add_plain = decode_row, self._plain.add
+        decode, add_plain, is_carried_over = decode_row, self._plain.add, self._is_carried_over
         for line in lines:
             try:
                 row = decode(line)
             except UNREADABLE:
                 self._add_unreadable(line)
                 continue
-            if row.status or row.response is None or not add_plain(row.response):
+            if (
+                row.status
+                or row.response is None
+                or is_carried_over(row.processed_time)
+                or not add_plain(row.response)
+            ):
                 self._add_row(row, line)
 
     def _settle_plain(self) -> None:
@@ -136,54 +183,67 @@ class Tally:
             return
         try:
             line = readable(line)
-            self._add_row(decode_row(line), line)
-        except (*UNREADABLE, ValueError):
+            row = decode_row(line)
+        except UNREADABLE:
             self._malformed += 1
+        else:
+            self._add_row(row, line)
 
     def _add_row(self, row: Row, line: bytes) -> None:
         try:
             self._sort(row, line)
         except (*UNREADABLE, ContradictionError):
             self._malformed += 1
+        except UnrecognizedError:
+            self._add_unrecognized(line)
+
+    def _add_unrecognized(self, line: bytes) -> None:
+        self._unrecognized += 1
+        if len(self.unrecognized) < _MAX_NAMED_ROWS:
+            so_far = self._failed + self._malformed + self._carried_over + self._unrecognized
+            number = so_far + self._succeeded + self._plain.rows
+            self.unrecognized.append(UnrecognizedRow(number, member_names(line)))
 
     def _sort(self, row: Row, line: bytes) -> None:
-        response = row.response
-        answered = is_answered(row, line)
-        predicted = is_given(row.predictions) or bool(row.prediction)
-        if row.status or not (answered or predicted):
-            self.add_failed(row.status, loaded(row.error))
-        elif response is not None and answered and is_given(response.error):
-            self.add_failed(loaded(response.error))
-        elif self._is_carried_over(row.processed_time):
+        """Adds a row by what it says: an answer, or that it failed and nothing else."""
+        failed, error = is_error(row.status), loaded(row.error)
+        if failed is None:
+            raise UnrecognizedError("a status that says neither")
+        there = is_answered(row, line) or is_predicted(row)
+        if there and not failed and self._is_carried_over(row.processed_time):
             self._carried_over += 1
+            return
+        found = self._measure(row, line) if there else self._measure_elsewhere(line)
+        says_error = failed or is_error(error) is not False
+        if isinstance(found, Refused):
+            self.add_failed(row.status, error, *found.causes)
+        elif found is None and says_error and not there:
+            self.add_failed(row.status, error)
+        # An error beside reported usage is an echo of the input line, whose members come back.
+        elif found is None or failed or (says_error and not (there and found.metered)):
+            raise UnrecognizedError("neither an answer nor an error, or both")
         else:
-            self._add_measured(self._measure(row, response if answered else None, line), row.error)
+            self._commit(found)
 
-    def _measure(self, row: Row, response: gemini.Response | None, line: bytes) -> Measured | Refused:
-        if response is None:
+    def _measure(self, row: Row, line: bytes) -> Measured | Refused | None:
+        """Returns what a row used, or why it was refused; None if that cannot be told."""
+        response = row.response
+        if response is None or not is_answered(row, line):
             by_character = self._prices.unit(self._model(None)) == "character"
             return predictions.measure(row.predictions, row.instance, by_character=by_character)
-        if response.usage_metadata is None and (is_given(response.usage) or is_given(response.body)):
+        other = is_given(response.usage) or is_given(response.body) or not gemini.is_answer(response)
+        if response.usage_metadata is None and other:
             return messages.measure(line)
-        return gemini.measure(response)
+        return gemini.measure(response, line)
 
-    def _add_measured(self, measured: Measured | Refused, error: msgspec.Raw) -> None:
-        if isinstance(measured, Refused):
-            self.add_failed(measured.error)
-        elif not measured.metered and is_given(error):
-            # An error beside reported usage is an echo of the input line, whose members come back.
-            self.add_failed(loaded(error))
-        else:
-            self._commit(measured)
-
-    def _is_carried_over(self, processed_time: str | None) -> bool:
-        if self._resumed_at is None or not processed_time:
-            return False
+    def _measure_elsewhere(self, line: bytes) -> Measured | Refused | None:
+        """Returns the same of a row without an answer in its place; None if there is nothing that counts."""
         try:
-            processed = datetime.fromisoformat(processed_time)
-        except ValueError as error:
-            raise ContradictionError(processed_time) from error
-        return processed.replace(tzinfo=processed.tzinfo or UTC) < self._resumed_at
+            row = restated(line)
+            found = self._measure(decode_row(row), row) if row else None
+        except (*UNREADABLE, ContradictionError):
+            return None
+        return None if isinstance(found, Measured) and not found.metered else found
 
     def _model(self, version: str | None) -> str:
         """The price table's key for a row: its own version if that has a price, else the job's model."""
@@ -215,6 +275,8 @@ class Tally:
         window = self._prices.context_window(model, row.prompt_tokens)
         self._succeeded += 1
         self._unmetered += not row.metered
+        if row.doubt and row.metered:
+            self._doubts[row.doubt] += 1
         self._input += row.input
         self._cached += row.cached
         self._output += row.output
@@ -226,8 +288,8 @@ class Tally:
         for item, quantity in row.items.items():
             if quantity:
                 self._add(row.waste, (model, window, item), quantity, 1)
-        if row.searches:
-            _add(self._searches, (model, "", WEB_SEARCH), row.searches, 1)
+        for item, quantity in row.searches.items():
+            _add(self._searches, (model, "", item), quantity, 1)
 
     def _add(self, waste: tuple[str, str] | None, key: Key, quantity: int, rows: int) -> None:
         _add(self._sums, key, quantity, rows)

@@ -9,6 +9,7 @@ Chat Completions API of OpenAI. Status names and their numbers: google/rpc/code.
 
 import re
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 FAILED, BLOCKED, TRUNCATED = "failed", "blocked", "truncated"
@@ -50,13 +51,40 @@ _STATUS_OF_HTTP = {
     504: "DEADLINE_EXCEEDED",
 }
 """Names by HTTP's number; of those that share 400 or 500 the most common."""
+_SUCCESSES = {
+    *("ok", "200 ok", "success", "succeeded", "successful", "complete", "completed", "done", "finished"),
+    *("job_state_succeeded", "none", "null"),
+}
+"""Statuses that are no error, in lower case."""
+_NOTHING: tuple[Any, ...] = (None, "", {}, [])
 _NAMES = "|".join(filter(None, _STATUSES))
 # A member of JSON in the text goes before a mere mention.
 _STATUS_MEMBER = re.compile(rf'\\?"status\\?"\s*:\s*\\?"({_NAMES})\b')
 _STATUS_MENTION = re.compile(rf"\b({_NAMES})\b")
-_CODE_MEMBER = re.compile(r'\\?"code\\?"\s*:\s*\\?"?(\d{1,3})\b')
+_CODE_MEMBER = re.compile(r'\\?"code\\?"\s*:\s*\\?"?(\d{1,3})\b|^\s*(\d{1,3})\s*$', re.ASCII)
 _LONGEST_STATUS = 4096
 """Characters of a status text that are searched."""
+
+
+def is_error(said: Any) -> bool | None:
+    """Return whether a row's status or error is one; None if that cannot be told.
+
+    Codes of success are 0 (google/rpc/code.proto) and 200 to 299 (HTTP). Any other text than a word of
+    success is an error: Vertex AI's statuses are such ("Failed to parse JSON into proto").
+    """
+    if isinstance(said, str):
+        text = said.strip().casefold()
+        if text.isascii() and text.isdigit():
+            return is_error(float(text))
+        return bool(text) and text not in _SUCCESSES
+    if isinstance(said, dict):
+        for keys in (("code", "status", "error"), ("type", "state"), ("message",)):
+            if parts := {is_error(said[key]) for key in keys if said.get(key) not in _NOTHING}:
+                return True if True in parts else None if None in parts else False
+        said = any(said.values())
+    if said and isinstance(said, int | float) and said is not True:
+        return not HTTPStatus.OK <= said < HTTPStatus.MULTIPLE_CHOICES
+    return None if said else False
 
 
 def failure(*causes: Any) -> tuple[str, str]:
@@ -103,5 +131,5 @@ def _status_name(cause: Any) -> str | None:
     if match := _STATUS_MEMBER.search(text) or _STATUS_MENTION.search(text):
         return match[1]
     if match := _CODE_MEMBER.search(text):
-        return _status_name(int(match[1]))
+        return _status_name(int(match[1] or match[2]))
     return None

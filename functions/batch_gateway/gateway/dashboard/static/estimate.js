@@ -9,7 +9,7 @@ import { card, empty, failure, skeleton } from './parts.js';
 const KEPT = 'batch-gateway-estimate';
 const EXAMPLE = {
   displayName: 'nightly',
-  model: 'gemini-2.5-flash',
+  model: 'gemini-3.5-flash',
   inputConfig: { instancesFormat: 'jsonl', gcsSource: { uris: ['gs://batch-in/example_input.jsonl'] } },
   outputConfig: { predictionsFormat: 'jsonl', gcsDestination: { outputUriPrefix: 'gs://batch-out/example' } },
 };

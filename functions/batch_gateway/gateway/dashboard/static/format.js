@@ -1,7 +1,7 @@
 /** Numbers, times and states for people; the exact value is what a pointer gets to see on top of them. */
 
 import { h } from './dom.js';
-import { exactUsd, shortUsd } from './money.js';
+import { exactUsd, nano, shortUsd } from './money.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -42,10 +42,15 @@ export function badge(state) {
   return h('span', { class: `badge ${stateTone(state)}` }, stateText(state));
 }
 
+/** What a job has cost so far; null while no output is settled, when the 0 of the API's says nothing. */
+export function costSoFar(job) {
+  return job.status === 'PENDING' ? null : nano(job.amount);
+}
+
 /** An amount with all its digits on hover; null is what nobody knows. */
 export function money(amount, { floor = false, kind = '' } = {}) {
   if (amount === null) return h('span', { class: 'unknown', title: 'Not known' }, '—');
-  const least = floor ? 'At least: some usage has no price or could not be read. ' : '';
+  const least = floor ? 'At least: some usage has no price or could not be read, or more may come. ' : '';
   return h(
     'span',
     { class: `money ${kind}`, title: `${least}${exactUsd(amount)}` },

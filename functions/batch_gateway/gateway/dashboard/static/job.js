@@ -2,7 +2,7 @@
 
 import { get, post } from './api.js';
 import { button, fill, h, icon } from './dom.js';
-import { badge, count, labelsOf, lasting, moment, money, progress, whole } from './format.js';
+import { badge, costSoFar, count, labelsOf, lasting, moment, money, progress, whole } from './format.js';
 import { itemsCard, outputsCard, rawCard, timelineCard, usageCard, wasteCard } from './jobcards.js';
 import { every } from './live.js';
 import { nano } from './money.js';
@@ -109,7 +109,7 @@ function parts(seen, id) {
         { class: 'banner' },
         h('p', {}, 'Vertex AI no longer has this job. What it cost stays on record.'),
       ),
-    !cost.complete && h('div', { class: 'banner warn' }, icon('warn'), h('p', {}, incomplete(cost))),
+    hasGaps(cost) && h('div', { class: 'banner warn' }, icon('warn'), h('p', {}, incomplete(cost))),
     h('div', { class: 'tiles' }, costTile(cost), rowsTile(cost), timeTile(cost, resource), aboutTile(cost)),
     h('div', { class: 'columns' }, usageCard(cost), timelineCard(cost, resource)),
     itemsCard(cost, id),
@@ -118,13 +118,23 @@ function parts(seen, id) {
   ];
 }
 
+/** Whether the cost of something that is settled is not known; that more is to come needs no warning. */
+function hasGaps(cost) {
+  const { malformed, unrecognized, unpriced } = cost.rows;
+  const unreadable = cost.outputs.some((output) => output.error);
+  const final = cost.status === 'FINAL';
+  return malformed + unrecognized + unpriced > 0 || unreadable || (final && !cost.complete);
+}
+
 function incomplete(cost) {
-  const { malformed, unpriced } = cost.rows;
+  const { malformed, unrecognized, unpriced } = cost.rows;
   const why = [
-    unpriced && `${whole(unpriced)} rows have no price`,
+    unpriced && `${whole(unpriced)} rows have no price, or not for all they used`,
     malformed && `${whole(malformed)} lines could not be read`,
+    unrecognized && `${whole(unrecognized)} rows are of no known shape`,
+    cost.status !== 'FINAL' && 'more output may come',
   ];
-  return `The amount is at least what is shown: ${why.filter(Boolean).join(' and ') || 'some output could not be read'}.`;
+  return `The amount is at least what is shown: ${why.filter(Boolean).join(' and ') || 'some output is missing or could not be read'}.`;
 }
 
 function tile(name, value, ...facts) {
@@ -142,7 +152,7 @@ function costTile(cost) {
   const status = { PENDING: 'No output settled yet', PARTIAL: 'So far', FINAL: 'Final' }[cost.status];
   return tile(
     'Cost',
-    money(nano(cost.amount), { floor: !cost.complete }),
+    money(costSoFar(cost), { floor: !cost.complete }),
     h(
       'p',
       { class: 'facts' },
@@ -175,7 +185,7 @@ function costTile(cost) {
 }
 
 function rowsTile(cost) {
-  const { succeeded, failed, malformed, carriedOver } = cost.rows;
+  const { succeeded, failed, malformed, unrecognized, carriedOver } = cost.rows;
   return tile(
     'Rows',
     whole(succeeded),
@@ -184,6 +194,7 @@ function rowsTile(cost) {
       { class: 'facts' },
       h('span', { class: failed ? 'failed' : 'muted' }, count(failed), ' failed'),
       malformed > 0 && h('span', { class: 'failed' }, ' · ', count(malformed), ' unreadable'),
+      unrecognized > 0 && h('span', { class: 'failed' }, ' · ', count(unrecognized), ' of no known shape'),
       carriedOver > 0 &&
         h(
           'span',

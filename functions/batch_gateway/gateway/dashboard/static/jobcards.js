@@ -171,6 +171,10 @@ export function timelineCard(cost, resource) {
 export function wasteCard(cost) {
   const shown = card('Errors and waste');
   const { reasons, amount } = cost.waste;
+  if (cost.status === 'PENDING') {
+    shown.fill(empty('Not known yet', 'It is read from the output that Vertex AI writes.'));
+    return shown.element;
+  }
   if (!reasons.length) {
     shown.fill(empty('Nothing failed, nothing wasted', 'No row was refused, blocked or cut off.'));
     return shown.element;

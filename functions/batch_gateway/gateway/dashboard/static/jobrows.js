@@ -1,7 +1,7 @@
 /** A job as a row of the table, and of the file. */
 
 import { h } from './dom.js';
-import { age, badge, labelsOf, money, progress, stateText, UNDER_WAY, whole } from './format.js';
+import { age, badge, costSoFar, labelsOf, money, progress, stateText, UNDER_WAY, whole } from './format.js';
 import { nano } from './money.js';
 import { expected } from './running.js';
 
@@ -19,7 +19,8 @@ const COLUMNS = [
 ];
 
 function rowsOf(job) {
-  return job.rows.succeeded + job.rows.failed + job.rows.malformed + job.rows.carriedOver;
+  const { succeeded, failed, malformed, unrecognized, carriedOver } = job.rows;
+  return succeeded + failed + malformed + unrecognized + carriedOver;
 }
 
 function share(job) {
@@ -27,9 +28,14 @@ function share(job) {
   return completed !== null && total ? completed / total : -1;
 }
 
+/** What is not known comes before what cost nothing. */
 function costOf(job) {
-  const estimate = job.status === 'PENDING' ? nano(job.estimate?.expected) : null;
-  return nano(job.projected) ?? estimate ?? nano(job.amount);
+  return shownCost(job) ? costSoFar(job) : (nano(job.projected) ?? costSoFar(job) ?? -1n);
+}
+
+/** Whether what a job has cost is shown, rather than what it will have cost. */
+function shownCost(job) {
+  return job.status !== 'PENDING' && !UNDER_WAY.includes(job.state);
 }
 
 export function headings(sort, view) {
@@ -98,7 +104,7 @@ export function jobRow(job, at) {
     cell('c-progress', progress(job)),
     cell(
       'c-cost number',
-      UNDER_WAY.includes(job.state) ? expected(job) : money(nano(job.amount), { floor: !job.complete }),
+      shownCost(job) ? money(costSoFar(job), { floor: !job.complete }) : expected(job),
     ),
     cell('c-age number', age(job.createTime)),
   );
@@ -127,6 +133,7 @@ export function csvRows(jobs) {
     'rows_succeeded',
     'rows_failed',
     'rows_malformed',
+    'rows_unrecognized',
     'rows_unpriced',
     'amount_usd',
     'complete',
@@ -153,10 +160,11 @@ export function csvRows(jobs) {
       job.rows.succeeded,
       job.rows.failed,
       job.rows.malformed,
+      job.rows.unrecognized,
       job.rows.unpriced,
-      job.amount,
+      job.status === 'PENDING' ? null : job.amount,
       job.complete,
-      job.wasted,
+      job.status === 'PENDING' ? null : job.wasted,
       job.projected,
       job.createTime,
       job.startTime,

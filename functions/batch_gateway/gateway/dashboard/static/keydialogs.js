@@ -50,7 +50,7 @@ export async function newKey(teams, chosen, again) {
     [['', 'No team'], ...teams.map((each) => [each.team_id, each.team_alias ?? each.team_id])],
     chosen ?? '',
   );
-  const models = h('input', { autocomplete: 'off', placeholder: 'gemini-2.5-*' });
+  const models = h('input', { autocomplete: 'off', placeholder: 'gemini-3.5-*' });
   const prefixes = h('input', {
     autocomplete: 'off',
     placeholder: 'gs://batch-in/search, gs://batch-out/search',

@@ -2,7 +2,7 @@
 
 import { jobsUpTo } from './api.js';
 import { h } from './dom.js';
-import { age, badge, count, money, whole } from './format.js';
+import { age, badge, costSoFar, count, money, whole } from './format.js';
 import { nano, percentOf, sum } from './money.js';
 import { empty } from './parts.js';
 import { seconds, startOf } from './periods.js';
@@ -41,7 +41,7 @@ function showFailures(shown, items) {
             h('span', { class: 'muted' }, job.error?.message ?? rowsLost(job)),
           ),
           badge(job.state),
-          h('div', { class: 'cost' }, money(nano(job.amount)), h('small', {}, age(job.createTime), ' ago')),
+          h('div', { class: 'cost' }, money(costSoFar(job)), h('small', {}, age(job.createTime), ' ago')),
         ),
       ),
     ),
@@ -57,6 +57,7 @@ function showWaste(shown, items, more) {
   const ended = items.filter((job) => UNFINISHED.includes(job.state));
   const total = sum(items.map((job) => nano(job.amount)));
   const lost = sum(ended.map((job) => nano(job.amount)));
+  const floor = ended.some((job) => job.status === 'PENDING');
   // Of jobs that ended well; what the others wasted is among what they cost.
   const wasted = sum(items.filter((job) => !ended.includes(job)).map((job) => nano(job.wasted)));
   const failedRows = items.reduce((rows, job) => rows + job.rows.failed, 0);
@@ -70,7 +71,7 @@ function showWaste(shown, items, more) {
       { class: 'pairs' },
       row(
         'Spent on jobs that did not finish',
-        [money(lost), share(lost)],
+        [money(lost, { floor }), share(lost)],
         'What failed, cancelled and expired jobs cost',
       ),
       row(

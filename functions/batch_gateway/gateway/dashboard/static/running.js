@@ -2,7 +2,7 @@
 
 import { jobsUpTo } from './api.js';
 import { h } from './dom.js';
-import { age, badge, DAY, money, progress, UNDER_WAY } from './format.js';
+import { age, badge, costSoFar, DAY, money, progress, UNDER_WAY } from './format.js';
 import { exactUsd, nano, sum } from './money.js';
 import { empty } from './parts.js';
 import { seconds } from './periods.js';
@@ -19,6 +19,7 @@ export async function showRunning(shown, filter, signal) {
     shown.fill(empty('Nothing is running', 'Jobs appear here from their creation to their end.'));
     return false;
   }
+  const settled = items.map(costSoFar).filter((amount) => amount !== null);
   const known = items.filter((job) => job.projected !== null);
   const projected = sum(known.map((job) => nano(job.projected)));
   shown.fill(
@@ -26,9 +27,8 @@ export async function showRunning(shown, filter, signal) {
       'p',
       { class: 'summary' },
       h('b', {}, more ? '100+' : String(items.length)),
-      items.length === 1 ? ' job, ' : ' jobs, ',
-      h('b', {}, money(sum(items.map((job) => nano(job.amount))))),
-      ' so far',
+      items.length === 1 ? ' job' : ' jobs',
+      settled.length > 0 && [', ', h('b', {}, money(sum(settled))), ' so far'],
       known.length > 0 && [', ', h('b', {}, money(projected)), ` projected for ${known.length} of them`],
     ),
     h('ul', { class: 'running' }, items.slice(0, MOST_SHOWN).map(runningJob)),
@@ -60,19 +60,14 @@ function runningJob(job) {
   );
 }
 
-/** What a job will have cost, as well as that can be said: projected, else estimated. */
+/** What a job will have cost, as well as that can be said: projected, else what it cost so far. */
 export function expected(job) {
-  if (job.projected !== null) {
-    return h(
-      'span',
-      { title: `${exactUsd(nano(job.amount))} so far` },
-      money(nano(job.projected)),
-      h('small', {}, 'projected'),
-    );
+  const soFar = costSoFar(job);
+  if (job.projected === null) {
+    return h('span', {}, money(soFar, { floor: !job.complete }), soFar !== null && h('small', {}, 'so far'));
   }
-  const estimate = nano(job.estimate?.expected);
-  if (estimate !== null) return h('span', {}, money(estimate), h('small', {}, 'estimated'));
-  return h('span', {}, money(nano(job.amount)), h('small', {}, 'so far'));
+  const title = soFar === null ? 'No output settled yet' : `${exactUsd(soFar)} so far`;
+  return h('span', { title }, money(nano(job.projected)), h('small', {}, 'projected'));
 }
 
 export function linked(job) {

@@ -1,0 +1,117 @@
+"""The most that the rows of a job may cost: every row is read, and nothing in it is guessed to be cheap.
+
+A sample says what rows are like, unless somebody wants it to be wrong. A budget needs what they cost at most
+(``most``), and whatever may cost anything is an error: tools that read, rows that cannot be read, answers
+without an end.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from batch_gateway.core.estimating import most
+from batch_gateway.core.estimating.exact import UnboundedError, integer, row_of, values
+from batch_gateway.core.estimating.families import (
+    Family,
+    family_of,
+    makes_images,
+    output_limit,
+    prompt_limit,
+    version_of,
+)
+from batch_gateway.core.estimating.most import Model, Most
+from batch_gateway.core.estimating.needs import SizeOf
+from batch_gateway.core.estimating.sums import Use
+from batch_gateway.core.estimating.text import characters_of
+from batch_gateway.core.prices import PriceTable
+
+
+class Weight(NamedTuple):
+    """What rows use at most.
+
+    Attributes:
+        rows: How many there are.
+        input: Tokens or characters.
+        output: Tokens.
+        uses: What has a price.
+    """
+
+    rows: int
+    input: int
+    output: int
+    uses: Use
+
+
+class Scale:
+    """Weighs rows."""
+
+    def __init__(self, model: str, prices: PriceTable, size_of: SizeOf, parameters: Any) -> None:
+        """Prepare for a job.
+
+        Args:
+            model: Resource name; of a tuned model the one that it was tuned from.
+            prices: For context windows and units.
+            size_of: For the files that rows name.
+            parameters: The job's modelParameters. Whether they come before what a row sets is not documented:
+                the dearer counts.
+
+        Raises:
+            UnboundedError: No job with this model has a bound.
+        """
+        self._family = family_of(model)
+        if self._family is Family.CUSTOM:
+            raise UnboundedError("custom models are billed by the hour of their machines")
+        self._key = prices.resolve(model)
+        self._prices = prices
+        self._by_character = prices.unit(self._key) == "character"
+        self._output_limit = output_limit(model)
+        self._model = Model(
+            version_of(model), makes_images(model), prompt_limit(model), self._output_limit, size_of
+        )
+        self._limit, self._answers = (
+            max((integer(each, name) for each in values(parameters, name)), default=0)
+            for name in ("maxOutputTokens", "candidateCount")
+        )
+        self._rows = self._input = self._output = 0
+        self._uses: Use = Counter()
+
+    @property
+    def weight(self) -> Weight:
+        """Of the rows so far."""
+        return Weight(self._rows, self._input, self._output, self._uses)
+
+    def add(self, lines: Iterable[bytes]) -> None:
+        """Weigh lines; blank ones count as nothing.
+
+        Raises:
+            UnboundedError: One of them may cost anything.
+        """
+        for line in lines:
+            if not line.isspace():
+                self._rows += 1
+                self._add(self._most(line))
+
+    def _most(self, line: bytes) -> Most:
+        row = row_of(line)
+        if self._family in {Family.GEMINI, Family.GEMINI_EMBEDDING}:
+            return most.of_gemini(line, row, self._model)
+        if self._family is Family.CLAUDE:
+            return most.of_claude(line, row)
+        if self._family is Family.OPEN_CHAT:
+            return most.of_chat(line, row)
+        return Most({"input_text": characters_of(line.decode()) if self._by_character else len(line)})
+
+    def _add(self, row: Most) -> None:
+        prompt = sum(row.input.values())
+        window = self._prices.context_window(self._key, prompt)
+        for item, units in row.input.items():
+            self._uses[window, item] += units
+        self._input += prompt
+        if not self._family.answers:
+            return
+        limit = self._output_limit if row.limit is None else max(row.limit, self._limit)
+        if limit is None:
+            raise UnboundedError("it sets no limit on its output, and none of the model is known")
+        output = limit * max(row.answers, self._answers)
+        self._uses[window, row.item] += output
+        self._output += output

@@ -1,0 +1,154 @@
+"""Lines of input, of which nothing gets lost: also what is there twice in an object, in one spelling or two.
+
+Parsers differ in which of two equal names they take, and Google's JSON takes ``maxOutputTokens`` as well as
+``max_output_tokens``. Whoever wants a bound has to look at all of them.
+"""
+
+import json
+import re
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from batch_gateway.core.estimating.needs import snake_case
+from batch_gateway.core.jsons import UNREADABLE
+
+MOST_ODD_BYTES = 4 * 1024 * 1024
+"""Longest line that is read the slow way, which takes several times its size in memory."""
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+
+
+class UnboundedError(Exception):
+    """Why no bound can be told; a sentence's beginning, without its full stop."""
+
+
+class _Several(list[Any]):
+    """All values of a name that an object has more than once."""
+
+
+def row_of(line: bytes) -> dict[str, Any]:
+    """Read a line of input; ``values`` then finds every value of a name.
+
+    Raises:
+        UnboundedError: It is no JSON object.
+    """
+    line = line.removeprefix(BOM_UTF8)
+    try:
+        row = msgspec.json.decode(line)
+    except UNREADABLE:
+        row = None
+    if not isinstance(row, dict) or not _has_all_names(line, row):
+        row = _slowly(line)
+    if not isinstance(row, dict):
+        raise UnboundedError("it is no JSON object")
+    return row
+
+
+def values(parent: Any, name: str) -> list[Any]:
+    """Return all values that a member may have: of either spelling, and of each time that it is there."""
+    if not isinstance(parent, dict):
+        return []
+    found: list[Any] = []
+    for spelling in _spellings(name):
+        if spelling in parent:
+            value = parent[spelling]
+            found += value if isinstance(value, _Several) else [value]
+    return found
+
+
+def everywhere(row: Any, names: frozenset[str]) -> Iterator[dict[str, Any]]:
+    """Yield every object of a row, however deep, that has one of these names."""
+    stack = [row]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            if not names.isdisjoint(node):
+                yield node
+            stack += [value for value in node.values() if isinstance(value, dict | list)]
+        else:
+            stack += [value for value in node if isinstance(value, dict | list)]
+
+
+def largest(parents: Iterable[Any], name: str) -> int | None:
+    """Return the largest number that a member may have; None if one of the parents may have none.
+
+    Google's JSON takes a number as a string too. 0 and null stand for none.
+    """
+    found = [integer(value, name) for parent in parents for value in values(parent, name) or [None]]
+    return None if not found or any(each <= 0 for each in found) else max(found)
+
+
+def integer(value: Any, name: str) -> int:
+    """Return a whole number; 0 for null.
+
+    Raises:
+        UnboundedError: It is none, and nobody knows what is made of it.
+    """
+    if value is None:
+        return 0
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if (isinstance(value, int) and not isinstance(value, bool)) or (
+        isinstance(value, str) and _INTEGER.fullmatch(value)
+    ):
+        return int(value)
+    raise UnboundedError(f"its {name} is no whole number")
+
+
+@cache
+def _spellings(name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((name, snake_case(name))))
+
+
+def _has_all_names(line: bytes, row: Any) -> bool:
+    """Whether a line has no more names than were kept of it: a parser keeps one of equal ones.
+
+    A line has as many quotation marks as there are around names and texts, and escaped ones in them. A name
+    that was dropped had two more. Marks that are escaped by their number could make up for those: they are
+    taken for a no.
+    """
+    has_escapes = b"\\" in line
+    if has_escapes and b"\\u0022" in line:
+        return False
+    return line.count(b'"') == _quotation_marks(row, has_escapes=has_escapes)
+
+
+def _quotation_marks(row: Any, *, has_escapes: bool) -> int:
+    marks = 0
+    stack = [row]
+    while stack:
+        node = stack.pop()
+        marks += 2 * len(node) if isinstance(node, dict) else 0
+        if has_escapes and isinstance(node, dict):
+            marks += sum(name.count('"') for name in node)
+        for child in node.values() if isinstance(node, dict) else node:
+            if isinstance(child, str):
+                marks += 2 + (child.count('"') if has_escapes else 0)
+            elif isinstance(child, dict | list):
+                stack.append(child)
+    return marks
+
+
+def _slowly(line: bytes) -> Any:
+    if len(line) > MOST_ODD_BYTES:
+        raise UnboundedError(f"it is longer than {MOST_ODD_BYTES} bytes, and not in a plain form of JSON")
+    try:
+        return json.loads(line.decode(), object_pairs_hook=_with_all_values)
+    except (ValueError, RecursionError) as error:
+        raise UnboundedError("it is no JSON object") from error
+
+
+def _with_all_values(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        before = members.get(name)
+        if name not in members:
+            members[name] = value
+        elif isinstance(before, _Several):
+            before.append(value)
+        else:
+            members[name] = _Several([before, value])
+    return members

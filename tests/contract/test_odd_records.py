@@ -1,0 +1,246 @@
+"""Records that Firestore holds only in another form, those that it refuses, and those that cannot be read."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from batch_gateway.adapters.firestore import FirestoreKeys
+from batch_gateway.core.books import output_id
+from batch_gateway.core.jobs import observe
+from batch_gateway.core.notifications import LEASE
+from batch_gateway.ports import Observed, RecordError, Unreadable
+from batch_gateway.tracking import Tracker
+from contract import test_keystore as keystore
+from contract.test_outbox import event
+from contract.test_store import CREATED, DAY, key, observation, output, record, settle, submission, totals
+from functional import test_reconcile as sweeping
+from functional import test_settle as settling
+from functional.gateway.conftest import World as GatewayWorld
+from functional.gateway.conftest import job_body, job_resource, json_answer
+from functional.gateway.loopback import Loopback
+
+NOW = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
+NAMED = {name: job_resource()[name] for name in ("name", "state", "createTime")}
+RESERVED = {"__x__": "1", "____": "2", "": "3", "~": "4", "~x": "5", "~json": "6", "~~": "7", "__y": "8"}
+
+
+def nested(depth, inside):
+    for _ in range(depth):
+        inside = {"a": inside}
+    return inside
+
+
+ERRORS = {
+    "reserved names": {"details": [{"__type__": "x", "": 1, "~json": "[1]"}], "~json": "x"},
+    "only the stand-in's name": {"~json": "not JSON"},
+    "lists of lists": {"details": [[[1], [], [[{"__a__": 1}]]]]},
+    "large numbers": {"code": 2**64, "a": [-(2**63), 2**63 - 1, 2**63, 10**30]},
+    "deep": {"details": nested(300, {"__b__": [[1]]})},
+    "deep lists": {"details": [nested(12, [nested(12, [1, 2])])]},
+    "long names": {"n" * 1499: 1, "m" * 1500: {"k" * 5000: 2}},
+}
+
+
+def everything(number=1, **changes):
+    """A job that shows more than a record holds, in every place where it may."""
+    return {
+        "name": f"projects/123456789012/locations/us-central1/batchPredictionJobs/{number}",
+        "state": "JOB_STATE_FAILED",
+        "displayName": "x" * 100_000,
+        "labels": RESERVED,
+        "inputConfig": {"gcsSource": {"uris": [f"gs://in/{'y' * 90}/{n}" for n in range(12_000)]}},
+        "error": {"code": 3, "message": "z" * 2_000_000, "details": ["w" * 100] * 50_000},
+        **changes,
+    }
+
+
+@pytest.mark.parametrize("error", ERRORS.values(), ids=ERRORS)
+def test_a_job_comes_back_as_it_was_noted(store, error):
+    seen = observation(labels=RESERVED, error=error)
+    store.add_job(record(seen=seen))
+    assert store.get_job(key()).seen == seen
+
+    again = msgspec.structs.replace(seen, labels={**RESERVED, "__z__": "9"}, error={"message": "other"})
+    found = store.observe({key(): again})
+
+    assert found == {key(): Observed(record(seen=seen), record(seen=again))}
+    assert store.get_job(key()).seen == again
+
+
+def test_a_job_that_shows_more_than_a_document_holds_is_recorded_and_followed(store):
+    first = observe(everything(error={}))
+    store.add_job(record(seen=first))
+    assert store.get_job(key()).seen == first
+    assert first.input_uris_cut > 11_000
+
+    last = observe(everything())
+    store.observe({key(): last})
+
+    assert store.get_job(key()).seen == last
+
+
+def test_a_page_of_the_largest_records_is_noted_at_once(store):
+    shown = {f"l{number}": "é" * 60 for number in range(64)}
+    seen = {key(number): observe(everything(number, labels=shown)) for number in range(100)}
+    for number in range(100):
+        store.add_job(record(number))
+
+    assert len(store.observe(seen)) == 100
+    assert store.get_job(key(99)).seen == seen[key(99)]
+
+
+@pytest.mark.parametrize("name", RESERVED)
+def test_spend_is_found_by_such_a_label(store, name):
+    store.add_job(record(seen=observation(labels=RESERVED)))
+    store.add_job(record(2, seen=observation(2, labels={"other": RESERVED[name]})))
+    settle(store, output())
+    settle(store, output("2.jsonl"), 2)
+
+    (cell,) = store.list_totals(DAY, DAY, {f"label:{name}": RESERVED[name]})
+
+    assert cell.labels == RESERVED
+    assert sorted(len(each.labels) for each in totals(store, DAY)) == [1, len(RESERVED)]
+
+
+@pytest.mark.parametrize("name", ["__x__", "", "a" * 1500, "é" * 5000, "~"])
+@pytest.mark.parametrize("value", ["1", "v" * 100_000])
+def test_no_label_makes_the_search_fail(store, name, value):
+    store.add_job(record())
+    settle(store, output())
+
+    assert list(store.list_totals(DAY, DAY, {f"label:{name}": value})) == []
+
+
+def test_metadata_is_not_taken_for_something_that_was_held(firestore_host):
+    keys = keystore.keys_at(firestore_host)
+    metadata = {"~": 1, "~json": "x", "a": {"~json": "[1]"}, "__x__": [[1]]}
+
+    keys.add_key(keystore.record(metadata=metadata))
+
+    assert keys.get_key(keystore.record().token).metadata == metadata
+
+
+def test_a_record_that_is_refused_is_at_fault_itself(firestore):
+    firestore.add_job(record())
+    large = observation(2, display_name="x" * 2_000_000)
+
+    with pytest.raises(RecordError):
+        firestore.add_job(record(2, seen=large))
+    with pytest.raises(RecordError):
+        firestore.observe({key(): msgspec.structs.replace(large, name=observation().name)})
+    assert firestore.get_job(key()) == record()
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}], ids=["plain", "idempotent"])
+def test_a_create_that_vertex_takes_is_on_record_and_in_the_totals(firestore, headers):
+    uris = [f"gs://in/{'part' * 20}-{number}.jsonl" for number in range(12_000)]
+    body = job_body(inputConfig={"gcsSource": {"uris": uris}}, labels={"__x__": "1", "~": "2"})
+    with Loopback() as vertex:
+        vertex.respond = lambda seen: json_answer({**json.loads(seen.body), **NAMED})
+        world = GatewayWorld(vertex.host, store=firestore)
+
+        created = world.create(body, headers=headers)
+
+    assert (created.status_code, created.json["inputConfig"]) == (200, body["inputConfig"])
+    assert firestore.open_submissions(10) == []
+    settle(firestore, output(), 4242)
+    query = {"start_time": "2026-11-22T00:00:00Z", "end_time": "2026-11-23T00:00:00Z", "label:__x__": "1"}
+    (bucket,) = world.get("/v1/costs", query_string={**query, "group_by": "label:~"}).json["data"]
+    assert [result["labels"] for result in bucket["results"]] == [{"~": "2"}]
+    (job,) = world.get("/v1/jobs", query_string={"label:__x__": "1"}).json["data"]
+    assert job["labels"].items() >= {"__x__": "1", "~": "2"}.items()
+
+
+def plant(firestore, path, document=None):
+    """A document that somebody wrote by hand."""
+    firestore._client.document(path).set(document or {"closed": False, "answer": None, "nextAttempt": NOW})
+
+
+def test_what_cannot_be_read_is_named_in_the_place_of_the_record(firestore):
+    firestore.add_job(record(1))
+    firestore.add_job(record(3))
+    firestore.park(output())
+    firestore.begin_submission(submission())
+    firestore.add_event(event(due=NOW))
+    plant(firestore, "jobs/acme-batch:us-central1:2")
+    plant(firestore, f"parked/{output_id('x')}")
+    plant(firestore, "submissions/bad")
+    plant(firestore, "events/bad")
+
+    jobs = firestore.open_jobs(10)
+    parked = firestore.parked(10)
+    submissions = firestore.open_submissions(10)
+    events = firestore.claim_events(NOW, 10)
+
+    assert [getattr(each, "name", None) for each in jobs] == [None, "jobs/acme-batch:us-central1:2", None]
+    assert [each for each in parked if not isinstance(each, Unreadable)] == [output()]
+    assert [each for each in submissions if not isinstance(each, Unreadable)] == [submission()]
+    assert [each for each in events if not isinstance(each, Unreadable)] == [event(due=NOW + LEASE)]
+    named = {
+        each.name for found in (parked, submissions, events) for each in found if hasattr(each, "problem")
+    }
+    assert named == {f"parked/{output_id('x')}", "submissions/bad", "events/bad"}
+    with pytest.raises(RecordError):
+        firestore.get_job(key(2))
+
+
+def test_keys_and_teams_that_cannot_be_read_are_left_out_and_named(firestore_host):
+    keys = keystore.keys_at(firestore_host)
+    keys.add_key(keystore.record())
+    keys.change_team("search", lambda _: keystore.FULL_TEAM)
+    for path in ("keys/bad", "teams/bad"):
+        keys._client.document(path).set({"metadata": "{}", "key_id": 1})
+    keys._client.document("keys/worse").set({"metadata": "no JSON"})
+    said = []
+
+    assert keys.list_keys(report=said.append) == [keystore.record()]
+    assert keys.list_teams(report=said.append) == [keystore.FULL_TEAM]
+    assert sorted(each.name for each in said) == ["keys/bad", "keys/worse", "teams/bad"]
+    assert keys.list_keys() == [keystore.record()]
+
+
+def test_a_look_at_many_jobs_notes_all_but_the_one_at_fault(firestore):
+    for number in (1, 3):
+        firestore.add_job(record(number))
+    plant(firestore, "jobs/acme-batch:us-central1:2")
+    tracker = Tracker(firestore)
+    jobs = [everything(number, createTime="2026-11-22T10:00:00Z") for number in (1, 2, 3, 4)]
+
+    seen = tracker.see("acme-batch", jobs)
+
+    assert (seen.changed.keys(), seen.refused.keys()) == ({key(1), key(3)}, {key(2)})
+    assert seen.unknown.keys() == {key(4)}
+    assert firestore.get_job(key(3)).seen == observe(jobs[2])
+
+
+def test_a_poisoned_job_among_a_hundred_good_ones_costs_itself_alone(firestore):
+    world = sweeping.World()
+    keys = FirestoreKeys(firestore._client)
+    world.store = firestore
+    world.deps = world.deps._replace(store=firestore, keys=keys, notify=settling.sending_nothing(firestore))
+    odd = everything(51, createTime="2026-11-22T10:00:00Z", state="JOB_STATE_PENDING", error={})
+    for number in range(1, 102):
+        shown = settling.resource(number, labels={"team": "search", "__x__": "1"})
+        world.outside(odd if number == 51 else shown)
+    plant(firestore, "jobs/acme-batch:us-central1:77")
+    plant(firestore, "submissions/bad")
+    plant(firestore, "parked/bad")
+    plant(firestore, "keys/bad")
+    lost = sweeping.submission(created=CREATED - timedelta(hours=2))
+    firestore.begin_submission(lost)
+
+    done = world.sweep(seconds=600.0)
+
+    assert done.adopted == 100
+    assert (done.dropped_submissions, done.complete) == (1, False)
+    assert firestore.get_job(key(51)).seen == observe(odd)
+    assert firestore.get_job(key(101)).team == "search"
+    assert {problem.partition(": ")[0] for problem in done.problems} == {
+        key(77).path,
+        "jobs/acme-batch:us-central1:77",
+        "submissions/bad",
+        "parked/bad",
+        "keys/bad",
+    }

@@ -1,0 +1,202 @@
+"""infra/preflight on projects that a stand-in for gcloud makes up."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from functional.gateway.loopback import Answer, Loopback
+from infra.terraform import ROOT
+
+PREFLIGHT = ROOT / "infra/preflight"
+PROJECT = "my-project"
+APIS = "aiplatform.googleapis.com\ncloudresourcemanager.googleapis.com\nserviceusage.googleapis.com\n"
+# What gcloud answers, by how the command begins (the longest counts). A list: exit status 1, and the error.
+GOOD = {
+    "auth list": "you@example.com\n",
+    "auth application-default": "token\n",
+    "auth print-access-token": "token\n",
+    "projects describe": {"projectNumber": "123456789012", "lifecycleState": "ACTIVE"},
+    "projects get-iam-policy": {"bindings": [{"role": "roles/owner", "members": ["user:you@example.com"]}]},
+    "billing projects describe": {"billingEnabled": True},
+    "services list": APIS,
+    "org-policies list": "",
+    "org-policies describe": {"spec": {"rules": [{"allowAll": True}]}},
+    "storage buckets describe": ["ERROR: gs://x not found: 404."],
+    "firestore databases describe": ["ERROR: NOT_FOUND"],
+    "secrets describe": ["ERROR: NOT_FOUND"],
+}
+GCLOUD = """#!{python}
+import json, sys
+answers = json.load(open({answers!r}))
+command = " ".join(sys.argv[1:])
+with open({log!r}, "a") as log:
+    log.write(command + "\\n")
+found = [begin for begin in answers if command.startswith(begin)]
+if not found:
+    sys.exit("ERROR: unknown command " + command)
+answer = answers[max(found, key=len)]
+if isinstance(answer, list):
+    sys.exit(answer[0] if answer else 1)
+sys.stdout.write(answer if isinstance(answer, str) else json.dumps(answer))
+"""
+
+
+@pytest.fixture
+def vertex():
+    with Loopback() as running:
+        yield running
+
+
+@pytest.fixture
+def fly(tmp_path, vertex):
+    """Runs it with changes to what gcloud answers; gives exit status and what it says."""
+    (tmp_path / "bin").mkdir()
+    log = tmp_path / "log"
+
+    def run(*arguments, gcloud=True, **changes):
+        answers = GOOD | {name.replace("_", " "): value for name, value in changes.items()}
+        (tmp_path / "answers.json").write_text(json.dumps(answers))
+        program = tmp_path / "bin/gcloud"
+        program.unlink(missing_ok=True)
+        if gcloud:
+            names = {"python": sys.executable, "answers": str(tmp_path / "answers.json"), "log": str(log)}
+            program.write_text(GCLOUD.format(**names))
+            program.chmod(0o755)
+        env = {"PATH": str(tmp_path / "bin"), "NO_PROXY": "*", "HOME": os.environ.get("HOME", "/")}
+        env["CLOUDSDK_API_ENDPOINT_OVERRIDES_AIPLATFORM"] = f"{vertex.url}/"
+        done = subprocess.run(  # noqa: S603 - our own script
+            [sys.executable, PREFLIGHT, PROJECT, *arguments],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert not done.stderr, done.stderr
+        return done.returncode, done.stdout
+
+    run.log = log
+    return run
+
+
+def test_a_project_that_is_ready(fly, vertex):
+    code, said = fly()
+    assert code == 0, said
+    assert "STOP" not in said
+    for part in ("billing is on", "names are free", "you are an owner", "gemini-3.5-flash answers at global"):
+        assert part in said
+    assert {seen.target for seen in vertex.seen} == {
+        f"/v1/projects/{PROJECT}/locations/global/publishers/google/models/{model}:countTokens"
+        for model in ("gemini-3.5-flash", "gemini-3.5-flash-lite")
+    }
+    # Every command names the project, and none changes anything.
+    commands = fly.log.read_text().splitlines()
+    assert all(f"--project={PROJECT}" in command for command in commands)
+    changing = {"enable", "create", "add-iam-policy-binding", "set", "delete", "link", "update"}
+    assert not any(changing & set(command.split()) for command in commands)
+
+
+DOMAINS = {"spec": {"rules": [{"values": {"allowedValues": ["C01234567"]}}]}}
+ENFORCED = {"spec": {"rules": [{"enforce": True}]}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"auth list": ""}, "gcloud auth login"),
+        ({"auth application-default": ["no"]}, "gcloud auth application-default login"),
+        ({"projects describe": ["no"]}, "gcloud projects create my-project"),
+        (
+            {"projects describe": {"projectNumber": "1", "lifecycleState": "DELETE_REQUESTED"}},
+            "DELETE_REQUESTED",
+        ),
+        ({"billing projects describe": {"billingEnabled": False}}, "gcloud billing projects link my-project"),
+        ({"services list": ""}, "enable cloudresourcemanager.googleapis.com serviceusage.googleapis.com"),
+        ({"services list": ["denied"]}, "gcloud services enable"),
+        ({"org-policies describe iam.allowedPolicyMemberDomains": DOMAINS}, "public = false"),
+        ({"org-policies describe iam.managed.allowedPolicyMembers": ENFORCED}, "public = false"),
+        ({"org-policies describe iam.disableServiceAccountCreation": ENFORCED}, "ask for an exception"),
+        (
+            {"org-policies describe run.allowedIngress": {"spec": {"rules": [{"denyAll": True}]}}},
+            "run.allowedIngress allows nothing only",
+        ),
+        (
+            {"storage buckets describe": ["HTTPError 403: you do not have access"]},
+            "my-project-batch-gateway-input",
+        ),
+        (
+            {"storage buckets describe gs://my-project-batch-gateway-output": {}},
+            "my-project-batch-gateway-output",
+        ),
+        ({"firestore databases describe": {}}, "the database batch-gateway is there already"),
+        ({"secrets describe": {}}, "the secret batch-gateway-config is there already"),
+    ],
+)
+def test_what_stands_in_the_way(fly, changes, says):
+    code, said = fly(**changes)
+    assert code == 1
+    assert any("STOP" in line and says in line for line in said.splitlines()), said
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"org-policies list": ["API [orgpolicy.googleapis.com] not enabled"]}, "not enabled"),
+        ({"org-policies describe gcp.resourceLocations": DOMAINS}, "gcp.resourceLocations"),
+        ({"projects get-iam-policy": {"bindings": []}}, "you are no owner"),
+        (
+            {"projects get-iam-policy": {"bindings": []}},
+            "gcp-sa-aiplatform lacks roles/aiplatform.serviceAgent",
+        ),
+        ({"services list": APIS.partition("\n")[2]}, "run this again after the apply"),
+        ({"billing projects describe": ["denied"]}, "billing could not be seen"),
+    ],
+)
+def test_what_is_only_noted(fly, changes, says):
+    code, said = fly(**changes)
+    assert code == 0, said
+    assert any("note" in line and says in line for line in said.splitlines()), said
+
+
+def test_an_installation_that_is_there_is_no_obstacle(fly):
+    bucket = {"storage buckets describe gs://my-project-other-source": {"labels": {"app": "other"}}}
+    code, said = fly("--name", "other", **bucket, **{"secrets describe": {}})
+    assert code == 0, said
+    assert "other is installed here already" in said
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "stops", "says"),
+    [
+        (404, b'{"error": {"message": "Publisher Model was not found"}}', True, "name another in `models`"),
+        (403, b'{"error": {"message": "Organization policy forbids"}}', True, "Organization policy forbids"),
+        (403, b"<html>", True, "HTTP 403"),
+        (429, b'{"error": {"message": "Resource exhausted"}}', False, "Resource exhausted"),
+        (500, b"[]", False, "HTTP 500"),
+    ],
+)
+def test_a_model_that_does_not_answer(fly, vertex, status, body, stops, says):  # noqa: PLR0917
+    vertex.answers = [Answer(status, body)]
+    code, said = fly("--model", "gemini-9", "--location", "europe-west4")
+    assert (code == 1) is stops
+    assert says in said
+    assert [seen.target for seen in vertex.seen] == [
+        f"/v1/projects/{PROJECT}/locations/europe-west4/publishers/google/models/gemini-9:countTokens"
+    ]
+
+
+def test_without_gcloud(fly):
+    code, said = fly(gcloud=False)
+    assert code == 1
+    assert "gcloud is not installed" in said
+
+
+def test_its_models_are_those_of_terraform():
+    terraform = (ROOT / "infra/variables.tf").read_text()
+    block = terraform.partition('variable "models"')[2].partition("\n}")[0]
+    for model in ("gemini-3.5-flash", "gemini-3.5-flash-lite"):
+        assert f'name = "{model}"' in block
+        assert f'"{model}"' in PREFLIGHT.read_text()
