@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import threading
 import time
 
 import pytest
@@ -111,6 +112,27 @@ def _goes_on(connection):
         return False
 
 
+@pytest.mark.parametrize("announced", ["Content-Length: 5000", *ANNOUNCED])
+@pytest.mark.parametrize("path", [JOBS, "/robots.txt"])
+def test_a_refused_body_that_dribbles_is_not_waited_for(gateway, path, announced):
+    with connections(gateway, head(path, announced, key="sk-wrong") + b"1\r\n") as slow:
+        done = threading.Event()
+        dribbling = threading.Thread(target=_dribble, args=(slow, done))
+        dribbling.start()
+        try:
+            honest(gateway)
+        finally:
+            done.set()
+            dribbling.join()
+
+
+def _dribble(slow, done):
+    while not done.wait(0.02):
+        for connection in slow:
+            with contextlib.suppress(OSError):
+                connection.send(b"x")
+
+
 def test_a_refused_body_that_is_large_and_on_its_way_does_not_lose_the_answer(gateway):
     body = b" " * 12_000_000
     sent = head(JOBS, f"Content-Length: {len(body)}", key="sk-wrong") + body
@@ -121,9 +143,9 @@ def test_a_refused_body_that_is_large_and_on_its_way_does_not_lose_the_answer(ga
 def test_a_connection_is_kept_where_the_refused_body_was_there(gateway):
     sent = head(JOBS, f"Content-Length: {len(GOOD)}", key="sk-wrong") + GOOD
     with connections(gateway, sent, 1) as (connection,):
-        assert answer_to(connection).startswith(b"HTTP/1.1 403")
-        connection.sendall(sent)
-        assert answer_to(connection).startswith(b"HTTP/1.1 403")
+        for _ in range(3):
+            assert b"HTTP/1.1 403" in answer_to(connection)
+            connection.sendall(sent)
 
 
 def test_a_slow_body_that_comes_in_time_is_taken(gateway):
