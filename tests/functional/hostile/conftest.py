@@ -97,11 +97,14 @@ def limited(gateway, *, cpu, memory):
         seconds, data = _used(pid)
         resource.prlimit(pid, resource.RLIMIT_CPU, (int(seconds) + cpu, resource.RLIM_INFINITY))
         resource.prlimit(pid, resource.RLIMIT_DATA, (data + memory * MIB, resource.RLIM_INFINITY))
-    yield
-    assert processes(gateway.process._process.pid) == before, "a process took too much CPU time and was ended"
-    for pid in before:
-        for limit in (resource.RLIMIT_CPU, resource.RLIMIT_DATA):
-            resource.prlimit(pid, limit, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    try:
+        yield
+        assert processes(gateway.process._process.pid) == before, "a process took too much and was ended"
+    finally:
+        for pid in before:
+            for limit in (resource.RLIMIT_CPU, resource.RLIMIT_DATA):
+                with contextlib.suppress(ProcessLookupError):
+                    resource.prlimit(pid, limit, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 @pytest.fixture(scope="session")

@@ -260,6 +260,11 @@ ASKS = {
     "operation": ("GET", JOBS.replace("batchPredictionJobs", "operations/7")),
 }
 
+ASKED = [
+    *(("master", ask) for ask in ("get", "list", "create", "cost", "operation")),
+    *(("scoped", ask) for ask in ("get", "list", "create", "cancel", "delete")),
+]
+
 ADMIN = {
     "months": ("/key/generate", {"budget_duration": "9000mo", "max_budget": 1}),
     "window": ("/key/generate", {"budget_duration": "99999d"}),

@@ -40,9 +40,7 @@ def test_a_body_of_a_job(gateway, name, who, path):
     check(gateway, given, "POST", path, body=given.make(), key=getattr(gateway, who))
 
 
-@pytest.mark.parametrize(
-    "path", ["/key/generate", "/key/delete", "/team/new", "/v1/costs:reprice", f"{JOBS}/1:cancel"]
-)
+@pytest.mark.parametrize("path", ["/key/generate", f"{JOBS}/1:cancel"], ids=["generate", "cancel"])
 @pytest.mark.parametrize("name", inputs.BODIES)
 def test_a_body_of_another_call(gateway, name, path):
     given = inputs.BODIES[name]
@@ -107,23 +105,15 @@ def made(name):
     return inputs.ANSWERS[name].make()
 
 
-@pytest.mark.parametrize("ask", inputs.ASKS)
-@pytest.mark.parametrize("who", ["master", "scoped"])
+@pytest.mark.parametrize(("who", "ask"), inputs.ASKED)
 @pytest.mark.parametrize("name", inputs.ANSWERS)
 def test_an_answer_of_vertex_ai(gateway, name, who, ask):
     given, answer = inputs.ANSWERS[name], made(name)
     gateway.upstream.respond = lambda _: answer
     method, path = inputs.ASKS[ask]
     body = GOOD if ask == "create" else b""
-    check(
-        gateway,
-        given,
-        method,
-        path,
-        body=body,
-        key=getattr(gateway, who),
-        statuses=(*given.statuses, 404, 418),
-    )
+    statuses = (*given.statuses, 200, 403, 404)
+    check(gateway, given, method, path, body=body, key=getattr(gateway, who), statuses=statuses)
 
 
 @pytest.mark.parametrize("name", inputs.ADMIN)
