@@ -12,7 +12,7 @@ from functional.security.conftest import JOBS
 MIB = 1024 * 1024
 MODEL_NAME = "publishers/google/models/gemini-2.5-flash"
 LARGEST = 10 * MIB
-VALUES = 49_900
+VALUES = 39_900
 """Just as many as are let in."""
 
 
@@ -60,6 +60,7 @@ BODIES = {
     "one-string": Input(lambda: padded(b'{"x":"', b'"}')),
     "many-strings": Input(lambda: strings(VALUES)),
     "many-members": Input(lambda: members(VALUES)),
+    "many-members-in-snake-case": Input(lambda: members(VALUES).replace(b"kk", b"_k")),
     "many-objects": Input(lambda: objects(VALUES // 2)),
     "many-lists": Input(lambda: padded(b'{"x":[' + b",".join([b"[]"] * (VALUES // 2)) + b'],"y":"', b'"}')),
     "many-escapes": Input(lambda: b'{"x":"' + b"\\n" * (5 * MIB - 10) + b'"}'),
