@@ -1,5 +1,6 @@
 """What functions-framework calls: takes request and event apart and hands them to a use case."""
 
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
 
+_OUR_ENDPOINT = "run"
+"""Flask's name of what functions-framework passes on to a function."""
+
+
 def gateway(request: "Request") -> "Response":
     """HTTP function: the gateway."""
     from batch_gateway.gateway import connections  # noqa: PLC0415 - settle needs no werkzeug
@@ -22,6 +27,22 @@ def gateway(request: "Request") -> "Response":
     response = wiring.gateway().handle(request)
     connections.finish(request, response)
     return response
+
+
+def take_every_path() -> None:
+    """Let the gateway answer what functions-framework would answer itself: two paths, and redirects.
+
+    It does so only once it has read the whole body, for which it would wait for ever. Its application is the
+    one in whose context it imports main.py.
+    """
+    flask: Any = sys.modules.get("flask")
+    if flask is None or not flask.has_app_context() or flask.current_app.name != gateway.__name__:
+        return
+
+    @flask.current_app.before_request  # type: ignore[untyped-decorator]
+    def take() -> "Response | None":
+        request = flask.request._get_current_object()  # noqa: SLF001 - as functions-framework does
+        return None if request.endpoint == _OUR_ENDPOINT else gateway(request)
 
 
 def settle(event: "CloudEvent") -> None:

@@ -4,8 +4,8 @@ A value costs Python up to some hundred bytes, however few characters it has. So
 anything is decoded.
 """
 
-MOST_VALUES = 50_000
-"""Members and elements, over all levels: four times as many as the longest list of inputs that was seen."""
+MOST_VALUES = 40_000
+"""Members and elements, over all levels: three times as many as the longest list of inputs that was seen."""
 MOST_DEPTH = 100
 """Levels: as many as Google's own parsers of JSON take (protobuf's default recursion limit)."""
 

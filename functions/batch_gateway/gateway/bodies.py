@@ -23,6 +23,7 @@ from batch_gateway.core.resources import is_location, is_project
 _NANO_DIGITS = 9
 _MAX_METADATA_BYTES = 8 * 1024
 _MAX_LIST = 100
+_MAX_VALUE_BYTES = 1_024
 _MAX_LISTS_BYTES = 8 * 1024
 MOST_NAMED = 100
 """Keys or teams that one call deletes."""
@@ -228,6 +229,17 @@ def number(text: str | None, name: str, default: int, most: int) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
         raise invalid(f"{name}: must be a number from 1 to {most}")
     return int(text)
+
+
+def check_value(name: str, value: str) -> str:
+    """A value that something is looked for by.
+
+    Raises:
+        ApiError: It is longer than what Firestore looks for.
+    """
+    if len(value.encode(errors="surrogatepass")) > _MAX_VALUE_BYTES:
+        raise invalid(f"{name}: must not be longer than {_MAX_VALUE_BYTES} bytes")
+    return value
 
 
 def metadata_of(limits: Limits, old: dict[str, Any]) -> dict[str, Any]:

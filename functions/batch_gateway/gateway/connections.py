@@ -16,8 +16,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from threading import BoundedSemaphore, Event, Lock, Thread
+from threading import BoundedSemaphore, Event, Lock, Thread, Timer
 from time import monotonic
+from typing import IO
 
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request, Response
@@ -39,6 +40,7 @@ _SMALL_BYTES = 64 * 1024
 _SMALL_SECONDS = 0.25
 """For which the rest of so small a body is waited for, so that the connection can be used on."""
 _MOST_PIECES = 16
+_READ = "batch_gateway.read"
 _lingering = BoundedSemaphore(64)
 
 
@@ -134,6 +136,11 @@ def waiting(request: Request, caller: str) -> Iterator[Wait | None]:
             wait.end()
 
 
+def note_read(request: Request) -> None:
+    """Note that a body was read to its end, so that nothing of it is left on the connection."""
+    request.environ[_READ] = True
+
+
 def finish(request: Request, response: Response) -> None:
     """See that an answer goes out soon, whatever the client still sends, or does not take.
 
@@ -145,17 +152,34 @@ def finish(request: Request, response: Response) -> None:
     if connection is None:
         return
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_SECONDS, 0))
-    # A small body may come in a packet of its own, right behind its head.
-    connection.settimeout(_SMALL_SECONDS if (request.content_length or 0) <= _SMALL_BYTES else 0)
+    announced = request.content_length or "chunked" in request.headers.get("Transfer-Encoding", "").lower()
+    if announced and not request.environ.get(_READ) and not _is_read(rest, connection, request):
+        response.call_on_close(partial(_give_up, connection))
+
+
+def _is_read(rest: IO[bytes], connection: socket.socket, request: Request) -> bool:
+    """Throw away what is there of a body, without waiting; whether that was all of it."""
+    cut = Event()
+
+    def cut_off() -> None:
+        cut.set()
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RD)
+
+    # A small body may come in a packet of its own, right behind its head. The timer is for all of it: the
+    # connection's own time limit begins anew with each byte.
+    is_small = 0 < (request.content_length or 0) <= _SMALL_BYTES
+    connection.settimeout(_SMALL_SECONDS if is_small else 0)
+    timer = Timer(_SMALL_SECONDS, cut_off)
+    if is_small:
+        timer.start()
     try:
-        for _ in range(_MOST_PIECES):
-            if not rest.read(PIECE_BYTES):
-                return
+        return any(not rest.read(PIECE_BYTES) for _ in range(_MOST_PIECES)) and not cut.is_set()
     except (OSError, ClientDisconnected):
-        pass  # the rest is not here, or never will be
+        return False  # the rest is not here, or never will be
     finally:
+        timer.cancel()
         connection.settimeout(None)
-    response.call_on_close(partial(_give_up, connection))
 
 
 def _give_up(connection: socket.socket) -> None:

@@ -121,6 +121,7 @@ def body(request: Request) -> bytes:
         raise _too_slow()
     if size > MAX_BODY_BYTES:
         raise _too_large()
+    connections.note_read(request)
     data = b"".join(pieces)
     if size > MOST_WIDE_BYTES and not (data.isascii() and b"\\u" not in data):
         raise _too_large()

@@ -147,17 +147,14 @@ def whole(raw: bytes) -> Any:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    # Google's JSON takes either spelling of a field.
-    if len({_SNAKE.sub(lambda match: match[1].upper(), name) for name in members}) == len(pairs):
-        return members
-    seen: set[str] = set()
+    # Google's JSON takes either spelling of a field. Of these only hashes are kept: names may be long.
+    seen: set[int] = set()
     for name, _ in pairs:
-        spelling = _SNAKE.sub(lambda match: match[1].upper(), name)
+        spelling = hash(_SNAKE.sub(lambda match: match[1].upper(), name))
         if spelling in seen:
             raise ValueError(f"{name!r} is there twice, in one spelling or in two")
         seen.add(spelling)
-    return members
+    return dict(pairs)
 
 
 def _invalid(problem: str) -> ApiError:

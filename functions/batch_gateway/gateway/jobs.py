@@ -89,6 +89,8 @@ def _filter(request: Request) -> Callable[[JobRecord], bool]:
         for name in request.args
         if name.startswith(_LABEL)
     }
+    for name, value in request.args.items(multi=True):
+        bodies.check_value(name, value)
     search = request.args.get("search", "").casefold()
 
     def matches(job: JobRecord) -> bool:

@@ -188,7 +188,8 @@ class Keys:
         """``GET /key/list?team_id&page&size``: keys without their secrets, by alias."""
         page = bodies.number(request.args.get("page"), "page", 1, 1_000_000)
         size = bodies.number(request.args.get("size"), "size", 50, _MAX_PAGE)
-        keys = self._keys.list_keys(request.args.get("team_id"))
+        team_id = request.args.get("team_id")
+        keys = self._keys.list_keys(team_id and bodies.check_value("team_id", team_id))
         return answers.json(
             {
                 "keys": self._with_standings(keys[(page - 1) * size : page * size]),

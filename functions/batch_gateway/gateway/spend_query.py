@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request
 from batch_gateway.core.access import KEY_LABEL, Caller
 from batch_gateway.core.calendars import Span, parse_offset, quarter_from, quarter_until
 from batch_gateway.core.spend import JOB, LABEL, PLAIN_FIELDS, Filter, is_field, needs_labels
-from batch_gateway.gateway.bodies import invalid
+from batch_gateway.gateway.bodies import check_value, invalid
 from batch_gateway.gateway.times import time_in
 
 _MOST_FIELDS = 10
@@ -119,7 +119,7 @@ def _check_fields(what: str, fields: AbstractSet[str]) -> None:
 
 def _filters(request: Request, caller: Caller) -> tuple[Filter, ...]:
     wanted = [
-        (name, frozenset(request.args.getlist(name)))
+        (name, frozenset(check_value(name, value) for value in request.args.getlist(name)))
         for name in dict.fromkeys(request.args)
         if is_field(name)
     ]

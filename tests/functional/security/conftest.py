@@ -5,6 +5,7 @@ import secrets
 import socket
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ CONFIG = "model_list:\n" + "".join(
     for location in ("us-central1", "europe-west4")
 )
 JOBS = f"/v1/projects/{PROJECT}/locations/us-central1/batchPredictionJobs"
+_TRIES = 5
 _NOT_INHERITED = ("GOOGLE_APPLICATION_CREDENTIALS", "FIRESTORE_DATABASE", "DEBUG", "FUNCTION_USE_ASGI")
 
 
@@ -55,7 +57,12 @@ class Deployed:
         with requests.Session() as session:
             session.trust_env = False
             bearer = {"Authorization": f"Bearer {self.master}"}
-            answer = session.post(f"http://{HOST}:{self.port}{path}", json=body, headers=bearer, timeout=10)
+            for _ in range(_TRIES):  # a Firestore emulator that has just started may be slow at first
+                answer = session.post(
+                    f"http://{HOST}:{self.port}{path}", json=body, headers=bearer, timeout=30
+                )
+                if answer.status_code != requests.codes.unavailable:
+                    break
         answer.raise_for_status()
         return answer.json()
 
@@ -99,9 +106,14 @@ class Deployed:
         return Path(self.process.log).read_text(errors="replace")
 
 
-@pytest.fixture(scope="session")
-def running(tmp_path_factory):
-    logs = tmp_path_factory.mktemp("security")
+@contextmanager
+def deployed(logs, **further):
+    """A gateway with a Firestore and an upstream of its own, which end with it.
+
+    Args:
+        logs: Folder for its configuration and log.
+        further: More of its environment.
+    """
     (logs / "config.yaml").write_text(CONFIG)
     firestore_port, port = free_ports(2)
     firestore = FirestoreEmulator(firestore_port, logs / "firestore.log")
@@ -114,6 +126,7 @@ def running(tmp_path_factory):
         "NO_PROXY": HOST,
         "PYTHONUNBUFFERED": "1",
         "THREADS": "8",
+        **further,
     }
     with Loopback() as upstream, tempfile.TemporaryDirectory() as runtime:
         env["VERTEX_EMULATOR_HOST"] = upstream.host
@@ -128,6 +141,12 @@ def running(tmp_path_factory):
         finally:
             for each in reversed(started):
                 each.stop()
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory):
+    with deployed(tmp_path_factory.mktemp("security")) as gateway:
+        yield gateway
 
 
 @pytest.fixture

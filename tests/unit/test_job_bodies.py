@@ -1,0 +1,69 @@
+"""Bodies of creates: the memory that the largest take, and the bytes that a change leaves alone."""
+
+import json
+import tracemalloc
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.json_limits import count_values
+from batch_gateway.gateway import inbound, job_bodies
+from functional.hostile import inputs
+
+TIMES = 4
+"""What the largest body takes in all is at most so many times its size."""
+LET_IN = [name for name, given in inputs.BODIES.items() if 200 in given.statuses and name != "digits"]
+LOOKS = {
+    "count": count_values,
+    "fields": job_bodies.fields_of,
+    "whole": job_bodies.whole,
+    "changed": lambda raw: job_bodies.with_members(raw, {"labels": {"team": "search"}, "model": "m"}),
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", LET_IN)
+def test_a_body_takes_a_small_multiple_of_its_size(name, look):
+    raw = inputs.BODIES[name].make()
+    tracemalloc.start()
+    try:
+        LOOKS[look](raw)
+    except ApiError:
+        pass
+    finally:
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert len(raw) + peak <= TIMES * inbound.MAX_BODY_BYTES
+
+
+def test_a_body_has_so_many_fields():
+    many = {f"f{number}": 1 for number in range(1_001)}
+    with pytest.raises(ApiError, match="more than 1,000 fields"):
+        job_bodies.fields_of(json.dumps(many).encode())
+    del many["f0"]
+    assert len(job_bodies.fields_of(json.dumps(many).encode())) == 1_000
+
+
+VALUES = st.text(max_size=5) | st.lists(st.integers(), max_size=3)
+FIELDS = st.dictionaries(st.sampled_from(["model", "labels", "größe", "a", ""]), VALUES)
+
+
+@given(FIELDS, st.sampled_from(["", " ", "\n\t"]), st.booleans())
+def test_a_change_sets_members_and_leaves_every_other_byte(fields, space, ascii_only):
+    def written(values):
+        return f",{space}".join(
+            f"{json.dumps(name, ensure_ascii=ascii_only)}{space}:{space}{values[name]}" for name in fields
+        )
+
+    texts = {name: json.dumps(value, ensure_ascii=ascii_only) for name, value in fields.items()}
+    changes = {"model": "größe", "labels": {"team": "s"}}
+    new = {name: msgspec.json.encode(value).decode() for name, value in changes.items()}
+
+    changed = job_bodies.with_members(f"{space}{{{space}{written(texts)}{space}}}{space}".encode(), changes)
+
+    added = "".join(f',"{name}":{value}' for name, value in new.items() if name not in fields)
+    added = added if fields else added.removeprefix(",")
+    assert changed.decode() == f"{space}{{{space}{written(texts | new)}{space}{added}}}{space}"
