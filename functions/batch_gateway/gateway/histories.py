@@ -1,7 +1,6 @@
-"""What earlier jobs tell about the answers of a model, remembered for a while."""
+"""What earlier jobs tell about the answers of a model; creates that come at once read it once."""
 
-import time
-from collections import OrderedDict
+from concurrent.futures import Future
 from threading import Lock
 
 from batch_gateway.core.estimating.habits import Habit, habit_by_default, habit_of
@@ -12,9 +11,6 @@ from batch_gateway.ports import Store, StoreUnavailableError
 Scope = tuple[str, str] | None
 _JOBS = 100
 """Earlier jobs that a history is made of."""
-_REMEMBERED = 500
-_SECONDS = 2.0
-"""How long a history is remembered: of many creates at once the first reads it."""
 
 
 class Histories:
@@ -23,10 +19,12 @@ class Histories:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = Lock()
-        self._known: OrderedDict[tuple[Scope, str], tuple[float, Habit]] = OrderedDict()
+        self._under_way: dict[tuple[Scope, str], Future[Habit]] = {}
 
     def habit(self, scope: Scope, whose: str, model: str, prices: PriceTable) -> Habit:
         """Return what the answers of a model were like in earlier jobs, else the default.
+
+        Whoever comes while another reads the same takes what that one finds.
 
         Args:
             scope: Whose jobs, as Store.recent_jobs has it.
@@ -35,27 +33,28 @@ class Histories:
             prices: The price table.
         """
         key = (scope, model)
-        # Whoever comes while another reads waits for what that one finds.
         with self._lock:
-            read, habit = self._known.get(key, (0.0, None))
-            if habit is None or time.monotonic() - read > _SECONDS:
-                found = self._read(scope, whose, model, prices)
-                if found is None:
-                    return habit_by_default(model)
-                habit = found
-                self._known[key] = (time.monotonic(), habit)
-                self._known.move_to_end(key)
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return habit
+            another = self._under_way.get(key)
+            mine: Future[Habit] = Future()
+            if another is None:
+                self._under_way[key] = mine
+        if another is not None:
+            return another.result()
+        try:
+            mine.set_result(self._read(scope, whose, model, prices))
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._under_way[key]
+        return mine.result()
 
-    def _read(self, scope: Scope, whose: str, model: str, prices: PriceTable) -> Habit | None:
+    def _read(self, scope: Scope, whose: str, model: str, prices: PriceTable) -> Habit:
         try:
             jobs = self._store.recent_jobs(scope, None, None, _JOBS)
         except StoreUnavailableError as error:
             # An estimate without history is worth more than none; its assumptions say that it has none.
             log("WARNING", "history not read", error=error)
             jobs = []
-        found = habit_of(jobs, whose, model, prices)
-        # What few jobs do not tell the next one may, and they are read again quickly.
-        return found or (habit_by_default(model) if len(jobs) == _JOBS else None)
+        return habit_of(jobs, whose, model, prices) or habit_by_default(model)

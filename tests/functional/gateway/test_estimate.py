@@ -1,6 +1,9 @@
 """``:estimateCost``: what is read of an input, for whom, and how much of it."""
 
 import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import msgspec
@@ -17,7 +20,7 @@ from batch_gateway.core.grants import Grant
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation, parse_time
 from batch_gateway.core.models import resource_name
 from batch_gateway.core.usage import Rows, Tokens, Usage
-from batch_gateway.gateway import estimates, histories
+from batch_gateway.gateway import estimates
 from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.estimates import Estimates
 from batch_gateway.ports import (
@@ -380,18 +383,35 @@ def table_body(uri="bq://acme.d.t"):
     return {"inputConfig": {"instancesFormat": "bigquery", "bigquerySource": {"inputUri": uri}}}
 
 
-def test_a_history_is_read_once_and_again_when_it_is_old(bench, monkeypatch):
-    for name in ("rows.jsonl", "search/rows.jsonl"):
-        bench.put(f"gs://in/{name}", [{"request": {"contents": [{"parts": [{"text": "Hello"}]}]}}])
+def test_estimates_at_once_read_a_history_once_and_later_ones_anew(bench):
+    bench.put("gs://in/rows.jsonl", [{"request": {"contents": [{"parts": [{"text": "Hello"}]}]}}])
     bench.books.jobs[None] = [past(100, 1000)]
-    for _ in range(3):
-        bench.ask("gs://in/rows.jsonl")
+    begun, go_on = threading.Event(), threading.Event()
+    read = bench.books.recent_jobs
+
+    def slowly(*args):
+        begun.set()
+        assert go_on.wait(30)
+        return read(*args)
+
+    bench.books.recent_jobs = slowly
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(bench.ask, "gs://in/rows.jsonl")
+        assert begun.wait(30)
+        others = [pool.submit(bench.ask, "gs://in/rows.jsonl") for _ in range(7)]
+        while sum(waits(bench)) < 7:
+            time.sleep(0.001)
+        go_on.set()
+        found = [each.result() for each in (first, *others)]
     assert bench.books.reads == [None]
-    bench.ask("gs://in/search/rows.jsonl", caller=TEAM)
-    assert bench.books.reads == [None, ("team", "search")]
-    monkeypatch.setattr(histories, "_SECONDS", -1)
+    assert all(each == found[0] for each in found)
     bench.ask("gs://in/rows.jsonl")
-    assert bench.books.reads == [None, ("team", "search"), None]
+    assert bench.books.reads == [None, None]
+
+
+def waits(bench):
+    """How many wait for each history that is being read."""
+    return [len(each._condition._waiters) for each in bench.estimates._histories._under_way.values()]
 
 
 def test_rows_of_a_table_are_counted_and_cost_what_earlier_ones_did(bench):

@@ -80,12 +80,13 @@ def test_errors(run, client, mistake):
 
 @every_client
 @pytest.mark.parametrize("job", ["short", "long"])
-def test_the_cost_becomes_final_and_right(run, client, stack, job):
+def test_the_cost_becomes_right(run, client, stack, job):
     name = run.result["jobs"][job]
-    cost = stack.wait_for_cost(name)
-    assert cost["state"] == run.result["ended"][job]
-    assert cost["complete"] is True
     output = stack.read_under(f"gs://batch-out/{client}/{job}/")
+    # Of a job that was cancelled before it wrote anything more may come: its cost is final a day later.
+    cost = stack.wait_for_cost(name) if output else stack.get(f"/v1/{name}/cost")
+    assert cost["state"] == run.result["ended"][job]
+    assert cost["complete"] is bool(output)
     own = recount(b"".join(output.values()).splitlines())
     assert cost["rows"]["succeeded"] == own.succeeded
     assert cost["rows"]["failed"] == own.failed

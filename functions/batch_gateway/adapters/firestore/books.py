@@ -151,12 +151,17 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
         """See Store."""
         with errors():
             snapshot = self._job(key).get(**CALL)
-            job = typed(snapshot.to_dict(), JobRecord)
-            if job is None:
-                return None
-            outputs = self._job(key).collection("outputs")
-            snapshots = list(outputs.stream(read_time=snapshot.read_time, **CALL))
-        return job, sorted((known(s.to_dict(), Output) for s in snapshots), key=lambda output: output.uri)
+            while (job := typed(snapshot.to_dict(), JobRecord)) is not None:
+                found = self._job(key).collection("outputs").stream(read_time=snapshot.read_time, **CALL)
+                outputs = sorted((known(s.to_dict(), Output) for s in found), key=lambda output: output.uri)
+                if sum((each.usage.rows.total for each in outputs), 0) == job.usage.rows.total:
+                    return job, outputs
+                # A commit of the very time of the read: Firestore's emulator shows the outputs after it.
+                again = self._job(key).get(**CALL)
+                if again.update_time == snapshot.update_time:
+                    return job, outputs
+                snapshot = again
+        return None
 
     def jobs_created(
         self, start: datetime, end: datetime, after: tuple[datetime, JobKey] | None, limit: int
