@@ -148,7 +148,7 @@ def sweep_of_everything(schedule):
 
 def hasty_sweep(schedule):
     schedule.finish(schedule.create("recorded", shards="1"), "SUCCEEDED")
-    return schedule.task(seconds=6)
+    return schedule.task(seconds=8)
 
 
 def overwritten_once_closed(schedule):
