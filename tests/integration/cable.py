@@ -77,8 +77,11 @@ class Cable:
             self._whole = True
 
 
-def restart(firestore, cable, projects, folder):
-    """Restarts the emulator, with what the projects hold; whoever calls it meanwhile gets no answer."""
+def restart(firestore, cable, projects, folder, is_noticed):
+    """Restarts the emulator, with what the projects hold; whoever calls it meanwhile gets no answer.
+
+    It stays away until somebody has noticed: on a quick machine it would be back within the time of a call.
+    """
     cable.cut()
     time.sleep(_ARRIVED_SECONDS)
     with requests.Session() as session:
@@ -97,4 +100,6 @@ def restart(firestore, cable, projects, folder):
         firestore.process.wait_ready()
         for project in projects:
             carry("import", project, export_directory=str(folder / project / _METADATA))
+    while not is_noticed():
+        time.sleep(0.05)
     cable.mend()

@@ -191,6 +191,8 @@ class Schedule(World):
         for _ in range(20):
             result = attempt(self.task(seconds=FOR_EVER), self.stage.prices, lambda _: None)
             self.log.append(f"last sweep {result}")
+            if "again" in result:
+                self.stage.counts[result["again"].partition(":")[0]] += 1
             done = result.get("outcome")
             if done and done["complete"] and not (done["jobs"] or done["settled"] or done["problems"]):
                 return

@@ -283,7 +283,13 @@ def test_the_same_while_the_firestore_emulator_is_restarted(tmp_path):
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 playing = [pool.submit(play, stage, first + each) for each in range(SCHEDULES_A_RESTART)]
                 wait(playing, return_when=FIRST_COMPLETED)
-                restart(stage.firestore, stage.cable, set(stage.projects), tmp_path / f"export-{number}")
+                before = stage.counts["StoreUnavailableError"]
+
+                def is_noticed(before=before, playing=playing):
+                    return stage.counts["StoreUnavailableError"] > before or all(p.done() for p in playing)
+
+                folder = tmp_path / f"export-{number}"
+                restart(stage.firestore, stage.cable, set(stage.projects), folder, is_noticed)
             for each in playing:
                 each.result()
         print(f"\nEXACTLY_ONCE_SEED={SEED}: {RESTARTS} restarts; {dict(stage.counts)}")
