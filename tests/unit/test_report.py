@@ -213,6 +213,7 @@ def test_final_is_an_ended_job_with_everything_settled(
         # Rows were answered, and paid for, but there is no output to read.
         job(usage=Usage(), settled_outputs=0, state="JOB_STATE_FAILED", completion=Completion(successful=2)),
         job(state="JOB_STATE_CANCELLED", completion=Completion(successful=6)),
+        job(completion=Completion(successful=6)),
         job(output_missing=True),
         # More is still to come.
         job(closed=False),
@@ -232,7 +233,6 @@ def test_an_amount_that_lacks_something_is_not_complete(lacking: JobRecord) -> N
         JOB,
         job(completion=None),
         job(completion=Completion(successful=4)),
-        job(completion=Completion(successful=6)),
         job(state="JOB_STATE_EXPIRED", completion=Completion(successful=5)),
         job(usage=Usage(Rows(succeeded=2, failed=3, carried_over=2))),
         job(usage=Usage(), settled_outputs=0, state="JOB_STATE_FAILED", completion=Completion(failed=9)),

@@ -81,12 +81,13 @@ def status_of(job: JobRecord) -> str:
 
 
 def is_complete(job: JobRecord) -> bool:
-    """Whether the amount holds the cost of every row, and no more rows are expected."""
-    succeeded = job.seen.state in WITH_OUTPUT_STATES
+    """Whether the amount holds the cost of every row, and no more rows are expected.
+
+    Rows that Vertex AI counts as answered and that are in no output may have cost something.
+    """
     answered = job.seen.completion.successful if job.seen.completion else 0
-    wrote = answered or job.deleted or succeeded
-    # The final file of a job that succeeded is all that it wrote; any other may not have exported every row.
-    short = not succeeded and job.usage.rows.total < answered
+    wrote = answered or job.deleted or job.seen.state in WITH_OUTPUT_STATES
+    short = job.usage.rows.total < answered
     lost = job.output_missing or short or (wrote and not job.settled_outputs)
     return status_of(job) == "FINAL" and not (_has_gaps(job) or lost)
 
