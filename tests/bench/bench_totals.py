@@ -90,7 +90,11 @@ def measure(project, jobs, threads, shards, *, alone=False):
         begun = time.perf_counter()
         while True:
             try:
-                store.settle(record.key, output, lambda now, old: settle_output(now, old, output, PRICES))
+                store.settle(
+                    record.key,
+                    output,
+                    lambda now, old, increments: settle_output(now, old, increments, output, PRICES),
+                )
             except StoreUnavailableError as error:
                 with lock:  # as the event would be delivered again
                     redelivered.append(str(error))

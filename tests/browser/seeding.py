@@ -190,7 +190,9 @@ class Seeder:
         if content:
             uri = f"{directory}/predictions.jsonl"
             output = Output(uri, 1, done * 3100 + 17, content, seen.get("end_time") or self.now)
-            self.world.store.settle(key, output, lambda job, old: settle_output(job, old, output, TABLE))
+            self.world.store.settle(
+                key, output, lambda job, old, increments: settle_output(job, old, increments, output, TABLE)
+            )
         if ended:
             self.world.store.amend_job(key, lambda job: msgspec.structs.replace(job, closed=True))
         self._show_in_vertex(job, rows, done)

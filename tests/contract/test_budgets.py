@@ -57,7 +57,9 @@ def settle(store, job, tokens, generation=1):
         (Quantity("gemini-2.5-flash", "0-200k", "input_text", tokens, 1),),
     )
     output = Output(f"gs://out/{job.key.job_id}/predictions.jsonl", generation, 1, usage, NOW)
-    return store.settle(job.key, output, lambda job, old: settle_output(job, old, output, PRICES))
+    return store.settle(
+        job.key, output, lambda job, old, increments: settle_output(job, old, increments, output, PRICES)
+    )
 
 
 def standing(store, period=DAY):

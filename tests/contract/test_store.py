@@ -84,7 +84,9 @@ def output(name="predictions.jsonl", generation=1, tokens=10, **changes):
 
 
 def settle(store, new, number=1):
-    return store.settle(key(number), new, lambda job, old: settle_output(job, old, new, PRICES))
+    return store.settle(
+        key(number), new, lambda job, old, increments: settle_output(job, old, increments, new, PRICES)
+    )
 
 
 def totals(store, day):
@@ -464,17 +466,13 @@ def checkpoint(offset=5, uri="gs://b/x"):
     return Checkpoint(uri, 7, offset, usage(3), CREATED)
 
 
-def test_a_checkpoint_is_kept_until_it_is_dropped(store):
-    assert store.get_checkpoint("gs://b/x") is None
+def test_the_last_checkpoint_of_an_output_is_kept(store):
+    assert store.get_output(key(), "gs://b/x") == (None, None)
 
     store.put_checkpoint(checkpoint(5))
     store.put_checkpoint(checkpoint(2**40))
-    assert store.get_checkpoint("gs://b/x") == checkpoint(2**40)
-    assert store.get_checkpoint("gs://b/y") is None
-
-    store.drop_checkpoint("gs://b/x")
-    store.drop_checkpoint("gs://b/x")
-    assert store.get_checkpoint("gs://b/x") is None
+    assert store.get_output(key(), "gs://b/x") == (None, checkpoint(2**40))
+    assert store.get_output(key(), "gs://b/y") == (None, None)
 
 
 def test_submissions_without_an_answer_are_open(store):
@@ -569,7 +567,7 @@ def test_a_settlement_is_given_the_job_and_the_output_as_they_stand(store):
     settle(store, output(generation=1))
     given = []
 
-    assert store.settle(key(), output(generation=2), lambda job, old: given.append((job, old))) is None
+    assert store.settle(key(), output(generation=2), lambda job, old, _: given.append((job, old))) is None
 
     assert given == [(store.get_job(key()), output(generation=1))]
 
@@ -630,7 +628,7 @@ def test_items_with_odd_characters_stay_whole_in_totals(store, item):
     moved = [(total, Movement(3, 5, {item: 2}, {item: 5}))]
 
     for generation in (1, 2):
-        store.settle(key(), output(generation=generation), lambda job, _: (job, moved))
+        store.settle(key(), output(generation=generation), lambda job, *_: (job, moved))
 
     (cell,) = totals(store, DAY)
     assert (cell.items, cell.quarters) == ({item: ItemTotal(4, 10)}, {"3": 10})
@@ -642,7 +640,7 @@ def move(store, *movements):
     total = Total(DAY, "m", "", "", "acme-batch", "us-central1", {})
     for generation, movement in enumerate(movements, 1):
         moved = [(total, movement)]
-        store.settle(key(), output(generation=generation), lambda job, _, moved=moved: (job, moved))
+        store.settle(key(), output(generation=generation), lambda job, *_, moved=moved: (job, moved))
     (cell,) = totals(store, DAY)
     return cell
 
@@ -778,11 +776,11 @@ def test_a_settlement_that_another_overtakes_is_computed_again_on_what_then_stan
     given = []
 
     def settle_late(new):
-        def settlement(job, old):
+        def settlement(job, old, increments):
             given.append(job.settled_outputs)
             with contextlib.suppress(threading.BrokenBarrierError):
                 both_have_read.wait(0.3)
-            return settle_output(job, old, new, PRICES)
+            return settle_output(job, old, increments, new, PRICES)
 
         return persistently(lambda: store.settle(key(), new, settlement))
 
@@ -814,9 +812,8 @@ CALLS = {
     "recent_jobs": lambda s: s.recent_jobs(None, None, None, 1),
     "open_submissions": lambda s: s.open_submissions(1),
     "unpark": lambda s: s.unpark(output()),
-    "get_checkpoint": lambda s: s.get_checkpoint("gs://b/x"),
+    "get_output": lambda s: s.get_output(key(), "gs://b/x"),
     "put_checkpoint": lambda s: s.put_checkpoint(checkpoint()),
-    "drop_checkpoint": lambda s: s.drop_checkpoint("gs://b/x"),
     "jobs_by_directory": lambda s: s.jobs_by_directory(DIRECTORY),
     "jobs_without_directory": lambda s: s.jobs_without_directory(PREFIX, 10),
     "get_outputs": lambda s: s.get_outputs(key()),

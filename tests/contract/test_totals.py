@@ -40,7 +40,9 @@ def spend(store, number=1, created=CREATED, tokens=10, model=FLASH, **changes):
     store.add_job(record)
     usage = Usage(Rows(succeeded=1), Tokens(), (Quantity(model, "0-200k", "input_text", tokens, 1),))
     output = Output(f"gs://out/{number}", 1, 1, usage, CREATED)
-    store.settle(key, output, lambda job, old: settle_output(job, old, output, prices.load()))
+    store.settle(
+        key, output, lambda job, old, increments: settle_output(job, old, increments, output, prices.load())
+    )
 
 
 def listed(store, first=DAY, last=DAY, **equal):

@@ -110,6 +110,13 @@ def only_file(schedule):
     return schedule.task(name_of(schedule), blocks=FOR_EVER)
 
 
+def delivered_twice(schedule):
+    """The books have the output; whatever else the first delivery left undone is done by the second."""
+    task = only_file(schedule)
+    schedule.here(task)
+    return task
+
+
 def final_after_incremental(schedule):
     """The job seemed to have ended without a final file, and its incremental ones were counted."""
     ended_early(schedule)
@@ -175,7 +182,7 @@ def name_of(schedule, job=None):
 TWICE = {f"{when} store.settle" for when in ("before", "inside", "after")}
 """Steps at whose second time, too, a task is killed."""
 CRASHES = (
-    *(first_read, rest_of_it, only_file, final_after_incremental, deleted_unread, nobodys),
+    *(first_read, rest_of_it, only_file, delivered_twice, final_after_incremental, deleted_unread, nobodys),
     *(sweep_of_everything, hasty_sweep, overwritten_once_closed, late_after_a_cancel),
 )
 

@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from integration.harness import jobs_path, prompt
-from integration.interceptor import Hold
 from processes import wait_until
 
 
@@ -38,30 +37,6 @@ def test_settle_dies_before_it_writes(mortal):
     assert mortal.record(job)["cost"]["amountNano"] == 0
     restarted(mortal)
     mortal.handled(f"/{job.label}/")
-    mortal.check_against_output(job, mortal.final(job))
-
-
-def test_settle_dies_after_it_has_written_and_before_it_says_so(mortal):
-    # Vertex names the output while the job runs on, so that settle writes its books and asks a second time.
-    job = mortal.submit([prompt("a"), prompt("b", thoughts=7)])
-    hold = Hold()
-
-    def second_look_is_held(seen):
-        if mortal.outputs(job):
-            hold(seen)
-        return {**seen, "state": "JOB_STATE_RUNNING"}
-
-    with mortal.upstream.altered("GET", rf"/batchPredictionJobs/{job.id}$", second_look_is_held):
-        hold.wait()
-        assert len(mortal.outputs(job)) == 1
-        written = mortal.totals(job)
-        assert written
-        assert not mortal.logged("event handled", f"/{job.label}/")
-        mortal.stack.settle.kill()
-    hold.release()
-    restarted(mortal)
-    mortal.handled(f"/{job.label}/")
-    assert mortal.totals(job) == written
     mortal.check_against_output(job, mortal.final(job))
 
 

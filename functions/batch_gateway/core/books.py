@@ -7,6 +7,7 @@ it is computed here; a store has only to write the result in one transaction.
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -16,6 +17,7 @@ from batch_gateway.core.budgets import left_reserved
 from batch_gateway.core.cost import cost_of, rows_without_price
 from batch_gateway.core.jobs import JobRecord, Repricing
 from batch_gateway.core.models import short_name
+from batch_gateway.core.outputs import OutputKind, kind_of
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.core.usage import Usage
 
@@ -45,6 +47,16 @@ class Output(msgspec.Struct, frozen=True, rename="camel"):
     def id(self) -> str:
         """A name for the document that holds it: one for each object, whatever its generation."""
         return output_id(self.uri)
+
+    @property
+    def has_results(self) -> bool:
+        """Whether it holds final results; one without a generation was deleted before it could be read."""
+        return kind_of(self.uri) is OutputKind.RESULTS and self.generation > 0
+
+    @property
+    def is_counted_increment(self) -> bool:
+        """Whether it holds rows that a final output will repeat, and that count until then."""
+        return kind_of(self.uri) is OutputKind.INCREMENTAL and not self.superseded
 
 
 def output_id(uri: str) -> str:
@@ -139,30 +151,46 @@ class Movement(msgspec.Struct, frozen=True, rename="camel"):
     unpriced_rows: int = 0
 
 
+def supersedes(job: JobRecord, output: Output) -> bool:
+    """Tell whether an output takes the place of incremental ones that are in the books."""
+    return output.has_results and job.incremental_outputs > 0
+
+
+def superseded(output: Output, now: datetime) -> Output:
+    """Return an incremental output as it stands once a final one is in the books: it counts no more."""
+    return msgspec.structs.replace(output, usage=Usage(), unreadable=None, superseded=True, settled_at=now)
+
+
 def settle_output(
-    job: JobRecord, old: Output | None, new: Output, prices: PriceTable
+    job: JobRecord, old: Output | None, increments: Sequence[Output], new: Output, prices: PriceTable
 ) -> tuple[JobRecord, list[tuple[Total, Movement]]] | None:
-    """Puts an output into the books.
+    """Put an output into the books.
 
     Args:
         job: As it stands.
         old: The same object as settled before, if it was.
+        increments: The incremental outputs whose place it takes (`supersedes`).
         new: The object as just read.
         prices: The table in force.
 
     Returns:
-        The job as it then stands and what to add to which totals; None if this generation or a
-        later one is in the books already, so that nothing is to be done. A closed job is opened again if
-        that changes what it used.
+        The job as it then stands and what to add to which totals; None if there is nothing to do: this
+        generation or a later one is in the books already, or final results are that repeat its rows. A
+        closed job is opened again if that changes what it used.
     """
-    if old is not None and old.generation >= new.generation and old.superseded >= new.superseded:
+    if old is not None and old.generation >= new.generation:
+        return None
+    if new.is_counted_increment and job.result_outputs:
         return None
     usage = job.usage - (old.usage if old else Usage()) + new.usage
+    for increment in increments:
+        usage -= increment.usage
     cost = cost_of(usage, prices, location=job.key.location, at=job.priced_at)
     unreadable = (
         job.unreadable_outputs
         + (new.unreadable is not None)
         - (old is not None and old.unreadable is not None)
+        - sum(increment.unreadable is not None for increment in increments)
     )
     news = usage != job.usage or unreadable != job.unreadable_outputs or job.output_missing
     settled = msgspec.structs.replace(
@@ -171,6 +199,11 @@ def settle_output(
         cost=cost,
         reserved_nano=left_reserved(job, cost.amount_nano),
         settled_outputs=job.settled_outputs + (old is None),
+        result_outputs=job.result_outputs + new.has_results - (old is not None and old.has_results),
+        incremental_outputs=job.incremental_outputs
+        + new.is_counted_increment
+        - (old is not None and old.is_counted_increment)
+        - len(increments),
         unreadable_outputs=unreadable,
         # What was final is not any more, until the job is closed again.
         closed=job.closed and not news,

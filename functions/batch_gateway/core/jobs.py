@@ -174,6 +174,8 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
         usage: Sum over the settled outputs.
         cost: Of that usage.
         settled_outputs: Number of outputs in the books, readable or not.
+        result_outputs: Those of them that hold final results, unless they were deleted unread.
+        incremental_outputs: Incremental ones of them that count, because there are no final results.
         unreadable_outputs: Those of them that could not be read.
         closed: The job has ended, everything in its output directory is settled, and no more is expected.
         output_missing: It was closed without all of the output that it should have.
@@ -199,6 +201,8 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
     usage: Usage = Usage()
     cost: Cost = Cost()
     settled_outputs: int = 0
+    result_outputs: int = 0
+    incremental_outputs: int = 0
     unreadable_outputs: int = 0
     closed: bool = False
     output_missing: bool = False

@@ -67,6 +67,12 @@ def lacks_shards(names: Iterable[str]) -> bool:
     return any(len(numbers) < int(total) for (_, total, _), numbers in found.items())
 
 
+def number_of_shards(name: str) -> int:
+    """Return how many shards there are of what an object is a shard of; 1 if it is none."""
+    shard = _SHARD.fullmatch(name)
+    return int(shard[3]) if shard else 1
+
+
 def unreadable_format(name: str) -> str | None:
     """Why an object's rows cannot be counted, as far as its name tells; None if they may be."""
     extension = name.rpartition("/")[2].rpartition(".")[2].lower()

@@ -85,7 +85,7 @@ class Gateway:
         )
         creates = Creates(deps.store, deps.upstream, self._places, checks, estimates)
         weighing = Weighing(deps.store, estimates)
-        costs = Costs(deps.store, deps.upstream, deps.objects, tracker, weighing)
+        costs = Costs(deps.store, deps.upstream, deps.settlement, tracker, weighing)
         standings = Standings(deps.store)
         private = deps.settings.allow_private_webhooks
         keys = Keys(deps.keys, standings, allow_private_webhooks=private)

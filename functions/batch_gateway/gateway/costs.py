@@ -14,13 +14,13 @@ from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.weighing import Weighing
 from batch_gateway.logs import log
 from batch_gateway.ports import (
-    ObjectStore,
     Store,
     Upstream,
     UpstreamCredentialsError,
     UpstreamUnavailableError,
 )
 from batch_gateway.settlement.closing import close_if_settled
+from batch_gateway.settlement.deps import Deps
 from batch_gateway.tracking import Tracker
 
 
@@ -31,13 +31,13 @@ class Costs:
         self,
         store: Store,
         upstream: Upstream,
-        objects: Callable[[], ObjectStore],
+        settlement: Callable[[], Deps],
         tracker: Tracker,
         weighing: Weighing,
     ) -> None:
         self._store = store
         self._upstream = upstream
-        self._objects = objects
+        self._settlement = settlement
         self._tracker = tracker
         self._weighing = weighing
 
@@ -69,7 +69,7 @@ class Costs:
 
     def _close(self, job: JobRecord) -> None:
         try:
-            close_if_settled(job, self._store, self._objects(), datetime.now(UTC))
+            close_if_settled(job, self._settlement(), datetime.now(UTC))
         except OSError as error:
             # Whether all is settled is asked again with the next call.
             log("WARNING", "output not listed", job=job.key.path, error=error)

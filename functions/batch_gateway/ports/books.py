@@ -17,8 +17,9 @@ from batch_gateway.ports.records import Unreadable
 
 Change = tuple[JobRecord, list[tuple[Total, Movement]]]
 """A job as it shall stand, and what moves in the totals with it."""
-Settlement = Callable[[JobRecord, Output | None], Change | None]
-"""(job as it stands, the output as settled before) -> what changes, or None: nothing to do."""
+Settlement = Callable[[JobRecord, Output | None, Sequence[Output]], Change | None]
+"""(job as it stands, the output as settled before, the incremental outputs whose place it takes) -> what
+changes, or None: nothing to do."""
 
 
 STORED_FIELDS = ("state", "team", "api_key", "project", "location")
@@ -179,6 +180,9 @@ class Store(Outbox, Protocol):
     def get_outputs(self, key: JobKey) -> list[Output]:
         """A job's settled outputs, by URI."""
 
+    def get_output(self, key: JobKey, uri: str) -> tuple[Output | None, Checkpoint | None]:
+        """Return an output as it was last settled, and how far it was read since; None each if not at all."""
+
     def get_job_and_outputs(self, key: JobKey) -> tuple[JobRecord, list[Output]] | None:
         """A job's record and its outputs as they stood at one moment."""
 
@@ -236,7 +240,9 @@ class Store(Outbox, Protocol):
         """
 
     def settle(self, key: JobKey, output: Output, settlement: Settlement) -> JobRecord | None:
-        """Commits output, job and totals in one transaction.
+        """Commit output, job and totals in one transaction.
+
+        The incremental outputs whose place the output takes are marked as superseded in it.
 
         Args:
             key: The job; must be on record.
@@ -256,14 +262,8 @@ class Store(Outbox, Protocol):
     def unpark(self, output: Output) -> None:
         """Forgets a parked output: it was settled, or is gone."""
 
-    def get_checkpoint(self, uri: str) -> Checkpoint | None:
-        """How far an output was read."""
-
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Notes how far an output was read."""
-
-    def drop_checkpoint(self, uri: str) -> None:
-        """Forgets how far an output was read."""
+        """Note how far an output was read; Firestore forgets it when it expires."""
 
     def list_totals(self, first: str, last: str, equal: Mapping[str, str]) -> Iterator[Cell]:
         """The cells of a range of UTC days, in the order of days; a cell may come in several parts.

@@ -1,5 +1,6 @@
 """When a job's cost is final."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from batch_gateway.core.outputs import (
 )
 from batch_gateway.core.watch import ended_at, is_watched, never_ran, next_look
 from batch_gateway.ports import ObjectInfo, ObjectStore, Store
+from batch_gateway.settlement.deps import Deps
+from batch_gateway.settlement.notifying import has_receiver
 
 
 class Look(NamedTuple):
@@ -37,7 +40,7 @@ class Look(NamedTuple):
     is_short: bool = False
 
 
-def close_if_settled(job: JobRecord, store: Store, objects: ObjectStore, now: datetime) -> Event | None:
+def close_if_settled(job: JobRecord, deps: Deps, now: datetime) -> Event | None:
     """Close a job if it has ended, every output in its directory is in the books, and no more is expected.
 
     Returns:
@@ -45,10 +48,14 @@ def close_if_settled(job: JobRecord, store: Store, objects: ObjectStore, now: da
     """
     if job.closed or not job.ended or job.seen.output_table:
         return None
-    look = look_at(job, store, objects, now)
+    listed = _list(job, deps.objects)
+    # While output is missing, the books are not read: a job with many shards would have them read for each.
+    if sum(is_final_output(info.name) for info in listed) > job.settled_outputs:
+        return None
+    look = _look(job, listed, deps, now)
     if look.missing or not may_close(job, look, now):
         return None
-    closed = close(job, look, store, now)
+    closed = close(job, look, deps, now)
     return closed[1] if closed else None
 
 
@@ -63,7 +70,7 @@ def may_close(job: JobRecord, look: Look, now: datetime) -> bool:
     return whole or (never_ran(job) and not look.is_there) or not is_watched(job, now)
 
 
-def close(job: JobRecord, look: Look, store: Store, now: datetime) -> tuple[JobRecord, Event | None] | None:
+def close(job: JobRecord, look: Look, deps: Deps, now: datetime) -> tuple[JobRecord, Event | None] | None:
     """Mark a job as closed, release what is reserved for it, and say so once.
 
     Returns:
@@ -82,7 +89,7 @@ def close(job: JobRecord, look: Look, store: Store, now: datetime) -> tuple[JobR
             next_look=next_look(record, now),
         )
 
-    closed = store.amend_job(job.key, closing, lambda record: job_event(record, now))
+    closed = deps.store.amend_job(job.key, closing, _event_of(job, deps, now))
     if closed is not None:
         record = closed[0]
         if record.output_missing:
@@ -92,7 +99,7 @@ def close(job: JobRecord, look: Look, store: Store, now: datetime) -> tuple[JobR
     return closed
 
 
-def announce(job: JobRecord, store: Store, now: datetime) -> Event | None:
+def announce(job: JobRecord, deps: Deps, now: datetime) -> Event | None:
     """Say once that a job has failed, expired or been cancelled, though more output may come.
 
     Returns:
@@ -106,24 +113,42 @@ def announce(job: JobRecord, store: Store, now: datetime) -> Event | None:
             return None
         return msgspec.structs.replace(record, announced=True)
 
-    announced = store.amend_job(job.key, announcing, lambda record: job_event(record, now))
+    announced = deps.store.amend_job(job.key, announcing, _event_of(job, deps, now))
     if announced is None:
         return None
     events.ended(announced[0])
     return announced[1]
 
 
-def look_at(job: JobRecord, store: Store, objects: ObjectStore, now: datetime) -> Look:
+def _event_of(job: JobRecord, deps: Deps, now: datetime) -> Callable[[JobRecord], Event | None]:
+    """Return what makes the event of a job's end, if there is anybody to tell."""
+    if not has_receiver(job.key_id, deps.notify()):
+        return lambda _: None
+    return lambda record: job_event(record, now)
+
+
+def look_at(job: JobRecord, deps: Deps, now: datetime) -> Look:
     """Look through a job's output directory.
 
     Final files count; incremental ones, which repeat their rows, only where there are none.
     """
+    return _look(job, _list(job, deps.objects), deps, now)
+
+
+def _list(job: JobRecord, objects: ObjectStore) -> list[ObjectInfo]:
+    """List what is in a job's output directory."""
+    if job.seen.output_directory is None:
+        return []
+    bucket, prefix = split_uri(job.seen.output_directory)
+    return list(objects.list(bucket, f"{prefix}/"))
+
+
+def _look(job: JobRecord, listed: list[ObjectInfo], deps: Deps, now: datetime) -> Look:
     if job.seen.output_directory is None:
         # Before it is closed without any output: does nobody's look as if it were this job's?
-        return Look([], is_short=not is_watched(job, now) and _has_unclaimed(job, store, objects))
-    bucket, prefix = split_uri(job.seen.output_directory)
-    settled = {output.uri: output.generation for output in store.get_outputs(job.key)}
-    listed = list(objects.list(bucket, f"{prefix}/"))
+        return Look([], is_short=not is_watched(job, now) and _has_unclaimed(job, deps.store, deps.objects))
+    bucket, _ = split_uri(job.seen.output_directory)
+    settled = {output.uri: output.generation for output in deps.store.get_outputs(job.key)}
     found = [info for info in listed if is_final_output(info.name)]
     generations = {**settled, **{f"gs://{bucket}/{info.name}": info.generation for info in found}}
     final = {uri: number for uri, number in generations.items() if kind_of(uri) is OutputKind.RESULTS}

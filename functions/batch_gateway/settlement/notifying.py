@@ -81,6 +81,11 @@ class Delivered(msgspec.Struct, rename="camel"):
     complete: bool = True
 
 
+def has_receiver(key_id: str | None, deps: NotifyDeps) -> bool:
+    """Tell whether anybody is told of what happens to a key's jobs: a topic, or the key's webhook."""
+    return deps.topic is not None or (key_id is not None and deps.endpoints.endpoint_of(key_id) is not None)
+
+
 def notify(event: Event, deps: NotifyDeps) -> None:
     """Makes the first attempt for an event that was just noted. Never raises: the sweep does what is left."""
     delivering = _Delivering(deps)

@@ -1,6 +1,8 @@
 """Whose output it is."""
 
-from batch_gateway.core.jobs import JobKey, JobRecord, observe, parse_name
+import msgspec
+
+from batch_gateway.core.jobs import JobKey, JobRecord, newer, observe, parse_name
 from batch_gateway.core.models import base_model_of, is_registered
 from batch_gateway.core.resources import parse_resource
 from batch_gateway.logs import log
@@ -15,7 +17,10 @@ sweep sees it in the list of jobs."""
 
 
 def find_job(directory: str, deps: Deps) -> JobRecord | None:
-    """The job that a directory is of: as recorded, else as Vertex says.
+    """Find the job that wrote a directory: as recorded, else as Vertex AI says.
+
+    Returns:
+        Its record, with what was just seen of the job, which is not on record yet; None if it is nobody's.
 
     Raises:
         NotYetError: Jobs with this output prefix still run, or more remain to be looked up.
@@ -24,30 +29,43 @@ def find_job(directory: str, deps: Deps) -> JobRecord | None:
     if known:
         return known[0]
     candidates = deps.store.jobs_without_directory(directory.rpartition("/")[0], _CANDIDATES)
-    running = False
+    running, changed = False, {}
     for candidate in candidates:
-        record = refresh(candidate.key, deps)
-        if record is None:
+        job = look_up(candidate, deps)
+        if job is None:
             continue
-        if record.seen.output_directory == directory:
-            return record
-        running = running or not record.seen.terminal
+        if job.seen.output_directory == directory:
+            return job
+        running = running or not job.seen.terminal
+        if job.seen != candidate.seen:
+            changed[job.key] = job.seen
+    if changed:
+        note(deps.store, changed)
     if running or len(candidates) == _CANDIDATES:
         raise NotYetError(f"no job has reported {directory} as its output yet; {len(candidates)} may")
     return None
 
 
-def refresh(key: JobKey, deps: Deps) -> JobRecord | None:
-    """A job's record after a look upstream, which is spared if it ended with a directory.
+def look_up(job: JobRecord, deps: Deps) -> JobRecord | None:
+    """Return a job's record with what Vertex AI shows now, which is not put on record.
 
-    None if Vertex AI does not have the job (any more): nothing more will be heard of it.
+    The look is spared if the job ended with a directory. None if Vertex AI does not have the job (any more):
+    nothing more will be heard of it.
     """
+    if job.seen.terminal and job.seen.output_directory:
+        return job
+    shown = deps.upstream.get_job(job.key)
+    seen = observe(shown) if shown else None
+    return msgspec.structs.replace(job, seen=newer(job.seen, seen)) if seen else None
+
+
+def refresh(key: JobKey, deps: Deps) -> JobRecord | None:
+    """Return a job's record after a look as `look_up` has it, which is put on record."""
     record = deps.store.get_job(key)
-    if record is None or (record.seen.terminal and record.seen.output_directory):
-        return record
-    job = deps.upstream.get_job(key)
-    seen = observe(job) if job else None
-    return note(deps.store, {key: seen}).get(key) if seen else None
+    job = look_up(record, deps) if record else None
+    if job is None or record is None or job.seen == record.seen:
+        return job
+    return note(deps.store, {key: job.seen}).get(key)
 
 
 def base_model(job: JobRecord, upstream: Upstream) -> str | None:

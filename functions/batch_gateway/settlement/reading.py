@@ -15,14 +15,22 @@ _KEPT = timedelta(days=7)
 
 
 def read_usage(
-    job: JobRecord, bucket: str, live: ObjectInfo, deps: Deps, *, now: datetime, deadline: float
+    job: JobRecord,
+    bucket: str,
+    live: ObjectInfo,
+    begun: Checkpoint | None,
+    deps: Deps,
+    *,
+    now: datetime,
+    deadline: float,
 ) -> Usage:
-    """The usage of an object's rows.
+    """Read the usage of an object's rows.
 
     Args:
         job: Whose output it is.
         bucket: Bucket.
         live: The object, in the generation to be read.
+        begun: How far it was read before, if it was.
         deps: The outside.
         now: The time.
         deadline: When reading has to stop, on ``deps.clock``. What was read until then is kept.
@@ -32,7 +40,6 @@ def read_usage(
         UnreadableOutputError: Its rows cannot be counted, now or ever.
     """
     uri = f"gs://{bucket}/{live.name}"
-    begun = deps.store.get_checkpoint(uri)
     usage, start = Usage(), 0
     if begun is not None and begun.generation == live.generation:
         usage, start = begun.usage, begun.offset

@@ -228,11 +228,11 @@ class _Sweeping:
         look = self._settle_table(job, table) if table else self._settle_missing(job)
         self._note_overrun(job, settled)
         if may_close(job, look, self._now):
-            closed = close(job, look, self._deps.store, self._now)
+            closed = close(job, look, self._deps, self._now)
             self.done.closed += closed is not None
             event = closed[1] if closed else None
         else:
-            event = announce(job, self._deps.store, self._now)
+            event = announce(job, self._deps, self._now)
         self._events += [event] if event else []
 
     def _watch(self, job: JobRecord) -> None:
@@ -286,7 +286,7 @@ class _Sweeping:
 
     def _settle_missing(self, job: JobRecord) -> Look:
         """Settles what is missing of a job's directory."""
-        look = look_at(job, self._deps.store, self._deps.objects, self._now)
+        look = look_at(job, self._deps, self._now)
         for live in look.missing:
             bucket, _ = split_uri(job.seen.output_directory or "")
             self.done.settled += settle_live(
@@ -317,7 +317,8 @@ class _Sweeping:
         # That there is none is settled, too, once none is expected any more.
         if (last or 0) < info.generation if info else last is None and not is_watched(job, self._now):
             output = read_table(job, table, tables, self._deps.prices, self._now)
-            self.done.settled += commit(job, output, self._deps, written=job.seen.end_time or self._now)
+            written = job.seen.end_time or self._now
+            self.done.settled += commit(job, output, self._deps, written=written) is not None
         is_there = info is not None or bool(last)
         # Nothing tells when the table of a job that did not succeed is whole.
         return Look([], is_there, is_there and job.seen.state in WITH_OUTPUT_STATES)

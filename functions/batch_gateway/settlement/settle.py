@@ -17,7 +17,8 @@ from math import inf
 
 from batch_gateway import events
 from batch_gateway.core.books import Output
-from batch_gateway.core.outputs import directory_of, is_final_output, is_made_by_vertex
+from batch_gateway.core.jobs import JobRecord
+from batch_gateway.core.outputs import directory_of, is_final_output, is_made_by_vertex, number_of_shards
 from batch_gateway.core.usage import Usage
 from batch_gateway.logs import log
 from batch_gateway.ports import ObjectInfo, UpstreamCredentialsError, UpstreamUnavailableError
@@ -25,8 +26,9 @@ from batch_gateway.settlement.closing import close_if_settled
 from batch_gateway.settlement.deps import Deps, NotYetError
 from batch_gateway.settlement.enforcement import note_overrun
 from batch_gateway.settlement.notifying import notify
-from batch_gateway.settlement.outputs import lose, settle_live
-from batch_gateway.settlement.owners import find_job, refresh
+from batch_gateway.settlement.outputs import commit, lose, read_output
+from batch_gateway.settlement.owners import find_job, look_up
+from batch_gateway.tracking import note
 
 GRACE = timedelta(minutes=10)
 """How long an output may wait for its job's record before it counts as nobody's."""
@@ -66,23 +68,44 @@ def settle(
     live = deps.objects.stat(bucket, name)
     if job is None:
         return _nobodys(directory, bucket, live, deps, age=now - written, now=now)
-    if live is not None:
-        news = settle_live(job, bucket, live, deps, now=now, deadline=deadline)
-        outcome = Outcome.SETTLED if news else Outcome.ALREADY_SETTLED
-    else:
-        news = lose(job, f"gs://{bucket}/{name}", deps, now=now)
-        outcome = Outcome.UNREADABLE if news else Outcome.ALREADY_SETTLED
+    uri = f"gs://{bucket}/{name}"
+    settled: JobRecord | None = None
+    if live is None:
+        job = _as_shown(job, deps)
+        settled = lose(job, uri, deps, now=now)
+    elif read := read_output(job, bucket, live, deps, now=now, deadline=deadline):
+        # A large output takes minutes to read: the job is looked at afterwards.
+        job = _as_shown(read.job, deps)
+        settled = commit(job, read.output, deps, written=live.created)
+    if settled is None:
+        job = _as_shown(job, deps)
+        _finish(note(deps.store, {job.key: job.seen}).get(job.key, job), uri, deps, now)
+        return Outcome.ALREADY_SETTLED
+    _finish(settled, uri, deps, now)
+    return Outcome.SETTLED if live is not None else Outcome.UNREADABLE
+
+
+def _as_shown(job: JobRecord, deps: Deps) -> JobRecord:
+    """Return a job as Vertex AI shows it; as it is on record if Vertex AI cannot be asked.
+
+    Then the books will be right all the same, and the job's state follows with the next look at it.
+    """
     try:
-        job = refresh(job.key, deps) or job
+        return look_up(job, deps) or job
     except (UpstreamUnavailableError, UpstreamCredentialsError) as error:
-        # The books are right already. The job's state follows with the next look at it.
-        log("WARNING", "job not refreshed", job=job.seen.name, error=error)
+        log("WARNING", "job not looked up", job=job.seen.name, error=error)
+        return job
+
+
+def _finish(job: JobRecord, uri: str, deps: Deps, now: datetime) -> None:
+    """Close a job if this was the last of its output, and send out what happened."""
     overrun = note_overrun(job, deps.store, now)
-    closed = close_if_settled(job, deps.store, deps.objects, now)
+    # While shards are missing, the directory is not looked through: that would be done for each of them.
+    is_whole = job.settled_outputs >= number_of_shards(uri)
+    closed = close_if_settled(job, deps, now) if is_whole else None
     for event in (overrun, closed):
         if event is not None:
             notify(event, deps.notify())
-    return outcome
 
 
 def _nobodys(

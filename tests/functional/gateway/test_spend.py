@@ -74,7 +74,9 @@ def job(number=1, created=NOW, labels=None, **changes):
 
 def settle(store, record, content, name="predictions.jsonl", generation=1):
     output = Output(f"gs://out/{record.key.job_id}/{name}", generation, 1, content, NOW)
-    store.settle(record.key, output, lambda was, old: settle_output(was, old, output, TABLE))
+    store.settle(
+        record.key, output, lambda was, old, increments: settle_output(was, old, increments, output, TABLE)
+    )
 
 
 def stored(*jobs_and_usages):

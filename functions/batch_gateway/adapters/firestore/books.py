@@ -4,6 +4,7 @@ Collections::
 
     jobs/{project:location:id}                JobRecord
     jobs/{project:location:id}/outputs/{hash} Output, one for each object
+    checkpoints/{hash}                        Checkpoint of an object that is read in several goes
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +27,15 @@ from batch_gateway.adapters.firestore.documents import (
 )
 from batch_gateway.adapters.firestore.outbox import FirestoreOutbox
 from batch_gateway.adapters.firestore.totals import FirestoreTotals
-from batch_gateway.core.books import Movement, Output, Total
+from batch_gateway.core.books import (
+    Checkpoint,
+    Movement,
+    Output,
+    Total,
+    output_id,
+    superseded,
+    supersedes,
+)
 from batch_gateway.core.budgets import entries, reservation
 from batch_gateway.core.jobs import LIVE_STATES, JobKey, JobRecord, Observation, newer
 from batch_gateway.core.notifications import Event
@@ -40,6 +49,11 @@ _FIELDS = {
     "state": "seen.state",
     "team": "team",
 }
+
+
+_TRIES_TO_SETTLE = 60
+"""All shards of a job change its record, and as many instances settle them at once as there may be: each try
+that fails is one that another instance has won."""
 
 
 def job_id(key: JobKey) -> str:
@@ -147,6 +161,20 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
             snapshots = list(self._job(key).collection("outputs").stream(**CALL))
         return sorted((known(s.to_dict(), Output) for s in snapshots), key=lambda output: output.uri)
 
+    def get_output(self, key: JobKey, uri: str) -> tuple[Output | None, Checkpoint | None]:
+        """See Store."""
+        output, checkpoint = self._output(key, uri), self._checkpoint(uri)
+        with errors():
+            found = {s.reference.path: s for s in self._client.get_all([output, checkpoint], **CALL)}
+        return typed(found[output.path].to_dict(), Output), typed(
+            found[checkpoint.path].to_dict(), Checkpoint
+        )
+
+    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """See Store."""
+        with errors():
+            self._checkpoint(checkpoint.uri).set(plain(checkpoint), **CALL)
+
     def get_job_and_outputs(self, key: JobKey) -> tuple[JobRecord, list[Output]] | None:
         """See Store."""
         with errors():
@@ -218,21 +246,30 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
 
     def settle(self, key: JobKey, output: Output, settlement: Settlement) -> JobRecord | None:
         """See Store."""
-        job_ref = self._job(key)
-        output_ref = job_ref.collection("outputs").document(output.id)
+        job_ref, output_ref = self._job(key), self._output(key, output.uri)
 
         def attempt() -> JobRecord | None:
             snapshots = {s.reference.path: s for s in self._client.get_all([job_ref, output_ref], **CALL)}
             job_now, output_now = snapshots[job_ref.path], snapshots[output_ref.path]
-            change = settlement(known(job_now.to_dict(), JobRecord), typed(output_now.to_dict(), Output))
+            job = known(job_now.to_dict(), JobRecord)
+            increments = self._increments(key) if supersedes(job, output) else []
+            change = settlement(job, typed(output_now.to_dict(), Output), [each for _, each in increments])
             if change is None:
                 return None
             batch = self._client.batch()
             put(batch, output_now, plain(output))
+            for snapshot, increment in increments:
+                put(batch, snapshot, plain(superseded(increment, output.settled_at)))
             return self._commit(batch, job_now, *change)
 
         with errors():
-            return optimistically(attempt)
+            return optimistically(attempt, tries=_TRIES_TO_SETTLE)
+
+    def _increments(self, key: JobKey) -> list[tuple[DocumentSnapshot[Any], Output]]:
+        """Return the incremental outputs of a job that count; while its record stays, none is added."""
+        found = self._job(key).collection("outputs").stream(**CALL)
+        outputs = [(snapshot, known(snapshot.to_dict(), Output)) for snapshot in found]
+        return [(snapshot, output) for snapshot, output in outputs if output.is_counted_increment]
 
     def _commit(
         self,
@@ -250,3 +287,9 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
 
     def _job(self, key: JobKey) -> Any:
         return self._client.collection("jobs").document(job_id(key))
+
+    def _output(self, key: JobKey, uri: str) -> Any:
+        return self._job(key).collection("outputs").document(output_id(uri))
+
+    def _checkpoint(self, uri: str) -> Any:
+        return self._client.collection("checkpoints").document(output_id(uri))

@@ -38,17 +38,17 @@ _TRIES = 12
 _LONGEST_PAUSE_SECONDS = 0.4
 
 
-def optimistically(attempt: Callable[[], Result]) -> Result:
-    """Repeats an attempt that reads, and writes on the condition that nothing changed in between.
+def optimistically(attempt: Callable[[], Result], *, tries: int = _TRIES) -> Result:
+    """Repeat an attempt that reads, and writes on the condition that nothing changed in between.
 
     In place of the SDK's transactions: those hold locks, take more round trips, and can neither be
     given a time limit nor be told to stop. A batch is atomic, and its conditions make it safe to repeat.
     """
-    for number in range(_TRIES):
+    for number in range(tries):
         try:
             return attempt()
         except (FailedPrecondition, AlreadyExists, NotFound, Aborted):
-            if number == _TRIES - 1:
+            if number == tries - 1:
                 raise
             time.sleep(random.uniform(0, min(_LONGEST_PAUSE_SECONDS, 0.02 * 2**number)))  # noqa: S311 - jitter
     raise AssertionError("unreachable")

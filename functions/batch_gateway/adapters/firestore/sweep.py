@@ -1,10 +1,9 @@
-"""What the sweep goes by: whose turn it is, outputs of nobody, half-read outputs, numbers of projects.
+"""What the sweep goes by: whose turn it is, outputs of nobody, numbers of projects.
 
 Collections::
 
     turns/{collection}    {"after": name of the document that was last in turn}
     parked/{hash}         Output that belongs to no known job
-    checkpoints/{hash}    Checkpoint
     projects/{number}     {"project": id}
 """
 
@@ -20,9 +19,8 @@ from batch_gateway.adapters.firestore.documents import (
     optimistically,
     plain,
     put,
-    typed,
 )
-from batch_gateway.core.books import Checkpoint, Output, output_id
+from batch_gateway.core.books import Output
 from batch_gateway.core.jobs import JobRecord
 from batch_gateway.ports import Unreadable
 
@@ -84,21 +82,6 @@ class FirestoreSweep:
         with errors():
             self._client.collection("parked").document(output.id).delete(**CALL)
 
-    def get_checkpoint(self, uri: str) -> Checkpoint | None:
-        """See Store."""
-        with errors():
-            return typed(self._checkpoint(uri).get(**CALL).to_dict(), Checkpoint)
-
-    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """See Store."""
-        with errors():
-            self._checkpoint(checkpoint.uri).set(plain(checkpoint), **CALL)
-
-    def drop_checkpoint(self, uri: str) -> None:
-        """See Store."""
-        with errors():
-            self._checkpoint(uri).delete(**CALL)
-
     def project_of_number(self, number: str) -> str | None:
         """See Store."""
         with errors():
@@ -109,6 +92,3 @@ class FirestoreSweep:
         """See Store."""
         with errors():
             self._client.collection("projects").document(number).set({"project": project}, **CALL)
-
-    def _checkpoint(self, uri: str) -> Any:
-        return self._client.collection("checkpoints").document(output_id(uri))

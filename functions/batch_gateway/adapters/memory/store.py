@@ -8,7 +8,15 @@ import msgspec
 
 from batch_gateway.adapters.memory.outbox import MemoryOutbox
 from batch_gateway.adapters.memory.totals import MemoryTotals
-from batch_gateway.core.books import Cell, Checkpoint, ItemTotal, Output
+from batch_gateway.core.books import (
+    Cell,
+    Checkpoint,
+    ItemTotal,
+    Output,
+    output_id,
+    superseded,
+    supersedes,
+)
 from batch_gateway.core.budgets import Ledger, Limit, check, reservation, window_of
 from batch_gateway.core.budgets import entries as budget_entries
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer
@@ -186,6 +194,11 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
         self.ping()
         return sorted(self._outputs.get(key, {}).values(), key=lambda output: output.uri)
 
+    def get_output(self, key: JobKey, uri: str) -> tuple[Output | None, Checkpoint | None]:
+        """See Store."""
+        self.ping()
+        return self._outputs.get(key, {}).get(output_id(uri)), self._checkpoints.get(uri)
+
     def get_job_and_outputs(self, key: JobKey) -> tuple[JobRecord, list[Output]] | None:
         """See Store."""
         with self._lock:
@@ -196,11 +209,15 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
         """See Store."""
         self.ping()
         with self._lock:
-            outputs = self._outputs.setdefault(key, {})
-            change = settlement(self._jobs[key], outputs.get(output.id))
+            outputs, job = self._outputs.setdefault(key, {}), self._jobs[key]
+            increments = [each for each in outputs.values() if each.is_counted_increment]
+            if not supersedes(job, output):
+                increments = []
+            change = settlement(job, outputs.get(output.id), increments)
             if change is None:
                 return None
             outputs[output.id] = output
+            outputs |= {each.id: superseded(each, output.settled_at) for each in increments}
             return self._move(key, change)
 
     def reprice(self, key: JobKey, repricing: Callable[[JobRecord], Change | None]) -> JobRecord | None:
@@ -300,20 +317,10 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
         self._writing()
         self._parked.pop(output.id, None)
 
-    def get_checkpoint(self, uri: str) -> Checkpoint | None:
-        """See Store."""
-        self.ping()
-        return self._checkpoints.get(uri)
-
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
         """See Store."""
         self._writing()
         self._checkpoints[checkpoint.uri] = checkpoint
-
-    def drop_checkpoint(self, uri: str) -> None:
-        """See Store."""
-        self._writing()
-        self._checkpoints.pop(uri, None)
 
     def project_of_number(self, number: str) -> str | None:
         """See Store."""
