@@ -7,7 +7,9 @@ cold start some tenths of a second.
 
 # ruff: noqa: PLC0415 - imports on first use, for the reason above
 
+from datetime import UTC, datetime
 from functools import cache
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from batch_gateway import settings
@@ -81,11 +83,23 @@ def tables() -> Tables:
 @cache
 def gateway() -> "Gateway":
     """The HTTP use cases."""
-    from batch_gateway.adapters.firestore import FirestoreKeys
     from batch_gateway.gateway import app
 
-    keys = FirestoreKeys(_firestore())
-    return app.Gateway(app.Deps(SETTINGS, store(), keys, keys, upstream(), objects, settlement, is_identity))
+    return app.Gateway(
+        app.Deps(
+            settings=SETTINGS,
+            store=store(),
+            keys=keys(),
+            audit=keys(),
+            upstream=upstream(),
+            objects=objects,
+            settlement=settlement,
+            prices=prices.load,
+            identity=is_identity,
+            now=lambda: datetime.now(UTC),
+            clock=monotonic,
+        )
+    )
 
 
 @cache
@@ -103,8 +117,6 @@ def is_identity(token: str, account: str, audience: str, checked: bool) -> bool:
 @cache
 def notifying() -> "NotifyDeps":
     """What sends events out."""
-    from time import monotonic
-
     from batch_gateway.adapters.webhooks import HttpsReceivers
     from batch_gateway.settlement.endpoints import KeyEndpoints
     from batch_gateway.settlement.notifying import NotifyDeps

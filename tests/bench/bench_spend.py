@@ -152,7 +152,7 @@ def run(store, case):
     call, query, caller = CASES[case]
     request = Request(EnvironBuilder(query_string=query).get_environ())
     before, start, worked = peak(), time.perf_counter(), time.process_time()
-    answer = getattr(Spend(store, prices.load), call)(request, caller)
+    answer = getattr(Spend(store, prices.load, lambda: datetime.now(UTC)), call)(request, caller)
     size = sum(len(chunk) for chunk in answer.response)
     seconds, cpu = time.perf_counter() - start, time.process_time() - worked
     return {"seconds": seconds, "cpu": cpu, "mb": size / 1e6, "peak": peak(), "more": peak() - before}

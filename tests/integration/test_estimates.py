@@ -57,6 +57,7 @@ def estimate(system, monkeypatch):
         tables=lambda: pytest.fail("no table is asked for"),
         prices=prices.load,
         check=lambda call, raw: model_of(json.loads(raw)["model"], call),
+        now=lambda: datetime.now(UTC),
     )
 
     def ask(uri, model="gemini-2.5-flash", location=REGION, caller=None):

@@ -1,5 +1,8 @@
 """Who calls, and what may become a host or a path."""
 
+import time
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +21,7 @@ from batch_gateway.gateway.keyring import KeyRing
 
 
 def authenticate(key: str | None, master_key: str | None) -> Caller:
-    return KeyRing(master_key, MemoryKeys()).caller(key)
+    return KeyRing(master_key, MemoryKeys(), time.monotonic, lambda: datetime.now(UTC)).caller(key)
 
 
 _ANY_TEXT = st.text(st.characters(exclude_categories=[]))

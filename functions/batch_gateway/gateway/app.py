@@ -3,16 +3,16 @@
 import re
 import traceback
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from dataclasses import dataclass
+from datetime import datetime
 
-import flask
-from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
-from batch_gateway.core import access, grants, prices
+from batch_gateway.core import access, grants
 from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
-from batch_gateway.gateway import answers, dashboard, inbound, openapi, routes, trail
+from batch_gateway.core.prices import PriceTable
+from batch_gateway.gateway import answers, dashboard, inbound, openapi, trail
 from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.checks import Checks
 from batch_gateway.gateway.costs import Costs
@@ -25,6 +25,19 @@ from batch_gateway.gateway.passthrough import Passthrough
 from batch_gateway.gateway.places import Places
 from batch_gateway.gateway.ratelimit import RateLimiter
 from batch_gateway.gateway.repricing import Repricings
+from batch_gateway.gateway.routes import (
+    PLACE,
+    Access,
+    Done,
+    Route,
+    Table,
+    at_place,
+    change_at_place,
+    change_by_admin,
+    for_admin,
+    for_keys,
+    open_to_all,
+)
 from batch_gateway.gateway.spend import Spend
 from batch_gateway.gateway.standings import Standings
 from batch_gateway.gateway.sweeps import Identity, Sweeps
@@ -47,14 +60,25 @@ from batch_gateway.settings import Settings
 from batch_gateway.settlement.deps import Deps as SettlementDeps
 from batch_gateway.tracking import Tracker
 
-Result = TypeVar("Result")
 _PARENT = re.compile(r"projects/([^/]+)/locations/([^/]+)")
 
 
-class Deps(NamedTuple):
-    """The outside. Cloud Storage is a factory: few requests need it, and it is slow to import.
+@dataclass(frozen=True, kw_only=True)
+class Deps:
+    """What the gateway works with.
 
-    So is what settlement works with.
+    Attributes:
+        settings: The configuration.
+        store: Jobs and what they cost.
+        keys: Keys and teams.
+        audit: The audit trail.
+        upstream: Vertex AI.
+        objects: Makes the client of Cloud Storage: few requests need it, and it is slow to import.
+        settlement: Makes what settlement works with, for the same reason.
+        prices: Loads the price table.
+        identity: Checks identity tokens.
+        now: The time.
+        clock: Seconds that pass, whatever the time is set to.
     """
 
     settings: Settings
@@ -64,7 +88,10 @@ class Deps(NamedTuple):
     upstream: Upstream
     objects: Callable[[], ObjectStore]
     settlement: Callable[[], SettlementDeps]
+    prices: Callable[[], PriceTable]
     identity: Identity
+    now: Callable[[], datetime]
+    clock: Callable[[], float]
 
 
 class Gateway:
@@ -80,70 +107,78 @@ class Gateway:
             deps.upstream,
             objects=deps.objects,
             tables=lambda: deps.settlement().tables(),
-            prices=prices.load,
+            prices=deps.prices,
             check=checks.model_of,
+            now=deps.now,
         )
-        creates = Creates(deps.store, deps.upstream, self._places, checks, estimates)
+        creates = Creates(deps.store, deps.upstream, self._places, checks, estimates, now=deps.now)
         weighing = Weighing(deps.store, estimates)
-        costs = Costs(deps.store, deps.upstream, deps.settlement, tracker, weighing)
-        standings = Standings(deps.store)
+        costs = Costs(deps.store, deps.upstream, deps.settlement, tracker, weighing, now=deps.now)
+        standings = Standings(deps.store, deps.now)
         private = deps.settings.allow_private_webhooks
-        keys = Keys(deps.keys, standings, allow_private_webhooks=private)
-        teams = Teams(deps.keys, standings)
+        keys = Keys(deps.keys, standings, allow_private_webhooks=private, now=deps.now)
+        teams = Teams(deps.keys, standings, deps.now)
         self._settings = deps.settings
         self._store = deps.store
-        self._keyring = KeyRing(deps.settings.master_key, deps.keys)
-        self._limiter = RateLimiter(deps.keys)
-        self._trail = Trail(deps.audit)
-        spend = Spend(deps.store, prices.load)
+        self._keyring = KeyRing(deps.settings.master_key, deps.keys, deps.clock, deps.now)
+        self._limiter = RateLimiter(deps.keys, deps.now)
+        self._trail = Trail(deps.audit, deps.now)
+        spend = Spend(deps.store, deps.prices, deps.now)
         sweeps = Sweeps(
-            deps.settings, self._keyring, deps.identity, deps.settlement, tracker, weigh=weighing.weigh
+            deps.settings,
+            self._keyring,
+            deps.identity,
+            deps.settlement,
+            tracker,
+            weigh=weighing.weigh,
+            now=deps.now,
         )
-        self._open: dict[str, Callable[[Request], Response]] = {
-            "health": lambda _: answers.json({"status": "ok"}),
-            "readiness": self._readiness,
-            "openapi": lambda _: answers.json(openapi.document()),
-            "reconcile": sweeps.run,
-            "dashboard": dashboard.page,
-            "dashboard.file": lambda request: dashboard.asset(request, *request.path.split("/")[-2:]),
-        }
-        self._own_reads: dict[str, Callable[[Request, Caller], Response]] = {
-            "jobs.list": Jobs(deps.store).list,
-            "costs.list": spend.costs,
-            "costs.export": spend.export,
-        }
-        self._reads: dict[str, Callable[[Call], Response]] = {
-            "list_jobs": passthrough.list_jobs,
-            "get": passthrough.get,
-            "cost": costs.get,
-            "operation": passthrough.operation,
-            "estimate": estimates.estimate,
-        }
-        self._writes: dict[str, Callable[[Call], Response]] = {
-            "create": creates.create,
-            "cancel": passthrough.cancel,
-            "delete": passthrough.delete,
-        }
-        self._admin_reads: dict[str, Callable[[Request, Caller], Response]] = {
-            "key.info": keys.info,
-            "key.list": keys.list_keys,
-            "team.info": teams.info,
-            "team.list": teams.list_teams,
-            "audit": self._trail.list_entries,
-        }
-        self._admin_writes: dict[str, Callable[[Request, Caller], tuple[str, Response]]] = {
-            "key.generate": keys.generate,
-            "key.update": keys.update,
-            "key.regenerate": keys.regenerate,
-            "key.delete": keys.delete,
-            "team.new": teams.new,
-            "team.update": teams.update,
-            "team.delete": teams.delete,
-            "costs.reprice": Repricings(deps.store, prices.load).reprice,
-        }
+        jobs = Jobs(deps.store)
+        repricings = Repricings(deps.store, deps.prices, deps.now)
+        self._table = Table(
+            (
+                open_to_all("GET", "/health", lambda _: answers.json({"status": "ok"})),
+                open_to_all("GET", "/health/readiness", self._readiness),
+                open_to_all("GET", "/openapi.json", lambda _: answers.json(openapi.document())),
+                open_to_all("GET", "/dashboard", dashboard.page),
+                open_to_all("GET", "/dashboard/<version>/<name>", dashboard.file),
+                open_to_all("POST", "/internal/reconcile", sweeps.run),
+                change_at_place("POST", "/batchPredictionJobs", creates.create, "job.create"),
+                at_place("GET", "/batchPredictionJobs", passthrough.list_jobs),
+                at_place("GET", "/batchPredictionJobs/<job>", passthrough.get),
+                change_at_place(
+                    "POST", "/batchPredictionJobs/<job>:cancel", passthrough.cancel, "job.cancel"
+                ),
+                change_at_place("DELETE", "/batchPredictionJobs/<job>", passthrough.delete, "job.delete"),
+                at_place("GET", "/operations/<operation>", passthrough.operation),
+                at_place("GET", "/batchPredictionJobs/<job>/cost", costs.get),
+                at_place("POST", "/batchPredictionJobs:estimateCost", estimates.estimate),
+                for_keys("GET", "/v1/jobs", jobs.list),
+                for_keys("GET", "/v1/costs", spend.costs),
+                for_keys("GET", "/v1/costs:export", spend.export),
+                change_by_admin("POST", "/v1/costs:reprice", repricings.reprice, "costs.reprice"),
+                for_keys("GET", "/key/info", keys.info),
+                for_admin("GET", "/key/list", keys.list_keys),
+                change_by_admin("POST", "/key/generate", keys.generate, "key.generate"),
+                change_by_admin("POST", "/key/update", keys.update, "key.update"),
+                change_by_admin("POST", "/key/regenerate", keys.regenerate, "key.regenerate"),
+                change_by_admin("POST", "/key/delete", keys.delete, "key.delete"),
+                for_admin("GET", "/team/info", teams.info),
+                for_admin("GET", "/team/list", teams.list_teams),
+                change_by_admin("POST", "/team/new", teams.new, "team.new"),
+                change_by_admin("POST", "/team/update", teams.update, "team.update"),
+                change_by_admin("POST", "/team/delete", teams.delete, "team.delete"),
+                for_admin("GET", "/audit", self._trail.list_entries),
+            )
+        )
+
+    @property
+    def table(self) -> Table:
+        """All endpoints."""
+        return self._table
 
     def handle(self, request: Request) -> Response:
-        """Answers one request; whatever goes wrong is answered too."""
+        """Answer one request; whatever goes wrong is answered too."""
         try:
             return answers.compressed(request, self._dispatch(request))
         except Exception as error:  # noqa: BLE001 - the boundary: every error becomes an answer
@@ -153,71 +188,47 @@ class Gateway:
 
     def _dispatch(self, request: Request) -> Response:
         inbound.check_path(request)
-        endpoint, values = routes.match(request)
-        if endpoint in self._open:
-            return self._open[endpoint](request)
+        route, values = self._table.match(request)
+        if route.access is Access.OPEN:
+            return _response(route.handler(request))
         caller = self._keyring.caller(inbound.api_key(request), inbound.address(request))
         self._limiter.check(caller)
-        if endpoint in self._own_reads:
-            return self._own_reads[endpoint](request, caller)
-        if endpoint in self._admin_reads:
-            return self._as_admin(endpoint, caller, lambda: self._admin_reads[endpoint](request, caller))
-        if endpoint in self._admin_writes:
-            act = self._admin_writes[endpoint]
-            return self._audited(
-                caller, endpoint, "", lambda: self._as_admin(endpoint, caller, lambda: act(request, caller))
-            )
-        if endpoint in self._reads:
-            return self._reads[endpoint](self._call(request, caller, endpoint, values))
-        target = request.path.partition("/projects/")[2].removesuffix(":cancel")
-        return self._audited(
-            caller,
-            f"job.{endpoint}",
-            f"projects/{target}" if target else request.path,
-            lambda: self._write(endpoint, self._call(request, caller, endpoint, values)),
-        )
+        if route.audit is None:
+            return _response(self._answer(route, request, caller, values))
+        try:
+            done = self._answer(route, request, caller, values)
+        except Exception as error:
+            self._trail.note(caller, route.audit, _target(route, request), trail.outcome_of_error(error))
+            raise
+        target = done.target if isinstance(done, Done) else ""
+        response = _response(done)
+        self._trail.note(caller, route.audit, target or _target(route, request), trail.outcome_of(response))
+        return response
+
+    def _answer(
+        self, route: Route, request: Request, caller: Caller, values: dict[str, str]
+    ) -> Response | Done:
+        if route.access is Access.PLACE:
+            return route.handler(self._call(route, request, caller, values))
+        if route.access is Access.ADMIN and not caller.is_admin:
+            raise ApiError("PERMISSION_DENIED", "ADMIN_ONLY", "Only the administrator's key may do this.")
+        return route.handler(request, caller)
 
     def _readiness(self, _: Request) -> Response:
         self._store.ping()
         return answers.json({"status": "ok"})
 
-    def _as_admin(self, endpoint: str, caller: Caller, act: Callable[[], Result]) -> Result:
-        if not caller.is_admin and endpoint != "key.info":
-            raise ApiError("PERMISSION_DENIED", "ADMIN_ONLY", "Only the administrator's key may do this.")
-        return act()
-
-    def _write(self, endpoint: str, call: Call) -> tuple[str, Response]:
-        response = self._writes[endpoint](call)
-        return answers.name_in(response) if endpoint == "create" else call.key.path, response
-
-    def _audited(
-        self, caller: Caller, action: str, target: str, act: Callable[[], tuple[str, Response]]
-    ) -> Response:
-        """Does something and notes it in the trail, whatever came of it."""
-        try:
-            done_to, response = act()
-        except Exception as error:
-            self._trail.note(caller, action, target, trail.outcome_of_error(error))
-            raise
-        self._trail.note(caller, action, done_to or target, trail.outcome_of(response))
-        return response
-
-    def _call(self, request: Request, caller: Caller, endpoint: str, values: dict[str, str]) -> Call:
+    def _call(self, route: Route, request: Request, caller: Caller, values: dict[str, str]) -> Call:
         if "project" not in values:
             values = {**values, **self._named_place(request)}
         project = self._places.check(values["project"], values["location"])
         grants.check_place(caller.grants, project, values["location"])
-        path = f"/{values['version']}/projects/{values['project']}/locations/{values['location']}"
-        if "operation" in values:
-            access.check_id(values["operation"], "operation")
-            path += f"/operations/{values['operation']}"
-        else:
-            path += "/batchPredictionJobs"
-        if "job" in values:
-            access.check_id(values["job"], "job")
-            path += f"/{values['job']}"
-        if endpoint == "cancel":
-            path += ":cancel"
+        for kind in ("job", "operation"):
+            if kind in values:
+                access.check_id(values[kind], kind)
+        path = f"/{values['version']}{PLACE}{route.path}"
+        for name in ("project", "location", "job", "operation"):
+            path = path.replace(f"<{name}>", values.get(name, ""))
         return Call(
             request, caller, values["version"], project, values["location"], path, values.get("job", "")
         )
@@ -234,6 +245,18 @@ class Gateway:
                 "batchPredictionJobs, or set project and location in your client.",
             )
         return {"project": place[0], "location": place[1]}
+
+
+def _response(answer: Response | Done) -> Response:
+    return answer.response if isinstance(answer, Done) else answer
+
+
+def _target(route: Route, request: Request) -> str:
+    """Return what a call that failed was about, as far as its path tells."""
+    if route.access is not Access.PLACE:
+        return ""
+    target = request.path.partition("/projects/")[2].removesuffix(":cancel")
+    return f"projects/{target}" if target else request.path
 
 
 def _as_api_error(error: Exception, request: Request) -> ApiError:
@@ -266,19 +289,3 @@ def _as_api_error(error: Exception, request: Request) -> ApiError:
     log("ERROR", "unexpected error", path=request.path, stack_trace=stack_trace)
     message = "Something went wrong in the gateway. Its administrator finds the reason in its log."
     return ApiError("INTERNAL", "INTERNAL", message)
-
-
-def create_app(deps: Deps) -> flask.Flask:
-    """The gateway as a Flask application, for tests and for any other WSGI server."""
-    gateway = Gateway(deps)
-    app = flask.Flask(__name__, static_folder=None)
-    app.url_map.merge_slashes = False
-    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-
-    @app.errorhandler(HTTPException)
-    @app.route("/", defaults={"path": ""}, methods=methods)
-    @app.route("/<path:path>", methods=methods)
-    def handle(path: object) -> Response:  # noqa: ARG001 - the gateway has routes and errors of its own
-        return gateway.handle(flask.request)
-
-    return app

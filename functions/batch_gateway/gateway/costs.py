@@ -1,7 +1,7 @@
 """What a job cost."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from werkzeug.wrappers import Response
 
@@ -34,12 +34,15 @@ class Costs:
         settlement: Callable[[], Deps],
         tracker: Tracker,
         weighing: Weighing,
+        *,
+        now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._upstream = upstream
         self._settlement = settlement
         self._tracker = tracker
         self._weighing = weighing
+        self._now = now
 
     def get(self, call: Call) -> Response:
         """The cost of one job as it stands now.
@@ -69,7 +72,7 @@ class Costs:
 
     def _close(self, job: JobRecord) -> None:
         try:
-            close_if_settled(job, self._settlement(), datetime.now(UTC))
+            close_if_settled(job, self._settlement(), self._now())
         except OSError as error:
             # Whether all is settled is asked again with the next call.
             log("WARNING", "output not listed", job=job.key.path, error=error)

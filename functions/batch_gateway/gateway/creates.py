@@ -17,7 +17,7 @@ without an answer, whose job is looked for by the marker among its labels and se
 import hashlib
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -35,6 +35,7 @@ from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.checks import Checks
 from batch_gateway.gateway.estimates import Estimates
 from batch_gateway.gateway.places import Places
+from batch_gateway.gateway.routes import Done
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     RecordError,
@@ -70,7 +71,7 @@ class Creates:
         checks: Checks,
         estimates: Estimates,
         *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._upstream = upstream
@@ -79,8 +80,12 @@ class Creates:
         self._estimates = estimates
         self._now = now
 
-    def create(self, call: Call) -> Response:
-        """Handles one create."""
+    def create(self, call: Call) -> Done:
+        """Handle one create; its target is the name of the job, if there is one."""
+        response = self._create(call)
+        return Done(answers.name_in(response), response)
+
+    def _create(self, call: Call) -> Response:
         raw = inbound.body(call.request)
         fields = job_bodies.fields_of(raw)
         model = self._checks.model_of(call, raw, fields)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -66,7 +66,7 @@ class Estimates:
         tables: Callable[[], Tables],
         prices: Callable[[], PriceTable],
         check: Callable[[Call, bytes], str],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         """Takes what it stands on.
 

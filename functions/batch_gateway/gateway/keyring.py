@@ -2,9 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from threading import Lock
-from time import monotonic
 
 from batch_gateway.core.access import Caller, authenticate_master, invalid_key, missing_key
 from batch_gateway.core.keys import KeyRecord, TeamRecord, limit_of_key, limit_of_team, token_of
@@ -27,8 +26,8 @@ class KeyRing:
         self,
         master_key: str | None,
         keys: KeyStore,
-        clock: Callable[[], float] = monotonic,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
     ) -> None:
         self._master_key = master_key
         self._keys = keys

@@ -4,7 +4,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from batch_gateway.core.errors import ApiError
 from batch_gateway.core.grants import Grant
 from batch_gateway.core.keys import Budget, KeyRecord, name_of, new_secret, token_of
 from batch_gateway.gateway import answers, bodies, inbound
+from batch_gateway.gateway.routes import Done
 from batch_gateway.gateway.standings import Standings
 from batch_gateway.gateway.views import key_view, team_view
 from batch_gateway.ports import AliasTakenError, Endpoint, KeyStore
@@ -37,14 +38,14 @@ class Keys:
         standings: Standings,
         *,
         allow_private_webhooks: bool = False,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         self._keys = keys
         self._standings = standings
         self._allow_private = allow_private_webhooks
         self._now = now
 
-    def generate(self, request: Request, caller: Caller) -> tuple[str, Response]:
+    def generate(self, request: Request, caller: Caller) -> Done:
         """``POST /key/generate``: a new key. Its secret is in this answer and nowhere else."""
         body = bodies.decode(inbound.body(request), bodies.GenerateKey)
         now, secret, key_id = self._now(), new_secret(), secrets.token_hex(8)
@@ -71,9 +72,9 @@ class Keys:
         self._check_room()
         with _alias_conflict():
             self._keys.add_key(key)
-        return key.key_alias, answers.json({"key": secret, **key_view(key), **_shown_once(webhook)})
+        return Done(key.key_alias, answers.json({"key": secret, **key_view(key), **_shown_once(webhook)}))
 
-    def update(self, request: Request, _: Caller) -> tuple[str, Response]:
+    def update(self, request: Request, _: Caller) -> Done:
         """``POST /key/update``: what is given changes, everything else stays."""
         body = bodies.decode(inbound.body(request), bodies.UpdateKey)
         if isinstance(body.team_id, str):
@@ -114,9 +115,9 @@ class Keys:
         key = self._keys.get_key(token)
         if key is None:
             raise _unknown(body.key)
-        return key.key_alias, answers.json({**key_view(key), **_shown_once(webhook)})
+        return Done(key.key_alias, answers.json({**key_view(key), **_shown_once(webhook)}))
 
-    def regenerate(self, request: Request, caller: Caller) -> tuple[str, Response]:
+    def regenerate(self, request: Request, caller: Caller) -> Done:
         """``POST /key/regenerate``: a new secret for a key; the old one ends after the grace period."""
         body = bodies.decode(inbound.body(request), bodies.RegenerateKey)
         now, secret = self._now(), new_secret()
@@ -144,9 +145,9 @@ class Keys:
                 key, expires=min(ends, key.expires) if key.expires else ends, updated_at=now
             ),
         )
-        return new.key_alias, answers.json({"key": secret, **key_view(new)})
+        return Done(new.key_alias, answers.json({"key": secret, **key_view(new)}))
 
-    def delete(self, request: Request, _: Caller) -> tuple[str, Response]:
+    def delete(self, request: Request, _: Caller) -> Done:
         """``POST /key/delete``: keys by secret or token, or by alias with all their secrets."""
         body = bodies.decode(inbound.body(request), bodies.DeleteKeys)
         bodies.check_number("keys", body.keys, bodies.MOST_NAMED)
@@ -165,7 +166,7 @@ class Keys:
         if not deleted:
             raise _unknown((body.keys or body.key_aliases)[0])
         aliases = sorted({key.key_alias for key in deleted})
-        return ",".join(aliases), answers.json({"deleted_keys": [key.token for key in deleted]})
+        return Done(",".join(aliases), answers.json({"deleted_keys": [key.token for key in deleted]}))
 
     def info(self, request: Request, caller: Caller) -> Response:
         """``GET /key/info?key=``: a key as the administrator sees it, or one's own."""

@@ -16,6 +16,7 @@ from batch_gateway.core.jobs import parse_name
 from batch_gateway.gateway import answers, inbound
 from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.places import Places
+from batch_gateway.gateway.routes import Done
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     RecordError,
@@ -86,20 +87,20 @@ class Passthrough:
         log("ERROR", "the team filter let other jobs through", api_key=call.caller.api_key)
         return answers.json({**page, "batchPredictionJobs": own})
 
-    def cancel(self, call: Call) -> Response:
-        """Asks for a job's end."""
+    def cancel(self, call: Call) -> Done:
+        """Ask Vertex AI to end a job."""
         body = inbound.body(call.request) or b"{}"
         if call.caller.scope:
             self._check_owner(call, "cancel")
             body = b"{}"  # it has no other meaning, and must not get one
-        return answers.relayed(self._relay(call, body=body))
+        return Done(call.key.path, answers.relayed(self._relay(call, body=body)))
 
-    def delete(self, call: Call) -> Response:
-        """Deletes a job upstream, not from the books. Its last state is noted first: later there is none."""
+    def delete(self, call: Call) -> Done:
+        """Delete a job upstream, not from the books. Its last state is noted first: later there is none."""
         last = self._check_owner(call, "delete")
         if last is not None:
             self._note(call, [last])
-        return answers.relayed(self._relay(call))
+        return Done(call.key.path, answers.relayed(self._relay(call)))
 
     def operation(self, call: Call) -> Response:
         """The operation that a delete returned."""

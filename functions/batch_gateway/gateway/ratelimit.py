@@ -8,7 +8,7 @@ refused early. Limits under 20 go one by one and lose nothing.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from threading import Lock
 
 from batch_gateway.core.access import Caller
@@ -23,7 +23,7 @@ _USED_UP = -1
 class RateLimiter:
     """Counts requests of scoped keys; one for each instance."""
 
-    def __init__(self, keys: KeyStore, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, keys: KeyStore, now: Callable[[], datetime]) -> None:
         self._keys = keys
         self._now = now
         self._lock = Lock()

@@ -1,10 +1,10 @@
 """``POST /v1/costs:reprice``: prices settled usage again, with the table that is in force now."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Request
 
 from batch_gateway.core.access import Caller
 from batch_gateway.core.books import reprice
@@ -13,6 +13,7 @@ from batch_gateway.core.models import short_name
 from batch_gateway.core.money import format_nano
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.gateway import answers, bodies, inbound, pages
+from batch_gateway.gateway.routes import Done
 from batch_gateway.ports import Change, Store
 
 _JOBS = 200
@@ -26,13 +27,13 @@ class Repricings:
         self,
         store: Store,
         prices: Callable[[], PriceTable],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._prices = prices
         self._now = now
 
-    def reprice(self, request: Request, caller: Caller) -> tuple[str, Response]:
+    def reprice(self, request: Request, caller: Caller) -> Done:
         """Prices a page of jobs, by the time they were created and, if given, by model."""
         body = bodies.decode(inbound.body(request), bodies.Reprice)
         if body.end_time <= body.start_time:
@@ -51,7 +52,7 @@ class Repricings:
             "next_page": pages.token(jobs[-1].create_time, jobs[-1].key) if len(jobs) == _JOBS else None,
         }
         span = f"{body.start_time.isoformat()}/{body.end_time.isoformat()}"
-        return f"{span} {body.model or 'all models'}", answers.json(answer)
+        return Done(f"{span} {body.model or 'all models'}", answers.json(answer))
 
     def _reprice(self, job: JobRecord, prices: PriceTable, by: str) -> JobRecord | None:
         def repricing(record: JobRecord) -> Change | None:

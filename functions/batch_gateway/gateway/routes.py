@@ -1,119 +1,158 @@
-"""Which path is what."""
+"""The route table's form: method and path to handler, who may call it, and what the audit trail calls it."""
 
-from functools import cache
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import NamedTuple
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
-from werkzeug.wrappers import Request
+from werkzeug.wrappers import Request, Response
 
+from batch_gateway.core.access import Caller
 from batch_gateway.core.errors import ApiError
+from batch_gateway.gateway.calls import Call
 
 PREFIXES = ("", "/vertex_ai", "/vertex-ai")
 """Ours, and the prefixes that LiteLLM's proxy has for Vertex AI."""
 VERSIONS = ("v1", "v1beta1")
-_PARENT = "/projects/<project>/locations/<location>"
-JOB_ROUTES = (
-    ("POST", "/batchPredictionJobs", "create"),
-    ("GET", "/batchPredictionJobs", "list_jobs"),
-    ("GET", "/batchPredictionJobs/<job>", "get"),
-    ("POST", "/batchPredictionJobs/<job>:cancel", "cancel"),
-    ("DELETE", "/batchPredictionJobs/<job>", "delete"),
-    ("GET", "/batchPredictionJobs/<job>/cost", "cost"),
-    ("POST", "/batchPredictionJobs:estimateCost", "estimate"),
-)
-"""(method, path, endpoint) below a project and location; also without these, where only one is served."""
-OWN_ROUTES = (
-    ("GET", "/health", "health"),
-    ("GET", "/health/readiness", "readiness"),
-    ("GET", "/openapi.json", "openapi"),
-    ("GET", "/dashboard", "dashboard"),
-    ("GET", "/dashboard/<version>/<name>", "dashboard.file"),
-    ("POST", "/key/generate", "key.generate"),
-    ("POST", "/key/update", "key.update"),
-    ("POST", "/key/regenerate", "key.regenerate"),
-    ("POST", "/key/delete", "key.delete"),
-    ("GET", "/key/info", "key.info"),
-    ("GET", "/key/list", "key.list"),
-    ("POST", "/team/new", "team.new"),
-    ("POST", "/team/update", "team.update"),
-    ("POST", "/team/delete", "team.delete"),
-    ("GET", "/team/info", "team.info"),
-    ("GET", "/team/list", "team.list"),
-    ("GET", "/audit", "audit"),
-    ("GET", "/v1/jobs", "jobs.list"),
-    ("GET", "/v1/costs", "costs.list"),
-    ("GET", "/v1/costs:export", "costs.export"),
-    ("POST", "/internal/reconcile", "reconcile"),
-    ("POST", "/v1/costs:reprice", "costs.reprice"),
-)
-"""(method, path, endpoint) of what Vertex AI does not have."""
+PLACE = "/projects/<project>/locations/<location>"
 
 
-@cache
-def _map() -> Map:
-    rules = [Rule(path, endpoint=endpoint, methods=[method]) for method, path, endpoint in OWN_ROUTES]
-    operation = f"{_PARENT}/operations/<operation>"
-    for prefix in PREFIXES:
-        for version in VERSIONS:
-            found = [
-                *(
-                    (method, parent + path, endpoint)
-                    for parent in (_PARENT, "")
-                    for method, path, endpoint in JOB_ROUTES
-                ),
-                ("GET", operation, "operation"),
-            ]
-            rules += [
-                Rule(
-                    f"{prefix}/{version}{path}",
-                    endpoint=endpoint,
-                    methods=[method],
-                    defaults={"version": version},
-                )
-                for method, path, endpoint in found
-            ]
-        # google-cloud-aiplatform polls a delete's operation under /ui, without a version.
-        rules.append(
-            Rule(f"{prefix}/ui{operation}", endpoint="operation", methods=["GET"], defaults={"version": "v1"})
-        )
-    return Map(rules, merge_slashes=False, redirect_defaults=False)
+class Done(NamedTuple):
+    """The answer to a change, and the name of what was changed, for the audit trail."""
+
+    target: str
+    response: Response
 
 
-def match(request: Request) -> tuple[str, dict[str, str]]:
-    """(endpoint, values from the path) of a request.
+class Access(Enum):
+    """Who may call a route."""
 
-    Raises:
-        ApiError: There is no such path, or not with this method.
+    OPEN = "anybody"
+    KEY = "anybody with a key"
+    ADMIN = "the administrator"
+    PLACE = "anybody with a key for the project and location in the path"
+
+
+class Route(NamedTuple):
+    """One endpoint.
+
+    Attributes:
+        method: HTTP's.
+        path: As werkzeug writes it; with PLACE, what follows the location.
+        handler: Takes what its access gives it: see the functions below, which make routes.
+        access: Who may call it.
+        audit: What the audit trail calls it; None for what changes nothing.
     """
-    if request.method == "HEAD":
-        raise ApiError(
-            "UNIMPLEMENTED",
-            "METHOD_NOT_ALLOWED",
-            "HEAD is for no path here: use GET.",
-            code=405,
-            headers={"Allow": "GET"},
+
+    method: str
+    path: str
+    handler: Callable[..., Response | Done]
+    access: Access
+    audit: str | None = None
+
+
+def open_to_all(method: str, path: str, handler: Callable[[Request], Response]) -> Route:
+    """Make a route that anybody may call."""
+    return Route(method, path, handler, Access.OPEN)
+
+
+def for_keys(method: str, path: str, handler: Callable[[Request, Caller], Response]) -> Route:
+    """Make a route that anybody with a key may call."""
+    return Route(method, path, handler, Access.KEY)
+
+
+def for_admin(method: str, path: str, handler: Callable[[Request, Caller], Response]) -> Route:
+    """Make a route that changes nothing and that the administrator may call."""
+    return Route(method, path, handler, Access.ADMIN)
+
+
+def change_by_admin(method: str, path: str, handler: Callable[[Request, Caller], Done], audit: str) -> Route:
+    """Make a route that changes something and that the administrator may call."""
+    return Route(method, path, handler, Access.ADMIN, audit)
+
+
+def at_place(method: str, path: str, handler: Callable[[Call], Response]) -> Route:
+    """Make a route below a project and location that changes nothing."""
+    return Route(method, path, handler, Access.PLACE)
+
+
+def change_at_place(method: str, path: str, handler: Callable[[Call], Done], audit: str) -> Route:
+    """Make a route below a project and location that changes something."""
+    return Route(method, path, handler, Access.PLACE, audit)
+
+
+class Table:
+    """Finds the route of a request."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = tuple(routes)
+        self._map = Map(
+            [rule for route in self.routes for rule in _rules(route)],
+            merge_slashes=False,
+            redirect_defaults=False,
         )
-    try:
-        endpoint, values = _map().bind_to_environ(request.environ).match()
-    except MethodNotAllowed as error:
-        allowed = ", ".join(sorted(error.valid_methods or ()))
-        raise ApiError(
-            "UNIMPLEMENTED",
-            "METHOD_NOT_ALLOWED",
-            f"{request.method} is not for this path; it takes {allowed}.",
-            code=405,
-            headers={"Allow": allowed},
-        ) from error
-    except HTTPException as error:
-        hint = (
-            " Google's Gen AI client asks for '/' when project and location are not passed to it."
-            if request.path == "/"
-            else ""
-        )
-        raise ApiError(
-            "NOT_FOUND",
-            "PATH_UNKNOWN",
-            "The gateway has no such path. It serves /v1/projects/PROJECT/locations/LOCATION/"
-            f"batchPredictionJobs and what /openapi.json lists.{hint}",
-        ) from error
-    return str(endpoint), dict(values)
+
+    def match(self, request: Request) -> tuple[Route, dict[str, str]]:
+        """Return the route of a request, and the values in its path.
+
+        Raises:
+            ApiError: There is no such path, or not with this method.
+        """
+        if request.method == "HEAD":
+            raise ApiError(
+                "UNIMPLEMENTED",
+                "METHOD_NOT_ALLOWED",
+                "HEAD is for no path here: use GET.",
+                code=405,
+                headers={"Allow": "GET"},
+            )
+        try:
+            route, values = self._map.bind_to_environ(request.environ).match()
+        except MethodNotAllowed as error:
+            allowed = ", ".join(sorted(error.valid_methods or ()))
+            raise ApiError(
+                "UNIMPLEMENTED",
+                "METHOD_NOT_ALLOWED",
+                f"{request.method} is not for this path; it takes {allowed}.",
+                code=405,
+                headers={"Allow": allowed},
+            ) from error
+        except HTTPException as error:
+            hint = (
+                " Google's Gen AI client asks for '/' when project and location are not passed to it."
+                if request.path == "/"
+                else ""
+            )
+            raise ApiError(
+                "NOT_FOUND",
+                "PATH_UNKNOWN",
+                "The gateway has no such path. It serves /v1/projects/PROJECT/locations/LOCATION/"
+                f"batchPredictionJobs and what /openapi.json lists.{hint}",
+            ) from error
+        return route, dict(values)
+
+    def paths(self) -> set[tuple[str, str]]:
+        """Return (method, path) of all that is routed."""
+        return {(method, rule.rule) for rule in self._map.iter_rules() for method in rule.methods or ()}
+
+
+def _rules(route: Route) -> list[Rule]:
+    """Return where a route is: one of a place has every prefix and version, with the place or without."""
+    if route.access is not Access.PLACE:
+        return [_rule(route, route.path)]
+    is_operation = route.path.startswith("/operations/")
+    starts = [(f"/{version}{place}", version) for version in VERSIONS for place in (PLACE, "")]
+    if is_operation:
+        # google-cloud-aiplatform polls a delete's operation under /ui, without a version.
+        starts = [*((f"/{version}{PLACE}", version) for version in VERSIONS), (f"/ui{PLACE}", "v1")]
+    return [
+        _rule(route, f"{prefix}{start}{route.path}", version)
+        for prefix in PREFIXES
+        for start, version in starts
+    ]
+
+
+def _rule(route: Route, path: str, version: str = "") -> Rule:
+    defaults = {"version": version} if version else None
+    return Rule(path, endpoint=route, methods=[route.method], defaults=defaults)

@@ -58,7 +58,7 @@ class Spend:
         self,
         store: Store,
         prices: Callable[[], PriceTable],
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         self._store = store
         self._prices = prices

@@ -1,7 +1,7 @@
 """How much of their budgets keys and teams have used, as answers show it."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from batch_gateway.core.budgets import window_of
@@ -13,7 +13,7 @@ from batch_gateway.ports import Store
 class Standings:
     """Looks up what was spent and reserved in the present windows."""
 
-    def __init__(self, store: Store, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store = store
         self._now = now
 

@@ -1,7 +1,7 @@
 """``POST /internal/reconcile``: runs the sweep for the scheduler, or for the administrator."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -35,6 +35,7 @@ class Sweeps:
         tracker: Tracker,
         *,
         weigh: Callable[[JobRecord], None],
+        now: Callable[[], datetime],
     ) -> None:
         self._settings = settings
         self._keyring = keyring
@@ -42,6 +43,7 @@ class Sweeps:
         self._settlement = settlement
         self._tracker = tracker
         self._weigh = weigh
+        self._now = now
 
     def run(self, request: Request) -> Response:
         """Sweeps once and says what it did.
@@ -52,7 +54,7 @@ class Sweeps:
         self._check(request)
         deps = self._settlement()
         places = self._places(deps.upstream)
-        done = reconcile(places, self._tracker, deps, datetime.now(UTC), weigh=self._weigh)
+        done = reconcile(places, self._tracker, deps, self._now(), weigh=self._weigh)
         return answers.json(msgspec.to_builtins(done))
 
     def _check(self, request: Request) -> None:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from batch_gateway.core.errors import ApiError
 from batch_gateway.core.grants import Grant
 from batch_gateway.core.keys import TEAM_ID, Budget, TeamRecord
 from batch_gateway.gateway import answers, bodies, inbound
+from batch_gateway.gateway.routes import Done
 from batch_gateway.gateway.standings import Standings
 from batch_gateway.gateway.views import key_view, team_view
 from batch_gateway.ports import KeyStore, TeamDeletedError
@@ -29,13 +30,13 @@ class Teams:
         self,
         keys: KeyStore,
         standings: Standings,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         self._keys = keys
         self._standings = standings
         self._now = now
 
-    def new(self, request: Request, _: Caller) -> tuple[str, Response]:
+    def new(self, request: Request, _: Caller) -> Done:
         """``POST /team/new``."""
         body = bodies.decode(inbound.body(request), bodies.NewTeam)
         team_id = body.team_id or str(uuid.uuid4())
@@ -72,9 +73,9 @@ class Teams:
                 "TEAM_EXISTS",
                 f"There is a team {team_id!r} already. Change it with POST /team/update.",
             )
-        return team_id, answers.json(team_view(team))
+        return Done(team_id, answers.json(team_view(team)))
 
-    def update(self, request: Request, _: Caller) -> tuple[str, Response]:
+    def update(self, request: Request, _: Caller) -> Done:
         """``POST /team/update``: what is given changes, everything else stays."""
         body = bodies.decode(inbound.body(request), bodies.UpdateTeam)
 
@@ -95,9 +96,9 @@ class Teams:
             raise _unknown(body.team_id) from error
         if team is None:
             raise _unknown(body.team_id)
-        return team.team_id, answers.json(team_view(team))
+        return Done(team.team_id, answers.json(team_view(team)))
 
-    def delete(self, request: Request, _: Caller) -> tuple[str, Response]:
+    def delete(self, request: Request, _: Caller) -> Done:
         """``POST /team/delete``: teams that have no keys left. Their costs stay on record, with their ids."""
         body = bodies.decode(inbound.body(request), bodies.DeleteTeams)
         bodies.check_number("team_ids", body.team_ids, bodies.MOST_NAMED)
@@ -113,7 +114,7 @@ class Teams:
                 )
         for team_id in body.team_ids:
             self._keys.delete_team(team_id)
-        return ",".join(body.team_ids), answers.json({"deleted_teams": body.team_ids})
+        return Done(",".join(body.team_ids), answers.json({"deleted_teams": body.team_ids}))
 
     def info(self, request: Request, _: Caller) -> Response:
         """``GET /team/info?team_id=``: a team and its keys."""

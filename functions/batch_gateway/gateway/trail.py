@@ -1,7 +1,7 @@
 """The audit trail: who did what, when, and what came of it."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from werkzeug.wrappers import Request, Response
 
@@ -20,7 +20,7 @@ _MAX_LIMIT = 1000
 class Trail:
     """Writes and reads the trail."""
 
-    def __init__(self, audit: Audit, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, audit: Audit, now: Callable[[], datetime]) -> None:
         self._audit = audit
         self._now = now
 

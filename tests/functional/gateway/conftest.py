@@ -2,17 +2,19 @@
 
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
+import flask
 import pytest
+from werkzeug.exceptions import HTTPException
 
 from batch_gateway.adapters import vertex as vertex_adapter
 from batch_gateway.adapters.memory import MemoryKeys, MemoryObjects, MemoryStore
 from batch_gateway.adapters.vertex import Vertex
 from batch_gateway.core import prices
 from batch_gateway.core.jobs import JobKey
-from batch_gateway.gateway.app import Deps, create_app
+from batch_gateway.gateway.app import Deps, Gateway
 from batch_gateway.ports import StoreUnavailableError
 from batch_gateway.settings import Alias, Settings
 from batch_gateway.settlement import settle as settlement
@@ -102,22 +104,35 @@ class World:
         self.keys = MemoryKeys()
         self.upstream = Vertex(self.settings.served, host)
         self.identities = {}
+        self.prices = prices.load()
+        self.clock, self.skipped = None, 0
         self.client = self.new_client()
 
     def new_client(self, upstream=None):
         """A client of another instance of the gateway, on the same books."""
         upstream = upstream or self.upstream
         deps = Deps(
-            self.settings,
-            self.store,
-            self.keys,
-            self.keys,
-            upstream,
-            lambda: self.objects,
-            lambda: self.settlement._replace(upstream=upstream),
-            lambda token, account, audience, _: self.identities.get((token, audience)) == account,
+            settings=self.settings,
+            store=self.store,
+            keys=self.keys,
+            audit=self.keys,
+            upstream=upstream,
+            objects=lambda: self.objects,
+            settlement=lambda: self.settlement._replace(upstream=upstream),
+            prices=lambda: self.prices,
+            identity=lambda *asked: self.identity(*asked),  # noqa: PLW0108 - tests replace it
+            now=self.now,
+            clock=lambda: self.clock() if self.clock else time.monotonic() + self.skipped,
         )
-        return create_app(deps).test_client()
+        return served(Gateway(deps)).test_client()
+
+    def now(self):
+        """The time: the clock's, if a test has set one."""
+        return self.clock.now() if self.clock else datetime.now(UTC) + timedelta(seconds=self.skipped)
+
+    def identity(self, token, account, audience, checked):  # noqa: ARG002 - the port's
+        """Whether a token is an account's, for an audience."""
+        return self.identities.get((token, audience)) == account
 
     def notify(self):
         """What sends events out: to nobody."""
@@ -154,6 +169,22 @@ class World:
     def settle(self, uri, now=None):
         now = now or datetime.now(UTC)
         return settlement.settle(*split_uri(uri), now, now, self.settlement)
+
+
+def served(gateway):
+    """A gateway as a Flask application, as functions-framework serves it."""
+    app = flask.Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False
+    app.gateway = gateway
+    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+    @app.errorhandler(HTTPException)
+    @app.route("/", defaults={"path": ""}, methods=methods)
+    @app.route("/<path:path>", methods=methods)
+    def handle(path):  # noqa: ARG001 - the gateway has routes of its own
+        return gateway.handle(flask.request)
+
+    return app
 
 
 def job_id(job):

@@ -11,40 +11,23 @@ START = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
 class Clock:
     """One that stands still until it is told to go on."""
 
-    def __init__(self):
-        self.seconds = 1000.0
+    def __init__(self, start=START):
+        self.start, self.seconds = start, 1000.0
 
     def __call__(self):
         return self.seconds
 
     def now(self):
-        return START + timedelta(seconds=self.seconds - 1000)
+        return self.start + timedelta(seconds=self.seconds - 1000)
 
     def advance(self, seconds):
         self.seconds += seconds
 
 
-def instance_of(client):
-    """The Gateway behind a test client."""
-    (gateway,) = [cell.cell_contents for cell in client.application.view_functions["handle"].__closure__]
-    return gateway
-
-
-def on_clock(client, clock):
-    """A client's gateway, living by a clock of the test's."""
-    gateway = instance_of(client)
-    gateway._keyring._clock, gateway._keyring._now = clock, clock.now
-    gateway._limiter._now = gateway._trail._now = clock.now
-    gateway._writes["create"].__self__._now = clock.now
-    for endpoint in ("key.generate", "team.new"):
-        gateway._admin_writes[endpoint].__self__._now = clock.now
-    return client
-
-
-def clocked(world):
-    clock = Clock()
-    on_clock(world.client, clock)
-    return clock
+def clocked(world, start=START):
+    """Have a world live by a clock of the test's."""
+    world.clock = Clock(start)
+    return world.clock
 
 
 def admin(world, path, **fields):

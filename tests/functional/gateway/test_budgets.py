@@ -3,13 +3,11 @@
 import json
 from datetime import datetime
 from decimal import Decimal
-from types import SimpleNamespace
 
 import pytest
 
-from batch_gateway.gateway import estimates
 from functional.gateway.conftest import JOBS, PROJECT, job_body, path_of, reason
-from functional.gateway.scoped import new_key, new_team
+from functional.gateway.scoped import clocked, new_key, new_team
 
 ROWS = 10
 MOST_OUTPUT = 1000
@@ -55,11 +53,9 @@ def test_a_create_within_the_budget_goes_through_and_is_reserved(world):
 @pytest.mark.parametrize(
     ("now", "usd"), [("2026-11-27T23:00:00", 5), ("2026-11-30T12:00:00", 10), ("2026-12-02T00:00:00", 10)]
 )
-def test_what_is_reserved_is_enough_if_the_price_rises_while_the_job_waits(world, monkeypatch, now, usd):
+def test_what_is_reserved_is_enough_if_the_price_rises_while_the_job_waits(world, now, usd):
     # gemini-4-carbon: 5 USD per million output tokens, from 2026-12-01 on 10.
-    monkeypatch.setattr(
-        estimates, "datetime", SimpleNamespace(now=lambda _: datetime.fromisoformat(f"{now}+00:00"))
-    )
+    clocked(world, datetime.fromisoformat(f"{now}+00:00"))
     key = new_key(world, max_budget=1, budget_duration="1mo")
     carbon = f"projects/{PROJECT}/locations/global/publishers/google/models/gemini-4-carbon"
 

@@ -14,15 +14,15 @@ from batch_gateway.gateway import dashboard
 ASSET = re.compile(r"/dashboard/([0-9a-f]{12})/([\w.]+)")
 
 
-def request(**headers):
-    return Request(EnvironBuilder(path="/dashboard", headers=headers).get_environ())
+def request(path="/dashboard", **headers):
+    return Request(EnvironBuilder(path=path, headers=headers).get_environ())
 
 
 def get(name=None, version=None, **headers):
-    sent = request(**{key.replace("_", "-"): value for key, value in headers.items()})
+    sent = {key.replace("_", "-"): value for key, value in headers.items()}
     if name is None:
-        return dashboard.page(sent)
-    return dashboard.asset(sent, version or present(), name)
+        return dashboard.page(request(**sent))
+    return dashboard.file(request(f"/dashboard/{version or present()}/{name}", **sent))
 
 
 def text_of(response):

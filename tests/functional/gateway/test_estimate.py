@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import msgspec
@@ -100,6 +101,7 @@ class Bench:
             tables=lambda: SimpleNamespace(stat=self._table),
             prices=prices.load,
             check=self._check,
+            now=lambda: datetime.now(UTC),
         )
 
     def _table(self, uri):

@@ -9,7 +9,7 @@ import pytest
 from batch_gateway.gateway.creates import _SENDING, _SETTLING, KEPT
 from functional.gateway.conftest import FLASH, JOBS, job_body, job_resource, json_answer, reason
 from functional.gateway.loopback import Answer
-from functional.gateway.scoped import clocked, new_key, on_clock, team_keys
+from functional.gateway.scoped import clocked, new_key, team_keys
 
 SETTLING, SENDING, A_DAY = (span.total_seconds() for span in (_SETTLING, _SENDING, KEPT))
 
@@ -302,7 +302,7 @@ def test_two_that_take_it_up_again_submit_once(world, vertex):
     vertex.faults.add(method="POST", path="batchPredictionJobs$", drop=True)
     create(world)
     clock.advance(SETTLING)
-    clients = [on_clock(world.new_client(), clock) for _ in range(6)]
+    clients = [world.new_client() for _ in range(6)]
 
     with ThreadPoolExecutor(6) as pool:
         statuses = sorted(pool.map(lambda client: create(world, client=client).status_code, clients))

@@ -12,7 +12,7 @@ from batch_gateway.gateway import keys as keys_module
 from batch_gateway.gateway import teams as teams_module
 from batch_gateway.gateway.keyring import _OUTAGE_SECONDS, REVOCATION_SECONDS
 from functional.gateway.conftest import JOBS, KEY, job_body, job_resource, json_answer, reason
-from functional.gateway.scoped import admin, audit, clocked, new_key, new_team, on_clock
+from functional.gateway.scoped import admin, audit, clocked, new_key, new_team
 
 ADMIN_CALLS = [
     ("POST", "/key/generate", {}),
@@ -201,7 +201,7 @@ def shut_rotate(world, secret):
 @pytest.mark.parametrize("shut", [shut_block, shut_team, shut_delete, shut_expire, shut_rotate])
 def test_a_revocation_takes_effect_everywhere_within_the_stated_time(scripted, shut):
     clock = clocked(scripted)
-    other = on_clock(scripted.new_client(), clock)
+    other = scripted.new_client()
     new_team(scripted, "search")
     secret = new_key(scripted, team_id="search")
     assert works(scripted, secret)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from functional.gateway.conftest import JOBS, reason
-from functional.gateway.scoped import audit, clocked, new_key, new_team, on_clock
+from functional.gateway.scoped import audit, clocked, new_key, new_team
 
 
 @pytest.fixture
@@ -29,9 +29,10 @@ def test_one_instance_lets_exactly_the_limit_through(scripted, clock, limit):
     assert statuses(scripted, secret, limit + 5) == [200] * limit + [429] * 5
 
 
+@pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("limit", [1, 3, 19])
-def test_three_instances_let_exactly_a_small_limit_through(scripted, clock, limit):
-    clients = [on_clock(scripted.new_client(), clock) for _ in range(3)]
+def test_three_instances_let_exactly_a_small_limit_through(scripted, limit):
+    clients = [scripted.new_client() for _ in range(3)]
     secret = new_key(scripted, rpm_limit=limit)
     assert statuses(scripted, secret, 3 * limit + 9, clients).count(200) == limit
 
@@ -40,7 +41,7 @@ def test_three_instances_let_exactly_a_small_limit_through(scripted, clock, limi
 def test_three_instances_never_let_more_than_the_limit_through_and_lose_two_tenths_at_most(
     scripted, clock, limit
 ):
-    clients = [on_clock(scripted.new_client(), clock) for _ in range(3)]
+    clients = [scripted.new_client() for _ in range(3)]
     secret = new_key(scripted, rpm_limit=limit)
 
     assert statuses(scripted, secret, limit * 3, clients).count(200) == limit
@@ -49,8 +50,9 @@ def test_three_instances_never_let_more_than_the_limit_through_and_lose_two_tent
     assert first_refusal >= limit - 2 * (limit // 10)
 
 
-def test_threads_of_three_instances_let_exactly_the_limit_through(scripted, clock):
-    clients = [on_clock(scripted.new_client(), clock) for _ in range(3)]
+@pytest.mark.usefixtures("clock")
+def test_threads_of_three_instances_let_exactly_the_limit_through(scripted):
+    clients = [scripted.new_client() for _ in range(3)]
     secret = new_key(scripted, rpm_limit=40)
     barrier = threading.Barrier(12)
 

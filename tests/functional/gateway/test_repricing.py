@@ -9,7 +9,7 @@ import pytest
 from batch_gateway.core import prices
 from batch_gateway.core.prices import PriceTable
 from functional.gateway.conftest import job_body, path_of, reason
-from functional.gateway.scoped import instance_of, new_key
+from functional.gateway.scoped import new_key
 
 PATH = "/v1/costs:reprice"
 RANGE = {"start_time": "2020-01-01T00:00:00Z", "end_time": "2100-01-01T00:00:00+01:00"}
@@ -52,9 +52,7 @@ def test_nothing_changes_while_the_table_is_the_same(world):
 
 def test_a_new_table_changes_the_amount_and_leaves_a_trace(world, settled):
     before = amount(world, settled)
-    instance_of(world.client)._admin_writes["costs.reprice"].__self__._prices = lambda: twice_as_dear(
-        "gemini-2.5-flash"
-    )
+    world.prices = twice_as_dear("gemini-2.5-flash")
 
     answer = reprice(world)
 
@@ -77,9 +75,7 @@ def test_a_new_table_changes_the_amount_and_leaves_a_trace(world, settled):
 
 @pytest.mark.usefixtures("settled")
 def test_another_model_stays_as_it_is(world):
-    instance_of(world.client)._admin_writes["costs.reprice"].__self__._prices = lambda: twice_as_dear(
-        "gemini-2.5-flash"
-    )
+    world.prices = twice_as_dear("gemini-2.5-flash")
 
     assert reprice(world, model="gemini-2.5-pro").json["repriced"] == []
     assert len(reprice(world, model="gemini-2.5-flash").json["repriced"]) == 1

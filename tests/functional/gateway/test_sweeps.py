@@ -4,18 +4,23 @@ import msgspec
 import pytest
 
 from functional.gateway.conftest import job_body, path_of, reason
-from functional.gateway.scoped import instance_of, new_key
+from functional.gateway.scoped import new_key
 
 PATH = "/internal/reconcile"
 ACCOUNT = "scheduler@acme-batch.iam.gserviceaccount.com"
 TOKEN = "head.body.signature"
 
 
+def configure(world, **settings):
+    """Has the world's client talk to a gateway with other settings."""
+    world.settings = msgspec.structs.replace(world.settings, **settings)
+    world.client = world.new_client()
+
+
 @pytest.fixture
 def scheduled(world):
     """A gateway that knows its scheduler's account."""
-    sweeps = instance_of(world.client)._open["reconcile"].__self__
-    sweeps._settings = msgspec.structs.replace(sweeps._settings, reconcile_account=ACCOUNT)
+    configure(world, reconcile_account=ACCOUNT)
     world.identities[TOKEN, "https://gateway.example"] = ACCOUNT
     return world
 
@@ -87,11 +92,10 @@ class Identity:
 
 def asked(world, headers, **settings):
     """What is asked of a token, with which settings: (audience, whether Cloud Run has checked it)."""
-    sweeps = instance_of(world.client)._open["reconcile"].__self__
-    sweeps._settings = msgspec.structs.replace(world.settings, reconcile_account=ACCOUNT, **settings)
-    sweeps._identity = Identity()
+    configure(world, **{"private": False, "reconcile_audience": None, **settings}, reconcile_account=ACCOUNT)
+    world.identity = Identity()
     world.call("POST", PATH, key=None, headers={"Host": "gateway.example", **headers})
-    ((_, account, audience, checked),) = sweeps._identity.asked
+    ((_, account, audience, checked),) = world.identity.asked
     assert account == ACCOUNT
     return audience, checked
 
@@ -107,8 +111,7 @@ def test_the_audience_is_the_one_that_is_configured(world):
 def test_what_cloud_run_has_checked_is_believed_for_the_configured_audience_only(world, capsys):
     assert asked(world, BEARER, private=True, reconcile_audience=AUDIENCE) == (AUDIENCE, True)
     assert asked(world, BEARER, private=True) == ("https://gateway.example", False)
-    sweeps = instance_of(world.client)._open["reconcile"].__self__
-    sweeps._identity = lambda *_: False
+    world.identity = lambda *_: False
     world.call("POST", PATH, key=None, headers=BEARER)
     assert "reconcile_audience is not set" in capsys.readouterr().out
 

@@ -10,7 +10,7 @@ from batch_gateway.core.usage import Rows, Tokens, Usage
 from batch_gateway.gateway import estimates
 from batch_gateway.ports import ObjectsUnavailableError
 from functional.gateway.conftest import FLASH, JOBS, job_body, job_resource, json_answer, path_of
-from functional.gateway.scoped import instance_of, new_key, new_team
+from functional.gateway.scoped import new_key, new_team
 
 PRO = FLASH.replace("flash", "pro")
 
@@ -111,13 +111,17 @@ def test_a_job_is_weighed_once(world, asked):
     assert "amend_job" not in world.store.calls
 
 
-def test_of_two_who_look_at_once_one_reads(world, asked):
+def test_of_two_who_look_at_once_one_reads(world, asked, monkeypatch):
     job = world.created()
-    weigh = instance_of(world.client)._reads["cost"].__self__._weighing.weigh
-    before = world.record(job)
+    stat = world.objects.stat
 
-    weigh(before)
-    weigh(before)
+    def stat_while_another_looks(*where):
+        monkeypatch.setattr(world.objects, "stat", stat)
+        cost(world, job)
+        return stat(*where)
+
+    monkeypatch.setattr(world.objects, "stat", stat_while_another_looks)
+    cost(world, job)
 
     assert [what for what, *_ in asked] == ["stat", "read"]
     assert world.record(job).estimate.expected_nano

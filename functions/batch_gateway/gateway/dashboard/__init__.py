@@ -58,7 +58,7 @@ def page(request: Request) -> Response:
     return _answer(request, _files().by_name[_PAGE], _ASK)
 
 
-def asset(request: Request, version: str, name: str) -> Response:
+def file(request: Request) -> Response:
     """``GET /dashboard/VERSION/NAME``: one of its files.
 
     Another version than the present one is what a page asks for that was loaded before a deployment; it
@@ -67,6 +67,7 @@ def asset(request: Request, version: str, name: str) -> Response:
     Raises:
         ApiError: NOT_FOUND.
     """
+    version, name = request.path.split("/")[-2:]
     files = _files()
     found = files.by_name.get(name)
     if found is None or name == _PAGE:
