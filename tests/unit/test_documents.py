@@ -3,14 +3,27 @@
 import ast
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
 from batch_gateway import settings
-from batch_gateway.core import errors
+from batch_gateway.adapters import vertex
+from batch_gateway.core import budgets, errors, json_limits, lines, notifications, watch
+from batch_gateway.core.jobs import JobKey, JobRecord, Observation
 from batch_gateway.core.notifications import COST_UPDATED, OVERRUN, TYPE_OF_STATE
-from batch_gateway.gateway import bodies, openapi
+from batch_gateway.gateway import (
+    bodies,
+    connections,
+    creates,
+    inbound,
+    input_bounds,
+    keyring,
+    openapi,
+    weighing,
+)
+from batch_gateway.settlement import adoption, settle
 from documents import DOCS, DOCUMENTS, ROOT, blocks, code_spans, prose, table_rows
 
 PACKAGE = ROOT / "functions/batch_gateway"
@@ -146,6 +159,20 @@ def test_the_events_are_those_of_the_code():
     assert listed == {*TYPE_OF_STATE.values(), COST_UPDATED, OVERRUN, *budgets}
 
 
+def test_the_event_that_is_shown_has_the_members_that_an_event_has():
+    now = datetime(2026, 11, 22, 16, 20, tzinfo=UTC)
+    seen = Observation(
+        "projects/1/locations/global/batchPredictionJobs/2", "JOB_STATE_SUCCEEDED", "gemini-3.5-flash"
+    )
+    event = notifications.job_event(JobRecord(JobKey("p", "global", "2"), seen, now, closed=True), now)
+
+    def members(value):
+        return {name: members(member) for name, member in value.items()} if isinstance(value, dict) else None
+
+    shown = json.loads(blocks("shown")["event"][1])
+    assert members(shown) == members(json.loads(event.body))
+
+
 def test_the_limits_are_those_of_keys_and_teams():
     text = page("keys-and-budgets.md")
     table = text.partition("## Limits")[2].partition("\n## ")[0]
@@ -217,6 +244,55 @@ def test_the_index_lists_every_decision_with_its_title_and_date():
 
 
 # Figures and versions
+
+NUMBERS = {1: "one", 2: "two", 4: "four", 7: "seven", 10: "ten"}
+MIB = 1024 * 1024
+
+
+def hours(span):
+    return span // timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "errors.md",
+            f"{json_limits.MOST_VALUES:,} members and elements, or more than {json_limits.MOST_DEPTH} levels",
+        ),
+        (
+            "errors.md",
+            f"than {connections.BODY_SECONDS:g} s, or more than {NUMBERS[connections.MOST_SLOW]} slow ones",
+        ),
+        (
+            "errors.md",
+            f"more than {vertex.MAX_ANSWER_BYTES // MIB} MiB or {vertex.MAX_ANSWER_VALUES:,} values",
+        ),
+        (
+            "errors.md",
+            f"more than {inbound.MAX_BODY_BYTES // MIB} MiB, or {inbound.MOST_WIDE_BYTES / MIB:g} MiB with",
+        ),
+        ("errors.md", f"another body in the last {hours(creates.KEPT)} hours"),
+        ("errors.md", f"less than {NUMBERS[adoption.LOOK_BACK.days]} days old"),
+        ("api.md", f"be repeated for {hours(creates.KEPT)} hours"),
+        ("api.md", f"An output line may have {lines.MAX_LINE_BYTES // MIB} MiB"),
+        ("api.md", f"A request's body may have {inbound.MAX_BODY_BYTES // MIB} MiB"),
+        ("api.md", f"otherwise {hours(watch.WATCH)} hours after its end"),
+        ("api.md", f"jobs of the last {NUMBERS[adoption.LOOK_BACK.days]} days"),
+        ("api.md", f"retried for {NUMBERS[notifications.GIVEN_UP_AFTER.days]} days"),
+        ("keys-and-budgets.md", f"within {NUMBERS[keyring.REVOCATION_SECONDS]} seconds"),
+        (
+            "keys-and-budgets.md",
+            f"whole days ({budgets.MOST_DAYS} at most) or months ({budgets.MOST_MONTHS} at most)",
+        ),
+        ("keys-and-budgets.md", f"Reading may take {input_bounds.SECONDS:g} s"),
+        ("architecture.md", f"after {NUMBERS[settle.GRACE // timedelta(minutes=1)]} minutes"),
+        ("architecture.md", f"{NUMBERS[weighing.SECONDS]} seconds at most, once for each job"),
+        ("architecture.md", f"until {hours(watch.WATCH)} hours after its end"),
+    ],
+)
+def test_a_figure_that_a_page_states_is_the_code_s(name, said):
+    assert said in " ".join(page(name).split())
 
 
 def test_our_figures_in_the_readme_are_those_of_the_bench():
