@@ -29,7 +29,9 @@ from documents import DOCS, DOCUMENTS, ROOT, blocks, code_spans, prose, table_ro
 PACKAGE = ROOT / "functions/batch_gateway"
 OPENAPI = json.loads(bytes(openapi.document()))
 DECISIONS = DOCS / "decisions"
-FILE = re.compile(r"[\w.-]+(?:/[\w.-]+)*(?:\.(?:py|js|css|json|tf|toml|in)|/)")
+FILE = re.compile(
+    r"(?:functions|infra|tests)/[\w./-]+|(?:[\w.-]+/)*[\w.-]+(?:\.(?:py|js|css|json|tf|toml|in)|/)"
+)
 METHODS = {"get", "post", "put", "patch", "delete"}
 OF_LIBRARIES = {"FIRESTORE_EMULATOR_HOST", "STORAGE_EMULATOR_HOST", "THREADS"}
 """Read by Google's client libraries and by functions-framework, not by us."""
