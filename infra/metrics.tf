@@ -1,4 +1,5 @@
-# Metrics out of the application's structured log lines. Names of events and fields: batch_gateway/events.py.
+# Metrics out of the application's structured log lines. Those about jobs are written in batch_gateway/events.py, the others
+# where what they tell of happens; tests/infra/test_watching.py runs each filter on the lines that the code writes.
 
 locals {
   # Lines of the application only, and of this installation's services.

@@ -200,7 +200,7 @@ variable "gateway" {
     error_message = "gateway.concurrency above 1 needs gateway.cpu of 1 or more (Cloud Run)."
   }
   validation {
-    # Vertex AI is waited for 60 s, and the sweep takes up to 45 s.
+    # Vertex AI is waited for 60 s, and a sweep ends before that.
     condition     = var.gateway.timeout_seconds >= 90 && var.gateway.timeout_seconds <= 3600
     error_message = "gateway.timeout_seconds must be 90 to 3600: the gateway waits up to a minute for Vertex AI."
   }

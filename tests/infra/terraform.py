@@ -115,7 +115,7 @@ class Workspace:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         ignored = shutil.ignore_patterns(
-            ".terraform", ".terraform.lock.hcl", "*.tfstate*", "__pycache__", "local", "decisions"
+            ".terraform", ".terraform.lock.hcl", "*.tfstate*", "__pycache__", "local"
         )
         shutil.copytree(ROOT / "infra", folder / "infra", ignore=ignored)
         shutil.copytree(

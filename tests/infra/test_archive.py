@@ -73,6 +73,8 @@ def rename(folder):
 
 def test_it_holds_what_is_deployed_and_its_name_goes_by_that(plan):
     expected = files_of(plan.folder)
+    assert (plan.folder / "functions/docs").is_dir(), "there are documents to leave out"
+    assert not any("docs" in name for name in expected)
     clean, archive = plan(lambda _: None)
     assert set(archive.namelist()) == expected
     littered, archive = plan(leave_things_behind)

@@ -1,13 +1,14 @@
 """What people copy names models that a new project may call."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from documents import DOCS, DOCUMENTS, ROOT
+
 COPIED = [
-    *(ROOT / each for each in ("README.md", "cloudbuild.yaml", "functions/config.example.yaml")),
+    *(each for each in DOCUMENTS if each.parent not in {DOCS / "decisions", ROOT / "infra"}),
+    *(ROOT / each for each in ("cloudbuild.yaml", "functions/config.example.yaml")),
     *(ROOT / "infra").glob("*.tf"),
     *(ROOT / "infra/examples").rglob("*.tf"),
     *(ROOT / "infra/local").glob("*.*"),

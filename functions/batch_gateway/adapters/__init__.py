@@ -1,1 +1,4 @@
-"""One module per outside system, one SDK each; ``memory`` has the same ports without any."""
+"""One module per outside system, one SDK each.
+
+``memory`` has those of Firestore and Cloud Storage without any.
+"""

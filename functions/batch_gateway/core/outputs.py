@@ -54,7 +54,7 @@ def is_final_output(name: str) -> bool:
 
 
 def is_incremental_output(name: str) -> bool:
-    """Whether an object repeats rows of the final file, and counts only if there will be none."""
+    """Tell whether an object repeats rows of the final file: it counts until there is one."""
     return kind_of(name) is OutputKind.INCREMENTAL
 
 

@@ -59,8 +59,8 @@ class Costs:
             raise ApiError(
                 "NOT_FOUND",
                 "JOB_NOT_ON_RECORD",
-                f"The gateway has no record of {key.path}. Check the id; the cost of jobs that were not "
-                "created through the gateway is not tracked.",
+                f"The gateway has no record of {key.path}. Check the id; a job that was created outside the "
+                "gateway is put on record by the sweep, if it is less than seven days old.",
             )
         if not job.closed:
             job = self._refreshed(job)

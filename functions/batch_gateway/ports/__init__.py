@@ -1,6 +1,7 @@
 """What the use cases need of the outside, as protocols; adapters implement them.
 
-``adapters.memory`` has all of them without any service; tests/contract holds both kinds to the same.
+``adapters.memory`` has those of Firestore and Cloud Storage without any service; tests/contract holds both
+kinds to the same.
 """
 
 from batch_gateway.ports.books import (

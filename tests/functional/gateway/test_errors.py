@@ -1,21 +1,19 @@
-"""Errors of the gateway's own: their form, and that the README lists them all."""
+"""Errors of the gateway's own: their form, and that they are answered as their page says."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from batch_gateway.core import errors
-from batch_gateway.gateway import app
 from batch_gateway.ports import (
     AnswerTooLargeError,
     StoreUnavailableError,
     UpstreamCredentialsError,
     UpstreamUnavailableError,
 )
+from documents import DOCS, prose, table_rows
 from functional.gateway.conftest import JOBS, KEY, PROJECT, job_body, reason
 
-ROOT = Path(__file__).parents[3]
 SECRET = "a-detail-that-is-nobodys-business"
 
 
@@ -143,39 +141,12 @@ def test_an_error_leaves_the_gateway_working(scripted):
     assert scripted.get("/health", client=client).status_code == 200
 
 
-def reasons_in_code():
-    """Second arguments of ApiError(...), and fourth ones of error_body(...)."""
-    package = Path(app.__file__).parents[1]
-    files = [*(package / "gateway").glob("*.py"), *(package / "core").glob("*.py")]
-    source = "\n".join(file.read_text() for file in files)
-    found = set(
-        re.findall(
-            r"ApiError\(\s*(?:\"[A-Z_]+\"|\"[A-Z_]+\" if [\w.]+ else \"[A-Z_]+\"),\s*\"([A-Z_]+)\"", source
-        )
-    )
-    found |= set(re.findall(r"error_body\([^)]*?\"([A-Z_]+)\"\)", source))
-    assert len(re.findall(r"ApiError\(", source)) >= len(found) - 1 > 10
-    return found
-
-
-def reasons_in_readme():
-    section = (ROOT / "README.md").read_text().split("## Errors")[1].split("\n## ")[0]
-    cells = [line.split("|")[2] for line in section.splitlines() if line.startswith("|")]
-    return {name for cell in cells for name in re.findall(r"`([A-Z_]+)`", cell)}
-
-
-def test_the_readme_lists_exactly_the_reasons_that_there_are():
-    assert reasons_in_readme() == reasons_in_code()
-
-
-def test_the_readme_names_status_and_code_as_they_are_answered(scripted):
-    section = (ROOT / "README.md").read_text().split("## Errors")[1].split("\n## ")[0]
-    rows = [line for line in section.splitlines() if line.startswith("|")]
+def test_the_page_names_status_and_code_as_they_are_answered(scripted):
+    rows = {reason.strip("`"): status for status, reason, _, _ in table_rows(prose(DOCS / "errors.md"))}
     for name, call in CASES.items():
         error = call(scripted).json["error"]
-        (row,) = [row for row in rows if f"`{name}`" in row]
-        assert f"{error['code']} {error['status']}" in row, name
+        assert rows[name] == f"{error['code']} {error['status']}"
 
 
-def test_the_key_in_a_readme_header_form_works(scripted):
+def test_the_key_in_litellm_s_header_works(scripted):
     assert scripted.get(JOBS, key=None, headers={"x-litellm-api-key": KEY}).status_code == 200

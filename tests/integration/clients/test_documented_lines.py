@@ -1,15 +1,11 @@
-"""The README's lines for each client, run to the letter; then the client that they set up lists the jobs."""
-
-import re
-from pathlib import Path
+"""The lines for each client in clients.md, run to the letter; then the client set up so lists the jobs."""
 
 import pytest
 
+from documents import blocks
 from integration.clients import environments
 from stack import PARENT
 
-README = Path(__file__).parents[3] / "README.md"
-BLOCK = re.compile(r"<!-- client:(\S+) -->\s*```(python|js|bash)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 SUFFIX = {"python": ".py", "js": ".mjs", "bash": ".sh"}
 PLACE = PARENT.removeprefix("/v1/")
 # What comes after the lines, and the environment that both run in.
@@ -43,20 +39,16 @@ CONTINUED = {
 }
 
 
-def blocks():
-    return {name: (language, code) for name, language, code in BLOCK.findall(README.read_text("utf-8"))}
-
-
 @pytest.fixture(scope="session")
 def job(stack):
     """A job that is there to be listed."""
     body = {
-        "displayName": "for the README",
+        "displayName": "for the documents",
         "model": "gemini-3.5-flash",
         "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://batch-in/short.jsonl"]}},
         "outputConfig": {
             "predictionsFormat": "jsonl",
-            "gcsDestination": {"outputUriPrefix": "gs://batch-out/readme"},
+            "gcsDestination": {"outputUriPrefix": "gs://batch-out/documents"},
         },
     }
     created = stack.request("POST", f"{PARENT}/batchPredictionJobs", json=body)
@@ -67,7 +59,7 @@ def job(stack):
 @pytest.fixture(scope="session")
 def printed(runner, stack, job, tmp_path_factory):  # noqa: ARG001 - the job has to be there first
     """What each block prints, with what comes after it; all are started at once."""
-    folder = tmp_path_factory.mktemp("readme")
+    folder = tmp_path_factory.mktemp("lines")
     variables = {"GATEWAY_URL": stack.gateway_url, "GATEWAY_KEY": stack.master_key}
 
     def execute(name, language, code):
@@ -79,18 +71,18 @@ def printed(runner, stack, job, tmp_path_factory):  # noqa: ARG001 - the job has
 
     return {
         name: runner.submit(execute, name, language, code)
-        for name, (language, code) in blocks().items()
+        for name, (language, code) in blocks("client").items()
         if name in CONTINUED and not (language == "js" and environments.why_no_node())
     }
 
 
-def test_the_readme_has_lines_for_every_client():
-    assert sorted(blocks()) == sorted(CONTINUED)
+def test_there_are_lines_for_every_client():
+    assert sorted(blocks("client")) == sorted(CONTINUED)
 
 
 @pytest.mark.parametrize("name", CONTINUED)
 def test_the_lines_work_as_they_stand(name, request, job):
     if CONTINUED[name][0] == "node" and (reason := environments.why_no_node()):
         pytest.skip(reason)
-    assert name in blocks(), f"README.md has no fenced block after <!-- client:{name} -->"
+    assert name in blocks("client"), f"no document has a fenced block after <!-- client:{name} -->"
     assert job in request.getfixturevalue("printed")[name].result()
