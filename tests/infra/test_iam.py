@@ -29,7 +29,7 @@ UPSTREAM = {
     "settlement.adoption.look_through": {f"{JOBS}.list"},
     "settlement.enforcement.act_on": {f"{JOBS}.cancel"},
     "settlement.owners.base_model": {"aiplatform.models.get"},
-    "settlement.owners.refresh": {f"{JOBS}.get"},
+    "settlement.owners.look_up": {f"{JOBS}.get"},
     "settlement.reconcile._is_deleted": {f"{JOBS}.get"},
 }
 """What each place in the code that calls Vertex AI needs. New ones go here, and Terraform follows."""
@@ -64,9 +64,7 @@ def needed_by(function):
     needs |= {Grant(function, permission, DATABASE) for permission in firestore_permissions(FUNCTIONS)}
     for call in (call for call in calls if call.port == "objects"):
         # Estimates and the checks before them read input; all else that is read is output.
-        buckets = (
-            INPUTS if call.place.startswith(("gateway.estimates.", "gateway.input_bounds.")) else OUTPUTS
-        )
+        buckets = INPUTS if call.place.startswith(("gateway.estimates.", "gateway.input_")) else OUTPUTS
         needs |= {Grant(function, *pair) for pair in product(OBJECTS[call.method], buckets)}
     needs |= {Grant(function, permission, "dataset batch_output") for permission in tables}
     if tables:

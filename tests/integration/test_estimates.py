@@ -56,7 +56,7 @@ def estimate(system, monkeypatch):
         objects=lambda: objects,
         tables=lambda: pytest.fail("no table is asked for"),
         prices=prices.load,
-        check=lambda call, raw: model_of(json.loads(raw)["model"], call),
+        authorize=lambda call, body: model_of(body.model, call),
         now=lambda: datetime.now(UTC),
     )
 

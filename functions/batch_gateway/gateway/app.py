@@ -108,7 +108,7 @@ class Gateway:
             objects=deps.objects,
             tables=lambda: deps.settlement().tables(),
             prices=deps.prices,
-            check=checks.model_of,
+            authorize=checks.authorize,
             now=deps.now,
         )
         creates = Creates(deps.store, deps.upstream, self._places, checks, estimates, now=deps.now)

@@ -1,12 +1,10 @@
-"""Whether a caller may send a create."""
-
-import msgspec
+"""Checks whether a caller may send a create."""
 
 from batch_gateway.core import grants
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.resources import parse_resource
-from batch_gateway.gateway import job_bodies
 from batch_gateway.gateway.calls import Call
+from batch_gateway.gateway.job_body import JobBody
 from batch_gateway.gateway.places import Places
 from batch_gateway.settings import Settings
 
@@ -18,28 +16,25 @@ class Checks:
         self._settings = settings
         self._places = places
 
-    def model_of(self, call: Call, raw: bytes, fields: dict[str, msgspec.Raw] | None = None) -> str:
-        """The full name of a create's model, an alias looked up.
+    def authorize(self, call: Call, body: JobBody) -> str:
+        """Check that a caller may send a create.
 
-        Args:
-            call: The create.
-            raw: Its body.
-            fields: The same, if it was read already.
+        Returns:
+            The full name of its model, with an alias looked up.
 
         Raises:
             ApiError: The caller may not send it.
         """
-        written = job_bodies.text(job_bodies.fields_of(raw) if fields is None else fields, "model")
+        written = body.model
         resource = self._resolve(call, written)
         if resource == written:
             self._check_resource(call, "model", written)
         if not call.caller.is_admin:
             checked = self._places.with_project_id(resource)
             grants.check_model(call.caller.grants, written, checked, is_alias=resource != written)
-            body = job_bodies.whole(raw)
             has_budget = any(limit.max_nano is not None for limit in call.caller.limits)
-            grants.check_body(call.caller.grants, body, has_budget=has_budget)
-            for field, name in grants.resource_names(body):
+            grants.check_body(call.caller.grants, body.json, has_budget=has_budget)
+            for field, name in grants.resource_names(body.json):
                 self._check_resource(call, field, name)
         return resource
 

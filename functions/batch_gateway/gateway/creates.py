@@ -30,10 +30,11 @@ from batch_gateway.core.budgets import BudgetExceededError, Limit
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import estimate_report
 from batch_gateway.core.jobs import Bounds, JobKey, JobRecord, Observation, parse_name
-from batch_gateway.gateway import answers, budgeting, fates, inbound, job_bodies
+from batch_gateway.gateway import answers, budgeting, fates, inbound
 from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.checks import Checks
 from batch_gateway.gateway.estimates import Estimates
+from batch_gateway.gateway.job_body import JobBody
 from batch_gateway.gateway.places import Places
 from batch_gateway.gateway.routes import Done
 from batch_gateway.logs import log
@@ -86,39 +87,36 @@ class Creates:
         return Done(answers.name_in(response), response)
 
     def _create(self, call: Call) -> Response:
-        raw = inbound.body(call.request)
-        fields = job_bodies.fields_of(raw)
-        model = self._checks.model_of(call, raw, fields)
+        body = JobBody(inbound.body(call.request))
+        model = self._checks.authorize(call, body)
         # An alias becomes the name it stands for.
-        changed: dict[str, Any] = {"model": model} if model != job_bodies.text(fields, "model") else {}
+        changed: dict[str, Any] = {"model": model} if model != body.model else {}
         if call.request.args.get("validateOnly", "").lower() == "true":
-            return answers.json(
-                estimate_report(self._estimates.for_caller(call, job_bodies.whole(raw), model))
-            )
-        submission = self._submission(call, raw, fields, model)
+            return answers.json(estimate_report(self._estimates.for_caller(call, body.json, model)))
+        submission = self._submission(call, body, model)
         limits = [limit for limit in call.caller.limits if limit.max_nano is not None]
         if limits:
-            submission = self._weighed(call, raw, model, submission)
+            submission = self._weighed(call, body, model, submission)
         earlier = self._begin(submission, limits)
         if earlier is not None:
             submission = self._retaken(earlier, submission)
             if submission.answer is not None:
                 return self._replayed(call, submission)
-            if submission.marker == earlier.marker and (found := self._find(call, raw, submission)):
+            if submission.marker == earlier.marker and (found := self._find(call, body.raw, submission)):
                 return self._answer(call, *found, submission)
         try:
             if call.caller.scope or submission.marker:
-                changed["labels"] = _labels(call.caller, submission, job_bodies.labels(fields))
-            body = job_bodies.with_members(raw, changed)
+                changed["labels"] = _labels(call.caller, submission, body.labels)
+            sent = body.with_members(changed)
         except ApiError:
             self._forget(submission)
             raise
-        return self._send(call, body, submission)
+        return self._send(call, sent, submission)
 
-    def _submission(self, call: Call, raw: bytes, fields: dict[str, msgspec.Raw], model: str) -> Submission:
+    def _submission(self, call: Call, body: JobBody, model: str) -> Submission:
         now = self._now()
         scope = call.caller.scope
-        sent = job_bodies.sent(fields, model, dict([scope]) if scope else None)
+        sent = body.sent(model, dict([scope]) if scope else None)
         idempotency_key = call.request.headers.get("Idempotency-Key", "")
         submission = Submission(
             id=uuid.uuid4().hex,
@@ -137,15 +135,15 @@ class Creates:
         return msgspec.structs.replace(
             submission,
             id=_hash(*owner, idempotency_key)[:32],
-            body_hash=_hash(call.project, call.location, raw.decode("latin-1")),
+            body_hash=_hash(call.project, call.location, body.raw.decode("latin-1")),
             # At random, so that nobody can prepare a job for it to be found in place of ours.
             marker=uuid.uuid4().hex,
             expires=now + KEPT,
         )
 
-    def _weighed(self, call: Call, raw: bytes, model: str, submission: Submission) -> Submission:
+    def _weighed(self, call: Call, body: JobBody, model: str, submission: Submission) -> Submission:
         """A submission with what it may cost at most, to be reserved in the caller's budgets."""
-        estimate = self._estimates.for_caller(call, job_bodies.whole(raw), model)
+        estimate = self._estimates.for_caller(call, body.json, model)
         if estimate.high_nano is None:
             raise budgeting.unknown(estimate)
         bounds = Bounds(estimate.low_nano, estimate.expected_nano, estimate.high_nano, estimate.weighed)

@@ -1,35 +1,31 @@
 """What a job would cost, before it is submitted, or before any of its output is there."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from werkzeug.wrappers import Response
 
-from batch_gateway.core import grants
-from batch_gateway.core.access import Caller
-from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import Estimate, Survey, estimate_report
 from batch_gateway.core.estimating.bounds import Scale
 from batch_gateway.core.estimating.estimate import bounded
 from batch_gateway.core.estimating.exact import UnboundedError
 from batch_gateway.core.estimating.needs import SizeOf, either, snake_case
-from batch_gateway.core.estimating.sampling import Object, Place, lines_of, plan
-from batch_gateway.core.estimating.wildcards import MOST_CHARACTERS, matcher, prefix_of
+from batch_gateway.core.estimating.sampling import Place, lines_of, plan
 from batch_gateway.core.jobs import JobRecord, Weighed, uris_of
 from batch_gateway.core.models import base_model_of, is_registered
 from batch_gateway.core.prices import PriceTable
-from batch_gateway.gateway import answers, inbound, job_bodies
+from batch_gateway.gateway import answers, inbound
 from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.histories import Histories
 from batch_gateway.gateway.input_bounds import InputBounds
+from batch_gateway.gateway.input_objects import SECONDS, FileSizes, UnknownError, objects_of
+from batch_gateway.gateway.job_body import JobBody
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     ObjectChangedError,
-    ObjectInfo,
     ObjectStore,
     ObjectsUnavailableError,
     Store,
@@ -39,19 +35,6 @@ from batch_gateway.ports import (
     UpstreamCredentialsError,
     UpstreamUnavailableError,
 )
-
-MOST_LISTED = 1000
-"""Objects of an input that are looked at, over all its URIs."""
-MOST_NAMES = 10_000
-"""Names that are listed to find them, over all URIs: ten pages of Cloud Storage's."""
-MOST_FILES = 50
-"""Files named by rows whose size is looked up."""
-_SECONDS = 15.0
-"""How long an input is read; after that the estimate is made of what was read."""
-
-
-class UnknownError(Exception):
-    """Why nothing can be said of an input; a sentence's beginning, without its full stop."""
 
 
 class Estimates:
@@ -65,7 +48,7 @@ class Estimates:
         objects: Callable[[], ObjectStore],
         tables: Callable[[], Tables],
         prices: Callable[[], PriceTable],
-        check: Callable[[Call, bytes], str],
+        authorize: Callable[[Call, JobBody], str],
         now: Callable[[], datetime],
     ) -> None:
         """Takes what it stands on.
@@ -76,7 +59,7 @@ class Estimates:
             objects: Cloud Storage, on first use.
             tables: BigQuery, on first use.
             prices: The price table.
-            check: Refuses a create (its raw body) that the caller may not send; gives its model's full name.
+            authorize: Refuses a create that the caller may not send; returns its model's full name.
             now: The clock.
         """
         self._histories = Histories(store)
@@ -84,7 +67,7 @@ class Estimates:
         self._objects = objects
         self._tables = tables
         self._prices = prices
-        self._check = check
+        self._authorize = authorize
         self._now = now
         self._bounds = InputBounds(objects)
 
@@ -94,11 +77,8 @@ class Estimates:
         Raises:
             ApiError: The same create would be refused.
         """
-        raw = inbound.body(call.request)
-        job_bodies.fields_of(raw)
-        body = job_bodies.whole(raw)
-        model = self._check(call, raw)
-        return answers.json(estimate_report(self.for_caller(call, body, model)))
+        body = JobBody(inbound.body(call.request))
+        return answers.json(estimate_report(self.for_caller(call, body.json, self._authorize(call, body))))
 
     def for_caller(self, call: Call, body: dict[str, Any], model: str) -> Estimate:
         """What a create would cost; for a caller with a budget its high is a bound, if there is one.
@@ -127,10 +107,10 @@ class Estimates:
             raise UnknownError(f"{extra[0]} says what is read beside gcsSource")
         if either(source, "instancesFormat") not in {None, "jsonl"}:
             raise UnknownError("rows can be read of the instancesFormat jsonl only")
-        deadline = time.monotonic() + _SECONDS
-        objects = self._objects_of(uris_of(either(either(source, "gcsSource"), "uris")), deadline)
+        deadline = time.monotonic() + SECONDS
+        objects = objects_of(self._objects, uris_of(either(either(source, "gcsSource"), "uris")), deadline)
         prices, now = self._prices(), self._now()
-        sizes = _Files(self._objects, call.caller, deadline)
+        sizes = FileSizes(self._objects, call.caller, deadline)
         scale = Scale(model, prices, sizes, either(body, "modelParameters"))
         try:
             self._bounds.weigh(call.caller.key_id or "", objects, scale)
@@ -155,14 +135,14 @@ class Estimates:
         source = either(body, "inputConfig")
         table = either(either(source, "bigquerySource"), "inputUri")
         caller = call.caller
-        deadline = time.monotonic() + _SECONDS
+        deadline = time.monotonic() + SECONDS
         return self._of_input(
             uris_of(either(either(source, "gcsSource"), "uris")),
             str(table) if table else None,
             self._base_of(model, call.project, call.location),
             call.location,
             history=(caller.record_scope, _whose(caller.team, caller.api_key if caller.key_id else None)),
-            size_of=_Files(self._objects, caller, deadline),
+            size_of=FileSizes(self._objects, caller, deadline),
             deadline=deadline,
         )
 
@@ -215,7 +195,7 @@ class Estimates:
         try:
             if table:
                 return survey.estimate_of_table(self._rows_of(table), location=location, at=now)
-            objects = self._objects_of(uris, deadline)
+            objects = objects_of(self._objects, uris, deadline)
             for place in plan(objects):
                 if time.monotonic() >= deadline:
                     break
@@ -244,31 +224,6 @@ class Estimates:
             raise UnknownError(f"there is no table {table}, or the gateway may not see it")
         return found.rows
 
-    def _objects_of(self, uris: Sequence[str], deadline: float) -> list[Object]:
-        if not uris:
-            raise UnknownError("the body names no input in gcsSource or bigquerySource")
-        listing = _Listing(self._objects(), deadline)
-        found: list[Object] = []
-        for uri in uris:
-            scheme, _, path = uri.partition("://")
-            bucket, _, pattern = path.partition("/")
-            if scheme != "gs" or not bucket or not pattern:
-                raise UnknownError(f"{uri!r} is no gs://BUCKET/OBJECT")
-            try:
-                # One more than is looked at, to tell that there are more.
-                listed = list(islice(listing.matching(bucket, pattern), MOST_LISTED + 1 - len(found)))
-            except ObjectsUnavailableError as error:
-                log("WARNING", "input not listed", uri=uri, error=error)
-                raise UnknownError(f"{uri} cannot be read by the gateway now") from error
-            except ValueError as error:
-                raise UnknownError(f"{uri} names no object: {error}") from error
-            if not listed:
-                raise UnknownError(f"there is no object {uri}, or the gateway may not read it")
-            found += listed
-            if len(found) > MOST_LISTED:
-                raise UnknownError(f"the input has more than {MOST_LISTED:,} objects")
-        return found
-
     def _lines(self, place: Place) -> Iterator[Any]:
         at = place.object
         try:
@@ -285,79 +240,3 @@ class Estimates:
 def _whose(team: str | None, api_key: str | None) -> str:
     """Return what a history is called in the assumptions of an estimate."""
     return f"team {team}" if team else f"key {api_key}" if api_key else "all"
-
-
-class _Listing:
-    """Finds the objects of an input, in so many names and so much time."""
-
-    def __init__(self, objects: ObjectStore, deadline: float) -> None:
-        self._objects = objects
-        self._deadline = deadline
-        self._names = 0
-
-    def matching(self, bucket: str, pattern: str) -> Iterator[Object]:
-        """Yield the objects that a name or a pattern means.
-
-        Raises:
-            ValueError: The pattern could match nothing.
-            UnknownError: Too many names would have to be looked at, or for too long.
-        """
-        if len(pattern) > MOST_CHARACTERS:
-            raise ValueError(f"a name has at most {MOST_CHARACTERS} characters")
-        prefix = prefix_of(pattern)
-        if prefix is None:
-            self._count(bucket, pattern)
-            found = self._objects.stat(bucket, pattern)
-            infos: Iterable[ObjectInfo] = [found] if found else []
-        else:
-            matches = matcher(pattern)
-            listed = self._objects.list(bucket, prefix)
-            infos = (info for info in listed if self._count(bucket, prefix) and matches(info.name))
-        return (Object(bucket, info.name, info.generation, info.size) for info in infos)
-
-    def _count(self, bucket: str, prefix: str) -> bool:
-        """Count a name that is looked at, whether it matches or not."""
-        self._names += 1
-        if self._names > MOST_NAMES:
-            raise UnknownError(
-                f"more than {MOST_NAMES:,} names begin as the input's do, last gs://{bucket}/{prefix}; "
-                "write more of them before the first wildcard"
-            )
-        if time.monotonic() >= self._deadline:
-            raise UnknownError(f"the input's objects could not be listed within {_SECONDS:g} s; name fewer")
-        return True
-
-
-class _Files:
-    """Sizes of files that rows name: of those that the caller was granted, and of a few only."""
-
-    def __init__(self, objects: Callable[[], ObjectStore], caller: Caller, deadline: float) -> None:
-        self._objects = objects
-        self._caller = caller
-        self._deadline = deadline
-        self._sizes: dict[str, int | None] = {}
-
-    def __call__(self, uri: str) -> int | None:
-        if uri in self._sizes:
-            return self._sizes[uri]
-        if len(self._sizes) >= MOST_FILES or time.monotonic() >= self._deadline or not self._may_see(uri):
-            return None
-        self._sizes[uri] = None
-        with suppress(ObjectsUnavailableError):
-            bucket, _, name = uri.removeprefix("gs://").partition("/")
-            found = self._objects().stat(bucket, name)
-            self._sizes[uri] = found.size if found else None
-        return self._sizes[uri]
-
-    def _may_see(self, uri: str) -> bool:
-        """Whether the caller may read it: our account may read more, and its answer tells what is there."""
-        normal = grants.normal_uri(uri)
-        if normal is None or not normal.startswith("gs://") or "*" in uri:
-            return False
-        try:
-            for grant in self._caller.grants:
-                if grant.allowed_uri_prefixes:
-                    grants.check_uri(grant.allowed_uri_prefixes, uri)
-        except ApiError:
-            return False
-        return True

@@ -21,7 +21,7 @@ from batch_gateway.core.grants import Grant
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation, parse_time
 from batch_gateway.core.models import resource_name
 from batch_gateway.core.usage import Rows, Tokens, Usage
-from batch_gateway.gateway import estimates
+from batch_gateway.gateway import estimates, input_objects
 from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.estimates import Estimates
 from batch_gateway.ports import (
@@ -85,6 +85,11 @@ class Books:
         return self.jobs.get(scope, [])[:limit]
 
 
+def set_clock(monkeypatch, monotonic):
+    for module in (estimates, input_objects):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=monotonic))
+
+
 class Bench:
     """Estimates on objects, tables and books in memory, and the calls that tests make."""
 
@@ -100,7 +105,7 @@ class Bench:
             objects=lambda: self.objects,
             tables=lambda: SimpleNamespace(stat=self._table),
             prices=prices.load,
-            check=self._check,
+            authorize=self._check,
             now=lambda: datetime.now(UTC),
         )
 
@@ -110,12 +115,11 @@ class Bench:
             raise found
         return found
 
-    def _check(self, call, raw):
+    def _check(self, call, body):
         """As creates check: first the grants, then nothing is left of an alias."""
-        self.checked.append(raw)
-        body = json.loads(raw)
-        grants.check_body(call.caller.grants, body)
-        name = body["model"]
+        self.checked.append(body)
+        grants.check_body(call.caller.grants, body.json)
+        name = body.model
         return name if "/" in name else resource_name(name, call.project, call.location)
 
     def put(self, uri, rows):
@@ -208,7 +212,7 @@ def test_files_that_rows_name_are_looked_at_only_where_the_caller_may_read(bench
 
 
 def test_few_files_are_looked_at_and_each_once(bench, monkeypatch):
-    monkeypatch.setattr(estimates, "MOST_FILES", 3)
+    monkeypatch.setattr(input_objects, "MOST_FILES", 3)
     parts = [
         {"fileData": {"mimeType": "image/png", "fileUri": f"gs://in/{number % 8}.png"}}
         for number in range(16)
@@ -230,7 +234,7 @@ def test_wildcards_name_the_objects_that_cloud_storage_would(bench):
 
 
 def test_an_input_of_too_many_objects_costs_an_unknown_amount(bench, monkeypatch):
-    monkeypatch.setattr(estimates, "MOST_LISTED", 4)
+    monkeypatch.setattr(input_objects, "MOST_LISTED", 4)
     for number in range(5):
         bench.put(f"gs://in/{number}.jsonl", [row()])
     found = bench.ask("gs://in/*.jsonl")
@@ -241,7 +245,7 @@ def test_an_input_of_too_many_objects_costs_an_unknown_amount(bench, monkeypatch
 
 
 def test_a_pattern_that_too_many_names_begin_like_costs_an_unknown_amount(bench, monkeypatch):
-    monkeypatch.setattr(estimates, "MOST_NAMES", 6)
+    monkeypatch.setattr(input_objects, "MOST_NAMES", 6)
     for number in range(6):
         bench.put(f"gs://in/{number}.{'jsonl' if number % 2 else 'txt'}", [row()])
     assert bench.ask("gs://in/*.jsonl")["rows"]["total"] == 3
@@ -254,7 +258,7 @@ def test_a_pattern_that_too_many_names_begin_like_costs_an_unknown_amount(bench,
 
 def test_a_listing_that_takes_too_long_is_given_up(bench, monkeypatch):
     ticks = iter(range(10**6))
-    monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    set_clock(monkeypatch, lambda: float(next(ticks)))
     for number in range(30):
         bench.put(f"gs://in/{number}.jsonl", [row()])
     for uris in (["gs://in/*.jsonl"], [f"gs://in/{number}.jsonl" for number in range(30)]):
@@ -307,12 +311,12 @@ def test_a_place_that_begins_with_a_line_has_that_line(bench, monkeypatch):
 
 def test_when_time_is_up_the_estimate_is_of_what_was_read(bench, monkeypatch):
     ticks = iter(range(10**6))
-    monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    set_clock(monkeypatch, lambda: float(next(ticks)))
     bench.put("gs://in/rows.jsonl", [row()] * 1000)
     found = bench.ask("gs://in/rows.jsonl")
     assert found["rows"]["sampled"] < 20
     assert (found["rows"]["exact"], found["rows"]["total"]) == (False, 1000)
-    monkeypatch.setattr(estimates, "time", SimpleNamespace(monotonic=lambda: float(next(ticks) * 100)))
+    set_clock(monkeypatch, lambda: float(next(ticks) * 100))
     assert bench.ask("gs://in/rows.jsonl")["expected"] is None
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.json_limits import count_values
-from batch_gateway.gateway import inbound, job_bodies
+from batch_gateway.gateway import inbound
+from batch_gateway.gateway.job_body import JobBody
 from functional.hostile import inputs
 
 TIMES = 4
@@ -18,9 +19,9 @@ TIMES = 4
 LET_IN = [name for name, given in inputs.BODIES.items() if 200 in given.statuses and name != "digits"]
 LOOKS = {
     "count": count_values,
-    "fields": job_bodies.fields_of,
-    "whole": job_bodies.whole,
-    "changed": lambda raw: job_bodies.with_members(raw, {"labels": {"team": "search"}, "model": "m"}),
+    "fields": JobBody,
+    "whole": lambda raw: JobBody(raw).json,
+    "changed": lambda raw: JobBody(raw).with_members({"labels": {"team": "search"}, "model": "m"}),
 }
 
 
@@ -42,9 +43,9 @@ def test_a_body_takes_a_small_multiple_of_its_size(name, look):
 def test_a_body_has_so_many_fields():
     many = {f"f{number}": 1 for number in range(1_001)}
     with pytest.raises(ApiError, match="more than 1,000 fields"):
-        job_bodies.fields_of(json.dumps(many).encode())
+        JobBody(json.dumps(many).encode())
     del many["f0"]
-    assert len(job_bodies.fields_of(json.dumps(many).encode())) == 1_000
+    assert len(JobBody(json.dumps(many).encode()).json) == 1_000
 
 
 VALUES = st.text(max_size=5) | st.lists(st.integers(), max_size=3)
@@ -62,7 +63,7 @@ def test_a_change_sets_members_and_leaves_every_other_byte(fields, space, ascii_
     changes = {"model": "größe", "labels": {"team": "s"}}
     new = {name: msgspec.json.encode(value).decode() for name, value in changes.items()}
 
-    changed = job_bodies.with_members(f"{space}{{{space}{written(texts)}{space}}}{space}".encode(), changes)
+    changed = JobBody(f"{space}{{{space}{written(texts)}{space}}}{space}".encode()).with_members(changes)
 
     added = "".join(f',"{name}":{value}' for name, value in new.items() if name not in fields)
     added = added if fields else added.removeprefix(",")
