@@ -61,7 +61,7 @@ def bounded(gateway):
 
 
 def answered(gateway, method, target, *, body=b"", key=None, relayed=b""):
-    """What a request is answered with, which has to be of the contract; but Vertex AI's errors are its own."""
+    """What a request is answered with, which has to be of the contract, but for Vertex AI's errors."""
     log = Path(gateway.process.log)
     before = log.stat().st_size
     reply = gateway.request(method, target, body=body, key=key)
