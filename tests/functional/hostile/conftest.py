@@ -73,7 +73,7 @@ def processes(group):
     return sorted(found)
 
 
-def _used(pid):
+def used(pid):
     """(CPU seconds, bytes of data) of a process."""
     stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     status = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -95,7 +95,7 @@ def limited(process, *, cpu, memory):
     group = process._process.pid
     before = processes(group)
     for pid in before:
-        seconds, data = _used(pid)
+        seconds, data = used(pid)
         resource.prlimit(pid, resource.RLIMIT_CPU, (int(seconds) + cpu, resource.RLIM_INFINITY))
         resource.prlimit(pid, resource.RLIMIT_DATA, (data + memory * MIB, resource.RLIM_INFINITY))
     try:
