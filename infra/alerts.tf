@@ -53,6 +53,14 @@ locals {
         every    = "300s"
         text     = "$${log.extracted_label.owner} has spent $${log.extracted_label.spent} USD; the line has the limits. Beyond `max_budget` creates are refused until the window resets or the limit is raised."
       }
+      budget_overrun = {
+        title    = "a job cost more than was reserved for it"
+        severity = "WARNING"
+        where    = "jsonPayload.event=\"budget.overrun\""
+        labels   = merge(local.job_labels, { for field in ["cost_usd", "reserved_usd"] : field => "EXTRACT(jsonPayload.${field})" })
+        every    = "3600s"
+        text     = "${local.job_line} has cost $${log.extracted_label.cost_usd} USD so far, and $${log.extracted_label.reserved_usd} were reserved. Its input was overwritten after the create, or is larger than its bytes told: look at who writes there. `budget_action` says what is done to such a job while it runs."
+      }
       vertex_refuses = {
         title    = "Vertex AI refuses the gateway"
         severity = "ERROR"

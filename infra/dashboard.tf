@@ -22,6 +22,7 @@ locals {
     { title = "Stuck jobs and budget events, an hour", series = [
       "sum(increase(${format(local.promql["jobs_stuck"], "")}[1h]))",
       "sum by (event, owner) (increase(${format(local.promql["budget_events"], "")}[1h]))",
+      "sum by (model, team) (increase(${format(local.promql["budget_overruns"], "")}[1h]))",
     ] },
     { title = "Gateway: requests a second, by class of status", series = ["sum by (response_code_class) (rate(${local.gateway_requests}[5m]))"] },
     { title = "Gateway: latency without sweeps, median and 95th percentile (s)", series = [

@@ -26,6 +26,11 @@ locals {
       events      = ["budget.exceeded", "budget.warning"]
       labels      = ["event", "owner"]
     }
+    budget_overruns = {
+      description = "Jobs that cost more than was reserved for them"
+      events      = ["budget.overrun"]
+      labels      = ["model", "team"]
+    }
     cost_usd = {
       description = "Cost that settlements added, in USD; negative where an overwritten output shrank"
       events      = ["output.settled"]

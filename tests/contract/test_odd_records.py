@@ -14,12 +14,25 @@ from batch_gateway.ports import Observed, RecordError, Unreadable
 from batch_gateway.tracking import Tracker
 from contract import test_keystore as keystore
 from contract.test_outbox import event
-from contract.test_store import CREATED, DAY, key, observation, output, record, settle, submission, totals
+from contract.test_store import (
+    CREATED,
+    DAY,
+    DIRECTORY,
+    PREFIX,
+    key,
+    observation,
+    output,
+    record,
+    settle,
+    submission,
+    totals,
+)
 from functional import test_reconcile as sweeping
 from functional import test_settle as settling
 from functional.gateway.conftest import World as GatewayWorld
-from functional.gateway.conftest import job_body, job_resource, json_answer
+from functional.gateway.conftest import job_body, job_resource, json_answer, reason
 from functional.gateway.loopback import Loopback
+from functional.gateway.scoped import new_key
 
 NOW = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
 NAMED = {name: job_resource()[name] for name in ("name", "state", "createTime")}
@@ -184,6 +197,111 @@ def test_what_cannot_be_read_is_named_in_the_place_of_the_record(firestore):
     assert named == {f"parked/{output_id('x')}", "submissions/bad", "events/bad"}
     with pytest.raises(RecordError):
         firestore.get_job(key(2))
+
+
+def damage(firestore, *numbers):
+    """Break records so that queries still find them, and they cannot be read any more."""
+    for number in numbers:
+        firestore._client.document(f"jobs/acme-batch:us-central1:{number}").update({"cost": "much"})
+
+
+def passed_over(capsys):
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    return [line["record"] for line in lines if line.get("event") == "record.unreadable"]
+
+
+def jobs_named(*numbers):
+    return [f"jobs/acme-batch:us-central1:{number}" for number in numbers]
+
+
+@pytest.mark.parametrize("bad", [(1,), (2, 3), (5,), (4, 5), (1, 2, 3, 4, 5), (1, 3, 5)], ids=str)
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_a_page_of_jobs_goes_on_behind_records_that_cannot_be_read(firestore, capsys, bad, size):
+    for number in range(1, 6):
+        firestore.add_job(
+            msgspec.structs.replace(record(number), create_time=CREATED + timedelta(hours=number))
+        )
+    damage(firestore, *bad)
+    good = [number for number in range(1, 6) if number not in bad]
+    end = CREATED + timedelta(days=1)
+    calls = {
+        "jobs_created": (lambda after: firestore.jobs_created(CREATED, end, after, size), good, bad),
+        "recent_jobs": (lambda after: firestore.recent_jobs(None, None, after, size), good[::-1], bad[::-1]),
+    }
+    for fetch, expected, named in calls.values():
+        capsys.readouterr()
+        found, after = [], None
+        while True:
+            page = fetch(after)
+            found += [int(job.key.job_id) for job in page]
+            if len(page) < size:
+                break
+            after = (page[-1].create_time, page[-1].key)
+
+        assert found == expected
+        assert passed_over(capsys) == jobs_named(*named)
+
+
+def test_the_job_of_an_output_is_found_beside_records_that_cannot_be_read(firestore, capsys):
+    for number in (1, 2):
+        firestore.add_job(record(number, seen=observation(number, output_directory=DIRECTORY)))
+    for number in (3, 4, 5):
+        firestore.add_job(record(number))
+    damage(firestore, 1, 3)
+
+    assert [job.key for job in firestore.jobs_by_directory(DIRECTORY)] == [key(2)]
+    assert passed_over(capsys) == jobs_named(1)
+    assert [job.key for job in firestore.jobs_without_directory(PREFIX, 2)] == [key(4), key(5)]
+    assert passed_over(capsys) == jobs_named(3)
+
+
+def test_a_record_that_cannot_be_read_is_missing_in_lists_and_an_error_of_its_own(firestore):
+    with Loopback() as vertex:
+        vertex.respond = lambda _: json_answer(job_resource())
+        world = GatewayWorld(vertex.host, store=firestore)
+        for number in (1, 2, 3):
+            firestore.add_job(record(number, team="search"))
+            settle(firestore, output(f"{number}.jsonl"), number)
+        damage(firestore, 2)
+        secret = new_key(world)
+
+        listed = world.get("/v1/jobs")
+        query = {"start_time": DAY, "end_time": "2026-11-23", "group_by": "job"}
+        spent = world.get("/v1/costs", query_string=query)
+        exported = world.get("/v1/costs:export", query_string=query)
+        damaged = world.get(f"/v1/{key(2).path}/cost")
+        theirs = world.get(f"/v1/{key(2).path}/cost", key=secret)
+        whole = world.get(f"/v1/{key(3).path}/cost")
+
+    assert [job["id"] for job in listed.json["data"]] == ["3", "1"]
+    (bucket,) = spent.json["data"]
+    assert len(bucket["results"]) == 2
+    assert len(exported.text.splitlines()) == 1 + 2
+    assert (damaged.status_code, damaged.json["error"]["status"]) == (500, "DATA_LOSS")
+    assert reason(damaged) == "RECORD_UNREADABLE"
+    assert theirs.status_code == 403, "it does not say whose it is"
+    assert whole.status_code == 200
+
+
+def test_a_sweep_settles_what_is_not_of_a_record_that_cannot_be_read(firestore):
+    world = sweeping.World()
+    world.store = firestore
+    world.deps = world.deps._replace(store=firestore, notify=settling.sending_nothing(firestore))
+    elsewhere = f"{PREFIX}/prediction-model-2026-11-22T11:00:00.123456Z"
+    firestore.add_job(record(1, seen=observation(1, output_directory=elsewhere)))
+    firestore.add_job(record(2))
+    damage(firestore, 1)
+    world.outside(settling.ended(2, DIRECTORY))
+    world.objects.put("out", output().uri.removeprefix("gs://out/"), settling.lines(settling.row()))
+    theirs = output(uri=f"{elsewhere}/predictions.jsonl")
+    world.objects.put("out", theirs.uri.removeprefix("gs://out/"), settling.lines(settling.row()))
+    firestore.park(theirs)
+
+    done = world.sweep(seconds=600.0)
+
+    assert (done.settled, done.parked) == (1, 1)
+    assert firestore.get_job(key(2)).settled_outputs == 1
+    assert {problem.partition(": ")[0] for problem in done.problems} == {*jobs_named(1)}
 
 
 def test_keys_and_teams_that_cannot_be_read_are_left_out_and_named(firestore_host):

@@ -73,6 +73,10 @@ def _sweeps():
     sweeping.spender(world, soft_budget_nano=1, budget_duration="7d")
     world.sweep()
     world = sweeping.World()
+    sweeping.reserved(world, 1)
+    world.put(settling.lines(settling.row()), sweeping.INCREMENTAL)
+    world.sweep()  # costs more than was reserved
+    world = sweeping.World()
     world.record(settling.ended())
     world.put(settling.lines(settling.row()))
     with patch.object(world.objects, "read", side_effect=OSError("told to fail")):

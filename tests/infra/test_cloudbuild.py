@@ -88,7 +88,7 @@ class Machine:
     Copies to and from the state's bucket come and go in a folder, ``bucket``.
     """
 
-    PROGRAMS = ("apt-get", "curl", "terraform", "unzip")
+    PROGRAMS = ("apt-get", "curl", "pip", "pip-audit", "terraform", "unzip")
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -174,6 +174,15 @@ def test_failing_tests_end_the_build_before_a_plan(machine):
     assert code == 1
     assert "terraform plan" not in machine.log.read_text()
     assert "plan.txt" not in machine.log.read_text()
+
+
+def test_a_known_vulnerability_ends_the_build_before_a_plan(machine):
+    machine.program("pip-audit", "exit 1")
+    code, _ = machine.run("plan")
+    assert code == 1
+    calls = machine.log.read_text()
+    assert "pip-audit --require-hashes --disable-pip -r functions/requirements.txt" in calls
+    assert "terraform plan" not in calls
 
 
 def test_what_was_shown_is_applied_and_tried(machine):

@@ -178,6 +178,8 @@ def test_sums_are_of_distributions_and_counts_of_counters(there):
 def test_all_that_was_asked_for_is_told(there):
     told = {address.split('"')[1] for address in values(there, "google_monitoring_alert_policy")}
     assert told >= {
+        "budget",
+        "budget_overrun",
         "daily_spend",
         "gateway_errors",
         "gateway_latency",

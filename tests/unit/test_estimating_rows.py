@@ -60,12 +60,29 @@ def test_one_content_and_one_part_may_stand_alone():
         ({"maxOutputTokens": 0}, None, 1, None),
         ({"maxOutputTokens": True, "candidateCount": "x"}, None, 1, None),
         (None, None, 1, None),
+        ({"maxOutputTokens": 7, "max_output_tokens": 900}, 900, 1, None),
+        ({"maxOutputTokens": 900, "max_output_tokens": "7"}, 900, 1, None),
+        ({"maxOutputTokens": 7, "max_output_tokens": None}, None, 1, None),
+        ({"candidateCount": 1, "candidate_count": 8}, None, 8, None),
+        (
+            {"thinkingConfig": {"thinkingBudget": 0}, "thinking_config": {"thinking_budget": 99}},
+            None,
+            1,
+            99,
+        ),
     ],
 )
 def test_limits_of_the_output_in_either_spelling(config, limit, answers, thinking):
     for name in ("generationConfig", "generation_config"):
         found = needs(gemini(**{name: config}))
         assert (found.limit, found.answers, found.thinking) == (limit, answers, thinking)
+
+
+def test_of_two_configurations_the_dearer_counts():
+    first, second = {"maxOutputTokens": 10, "candidateCount": 4}, {"maxOutputTokens": 500}
+    for one, other in ((first, second), (second, first)):
+        found = needs(gemini(generationConfig=one, generation_config=other))
+        assert (found.limit, found.answers) == (500, 4)
 
 
 def test_function_declarations_count_from_3_5_on_and_before_in_the_high_only():

@@ -50,6 +50,7 @@ from batch_gateway.ports import (
     Audit,
     KeyStore,
     ObjectStore,
+    RecordError,
     Store,
     StoreUnavailableError,
     Upstream,
@@ -262,10 +263,8 @@ def _target(route: Route, request: Request) -> str:
 def _as_api_error(error: Exception, request: Request) -> ApiError:
     if isinstance(error, ApiError):
         return error
-    if isinstance(error, StoreUnavailableError):
-        log("ERROR", "books unavailable", path=request.path, error=error)
-        message = "The gateway's database does not answer. Try again."
-        return ApiError("UNAVAILABLE", "BOOKS_UNAVAILABLE", message, retry_after=5)
+    if isinstance(error, StoreUnavailableError | RecordError):
+        return _of_books(error, request)
     if isinstance(error, AnswerTooLargeError):
         log("ERROR", "answer not read", event="upstream.error", path=request.path, error=error)
         message = f"Vertex AI's answer {error}. If it is a list, ask for less of it with pageSize."
@@ -289,3 +288,16 @@ def _as_api_error(error: Exception, request: Request) -> ApiError:
     log("ERROR", "unexpected error", path=request.path, stack_trace=stack_trace)
     message = "Something went wrong in the gateway. Its administrator finds the reason in its log."
     return ApiError("INTERNAL", "INTERNAL", message)
+
+
+def _of_books(error: StoreUnavailableError | RecordError, request: Request) -> ApiError:
+    if isinstance(error, RecordError):
+        log("ERROR", "record unreadable", event="record.unreadable", record=request.path, error=error)
+        message = (
+            "The gateway's record that this needs cannot be read. Its administrator finds the reason in the "
+            "log, and corrects or deletes the record; the job runs on, and other jobs are not affected."
+        )
+        return ApiError("DATA_LOSS", "RECORD_UNREADABLE", message)
+    log("ERROR", "books unavailable", path=request.path, error=error)
+    message = "The gateway's database does not answer. Try again."
+    return ApiError("UNAVAILABLE", "BOOKS_UNAVAILABLE", message, retry_after=5)

@@ -14,6 +14,7 @@ from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.weighing import Weighing
 from batch_gateway.logs import log
 from batch_gateway.ports import (
+    RecordError,
     Store,
     Upstream,
     UpstreamCredentialsError,
@@ -50,9 +51,16 @@ class Costs:
         Raises:
             ApiError: NOT_FOUND if the job is not on record, PERMISSION_DENIED if it is another team's.
             StoreUnavailableError: The books cannot be reached.
+            RecordError: The books have a record of it that cannot be read.
         """
         key = call.key
-        job = self._store.get_job(key)
+        try:
+            job = self._store.get_job(key)
+        except RecordError:
+            if call.caller.scope is None:
+                raise
+            # It does not say whose it is.
+            job = None
         if call.caller.scope and (job is None or not call.caller.owns(job.seen.labels)):
             raise not_yours("get", key.path)
         if job is None:

@@ -2,11 +2,11 @@
 
 import base64
 import binascii
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
-from batch_gateway.core.jobs import JobKey
+from batch_gateway.core.jobs import JobKey, parse_name
 from batch_gateway.gateway.bodies import invalid
 
 
@@ -34,8 +34,9 @@ def position(page: str | None) -> tuple[datetime, JobKey] | None:
     try:
         padded = page + "=" * (-len(page) % 4)
         at = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=_Position)
-    except (ValueError, binascii.Error, msgspec.DecodeError) as error:
+        key, time = JobKey(at.project, at.location, at.job_id), at.time.astimezone(UTC)
+    except (ValueError, OverflowError, binascii.Error, msgspec.DecodeError) as error:
         raise invalid("page: pass next_page of the answer before, as it is") from error
-    if at.time.tzinfo is None:
+    if at.time.tzinfo is None or parse_name(key.path) is None:
         raise invalid("page: pass next_page of the answer before, as it is")
-    return at.time, JobKey(at.project, at.location, at.job_id)
+    return time, key

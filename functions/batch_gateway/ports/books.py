@@ -107,7 +107,8 @@ class Store(Outbox, Protocol):
     """The books, in Firestore.
 
     Every method raises StoreUnavailableError if it does not answer, and RecordError for a record that it
-    does not take or cannot read.
+    does not take, or that is asked for by name and cannot be read. Lists of records have an Unreadable in
+    its place, or none: it is named in the log then, and costs the others nothing.
     """
 
     def ping(self) -> None:

@@ -7,6 +7,7 @@ import pytest
 from batch_gateway.core import errors
 from batch_gateway.ports import (
     AnswerTooLargeError,
+    RecordError,
     StoreUnavailableError,
     UpstreamCredentialsError,
     UpstreamUnavailableError,
@@ -95,6 +96,7 @@ def test_what_nobody_expected_is_internal_and_says_nothing_of_itself(scripted, c
     [
         (StoreUnavailableError(SECRET), 503, "BOOKS_UNAVAILABLE"),
         (UpstreamCredentialsError(SECRET), 500, "UPSTREAM_CREDENTIALS"),
+        (RecordError(SECRET), 500, "RECORD_UNREADABLE"),
     ],
 )
 def test_the_reason_of_an_outage_is_for_the_log_only(scripted, capsys, error, status, expected):

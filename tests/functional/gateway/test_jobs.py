@@ -1,5 +1,7 @@
 """GET /v1/jobs: jobs with their costs, newest first, only what the key may see."""
 
+import base64
+import json
 from datetime import timedelta
 
 import msgspec
@@ -124,6 +126,24 @@ def test_a_key_sees_its_teams_jobs_only(world):
     assert names(listed(world, "?team=ads&api_key=master", key=mine)) == []
     assert names(listed(world, key=other)) == ["other's"]
     assert len(names(listed(world))) == 5
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        ["2026-11-22T10:00:00Z", "a/b", "us-central1", "1"],
+        ["2026-11-22T10:00:00Z", "p", "a/b/c", "1"],
+        ["2026-11-22T10:00:00Z", "p", "us-central1", "x" * 2000],
+        ["2026-11-22T10:00:00", "p", "us-central1", "1"],
+        ["0001-01-01T00:00:00+14:00", "p", "us-central1", "1"],
+    ],
+)
+def test_a_page_that_no_answer_named_is_refused(world, position):
+    page = base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
+
+    answer = world.get(f"{PATH}?page={page}")
+
+    assert (answer.status_code, reason(answer)) == (400, "FIELD_INVALID")
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def processes(group):
     return sorted(found)
 
 
-def _used(pid):
+def used(pid):
     """(CPU seconds, bytes of data) of a process."""
     stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     status = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -82,24 +82,25 @@ def _used(pid):
 
 
 @contextlib.contextmanager
-def limited(gateway, *, cpu, memory):
-    """Lets the gateway's processes use so much more than they have, by limits that Linux holds them to.
+def limited(process, *, cpu, memory):
+    """Lets the processes of a function use so much more than they have, by limits that Linux holds them to.
 
     Past its CPU seconds a process is ended; past its memory an allocation fails. Either shows in the answer.
 
     Args:
-        gateway: Running.
+        process: Running.
         cpu: Seconds: some twenty times what is needed.
         memory: MiB.
     """
-    before = processes(gateway.process._process.pid)
+    group = process._process.pid
+    before = processes(group)
     for pid in before:
-        seconds, data = _used(pid)
+        seconds, data = used(pid)
         resource.prlimit(pid, resource.RLIMIT_CPU, (int(seconds) + cpu, resource.RLIM_INFINITY))
         resource.prlimit(pid, resource.RLIMIT_DATA, (data + memory * MIB, resource.RLIM_INFINITY))
     try:
         yield
-        assert processes(gateway.process._process.pid) == before, "a process took too much and was ended"
+        assert processes(group) == before, "a process took too much and was ended"
     finally:
         for pid in before:
             for limit in (resource.RLIMIT_CPU, resource.RLIMIT_DATA):
@@ -111,7 +112,11 @@ def limited(gateway, *, cpu, memory):
 def running(tmp_path_factory):
     with (
         Loopback() as storage,
-        deployed(tmp_path_factory.mktemp("hostile"), STORAGE_EMULATOR_HOST=storage.url) as gateway,
+        deployed(
+            tmp_path_factory.mktemp("hostile"),
+            STORAGE_EMULATOR_HOST=storage.url,
+            BIGQUERY_EMULATOR_HOST=storage.url,
+        ) as gateway,
     ):
         gateway.storage = Storage(storage)
         yield gateway

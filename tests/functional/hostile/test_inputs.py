@@ -26,7 +26,7 @@ def works_on(gateway):
 
 
 def check(gateway, given, method, path, *, body=b"", key=None, statuses=None):
-    with limited(gateway, cpu=given.cpu, memory=given.memory):
+    with limited(gateway.process, cpu=given.cpu, memory=given.memory):
         reply = gateway.request(method, path, body=body, key=key)
     assert reply.status in (statuses or given.statuses), reply.text[:500]
     return reply

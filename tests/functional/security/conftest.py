@@ -38,14 +38,16 @@ class Deployed:
     """A running gateway.
 
     Attributes:
+        environment: Of its process.
         upstream: What it takes for Vertex AI.
         secrets: Everything that was used as a credential; none may be in the log.
         master: The administrator's key.
         scoped: Key of the team search, limited to gs://granted.
     """
 
-    def __init__(self, port, process, upstream, master):
-        self.port, self.process, self.upstream, self.master = port, process, upstream, master
+    def __init__(self, port, process, upstream, environment):
+        self.port, self.process, self.upstream, self.environment = port, process, upstream, environment
+        master = self.master = environment["GATEWAY_MASTER_KEY"]
         self.secrets = {master}
         self.post("/team/new", {"team_id": "search"})
         given = {"team_id": "search", "key_alias": "nightly", "allowed_uri_prefixes": ["gs://granted"]}
@@ -117,11 +119,10 @@ def deployed(logs, **further):
     (logs / "config.yaml").write_text(CONFIG)
     firestore_port, port = free_ports(2)
     firestore = FirestoreEmulator(firestore_port, logs / "firestore.log")
-    master = f"sk-{secrets.token_urlsafe(24)}"
     env = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED} | {
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "FIRESTORE_EMULATOR_HOST": firestore.host,
-        "GATEWAY_MASTER_KEY": master,
+        "GATEWAY_MASTER_KEY": f"sk-{secrets.token_urlsafe(24)}",
         "GATEWAY_CONFIG": str(logs / "config.yaml"),
         "NO_PROXY": HOST,
         "PYTHONUNBUFFERED": "1",
@@ -137,7 +138,7 @@ def deployed(logs, **further):
                 each.start()
             for each in started:
                 each.wait_ready()
-            yield Deployed(port, process, upstream, master)
+            yield Deployed(port, process, upstream, env)
         finally:
             for each in reversed(started):
                 each.stop()

@@ -23,6 +23,7 @@ from batch_gateway.adapters.firestore.documents import (
     optimistically,
     plain,
     put,
+    readable,
     typed,
 )
 from batch_gateway.adapters.firestore.outbox import FirestoreOutbox
@@ -54,6 +55,9 @@ _FIELDS = {
 _TRIES_TO_SETTLE = 60
 """All shards of a job change its record, and as many instances settle them at once as there may be: each try
 that fails is one that another instance has won."""
+
+_OF_ONE_DIRECTORY = 10
+"""Jobs that are read of those with one output directory; it is one, unless Vertex AI made a mistake."""
 
 
 def job_id(key: JobKey) -> str:
@@ -140,7 +144,7 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
             filter=FieldFilter("seen.outputDirectory", "==", directory)
         )
         with errors():
-            return [known(snapshot.to_dict(), JobRecord) for snapshot in query.stream(**CALL)]
+            return readable(query, JobRecord, _OF_ONE_DIRECTORY)
 
     def jobs_without_directory(self, output_prefix: str, limit: int) -> list[JobRecord]:
         """See Store."""
@@ -150,16 +154,15 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
             .where(filter=FieldFilter("seen.outputDirectory", "==", None))
             .where(filter=FieldFilter("closed", "==", False))  # noqa: FBT003 - the SDK's signature
             .where(filter=FieldFilter("seen.state", "in", LIVE_STATES))
-            .limit(limit)
         )
         with errors():
-            return [known(snapshot.to_dict(), JobRecord) for snapshot in query.stream(**CALL)]
+            return readable(query, JobRecord, limit)
 
     def get_outputs(self, key: JobKey) -> list[Output]:
         """See Store."""
         with errors():
-            snapshots = list(self._job(key).collection("outputs").stream(**CALL))
-        return sorted((known(s.to_dict(), Output) for s in snapshots), key=lambda output: output.uri)
+            found = self._job(key).collection("outputs").stream(**CALL)
+            return sorted((known(s.to_dict(), Output) for s in found), key=lambda output: output.uri)
 
     def get_output(self, key: JobKey, uri: str) -> tuple[Output | None, Checkpoint | None]:
         """See Store."""
@@ -205,7 +208,7 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
         if after:
             query = query.start_after({"createTime": after[0], "__name__": self._job(after[1])})
         with errors():
-            return [known(s.to_dict(), JobRecord) for s in query.limit(limit).stream(**CALL)]
+            return readable(query, JobRecord, limit)
 
     def recent_jobs(
         self,
@@ -231,7 +234,7 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
         if before:
             query = query.start_after({"createTime": before[0], "__name__": self._job(before[1])})
         with errors():
-            return [known(s.to_dict(), JobRecord) for s in query.limit(limit).stream(**CALL)]
+            return readable(query, JobRecord, limit)
 
     def reprice(self, key: JobKey, repricing: Callable[[JobRecord], Change | None]) -> JobRecord | None:
         """See Store."""

@@ -21,6 +21,7 @@ from google.api_core.exceptions import (
 from google.api_core.retry import Retry, if_transient_error
 from google.cloud.firestore_v1 import DocumentSnapshot, LastUpdateOption, WriteBatch
 
+from batch_gateway.logs import log
 from batch_gateway.ports import RecordError, StoreUnavailableError, Unreadable
 
 _SECONDS = 4.0
@@ -104,6 +105,31 @@ def _known_or_not(snapshot: DocumentSnapshot[Any], kind: type[Record]) -> Record
         return known(snapshot.to_dict(), kind)
     except msgspec.MsgspecError as error:
         return unreadable(snapshot, error)
+
+
+def readable(query: Any, kind: type[Record], limit: int) -> list[Record]:
+    """Return the first records of an ordered query that can be read; the others are logged and passed over.
+
+    There are fewer than ``limit`` only where the query ends, so that pages go on behind a bad record.
+    """
+    found: list[Record] = []
+    while True:
+        snapshots = list(query.limit(limit).stream(**CALL))
+        for each in each_known(snapshots, kind):
+            if isinstance(each, Unreadable):
+                log_unreadable(each)
+            else:
+                found.append(each)
+            if len(found) == limit:
+                return found
+        if len(snapshots) < limit:
+            return found
+        query = query.start_after(snapshots[-1])
+
+
+def log_unreadable(record: Unreadable) -> None:
+    """Name in the log a record that cannot be read."""
+    log("ERROR", "record unreadable", event="record.unreadable", record=record.name, error=record.problem)
 
 
 def unreadable(snapshot: DocumentSnapshot[Any], error: Exception) -> Unreadable:

@@ -22,23 +22,19 @@ from batch_gateway.adapters.firestore.documents import (
     delete,
     errors,
     known,
+    log_unreadable,
     optimistically,
     plain,
     put,
     unreadable,
 )
 from batch_gateway.core.keys import TEAM_ID, KeyRecord, TeamRecord
-from batch_gateway.logs import log
-from batch_gateway.ports import AliasTakenError, AuditEntry, Report, TeamDeletedError, Unreadable
+from batch_gateway.ports import AliasTakenError, AuditEntry, Report, TeamDeletedError
 
 _RATE_KEPT = timedelta(hours=1)
 _PAGE = 300
 """Documents of one call: read well within the time that a call may take, also on a slow or busy processor."""
 Kept = TypeVar("Kept", KeyRecord, TeamRecord)
-
-
-def _log(record: Unreadable) -> None:
-    log("ERROR", "record unreadable", event="record.unreadable", record=record.name, error=record.problem)
 
 
 class FirestoreKeys:
@@ -52,7 +48,7 @@ class FirestoreKeys:
         with errors():
             return _record(self._key(token).get(**CALL).to_dict(), KeyRecord)
 
-    def list_keys(self, team_id: str | None = None, *, report: Report = _log) -> list[KeyRecord]:
+    def list_keys(self, team_id: str | None = None, *, report: Report = log_unreadable) -> list[KeyRecord]:
         """See KeyStore."""
         query: Any = self._client.collection("keys")
         if team_id is not None:
@@ -150,7 +146,7 @@ class FirestoreKeys:
         """See KeyStore."""
         return _count(self._client.collection("teams"))
 
-    def list_teams(self, *, report: Report = _log) -> list[TeamRecord]:
+    def list_teams(self, *, report: Report = log_unreadable) -> list[TeamRecord]:
         """See KeyStore."""
         with errors():
             found = _readable(_each(self._client.collection("teams")), TeamRecord, report)

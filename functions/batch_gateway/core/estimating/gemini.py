@@ -9,6 +9,7 @@ from math import ceil
 from typing import Any
 
 from batch_gateway.core.estimating import media
+from batch_gateway.core.estimating.exact import values
 from batch_gateway.core.estimating.families import Version
 from batch_gateway.core.estimating.media import Medium
 from batch_gateway.core.estimating.needs import Asked, Needs, add, as_text, either, number, objects, refused
@@ -28,6 +29,7 @@ _AROUND = Range(0, 0, 8)
 
 def generate(request: Any, asked: Asked) -> Needs:
     """What a GenerateContentRequest will use."""
+    configs = values(request, "generationConfig")
     config = either(request, "generationConfig")
     resolution = str(either(config, "mediaResolution") or "")
     contents = objects(either(request, "contents"))
@@ -39,13 +41,25 @@ def generate(request: Any, asked: Asked) -> Needs:
     reading = [name for name in _READING_TOOLS if any(either(tool, name) is not None for tool in tools)]
     return Needs(
         input=items,
-        limit=number(either(config, "maxOutputTokens")) or None,
-        answers=max(1, number(either(config, "candidateCount")) or 1),
-        thinking=number(either(either(config, "thinkingConfig"), "thinkingBudget")),
+        limit=_limit(configs),
+        answers=max(1, _most(configs, "candidateCount") or 1),
+        thinking=_most([each for one in configs for each in values(one, "thinkingConfig")], "thinkingBudget"),
         unbounded=f"what the tool {reading[0]} reads is input too, and unknown before" if reading else "",
         searches=any(either(tool, name) is not None for tool in tools for name in _SEARCHES),
         refused=_refusal(request, contents),
     )
+
+
+def _limit(configs: list[Any]) -> int | None:
+    """Return the larger limit where there are two spellings; None if one of them sets none."""
+    found = [number(each) for config in configs for each in values(config, "maxOutputTokens") or [None]]
+    return max((each for each in found if each), default=None) if all(found) else None
+
+
+def _most(parents: list[Any], name: str) -> int | None:
+    """Return the largest number that a member has in either spelling; None if it has none."""
+    found = [number(each) for parent in parents for each in values(parent, name)]
+    return max((each for each in found if each is not None), default=None)
 
 
 def embed(request: Any, asked: Asked) -> Needs:
