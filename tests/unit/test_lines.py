@@ -81,6 +81,14 @@ def test_blank_lines_and_carriage_returns_are_handed_on() -> None:
     assert lines_of([b"a\r\n\r\n\nb"]) == ([b"a\r\n", b"\r\n", b"\n", b"b"], 0)
 
 
+def test_a_line_with_millions_of_values_is_left_out_and_counted() -> None:
+    crowded = b"[" + b"{}," * 4_000_001 + b"{}]\n"
+    chunks = [crowded[: 1 << 20], crowded[1 << 20 :] + b"1\n"]
+    assert lines_of(chunks, len(crowded)) == ([b"1\n"], 1)
+    sparse = b'["' + b"x" * len(crowded) + b'"]\n'
+    assert lines_of([sparse[:9], sparse[9:]], len(sparse)) == ([sparse], 0)
+
+
 def test_a_good_line_after_an_oversized_one_is_whole() -> None:
     assert lines_of([b"x" * 9, b"x" * 9 + b"\ngo", b"od\n", b"x" * 9], 4) == ([b"good\n"], 2)
 

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 MAX_LINE_BYTES = 32 * 1024 * 1024
 """Longest line that is parsed. A Gemini request may carry 20 MB inline, and the output echoes it."""
+_MOST_VALUES = 4_000_000
+"""Of a line, told by its commas: each may become an object of 64 bytes. A line of 32 MiB with the log
+probability of every token has 2.6 million."""
 
 _BLOCK_BYTES = 128 * 1024
 """About as much as is cut into lines at once, so that it is still in a processor's cache when parsed."""
@@ -16,8 +19,8 @@ class Block(NamedTuple):
 
     Attributes:
         lines: With their line feeds; only the last one of a stream may have none.
-        oversized: How many more there were that are longer than the limit.
-        end: Bytes of the stream up to the end of these lines, whence it may be read on another time.
+        oversized: How many more there were that are longer than the limit, or hold too many values.
+        end: Bytes of the stream up to the end of these lines, from where it may be read on another time.
     """
 
     lines: list[bytes]
@@ -26,7 +29,7 @@ class Block(NamedTuple):
 
 
 def whole_lines(chunks: Iterable[bytes], max_line_bytes: int = MAX_LINE_BYTES) -> Iterator[Block]:
-    """Yields the lines of a stream, many at a time.
+    """Yield the lines of a stream, many at a time.
 
     Holds one chunk, one block and at most ``max_line_bytes`` of an unfinished line. The lines are the
     same however the stream is cut into chunks; the blocks are not.
@@ -46,7 +49,7 @@ def whole_lines(chunks: Iterable[bytes], max_line_bytes: int = MAX_LINE_BYTES) -
             if not head.endswith(b"\n"):
                 continue
             end += size
-            yield Block([b"".join(parts)], 0, end) if parts else Block([], 1, end)
+            yield _block_of_one(parts, end)
             parts, size = [], 0
         while lines := stream.readlines(_BLOCK_BYTES):
             if not lines[-1].endswith(b"\n"):
@@ -59,4 +62,10 @@ def whole_lines(chunks: Iterable[bytes], max_line_bytes: int = MAX_LINE_BYTES) -
                 kept = lines if length <= limit else [line for line in lines if len(line) <= limit]
                 yield Block(kept, len(lines) - len(kept), end)
     if size:
-        yield Block([b"".join(parts)], 0, end + size) if size < limit else Block([], 1, end + size)
+        yield _block_of_one(parts if size < limit else [], end + size)
+
+
+def _block_of_one(parts: list[bytes], end: int) -> Block:
+    """Return the block of a line that came in several chunks; without parts it is too long."""
+    line = b"".join(parts)
+    return Block([line], 0, end) if line and line.count(b",") <= _MOST_VALUES else Block([], 1, end)

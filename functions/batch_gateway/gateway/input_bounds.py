@@ -63,7 +63,9 @@ class InputBounds:
 
     def _add(self, at: Object, block: Block, scale: Scale) -> None:
         if block.oversized:
-            raise UnboundedError(f"a row of {at.uri} is longer than {MAX_LINE_BYTES} bytes")
+            raise UnboundedError(
+                f"a row of {at.uri} is longer than {MAX_LINE_BYTES:,} bytes, or holds millions of values"
+            )
         try:
             if sum(map(len, block.lines)) < _LARGE_BLOCK_BYTES:
                 scale.add(block.lines)

@@ -18,7 +18,7 @@ Every family of models has a module of its own, which says what its rows look li
 A line is malformed if ``json.loads`` would not read it as an object, and beyond that if
 - a member that is needed has the wrong type, or a count is no int32;
 - it nests deeper than the interpreter's recursion limit allows;
-- it is longer than ``lines.MAX_LINE_BYTES``;
+- it is longer than ``lines.MAX_LINE_BYTES``, or holds more than four million values;
 - it is not in UTF-8, though undecodable bytes in members that are skipped do no harm.
 """
 
