@@ -24,6 +24,7 @@ from batch_gateway.ports.notifications import (
 )
 from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectStore, ObjectsUnavailableError
 from batch_gateway.ports.records import RecordError, Unreadable
+from batch_gateway.ports.sweep import PlaceNotes, SweepNotes, SweepStore, Turn
 from batch_gateway.ports.tables import TableInfo, Tables, TablesUnavailableError
 from batch_gateway.ports.upstream import (
     AnswerTooLargeError,
@@ -49,6 +50,7 @@ __all__ = [
     "ObjectsUnavailableError",
     "Observed",
     "Outbox",
+    "PlaceNotes",
     "Receivers",
     "RecordError",
     "Reply",
@@ -57,11 +59,14 @@ __all__ = [
     "Store",
     "StoreUnavailableError",
     "Submission",
+    "SweepNotes",
+    "SweepStore",
     "TableInfo",
     "Tables",
     "TablesUnavailableError",
     "TeamDeletedError",
     "Topic",
+    "Turn",
     "UnreachableError",
     "Unreadable",
     "Upstream",

@@ -1,6 +1,7 @@
 """Budgets that are passed: who is told, and which running jobs are ended."""
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import NamedTuple
 
@@ -107,12 +108,12 @@ def note_overrun(job: JobRecord, store: Store, now: datetime) -> Event | None:
     return event
 
 
-def act_on(job: JobRecord, over: set[str], deps: Deps) -> None:
+def act_on(job: JobRecord, over: AbstractSet[str], deps: Deps) -> None:
     """Does to a running job what the configuration says if it costs more than it may.
 
     That is: the budget that it counts against is passed, or what was reserved for it is.
     """
-    owners = over.intersection(owners_of(job.key_id, job.team))
+    owners = over & set(owners_of(job.key_id, job.team))
     if deps.budget_action == "nothing" or not (owners or job.overran):
         return
     fields = {**events.of_job(job), "owners": sorted(owners), "overrun": job.overran}

@@ -18,6 +18,7 @@ from batch_gateway.adapters.firestore.documents import (
     CALL,
     delete,
     errors,
+    job_id,
     known,
     optimistically,
     plain,
@@ -40,11 +41,6 @@ _FIELDS = {
     "state": "seen.state",
     "team": "team",
 }
-
-
-def job_id(key: JobKey) -> str:
-    """Name of a job's document."""
-    return f"{key.project}:{key.location}:{key.job_id}"
 
 
 class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
