@@ -865,6 +865,7 @@ CALLS = {
     "reprice": lambda s: s.reprice(key(), lambda _: None),
     "open_jobs": lambda s: s.open_jobs(1),
     "ended_jobs": lambda s: s.ended_jobs(1),
+    "changed_owners": lambda s: s.changed_owners(None),
     "pass_turn": lambda s: s.pass_turn("jobs", key()),
     "sweep_notes": lambda s: s.sweep_notes(),
     "put_sweep_notes": lambda s: s.put_sweep_notes(SweepNotes()),

@@ -24,7 +24,7 @@ from batch_gateway.ports.notifications import (
 )
 from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectStore, ObjectsUnavailableError
 from batch_gateway.ports.records import RecordError, Unreadable
-from batch_gateway.ports.sweep import PlaceNotes, SweepNotes, SweepStore, Turn
+from batch_gateway.ports.sweep import BudgetNotes, PlaceNotes, SweepNotes, SweepStore, Turn
 from batch_gateway.ports.tables import TableInfo, Tables, TablesUnavailableError
 from batch_gateway.ports.upstream import (
     AnswerTooLargeError,
@@ -40,6 +40,7 @@ __all__ = [
     "AnswerTooLargeError",
     "Audit",
     "AuditEntry",
+    "BudgetNotes",
     "Change",
     "Endpoint",
     "Endpoints",

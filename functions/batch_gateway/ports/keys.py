@@ -1,6 +1,6 @@
 """API keys, teams and the audit trail."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Protocol
 
@@ -67,6 +67,12 @@ class KeyStore(Protocol):
 
     def list_teams(self, *, report: Report = ...) -> list[TeamRecord]:
         """All teams, by id; as for list_keys."""
+
+    def changed_owners(self, since: datetime | None) -> set[str]:
+        """Keys and teams that were changed from then on, as owners of budgets; None: all of them."""
+
+    def find_owners(self, owners: Collection[str], *, report: Report = ...) -> list[KeyRecord | TeamRecord]:
+        """The keys, with each of their secrets, and teams that those owners are; report as for list_keys."""
 
     def change_team(
         self, team_id: str, change: Callable[[TeamRecord | None], TeamRecord | None]

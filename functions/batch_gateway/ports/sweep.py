@@ -25,16 +25,34 @@ class PlaceNotes(msgspec.Struct, frozen=True, rename="camel"):
     gap: tuple[datetime, datetime] | None = None
 
 
+class BudgetNotes(msgspec.Struct, frozen=True, rename="camel"):
+    """Which budgets have been checked.
+
+    Attributes:
+        ledgers: Until where changes of ledgers have been seen; None: from the beginning on.
+        records: Until when changes of keys and teams have been seen; None: all of them are to be checked.
+        due: Owners that are to be checked, and there was no time.
+        over: Owners whose budget is passed, and when it resets; None for never.
+    """
+
+    ledgers: str | None = None
+    records: datetime | None = None
+    due: tuple[str, ...] = ()
+    over: dict[str, datetime | None] = {}
+
+
 class SweepNotes(msgspec.Struct, frozen=True, rename="camel"):
     """What one sweep leaves to the next.
 
     Attributes:
         first_place: The place that was listed first, ``project/location``.
         places: What is known of each place, by that name.
+        budgets: Which budgets have been checked.
     """
 
     first_place: str = ""
     places: dict[str, PlaceNotes] = {}
+    budgets: BudgetNotes = BudgetNotes()
 
 
 class SweepStore(Protocol):
@@ -45,6 +63,9 @@ class SweepStore(Protocol):
 
     def put_sweep_notes(self, notes: SweepNotes) -> None:
         """Leaves that to the next sweep."""
+
+    def changed_owners(self, mark: str | None) -> tuple[set[str], str | None]:
+        """Owners whose ledgers have changed since a mark, and the mark for the next time."""
 
     def open_jobs(self, limit: int) -> Sequence[JobRecord | Unreadable]:
         """Jobs that are not closed, beginning with the one after that which had the last turn.

@@ -7,6 +7,7 @@ by the time limit and done by two sweeps at once: jobs come in turn, and what is
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
@@ -17,7 +18,7 @@ from batch_gateway.core.jobs import JobKey, JobRecord
 from batch_gateway.core.outputs import directory_of, split_uri
 from batch_gateway.logs import log
 from batch_gateway.settlement.deps import Deps
-from batch_gateway.settlement.enforcement import passed
+from batch_gateway.settlement.enforcement import check_budgets
 from batch_gateway.settlement.looks import JobLooks
 from batch_gateway.settlement.notifying import deliver_due
 from batch_gateway.settlement.outputs import lose, settle_live
@@ -29,7 +30,8 @@ from batch_gateway.tracking import Tracker
 SECONDS = 30.0
 """How long one sweep may take, and 25 s more for the last event that it sends out: within the time limit that
 an HTTP function has unless told otherwise."""
-_PLACES_UNTIL, _WATCHED_UNTIL, _ENDED_UNTIL, _JOBS_UNTIL, _PARKED_UNTIL, _EVENTS_UNTIL = (
+_BUDGETS_UNTIL, _PLACES_UNTIL, _WATCHED_UNTIL, _ENDED_UNTIL, _JOBS_UNTIL, _PARKED_UNTIL, _EVENTS_UNTIL = (
+    0.15,
     0.3,
     0.4,
     0.55,
@@ -87,15 +89,15 @@ class _Sweeping:
         self._tracker = tracker
         self._deps = deps
         self._now = now
-        self._over: set[str] = set()
+        self._over: AbstractSet[str] = set()
         self._open: list[JobRecord] = []
         self._looks = JobLooks(Shown(set(), {}), set(), deps, self.progress, now)
         self._unweighed: dict[JobKey, JobRecord] = {}
 
     def check_budgets(self) -> None:
         """Finds the budgets that are passed, and says so."""
-        self._over, said = passed(self._deps.keys, self._deps.store, self._now, self.progress.report)
-        self.progress.events += said
+        self.progress.begin_step(_BUDGETS_UNTIL)
+        self._over = check_budgets(self._deps, self.progress, self._now)
 
     def look_through(self, places: list[tuple[str, str]]) -> None:
         """Brings recent jobs and open ones up to date, and lets go of creates that made none."""

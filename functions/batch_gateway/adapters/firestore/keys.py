@@ -10,7 +10,7 @@ Collections::
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -27,6 +27,7 @@ from batch_gateway.adapters.firestore.documents import (
     put,
     unreadable,
 )
+from batch_gateway.core.budgets import split_owner
 from batch_gateway.core.keys import TEAM_ID, KeyRecord, TeamRecord
 from batch_gateway.logs import log
 from batch_gateway.ports import AliasTakenError, AuditEntry, Report, TeamDeletedError, Unreadable
@@ -34,6 +35,8 @@ from batch_gateway.ports import AliasTakenError, AuditEntry, Report, TeamDeleted
 _RATE_KEPT = timedelta(hours=1)
 _PAGE = 300
 """Documents of one call: read well within the time that a call may take, also on a slow or busy processor."""
+_MOST_VALUES = 30
+"""Values that a query may ask a field for ("in" of Firestore's documentation)."""
 Kept = TypeVar("Kept", KeyRecord, TeamRecord)
 
 
@@ -155,6 +158,41 @@ class FirestoreKeys:
         with errors():
             found = _readable(_each(self._client.collection("teams")), TeamRecord, report)
         return sorted(found, key=lambda team: team.team_id)
+
+    def changed_owners(self, since: datetime | None) -> set[str]:
+        """See KeyStore."""
+        with errors():
+            keys = {f"key:{each.get('key_id')}" for each in self._changed_keys(since)}
+            return keys | {f"team:{each.id}" for each in self._changed_teams(since)}
+
+    def _changed_keys(self, since: datetime | None) -> Iterable[DocumentSnapshot[Any]]:
+        found: Any = self._client.collection("keys").select(["key_id", "updated_at"])
+        if since is None:
+            return _each(found)
+        return found.where(filter=FieldFilter("updated_at", ">=", since)).stream(**CALL)
+
+    def _changed_teams(self, since: datetime | None) -> Iterable[DocumentSnapshot[Any]]:
+        found: Any = self._client.collection("teams").select(["updated_at"])
+        if since is None:
+            return _each(found)
+        return found.where(filter=FieldFilter("updated_at", ">=", since)).stream(**CALL)
+
+    def find_owners(self, owners: Collection[str], *, report: Report = _log) -> list[KeyRecord | TeamRecord]:
+        """See KeyStore."""
+        ids: dict[str, list[str]] = {"key": [], "team": []}
+        for owner in sorted(owners):
+            kind, owner_id = split_owner(owner)
+            ids[kind].append(owner_id)
+        teams = [self._team(team_id) for team_id in ids["team"] if TEAM_ID.fullmatch(team_id)]
+        with errors():
+            found: list[KeyRecord | TeamRecord] = []
+            for start in range(0, len(ids["key"]), _MOST_VALUES):
+                some = ids["key"][start : start + _MOST_VALUES]
+                query = self._client.collection("keys").where(filter=FieldFilter("key_id", "in", some))
+                found += _readable(query.stream(**CALL), KeyRecord, report)
+            if teams:
+                found += _readable(self._client.get_all(teams, **CALL), TeamRecord, report)
+        return found
 
     def change_team(
         self, team_id: str, change: Callable[[TeamRecord | None], TeamRecord | None]

@@ -1,6 +1,6 @@
 """The KeyStore and Audit ports in dicts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from threading import RLock
 
@@ -72,6 +72,26 @@ class MemoryKeys:
         """See KeyStore."""
         self._check()
         return self._keys.pop(token, None)
+
+    def changed_owners(self, since: datetime | None) -> set[str]:
+        """See KeyStore."""
+        self._check()
+        keys = {
+            f"key:{key.key_id}" for key in self._keys.values() if since is None or key.updated_at >= since
+        }
+        teams = self._teams.values()
+        return keys | {f"team:{team.team_id}" for team in teams if since is None or team.updated_at >= since}
+
+    def find_owners(
+        self,
+        owners: Collection[str],
+        *,
+        report: Report | None = None,  # noqa: ARG002 - all can be read
+    ) -> list[KeyRecord | TeamRecord]:
+        """See KeyStore."""
+        self._check()
+        keys = [key for key in self._keys.values() if f"key:{key.key_id}" in owners]
+        return [*keys, *(team for team in self._teams.values() if f"team:{team.team_id}" in owners)]
 
     def get_team(self, team_id: str) -> TeamRecord | None:
         """See KeyStore."""

@@ -55,6 +55,7 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
         self._turns: dict[Turn, str] = {}
         self._notes = SweepNotes()
         self._ledgers: dict[tuple[str, str], Ledger] = {}
+        self._booked: list[str] = []
 
     def ping(self) -> None:
         """See Store."""
@@ -118,6 +119,7 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
         return there.reserved_nano
 
     def _book(self, moved: Mapping[tuple[str, str], Ledger]) -> None:
+        self._booked += [owner for owner, _ in moved]
         for entry, change in moved.items():
             self._ledgers[entry] = self._ledgers.get(entry, Ledger()) + change
 

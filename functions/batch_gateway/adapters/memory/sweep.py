@@ -22,6 +22,7 @@ class MemorySweep:
     _checkpoints: dict[str, Checkpoint]
     _turns: dict[Turn, str]
     _notes: SweepNotes
+    _booked: list[str]
 
     def ping(self) -> None:
         """See Store."""
@@ -38,6 +39,12 @@ class MemorySweep:
         """See SweepStore."""
         self._writing()
         self._notes = notes
+
+    def changed_owners(self, mark: str | None) -> tuple[set[str], str | None]:
+        """See SweepStore."""
+        self.ping()
+        with self._lock:
+            return set(self._booked[int(mark or 0) :]), str(len(self._booked))
 
     def open_jobs(self, limit: int) -> list[JobRecord]:
         """See SweepStore."""
