@@ -368,6 +368,31 @@ def test_equal_entries_are_all_kept(keys):
     assert keys.read(None, None, 100) == [entry()] * 8
 
 
+def test_keys_come_in_pages_by_alias(keys):
+    for number in (3, 1, 5, 2, 4):
+        keys.add_key(record(number, team_id="search" if number % 2 else None))
+    rotated = record(2, "a second secret", created_at=NOW + timedelta(seconds=1))
+    keys.add_key(rotated)
+
+    def page(*given):
+        return [key.key_alias for key in keys.page_of_keys(*given)]
+
+    assert page(None, 0, 3) == ["alias-1", "alias-2", "alias-2"]
+    assert page(None, 3, 9) == ["alias-3", "alias-4", "alias-5"]
+    assert page("search", 1, 9) == ["alias-3", "alias-5"]
+    assert page("ads", 0, 9) == page(None, 9, 9) == []
+    assert (keys.count_keys(), keys.count_keys("search"), keys.count_keys("ads")) == (6, 3, 0)
+
+
+def test_teams_come_in_pages_without_those_that_were_deleted(keys):
+    for name in ("c", "a", "d", "b"):
+        keys.change_team(name, lambda _, name=name: TeamRecord(name, NOW, NOW))
+    keys.delete_team("b")
+
+    assert [team.team_id for team in keys.page_of_teams(0, 2)] == ["a", "c"]
+    assert [team.team_id for team in keys.page_of_teams(2, 2)] == ["d"]
+
+
 def test_keys_and_teams_that_were_changed_lately_are_known(keys):
     for number in range(1, 4):
         keys.add_key(record(number))
@@ -399,6 +424,8 @@ def test_owners_of_budgets_are_found_however_many(keys):
 
 
 CALLS = {
+    "page_of_keys": lambda keys: keys.page_of_keys(None, 0, 1),
+    "page_of_teams": lambda keys: keys.page_of_teams(0, 1),
     "changed_owners": lambda keys: keys.changed_owners(None),
     "find_owners": lambda keys: keys.find_owners(["key:id-1", "team:search"]),
     "get_key": lambda keys: keys.get_key("0" * 64),

@@ -5,9 +5,16 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request
 
 from batch_gateway.adapters.firestore import FirestoreKeys
 from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord
+from batch_gateway.gateway.keys import Keys
+from batch_gateway.gateway.standings import Standings
+from batch_gateway.gateway.teams import Teams
+from batch_gateway.gateway.trail import Trail
+from batch_gateway.ports import AuditEntry
 from batch_gateway.settlement.deps import Deps
 from batch_gateway.settlement.endpoints import KeyEndpoints
 from batch_gateway.settlement.notifying import NotifyDeps
@@ -77,6 +84,31 @@ def test_an_idle_sweep_reads_a_few_documents_however_much_is_on_record(world, jo
         with counted() as found:
             assert world.sweep(now=NOW + minutes * MINUTE, places=PLACES).complete
         assert (found.reads, found.writes) == (READS, WRITES)
+
+
+@pytest.mark.parametrize("keys", [12, 60])
+def test_a_page_of_keys_or_teams_reads_what_is_on_it(world, keys):
+    """Of a window of 30 days two months are read, with eight documents each."""
+    fill(world, 1, keys)
+    standings = Standings(world.store, lambda: NOW)
+    lists = {Keys(world.keys, standings).list_keys: 1, Teams(world.keys, standings).list_teams: 1}
+    for call, beside in lists.items():
+        request = Request(EnvironBuilder(query_string="page=1&size=10").get_environ())
+        with counted() as found:
+            assert call(request, None).status_code == 200
+        assert found.reads == beside + 10 + 10 * 16
+
+
+def test_a_page_of_the_trail_reads_what_is_on_it(world):
+    for seconds in range(40):
+        entry = AuditEntry(NOW + timedelta(seconds=seconds), "k", "job.create", "x", "OK")
+        world.keys.append(entry)
+    request = Request(EnvironBuilder(query_string="limit=10").get_environ())
+
+    with counted() as found:
+        assert len(Trail(world.keys).list_entries(request, None).json["entries"]) == 10
+
+    assert found.reads == 10
 
 
 def test_open_jobs_cost_a_read_each(world):

@@ -101,11 +101,11 @@ class _Sweeping:
 
     def look_through(self, places: list[tuple[str, str]]) -> None:
         """Brings recent jobs and open ones up to date, and lets go of creates that made none."""
-        self.progress.begin_step(_PLACES_UNTIL)
         found = self._deps.store.open_jobs(_MOST_OPEN)
         if len(found) == _MOST_OPEN:
             self.progress.leave_incomplete()
         self._open = list(self.progress.readable(found))
+        self.progress.begin_step(_PLACES_UNTIL)
         shown = look_through_places(
             places, self._open, tracker=self._tracker, deps=self._deps, progress=self.progress, now=self._now
         )

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
-from google.cloud.firestore_v1 import Client, DocumentSnapshot, FieldFilter, Query, WriteBatch
+from google.cloud.firestore_v1 import DELETE_FIELD, Client, DocumentSnapshot, FieldFilter, Query, WriteBatch
 
 from batch_gateway.adapters.firestore.documents import (
     CALL,
@@ -64,9 +64,19 @@ class FirestoreKeys:
             found = _readable(_each(query), KeyRecord, report)
         return sorted(found, key=lambda key: (key.key_alias, key.created_at))
 
-    def count_keys(self) -> int:
+    def page_of_keys(self, team_id: str | None, skipped: int, limit: int) -> list[KeyRecord]:
         """See KeyStore."""
-        return _count(self._client.collection("keys"))
+        query: Any = self._client.collection("keys")
+        if team_id is not None:
+            query = query.where(filter=FieldFilter("team_id", "==", team_id))
+        with errors():
+            page = query.order_by("key_alias").offset(skipped).limit(limit).stream(**CALL)
+            return sorted(_readable(page, KeyRecord, _log), key=lambda key: (key.key_alias, key.created_at))
+
+    def count_keys(self, team_id: str | None = None) -> int:
+        """See KeyStore."""
+        keys: Any = self._client.collection("keys")
+        return _count(keys if team_id is None else keys.where(filter=FieldFilter("team_id", "==", team_id)))
 
     def list_secrets(self, key_id: str) -> list[KeyRecord]:
         """See KeyStore."""
@@ -159,6 +169,13 @@ class FirestoreKeys:
             found = _readable(_each(self._client.collection("teams")), TeamRecord, report)
         return sorted(found, key=lambda team: team.team_id)
 
+    def page_of_teams(self, skipped: int, limit: int) -> list[TeamRecord]:
+        """See KeyStore."""
+        # What is left of deleted teams has no such field.
+        query = self._client.collection("teams").order_by("team_id")
+        with errors():
+            return _readable(query.offset(skipped).limit(limit).stream(**CALL), TeamRecord, _log)
+
     def changed_owners(self, since: datetime | None) -> set[str]:
         """See KeyStore."""
         with errors():
@@ -225,7 +242,8 @@ class FirestoreKeys:
             if not snapshot.exists or _is_deleted(snapshot.to_dict()):
                 return
             batch = self._client.batch()
-            put(batch, snapshot, {"deleted": datetime.now(UTC)})
+            # Without its id it is on no page of teams.
+            put(batch, snapshot, {"deleted": datetime.now(UTC), "team_id": DELETE_FIELD})
             batch.commit(**CALL)
 
         with errors():

@@ -41,10 +41,13 @@ class MemoryKeys:
         found = [key for key in self._keys.values() if team_id is None or key.team_id == team_id]
         return sorted(found, key=lambda key: (key.key_alias, key.created_at))
 
-    def count_keys(self) -> int:
+    def page_of_keys(self, team_id: str | None, skipped: int, limit: int) -> list[KeyRecord]:
         """See KeyStore."""
-        self._check()
-        return len(self._keys)
+        return self.list_keys(team_id)[skipped:][:limit]
+
+    def count_keys(self, team_id: str | None = None) -> int:
+        """See KeyStore."""
+        return len(self.list_keys(team_id))
 
     def list_secrets(self, key_id: str) -> list[KeyRecord]:
         """See KeyStore."""
@@ -72,6 +75,10 @@ class MemoryKeys:
         """See KeyStore."""
         self._check()
         return self._keys.pop(token, None)
+
+    def page_of_teams(self, skipped: int, limit: int) -> list[TeamRecord]:
+        """See KeyStore."""
+        return self.list_teams()[skipped:][:limit]
 
     def changed_owners(self, since: datetime | None) -> set[str]:
         """See KeyStore."""
