@@ -10,7 +10,7 @@ from batch_gateway.adapters.firestore import FirestoreKeys
 from batch_gateway.core.books import output_id
 from batch_gateway.core.jobs import observe
 from batch_gateway.core.notifications import LEASE
-from batch_gateway.ports import Observed, RecordError, Unreadable
+from batch_gateway.ports import Observed, RecordError, SweepNotes, Unreadable
 from batch_gateway.tracking import Tracker
 from contract import test_keystore as keystore
 from contract.test_outbox import event
@@ -184,6 +184,13 @@ def test_what_cannot_be_read_is_named_in_the_place_of_the_record(firestore):
     assert named == {f"parked/{output_id('x')}", "submissions/bad", "events/bad"}
     with pytest.raises(RecordError):
         firestore.get_job(key(2))
+
+
+def test_notes_of_sweeps_that_cannot_be_read_are_as_good_as_none(firestore, capsys):
+    plant(firestore, "sweeps/notes", {"places": {"acme-batch/global": {"looked": "never"}}})
+
+    assert firestore.sweep_notes() == SweepNotes()
+    assert '"event":"record.unreadable"' in capsys.readouterr().out
 
 
 def test_keys_and_teams_that_cannot_be_read_are_left_out_and_named(firestore_host):

@@ -71,8 +71,11 @@ class KeyStore(Protocol):
     def list_teams(self, *, report: Report = ...) -> list[TeamRecord]:
         """All teams, by id; as for list_keys."""
 
-    def changed_owners(self, since: datetime | None) -> set[str]:
-        """Keys and teams that were changed from then on, as owners of budgets; None: all of them."""
+    def changed_owners(self, since: datetime | None, *, report: Report = ...) -> set[str]:
+        """Keys and teams that were changed from then on, as owners of budgets; None: all of them.
+
+        What cannot be told the owner of is reported as for list_keys.
+        """
 
     def find_owners(self, owners: Collection[str], *, report: Report = ...) -> list[KeyRecord | TeamRecord]:
         """The keys, with each of their secrets, and teams that those owners are; report as for list_keys."""

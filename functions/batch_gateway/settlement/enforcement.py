@@ -40,7 +40,8 @@ def check_budgets(deps: Deps, progress: Progress, now: datetime) -> AbstractSet[
     """
     notes = progress.notes.budgets
     spenders, mark = deps.store.changed_owners(notes.ledgers)
-    changed = deps.keys.changed_owners(notes.records and notes.records - _CLOCKS)
+    since = notes.records and notes.records - _CLOCKS
+    changed = deps.keys.changed_owners(since, report=lambda each: progress.report(each.name, each.problem))
     due = [*notes.due, *sorted((spenders | changed) - set(notes.due))]
     over = {owner: reset for owner, reset in notes.over.items() if reset is None or reset > now}
     while due and not progress.is_late():

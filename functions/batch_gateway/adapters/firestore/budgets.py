@@ -68,7 +68,7 @@ class FirestoreBudgets:
         with errors():
             page = list(query.stream(**CALL))
             while page:
-                owners |= {snapshot.get("owner") for snapshot in page}
+                owners |= {str((snapshot.to_dict() or {}).get("owner")) for snapshot in page}
                 mark = page[0].read_time.isoformat()
                 page = list(query.start_after(page[-1]).stream(**CALL))
         return owners, mark

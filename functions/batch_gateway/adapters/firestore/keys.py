@@ -176,11 +176,17 @@ class FirestoreKeys:
         with errors():
             return _readable(query.offset(skipped).limit(limit).stream(**CALL), TeamRecord, _log)
 
-    def changed_owners(self, since: datetime | None) -> set[str]:
+    def changed_owners(self, since: datetime | None, *, report: Report = _log) -> set[str]:
         """See KeyStore."""
         with errors():
-            keys = {f"key:{each.get('key_id')}" for each in self._changed_keys(since)}
-            return keys | {f"team:{each.id}" for each in self._changed_teams(since)}
+            owners = {f"team:{each.id}" for each in self._changed_teams(since)}
+            for each in self._changed_keys(since):
+                key_id = (each.to_dict() or {}).get("key_id")
+                if isinstance(key_id, str):
+                    owners.add(f"key:{key_id}")
+                else:
+                    report(Unreadable(f"keys/{each.id}", "cannot be read: it has no key_id"))
+        return owners
 
     def _changed_keys(self, since: datetime | None) -> Iterable[DocumentSnapshot[Any]]:
         found: Any = self._client.collection("keys").select(["key_id", "updated_at"])
@@ -199,7 +205,7 @@ class FirestoreKeys:
         ids: dict[str, list[str]] = {"key": [], "team": []}
         for owner in sorted(owners):
             kind, owner_id = split_owner(owner)
-            ids[kind].append(owner_id)
+            ids.setdefault(kind, []).append(owner_id)
         teams = [self._team(team_id) for team_id in ids["team"] if TEAM_ID.fullmatch(team_id)]
         with errors():
             found: list[KeyRecord | TeamRecord] = []

@@ -12,6 +12,7 @@ Collections::
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from google.cloud.firestore_v1 import Client, DocumentSnapshot, FieldFilter
 
 from batch_gateway.adapters.firestore.documents import (
@@ -24,6 +25,7 @@ from batch_gateway.adapters.firestore.documents import (
 )
 from batch_gateway.core.books import Checkpoint, Output, output_id
 from batch_gateway.core.jobs import TERMINAL_STATES, JobKey, JobRecord
+from batch_gateway.logs import log
 from batch_gateway.ports import SweepNotes, Turn, Unreadable
 
 _COLLECTIONS: dict[Turn, str] = {"jobs": "jobs", "ended": "jobs", "parked": "parked"}
@@ -39,7 +41,13 @@ class FirestoreSweep:
     def sweep_notes(self) -> SweepNotes:
         """See SweepStore."""
         with errors():
-            return typed(self._notes().get(**CALL).to_dict(), SweepNotes) or SweepNotes()
+            document = self._notes().get(**CALL).to_dict()
+        try:
+            return typed(document, SweepNotes) or SweepNotes()
+        except msgspec.MsgspecError as error:
+            # They are as good as none: everything is looked through once more.
+            log("ERROR", "record unreadable", event="record.unreadable", record="sweeps/notes", error=error)
+            return SweepNotes()
 
     def put_sweep_notes(self, notes: SweepNotes) -> None:
         """See SweepStore."""

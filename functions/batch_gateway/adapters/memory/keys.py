@@ -80,7 +80,7 @@ class MemoryKeys:
         """See KeyStore."""
         return self.list_teams()[skipped:][:limit]
 
-    def changed_owners(self, since: datetime | None) -> set[str]:
+    def changed_owners(self, since: datetime | None, *, report: Report | None = None) -> set[str]:  # noqa: ARG002 - all can be read
         """See KeyStore."""
         self._check()
         keys = {
