@@ -9,7 +9,9 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from batch_gateway.adapters.firestore import FirestoreKeys
+from batch_gateway.core.books import Output
 from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord
+from batch_gateway.core.usage import Usage
 from batch_gateway.gateway.keys import Keys
 from batch_gateway.gateway.standings import Standings
 from batch_gateway.gateway.teams import Teams
@@ -84,6 +86,20 @@ def test_an_idle_sweep_reads_a_few_documents_however_much_is_on_record(world, jo
         with counted() as found:
             assert world.sweep(now=NOW + minutes * MINUTE, places=PLACES).complete
         assert (found.reads, found.writes) == (READS, WRITES)
+
+
+def test_a_turn_that_has_begun_costs_an_idle_sweep_one_read(world):
+    """Behind whoever had the last turn there is nobody, nor before."""
+    fill(world, 2, 1)
+    for turn in ("jobs", "ended"):
+        world.store.pass_turn(turn, key(1))
+    world.store.pass_turn("parked", Output("gs://out/x", 1, 1, Usage(), NOW))
+    world.sweep(places=PLACES)
+
+    with counted() as found:
+        world.sweep(now=NOW + 5 * MINUTE, places=PLACES)
+
+    assert (found.reads, found.writes) == (READS + 3, WRITES)
 
 
 @pytest.mark.parametrize("keys", [12, 60])
