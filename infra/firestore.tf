@@ -17,14 +17,19 @@ locals {
   # Documents are deleted within a day of the time in this field.
   expiring_collections = toset(["checkpoints", "events", "rates", "submissions"])
   # What queries need beyond the indexes that Firestore makes by itself: by a name, collection and fields in order.
-  composite_indexes = {
+  composite_indexes = merge({
+    keys_by_team = {
+      collection = "keys"
+      fields     = [{ path = "team_id", order = "ASCENDING" }, { path = "key_alias", order = "ASCENDING" }]
+    }
+    }, {
     for name, field in {
       apiKey = "apiKey", keyId = "keyId", location = "key.location", project = "key.project", state = "seen.state", team = "team"
       } : "jobs_by_${name}" => {
       collection = "jobs"
       fields     = [{ path = field, order = "ASCENDING" }, { path = "createTime", order = "DESCENDING" }]
     }
-  }
+  })
 }
 
 resource "google_firestore_database" "this" {

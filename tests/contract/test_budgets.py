@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from batch_gateway.adapters.firestore import budgets
 from batch_gateway.core import prices
 from batch_gateway.core.books import Output, settle_output
 from batch_gateway.core.budgets import BudgetExceededError, Ledger, Limit
@@ -215,6 +216,41 @@ def test_many_ledgers_are_read_at_once(store):
     owners = [f"key:{number}" for number in range(100)]
     found = store.ledgers([(owner, ("all", MONTH)) for owner in [*owners, "key:k1"]])
     assert found == {**dict.fromkeys(owners, Ledger()), "key:k1": Ledger(0, 14)}
+
+
+def test_owners_whose_ledgers_have_changed_are_known_once(store, monkeypatch):
+    monkeypatch.setattr(budgets, "_UNSEEN", timedelta(0))
+    assert store.changed_owners(None)[0] == set()
+    store.begin_submission(submission(), [limit(1000)])
+    owners, mark = store.changed_owners(None)
+    assert owners == set(OWNERS)
+    owners, mark = store.changed_owners(mark)
+    assert owners == set()
+
+    store.add_job(record(key_id="k2", team=None))
+    settle(store, record(), 7)
+    owners, mark = store.changed_owners(mark)
+    assert owners == {"key:k2"}
+    assert store.changed_owners(mark)[0] == set()
+
+
+def test_a_change_that_was_under_way_when_others_were_seen_is_seen_later(firestore):
+    """Its time is a little earlier than theirs: so the last seconds are looked at twice."""
+    firestore.begin_submission(submission(), [limit(1000)])
+
+    _, mark = firestore.changed_owners(None)
+
+    assert firestore.changed_owners(mark)[0] == set(OWNERS)
+
+
+def test_many_changed_owners_are_all_seen(store, monkeypatch):
+    monkeypatch.setattr(budgets, "_MOST_AT_ONCE", 4)
+    keys = [f"k{number}" for number in range(10)]
+    for number, key_id in enumerate(keys):
+        made = submission(number, key_id=key_id, team=None)
+        store.begin_submission(made, [limit(5000, f"key:{key_id}")])
+
+    assert store.changed_owners(None)[0] == {f"key:{key_id}" for key_id in keys}
 
 
 def test_the_last_of_a_budget_is_used_however_many_want_it(store):

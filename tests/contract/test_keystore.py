@@ -369,7 +369,66 @@ def test_equal_entries_are_all_kept(keys):
     assert keys.read(None, None, 100) == [entry()] * 8
 
 
+def test_keys_come_in_pages_by_alias(keys):
+    for number in (3, 1, 5, 2, 4):
+        keys.add_key(record(number, team_id="search" if number % 2 else None))
+    rotated = record(2, "a second secret", created_at=NOW + timedelta(seconds=1))
+    keys.add_key(rotated)
+
+    def page(*given):
+        return [key.key_alias for key in keys.page_of_keys(*given)]
+
+    assert page(None, 0, 3) == ["alias-1", "alias-2", "alias-2"]
+    assert page(None, 3, 9) == ["alias-3", "alias-4", "alias-5"]
+    assert page("search", 1, 9) == ["alias-3", "alias-5"]
+    assert page("ads", 0, 9) == page(None, 9, 9) == []
+    assert (keys.count_keys(), keys.count_keys("search"), keys.count_keys("ads")) == (6, 3, 0)
+
+
+def test_teams_come_in_pages_without_those_that_were_deleted(keys):
+    for name in ("c", "a", "d", "b"):
+        keys.change_team(name, lambda _, name=name: TeamRecord(name, NOW, NOW))
+    keys.delete_team("b")
+
+    assert [team.team_id for team in keys.page_of_teams(0, 2)] == ["a", "c"]
+    assert [team.team_id for team in keys.page_of_teams(2, 2)] == ["d"]
+
+
+def test_keys_and_teams_that_were_changed_lately_are_known(keys):
+    for number in range(1, 4):
+        keys.add_key(record(number))
+    keys.change_team("search", lambda _: TeamRecord("search", NOW, NOW))
+    keys.change_team("ads", lambda _: TeamRecord("ads", NOW, NOW + timedelta(hours=2)))
+    everybody = {"key:id-1", "key:id-2", "key:id-3", "team:search", "team:ads"}
+    assert keys.changed_owners(None) == keys.changed_owners(NOW) == everybody
+
+    later = NOW + timedelta(hours=1)
+    keys.change_key(record(2).token, lambda key: msgspec.structs.replace(key, updated_at=later))
+
+    assert keys.changed_owners(later) == {"key:id-2", "team:ads"}
+    assert keys.changed_owners(NOW + timedelta(hours=3)) == set()
+
+
+def test_owners_of_budgets_are_found_however_many(keys):
+    for number in range(70):
+        keys.add_key(record(number))
+    keys.add_key(record(1, "a second secret"))
+    keys.change_team("search", lambda _: FULL_TEAM)
+
+    owners = {*(f"key:id-{number}" for number in range(1, 60)), "key:gone", "team:search", "team:gone"}
+    found = keys.find_owners(owners)
+
+    assert FULL_TEAM in found
+    ids = sorted(key.key_id for key in found if isinstance(key, KeyRecord))
+    assert ids == sorted([*(f"id-{number}" for number in range(1, 60)), "id-1"])
+    assert keys.find_owners([]) == []
+
+
 CALLS = {
+    "page_of_keys": lambda keys: keys.page_of_keys(None, 0, 1),
+    "page_of_teams": lambda keys: keys.page_of_teams(0, 1),
+    "changed_owners": lambda keys: keys.changed_owners(None),
+    "find_owners": lambda keys: keys.find_owners(["key:id-1", "team:search"]),
     "get_key": lambda keys: keys.get_key("0" * 64),
     "list_keys": lambda keys: keys.list_keys(),
     "list_secrets": lambda keys: keys.list_secrets("1"),

@@ -10,7 +10,7 @@ from batch_gateway.adapters.firestore import FirestoreKeys
 from batch_gateway.core.books import output_id
 from batch_gateway.core.jobs import observe
 from batch_gateway.core.notifications import LEASE
-from batch_gateway.ports import Observed, RecordError, Unreadable
+from batch_gateway.ports import Observed, RecordError, SweepNotes, Unreadable
 from batch_gateway.tracking import Tracker
 from contract import test_keystore as keystore
 from contract.test_outbox import event
@@ -302,6 +302,13 @@ def test_a_sweep_settles_what_is_not_of_a_record_that_cannot_be_read(firestore):
     assert (done.settled, done.parked) == (1, 1)
     assert firestore.get_job(key(2)).settled_outputs == 1
     assert {problem.partition(": ")[0] for problem in done.problems} == {*jobs_named(1)}
+
+
+def test_notes_of_sweeps_that_cannot_be_read_are_as_good_as_none(firestore, capsys):
+    plant(firestore, "sweeps/notes", {"places": {"acme-batch/global": {"looked": "never"}}})
+
+    assert firestore.sweep_notes() == SweepNotes()
+    assert '"event":"record.unreadable"' in capsys.readouterr().out
 
 
 def test_keys_and_teams_that_cannot_be_read_are_left_out_and_named(firestore_host):

@@ -30,7 +30,16 @@ from batch_gateway.core.jobs import TERMINAL_STATES, Completion, JobKey, JobReco
 from batch_gateway.core.notifications import job_event
 from batch_gateway.core.prices import PriceTable
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
-from batch_gateway.ports import Observed, Outbox, Store, StoreUnavailableError, Submission
+from batch_gateway.ports import (
+    Observed,
+    Outbox,
+    PlaceNotes,
+    Store,
+    StoreUnavailableError,
+    Submission,
+    SweepNotes,
+    SweepStore,
+)
 from contract.conftest import firestore_at
 
 PRICES = prices.load()
@@ -345,18 +354,64 @@ def test_open_jobs_come_in_turn_and_then_from_the_start_again(store):
     for number in range(1, 6):
         store.add_job(record(number, closed=number == 3))
 
-    turns = [[job.key.job_id for job in store.open_jobs(2)] for _ in range(5)]
+    assert ids(store.open_jobs(3)) == ["1", "2", "4"]
+    store.pass_turn("jobs", key(4))
+    assert ids(store.open_jobs(1)) == ["5"]
+    assert ids(store.open_jobs(3)) == ["5", "1", "2"]
+    assert ids(store.open_jobs(9)) == ["5", "1", "2", "4"]
+    store.pass_turn("jobs", key(5))
+    assert ids(store.open_jobs(9)) == ["1", "2", "4", "5"]
 
-    assert turns == [["1", "2"], ["4", "5"], [], ["1", "2"], ["4", "5"]]
+
+def ids(jobs):
+    return [job.key.job_id for job in jobs]
 
 
-def test_two_that_take_their_turn_at_once_get_different_jobs(store):
-    for number in range(8):
+def test_more_open_jobs_than_one_call_reads_come_once_each(store):
+    for number in range(100, 705):
         store.add_job(record(number))
+    store.pass_turn("jobs", key(650))
 
-    turns = in_threads([lambda: persistently(lambda: store.open_jobs(2))] * 4)
+    expected = [str(number) for number in (*range(651, 705), *range(100, 651))]
+    assert ids(store.open_jobs(1000)) == expected
+    assert ids(store.open_jobs(400)) == expected[:400]
 
-    assert sorted(job.key.job_id for turn in turns for job in turn) == [str(number) for number in range(8)]
+
+def test_jobs_that_have_ended_have_a_turn_of_their_own(store):
+    states = ["RUNNING", "SUCCEEDED", "FAILED", "PARTIALLY_SUCCEEDED", "SUCCEEDED", "PENDING"]
+    for number, state in enumerate(states):
+        job = record(number, closed=number == 4)
+        seen = msgspec.structs.replace(job.seen, state=f"JOB_STATE_{state}")
+        store.add_job(msgspec.structs.replace(job, seen=seen))
+    store.pass_turn("jobs", key(1))
+    assert ids(store.ended_jobs(9)) == ["1", "2", "3"]
+
+    store.pass_turn("ended", key(1))
+    assert ids(store.ended_jobs(9)) == ["2", "3", "1"]
+    assert ids(store.ended_jobs(2)) == ["2", "3"]
+
+
+def test_parked_outputs_come_in_turn(store):
+    for number in range(3):
+        store.park(output(f"{number}.jsonl"))
+    first, second, third = store.parked(9)
+
+    store.pass_turn("parked", first)
+
+    assert store.parked(9) == [second, third, first]
+    assert store.parked(1) == [second]
+
+
+def test_what_a_sweep_leaves_to_the_next_is_there(store):
+    assert store.sweep_notes() == SweepNotes()
+    places = {
+        "acme-batch/us-central1": PlaceNotes(CREATED, (CREATED - timedelta(days=1), CREATED)),
+        "example.com:acme/global": PlaceNotes(),
+    }
+
+    store.put_sweep_notes(SweepNotes("acme-batch/us-central1", places))
+
+    assert store.sweep_notes() == SweepNotes("acme-batch/us-central1", places)
 
 
 def test_watched_jobs_are_those_whose_look_is_due_the_longest_due_first(store):
@@ -807,6 +862,11 @@ CALLS = {
     "amend_job": lambda s: s.amend_job(key(), lambda job: job),
     "reprice": lambda s: s.reprice(key(), lambda _: None),
     "open_jobs": lambda s: s.open_jobs(1),
+    "ended_jobs": lambda s: s.ended_jobs(1),
+    "changed_owners": lambda s: s.changed_owners(None),
+    "pass_turn": lambda s: s.pass_turn("jobs", key()),
+    "sweep_notes": lambda s: s.sweep_notes(),
+    "put_sweep_notes": lambda s: s.put_sweep_notes(SweepNotes()),
     "watched_jobs": lambda s: s.watched_jobs(CREATED, 1),
     "jobs_created": lambda s: s.jobs_created(CREATED, CREATED, None, 1),
     "recent_jobs": lambda s: s.recent_jobs(None, None, None, 1),
@@ -874,4 +934,6 @@ def test_the_store_in_memory_fails_likewise(name):
 
 
 def test_all_methods_of_the_port_are_tried_on_a_store_that_is_down():
-    assert set(CALLS) == {name for port in (Store, Outbox) for name in vars(port) if not name.startswith("_")}
+    assert set(CALLS) == {
+        name for port in (Store, SweepStore, Outbox) for name in vars(port) if not name.startswith("_")
+    }

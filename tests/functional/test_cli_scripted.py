@@ -352,7 +352,7 @@ def test_a_key_that_is_none_is_not_sent(cli, server, tmp_path):
 def test_the_url_of_googles_clients_does_as_well(cli, server, suffix):
     server.answers = [json_answer([])]
     cli("teams", "list", "--url", server.url + suffix)
-    assert server.seen[0].target == "/team/list"
+    assert server.seen[0].target == "/team/list?page=1&size=100"
 
 
 def test_the_key_goes_in_a_header_only(cli, server):

@@ -592,7 +592,7 @@ def test_one_job_that_cannot_be_read_does_not_stop_the_rest(world, monkeypatch):
 
 
 def test_a_job_that_takes_all_the_time_does_not_keep_the_others_from_their_turn(world, monkeypatch):
-    for number in range(1, 9):
+    for number in range(1, 25):
         world.record(ended(number, other_directory(number)))
         put_output(world, number)
     original = world.objects.read
@@ -606,7 +606,7 @@ def test_a_job_that_takes_all_the_time_does_not_keep_the_others_from_their_turn(
     sweeps = [world.sweep() for _ in range(2)]
 
     assert not sweeps[0].complete
-    assert all(world.job(number).closed for number in range(1, 9))
+    assert all(world.job(number).closed for number in range(1, 25))
 
 
 class Crowded:
@@ -682,9 +682,11 @@ def test_a_step_that_needs_less_leaves_the_rest_to_the_others(crowded):
 def test_an_output_of_nobody_is_settled_once_its_job_is_known(world):
     world.put(settling.lines(row()))
     assert world.settle() is settling.Outcome.PARKED
+    world.outside(ended())
+    world.upstream.denied.add(PLACE)
     assert world.sweep().parked == 1
 
-    world.outside(ended())
+    world.upstream.denied.clear()
     done = world.sweep()
 
     assert (done.adopted, done.settled, done.parked) == (1, 1, 0)
@@ -755,7 +757,7 @@ def test_what_a_running_job_has_exported_shows_as_progress_and_is_replaced_in_th
 
 
 def test_a_large_export_of_a_running_job_is_left_for_the_end(world, monkeypatch):
-    monkeypatch.setattr("batch_gateway.settlement.reconcile._MOST_PROGRESS_BYTES", 10)
+    monkeypatch.setattr("batch_gateway.settlement.looks._MOST_PROGRESS_BYTES", 10)
     shown = {"outputInfo": {"gcsOutputDirectory": DIRECTORY}}
     world.record(settling.resource(state="JOB_STATE_RUNNING", **shown))
     world.put(settling.lines(row()), f"{FOLDER}/incremental_predictions.jsonl")

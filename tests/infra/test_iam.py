@@ -28,9 +28,10 @@ UPSTREAM = {
     "gateway.sweeps._places": set(),
     "settlement.adoption.look_through": {f"{JOBS}.list"},
     "settlement.enforcement.act_on": {f"{JOBS}.cancel"},
+    "settlement.looks._is_deleted": {f"{JOBS}.get"},
+    "settlement.looks._refreshed": {f"{JOBS}.get"},
     "settlement.owners.base_model": {"aiplatform.models.get"},
     "settlement.owners.look_up": {f"{JOBS}.get"},
-    "settlement.reconcile._is_deleted": {f"{JOBS}.get"},
 }
 """What each place in the code that calls Vertex AI needs. New ones go here, and Terraform follows."""
 OBJECTS = {

@@ -159,7 +159,12 @@ def _run(task, table, steps):
     )
     if "name" not in task:
         done = reconcile(
-            [(project, location)], Tracker(store), deps, now, task["seconds"], weigh=lambda _: None
+            [(project, location)] if task["listed"] else [],
+            Tracker(store),
+            deps,
+            now,
+            task["seconds"],
+            weigh=lambda _: None,
         )
         return json.loads(msgspec.json.encode(done))
     written = datetime.fromisoformat(task["written"])

@@ -36,7 +36,10 @@ class Schedule(World):
             "now": self.now.isoformat(),
         }
         if name is None:
-            return task | {"seconds": seconds or self.random.choice((FOR_EVER, FOR_EVER, 30, 8))}
+            return task | {
+                "seconds": seconds or self.random.choice((FOR_EVER, FOR_EVER, 30, 8)),
+                "listed": True,
+            }
         return task | {
             "bucket": BUCKET,
             "name": name,

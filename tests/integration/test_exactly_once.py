@@ -158,6 +158,12 @@ def hasty_sweep(schedule):
     return schedule.task(seconds=8)
 
 
+def not_listed(schedule):
+    """The job's place is not served any more: it is asked for by its name."""
+    schedule.finish(schedule.create("recorded", shards="1"), "SUCCEEDED")
+    return schedule.task(seconds=FOR_EVER) | {"listed": False}
+
+
 def overwritten_once_closed(schedule):
     """The sweep opens the job again, and closes it once more."""
     schedule.finish(schedule.create("recorded", shards="1"), "SUCCEEDED")
@@ -183,7 +189,7 @@ TWICE = {f"{when} store.settle" for when in ("before", "inside", "after")}
 """Steps at whose second time, too, a task is killed."""
 CRASHES = (
     *(first_read, rest_of_it, only_file, delivered_twice, final_after_incremental, deleted_unread, nobodys),
-    *(sweep_of_everything, hasty_sweep, overwritten_once_closed, late_after_a_cancel),
+    *(sweep_of_everything, hasty_sweep, not_listed, overwritten_once_closed, late_after_a_cancel),
 )
 
 

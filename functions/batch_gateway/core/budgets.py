@@ -135,6 +135,12 @@ def owners_of(key_id: str | None, team: str | None) -> tuple[str, ...]:
     return (*([f"key:{key_id}"] if key_id else []), *([f"team:{team}"] if team else []))
 
 
+def split_owner(owner: str) -> tuple[str, str]:
+    """Return an owner's kind, ``key`` or ``team``, and its id."""
+    kind, _, owner_id = owner.partition(":")
+    return kind, owner_id
+
+
 def left_reserved(job: JobRecord, amount_nano: int) -> int:
     """What stays reserved of a job when its cost becomes that amount: what is spent is reserved no more."""
     return max(0, job.reserved_nano - max(0, amount_nano - job.cost.amount_nano))

@@ -25,6 +25,8 @@ _MAX_METADATA_BYTES = 8 * 1024
 _MAX_LIST = 100
 _MAX_VALUE_BYTES = 1_024
 _MAX_LISTS_BYTES = 8 * 1024
+MOST_OWNERS = 100
+"""Keys or teams on a page of a list: the ledgers of each are read."""
 MOST_NAMED = 100
 """Keys or teams that one call deletes."""
 _ALIAS = re.compile(r"[^\x00-\x1f\x7f]{1,128}")

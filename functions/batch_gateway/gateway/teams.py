@@ -20,7 +20,7 @@ from batch_gateway.gateway.views import key_view, team_view
 from batch_gateway.ports import KeyStore, TeamDeletedError
 
 MOST_TEAMS = 1_000
-"""A sweep and a list read all of them."""
+"""The pages of a list that are far back skip as many."""
 
 
 class Teams:
@@ -125,9 +125,17 @@ class Teams:
         keys = [key_view(key) for key in self._keys.list_keys(team_id)]
         return answers.json({"team_id": team_id, "team_info": self._with_standings([team])[0], "keys": keys})
 
-    def list_teams(self, _request: Request, _: Caller) -> Response:
-        """``GET /team/list``: all teams, by id."""
-        return answers.json(self._with_standings(self._keys.list_teams()))
+    def list_teams(self, request: Request, _: Caller) -> Response:
+        """``GET /team/list?page&size``: teams, by id; without ``page``, all of them if they fit into one."""
+        page = bodies.number(request.args.get("page"), "page", 1, 1_000_000)
+        size = bodies.number(request.args.get("size"), "size", bodies.MOST_OWNERS, bodies.MOST_OWNERS)
+        teams = self._keys.page_of_teams((page - 1) * size, size + 1)
+        if len(teams) > size and "page" not in request.args:
+            raise bodies.invalid(
+                f"page: there are more than {size} teams. Ask for page=1, page=2 and so on, until a page has "
+                f"fewer than size={size}"
+            )
+        return answers.json(self._with_standings(teams[:size]))
 
     def _with_standings(self, teams: list[TeamRecord]) -> list[dict[str, Any]]:
         standings = self._standings.of({f"team:{team.team_id}": team.budget for team in teams})

@@ -25,6 +25,7 @@ from batch_gateway.ports.notifications import (
 )
 from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectStore, ObjectsUnavailableError
 from batch_gateway.ports.records import RecordError, Unreadable
+from batch_gateway.ports.sweep import BudgetNotes, PlaceNotes, SweepNotes, SweepStore, Turn
 from batch_gateway.ports.tables import TableInfo, Tables, TablesUnavailableError
 from batch_gateway.ports.upstream import (
     AnswerTooLargeError,
@@ -40,6 +41,7 @@ __all__ = [
     "AnswerTooLargeError",
     "Audit",
     "AuditEntry",
+    "BudgetNotes",
     "Change",
     "Endpoint",
     "Endpoints",
@@ -50,6 +52,7 @@ __all__ = [
     "ObjectsUnavailableError",
     "Observed",
     "Outbox",
+    "PlaceNotes",
     "Receivers",
     "RecordError",
     "Reply",
@@ -58,11 +61,14 @@ __all__ = [
     "Store",
     "StoreUnavailableError",
     "Submission",
+    "SweepNotes",
+    "SweepStore",
     "TableInfo",
     "Tables",
     "TablesUnavailableError",
     "TeamDeletedError",
     "Topic",
+    "Turn",
     "UnreachableError",
     "Unreadable",
     "Upstream",

@@ -14,6 +14,7 @@ from batch_gateway.core.notifications import Event
 from batch_gateway.core.sent import Sent
 from batch_gateway.ports.notifications import Outbox
 from batch_gateway.ports.records import Unreadable
+from batch_gateway.ports.sweep import SweepStore
 
 Change = tuple[JobRecord, list[tuple[Total, Movement]]]
 """A job as it shall stand, and what moves in the totals with it."""
@@ -103,7 +104,7 @@ class Observed(NamedTuple):
     now: JobRecord
 
 
-class Store(Outbox, Protocol):
+class Store(Outbox, SweepStore, Protocol):
     """The books, in Firestore.
 
     Every method raises StoreUnavailableError if it does not answer, and RecordError for a record that it
@@ -187,19 +188,6 @@ class Store(Outbox, Protocol):
     def get_job_and_outputs(self, key: JobKey) -> tuple[JobRecord, list[Output]] | None:
         """A job's record and its outputs as they stood at one moment."""
 
-    def open_jobs(self, limit: int) -> Sequence[JobRecord | Unreadable]:
-        """The next jobs that are not closed, in turn: each call goes on where the last one stopped.
-
-        The turn is kept for all instances, and moved on before the jobs are returned: a job that nobody
-        can get through with does not hold up the others.
-
-        Returns:
-            At most ``limit`` jobs; none at the end of a round, after which a new one begins.
-        """
-
-    def watched_jobs(self, due: datetime, limit: int) -> Sequence[JobRecord | Unreadable]:
-        """Closed jobs whose next look is due by then, the longest due first."""
-
     def jobs_created(
         self, start: datetime, end: datetime, after: tuple[datetime, JobKey] | None, limit: int
     ) -> list[JobRecord]:
@@ -256,9 +244,6 @@ class Store(Outbox, Protocol):
 
     def park(self, output: Output) -> None:
         """Keeps an output that belongs to no known job, so that it is not lost."""
-
-    def parked(self, limit: int) -> Sequence[Output | Unreadable]:
-        """The next outputs that belong to no known job, in turn as open_jobs has it."""
 
     def unpark(self, output: Output) -> None:
         """Forgets a parked output: it was settled, or is gone."""

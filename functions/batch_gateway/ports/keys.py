@@ -1,6 +1,6 @@
 """API keys, teams and the audit trail."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Protocol
 
@@ -36,8 +36,11 @@ class KeyStore(Protocol):
             report: Told of each that cannot be read and is left out; by default the log is.
         """
 
-    def count_keys(self) -> int:
-        """Count the secrets of all keys."""
+    def page_of_keys(self, team_id: str | None, skipped: int, limit: int) -> list[KeyRecord]:
+        """Keys as list_keys has them, without the first ones; those that cannot be read are left out."""
+
+    def count_keys(self, team_id: str | None = None) -> int:
+        """Count the secrets of all keys, or of a team's."""
 
     def list_secrets(self, key_id: str) -> list[KeyRecord]:
         """All secrets of a key: one, or more after a rotation."""
@@ -67,6 +70,18 @@ class KeyStore(Protocol):
 
     def list_teams(self, *, report: Report = ...) -> list[TeamRecord]:
         """All teams, by id; as for list_keys."""
+
+    def changed_owners(self, since: datetime | None, *, report: Report = ...) -> set[str]:
+        """Keys and teams that were changed from then on, as owners of budgets; None: all of them.
+
+        What cannot be told the owner of is reported as for list_keys.
+        """
+
+    def find_owners(self, owners: Collection[str], *, report: Report = ...) -> list[KeyRecord | TeamRecord]:
+        """The keys, with each of their secrets, and teams that those owners are; report as for list_keys."""
+
+    def page_of_teams(self, skipped: int, limit: int) -> list[TeamRecord]:
+        """Teams by id, without the first ones; those that cannot be read are left out."""
 
     def change_team(
         self, team_id: str, change: Callable[[TeamRecord | None], TeamRecord | None]

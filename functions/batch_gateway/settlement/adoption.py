@@ -11,7 +11,7 @@ import msgspec
 from batch_gateway import events
 from batch_gateway.core.access import KEY_LABEL, MARKER_LABEL, TEAM_LABEL
 from batch_gateway.core.excerpts import text
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation, parse_name
+from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer, observe, parse_name, parse_time
 from batch_gateway.core.sent import sent_of
 from batch_gateway.logs import log
 from batch_gateway.ports import AnswerTooLargeError, Submission
@@ -21,12 +21,20 @@ from batch_gateway.tracking import Tracker
 LOOK_BACK = timedelta(days=7)
 """Age of the oldest job that is adopted. A job lives for four days at most: 72 h in the queue, 24 h of
 running ("Batch inference" of Google's documentation)."""
-_GRACE = timedelta(minutes=10)
+GRACE = timedelta(minutes=10)
 """How long a job that was just created may wait for its record before it counts as made outside."""
-_SENT_WITHIN = timedelta(minutes=2)
+SENT_WITHIN = timedelta(minutes=2)
 """How far apart a create's time is and that of its job, at most."""
+_SKEW = timedelta(minutes=1)
+"""By how much a list may be out of order, or its clock ahead of ours."""
 _PAGE = 100
 _SHOWN = 200
+
+
+MayBeNews = Callable[[JobKey, tuple[datetime | None, ...]], JobRecord | bool]
+"""(job, times of its create and last update) -> its record, if that is at hand, or whether to look it up."""
+GoingOn = Callable[[str], AbstractContextManager[None]]
+"""(name of a job) -> what keeps that which goes wrong with it from the others."""
 
 
 class PlaceUnavailableError(Exception):
@@ -37,55 +45,87 @@ class NoJobError(Exception):
     """Something in a list of jobs is none that can be followed."""
 
 
+class Span(NamedTuple):
+    """The part of a list between two times of creation.
+
+    Attributes:
+        since: Where it ends: lists begin with the newest job.
+        until: Where it begins; None for now.
+    """
+
+    since: datetime
+    until: datetime | None
+
+    @property
+    def filter(self) -> str:
+        """The ``filter`` of the API's list."""
+        since = f'create_time>="{self.since:%Y-%m-%dT%H:%M:%SZ}"'
+        if self.until is None:
+            return since
+        # Filters know whole seconds: what is on a border is listed twice rather than never.
+        until = self.until + timedelta(seconds=1)
+        return f'{since} AND create_time<="{until:%Y-%m-%dT%H:%M:%SZ}"'
+
+
 class Page(NamedTuple):
     """A page of a place's jobs.
 
     Attributes:
         jobs: All of them.
+        fresh: Records of those that had changed.
         adopted: How many of them were taken on record.
         submissions: Those of the place whose job was not found so far.
+        reached: How far back the list has been followed; None if its order does not tell.
+        is_last: Whether the list ends here.
     """
 
     jobs: set[JobKey]
+    fresh: dict[JobKey, JobRecord]
     adopted: int
     submissions: list[Submission]
+    reached: datetime | None
+    is_last: bool
 
 
 def look_through(
     place: tuple[str, str],
+    span: Span,
+    may_be_news: MayBeNews,
     submissions: list[Submission],
+    *,
     tracker: Tracker,
     deps: Deps,
     now: datetime,
-    *,
-    going_on: Callable[[str], AbstractContextManager[None]],
+    going_on: GoingOn,
 ) -> Iterator[Page]:
-    """Notes the state of every recent job of a place, page by page, and adopts those that are not on record.
+    """Note the state of jobs of a place, page by page, and adopt those that are not on record.
 
     A job of a create whose answer was lost goes to the key that sent it. Any other goes to the team that
     its labels name, if they name one.
 
     Args:
         place: Project id and location.
+        span: The part of the list that is looked through.
+        may_be_news: Tells which jobs the books may not know as they are listed.
         submissions: Creates of the place whose job is not on record.
         tracker: Remembers jobs, so that unchanged ones cost nothing.
         deps: The outside.
         now: The time.
-        going_on: Keeps what goes wrong with one job, which it is told the name of, from the others.
+        going_on: Keeps what goes wrong with one job from the others.
 
     Raises:
         PlaceUnavailableError: Vertex AI has no such place, or does not let us list its jobs.
     """
     project, location = place
     path = f"projects/{project}/locations/{location}/batchPredictionJobs"
-    since = f'create_time>="{now - LOOK_BACK:%Y-%m-%dT%H:%M:%SZ}"'
     token = ""
     left = list(submissions)
+    reached: datetime | None = now
     size = _PAGE
     while True:
-        query = urlencode({"filter": since, "pageSize": size, **({"pageToken": token} if token else {})})
+        given = {"filter": span.filter, "pageSize": size, **({"pageToken": token} if token else {})}
         try:
-            page = deps.upstream.get(path, project=project, location=location, query=query)
+            page = deps.upstream.get(path, project=project, location=location, query=urlencode(given))
         except AnswerTooLargeError:
             if size == 1:
                 raise
@@ -94,29 +134,54 @@ def look_through(
         if page is None:
             raise PlaceUnavailableError(f"the jobs of {project}/{location} cannot be listed")
         jobs = _jobs_of(page, place, going_on)
-        looked = tracker.see(project, jobs)
+        names = {_key_of(job, project): job for job in jobs}
+        looked = tracker.see(project, [job for key, job in names.items() if _is_news(key, job, may_be_news)])
         for key, error in looked.refused.items():
             with going_on(key.path):
                 raise error
         adopted = 0
         for key, seen in looked.unknown.items():
-            if seen.create_time and now - seen.create_time >= _GRACE:
+            if seen.create_time and now - seen.create_time >= GRACE:
                 submission = submission_of(seen, key, left)
                 # If it cannot be adopted, its submission is not let go of either.
                 left = [each for each in left if each is not submission]
                 with going_on(key.path):
                     _adopt(JobRecord(key, seen, seen.create_time), submission, deps)
                     adopted += 1
-        names = (parse_name(job["name"]) for job in jobs)
-        yield Page({JobKey(project, name[1], name[2]) for name in names if name}, adopted, left)
         token = str(page.get("nextPageToken") or "")
+        reached = _followed(reached, jobs)
+        end = reached if token else span.since
+        yield Page(set(names), looked.changed, adopted, left, end, is_last=not token)
         if not token:
             return
 
 
-def _jobs_of(
-    page: dict[str, object], place: tuple[str, str], going_on: Callable[[str], AbstractContextManager[None]]
-) -> list[dict[str, Any]]:
+def _key_of(job: dict[str, Any], project: str) -> JobKey:
+    _, location, job_id = parse_name(job["name"]) or ("", "", "")
+    return JobKey(project, location, job_id)
+
+
+def _is_news(key: JobKey, job: dict[str, Any], may_be_news: MayBeNews) -> bool:
+    known = may_be_news(key, (parse_time(job.get("createTime")), parse_time(job.get("updateTime"))))
+    if not isinstance(known, JobRecord):
+        return known
+    seen = observe(job)
+    return seen is not None and newer(known.seen, seen) != known.seen
+
+
+def _followed(reached: datetime | None, jobs: list[dict[str, Any]]) -> datetime | None:
+    """Return how far back a list has been followed after a page; None once it is not in order."""
+    for job in jobs:
+        created = parse_time(job.get("createTime"))
+        if reached is None or created is None:
+            return None
+        if created > reached + _SKEW:
+            return None
+        reached = min(reached, created)
+    return reached
+
+
+def _jobs_of(page: dict[str, object], place: tuple[str, str], going_on: GoingOn) -> list[dict[str, Any]]:
     """Return the jobs on a page of a list; what is none is a problem of its own."""
     found = page.get("batchPredictionJobs", [])
     jobs: list[dict[str, Any]] = []
@@ -167,6 +232,6 @@ def _is_of(seen: Observation, key: JobKey, submission: Submission) -> bool:
         return marker == submission.marker
     return (
         seen.create_time is not None
-        and abs(seen.create_time - submission.created) < _SENT_WITHIN
+        and abs(seen.create_time - submission.created) < SENT_WITHIN
         and submission.sent == sent_of(seen)
     )

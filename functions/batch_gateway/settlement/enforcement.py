@@ -1,7 +1,7 @@
 """Budgets that are passed: who is told, and which running jobs are ended."""
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Set as AbstractSet
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -9,56 +9,83 @@ import msgspec
 from batch_gateway import events
 from batch_gateway.core.budgets import Ledger, Limit, Window, owners_of, window_of
 from batch_gateway.core.jobs import JobRecord
-from batch_gateway.core.keys import limit_of_key, limit_of_team
+from batch_gateway.core.keys import KeyRecord, TeamRecord, limit_of_key, limit_of_team
 from batch_gateway.core.notifications import OVERRUN, BudgetType, Event, budget_event, overrun_event
 from batch_gateway.logs import log
-from batch_gateway.ports import KeyStore, Store, Unreadable
+from batch_gateway.ports import BudgetNotes, Store, Unreadable
 from batch_gateway.settlement.deps import Deps
+from batch_gateway.settlement.sweeping import Progress
 
 _OK = 200
+_AT_ONCE = 50
+"""Owners whose ledgers are read at once: 8 documents for each month of their windows, or 16 for days."""
+_CLOCKS = timedelta(minutes=2)
+"""By how much the clocks of instances may differ."""
 
 
-def passed(
-    keys: KeyStore, store: Store, now: datetime, problem: Callable[[str, str], None]
-) -> tuple[set[str], list[Event]]:
-    """Owners whose budget is spent, and what goes out of it.
+def check_budgets(deps: Deps, progress: Progress, now: datetime) -> AbstractSet[str]:
+    """Find the budgets that are passed, and say so once a window.
 
-    It is said once a window that a budget, or its soft limit, is passed. What is reserved counts towards
-    the soft limit only: it may never be spent.
+    Only owners are checked whose ledgers, or whose key or team, have changed since the last sweep: whoever
+    was over stays over until the window ends, and a window that begins has nothing to tell. What is reserved
+    counts towards the soft limit only: it may never be spent.
 
     Args:
-        keys: Keys and teams.
-        store: The books.
+        deps: The outside.
+        progress: Of the sweep; what there is no time for is left to the next one.
         now: The time.
-        problem: Told (what, why) of each key or team that cannot be read.
+
+    Returns:
+        Owners whose budget is passed.
     """
+    notes = progress.notes.budgets
+    spenders, mark = deps.store.changed_owners(notes.ledgers)
+    since = notes.records and notes.records - _CLOCKS
+    changed = deps.keys.changed_owners(since, report=lambda each: progress.report(each.name, each.problem))
+    due = [*notes.due, *sorted((spenders | changed) - set(notes.due))]
+    over = {owner: reset for owner, reset in notes.over.items() if reset is None or reset > now}
+    while due and not progress.is_late():
+        some, due = due[:_AT_ONCE], due[_AT_ONCE:]
+        over = {owner: reset for owner, reset in over.items() if owner not in some}
+        over |= _check(some, deps, progress, now)
+    progress.note(budgets=BudgetNotes(mark, now, tuple(due), over))
+    return over.keys()
+
+
+def _check(owners: list[str], deps: Deps, progress: Progress, now: datetime) -> dict[str, datetime | None]:
+    """Check some owners; those whose budget is passed, and when it resets."""
 
     def report(record: Unreadable) -> None:
-        problem(record.name, record.problem)
+        progress.report(record.name, record.problem)
 
     # A rotated key is there twice, with the same budget.
-    by_id = {key.key_id: key for key in keys.list_keys(report=report)}
-    owners = [
-        *(
-            _Owner(limit, None, team.team_id)
-            for team in keys.list_teams(report=report)
-            if (limit := limit_of_team(team))
-        ),
-        *(_Owner(limit, key.key_id, key.team_id) for key in by_id.values() if (limit := limit_of_key(key))),
-    ]
-    windows = {owner.limit.owner: window_of(owner.limit.duration, now) for owner in owners}
-    ledgers = store.ledgers((name, window.periods) for name, window in windows.items())
-    over: set[str] = set()
-    said: list[Event] = []
-    for owner in owners:
-        name = owner.limit.owner
+    by_name = {
+        owner.limit.owner: owner
+        for record in deps.keys.find_owners(owners, report=report)
+        if (owner := _owner_of(record))
+    }
+    windows = {name: window_of(owner.limit.duration, now) for name, owner in by_name.items()}
+    ledgers = deps.store.ledgers((name, window.periods) for name, window in windows.items())
+    over: dict[str, datetime | None] = {}
+    for name, owner in by_name.items():
         kinds = _kinds(owner.limit, ledgers[name])
-        over |= {name} if "budget.exceeded" in kinds else set()
-        found = [owner.event(kind, ledgers[name], windows[name], now) for kind in kinds]
-        said += [event for event in found if store.add_event(event)]
-    for event in said:
-        log("WARNING", "budget passed", event=event.type, **msgspec.json.decode(event.body)["data"])
-    return over, said
+        if "budget.exceeded" in kinds:
+            over[name] = windows[name].reset
+        for kind in kinds:
+            event = owner.event(kind, ledgers[name], windows[name], now)
+            if deps.store.add_event(event):
+                progress.say(event)
+                data = msgspec.json.decode(event.body)["data"]
+                log("WARNING", "budget passed", event=event.type, **data)
+    return over
+
+
+def _owner_of(record: KeyRecord | TeamRecord) -> "_Owner | None":
+    if isinstance(record, TeamRecord):
+        limit = limit_of_team(record)
+        return _Owner(limit, None, record.team_id) if limit else None
+    limit = limit_of_key(record)
+    return _Owner(limit, record.key_id, record.team_id) if limit else None
 
 
 class _Owner(NamedTuple):
@@ -107,12 +134,12 @@ def note_overrun(job: JobRecord, store: Store, now: datetime) -> Event | None:
     return event
 
 
-def act_on(job: JobRecord, over: set[str], deps: Deps) -> None:
+def act_on(job: JobRecord, over: AbstractSet[str], deps: Deps) -> None:
     """Does to a running job what the configuration says if it costs more than it may.
 
     That is: the budget that it counts against is passed, or what was reserved for it is.
     """
-    owners = over.intersection(owners_of(job.key_id, job.team))
+    owners = over & set(owners_of(job.key_id, job.team))
     if deps.budget_action == "nothing" or not (owners or job.overran):
         return
     fields = {**events.of_job(job), "owners": sorted(owners), "overrun": job.overran}

@@ -5,10 +5,13 @@ from typing import Any
 
 from gateway_cli import limits
 from gateway_cli.cells import Column, Kind
+from gateway_cli.client import Client
 from gateway_cli.commands import Commands, Context
 from gateway_cli.errors import UsageError
 from gateway_cli.options import add_yes
 from gateway_cli.printing import confirm
+
+_PAGE = 100
 
 
 def add(commands: Commands) -> None:
@@ -79,8 +82,20 @@ def list_teams(context: Context, _: Namespace) -> None:
         Column("models", lambda team: team["models"] or "all", spare=5),
         Column("rpm_limit", lambda team: team["rpm_limit"], Kind.NUMBER, spare=6),
     )
-    teams = context.client.get("/team/list")
-    context.out.rows(columns, teams, none="No teams yet: make one with `gateway teams create`.")
+    context.out.rows(
+        columns, _all(context.client), none="No teams yet: make one with `gateway teams create`."
+    )
+
+
+def _all(client: Client) -> list[dict[str, Any]]:
+    teams: list[dict[str, Any]] = []
+    number = 1
+    while True:
+        page = client.get("/team/list", {"page": number, "size": _PAGE})
+        teams += page
+        if len(page) < _PAGE:
+            return teams
+        number += 1
 
 
 def create(context: Context, args: Namespace) -> None:

@@ -595,6 +595,24 @@ def test_a_list_has_pages(scripted):
     assert (page["total_count"], page["current_page"], page["total_pages"]) == (5, 2, 3)
 
 
+def test_a_page_beyond_the_last_is_empty(scripted):
+    new_key(scripted)
+
+    page = scripted.get("/key/list?page=9").json
+
+    assert (page["keys"], page["total_count"], page["total_pages"]) == ([], 1, 1)
+
+
+def test_a_teams_keys_have_pages_of_their_own(scripted):
+    new_team(scripted, "search")
+    for number in range(6):
+        new_key(scripted, key_alias=f"k{number}", team_id="search" if number % 2 else None)
+
+    page = scripted.get("/key/list?team_id=search&page=2&size=2").json
+
+    assert ([key["key_alias"] for key in page["keys"]], page["total_count"]) == (["k5"], 3)
+
+
 @pytest.mark.parametrize("query", ["size=101", "size=0", "page=0", "size=x", "size=-1", "size=١", "size=1e1"])  # noqa: RUF001
 def test_a_page_that_makes_no_sense_is_refused(scripted, query):
     assert scripted.get(f"/key/list?{query}").status_code == 400

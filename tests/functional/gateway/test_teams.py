@@ -176,3 +176,28 @@ def test_an_update_changes_what_it_names(scripted):
 
     kept = (team["models"], team["budget_duration"], team["team_alias"], team["max_budget"])
     assert kept == (["a"], "1mo", "x", 2)
+
+
+def test_a_list_of_teams_has_pages(scripted):
+    for number in range(5):
+        new_team(scripted, f"t{number}")
+
+    pages = [scripted.get(f"/team/list?page={page}&size=2").json for page in (1, 2, 3, 4)]
+
+    assert [[team["team_id"] for team in page] for page in pages] == [["t0", "t1"], ["t2", "t3"], ["t4"], []]
+
+
+def test_teams_that_do_not_fit_into_one_page_have_to_be_asked_for_in_pages(scripted):
+    for number in range(3):
+        new_team(scripted, f"t{number}")
+    assert len(scripted.get("/team/list?size=3").json) == 3
+
+    answer = scripted.get("/team/list?size=2")
+
+    assert (answer.status_code, reason(answer)) == (400, "FIELD_INVALID")
+    assert "Ask for page=1, page=2 and so on" in answer.json["error"]["message"]
+
+
+@pytest.mark.parametrize("query", ["size=101", "size=0", "page=0", "page=x"])
+def test_a_page_of_teams_that_makes_no_sense_is_refused(scripted, query):
+    assert scripted.get(f"/team/list?{query}").status_code == 400

@@ -19,6 +19,7 @@ from batch_gateway.adapters.firestore.documents import (
     CALL,
     delete,
     errors,
+    job_id,
     known,
     optimistically,
     plain,
@@ -58,11 +59,6 @@ that fails is one that another instance has won."""
 
 _OF_ONE_DIRECTORY = 10
 """Jobs that are read of those with one output directory; it is one, unless Vertex AI made a mistake."""
-
-
-def job_id(key: JobKey) -> str:
-    """Name of a job's document."""
-    return f"{key.project}:{key.location}:{key.job_id}"
 
 
 class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):

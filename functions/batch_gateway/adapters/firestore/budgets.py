@@ -4,23 +4,28 @@ Collections::
 
     ledgers/{owner:month:shard}  {"owner", "period", "spentNano", "reservedNano",
                                   "days": {day: {"spentNano", "reservedNano"}}}; shards are added up
-    ledgers/{owner:all:shard}    the same without days: everything ever
+    ledgers/{owner:all:shard}    the same without days: everything ever; and "changed", when it last was
 """
 
 import zlib
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
-from google.cloud.firestore_v1 import Client, Increment, WriteBatch
+from google.cloud.firestore_v1 import SERVER_TIMESTAMP, Client, FieldFilter, Increment, WriteBatch
+from google.cloud.firestore_v1.field_path import FieldPath
 
 from batch_gateway.adapters.firestore.documents import CALL, errors
-from batch_gateway.core.budgets import Ledger
+from batch_gateway.core.budgets import ALL, Ledger
 
 SHARDS = 8
 """Documents that a ledger's entry, or a cell of the totals, is spread over by job. Firestore sustains about
 one write a second to one document ("Best practices for Cloud Firestore"), and jobs tend to end together."""
 _MOST_AT_ONCE = 400
 """Documents of one call, which are read well within the time that a call may take."""
+_UNSEEN = timedelta(seconds=10)
+"""By how much older than its commit the time may be that a commit carries: longer than a commit may take."""
+_SUMS = ("owner", "period", "spentNano", "reservedNano")
 _MONTH = len("2026-11")
 
 
@@ -39,10 +44,13 @@ class FirestoreBudgets:
         names = {(owner, period[:_MONTH]) for owner, periods in wanted.items() for period in periods}
         documents = [self._ledger(*name, shard) for name in sorted(names) for shard in range(SHARDS)]
         found = dict.fromkeys(wanted, Ledger())
+        days = {period for periods in wanted.values() for period in periods if len(period) > _MONTH}
+        # A month's days are most of its document: those that nobody asks for stay where they are.
+        fields = [*_SUMS, *(FieldPath("days", day).to_api_repr() for day in sorted(days))]
         snapshots = (
             snapshot
             for start in range(0, len(documents), _MOST_AT_ONCE)
-            for snapshot in self._client.get_all(documents[start : start + _MOST_AT_ONCE], **CALL)
+            for snapshot in self._client.get_all(documents[start : start + _MOST_AT_ONCE], fields, **CALL)
         )
         for snapshot in snapshots:
             entry = snapshot.to_dict()
@@ -53,6 +61,22 @@ class FirestoreBudgets:
                 sums = known_by[period]
                 found[entry["owner"]] += Ledger(sums.get("spentNano", 0), sums.get("reservedNano", 0))
         return found
+
+    def changed_owners(self, mark: str | None) -> tuple[set[str], str | None]:
+        """See SweepStore."""
+        query: Any = self._client.collection("ledgers").select(["owner", "changed"])
+        if mark is not None:
+            since = datetime.fromisoformat(mark) - _UNSEEN
+            query = query.where(filter=FieldFilter("changed", ">", since))
+        query = query.order_by("changed").limit(_MOST_AT_ONCE)
+        owners: set[str] = set()
+        with errors():
+            page = list(query.stream(**CALL))
+            while page:
+                owners |= {str((snapshot.to_dict() or {}).get("owner")) for snapshot in page}
+                mark = page[0].read_time.isoformat()
+                page = list(query.start_after(page[-1]).stream(**CALL))
+        return owners, mark
 
     def _book(self, batch: WriteBatch, moved: Mapping[tuple[str, str], Ledger], by: str) -> None:
         """Add to ledgers; ``by`` decides on the shard."""
@@ -66,7 +90,9 @@ class FirestoreBudgets:
             }
             if period == month:
                 document |= increments
-            else:
+            if period == ALL:
+                document["changed"] = SERVER_TIMESTAMP
+            if period != month:
                 document.setdefault("days", {})[period] = increments
         shard = zlib.crc32(by.encode()) % SHARDS
         for (owner, month), document in written.items():

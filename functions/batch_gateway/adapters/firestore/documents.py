@@ -21,6 +21,7 @@ from google.api_core.exceptions import (
 from google.api_core.retry import Retry, if_transient_error
 from google.cloud.firestore_v1 import DocumentSnapshot, LastUpdateOption, WriteBatch
 
+from batch_gateway.core.jobs import JobKey
 from batch_gateway.logs import log
 from batch_gateway.ports import RecordError, StoreUnavailableError, Unreadable
 
@@ -181,3 +182,8 @@ def _native(value: Any) -> Any:
     if isinstance(value, datetime):
         return datetime.combine(value.date(), value.timetz())
     return value
+
+
+def job_id(key: JobKey) -> str:
+    """Return the name of a job's document."""
+    return f"{key.project}:{key.location}:{key.job_id}"

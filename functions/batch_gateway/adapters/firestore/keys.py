@@ -10,12 +10,12 @@ Collections::
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
-from google.cloud.firestore_v1 import Client, DocumentSnapshot, FieldFilter, Query, WriteBatch
+from google.cloud.firestore_v1 import DELETE_FIELD, Client, DocumentSnapshot, FieldFilter, Query, WriteBatch
 
 from batch_gateway.adapters.firestore.documents import (
     CALL,
@@ -28,12 +28,15 @@ from batch_gateway.adapters.firestore.documents import (
     put,
     unreadable,
 )
+from batch_gateway.core.budgets import split_owner
 from batch_gateway.core.keys import TEAM_ID, KeyRecord, TeamRecord
-from batch_gateway.ports import AliasTakenError, AuditEntry, Report, TeamDeletedError
+from batch_gateway.ports import AliasTakenError, AuditEntry, Report, TeamDeletedError, Unreadable
 
 _RATE_KEPT = timedelta(hours=1)
 _PAGE = 300
 """Documents of one call: read well within the time that a call may take, also on a slow or busy processor."""
+_MOST_VALUES = 30
+"""Values that a query may ask a field for ("in" of Firestore's documentation)."""
 Kept = TypeVar("Kept", KeyRecord, TeamRecord)
 
 
@@ -57,9 +60,21 @@ class FirestoreKeys:
             found = _readable(_each(query), KeyRecord, report)
         return sorted(found, key=lambda key: (key.key_alias, key.created_at))
 
-    def count_keys(self) -> int:
+    def page_of_keys(self, team_id: str | None, skipped: int, limit: int) -> list[KeyRecord]:
         """See KeyStore."""
-        return _count(self._client.collection("keys"))
+        query: Any = self._client.collection("keys")
+        if team_id is not None:
+            query = query.where(filter=FieldFilter("team_id", "==", team_id))
+        with errors():
+            page = query.order_by("key_alias").offset(skipped).limit(limit).stream(**CALL)
+            return sorted(
+                _readable(page, KeyRecord, log_unreadable), key=lambda key: (key.key_alias, key.created_at)
+            )
+
+    def count_keys(self, team_id: str | None = None) -> int:
+        """See KeyStore."""
+        keys: Any = self._client.collection("keys")
+        return _count(keys if team_id is None else keys.where(filter=FieldFilter("team_id", "==", team_id)))
 
     def list_secrets(self, key_id: str) -> list[KeyRecord]:
         """See KeyStore."""
@@ -152,6 +167,56 @@ class FirestoreKeys:
             found = _readable(_each(self._client.collection("teams")), TeamRecord, report)
         return sorted(found, key=lambda team: team.team_id)
 
+    def page_of_teams(self, skipped: int, limit: int) -> list[TeamRecord]:
+        """See KeyStore."""
+        # What is left of deleted teams has no such field.
+        query = self._client.collection("teams").order_by("team_id")
+        with errors():
+            return _readable(query.offset(skipped).limit(limit).stream(**CALL), TeamRecord, log_unreadable)
+
+    def changed_owners(self, since: datetime | None, *, report: Report = log_unreadable) -> set[str]:
+        """See KeyStore."""
+        with errors():
+            owners = {f"team:{each.id}" for each in self._changed_teams(since)}
+            for each in self._changed_keys(since):
+                key_id = (each.to_dict() or {}).get("key_id")
+                if isinstance(key_id, str):
+                    owners.add(f"key:{key_id}")
+                else:
+                    report(Unreadable(f"keys/{each.id}", "cannot be read: it has no key_id"))
+        return owners
+
+    def _changed_keys(self, since: datetime | None) -> Iterable[DocumentSnapshot[Any]]:
+        found: Any = self._client.collection("keys").select(["key_id", "updated_at"])
+        if since is None:
+            return _each(found)
+        return found.where(filter=FieldFilter("updated_at", ">=", since)).stream(**CALL)
+
+    def _changed_teams(self, since: datetime | None) -> Iterable[DocumentSnapshot[Any]]:
+        found: Any = self._client.collection("teams").select(["updated_at"])
+        if since is None:
+            return _each(found)
+        return found.where(filter=FieldFilter("updated_at", ">=", since)).stream(**CALL)
+
+    def find_owners(
+        self, owners: Collection[str], *, report: Report = log_unreadable
+    ) -> list[KeyRecord | TeamRecord]:
+        """See KeyStore."""
+        ids: dict[str, list[str]] = {"key": [], "team": []}
+        for owner in sorted(owners):
+            kind, owner_id = split_owner(owner)
+            ids.setdefault(kind, []).append(owner_id)
+        teams = [self._team(team_id) for team_id in ids["team"] if TEAM_ID.fullmatch(team_id)]
+        with errors():
+            found: list[KeyRecord | TeamRecord] = []
+            for start in range(0, len(ids["key"]), _MOST_VALUES):
+                some = ids["key"][start : start + _MOST_VALUES]
+                query = self._client.collection("keys").where(filter=FieldFilter("key_id", "in", some))
+                found += _readable(query.stream(**CALL), KeyRecord, report)
+            if teams:
+                found += _readable(self._client.get_all(teams, **CALL), TeamRecord, report)
+        return found
+
     def change_team(
         self, team_id: str, change: Callable[[TeamRecord | None], TeamRecord | None]
     ) -> TeamRecord | None:
@@ -183,7 +248,8 @@ class FirestoreKeys:
             if not snapshot.exists or _is_deleted(snapshot.to_dict()):
                 return
             batch = self._client.batch()
-            put(batch, snapshot, {"deleted": datetime.now(UTC)})
+            # Without its id it is on no page of teams.
+            put(batch, snapshot, {"deleted": datetime.now(UTC), "team_id": DELETE_FIELD})
             batch.commit(**CALL)
 
         with errors():

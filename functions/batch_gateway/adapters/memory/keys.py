@@ -1,6 +1,6 @@
 """The KeyStore and Audit ports in dicts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from threading import RLock
 
@@ -41,10 +41,13 @@ class MemoryKeys:
         found = [key for key in self._keys.values() if team_id is None or key.team_id == team_id]
         return sorted(found, key=lambda key: (key.key_alias, key.created_at))
 
-    def count_keys(self) -> int:
+    def page_of_keys(self, team_id: str | None, skipped: int, limit: int) -> list[KeyRecord]:
         """See KeyStore."""
-        self._check()
-        return len(self._keys)
+        return self.list_keys(team_id)[skipped:][:limit]
+
+    def count_keys(self, team_id: str | None = None) -> int:
+        """See KeyStore."""
+        return len(self.list_keys(team_id))
 
     def list_secrets(self, key_id: str) -> list[KeyRecord]:
         """See KeyStore."""
@@ -72,6 +75,30 @@ class MemoryKeys:
         """See KeyStore."""
         self._check()
         return self._keys.pop(token, None)
+
+    def page_of_teams(self, skipped: int, limit: int) -> list[TeamRecord]:
+        """See KeyStore."""
+        return self.list_teams()[skipped:][:limit]
+
+    def changed_owners(self, since: datetime | None, *, report: Report | None = None) -> set[str]:  # noqa: ARG002 - all can be read
+        """See KeyStore."""
+        self._check()
+        keys = {
+            f"key:{key.key_id}" for key in self._keys.values() if since is None or key.updated_at >= since
+        }
+        teams = self._teams.values()
+        return keys | {f"team:{team.team_id}" for team in teams if since is None or team.updated_at >= since}
+
+    def find_owners(
+        self,
+        owners: Collection[str],
+        *,
+        report: Report | None = None,  # noqa: ARG002 - all can be read
+    ) -> list[KeyRecord | TeamRecord]:
+        """See KeyStore."""
+        self._check()
+        keys = [key for key in self._keys.values() if f"key:{key.key_id}" in owners]
+        return [*keys, *(team for team in self._teams.values() if f"team:{team.team_id}" in owners)]
 
     def get_team(self, team_id: str) -> TeamRecord | None:
         """See KeyStore."""

@@ -7,6 +7,7 @@ from threading import RLock
 import msgspec
 
 from batch_gateway.adapters.memory.outbox import MemoryOutbox
+from batch_gateway.adapters.memory.sweep import MemorySweep
 from batch_gateway.adapters.memory.totals import MemoryTotals
 from batch_gateway.core.books import (
     Cell,
@@ -21,7 +22,15 @@ from batch_gateway.core.budgets import Ledger, Limit, check, reservation, window
 from batch_gateway.core.budgets import entries as budget_entries
 from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer
 from batch_gateway.core.notifications import Event
-from batch_gateway.ports import Change, Observed, Settlement, StoreUnavailableError, Submission
+from batch_gateway.ports import (
+    Change,
+    Observed,
+    Settlement,
+    StoreUnavailableError,
+    Submission,
+    SweepNotes,
+    Turn,
+)
 
 _FIELDS: dict[str, Callable[[JobRecord], str | None]] = {
     "api_key": lambda job: job.api_key,
@@ -32,7 +41,7 @@ _FIELDS: dict[str, Callable[[JobRecord], str | None]] = {
 }
 
 
-class MemoryStore(MemoryOutbox, MemoryTotals):
+class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
     """The Store port in dicts.
 
     Attributes:
@@ -51,8 +60,10 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
         self._parked: dict[str, Output] = {}
         self._projects: dict[str, str] = {}
         self._checkpoints: dict[str, Checkpoint] = {}
-        self._turns: dict[str, str] = {}
+        self._turns: dict[Turn, str] = {}
+        self._notes = SweepNotes()
         self._ledgers: dict[tuple[str, str], Ledger] = {}
+        self._booked: list[str] = []
 
     def ping(self) -> None:
         """See Store."""
@@ -116,6 +127,7 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
         return there.reserved_nano
 
     def _book(self, moved: Mapping[tuple[str, str], Ledger]) -> None:
+        self._booked += [owner for owner, _ in moved]
         for entry, change in moved.items():
             self._ledgers[entry] = self._ledgers.get(entry, Ledger()) + change
 
@@ -282,55 +294,6 @@ class MemoryStore(MemoryOutbox, MemoryTotals):
             and (since is None or job.create_time >= since)
             and (before is None or (job.create_time, job.key) < before)
         ][:limit]
-
-    def open_jobs(self, limit: int) -> list[JobRecord]:
-        """See Store."""
-        self.ping()
-        with self._lock:
-            jobs = {job.key.path: job for job in self._jobs.values() if not job.closed}
-            return [jobs[path] for path in self._in_turn("jobs", jobs, limit)]
-
-    def watched_jobs(self, due: datetime, limit: int) -> list[JobRecord]:
-        """See Store."""
-        self.ping()
-        watched = [(job.next_look, job.key, job) for job in self._jobs.values() if job.next_look]
-        return [job for look, _, job in sorted(watched) if look <= due][:limit]
-
-    def parked(self, limit: int) -> list[Output]:
-        """See Store."""
-        self.ping()
-        with self._lock:
-            return [self._parked[name] for name in self._in_turn("parked", self._parked, limit)]
-
-    def _in_turn(self, kind: str, names: Iterable[str], limit: int) -> list[str]:
-        found = [name for name in sorted(names) if name > self._turns.get(kind, "")][:limit]
-        self._turns[kind] = found[-1] if found else ""
-        return found
-
-    def park(self, output: Output) -> None:
-        """See Store."""
-        self._writing()
-        self._parked[output.id] = output
-
-    def unpark(self, output: Output) -> None:
-        """See Store."""
-        self._writing()
-        self._parked.pop(output.id, None)
-
-    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """See Store."""
-        self._writing()
-        self._checkpoints[checkpoint.uri] = checkpoint
-
-    def project_of_number(self, number: str) -> str | None:
-        """See Store."""
-        self.ping()
-        return self._projects.get(number)
-
-    def remember_project(self, number: str, project: str) -> None:
-        """See Store."""
-        self._writing()
-        self._projects[number] = project
 
     def _writing(self) -> None:
         self.ping()

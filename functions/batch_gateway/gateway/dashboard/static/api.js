@@ -153,3 +153,22 @@ export async function costs(query, signal) {
 export function pathOf(job) {
   return `/v1/projects/${job.project}/locations/${job.location}/batchPredictionJobs/${job.id}`;
 }
+
+const PAGE = 100;
+
+/** All teams, by id. */
+export async function everyTeam(signal) {
+  const found = [];
+  for (let page = 1; ; page += 1) {
+    const teams = await get(
+      '/team/list',
+      [
+        ['page', page],
+        ['size', PAGE],
+      ],
+      signal,
+    );
+    found.push(...teams);
+    if (teams.length < PAGE) return found;
+  }
+}

@@ -1,6 +1,6 @@
 /** Budgets with what is spent and reserved of them. */
 
-import { get, whoAmI } from './api.js';
+import { everyTeam, get, whoAmI } from './api.js';
 import { h } from './dom.js';
 import { bar, DAY, exactTime, lasting, money } from './format.js';
 import { exactUsd, nano, percentOf, sum } from './money.js';
@@ -147,7 +147,7 @@ function share(budget) {
 async function everyOwner(team, signal) {
   const of = team ? [['team_id', team]] : [];
   const [teams, keys] = await Promise.all([
-    get('/team/list', undefined, signal),
+    everyTeam(signal),
     get('/key/list', [['size', 100], ...of], signal),
   ]);
   const now = Date.now();

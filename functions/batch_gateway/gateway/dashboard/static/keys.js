@@ -1,6 +1,6 @@
 /** Keys and teams, for the administrator. */
 
-import { get } from './api.js';
+import { everyTeam, get } from './api.js';
 import { budgetBar, budgetOf } from './budgets.js';
 import { button, fill, h } from './dom.js';
 import { age, moment } from './format.js';
@@ -30,7 +30,7 @@ export async function show(root, view) {
 
   async function load() {
     const [allTeams, allKeys] = await Promise.all([
-      get('/team/list', undefined, signal),
+      everyTeam(signal),
       everyKey(filter, signal),
     ]);
     known = allTeams;

@@ -1,6 +1,6 @@
 /** The page for the morning: what was spent, what runs, what went wrong. */
 
-import { file, get } from './api.js';
+import { everyTeam, file } from './api.js';
 import { budgetsCard } from './budgets.js';
 import { showModels } from './bymodel.js';
 import { button, fill, h, select } from './dom.js';
@@ -146,7 +146,7 @@ function teamPicker(view, team) {
     onchange: () => view.go({ team: picker.value || null }),
   });
   // The page does not wait for the names.
-  get('/team/list', undefined, view.signal).then(
+  everyTeam(view.signal).then(
     (teams) => {
       picker.append(
         ...teams.map((each) => h('option', { value: each.team_id }, each.team_alias ?? each.team_id)),
