@@ -93,7 +93,7 @@ resource "time_sleep" "grants" {
     database = var.database.name
     projects = join(" ", sort(local.served_projects))
     regions  = join(" ", sort(local.regions))
-    secrets  = join(" ", sort(distinct([for each in values(var.secret_environment) : each.secret])))
+    secrets  = join(" ", sort(local.environment_secrets))
   }
 
   depends_on = [
