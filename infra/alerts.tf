@@ -53,6 +53,14 @@ locals {
         every    = "300s"
         text     = "$${log.extracted_label.owner} has spent $${log.extracted_label.spent} USD; the line has the limits. Beyond `max_budget` creates are refused until the window resets or the limit is raised."
       }
+      job_over_budget = {
+        title    = "a job costs more than it may"
+        severity = "WARNING"
+        where    = "jsonPayload.event=(\"budget.overrun\" OR \"budget.job_running\" OR \"budget.job_cancelled\" OR \"budget.cancel_failed\")"
+        labels   = merge(local.job_labels, { event = "EXTRACT(jsonPayload.event)" })
+        every    = "3600s"
+        text     = "${local.job_line}, $${log.extracted_label.event}: `overrun`, it cost more than was reserved for it; `job_running`, it runs on over its budget, as `budget_action` says; `job_cancelled`, it was cancelled for that; `cancel_failed`, Vertex AI did not cancel it, and the next sweep tries again."
+      }
       vertex_refuses = {
         title    = "Vertex AI refuses the gateway"
         severity = "ERROR"
