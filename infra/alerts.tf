@@ -30,12 +30,12 @@ locals {
         text     = "${local.job_line} has been queued for over 72 hours or running for over 24, which is longer than Vertex AI lets jobs be. Look at it in the console, cancel it, and ask Google's support."
       }
       unpriced_rows = {
-        title    = "rows without a price"
+        title    = "rows whose cost is not known"
         severity = "WARNING"
-        where    = "jsonPayload.event=\"output.settled\"\njsonPayload.unpriced_rows>0"
+        where    = "jsonPayload.event=\"output.settled\"\n(jsonPayload.unpriced_rows>0 OR jsonPayload.rows.malformed>0 OR jsonPayload.rows.unrecognized>0)"
         labels   = local.job_labels
         every    = "3600s"
-        text     = "${local.job_line} has rows that no price is known for: its amount is a floor. Add the model's price to the price table, deploy, and price the job again."
+        text     = "${local.job_line} has rows whose cost is not known: its amount is a floor. If they have no price, add the model's to the price table, deploy, and price the job again. If they could not be read, its cost report says how many, and lines with `rows.unrecognized` say which."
       }
       stray_output = {
         title    = "an output that is nobody's, or a job without its output"

@@ -73,6 +73,11 @@ def _sweeps():
     world.keys.change_team("ads", lambda _: team)
     sweeping.spender(world, soft_budget_nano=1, budget_duration="7d")
     world.sweep()
+    for unread in ("{", "{}"):  # malformed, and of no known shape
+        world = sweeping.World()
+        world.record(settling.ended())
+        world.put(settling.lines(unread))
+        world.sweep()
     for action in ("warn", "cancel"):
         world = sweeping.World()
         world.deps = world.deps._replace(budget_action=action)
@@ -112,6 +117,8 @@ def _holds(line, entry):
         return not _holds(line.removeprefix("NOT "), entry)
     if log := re.fullmatch(r'log_id\("(.+)"\)', line):
         return entry.get("logName") == log[1]
+    if line.startswith("("):
+        return any(_holds(part, entry) for part in line.strip("()").split(" OR "))
     field, operator, wanted = re.fullmatch(r"([\w.\"]+?)(=~|>=|=|>|:)(.+)", line).groups()
     found = value_of(field, entry)
     if field == "severity":
