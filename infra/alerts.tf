@@ -30,12 +30,12 @@ locals {
         text     = "${local.job_line} has been queued for over 72 hours or running for over 24, which is longer than Vertex AI lets jobs be. Look at it in the console, cancel it, and ask Google's support."
       }
       unpriced_rows = {
-        title    = "rows without a price"
+        title    = "rows whose cost is not known"
         severity = "WARNING"
-        where    = "jsonPayload.event=\"output.settled\"\njsonPayload.unpriced_rows>0"
+        where    = "jsonPayload.event=\"output.settled\"\n(jsonPayload.unpriced_rows>0 OR jsonPayload.rows.malformed>0 OR jsonPayload.rows.unrecognized>0)"
         labels   = local.job_labels
         every    = "3600s"
-        text     = "${local.job_line} has rows that no price is known for: its amount is a floor. Add the model's price to the price table, deploy, and price the job again."
+        text     = "${local.job_line} has rows whose cost is not known: its amount is a floor. If they have no price, add the model's to the price table, deploy, and price the job again. If they could not be read, its cost report says how many, and lines with `rows.unrecognized` say which."
       }
       stray_output = {
         title    = "an output that is nobody's, or a job without its output"
@@ -53,13 +53,13 @@ locals {
         every    = "300s"
         text     = "$${log.extracted_label.owner} has spent $${log.extracted_label.spent} USD; the line has the limits. Beyond `max_budget` creates are refused until the window resets or the limit is raised."
       }
-      budget_overrun = {
-        title    = "a job cost more than was reserved for it"
+      job_over_budget = {
+        title    = "a job costs more than it may"
         severity = "WARNING"
-        where    = "jsonPayload.event=\"budget.overrun\""
-        labels   = merge(local.job_labels, { for field in ["cost_usd", "reserved_usd"] : field => "EXTRACT(jsonPayload.${field})" })
+        where    = "jsonPayload.event=(\"budget.overrun\" OR \"budget.job_running\" OR \"budget.job_cancelled\" OR \"budget.cancel_failed\")"
+        labels   = merge(local.job_labels, { event = "EXTRACT(jsonPayload.event)" })
         every    = "3600s"
-        text     = "${local.job_line} has cost $${log.extracted_label.cost_usd} USD so far, and $${log.extracted_label.reserved_usd} were reserved. Its input was overwritten after the create, or is larger than its bytes told: look at who writes there. `budget_action` says what is done to such a job while it runs."
+        text     = "${local.job_line}, $${log.extracted_label.event}: `overrun`, it cost more than was reserved for it; `job_running`, it runs on over its budget, as `budget_action` says; `job_cancelled`, it was cancelled for that; `cancel_failed`, Vertex AI did not cancel it, and the next sweep tries again."
       }
       vertex_refuses = {
         title    = "Vertex AI refuses the gateway"

@@ -18,7 +18,7 @@ locals {
   expiring_collections = toset(["checkpoints", "events", "rates", "submissions"])
   # What queries need beyond the indexes that Firestore makes by itself: by a name, collection and fields in order.
   composite_indexes = merge({
-    keys_by_team = {
+    keys_by_team_id = {
       collection = "keys"
       fields     = [{ path = "team_id", order = "ASCENDING" }, { path = "key_alias", order = "ASCENDING" }]
     }

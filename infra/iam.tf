@@ -2,7 +2,8 @@
 # grant, and on the project, under a condition where one can be had, only where there is none.
 
 locals {
-  functions = toset(["gateway", "settle"])
+  functions           = toset(["gateway", "settle"])
+  environment_secrets = toset([for each in values(var.secret_environment) : each.secret])
 }
 
 # --- the functions' own
@@ -18,6 +19,11 @@ resource "google_project_iam_member" "books" {
     title       = "this database only"
     description = "The books of ${var.name}"
     expression  = "resource.name == \"projects/${var.project_id}/databases/${google_firestore_database.this.name}\""
+  }
+
+  # The functions use the old database until they are deployed with the new one.
+  lifecycle {
+    create_before_destroy = true
   }
 }
 
@@ -57,15 +63,21 @@ resource "google_secret_manager_secret_iam_member" "functions" {
   member    = google_service_account.this[each.value[0]].member
 }
 
+# By secret, because two variables may name one, and the grant must not go with the first of them.
 resource "google_secret_manager_secret_iam_member" "environment" {
   for_each = {
-    for pair in setproduct(local.functions, keys(var.secret_environment)) : "${pair[0]}/${pair[1]}" => pair
+    for pair in setproduct(local.functions, local.environment_secrets) : "${pair[0]}/${pair[1]}" => pair
   }
 
   project   = var.project_id
-  secret_id = var.secret_environment[each.value[1]].secret
+  secret_id = each.value[1]
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.this[each.value[0]].member
+
+  # Instances that start before the functions are deployed anew still take the old secret.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "google_pubsub_topic_iam_member" "events" {

@@ -87,10 +87,13 @@ locals {
 # minutes to arrive everywhere. What waits names this.
 resource "time_sleep" "grants" {
   create_duration = var.waits.grants
-  # Another region has a registry of its own, another project an agent.
+  # What an apply after the first may bring is waited for, too: another region has a registry of its own, another
+  # project an agent, another secret a grant, and another database is as new as the first.
   triggers = {
+    database = var.database.name
     projects = join(" ", sort(local.served_projects))
     regions  = join(" ", sort(local.regions))
+    secrets  = join(" ", sort(local.environment_secrets))
   }
 
   depends_on = [

@@ -197,6 +197,29 @@ run "adding_an_api_changes_nothing_else" {
   }
 }
 
+run "what_a_later_apply_grants_is_waited_for" {
+  command = plan
+
+  variables {
+    database           = { name = "restored" }
+    secret_environment = { PASSWORD = { secret = "login" }, TOKEN = { secret = "token" }, USER = { secret = "login" } }
+  }
+
+  assert {
+    condition = time_sleep.grants.triggers == tomap({
+      database = "restored"
+      projects = "my-project"
+      regions  = "us-central1"
+      secrets  = "login token"
+    })
+    error_message = "Functions would be deployed, and a new database changed, before the grants have arrived."
+  }
+  assert {
+    condition     = keys(google_secret_manager_secret_iam_member.environment) == ["gateway/login", "gateway/token", "settle/login", "settle/token"]
+    error_message = "Two grants of the same would go both with one of two variables that name one secret."
+  }
+}
+
 run "the_same_again_in_another_region_keeps_the_archive" {
   command = plan
 

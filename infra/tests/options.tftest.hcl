@@ -191,7 +191,7 @@ run "a_proxys_own_file" {
     error_message = "Both functions have what the file takes from the environment."
   }
   assert {
-    condition     = keys(google_secret_manager_secret_iam_member.environment) == ["gateway/CREDENTIALS", "settle/CREDENTIALS"]
+    condition     = keys(google_secret_manager_secret_iam_member.environment) == ["gateway/vertex-credentials", "settle/vertex-credentials"]
     error_message = "Both functions may read it."
   }
   assert {

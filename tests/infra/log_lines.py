@@ -12,6 +12,7 @@ from werkzeug.exceptions import ServiceUnavailable
 from batch_gateway import entrypoints, wiring
 from batch_gateway.adapters import vertex
 from batch_gateway.core.keys import Budget, TeamRecord
+from batch_gateway.ports import UpstreamResponse
 from functional import test_reconcile as sweeping
 from functional import test_settle as settling
 from functional.gateway.conftest import JOBS, World, job_resource, json_answer
@@ -72,6 +73,19 @@ def _sweeps():
     world.keys.change_team("ads", lambda _: team)
     sweeping.spender(world, soft_budget_nano=1, budget_duration="7d")
     world.sweep()
+    for unread in ("{", "{}"):  # malformed, and of no known shape
+        world = sweeping.World()
+        world.record(settling.ended())
+        world.put(settling.lines(unread))
+        world.sweep()
+    for action in ("warn", "cancel"):
+        world = sweeping.World()
+        world.deps = world.deps._replace(budget_action=action)
+        sweeping.reserved(world, 1)
+        world.put(settling.lines(settling.row()), sweeping.INCREMENTAL)
+        world.sweep()
+    with patch.object(world.upstream, "send", return_value=UpstreamResponse(503, {}, b"{}")):
+        world.sweep()
     world = sweeping.World()
     sweeping.reserved(world, 1)
     world.put(settling.lines(settling.row()), sweeping.INCREMENTAL)
@@ -107,6 +121,8 @@ def _holds(line, entry):
         return not _holds(line.removeprefix("NOT "), entry)
     if log := re.fullmatch(r'log_id\("(.+)"\)', line):
         return entry.get("logName") == log[1]
+    if line.startswith("("):
+        return any(_holds(part, entry) for part in line.strip("()").split(" OR "))
     field, operator, wanted = re.fullmatch(r"([\w.\"]+?)(=~|>=|=|>|:)(.+)", line).groups()
     found = value_of(field, entry)
     if field == "severity":

@@ -116,6 +116,33 @@ def test_a_budget_s_message_says_whose_it_is(there, entries):
     assert owners == {"team:ads", "key:k1"}
 
 
+def test_what_is_done_about_a_job_over_its_budget_is_told(there, entries):
+    [match] = values(there, "google_monitoring_alert_policy")['log["job_over_budget"]']["conditions"][0][
+        "condition_matched_log"
+    ]
+    assert {entry["jsonPayload"]["event"] for entry in entries if matches(match["filter"], entry)} == {
+        "budget.cancel_failed",
+        "budget.job_cancelled",
+        "budget.job_running",
+        "budget.overrun",
+    }
+
+
+def test_rows_that_are_not_in_the_amount_are_told(there, entries):
+    policy = values(there, "google_monitoring_alert_policy")['log["unpriced_rows"]']
+    [match] = policy["conditions"][0]["condition_matched_log"]
+    told = [entry["jsonPayload"] for entry in entries if matches(match["filter"], entry)]
+    assert {kind for line in told for kind in ("malformed", "unrecognized") if line["rows"][kind]} == {
+        "malformed",
+        "unrecognized",
+    }
+    assert any(line["unpriced_rows"] for line in told)
+    settled = [
+        entry["jsonPayload"] for entry in entries if entry["jsonPayload"].get("event") == "output.settled"
+    ]
+    assert len(told) < len(settled)
+
+
 def test_sweeps_do_not_make_the_gateway_slow(there):
     metric = values(there, "google_logging_metric")['this["request_seconds"]']
     latencies = [entry["httpRequest"]["latency"] for entry in REQUESTS if matches(metric["filter"], entry)]
