@@ -25,7 +25,8 @@ from contract.conftest import firestore_at
 
 NOW = datetime(2026, 11, 22, 10, 11, 12, 123456, tzinfo=UTC)
 MINUTE = "2026-11-22T10:11"
-MOST_SECONDS = 6.0
+MOST_SECONDS = 40.0
+"""By itself the client library waits for a minute and longer; on an idle machine it is five seconds."""
 FULL_GRANT = Grant(
     ("gemini-*", "größe"), ("acme-batch",), ("us-central1", "global"), ("gs://b/a b", "bq://p.d"), 7
 )

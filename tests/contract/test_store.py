@@ -827,7 +827,8 @@ CALLS = {
     "project_of_number": lambda s: s.project_of_number("1"),
     "remember_project": lambda s: s.remember_project("1", "acme-batch"),
 }
-MOST_SECONDS = 6.0
+MOST_SECONDS = 40.0
+"""By itself the client library waits for a minute and longer; on an idle machine it is five seconds."""
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from batch_gateway.core.webhooks import ForbiddenUrlError, new_secret
 from batch_gateway.ports import Endpoint, Reply, StoreUnavailableError, UnreachableError
 from batch_gateway.settlement.notifying import Delivered, NotifyDeps, deliver_due, notify
 from functional.tls import Server, answering
+from patience import PATIENCE
 
 BEGIN = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -380,7 +381,7 @@ def test_receivers_that_do_not_answer_are_waited_for_side_by_side(world):
     together = threading.Barrier(8)  # opens only when all are waited for at once
 
     def hang(_):
-        together.wait(10)
+        together.wait(PATIENCE)
         raise UnreachableError("did not answer")
 
     world.reply = hang
@@ -456,11 +457,8 @@ def test_no_attempt_is_begun_after_the_time_is_up(world):
     for number in range(20):
         world.note(number)
 
-    def slow(_):
-        time.sleep(0.1)
-        return Reply(200)
-
-    world.reply = slow
+    seconds = iter(range(10**6))  # each look at the clock takes one
+    world.deps = world.deps._replace(clock=lambda: next(seconds))
     world.time += LEASE
     assert world.due(seconds=-1) == Delivered(complete=False)
     assert world.posts == []

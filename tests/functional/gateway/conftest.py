@@ -21,6 +21,7 @@ from batch_gateway.settlement import settle as settlement
 from batch_gateway.settlement.deps import Deps as SettlementDeps
 from batch_gateway.settlement.endpoints import KeyEndpoints
 from batch_gateway.settlement.notifying import NotifyDeps
+from builders import prompt
 from functional.gateway.loopback import Answer, Loopback
 from vertex_emulator import VertexEmulator
 from vertex_emulator.storage import split_uri
@@ -265,8 +266,7 @@ def vertex(emulator):
 def world(vertex):
     made = World(vertex.host)
     vertex._lifecycle._storage = MemoryStorage(made.objects)
-    rows = [{"request": {"contents": [{"role": "user", "parts": [{"text": text}]}]}} for text in "abcd"]
-    rows[2]["emulate"] = {"fail": True}
+    rows = [prompt("a"), prompt("b"), prompt("c", fail=True), prompt("d")]
     made.objects.put("in", "rows.jsonl", "\n".join(map(json.dumps, rows)).encode())
     return made
 

@@ -5,10 +5,12 @@ import time
 
 import pytest
 
-from functional.vertex_emulator.conftest import PARENT, refusal_of, row_of
+from builders import prompt
+from functional.vertex_emulator.conftest import PARENT, refusal_of
+from patience import PATIENCE
 from vertex_emulator import Layout, Speed
 
-ROWS = [{**row_of(str(number), fail=number == 0), "n": number} for number in range(10)]
+ROWS = [{**prompt(str(number), fail=number == 0), "n": number} for number in range(10)]
 
 
 def numbers(content):
@@ -71,8 +73,8 @@ def test_a_folder_of_lots_repeats_rows_of_the_final_file(vertex):
 def test_jobs_that_move_by_themselves_export_as_they_go(make):
     vertex = make(speed=Speed(pending_seconds=0, running_seconds=60))
     labels = {"emulate_incremental": "file", "emulate_shown": "running"}
-    name = vertex.create([row_of(str(number)) for number in range(600)], labels=labels)
-    deadline = time.monotonic() + 20
+    name = vertex.create([prompt(str(number)) for number in range(600)], labels=labels)
+    deadline = time.monotonic() + PATIENCE
     files = {}
     while not files:
         assert time.monotonic() < deadline
