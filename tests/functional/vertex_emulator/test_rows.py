@@ -72,7 +72,7 @@ def test_rows_fail_block_and_leave_things_out_as_asked(vertex):
         prompt(fail=True),
         prompt(fail="too hot"),
         bad_role,
-        prompt(blocked=True, thoughts=9),
+        prompt("Hello world!", blocked=True, thoughts=9),
         prompt(no_usage=True),
         prompt(no_details=True, output_tokens=7),
         prompt(model_version="gemini-2.5-flash-001@default"),
