@@ -188,7 +188,6 @@ class FirestoreEmulator:
             is_ready=lambda _: self._answers(),
             log=log,
             env=env,
-            timeout=60,
         )
 
     def _answers(self) -> bool:

@@ -90,7 +90,7 @@ class ManagedProcess:
         is_ready: Callable[[ManagedProcess], bool],
         log: Path,
         env: Mapping[str, str],
-        timeout: float = 30.0,
+        timeout: float = 120.0,
     ) -> None:
         self.name = name
         self.log = log

@@ -180,7 +180,7 @@ class Stack:
         """Sends a request to the gateway, with the master key if no other is given ("" is none)."""
         key = self.master_key if key is None else key
         headers = {**({"Authorization": f"Bearer {key}"} if key else {}), **options.pop("headers", {})}
-        options = {"timeout": 30, **options}
+        options = {"timeout": 120, **options}
         return self._http.request(method, f"{self.gateway_url}{path}", headers=headers, **options)
 
     def get(self, path: str, **options: Any) -> Any:
@@ -190,7 +190,7 @@ class Stack:
             raise LocalStackError(f"GET {path}: {answer.status_code} {answer.text}")
         return answer.json()
 
-    def wait_for_cost(self, name: str, timeout: float = 30.0) -> dict[str, Any]:
+    def wait_for_cost(self, name: str, timeout: float = 120.0) -> dict[str, Any]:
         """Waits until a job's cost is FINAL and returns it."""
 
         def final() -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from browser import browsing
 from browser.seeding import Seeder, input_rows
 from browser.serving import Served
 from functional.gateway.conftest import KEY, NUMBER, PROJECT, World
+from patience import PATIENCE
 from vertex_emulator import VertexEmulator
 
 
@@ -92,7 +93,7 @@ def visit(chromium):
         context = chromium.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-GB", **options
         )
-        context.set_default_timeout(8000)
+        context.set_default_timeout(1000 * PATIENCE)
         visitor = Visitor(context.new_page(), served)
         opened.append((served, context, visitor))
         return visitor

@@ -5,7 +5,7 @@ import re
 from decimal import Decimal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.core.money import format_nano
@@ -14,6 +14,7 @@ from browser import browsing
 from browser.browsing import OUTPUT
 from browser.serving import Served
 from functional.gateway.conftest import World
+from thorough import examples
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
@@ -150,7 +151,7 @@ def in_page(chromium, vertex_server):
 
 
 AMOUNTS = st.lists(st.integers(-(10**21), 10**21) | st.integers(-(10**10), 10**10), min_size=20, max_size=60)
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = examples(10)
 
 
 def decimal(text):

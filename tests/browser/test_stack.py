@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from builders import prompt
+from patience import PATIENCE
 from stack import Stack
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
@@ -17,9 +19,8 @@ SPEED = ("--pending-seconds", "0.5", "--seconds-per-row", "0.3", "--cancelling-s
 def stack():
     config = Path(__file__).parents[1] / "integration" / "gateway.yaml"
     with Stack(config=config, vertex_options=SPEED, poll_interval=0.1) as running:
-        row = {"request": {"contents": [{"role": "user", "parts": [{"text": "How long is a string?"}]}]}}
-        running.upload_rows("short.jsonl", [row] * 4)
-        running.upload_rows("long.jsonl", [row] * 600)
+        running.upload_rows("short.jsonl", [prompt()] * 4)
+        running.upload_rows("long.jsonl", [prompt(hold=True)])
         yield running
 
 
@@ -42,7 +43,7 @@ def submit(stack, name, rows):
 @pytest.fixture
 def page(chromium, stack):
     context = chromium.new_context(viewport={"width": 1400, "height": 900})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(1000 * PATIENCE)
     page = context.new_page()
     page.goto(f"{stack.gateway_url}/dashboard")
     page.get_by_label("API key").fill(stack.master_key)
@@ -58,7 +59,7 @@ def test_a_job_comes_up_ends_and_costs_what_the_api_says(page, stack):
     page.get_by_role("link", name="seen-in-chromium").click()
     page.locator(".timeline").wait_for()
     cost = stack.wait_for_cost(name)
-    expect(page.locator(".title .badge")).to_have_text("Succeeded", timeout=25_000)
+    expect(page.locator(".title .badge")).to_have_text("Succeeded", timeout=1000 * PATIENCE)
     shown = page.get_by_role("region", name="Cost", exact=True).locator(".money").first
     assert Decimal(shown.get_attribute("title").removeprefix("$")) == Decimal(cost["amount"])
     expect(page.locator(".timeline")).to_contain_text("Cost final")
@@ -79,4 +80,4 @@ def test_a_job_is_cancelled_from_the_page(page, stack):
     page.get_by_role("link", name="cancelled-in-chromium").click()
     page.get_by_role("button", name="Cancel job").click()
     page.get_by_role("button", name="Cancel the job").click()
-    expect(page.locator(".title .badge")).to_have_text("Cancelled", timeout=25_000)
+    expect(page.locator(".title .badge")).to_have_text("Cancelled", timeout=1000 * PATIENCE)

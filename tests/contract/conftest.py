@@ -131,15 +131,18 @@ class EmulatedBucket(CloudStorage):
         self._client.bucket(self.bucket).blob(name).delete()
 
 
+@pytest.fixture
+def storage_objects(storage_url):
+    """The ObjectStore port on the emulator."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORAGE_EMULATOR_HOST", storage_url)
+        return EmulatedBucket("contract")
+
+
 @pytest.fixture(params=["memory", "storage"])
 def objects(request):
     """The ObjectStore port, twice."""
-    if request.param == "memory":
-        return MemoryBucket()
-    url = request.getfixturevalue("storage_url")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STORAGE_EMULATOR_HOST", url)
-        return EmulatedBucket("contract")
+    return MemoryBucket() if request.param == "memory" else request.getfixturevalue("storage_objects")
 
 
 @pytest.fixture(scope="session")

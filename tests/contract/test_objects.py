@@ -192,14 +192,6 @@ def test_a_generation_that_is_gone_cannot_be_read_on(objects, prefix, start):
         b"".join(objects.read(objects.bucket, f"{prefix}x", info.generation, start))
 
 
-@pytest.fixture
-def storage_objects(objects):
-    """Only the real one reads in several pieces."""
-    if not isinstance(objects, storage.CloudStorage):
-        pytest.skip("in memory an object is read at once")
-    return objects
-
-
 # Downloads that break off: a server that plays Cloud Storage's media download, badly
 
 DATA = bytes(range(251)) * 40_000  # 10 MB, so that it does not fit into the connection's buffers

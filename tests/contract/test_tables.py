@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.adapters import bigquery
@@ -21,6 +21,7 @@ from batch_gateway.core.rows import Tally, gemini, messages, predictions, row
 from batch_gateway.core.usage import Rows, Tokens
 from batch_gateway.ports import ObjectChangedError, TableInfo, TablesUnavailableError
 from contract.bigquery_on_duckdb import BigQueryOnDuckDB
+from thorough import examples
 
 TABLE = prices.load()
 URI = "bq://my-project.my_dataset.predictions_1"
@@ -369,7 +370,7 @@ ROWS = st.one_of(
 @pytest.mark.parametrize("columns", [GEMINI, GEMINI_JSON], ids=["text", "JSON"])
 @pytest.mark.parametrize("resumed_at", [None, RESUMED_AT], ids=["", "resumed"])
 @given(rows=ROWS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(15)
 def test_a_table_comes_to_what_its_rows_come_to_in_a_file(on_duckdb, columns, resumed_at, rows):
     on_duckdb.write(rows, columns)
 
@@ -478,7 +479,7 @@ VECTORS = {
 
 @pytest.mark.parametrize("form", VECTORS)
 @given(contents=st.lists(st.text(max_size=12).filter(lambda text: "\0" not in text), max_size=8))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(5)
 def test_embeddings_are_charged_by_the_characters_of_their_content(on_duckdb, form, contents):
     kind, store = VECTORS[form]
     answers = [

@@ -16,12 +16,13 @@ from types import SimpleNamespace
 import pytest
 from werkzeug.serving import make_server
 
+from builders import prompt
 from functional.gateway.conftest import KEY, NUMBER, PROJECT, MemoryStorage, World, job_body, job_id
 from gateway_cli.cli import main, parser
 from vertex_emulator import VertexEmulator
 
 COMMAND = Path(__file__).parents[2] / "infra" / "cli" / "gateway"
-ROW = {"request": {"contents": [{"role": "user", "parts": [{"text": "How long is a piece of string?"}]}]}}
+ROW = prompt()
 DAY = timedelta(days=1)
 
 

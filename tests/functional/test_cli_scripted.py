@@ -20,6 +20,7 @@ import pytest
 from functional.gateway.conftest import json_answer
 from functional.gateway.loopback import Answer, Loopback, closed_port
 from functional.test_cli import COMMAND, Cli, pausing, shell
+from patience import PATIENCE
 
 FIRST = 1_793_491_200
 """2026-11-01T00:00:00Z."""
@@ -487,7 +488,7 @@ def in_a_terminal(*arguments, **env):
     )
     os.close(secondary)
     seen = b""
-    while select.select([primary], [], [], 30)[0]:
+    while select.select([primary], [], [], PATIENCE)[0]:
         try:
             part = os.read(primary, 65536)
         except OSError:
@@ -496,7 +497,7 @@ def in_a_terminal(*arguments, **env):
             break
         seen += part
     os.close(primary)
-    assert command.wait(timeout=30) == 0
+    assert command.wait(timeout=PATIENCE) == 0
     return seen.decode()
 
 

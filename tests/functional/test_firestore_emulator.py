@@ -19,6 +19,7 @@ from firestore_emulator import (
     find_java,
     sdk_roots,
 )
+from patience import PATIENCE
 from processes import LocalStackError, free_ports
 
 JAR = "platform/cloud-firestore-emulator/cloud-firestore-emulator.jar"
@@ -217,8 +218,8 @@ def test_the_emulator_starts_answers_and_ends(tmp_path):
         emulator.process.wait_ready()
         url = f"http://{emulator.host}/v1/projects/p/databases/(default)/documents"
         written = {"fields": {"n": {"integerValue": "1"}}}
-        requests.patch(f"{url}/c/d", json=written, timeout=10).raise_for_status()
-        assert requests.get(f"{url}/c/d", timeout=10).json()["fields"] == written["fields"]
+        requests.patch(f"{url}/c/d", json=written, timeout=PATIENCE).raise_for_status()
+        assert requests.get(f"{url}/c/d", timeout=PATIENCE).json()["fields"] == written["fields"]
     finally:
         emulator.process.stop()
     with pytest.raises(requests.ConnectionError):

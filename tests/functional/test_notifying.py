@@ -1,5 +1,6 @@
 """Events go out at once, again until they arrive, and nobody's receiver keeps another's waiting."""
 
+import itertools
 import json
 import threading
 import time
@@ -18,6 +19,7 @@ from batch_gateway.core.webhooks import ForbiddenUrlError, new_secret
 from batch_gateway.ports import Endpoint, Reply, StoreUnavailableError, UnreachableError
 from batch_gateway.settlement.notifying import Delivered, NotifyDeps, deliver_due, notify
 from functional.tls import Server, answering
+from patience import PATIENCE
 
 BEGIN = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -84,7 +86,7 @@ class World:
         return event
 
     def due(self, seconds=5.0):
-        return deliver_due(self.deps, self.time, time.monotonic() + seconds)
+        return deliver_due(self.deps, self.time, self.deps.clock() + seconds)
 
     def states(self, event):
         kept = self.outbox.events[event.id]
@@ -380,7 +382,7 @@ def test_receivers_that_do_not_answer_are_waited_for_side_by_side(world):
     together = threading.Barrier(8)  # opens only when all are waited for at once
 
     def hang(_):
-        together.wait(10)
+        together.wait(PATIENCE)
         raise UnreachableError("did not answer")
 
     world.reply = hang
@@ -456,11 +458,8 @@ def test_no_attempt_is_begun_after_the_time_is_up(world):
     for number in range(20):
         world.note(number)
 
-    def slow(_):
-        time.sleep(0.1)
-        return Reply(200)
-
-    world.reply = slow
+    looks = itertools.count()  # each of which takes a tenth of a second
+    world.deps = world.deps._replace(clock=lambda: next(looks) / 10)
     world.time += LEASE
     assert world.due(seconds=-1) == Delivered(complete=False)
     assert world.posts == []
@@ -468,7 +467,7 @@ def test_no_attempt_is_begun_after_the_time_is_up(world):
     assert not done.complete
     assert 1 <= len(world.posts) <= 4
     world.time += LEASE
-    assert world.due().complete
+    assert world.due(seconds=60).complete
     assert len(world.posts) == 20
 
 

@@ -13,6 +13,7 @@ from batch_gateway.adapters.pubsub import PubSubTopic
 from batch_gateway.ports import UnreachableError, UpstreamCredentialsError
 from firestore_emulator import find_java, sdk_roots
 from functional.gateway.loopback import Answer, Loopback, closed_port
+from patience import PATIENCE
 from processes import HOST, ManagedProcess, free_ports, is_listening
 
 TOPIC = "projects/my-project/topics/events"
@@ -43,14 +44,14 @@ def emulator(tmp_path_factory):
         is_ready=lambda _: is_listening(port),
         log=tmp_path_factory.mktemp("pubsub") / "log",
         env=os.environ,
-        timeout=60,
+        timeout=PATIENCE,
     )
     process.start()
     try:
         process.wait_ready()
         url = f"http://{HOST}:{port}/v1"
-        requests.put(f"{url}/{TOPIC}", json={}, timeout=20).raise_for_status()
-        requests.put(f"{url}/{SUBSCRIPTION}", json={"topic": TOPIC}, timeout=20).raise_for_status()
+        requests.put(f"{url}/{TOPIC}", json={}, timeout=PATIENCE).raise_for_status()
+        requests.put(f"{url}/{SUBSCRIPTION}", json={"topic": TOPIC}, timeout=PATIENCE).raise_for_status()
         yield f"{HOST}:{port}"
     finally:
         process.stop()
@@ -59,7 +60,7 @@ def emulator(tmp_path_factory):
 def test_a_message_arrives(emulator):
     PubSubTopic(TOPIC, emulator).publish(BODY, {**ATTRIBUTES, "team": "größe" * 300})
     pulled = requests.post(
-        f"http://{emulator}/v1/{SUBSCRIPTION}:pull", json={"maxMessages": 9}, timeout=20
+        f"http://{emulator}/v1/{SUBSCRIPTION}:pull", json={"maxMessages": 9}, timeout=PATIENCE
     ).json()
     [message] = [received["message"] for received in pulled["receivedMessages"]]
     assert base64.b64decode(message["data"]) == BODY

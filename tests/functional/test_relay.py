@@ -13,6 +13,7 @@ import pytest
 import requests
 from cloudevents.http import from_http
 
+from patience import PATIENCE
 from processes import free_ports, wait_until
 from relay import Backoff, Relay
 from storage_emulator import StorageEmulator
@@ -29,6 +30,7 @@ class Receiver:
     url: str = ""
     statuses: list[int] = field(default_factory=list)
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    answers: threading.Event = field(default_factory=threading.Event)
 
     def ids(self):
         return [headers["ce-id"] for headers, _ in self.requests]
@@ -51,11 +53,13 @@ def storage(tmp_path_factory):
 @pytest.fixture
 def receiver():
     seen = Receiver()
+    seen.answers.set()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["content-length"]))
             seen.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            seen.answers.wait(PATIENCE)
             self.send_response(seen.statuses.pop(0) if seen.statuses else 204)
             self.send_header("content-length", "0")
             self.end_headers()
@@ -96,7 +100,7 @@ def write(storage, name, content=b"{}\n", bucket="relay-out"):
         params={"uploadType": "media", "name": name},
         data=content,
         headers={"content-type": "text/plain"},
-        timeout=5,
+        timeout=PATIENCE,
     )
     answer.raise_for_status()
     return answer.json()
@@ -104,7 +108,7 @@ def write(storage, name, content=b"{}\n", bucket="relay-out"):
 
 def settled(relay, receiver, count):
     """Waits for that many requests, and then a few polls longer for one too many."""
-    wait_until(lambda: len(receiver.requests) >= count and relay.idle(), 5, f"{count} requests")
+    wait_until(lambda: len(receiver.requests) >= count and relay.idle(), PATIENCE, f"{count} requests")
     threading.Event().wait(0.3)
     assert len(receiver.requests) == count
     return receiver.requests
@@ -187,10 +191,13 @@ def test_a_refused_event_comes_again_with_its_id_until_it_is_accepted(storage, r
 
 def test_one_refused_event_does_not_hold_up_another(storage, receiver, make_relay):
     receiver.statuses = [503]
+    receiver.answers.clear()
     relay = make_relay(workers=1, backoff=Backoff(start=1.0, cap=1.0))
     write(storage, "a.jsonl")
-    wait_until(lambda: receiver.requests, 5, "the first event")
+    wait_until(lambda: receiver.requests, PATIENCE, "the first event")
     write(storage, "b.jsonl")
+    wait_until(lambda: relay._queue, PATIENCE, "the second event to be seen")
+    receiver.answers.set()
 
     settled(relay, receiver, 3)
 
@@ -202,7 +209,7 @@ def test_a_receiver_that_is_down_gets_the_event_once_it_is_up(storage, receiver,
     port = free_ports(1)[0]
     relay = make_relay(target=f"http://127.0.0.1:{port}/")
     write(storage, "down.jsonl")
-    wait_until(lambda: relay.retried >= 2, 5, "two attempts")
+    wait_until(lambda: relay.retried >= 2, PATIENCE, "two attempts")
     assert relay.delivered == 0
 
     class Handler(BaseHTTPRequestHandler):
@@ -230,7 +237,7 @@ def test_an_event_is_given_up_after_its_time(storage, receiver, make_relay):
     relay = make_relay(backoff=Backoff(start=0.02, cap=0.02, give_up_after=0.1))
     write(storage, "hopeless.jsonl")
 
-    wait_until(lambda: relay.expired, 5, "the relay to give up")
+    wait_until(lambda: relay.expired, PATIENCE, "the relay to give up")
 
     assert relay.delivered == 0
     assert relay.idle()

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from infra.terraform import ROOT
+from patience import PATIENCE
 
 TEXT = (ROOT / "cloudbuild.yaml").read_text()
 BUILD = yaml.safe_load(TEXT)
@@ -140,7 +141,7 @@ class Machine:
                 env={**variables, **built_in, "PATH": path},
                 text=True,
                 capture_output=True,
-                timeout=60,
+                timeout=PATIENCE,
                 check=False,
             )
             if done.returncode:

@@ -9,6 +9,7 @@ import pytest
 
 from functional.gateway.loopback import Answer, Loopback
 from infra.terraform import ROOT
+from patience import PATIENCE
 
 PREFLIGHT = ROOT / "infra/preflight"
 PROJECT = "my-project"
@@ -72,7 +73,7 @@ def fly(tmp_path, vertex):
             env=env,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         assert not done.stderr, done.stderr

@@ -13,6 +13,7 @@ import time
 
 import requests
 
+from patience import PATIENCE
 from processes import HOST
 
 _ARRIVED_SECONDS = 0.3
@@ -90,7 +91,7 @@ def restart(firestore, cable, projects, folder, is_noticed):
         def carry(verb, project, **body):
             url = f"http://{firestore.host}/emulator/v1/projects/{project}:{verb}"
             body |= {"database": f"projects/{project}/databases/(default)"}
-            session.post(url, json=body, timeout=60).raise_for_status()
+            session.post(url, json=body, timeout=PATIENCE).raise_for_status()
 
         for project in projects:
             (folder / project).mkdir(parents=True)

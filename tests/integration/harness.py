@@ -10,11 +10,11 @@ import requests
 from google.cloud.firestore import FieldFilter
 
 from integration.recounting import NANO, expected
+from patience import PATIENCE
 from processes import wait_until
 from stack import OUTPUT_BUCKET, PROJECT
 
 REGION = "us-central1"
-SECONDS = 20.0
 ENDED = {
     f"JOB_STATE_{each}" for each in ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED")
 }
@@ -22,12 +22,6 @@ ENDED = {
 
 def jobs_path(location=REGION, version="v1"):
     return f"/{version}/projects/{PROJECT}/locations/{location}/batchPredictionJobs"
-
-
-def prompt(text="How long is a piece of string?", **emulate):
-    """A Gemini input row, with what the emulator is to make of it."""
-    row = {"request": {"contents": [{"role": "user", "parts": [{"text": text}]}]}}
-    return {**row, "emulate": emulate} if emulate else row
 
 
 def answer(prompt_tokens=100, output_tokens=10, **more):
@@ -126,7 +120,7 @@ class Harness:
             cost = self.cost(job)
             return cost if is_true(cost) else None
 
-        wait_until(asked, SECONDS, f"the cost of {job.label} to {what}", interval=0.03)
+        wait_until(asked, PATIENCE, f"the cost of {job.label} to {what}", interval=0.03)
         # Asked once more: whether every single answer agrees with itself is a test's own subject.
         return self.cost(job)
 
@@ -146,7 +140,7 @@ class Harness:
 
     def upstream_job(self, job):
         """The job as the Vertex emulator shows it to somebody who does not come by way of the gateway."""
-        answer = self._vertex.get(f"{self.stack.vertex_url}{job.path}", timeout=10)
+        answer = self._vertex.get(f"{self.stack.vertex_url}{job.path}", timeout=PATIENCE)
         return answer.json() if answer.ok else None
 
     def ended_upstream(self, job):
@@ -156,7 +150,7 @@ class Harness:
             seen = self.upstream_job(job)
             return seen if seen["state"] in ENDED else None
 
-        return wait_until(ended, SECONDS, f"{job.label} to end", interval=0.02)
+        return wait_until(ended, PATIENCE, f"{job.label} to end", interval=0.02)
 
     def control(self, method, path, **given):
         answer = self._vertex.request(method, f"{self.stack.vertex_url}/emulator/{path}", json=given)
@@ -189,14 +183,16 @@ class Harness:
     def refused(self, part):
         """Waits until an event was refused because its job is not known yet."""
         wait_until(
-            lambda: self.logged("output not settled yet", part), SECONDS, f"the event of {part} to be refused"
+            lambda: self.logged("output not settled yet", part),
+            PATIENCE,
+            f"the event of {part} to be refused",
         )
 
     def handled(self, part, times=1):
         """Waits until events of an object were acknowledged so often."""
         wait_until(
             lambda: len(self.logged("event handled", part)) >= times,
-            SECONDS,
+            PATIENCE,
             f"{times} events of {part} to be handled",
         )
 

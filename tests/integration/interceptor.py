@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from patience import PATIENCE
+
 HOST = "127.0.0.1"
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
-_SECONDS = 20.0
 
 
 @dataclass
@@ -28,12 +29,12 @@ class Hold:
     def __call__(self, answer):
         self.answers.append(answer)
         self.reached.set()
-        self.released.wait(_SECONDS)
+        self.released.wait(PATIENCE)
         return answer
 
     def wait(self):
         """Waits for an answer that is held, and returns it."""
-        assert self.reached.wait(_SECONDS), "no request came that could be held"
+        assert self.reached.wait(PATIENCE), "no request came that could be held"
         return self.answers[0]
 
     def release(self):
@@ -101,7 +102,7 @@ class Interceptor:
                 if change:
                     headers["Accept-Encoding"] = "identity"
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                upstream = HTTPConnection(*interceptor.target, timeout=60)
+                upstream = HTTPConnection(*interceptor.target, timeout=PATIENCE)
                 try:
                     upstream.request(self.command, self.path, body or None, headers)
                     answer = upstream.getresponse()

@@ -11,6 +11,7 @@ from signal import SIGCONT, SIGKILL
 
 from integration.crashing import attempt
 from integration.world import BUCKET, LOCATION, World
+from patience import PATIENCE
 
 _STEPS = {"settle": 40, "sweep": 80}
 """About as many steps as most settlements and sweeps have."""
@@ -68,7 +69,7 @@ class Schedule(World):
         self._running += 1
         running = self.stage.crashing.start(task)
         if meanwhile:
-            pid = running.paused.result(60)
+            pid = running.paused.result(PATIENCE)
             meanwhile()
             number = SIGCONT if go_on or self.random.random() < 0.7 else SIGKILL
             # Again and again, since the child says that it stops before it does.
@@ -76,7 +77,7 @@ class Schedule(World):
                 with suppress(ProcessLookupError):
                     kill(pid, number)
                 wait([running.result], 0.02)
-        said = running.result.result(60)
+        said = running.result.result(PATIENCE)
         self._running -= 1
         return self._came(task, said.steps, said.results, killed=said.killed)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from integration.harness import prompt
+from builders import prompt
+from patience import PATIENCE
 
 COMMAND = Path(__file__).parents[2] / "infra" / "cli" / "gateway"
 
@@ -28,7 +29,7 @@ def gateway(system, tmp_path):
             env=env | {"NO_PROXY": "*"},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
         assert ran.returncode == status, ran.stdout + ran.stderr

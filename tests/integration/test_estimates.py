@@ -23,6 +23,7 @@ from batch_gateway.core.access import MASTER, Caller
 from batch_gateway.core.models import resource_name
 from batch_gateway.gateway.calls import Call
 from batch_gateway.gateway.estimates import Estimates
+from builders import prompt
 from integration.harness import REGION, jobs_path, nano
 from stack import PROJECT
 
@@ -73,11 +74,6 @@ def model_of(written, call):
     return written if "/" in written else resource_name(written, call.project, call.location)
 
 
-def row(text, limit=None):
-    config = {"generationConfig": {"maxOutputTokens": limit}} if limit else {}
-    return {"request": {"contents": [{"role": "user", "parts": [{"text": text}]}], **config}}
-
-
 def seeded(seed):
     return random.Random(seed)  # noqa: S311 - made-up rows
 
@@ -103,12 +99,12 @@ def test_expected_is_within_a_quarter_of_what_plain_text_costs(system, estimate)
     """Once there is history, and before: for rows that limit their output."""
     rng = seeded(SEEDS[0])
     model = OF_NO_OTHER_TEST
-    first, cost, _ = compared(system, estimate, [row(prose(rng), 8) for _ in range(60)], model=model)
+    first, cost, _ = compared(system, estimate, [prompt(prose(rng), 8) for _ in range(60)], model=model)
     assert off_by(nano(first["expected"]), nano(cost["amount"])) <= 0.25
     # Of eight tokens and more there is no limit, so that only history tells how long answers are.
-    compared(system, estimate, [row(prose(rng)) for _ in range(60)], model=model)
+    compared(system, estimate, [prompt(prose(rng)) for _ in range(60)], model=model)
     for _ in range(2):
-        found, cost, _ = compared(system, estimate, [row(prose(rng)) for _ in range(80)], model=model)
+        found, cost, _ = compared(system, estimate, [prompt(prose(rng)) for _ in range(80)], model=model)
         assert "history of all" in " ".join(found["assumptions"])
         assert off_by(nano(found["expected"]), nano(cost["amount"])) <= 0.25
         assert nano(found["low"]) <= nano(cost["amount"]) <= nano(found["high"])
@@ -162,7 +158,7 @@ def test_high_is_never_exceeded_where_the_output_is_limited(system, estimate, se
     """By the job's cost, by its tokens, and row by row."""
     rng = seeded(seed)
     kinds = [text for _ in range(4) for text in texts_of_all_kinds(rng)]
-    rows = [row(text, rng.choice((1, 5, 30, 200))) for text in kinds]
+    rows = [prompt(text, rng.choice((1, 5, 30, 200))) for text in kinds]
     place = rng.choice(PLACES)
     found, cost, output = compared(system, estimate, rows, **place)
     assert found["rows"]["total"] == len(rows)
@@ -178,7 +174,7 @@ def test_high_is_never_exceeded_where_the_output_is_limited(system, estimate, se
 
 def test_rows_that_fail_are_free_and_named(system, estimate):
     bad = {"request": {"contents": [{"role": "tester", "parts": [{"text": "x"}]}]}}
-    rows = [row("Why is the sky blue?", 8)] * 10 + [bad]
+    rows = [prompt("Why is the sky blue?", 8)] * 10 + [bad]
     found, cost, _ = compared(system, estimate, rows)
     assert cost["rows"]["failed"] == found["rows"]["invalid"] == 1
     assert [each["line"] for each in found["invalidRows"]] == [11]
@@ -186,7 +182,7 @@ def test_rows_that_fail_are_free_and_named(system, estimate):
 
 
 def test_a_row_that_is_no_json_fails_the_job_and_is_named_before(system, estimate):
-    uri = system.stack.upload("broken.jsonl", json.dumps(row("x", 5)).encode() + b"\n{\n")
+    uri = system.stack.upload("broken.jsonl", json.dumps(prompt("x", 5)).encode() + b"\n{\n")
     found = estimate(uri)
     assert [(each["uri"], each["line"]) for each in found["invalidRows"]] == [(uri, 2)]
     assert "whole job" in found["invalidRows"][0]["reason"]
@@ -195,7 +191,7 @@ def test_a_row_that_is_no_json_fails_the_job_and_is_named_before(system, estimat
 def test_of_a_large_object_only_a_part_is_read(system, estimate):
     rng = seeded(SEEDS[2])
     texts = [prose(rng, 30) for _ in range(500)]
-    rows = [row(rng.choice(texts), 50) for _ in range(12_000)]
+    rows = [prompt(rng.choice(texts), 50) for _ in range(12_000)]
     found = estimate(system.stack.upload_rows("large.jsonl", rows))
     assert found["rows"]["exact"] is False
     assert found["rows"]["sampled"] < 8_000
@@ -205,8 +201,8 @@ def test_of_a_large_object_only_a_part_is_read(system, estimate):
 
 def test_wildcards_are_listed_in_the_real_part(system, estimate):
     for number in range(3):
-        system.stack.upload_rows(f"wild/{number}.jsonl", [row("x", 5)] * (number + 1))
-    system.stack.upload_rows("wild/deeper/9.jsonl", [row("x", 5)])
+        system.stack.upload_rows(f"wild/{number}.jsonl", [prompt("x", 5)] * (number + 1))
+    system.stack.upload_rows("wild/deeper/9.jsonl", [prompt("x", 5)])
     bucket = system.stack.upload_rows("wild/none.txt", []).removeprefix("gs://").partition("/")[0]
     assert estimate(f"gs://{bucket}/wild/*.jsonl")["rows"]["total"] == 6
     assert estimate(f"gs://{bucket}/wild/**.jsonl")["rows"]["total"] == 7

@@ -5,8 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from integration.harness import OUTPUT_BUCKET, answer, jsonl, nano, prompt
+from builders import prompt
+from integration.harness import OUTPUT_BUCKET, answer, jsonl, nano
 from integration.recounting import expected
+from patience import PATIENCE
 from processes import wait_until
 from vertex_emulator import output, timestamps
 from vertex_emulator.catalogue import UNREGISTERED_TUNED
@@ -102,7 +104,7 @@ def test_every_answer_agrees_with_itself(system):
                 contradictions.append((seen["rows"], seen["outputs"]))
             return seen["outputs"][0]["generation"] == generation
 
-        wait_until(settled, 10, "the new object to be in the books", interval=0)
+        wait_until(settled, PATIENCE, "the new object to be in the books", interval=0)
 
     for number in range(2, 22):
         content = jsonl(*[answer()] * number)

@@ -8,8 +8,10 @@ import time
 import pytest
 
 import demo
+from builders import prompt
 from documents import blocks
-from integration.harness import SECONDS, jobs_path, nano, prompt
+from integration.harness import jobs_path, nano
+from patience import PATIENCE
 from processes import HOST, wait_until
 
 NAMES = (
@@ -46,7 +48,7 @@ def reader(system):
             env=environment | ({"JOB": job} if job else {}) | more,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=PATIENCE,
             check=True,
         )
         return json.loads(answer.stdout) if answer.stdout.startswith("{") else answer.stdout
@@ -55,7 +57,9 @@ def reader(system):
 
 
 def wait_for(cost):
-    return wait_until(lambda: (seen := cost())["status"] == "FINAL" and seen, SECONDS, "FINAL", interval=0.05)
+    return wait_until(
+        lambda: (seen := cost())["status"] == "FINAL" and seen, PATIENCE, "FINAL", interval=0.05
+    )
 
 
 def test_the_documents_from_create_to_delete(reader):
@@ -139,11 +143,15 @@ def test_the_documents_sweep_and_repricing(reader, system):
     assert reader("reprice")["repriced"] == []
 
 
-def test_the_documents_cancel_of_a_job_that_has_not_ended(reader):
+def test_the_documents_cancel_of_a_job_that_has_not_ended(system, reader):
+    system.stack.upload_rows(demo.EXAMPLE_INPUT.name, [prompt(hold=True)])
     job = reader("create")["name"].rpartition("/")[2]
     assert reader("cancel", job) == {}
     wait_until(
-        lambda: reader("cost", job)["state"] == "JOB_STATE_CANCELLED", SECONDS, "CANCELLED", interval=0.05
+        lambda: reader("cost", job)["state"] == "JOB_STATE_CANCELLED",
+        PATIENCE,
+        "CANCELLED",
+        interval=0.05,
     )
 
 

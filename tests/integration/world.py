@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
-import pytest
 import requests
 
 from batch_gateway.adapters.firestore import FirestoreStore, connect
@@ -22,8 +21,10 @@ from batch_gateway.core.outputs import is_final_output
 from batch_gateway.core.sent import Sent
 from batch_gateway.core.watch import WATCH
 from batch_gateway.ports import StoreUnavailableError, Submission
+from builders import prompt
 from integration.crashing import AGAIN
-from integration.harness import answer, jsonl, prompt
+from integration.harness import answer, jsonl
+from patience import PATIENCE
 
 BUCKET = "once"
 LOCATION = "us-central1"
@@ -44,13 +45,13 @@ class Objects:
     def create_bucket(self):
         # What is deleted is gone: the emulator writes a list of all objects with every change.
         body = {"name": BUCKET, "softDeletePolicy": {"retentionDurationSeconds": "0"}}
-        self._http.post(f"{self.url}/storage/v1/b", json=body, timeout=30).raise_for_status()
+        self._http.post(f"{self.url}/storage/v1/b", json=body, timeout=PATIENCE).raise_for_status()
 
     def put(self, name, data):
         """Writes an object and returns its generation."""
         url = f"{self.url}/upload/storage/v1/b/{BUCKET}/o"
         query = {"uploadType": "media", "name": name}
-        written = self._http.post(url, params=query, data=data, timeout=30)
+        written = self._http.post(url, params=query, data=data, timeout=PATIENCE)
         written.raise_for_status()
         return int(written.json()["generation"])
 
@@ -59,7 +60,7 @@ class Objects:
 
     def delete(self, name):
         url = f"{self.url}/storage/v1/b/{BUCKET}/o/{quote(name, safe='')}"
-        self._http.delete(url, timeout=30).raise_for_status()
+        self._http.delete(url, timeout=PATIENCE).raise_for_status()
 
     def live(self, prefix):
         """Generations of the live objects, by name."""
@@ -67,13 +68,9 @@ class Objects:
         return {each["name"]: int(each["generation"]) for each in found.get("items", [])}
 
     def _read(self, url, **options):
-        """A GET, tried again: the emulator now and then forgets a request while its clients are killed."""
-        for _ in range(2):
-            with suppress(requests.Timeout):
-                found = self._http.get(url, timeout=15, **options)
-                found.raise_for_status()
-                return found
-        pytest.skip("gcp-storage-emulator hangs: it does now and then while its clients are killed")
+        found = self._http.get(url, timeout=PATIENCE, **options)
+        found.raise_for_status()
+        return found
 
 
 class Patient:
@@ -211,7 +208,7 @@ class World:
         url = f"{self.stage.vertex.url}/v1/projects/{self.project}/locations/{LOCATION}/batchPredictionJobs"
         with requests.Session() as session:
             session.trust_env = False
-            created = session.post(url, json=body, timeout=30)
+            created = session.post(url, json=body, timeout=PATIENCE)
         created.raise_for_status()
         return created.json()
 

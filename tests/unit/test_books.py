@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.core import prices
@@ -425,7 +425,6 @@ def play(
     return job, stored, moved
 
 
-@settings(max_examples=50, deadline=None)
 @given(_OPERATIONS, _LOCATIONS)
 def test_the_job_is_the_sum_of_the_newest_generations(operations: list[Output], location: str) -> None:
     job, stored, _ = play(operations, location)
@@ -439,7 +438,6 @@ def test_the_job_is_the_sum_of_the_newest_generations(operations: list[Output], 
     assert job.unreadable_outputs == sum(new.unreadable is not None for new in newest.values())
 
 
-@settings(max_examples=50, deadline=None)
 @given(_OPERATIONS, _LOCATIONS)
 def test_all_movements_together_are_the_job_model_by_model(operations: list[Output], location: str) -> None:
     job, _, moved = play(operations, location)
@@ -465,7 +463,6 @@ def test_all_movements_together_are_the_job_model_by_model(operations: list[Outp
     assert (unpriced > 0) == (floor > 0)
 
 
-@settings(max_examples=30, deadline=None)
 @given(_OPERATIONS, _LOCATIONS, st.randoms(use_true_random=False))
 def test_books_do_not_depend_on_the_order_of_events(
     operations: list[Output], location: str, random: Any

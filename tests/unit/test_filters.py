@@ -4,10 +4,11 @@ import contextlib
 import re
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batch_gateway.core.filters import narrow
+from thorough import examples
 from vertex_emulator import filters as emulated
 from vertex_emulator.errors import ApiError
 
@@ -126,7 +127,7 @@ CLIENT_FILTERS = st.lists(st.sampled_from(PARTS), max_size=12).map("".join) | st
 
 
 @READINGS
-@settings(max_examples=1500, deadline=None)
+@examples(200)
 @given(CLIENT_FILTERS)
 @example('labels.team="other" OR labels.team="search"')
 @example(') OR (labels.team="other"')
@@ -146,7 +147,7 @@ def test_no_filter_of_a_client_selects_another_teams_job(or_binds_tighter, clien
     assert chosen == []
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(200)
 @given(CLIENT_FILTERS)
 def test_nor_does_it_as_the_emulator_reads_it(client):
     jobs = [
@@ -181,7 +182,7 @@ SOUND_FILTERS = st.recursive(
 
 
 @READINGS
-@settings(max_examples=500, deadline=None)
+@examples(100)
 @given(SOUND_FILTERS)
 def test_of_its_own_jobs_a_team_gets_what_its_filter_says(or_binds_tighter, client):
     narrowed = narrow(client, "team", "search")

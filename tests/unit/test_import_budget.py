@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from patience import PATIENCE
+
 FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 REPORT = """
 import json, sys
@@ -76,7 +78,7 @@ def imported_after(code=""):
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE,
         )
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout.splitlines()[-1])

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.core import prices
 from batch_gateway.core.cost import Cost, cost_of
 from batch_gateway.core.rows import Tally
 from batch_gateway.core.usage import Rows, Tokens, Usage
+from thorough import examples
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "rows"
 TABLE = prices.load()
@@ -892,7 +893,7 @@ def test_any_bytes_are_at_most_one_row(content: bytes, model: str, resumed_at: d
     check_one_line(content, model, resumed_at)
 
 
-@settings(max_examples=250, deadline=None)
+@examples(100)
 @given(_ROWS, _MODELS, _RESUMED)
 def test_any_json_row_is_one_row(content: dict[str, Any], model: str, resumed_at: datetime | None) -> None:
     check_one_line(json.dumps(content).encode(), model, resumed_at)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from batch_gateway.core import prices
@@ -150,7 +150,6 @@ def used(model: str, item: str, quantity: int, rows: int = 1, window: str = "0-2
 # Sums
 
 
-@settings(max_examples=50, deadline=None)
 @given(LINES, st.randoms(use_true_random=False), st.integers(0, 8))
 def test_any_order_and_any_split_of_the_lines_sums_to_the_same(
     lines: list[bytes], random: Any, at: int
@@ -163,13 +162,11 @@ def test_any_order_and_any_split_of_the_lines_sums_to_the_same(
     assert tally(shuffled[at:]) + tally(shuffled[:at]) == whole
 
 
-@settings(max_examples=50, deadline=None)
 @given(USAGES, USAGES, USAGES)
 def test_sums_do_not_depend_on_how_they_are_grouped(one: Usage, two: Usage, three: Usage) -> None:
     assert (one + two) + three == one + (two + three)
 
 
-@settings(max_examples=50, deadline=None)
 @given(USAGES, USAGES)
 def test_what_is_added_can_be_taken_away(one: Usage, two: Usage) -> None:
     assert one + two - two == one
@@ -177,7 +174,6 @@ def test_what_is_added_can_be_taken_away(one: Usage, two: Usage) -> None:
     assert one + (Usage() - two) == one - two
 
 
-@settings(max_examples=50, deadline=None)
 @given(USAGES)
 def test_quantities_are_sorted_and_unique_and_not_nil(usage: Usage) -> None:
     keys = [q.key for q in usage.quantities]
@@ -185,7 +181,6 @@ def test_quantities_are_sorted_and_unique_and_not_nil(usage: Usage) -> None:
     assert all(q.quantity > 0 and q.rows > 0 for q in usage.quantities)
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(rows(), max_size=8))
 def test_every_reported_token_is_in_exactly_one_quantity(generated: list[Row]) -> None:
     usage = tally(map(line_of, generated))
@@ -227,13 +222,11 @@ def test_quantities_that_cancel_out_are_gone() -> None:
 # Prices of sums
 
 
-@settings(max_examples=50, deadline=None)
 @given(USAGES, USAGES)
 def test_the_price_of_a_sum_is_the_sum_of_the_prices(one: Usage, two: Usage) -> None:
     assert pico(one + two) == pico(one) + pico(two)
 
 
-@settings(max_examples=120, deadline=None)
 @given(st.lists(rows(), max_size=8))
 def test_the_amount_is_the_exact_sum_rounded_half_to_even_once(generated: list[Row]) -> None:
     usd = sum(map(exact_usd, generated), Fraction(0))
@@ -248,7 +241,6 @@ def test_halves_of_a_nano_dollar_go_to_the_even_neighbour(cached: int, amount: i
     assert cost(Usage(quantities=(used(LITE, "cached_input_text", cached),))).amount_nano == amount
 
 
-@settings(max_examples=50, deadline=None)
 @given(USAGES)
 def test_line_items_follow_the_quantities_and_add_up(usage: Usage) -> None:
     priced = cost(usage)
@@ -339,7 +331,6 @@ def test_a_row_without_usage_and_without_a_price_is_one_unpriced_row() -> None:
     assert cost(usage).unpriced_rows == 1
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(rows(models=(FLASH, PRO, LITE, UNKNOWN, "gemini-98")).map(line_of) | OTHERS, max_size=8))
 def test_unpriced_rows_are_some_of_the_succeeded_ones(lines: list[bytes]) -> None:
     usage = tally(lines)
@@ -349,7 +340,6 @@ def test_unpriced_rows_are_some_of_the_succeeded_ones(lines: list[bytes]) -> Non
         assert priced.unpriced_rows > 0
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(rows(models=(UNKNOWN,)), max_size=5))
 def test_without_a_price_nothing_is_amounted_to(generated: list[Row]) -> None:
     priced = cost(tally(map(line_of, generated)))
@@ -372,7 +362,6 @@ def test_the_search_for_floats_finds_them() -> None:
     assert floats_in({"a": [1, {"b": (2, 0.5)}]}) == [0.5]
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     st.lists(rows(models=(FLASH, LITE, UNKNOWN)).map(line_of) | OTHERS, max_size=8),
     st.sampled_from(["global", "eu"]),
@@ -387,7 +376,6 @@ def test_there_is_no_float_in_usage_cost_or_report(lines: list[bytes], location:
     assert floats_in([msgspec.to_builtins(usage), msgspec.to_builtins(priced), report]) == []
 
 
-@settings(max_examples=50, deadline=None)
 @given(USAGES)
 def test_usage_and_cost_survive_being_stored(usage: Usage) -> None:
     assert msgspec.convert(json.loads(msgspec.json.encode(usage)), Usage) == usage

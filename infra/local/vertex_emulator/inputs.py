@@ -8,7 +8,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import options, rows
 from .errors import INTERNAL, INVALID_ARGUMENT, UNIMPLEMENTED
@@ -18,8 +18,22 @@ from .storage import JobFailure, Storage
 from .tables import Tables
 
 
-def read(job: Job, storage: Storage, tables: Tables) -> list[tuple[bytes, bool]]:
-    """Return the JSON of each row, blank ones left out, and whether it will fail.
+class Row(NamedTuple):
+    """One row.
+
+    Attributes:
+        line: Its JSON.
+        fails: Whether it will fail.
+        holds: Whether it is never done by the clock.
+    """
+
+    line: bytes
+    fails: bool
+    holds: bool
+
+
+def read(job: Job, storage: Storage, tables: Tables) -> list[Row]:
+    """Return the rows, blank ones left out.
 
     Args:
         job: The job.
@@ -39,7 +53,8 @@ def read(job: Job, storage: Storage, tables: Tables) -> list[tuple[bytes, bool]]
             options.check(row)
         except ValueError as error:
             raise JobFailure(INVALID_ARGUMENT, f"Failed to import data. {error}") from error
-        result.append((line, bool(rows.outcome(family, row))))
+        holds = bool(options.options(row).get("hold"))
+        result.append(Row(line, bool(rows.outcome(family, row)), holds))
     if not result:
         raise JobFailure(INVALID_ARGUMENT, "Failed to import data. The input has no rows.")
     return result

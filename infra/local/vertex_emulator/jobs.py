@@ -44,6 +44,7 @@ class Job:
     output_info: dict[str, str] = field(default_factory=dict)  # once it is shown
     lines: list[bytes] = field(default_factory=list)
     fails: list[bool] = field(default_factory=list)  # in the order of processing, as `lines`
+    held: int = 0  # of them, at the end, those that the clock does not get to
     done: int = 0
     failed: int = 0
     exported: int = 0  # rows that are in incremental files

@@ -93,7 +93,8 @@ class Lifecycle:
                 each = self._speed.seconds_per_row if whole is None else whole / len(job.lines)
                 # A clock that ticks often would write a large file again and again.
                 least = max(1, len(job.lines) // _EXPORTS)
-                self._process(job, int(passed / each) if each else len(job.lines), least=least)
+                most = len(job.lines) - job.held
+                self._process(job, min(most, int(passed / each)) if each else most, least=least)
 
     def step(self, job: Job, count: int | None = None) -> None:
         """Move a job on by one: to RUNNING, or by `count` rows (default: all), or out of CANCELLING."""
@@ -141,12 +142,13 @@ class Lifecycle:
             return
         with self._store.lock:
             if job.state == PENDING:  # else it was cancelled meanwhile
-                job.lines, job.fails = [line for line, _ in found], [fails for _, fails in found]
+                job.lines, job.fails = [row.line for row in found], [row.fails for row in found]
+                job.held = sum(row.holds for row in found)
                 job.move(RUNNING)
                 if job.layout.shown == "running":
                     job.output_info = output.location(job)
 
-    def _read(self, job: Job) -> list[tuple[bytes, bool]]:
+    def _read(self, job: Job) -> list[inputs.Row]:
         target = job.body["outputConfig"]
         if "gcsDestination" in target:
             self._storage.check_bucket(target["gcsDestination"]["outputUriPrefix"])
@@ -156,7 +158,8 @@ class Lifecycle:
         shuffled = found.copy()
         random.Random(self._seed).shuffle(shuffled)
         # Vertex AI doesn't keep the order, and nobody must count on luck.
-        return shuffled if shuffled != found else found[1:] + found[:1]
+        shuffled = shuffled if shuffled != found else found[1:] + found[:1]
+        return sorted(shuffled, key=lambda row: row.holds)
 
     def _output(self) -> output.Output:
         return output.Output(self._storage, self._tables, self._seed)

@@ -11,6 +11,7 @@ Vertex AI echoes such unknown siblings, and so the answer carries it too. Tokens
 
 How the row ends:
 
+- `hold`: true; it comes last, and the clock stops before it, so that the job runs until somebody ends it
 - `fail`: true or a message; the row fails and has no usage
 - `truncated`: true; cut off by the limit (MAX_TOKENS, `max_tokens`, `length`)
 - `blocked`: true; Gemini: prompt feedback instead of candidates; Claude: `refusal`; open: `content_filter`
@@ -39,7 +40,7 @@ _OPTIONS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("cache_creation", "cache_creation_1h"), (int,)),
     **dict.fromkeys(("pad_bytes", "prompt_tokens", "thoughts", "tool_use"), (int,)),
     **dict.fromkeys(("blocked", "docs_shape", "in_body", "malformed", "no_details"), (bool,)),
-    **dict.fromkeys(("no_usage", "status_object", "truncated"), (bool,)),
+    **dict.fromkeys(("hold", "no_usage", "status_object", "truncated"), (bool,)),
     **dict.fromkeys(("finish_reason", "model_version"), (str,)),
     "fail": (bool, str),
     "web_search": (bool, int),

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import flask
 import pytest
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Rule
 
 from batch_gateway.adapters import vertex as vertex_adapter
 from batch_gateway.adapters.memory import MemoryKeys, MemoryObjects, MemoryStore
@@ -21,6 +22,7 @@ from batch_gateway.settlement import settle as settlement
 from batch_gateway.settlement.deps import Deps as SettlementDeps
 from batch_gateway.settlement.endpoints import KeyEndpoints
 from batch_gateway.settlement.notifying import NotifyDeps
+from builders import prompt
 from functional.gateway.loopback import Answer, Loopback
 from vertex_emulator import VertexEmulator
 from vertex_emulator.storage import split_uri
@@ -32,6 +34,20 @@ PARENT = f"projects/{PROJECT}/locations/us-central1"
 JOBS = f"/v1/{PARENT}/batchPredictionJobs"
 FLASH = "publishers/google/models/gemini-2.5-flash"
 FULL_FLASH = f"{PARENT}/{FLASH}"
+
+
+_compile_builder = Rule._compile_builder
+
+
+def _compiled(rule, append_unknown=True, *, once={}):  # noqa: B006, FBT002 - a cache; as it is called
+    """Compile what builds a rule's URLs, once for all tests: most of what it takes to make a gateway."""
+    of = (rule.rule, *sorted((rule.defaults or {}).items()), append_unknown)
+    if of not in once:
+        once[of] = _compile_builder(rule, append_unknown)
+    return once[of]
+
+
+Rule._compile_builder = _compiled
 
 
 class FlakyStore(MemoryStore):
@@ -265,8 +281,7 @@ def vertex(emulator):
 def world(vertex):
     made = World(vertex.host)
     vertex._lifecycle._storage = MemoryStorage(made.objects)
-    rows = [{"request": {"contents": [{"role": "user", "parts": [{"text": text}]}]}} for text in "abcd"]
-    rows[2]["emulate"] = {"fail": True}
+    rows = [prompt("a"), prompt("b"), prompt("c", fail=True), prompt("d")]
     made.objects.put("in", "rows.jsonl", "\n".join(map(json.dumps, rows)).encode())
     return made
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from builders import prompt
 from functional.gateway.conftest import JOBS, PROJECT, job_body, path_of, reason
 from functional.gateway.scoped import clocked, new_key, new_team
 
@@ -16,7 +17,7 @@ HIGH_OUTPUT = Decimal(ROWS * MOST_OUTPUT) * Decimal("0.00000125")
 
 
 def rows(**generation):
-    row = {"request": {"contents": [{"role": "user", "parts": [{"text": "How long is a piece of string?"}]}]}}
+    row = prompt()
     if generation:
         row["request"]["generationConfig"] = generation
     return "".join(json.dumps(row) + "\n" for _ in range(ROWS)).encode()

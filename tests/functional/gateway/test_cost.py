@@ -5,6 +5,7 @@ import json
 import pytest
 
 from batch_gateway.core import prices
+from builders import prompt
 from functional.gateway.conftest import (
     FLASH,
     JOBS,
@@ -22,11 +23,7 @@ TABLE = prices.load().version
 
 
 def rows(*wishes):
-    lines = [
-        {"request": {"contents": [{"role": "user", "parts": [{"text": "x"}]}]}, "emulate": wish}
-        for wish in wishes
-    ]
-    return "\n".join(map(json.dumps, lines)).encode()
+    return "\n".join(json.dumps(prompt("x", **wish)) for wish in wishes).encode()
 
 
 def cost(world, job, **given):

@@ -31,6 +31,7 @@ from batch_gateway.ports import (
     TablesUnavailableError,
 )
 from functional.gateway.conftest import FLASH, PROJECT, job_body
+from patience import PATIENCE
 
 LOCATION = "us-central1"
 ADMIN = Caller("master")
@@ -397,13 +398,13 @@ def test_estimates_at_once_read_a_history_once_and_later_ones_anew(bench):
 
     def slowly(*args):
         begun.set()
-        assert go_on.wait(30)
+        assert go_on.wait(PATIENCE)
         return read(*args)
 
     bench.books.recent_jobs = slowly
     with ThreadPoolExecutor(8) as pool:
         first = pool.submit(bench.ask, "gs://in/rows.jsonl")
-        assert begun.wait(30)
+        assert begun.wait(PATIENCE)
         others = [pool.submit(bench.ask, "gs://in/rows.jsonl") for _ in range(7)]
         while sum(waits(bench)) < 7:
             time.sleep(0.001)

@@ -67,11 +67,17 @@ def test_an_empty_cancel_is_sent_as_an_empty_message(scripted, loopback):
     assert (seen.body, seen.header("Content-Type")) == (b"{}", "application/json")
 
 
-@pytest.mark.parametrize("name", ANSWERS)
-@pytest.mark.parametrize("status", [200, 400, 403, 404, 409, 429, 500])
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        (name, status)
+        for name in ANSWERS
+        for status in (200, 400, 403, 404, 409, 429, 500)
+        # Errors that are no JSON are put into words of AIP-193.
+        if name != "no JSON" or status == 200
+    ],
+)
 def test_an_answer_comes_back_byte_for_byte(scripted, loopback, name, status):
-    if name == "no JSON" and status != 200:
-        pytest.skip("errors that are no JSON are put into words of AIP-193")
     loopback.answers = [Answer(status, ANSWERS[name])]
 
     answer = scripted.call("POST", f"{JOBS}/4242:cancel")

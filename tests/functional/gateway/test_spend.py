@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
@@ -26,6 +26,7 @@ from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage, quantities_o
 from batch_gateway.gateway import spend as spend_module
 from batch_gateway.gateway.spend import Spend
 from batch_gateway.ports import StoreUnavailableError
+from thorough import examples
 
 TABLE = prices.load()
 ADMIN = Caller(api_key="master")
@@ -179,7 +180,7 @@ def books(histories):
     return store
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(25)
 @given(histories, fields, zones, names(["1h", "1d", "1mo"]), st.integers(1, 40))
 def test_any_grouping_in_any_zone_adds_up_to_the_jobs(histories, fields, zone, width, limit):
     store = books(histories)
@@ -193,7 +194,7 @@ def test_any_grouping_in_any_zone_adds_up_to_the_jobs(histories, fields, zone, w
     assert sum(map(nano, results(store, query))) == total
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(20)
 @given(
     histories,
     names(["model", "team", "api_key", "project", "location", "label:env"]),
@@ -238,7 +239,7 @@ def test_each_group_and_day_is_what_its_jobs_cost(histories, field, zone, width,
     assert +found == +expected
 
 
-@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(15)
 @given(
     histories, names(["", "&group_by=job", "&group_by=team", "&group_by=job,model", "&group_by=label:env"])
 )
@@ -252,7 +253,7 @@ def test_files_add_up_to_the_jobs(histories, grouping):
         assert sum(int(Decimal(row["EffectiveCost"] or 0) * NANO) for row in found) == total
 
 
-@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(15)
 @given(
     histories,
     st.datetimes(START.replace(tzinfo=None), datetime(2026, 12, 10)),  # noqa: DTZ001 - Hypothesis wants it naive

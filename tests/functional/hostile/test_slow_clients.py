@@ -9,11 +9,10 @@ import pytest
 
 from functional.security.conftest import JOBS
 from functional.security.test_bodies import GOOD
+from patience import PATIENCE
 from processes import HOST
 
 SLOW = 40
-PATIENCE_SECONDS = 20
-"""Which an honest client waits here, on whatever machine. The slow ones keep at it for longer."""
 
 
 @contextlib.contextmanager
@@ -21,7 +20,7 @@ def connections(gateway, sent, count=SLOW):
     """Connections that stay open and have sent this."""
     with contextlib.ExitStack() as stack:
         opened = [
-            stack.enter_context(socket.create_connection((HOST, gateway.port), timeout=PATIENCE_SECONDS))
+            stack.enter_context(socket.create_connection((HOST, gateway.port), timeout=PATIENCE))
             for _ in range(count)
         ]
         for connection in opened:
@@ -88,7 +87,7 @@ def test_one_callers_slow_bodies_do_not_keep_the_others_waiting(gateway, announc
 
 def test_a_body_that_dribbles_is_cut_off(gateway):
     with connections(gateway, head(JOBS, ANNOUNCED[0], key=gateway.scoped)) as slow:
-        ends = time.monotonic() + PATIENCE_SECONDS
+        ends = time.monotonic() + PATIENCE
         while slow[-1] is not None and time.monotonic() < ends:
             for at, connection in enumerate(slow):
                 if connection is not None and not _goes_on(connection):
@@ -137,7 +136,7 @@ def test_a_refused_body_that_is_large_and_on_its_way_does_not_lose_the_answer(ga
     body = b" " * 12_000_000
     sent = head(JOBS, f"Content-Length: {len(body)}", key="sk-wrong") + body
 
-    assert gateway.raw(sent, timeout=PATIENCE_SECONDS).status == 403
+    assert gateway.raw(sent, timeout=PATIENCE).status == 403
 
 
 def test_a_connection_is_kept_where_the_refused_body_was_there(gateway):

@@ -4,7 +4,6 @@ import os
 import secrets
 import socket
 import tempfile
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,7 @@ import requests
 from firestore_emulator import FirestoreEmulator
 from functional.gateway.loopback import Loopback
 from functions_process import function_process
+from patience import PATIENCE
 from processes import HOST, free_ports
 
 PROJECT = "local-project"
@@ -31,7 +31,6 @@ _NOT_INHERITED = ("GOOGLE_APPLICATION_CREDENTIALS", "FIRESTORE_DATABASE", "DEBUG
 class Reply(NamedTuple):
     status: int
     text: str
-    seconds: float
 
 
 class Deployed:
@@ -61,7 +60,7 @@ class Deployed:
             bearer = {"Authorization": f"Bearer {self.master}"}
             for _ in range(_TRIES):  # a Firestore emulator that has just started may be slow at first
                 answer = session.post(
-                    f"http://{HOST}:{self.port}{path}", json=body, headers=bearer, timeout=30
+                    f"http://{HOST}:{self.port}{path}", json=body, headers=bearer, timeout=PATIENCE
                 )
                 if answer.status_code != requests.codes.unavailable:
                     break
@@ -74,9 +73,8 @@ class Deployed:
         self.secrets.add(made)
         return made
 
-    def raw(self, sent, *, end=False, timeout=10):
+    def raw(self, sent, *, end=False, timeout=PATIENCE):
         """Sends bytes as they are; the first answer to them (status 0: the connection was closed)."""
-        began = time.monotonic()
         with socket.create_connection((HOST, self.port), timeout=timeout) as connection:
             received = b""
             try:
@@ -88,7 +86,7 @@ class Deployed:
             except (ConnectionError, TimeoutError):
                 pass
         status = int(received.split(b" ", 2)[1]) if received.startswith(b"HTTP/1.1 ") else 0
-        return Reply(status, received.decode("latin-1"), time.monotonic() - began)
+        return Reply(status, received.decode("latin-1"))
 
     def request(self, method, target, *headers, body=b"", key=None):
         """A request whose target and headers are sent to the letter."""
@@ -102,7 +100,7 @@ class Deployed:
         lines += [line if isinstance(line, bytes) else line.encode("latin-1") for line in headers]
         if body:
             lines.append(b"Content-Length: %d" % len(body))
-        return self.raw(b"\r\n".join([*lines, b"", body]), timeout=30)
+        return self.raw(b"\r\n".join([*lines, b"", body]), timeout=PATIENCE)
 
     def log(self):
         return Path(self.process.log).read_text(errors="replace")

@@ -77,7 +77,6 @@ def test_a_bent_path_reaches_nobody(gateway, targets, who, target):
 
     assert 400 <= reply.status < 500, reply.text
     assert targets() == []
-    assert reply.seconds < 3
 
 
 ABSOLUTE = [

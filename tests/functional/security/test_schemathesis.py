@@ -1,21 +1,20 @@
 """Requests made up from /openapi.json, right ones and wrong ones: no failure, and no undocumented answer."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode, checks
 
 import batch_gateway.gateway
 from functional.gateway import conftest
 from functional.gateway.conftest import KEY, PROJECT, World, job_id
+from thorough import examples
 
 emulator, vertex, world = conftest.emulator, conftest.vertex, conftest.world
 
-EXAMPLES = 40
 CHECKS = [
     checks.not_a_server_error,
     checks.status_code_conformance,
@@ -69,11 +68,8 @@ def test_every_answer_is_documented_and_none_is_a_failure(tenant, operation, cal
     bearer = f"Bearer {KEY if caller == 'master' else tenant.secret}"
     requests = st.one_of([operation.as_strategy(generation_mode=mode) for mode in MODES])
 
-    @seed(int(hashlib.sha256(f"{caller} {operation.label}".encode()).hexdigest()[:8], 16))
     @settings(
-        max_examples=EXAMPLES,
-        database=None,
-        deadline=None,
+        examples(10),
         phases=[Phase.explicit, Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )

@@ -1,9 +1,7 @@
 """The Vertex emulator and a real storage emulator, for the tests of what it promises to other tests."""
 
 import json
-import socket
-import subprocess
-import sys
+import os
 import time
 from contextlib import ExitStack
 
@@ -12,38 +10,25 @@ import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 
+from patience import PATIENCE
+from processes import free_ports
+from storage_emulator import StorageEmulator
 from vertex_emulator import VertexEmulator
 
 PARENT = "projects/acme/locations/us-central1"
 FLASH = "publishers/google/models/gemini-2.5-flash"
 
 
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory):
+    emulator = StorageEmulator(free_ports(1)[0], tmp_path_factory.mktemp("storage") / "log", os.environ)
+    emulator.process.start()
+    emulator.process.wait_ready()
+    yield emulator.url
+    emulator.process.stop()
 
 
-@pytest.fixture(scope="module")
-def endpoint():
-    port = _free_port()
-    command = [sys.executable, "-m", "gcp_storage_emulator", "start", "--host", "127.0.0.1"]
-    process = subprocess.Popen([*command, "--port", str(port), "--in-memory", "-q"])  # noqa: S603
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            requests.get(url, timeout=1)
-            break
-        except requests.ConnectionError:
-            assert time.monotonic() < deadline, "the storage emulator does not start"
-            time.sleep(0.05)
-    yield url
-    process.terminate()
-    process.wait(10)
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def bucket(endpoint):
     client = Client("acme", AnonymousCredentials(), client_options={"api_endpoint": endpoint})
     return client.create_bucket("batches")
@@ -58,7 +43,7 @@ class Vertex:
         self.session = requests.Session()
 
     def call(self, method, path, **given):
-        return self.session.request(method, f"{self.emulator.url}/{path}", timeout=10, **given)
+        return self.session.request(method, f"{self.emulator.url}/{path}", timeout=PATIENCE, **given)
 
     def body(self, rows=None, **changes):
         name = f"in/{time.monotonic_ns()}.jsonl"
@@ -120,13 +105,6 @@ def make(endpoint, bucket):
 @pytest.fixture
 def vertex(make):
     return make(auto=False)
-
-
-def row_of(text="Hello world!", limit=None, **emulate):
-    request = {"contents": [{"role": "user", "parts": [{"text": text}]}]}
-    if limit is not None:
-        request["generationConfig"] = {"maxOutputTokens": limit}
-    return {"request": request, **({"emulate": emulate} if emulate else {})}
 
 
 def refusal_of(response, http, status):

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from functional.vertex_emulator.conftest import PARENT, refusal_of, row_of
+from builders import prompt
+from functional.vertex_emulator.conftest import PARENT, refusal_of
+from patience import PATIENCE
 
 LOCAL = Path(__file__).parents[3] / "infra" / "local"
 
@@ -64,7 +66,7 @@ def test_controls_over_http(vertex):
     ):
         assert vertex.call("POST", "emulator/faults", json=bad).status_code == 400
 
-    name = vertex.create([row_of(), row_of()])
+    name = vertex.create([prompt(), prompt()])
     assert vertex.call("POST", "emulator/step").status_code == 200
     assert vertex.call("POST", "emulator/step", json={"job": name, "rows": 1}).status_code == 200
     assert vertex.get(name)["completionStats"] == {"successfulCount": "1", "incompleteCount": "1"}
@@ -78,7 +80,7 @@ def test_controls_over_http(vertex):
 
 def test_requests_are_logged_as_they_came(vertex):
     path = f"/v1/{PARENT}/batchPredictionJobs?filter=a%2Fb&key=secret"
-    connection = http.client.HTTPConnection(vertex.emulator.host, timeout=5)
+    connection = http.client.HTTPConnection(vertex.emulator.host, timeout=PATIENCE)
     connection.request("POST", path, iter([b'{"x"', b":1}"]), {"X-Twice": "a"}, encode_chunked=True)
     connection.getresponse().read()
     connection.request("GET", "/v1/other")  # on the same connection
@@ -112,8 +114,8 @@ def test_the_command_says_where_it_listens(endpoint):
     try:
         line = process.stdout.readline()
         url = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+)\n", line)[1]
-        assert requests.get(f"{url}/emulator/health", timeout=5).json() == {"status": "ok"}
+        assert requests.get(f"{url}/emulator/health", timeout=PATIENCE).json() == {"status": "ok"}
     finally:
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
         process.stdout.close()

@@ -2,7 +2,8 @@
 
 import pytest
 
-from functional.vertex_emulator.conftest import PARENT, row_of
+from builders import prompt
+from functional.vertex_emulator.conftest import PARENT
 
 CLAUDE = "publishers/anthropic/models/claude-haiku-4-5@20251001"
 LLAMA = "publishers/meta/models/llama-4-maverick-17b-128e-instruct-maas"
@@ -165,10 +166,10 @@ def test_models_belong_to_their_publisher(vertex, model, http):
 
 def test_gemini_rows_end_as_asked(vertex):
     safety, cut, grounded, once = vertex.rows(
-        row_of(finish_reason="SAFETY", output_tokens=5),
-        row_of(truncated=True),
-        row_of(web_search=3),
-        row_of(web_search=True),
+        prompt(finish_reason="SAFETY", output_tokens=5),
+        prompt(truncated=True),
+        prompt(web_search=3),
+        prompt(web_search=True),
     )
     [candidate] = safety["response"]["candidates"]
     assert candidate["finishReason"] == "SAFETY"

@@ -2,17 +2,19 @@
 
 import json
 import re
-import time
 
 import pytest
 
-from functional.vertex_emulator.conftest import PARENT, refusal_of, row_of
+from builders import prompt
+from functional.vertex_emulator.conftest import PARENT, refusal_of
+from patience import PATIENCE
+from processes import wait_until
 from vertex_emulator import Speed
 
 
 def test_a_job_lives_as_googles_do(vertex):
     body = vertex.body(
-        [row_of("a"), row_of("b"), row_of("c", fail=True), row_of("d")], labels={"team": "search"}
+        [prompt("a"), prompt("b"), prompt("c", fail=True), prompt("d")], labels={"team": "search"}
     )
     body["inputConfig"]["gcsSource"]["uris"] = body["inputConfig"]["gcsSource"]["uris"][0]
     created = vertex.call("POST", f"v1/{PARENT}/batchPredictionJobs", json=body).json()
@@ -53,19 +55,35 @@ def test_a_job_lives_as_googles_do(vertex):
 
 def test_jobs_move_by_themselves(make):
     vertex = make(speed=Speed(pending_seconds=0.05, seconds_per_row=0.02))
-    name = vertex.create([row_of(str(n)) for n in range(10)])
-    seen = []
-    deadline = time.monotonic() + 10
-    while not seen or seen[-1] != "JOB_STATE_SUCCEEDED":
-        state = vertex.get(name)["state"]
-        seen += [state] if state not in seen else []
-        assert time.monotonic() < deadline, seen
-    assert seen == ["JOB_STATE_PENDING", "JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED"]
+    name = vertex.create([prompt(str(n)) for n in range(10)])
+    job = wait_for(vertex, name, lambda job: "endTime" in job)
+    assert job["state"] == "JOB_STATE_SUCCEEDED"
+    assert job["createTime"] < job["startTime"] < job["endTime"]
+
+
+def test_the_clock_stops_before_a_row_that_holds(make):
+    vertex = make(speed=Speed(pending_seconds=0, seconds_per_row=0))
+    name = vertex.create([prompt("a", hold=True), prompt("b"), prompt("c", fail=True)])
+    job = wait_for(vertex, name, lambda job: job.get("completionStats", {}).get("successfulCount"))
+    assert job["completionStats"] == {"successfulCount": "1", "failedCount": "1", "incompleteCount": "1"}
+    assert job["state"] == "JOB_STATE_RUNNING"
+    vertex.emulator.step(name)
+    assert vertex.get(name)["completionStats"] == {"successfulCount": "2", "failedCount": "1"}
+
+
+def wait_for(vertex, name, is_true):
+    """Wait until a job is as wanted, and return it."""
+
+    def wanted():
+        job = vertex.get(name)
+        return job if is_true(job) else None
+
+    return wait_until(wanted, PATIENCE, name)
 
 
 def test_several_inputs_and_wildcards_are_read_and_the_order_changes(vertex):
     for number in range(4):
-        lines = [json.dumps({**row_of(), "key": f"{number}/{n}"}) for n in range(5)]
+        lines = [json.dumps({**prompt(), "key": f"{number}/{n}"}) for n in range(5)]
         vertex.bucket.blob(f"wild/part-{number}.jsonl").upload_from_string("\n".join(lines))
     vertex.bucket.blob("wild/readme.txt").upload_from_string("no rows")
     uris = ["gs://batches/wild/part-*.jsonl", "gs://batches/wild/part-0.jsonl"]
@@ -78,16 +96,18 @@ def test_several_inputs_and_wildcards_are_read_and_the_order_changes(vertex):
 
 
 def test_tests_can_choose_a_jobs_end(vertex):
-    expired = vertex.emulator.finish(vertex.create([row_of()]), state="JOB_STATE_EXPIRED", rows=0)
+    expired = vertex.emulator.finish(vertex.create([prompt()]), state="JOB_STATE_EXPIRED", rows=0)
     assert expired["state"] == "JOB_STATE_EXPIRED"
     assert not expired.keys() & {"outputInfo", "startTime", "completionStats"}
     partial = vertex.emulator.finish(
-        vertex.create([row_of(), row_of()]), state="JOB_STATE_PARTIALLY_SUCCEEDED", rows=1
+        vertex.create([prompt(), prompt()]),
+        state="JOB_STATE_PARTIALLY_SUCCEEDED",
+        rows=1,
     )
     assert len(vertex.output(partial).splitlines()) == 1
     refused = {"code": 7, "message": "no storage.objects.create"}
     failed = vertex.emulator.finish(
-        vertex.create([row_of()]), state="JOB_STATE_FAILED", error=refused, write=False
+        vertex.create([prompt()]), state="JOB_STATE_FAILED", error=refused, write=False
     )
     assert failed["error"] == refused
     path = failed["outputInfo"]["gcsOutputDirectory"].removeprefix("gs://batches/")
@@ -101,9 +121,14 @@ def test_tests_can_choose_a_jobs_end(vertex):
         (None, {}, 3, "Failed to import data. Not found"),
         (['{"request": '], {}, 3, "Failed to import data. Error while reading data"),
         (["[1]"], {}, 3, "Failed to import data. Error while reading data"),
-        ([{**row_of(), "emulate": {"thougths": 3}}], {}, 3, "Failed to import data. emulate has no thougths"),
         (
-            [row_of()],
+            [{**prompt(), "emulate": {"thougths": 3}}],
+            {},
+            3,
+            "Failed to import data. emulate has no thougths",
+        ),
+        (
+            [prompt()],
             {
                 "outputConfig": {
                     "predictionsFormat": "jsonl",
@@ -114,7 +139,7 @@ def test_tests_can_choose_a_jobs_end(vertex):
             "Failed to get GCS bucket location for no-such-bucket",
         ),
         (
-            [row_of()],
+            [prompt()],
             {
                 "inputConfig": {
                     "instancesFormat": "jsonl",
@@ -138,7 +163,7 @@ def test_bad_input_fails_the_job_not_the_create(vertex, rows, changes, code, mes
 
 
 def test_cancel_before_the_start(vertex):
-    name = vertex.create([row_of()])
+    name = vertex.create([prompt()])
     assert vertex.call("POST", f"v1/{name}:cancel").json() == {}
     job = vertex.get(name)
     assert (job["state"], job["error"]) == ("JOB_STATE_CANCELLED", {"code": 1, "message": "CANCELED"})
@@ -151,7 +176,7 @@ def test_cancel_before_the_start(vertex):
     [(b"", None), (b"", "application/x-www-form-urlencoded"), (b"{}", "application/json"), (b"{}", None)],
 )
 def test_cancel_in_the_middle_keeps_what_is_done(vertex, data, content_type):
-    name = vertex.create([row_of(str(n)) for n in range(5)])
+    name = vertex.create([prompt(str(n)) for n in range(5)])
     vertex.emulator.step()
     vertex.emulator.step(rows=2)
     headers = {"Content-Type": content_type} if content_type else {}
@@ -166,7 +191,7 @@ def test_cancel_in_the_middle_keeps_what_is_done(vertex, data, content_type):
 
 def test_delete_is_an_operation(make):
     vertex = make(auto=False, speed=Speed(delete_seconds=60))
-    name = vertex.create([row_of()])
+    name = vertex.create([prompt()])
     refusal_of(vertex.call("DELETE", f"v1/{name}"), 400, "FAILED_PRECONDITION")
     vertex.emulator.finish(name)
     operation = vertex.call("DELETE", f"v1/{name}", json={}).json()
@@ -186,7 +211,7 @@ def test_delete_is_an_operation(make):
 
 
 def test_delete_can_be_done_at_once(vertex):
-    name = vertex.create([row_of()])
+    name = vertex.create([prompt()])
     vertex.emulator.finish(name)
     assert vertex.call("DELETE", f"v1beta1/{name}").json()["done"] is True
     assert vertex.emulator.jobs() == []

@@ -5,10 +5,13 @@ import time
 
 import pytest
 
-from functional.vertex_emulator.conftest import PARENT, refusal_of, row_of
+from builders import prompt
+from functional.vertex_emulator.conftest import PARENT, refusal_of
+from patience import PATIENCE
+from processes import wait_until
 from vertex_emulator import Layout, Speed
 
-ROWS = [{**row_of(str(number), fail=number == 0), "n": number} for number in range(10)]
+ROWS = [{**prompt(str(number), fail=number == 0), "n": number} for number in range(10)]
 
 
 def numbers(content):
@@ -69,19 +72,19 @@ def test_a_folder_of_lots_repeats_rows_of_the_final_file(vertex):
 
 
 def test_jobs_that_move_by_themselves_export_as_they_go(make):
-    vertex = make(speed=Speed(pending_seconds=0, running_seconds=60))
+    vertex = make(speed=Speed(pending_seconds=0, running_seconds=5))
     labels = {"emulate_incremental": "file", "emulate_shown": "running"}
-    name = vertex.create([row_of(str(number)) for number in range(600)], labels=labels)
-    deadline = time.monotonic() + 20
-    files = {}
-    while not files:
-        assert time.monotonic() < deadline
-        job = vertex.get(name)
-        if "outputInfo" in job:
-            files = vertex.files(job["outputInfo"]["gcsOutputDirectory"])
-    assert job["state"] == "JOB_STATE_RUNNING"
+    rows = [prompt(str(number)) for number in range(600)]
+    name = vertex.create([*rows, prompt(hold=True)], labels=labels)
+
+    def files():
+        info = vertex.get(name).get("outputInfo")
+        return info and vertex.files(info["gcsOutputDirectory"])
+
+    found = wait_until(files, PATIENCE, "an export")
+    assert vertex.get(name)["state"] == "JOB_STATE_RUNNING"
     # Not one row at a time: that would write a large file again and again.
-    assert len(files["incremental_predictions.jsonl"].splitlines()) >= 60
+    assert len(found["incremental_predictions.jsonl"].splitlines()) >= 60
 
 
 @pytest.mark.parametrize("end", ["CANCELLED", "EXPIRED", "FAILED"])

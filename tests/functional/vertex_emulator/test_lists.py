@@ -4,7 +4,8 @@ from urllib.parse import quote
 
 import pytest
 
-from functional.vertex_emulator.conftest import PARENT, refusal_of, row_of
+from builders import prompt
+from functional.vertex_emulator.conftest import PARENT, refusal_of
 
 
 def test_numeric_states_fields_and_pretty_printing(vertex):
@@ -43,7 +44,7 @@ def listed(vertex):
         ("my_job_b", {"team": "ads", "env": "p"}),
         ("other", {}),
     ):
-        vertex.create([row_of()], displayName=name, labels=labels)
+        vertex.create([prompt()], displayName=name, labels=labels)
     vertex.emulator.finish(vertex.emulator.jobs()[0]["name"])  # "other" is the newest
     return vertex
 
@@ -119,7 +120,11 @@ def test_pages_hold_still_while_jobs_come(vertex):
 
 def test_filters_and_pages_go_together(vertex):
     for number in range(7):
-        vertex.create([row_of()], displayName=str(number), labels={"team": "ads" if number % 3 else "search"})
+        vertex.create(
+            [prompt()],
+            displayName=str(number),
+            labels={"team": "ads" if number % 3 else "search"},
+        )
     jobs = vertex.emulator.jobs()[::-1]
     for number in (2, 4, 5):
         vertex.emulator.finish(jobs[number]["name"])

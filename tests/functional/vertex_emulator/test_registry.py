@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from functional.vertex_emulator.conftest import PARENT, refusal_of, row_of
+from builders import prompt
+from functional.vertex_emulator.conftest import PARENT, refusal_of
 
 LABEL = "google-vertex-llm-tuning-base-model-id"
 REGION = {"project": "acme", "location": "us-central1"}
@@ -73,7 +74,7 @@ def test_a_tuned_models_job_writes_gemini_rows(vertex, row_model, expected):
     resource = vertex.control(
         "models", **REGION, id="42", version="3", base_model="gemini-2.5-pro", **row_model
     )
-    [row] = vertex.rows(row_of(), model=f"{PARENT}/models/42@3")
+    [row] = vertex.rows(prompt(), model=f"{PARENT}/models/42@3")
     version = resource["name"] if expected is None else expected
     assert row["response"].get("modelVersion", "") == version
     assert row["response"]["usageMetadata"]["totalTokenCount"]

@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from functional.vertex_emulator.conftest import row_of
+from builders import prompt
 
 
 def test_a_gemini_row_looks_like_a_live_one(vertex):
-    given = row_of("x" * 33)
+    given = prompt("x" * 33)
     [row] = vertex.rows({**given, "custom_id": "a"})
     assert row["status"] == ""
     assert re.fullmatch(r"[\d-]{10}T[\d:]{8}\.\d{3}\+00:00", row["processed_time"])
@@ -30,9 +30,9 @@ def test_a_gemini_row_looks_like_a_live_one(vertex):
 
 
 def test_counts_are_repeatable_and_limits_hold(vertex):
-    snake = row_of()
+    snake = prompt()
     snake["request"]["generation_config"] = {"max_output_tokens": 3}
-    free, again, limited, short = vertex.rows(row_of(), row_of(), row_of(limit=5), snake)
+    free, again, limited, short = vertex.rows(prompt(), prompt(), prompt(limit=5), snake)
     assert free["response"]["usageMetadata"] == again["response"]["usageMetadata"]
     for row, limit in ((limited, 5), (short, 3)):
         assert row["response"]["usageMetadata"]["candidatesTokenCount"] == limit
@@ -41,7 +41,7 @@ def test_counts_are_repeatable_and_limits_hold(vertex):
 
 def test_every_kind_of_token_can_be_asked_for(vertex):
     [row] = vertex.rows(
-        row_of(
+        prompt(
             prompt_tokens=1000, audio=500, image=258, cached=64, thoughts=120, tool_use=30, output_tokens=40
         )
     )
@@ -66,17 +66,17 @@ def test_every_kind_of_token_can_be_asked_for(vertex):
 
 
 def test_rows_fail_block_and_leave_things_out_as_asked(vertex):
-    bad_role = row_of()
+    bad_role = prompt()
     bad_role["request"]["contents"][0]["role"] = "tester"
     failed, worded, refused, blocked, bare, plain, renamed, image = vertex.rows(
-        row_of(fail=True),
-        row_of(fail="too hot"),
+        prompt(fail=True),
+        prompt(fail="too hot"),
         bad_role,
-        row_of(blocked=True, thoughts=9),
-        row_of(no_usage=True),
-        row_of(no_details=True, output_tokens=7),
-        row_of(model_version="gemini-2.5-flash-001@default"),
-        row_of(output_image=1290, output_tokens=10, web_search=True),
+        prompt("Hello world!", blocked=True, thoughts=9),
+        prompt(no_usage=True),
+        prompt(no_details=True, output_tokens=7),
+        prompt(model_version="gemini-2.5-flash-001@default"),
+        prompt(output_image=1290, output_tokens=10, web_search=True),
     )
     for row in (failed, worded, refused):
         assert row["response"] == {}
@@ -104,7 +104,7 @@ def test_rows_fail_block_and_leave_things_out_as_asked(vertex):
 
 
 def test_lines_can_be_broken_and_long(vertex):
-    name = vertex.create([row_of(malformed=True), row_of("Grüße", pad_bytes=1_000_000)])
+    name = vertex.create([prompt(malformed=True), prompt("Grüße", pad_bytes=1_000_000)])
     lines = vertex.output(vertex.emulator.finish(name)).splitlines()
     broken, long = sorted(lines, key=len)
     with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
@@ -115,7 +115,7 @@ def test_lines_can_be_broken_and_long(vertex):
 
 def test_what_json_allows_comes_back(vertex):
     half = '{"request": {"contents": [{"role": "user", "parts": [{"text": "a\\ud800b"}]}]}}'
-    name = vertex.create([half, {**row_of(), "key": 10**30}])
+    name = vertex.create([half, {**prompt(), "key": 10**30}])
     lines = vertex.output(vertex.emulator.finish(name)).splitlines()
     number, text = sorted((json.loads(line) for line in lines), key=lambda row: "key" not in row)
     assert number["key"] == 10**30
@@ -123,7 +123,7 @@ def test_what_json_allows_comes_back(vertex):
 
 
 def test_large_output_survives_a_resumable_upload(vertex):
-    name = vertex.create([row_of(pad_bytes=3_000_000) for _ in range(4)])
+    name = vertex.create([prompt(pad_bytes=3_000_000) for _ in range(4)])
     lines = vertex.output(vertex.emulator.finish(name)).splitlines()
     assert [len(json.loads(line)["response"]["candidates"][0]["content"]["parts"]) for line in lines] == [
         2
@@ -131,7 +131,7 @@ def test_large_output_survives_a_resumable_upload(vertex):
 
 
 def test_rows_answered_by_an_earlier_job_are_carried_over(vertex):
-    done, failed = vertex.rows(row_of(), row_of(fail=True))
+    done, failed = vertex.rows(prompt(), prompt(fail=True))
     del failed["emulate"]
     carried, answered = vertex.rows(done, failed)
     assert carried == done
@@ -140,7 +140,7 @@ def test_rows_answered_by_an_earlier_job_are_carried_over(vertex):
 
 
 def test_a_job_is_resumed_from_an_earlier_jobs_output(vertex):
-    name = vertex.create([row_of(str(number)) for number in range(5)] + [row_of("x", fail="once")])
+    name = vertex.create([prompt(str(number)) for number in range(5)] + [prompt("x", fail="once")])
     first = vertex.emulator.finish(name)
     uri = first["outputInfo"]["gcsOutputDirectory"] + "/predictions.jsonl"
     source = {"instancesFormat": "jsonl", "gcsSource": {"uris": [uri]}}

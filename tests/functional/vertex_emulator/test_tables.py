@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from functional.vertex_emulator.conftest import PARENT, refusal_of, row_of
+from builders import prompt
+from functional.vertex_emulator.conftest import PARENT, refusal_of
 
 
 def to_bigquery(uri):
@@ -31,7 +32,7 @@ def table_of(job):
     ],
 )
 def test_gemini_rows_land_in_a_table(vertex, uri, pattern):
-    rows = [{**row_of("a"), "key": 1}, {**row_of("b", fail=True), "key": 2}]
+    rows = [{**prompt("a"), "key": 1}, {**prompt("b", fail=True), "key": 2}]
     job = vertex.emulator.finish(vertex.create(rows, outputConfig=to_bigquery(uri)))
     assert job["state"] == "JOB_STATE_SUCCEEDED"
     table = table_of(job)
@@ -45,7 +46,7 @@ def test_gemini_rows_land_in_a_table(vertex, uri, pattern):
 
 
 def test_a_table_can_be_read(vertex):
-    row = row_of("x" * 33)
+    row = prompt("x" * 33)
     given = [{"key": 1, "request": json.dumps(row["request"])}, {"key": 2, "request": row["request"]}]
     given.append({"key": 3, "request": row["request"], "emulate": '{"fail": true}'})
     vertex.control("tables", table="bq://acme.books.prompts", rows=given)
@@ -63,7 +64,7 @@ def test_a_table_can_be_read(vertex):
 
 def test_sources_and_sinks_can_be_plugged_in(make):
     seen = []
-    tables = {"bq://a.b.c": [{"request": row_of()["request"], "n": n} for n in range(12_000)]}
+    tables = {"bq://a.b.c": [{"request": prompt()["request"], "n": n} for n in range(12_000)]}
     vertex = make(auto=False, source=tables.get, sink=lambda table, rows: seen.append((table, len(rows))))
     name = vertex.create(inputConfig=from_bigquery("bq://a.b.c"), outputConfig=to_bigquery("bq://a.b.d"))
     assert vertex.emulator.finish(name)["state"] == "JOB_STATE_SUCCEEDED"
@@ -77,13 +78,13 @@ def test_tables_that_are_not_there_or_break(make):
     vertex = make(auto=False, sink=broken)
     missing = vertex.emulator.finish(vertex.create(inputConfig=from_bigquery("bq://a.b.c")))
     assert missing["error"] == {"code": 3, "message": "Failed to import data. Not found: Table a:b.c"}
-    refused = vertex.emulator.finish(vertex.create([row_of()], outputConfig=to_bigquery("bq://a")))
+    refused = vertex.emulator.finish(vertex.create([prompt()], outputConfig=to_bigquery("bq://a")))
     assert refused["error"] == {"code": 13, "message": "Failed to export data. no quota"}
     assert "outputInfo" not in refused
 
 
 def test_a_table_holds_what_was_done_when_a_job_ends_early(vertex):
-    rows = [row_of(str(n)) for n in range(4)]
+    rows = [prompt(str(n)) for n in range(4)]
     for ended, count in (("final", 2), ("nothing", None)):
         target = to_bigquery(f"bq://acme.books.{ended}")
         name = vertex.create(rows, outputConfig=target, labels={"emulate_ended": ended})

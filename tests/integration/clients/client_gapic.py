@@ -46,7 +46,7 @@ class Client:
         self._client.cancel_batch_prediction_job(name=name)
 
     def delete(self, name):
-        self._client.delete_batch_prediction_job(name=name).result(timeout=30)
+        self._client.delete_batch_prediction_job(name=name).result(timeout=120)
 
 
 def main(version, key_in):

@@ -1,17 +1,15 @@
 """A stack for the clients, and their runs: started together when first needed, since they mostly wait."""
 
-import json
-
 import pytest
 import requests
 
 import demo
+from builders import prompt
 from integration.clients import environments
 from integration.clients.runs import ALL_CLIENTS, HERE, Runner
 from relay import Backoff
 from stack import Stack
 
-LONG_ROWS = 1500  # most of a minute for the emulator: time enough to cancel it
 EXHAUSTED = {"match": {"path": "/locations/europe-west1/"}, "times": None, "action": {"status": 429}}
 
 
@@ -23,8 +21,8 @@ def stack():
         config=HERE / "gateway.yaml", vertex_options=speed, poll_interval=0.1, backoff=backoff
     ) as stack:
         stack.upload("short.jsonl", demo.EXAMPLE_INPUT.read_bytes())
-        row = {"request": {"contents": [{"role": "user", "parts": [{"text": "How long is a string?"}]}]}}
-        stack.upload("long.jsonl", f"{json.dumps(row)}\n".encode() * LONG_ROWS)
+        # It has not ended when it is cancelled, however slow the machine is.
+        stack.upload_rows("long.jsonl", [prompt(), prompt(hold=True)])
         with requests.Session() as session:
             session.trust_env = False
             session.post(f"{stack.vertex_url}/emulator/faults", json=EXHAUSTED).raise_for_status()

@@ -36,7 +36,9 @@ def interpreter(name: str) -> Path:
         python = directory / "bin" / "python"
         if not made:
             _run(sys.executable, "-m", "venv", str(directory))
-            _run(str(python), "-m", "pip", "install", "--disable-pip-version-check", "-r", str(pins))
+            # The pins are complete; nothing is compiled that no client imports.
+            options = ("--disable-pip-version-check", "--no-compile", "--no-deps")
+            _run(str(python), "-m", "pip", "install", *options, "-r", str(pins))
     return python
 
 

@@ -6,6 +6,8 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
+from patience import PATIENCE
+
 HOST = "127.0.0.1"
 
 
@@ -59,7 +61,7 @@ class Recorder:
 
             def _forward(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                upstream = HTTPConnection(*recorder._target, timeout=60)
+                upstream = HTTPConnection(*recorder._target, timeout=PATIENCE)
                 try:
                     # To the letter: http.client must not add a header that the client did not send.
                     upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)

@@ -16,11 +16,11 @@ import requests
 
 from integration.clients import environments
 from integration.clients.recorder import Recorder
+from patience import PATIENCE
 from stack import INPUT_BUCKET, LOCATION, OUTPUT_BUCKET, PROJECT
 
 HERE = Path(__file__).parent
 MODEL = "gemini-3.5-flash"
-SECONDS = 75
 
 
 class Client(NamedTuple):
@@ -78,7 +78,7 @@ def upstream(stack):
     """The requests that reached the Vertex emulator."""
     with requests.Session() as session:
         session.trust_env = False
-        return session.get(f"{stack.vertex_url}/emulator/requests", timeout=30).json()["requests"]
+        return session.get(f"{stack.vertex_url}/emulator/requests", timeout=PATIENCE).json()["requests"]
 
 
 class Run(NamedTuple):
@@ -169,7 +169,7 @@ class Runner:
             cwd=self._folder,
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=3 * PATIENCE,
             check=False,
         )
         assert done.returncode == 0, f"{program.name} failed:\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}"

@@ -50,7 +50,8 @@ def test_create_and_get(run, client):
     created, seen = run.result["created"], run.result["seen"]
     assert created["name"] == run.result["jobs"]["short"]
     assert created["displayName"] == f"{run_name(client)}-short"
-    assert created["state"] == "JOB_STATE_PENDING"
+    # Some libraries get the job once more by themselves, and it may have moved on.
+    assert created["state"] in {"JOB_STATE_PENDING", "JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED"}
     assert seen["name"] == run.result["jobs"]["long"]
     assert seen["displayName"] == f"{run_name(client)}-long"
     assert seen["state"] in {"JOB_STATE_PENDING", "JOB_STATE_RUNNING"}

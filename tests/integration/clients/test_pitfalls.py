@@ -6,11 +6,11 @@ from http import HTTPStatus
 import pytest
 
 from integration.clients.runs import CLIENTS, run_name, upstream
+from patience import PATIENCE
 from processes import wait_until
 from stack import INPUT_BUCKET, LOCATION, OUTPUT_BUCKET, PARENT, PROJECT
 
 JOBS = f"{PARENT}/batchPredictionJobs"
-SECONDS = 20.0
 FAILED_STATE = 5
 PREFIXED = [name for name, client in CLIENTS.items() if client.prefix]
 NUMERIC = [name for name in CLIENTS if name.partition("-")[0] in {"gapic", "aiplatform", "vertexai"}]
@@ -40,7 +40,7 @@ def test_alt_enum_encoding_int_numeric_states_are_tracked(stack, alt):
     job = stack.request("POST", f"{JOBS}?{alt}", json=body).json()
     assert isinstance(job["state"], int)
     path = f"{JOBS}/{job['name'].rpartition('/')[2]}"
-    wait_until(lambda: stack.get(f"{path}?{alt}")["state"] == FAILED_STATE, SECONDS, "the job to fail")
+    wait_until(lambda: stack.get(f"{path}?{alt}")["state"] == FAILED_STATE, PATIENCE, "the job to fail")
     document = f"jobs/{PROJECT}:{LOCATION}:{path.rpartition('/')[2]}"
     seen = stack.firestore_client().document(document).get().to_dict()["seen"]
     assert seen["state"] == "JOB_STATE_FAILED"

@@ -17,7 +17,7 @@ LOCATION = os.environ["GATEWAY_LOCATION"]
 MODEL = os.environ["MODEL"]
 RUN = os.environ["RUN"]
 ENDED = {f"JOB_STATE_{each}" for each in ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED")}
-SECONDS = 45
+SECONDS = 120
 
 
 def walk(connect, *packages):
