@@ -1,4 +1,4 @@
-# Metrics out of the application's structured log lines. Those about jobs are written in batch_gateway/events.py, the others
+# Metrics out of the application's structured log lines. Those about jobs are written in batch_gateway/log_events.py, the others
 # where what they tell of happens; tests/infra/test_watching.py runs each filter on the lines that the code writes.
 
 locals {

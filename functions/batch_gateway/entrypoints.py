@@ -4,8 +4,8 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from batch_gateway import events, wiring
-from batch_gateway.core.jobs import parse_time
+from batch_gateway import log_events, wiring
+from batch_gateway.core.jobs.record import parse_time
 from batch_gateway.logs import log
 from batch_gateway.settlement.deps import NotYetError
 from batch_gateway.settlement.settle import settle as settle_object
@@ -22,7 +22,7 @@ _OUR_ENDPOINT = "run"
 
 def gateway(request: "Request") -> "Response":
     """HTTP function: the gateway."""
-    from batch_gateway.gateway import connections  # noqa: PLC0415 - settle needs no werkzeug
+    from batch_gateway.gateway.http import connections  # noqa: PLC0415 - settle needs no werkzeug
 
     response = wiring.gateway().handle(request)
     connections.finish(request, response)
@@ -73,6 +73,6 @@ def settle(event: "CloudEvent") -> None:
         log("NOTICE", "output not settled yet", uri=uri, reason=error)
         raise ServiceUnavailable(str(error)) from error
     except Exception as error:
-        events.problem("ERROR", "settlement.failed", "output not settled", uri=uri, error=repr(error))
+        log_events.problem("ERROR", "settlement.failed", "output not settled", uri=uri, error=repr(error))
         raise
     log("DEBUG", "event handled", uri=uri, outcome=outcome)

@@ -13,9 +13,9 @@ from typing import Any, get_args
 import msgspec
 import yaml
 
-from batch_gateway.core.budgets import BudgetAction
-from batch_gateway.core.models import resource_name
-from batch_gateway.core.resources import is_location, is_project
+from batch_gateway.core.accounting.budgets import BudgetAction
+from batch_gateway.core.jobs.resource_names import is_location, is_project
+from batch_gateway.core.pricing.models import resource_name
 
 _DEFAULT_LOCATION = "us-central1"  # LiteLLM's own default
 _TOPIC = re.compile(r"projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}")

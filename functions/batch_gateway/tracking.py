@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import Any, NamedTuple
 
-from batch_gateway import events
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation, observe, parse_name
+from batch_gateway import log_events
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, observe, parse_name
 from batch_gateway.ports import RecordError, Store
 
 _REMEMBERED_JOBS = 10_000
@@ -21,7 +21,7 @@ def note(store: Store, seen: Mapping[JobKey, Observation]) -> dict[JobKey, JobRe
     found = store.observe(seen)
     for before, now in found.values():
         if before.seen.state != now.seen.state:
-            events.state_changed(before, now)
+            log_events.state_changed(before, now)
     return {key: observed.now for key, observed in found.items()}
 
 

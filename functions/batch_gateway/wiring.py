@@ -13,7 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from batch_gateway import settings
-from batch_gateway.core import prices
+from batch_gateway.core.pricing import prices
 from batch_gateway.logs import log
 from batch_gateway.ports import ObjectStore, Store, Tables, Upstream
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from batch_gateway.adapters.firestore import FirestoreKeys
     from batch_gateway.adapters.identity import GoogleIdentities
     from batch_gateway.gateway.app import Gateway
+    from batch_gateway.notify.delivery import NotifyDeps
     from batch_gateway.settlement.deps import Deps
-    from batch_gateway.settlement.notifying import NotifyDeps
 
 SETTINGS = settings.load()
 """Read at import, so that a wrong configuration stops the start."""
@@ -118,8 +118,8 @@ def is_identity(token: str, account: str, audience: str, checked: bool) -> bool:
 def notifying() -> "NotifyDeps":
     """What sends events out."""
     from batch_gateway.adapters.webhooks import HttpsReceivers
-    from batch_gateway.settlement.endpoints import KeyEndpoints
-    from batch_gateway.settlement.notifying import NotifyDeps
+    from batch_gateway.notify.delivery import NotifyDeps
+    from batch_gateway.notify.endpoints import KeyEndpoints
 
     topic = None
     if SETTINGS.pubsub_topic:

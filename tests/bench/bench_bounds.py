@@ -19,10 +19,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "functions")]
 
-from batch_gateway.core import prices  # noqa: E402 - found by the line above
 from batch_gateway.core.estimating.bounds import Scale  # noqa: E402
 from batch_gateway.core.estimating.sampling import Object  # noqa: E402
-from batch_gateway.gateway.input_bounds import InputBounds  # noqa: E402
+from batch_gateway.core.pricing import prices  # noqa: E402 - found by the line above
+from batch_gateway.gateway.jobs.input_bounds import InputBounds  # noqa: E402
 
 MODEL = "publishers/google/models/gemini-2.5-flash"
 MB = 1_000_000

@@ -26,13 +26,13 @@ from batch_gateway.adapters.firestore import FirestoreKeys, FirestoreStore, conn
 from batch_gateway.adapters.firestore.budgets import SHARDS
 from batch_gateway.adapters.firestore.documents import CALL, plain
 from batch_gateway.adapters.firestore.keys import _document
-from batch_gateway.core.access import Caller
-from batch_gateway.core.budgets import window_of
-from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord
-from batch_gateway.gateway.keys import Keys
-from batch_gateway.gateway.standings import Standings
-from batch_gateway.gateway.teams import Teams
-from batch_gateway.gateway.trail import Trail
+from batch_gateway.core.access.callers import Caller
+from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
+from batch_gateway.core.accounting.budgets import window_of
+from batch_gateway.gateway.admin.audit import Trail
+from batch_gateway.gateway.admin.budget_status import Standings
+from batch_gateway.gateway.admin.keys import Keys
+from batch_gateway.gateway.admin.teams import Teams
 from batch_gateway.ports import AuditEntry
 from contract.reads import counted
 from firestore_emulator import FirestoreEmulator

@@ -27,10 +27,10 @@ import msgspec
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "infra" / "local")]
 
-from batch_gateway.core import prices  # noqa: E402 - found by the line above
-from batch_gateway.core.cost import cost_of  # noqa: E402
-from batch_gateway.core.jobs import JobKey, JobRecord, observe  # noqa: E402
+from batch_gateway.core.jobs.record import JobKey, JobRecord, observe  # noqa: E402
 from batch_gateway.core.lines import whole_lines  # noqa: E402
+from batch_gateway.core.pricing import prices  # noqa: E402 - found by the line above
+from batch_gateway.core.pricing.cost import cost_of  # noqa: E402
 from batch_gateway.core.rows import reader_for  # noqa: E402
 from batch_gateway.core.rows.row import decode_row  # noqa: E402
 from processes import HOST, free_ports, is_listening  # noqa: E402
@@ -246,11 +246,11 @@ def parsers(path):
 
 def settle_once(_):
     """The whole of settle, over the storage emulator and with books in memory."""
-    from batch_gateway.adapters.memory import MemoryStore  # noqa: PLC0415 - it is slow to import
     from batch_gateway.adapters.storage import CloudStorage  # noqa: PLC0415
+    from batch_gateway.notify.delivery import NotifyDeps  # noqa: PLC0415 - same
     from batch_gateway.settlement.deps import Deps  # noqa: PLC0415
-    from batch_gateway.settlement.notifying import NotifyDeps  # noqa: PLC0415 - same
     from batch_gateway.settlement.settle import settle  # noqa: PLC0415
+    from fakes import MemoryStore  # noqa: PLC0415 - it is slow to import
 
     key = JobKey("p", "us-central1", "1")
     seen = observe(

@@ -29,15 +29,15 @@ from werkzeug.wrappers import Request  # noqa: E402 - same
 from batch_gateway.adapters.firestore import FirestoreStore, connect  # noqa: E402 - same
 from batch_gateway.adapters.firestore.documents import plain  # noqa: E402 - same
 from batch_gateway.adapters.firestore.totals import DAY_SHARDS, MONTH_SHARDS  # noqa: E402 - same
-from batch_gateway.adapters.memory import MemoryStore  # noqa: E402 - same
-from batch_gateway.core import prices  # noqa: E402 - same
-from batch_gateway.core.access import Caller  # noqa: E402 - same
-from batch_gateway.core.cost import cost_of  # noqa: E402 - same
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation  # noqa: E402 - same
-from batch_gateway.core.rollups import group_key  # noqa: E402 - same
-from batch_gateway.core.spend import entries_of_job  # noqa: E402 - same
+from batch_gateway.core.access.callers import Caller  # noqa: E402 - same
+from batch_gateway.core.accounting.rollups import group_key  # noqa: E402 - same
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation  # noqa: E402 - same
+from batch_gateway.core.pricing import prices  # noqa: E402 - same
+from batch_gateway.core.pricing.cost import cost_of  # noqa: E402 - same
+from batch_gateway.core.spend.entries import entries_of_job  # noqa: E402 - same
 from batch_gateway.core.usage import Rows, Tokens, Usage, quantities_of  # noqa: E402 - same
-from batch_gateway.gateway.spend import Spend  # noqa: E402 - same
+from batch_gateway.gateway.costs.report import Spend  # noqa: E402 - same
+from fakes import MemoryStore  # noqa: E402 - same
 from firestore_emulator import FirestoreEmulator  # noqa: E402 - same
 from processes import free_ports  # noqa: E402 - same
 

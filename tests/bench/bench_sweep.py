@@ -30,18 +30,18 @@ import msgspec
 from batch_gateway.adapters.firestore import FirestoreKeys, FirestoreStore, connect
 from batch_gateway.adapters.firestore.documents import CALL, job_id, plain
 from batch_gateway.adapters.firestore.keys import _document
-from batch_gateway.adapters.memory import MemoryObjects
-from batch_gateway.core import prices
-from batch_gateway.core.jobs import UNTOLD, JobKey, JobRecord, observe
-from batch_gateway.core.keys import Budget, KeyRecord
+from batch_gateway.core.access.keys import Budget, KeyRecord
+from batch_gateway.core.jobs.record import UNTOLD, JobKey, JobRecord, observe
+from batch_gateway.core.pricing import prices
+from batch_gateway.notify.delivery import NotifyDeps
+from batch_gateway.notify.endpoints import KeyEndpoints
 from batch_gateway.ports import BudgetNotes, PlaceNotes, SweepNotes
-from batch_gateway.settlement import looks
+from batch_gateway.settlement import sweep_jobs
 from batch_gateway.settlement.deps import Deps
-from batch_gateway.settlement.endpoints import KeyEndpoints
-from batch_gateway.settlement.notifying import NotifyDeps
-from batch_gateway.settlement.reconcile import reconcile
+from batch_gateway.settlement.sweep import reconcile
 from batch_gateway.tracking import Tracker
 from contract.reads import counted
+from fakes import MemoryObjects
 from firestore_emulator import FirestoreEmulator
 from processes import free_ports
 
@@ -185,13 +185,13 @@ class Bench:
     def sweep(self, number):
         """Sweeps as five minutes later than the last time; (row of the table, what it did)."""
         self.upstream.calls.clear()
-        original = looks.JobLooks.look
+        original = sweep_jobs.JobLooks.look
 
         def noting(looking, record):
             self.looked_at.add(record.key)
             original(looking, record)
 
-        looks.JobLooks.look = noting
+        sweep_jobs.JobLooks.look = noting
         places = [(PROJECT, place) for place in self.places]
         begun = time.perf_counter()
         try:
@@ -204,7 +204,7 @@ class Bench:
                     weigh=lambda _: None,
                 )
         finally:
-            looks.JobLooks.look = original
+            sweep_jobs.JobLooks.look = original
         took = time.perf_counter() - begun
         calls = self.upstream.calls
         print(

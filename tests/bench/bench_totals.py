@@ -24,10 +24,10 @@ from unittest.mock import patch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "infra" / "local")]
 
-from batch_gateway.adapters.firestore import FirestoreStore, books, budgets, connect
-from batch_gateway.core import prices
-from batch_gateway.core.books import Output, settle_output
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation
+from batch_gateway.adapters.firestore import FirestoreStore, budgets, connect, jobs
+from batch_gateway.core.accounting.settlement import Output, settle_output
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
+from batch_gateway.core.pricing import prices
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
 from batch_gateway.ports import StoreUnavailableError
 from firestore_emulator import FirestoreEmulator
@@ -52,7 +52,7 @@ class Counting:
     """`optimistically`, with a count of the attempts that had to be repeated."""
 
     def __init__(self):
-        self.retries, self._lock, self._real = 0, threading.Lock(), books.optimistically
+        self.retries, self._lock, self._real = 0, threading.Lock(), jobs.optimistically
 
     def __call__(self, attempt):
         calls = 0
@@ -108,8 +108,8 @@ def measure(project, jobs, threads, shards, *, alone=False):
     counting = Counting()
     with (
         patch.object(budgets, "SHARDS", shards),
-        patch.object(books, "SHARDS", shards),
-        patch.object(books, "optimistically", counting),
+        patch.object(jobs, "SHARDS", shards),
+        patch.object(jobs, "optimistically", counting),
         ThreadPoolExecutor(threads) as pool,
     ):
         begun = time.perf_counter()

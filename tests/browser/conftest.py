@@ -2,10 +2,10 @@
 
 import pytest
 
-from batch_gateway.adapters.memory import MemoryStore
 from browser import browsing
 from browser.seeding import Seeder, input_rows
 from browser.serving import Served
+from fakes import MemoryStore
 from functional.gateway.conftest import KEY, NUMBER, PROJECT, World
 from patience import PATIENCE
 from vertex_emulator import VertexEmulator

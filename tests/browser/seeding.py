@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from batch_gateway.core import prices
-from batch_gateway.core.books import Output, settle_output
-from batch_gateway.core.budgets import owners_of, reservation
-from batch_gateway.core.cost import cost_of
-from batch_gateway.core.jobs import Bounds, Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.accounting.budgets import owners_of, reservation
+from batch_gateway.core.accounting.settlement import Output, settle_output
+from batch_gateway.core.jobs.record import Bounds, Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.cost import cost_of
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage, Waste
 from functional.gateway.conftest import NUMBER, PROJECT, job_body
 from functional.gateway.scoped import admin, new_team

@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from batch_gateway.core.jobs import Completion
-from batch_gateway.core.money import format_nano
+from batch_gateway.core.jobs.record import Completion
+from batch_gateway.core.pricing.money import format_nano
 from browser.seeding import Seeder
 from patience import PATIENCE
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.money import format_nano
+from batch_gateway.core.pricing.money import format_nano
 from batch_gateway.gateway import dashboard
 from browser import browsing
 from browser.browsing import OUTPUT

@@ -9,8 +9,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from batch_gateway.core.jobs import UNTOLD, Bounds
-from batch_gateway.core.money import format_nano
+from batch_gateway.core.jobs.record import UNTOLD, Bounds
+from batch_gateway.core.pricing.money import format_nano
 from browser.seeding import Seeder
 from functional.gateway.conftest import KEY
 from functional.gateway.scoped import admin as administer

@@ -10,9 +10,9 @@ import pytest
 import requests
 
 from batch_gateway.adapters.firestore import FirestoreStore, connect
-from batch_gateway.adapters.memory import MemoryObjects, MemoryStore
 from batch_gateway.adapters.storage import CloudStorage
 from batch_gateway.ports import StoreUnavailableError
+from fakes import MemoryObjects, MemoryStore
 from firestore_emulator import FirestoreEmulator
 from processes import free_ports
 from storage_emulator import StorageEmulator

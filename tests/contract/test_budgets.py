@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from batch_gateway.adapters.firestore import budgets
-from batch_gateway.core import prices
-from batch_gateway.core.books import Output, settle_output
-from batch_gateway.core.budgets import BudgetExceededError, Ledger, Limit
-from batch_gateway.core.jobs import Bounds, JobKey, JobRecord, Observation, Weighed
+from batch_gateway.core.accounting.budgets import BudgetExceededError, Ledger, Limit
+from batch_gateway.core.accounting.settlement import Output, settle_output
+from batch_gateway.core.jobs.record import Bounds, JobKey, JobRecord, Observation, Weighed
+from batch_gateway.core.pricing import prices
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
 from batch_gateway.ports import StoreUnavailableError, Submission
 

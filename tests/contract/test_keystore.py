@@ -10,9 +10,8 @@ import pytest
 
 from batch_gateway.adapters.firestore import FirestoreKeys
 from batch_gateway.adapters.firestore import keys as adapter
-from batch_gateway.adapters.memory import MemoryKeys
-from batch_gateway.core.grants import Grant
-from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord, token_of
+from batch_gateway.core.access.grants import Grant
+from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord, token_of
 from batch_gateway.ports import (
     AliasTakenError,
     Audit,
@@ -22,6 +21,7 @@ from batch_gateway.ports import (
     TeamDeletedError,
 )
 from contract.conftest import firestore_at
+from fakes import MemoryKeys
 
 NOW = datetime(2026, 11, 22, 10, 11, 12, 123456, tzinfo=UTC)
 MINUTE = "2026-11-22T10:11"

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from batch_gateway.adapters.firestore import FirestoreKeys
-from batch_gateway.core.books import output_id
-from batch_gateway.core.jobs import observe
-from batch_gateway.core.notifications import LEASE
+from batch_gateway.core.accounting.settlement import output_id
+from batch_gateway.core.jobs.record import observe
+from batch_gateway.core.notify.notifications import LEASE
 from batch_gateway.ports import Observed, RecordError, SweepNotes, Unreadable
 from batch_gateway.tracking import Tracker
 from contract import test_keystore as keystore

@@ -8,10 +8,10 @@ import pytest
 
 from batch_gateway.adapters.firestore import connect
 from batch_gateway.adapters.firestore.outbox import FirestoreOutbox
-from batch_gateway.adapters.memory import MemoryOutbox
-from batch_gateway.core.notifications import LEASE, Delivery, Event, over
+from batch_gateway.core.notify.notifications import LEASE, Delivery, Event, over
 from batch_gateway.ports import Outbox, StoreUnavailableError
 from contract.conftest import _projects
+from fakes import MemoryOutbox
 
 NOW = datetime(2026, 11, 22, 10, 11, 12, 123456, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -13,9 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from batch_gateway.adapters.memory import MemoryStore
-from batch_gateway.core import prices
-from batch_gateway.core.books import (
+from batch_gateway.core.accounting.settlement import (
     Cell,
     Checkpoint,
     ItemTotal,
@@ -25,10 +23,18 @@ from batch_gateway.core.books import (
     reprice,
     settle_output,
 )
-from batch_gateway.core.cost import Cost, LineItem
-from batch_gateway.core.jobs import TERMINAL_STATES, Completion, JobKey, JobRecord, Observation, Repricing
-from batch_gateway.core.notifications import job_event
-from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.jobs.record import (
+    TERMINAL_STATES,
+    Completion,
+    JobKey,
+    JobRecord,
+    Observation,
+    Repricing,
+)
+from batch_gateway.core.notify.notifications import job_event
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.cost import Cost, LineItem
+from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
 from batch_gateway.ports import (
     Observed,
@@ -41,6 +47,7 @@ from batch_gateway.ports import (
     SweepStore,
 )
 from contract.conftest import firestore_at
+from fakes import MemoryStore
 
 PRICES = prices.load()
 CREATED = datetime(2026, 11, 22, 10, 11, 12, 123456, tzinfo=UTC)

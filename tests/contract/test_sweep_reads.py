@@ -9,17 +9,17 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from batch_gateway.adapters.firestore import FirestoreKeys
-from batch_gateway.core.books import Output
-from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord
+from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
+from batch_gateway.core.accounting.settlement import Output
 from batch_gateway.core.usage import Usage
-from batch_gateway.gateway.keys import Keys
-from batch_gateway.gateway.standings import Standings
-from batch_gateway.gateway.teams import Teams
-from batch_gateway.gateway.trail import Trail
+from batch_gateway.gateway.admin.audit import Trail
+from batch_gateway.gateway.admin.budget_status import Standings
+from batch_gateway.gateway.admin.keys import Keys
+from batch_gateway.gateway.admin.teams import Teams
+from batch_gateway.notify.delivery import NotifyDeps
+from batch_gateway.notify.endpoints import KeyEndpoints
 from batch_gateway.ports import AuditEntry
 from batch_gateway.settlement.deps import Deps
-from batch_gateway.settlement.endpoints import KeyEndpoints
-from batch_gateway.settlement.notifying import NotifyDeps
 from contract.conftest import firestore_at
 from contract.reads import counted
 from functional import test_settle as settling

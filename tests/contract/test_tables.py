@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from batch_gateway.adapters import bigquery
 from batch_gateway.adapters.bigquery import PREDICTIONS, RESPONSE, BigQuery, usage_query
-from batch_gateway.adapters.memory import MemoryTables
-from batch_gateway.core import prices
+from batch_gateway.core.pricing import prices
 from batch_gateway.core.rows import Tally, gemini, messages, predictions, row
 from batch_gateway.core.usage import Rows, Tokens
 from batch_gateway.ports import ObjectChangedError, TableInfo, TablesUnavailableError
 from contract.bigquery_on_duckdb import BigQueryOnDuckDB
+from fakes import MemoryTables
 from thorough import examples
 
 TABLE = prices.load()

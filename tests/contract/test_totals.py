@@ -6,14 +6,14 @@ import msgspec
 import pytest
 
 from batch_gateway.adapters.firestore import totals as firestore_totals
-from batch_gateway.adapters.memory import MemoryStore
-from batch_gateway.core import prices
-from batch_gateway.core.books import Output, settle_output
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation
-from batch_gateway.core.spend import Entry, entries_of_job, entries_of_totals
+from batch_gateway.core.accounting.settlement import Output, settle_output
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.spend.entries import Entry, entries_of_job, entries_of_totals
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
 from batch_gateway.ports import StoreUnavailableError
 from contract.conftest import firestore_at
+from fakes import MemoryStore
 
 CREATED = datetime(2026, 11, 22, 10, 11, 12, tzinfo=UTC)
 DAY = "2026-11-22"

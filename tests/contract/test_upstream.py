@@ -7,7 +7,7 @@ import pytest
 
 from batch_gateway.adapters import vertex as adapter
 from batch_gateway.adapters.vertex import Vertex
-from batch_gateway.core.jobs import JobKey, observe
+from batch_gateway.core.jobs.record import JobKey, observe
 from batch_gateway.ports import UpstreamResponse, UpstreamUnavailableError
 from vertex_emulator import VertexEmulator
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.money import format_nano
+from batch_gateway.core.pricing.money import format_nano
 from gateway_cli import money, times
 from gateway_cli.cells import Column, Kind, bar, clean, csv_cell
 from gateway_cli.errors import CliError, UsageError

@@ -12,11 +12,11 @@ import pytest
 
 import main
 from batch_gateway import entrypoints, wiring
-from batch_gateway.adapters.memory import MemoryObjects, MemoryStore
-from batch_gateway.core import prices
+from batch_gateway.core.pricing import prices
 from batch_gateway.ports import UpstreamUnavailableError
 from batch_gateway.settlement.deps import Deps, NotYetError
 from batch_gateway.settlement.settle import Outcome
+from fakes import MemoryObjects, MemoryStore
 
 SOURCE = Path(__file__).parents[2] / "functions" / "main.py"
 ATTRIBUTES = {

@@ -6,9 +6,9 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from batch_gateway.adapters.memory import MemoryTables
-from batch_gateway.core.budgets import Ledger
-from batch_gateway.core.keys import KeyRecord
+from batch_gateway.core.access.keys import KeyRecord
+from batch_gateway.core.accounting.budgets import Ledger
+from fakes import MemoryTables
 from functional import test_settle as settling
 from functional.test_reconcile import ENDED, WATCHED, World
 from functional.test_settle import CREATED, DIRECTORY, FILE, FOLDER, NOW, ROW_NANO, ended, key, lines, row
@@ -327,7 +327,7 @@ def test_one_closed_job_that_cannot_be_listed_does_not_keep_others_from_their_lo
         return original(bucket, prefix)
 
     monkeypatch.setattr(world.objects, "list", broken)
-    monkeypatch.setattr("batch_gateway.settlement.reconcile._MOST_WATCHED", 1)
+    monkeypatch.setattr("batch_gateway.settlement.sweep._MOST_WATCHED", 1)
 
     done = [world.sweep(now=NOW + timedelta(minutes=minutes)) for minutes in (1, 2, 3)]
 

@@ -11,13 +11,13 @@ import msgspec
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from batch_gateway.adapters.memory import MemoryOutbox
 from batch_gateway.adapters.webhooks import HttpsReceivers
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation
-from batch_gateway.core.notifications import LEASE, job_event
-from batch_gateway.core.webhooks import ForbiddenUrlError, new_secret
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
+from batch_gateway.core.notify.notifications import LEASE, job_event
+from batch_gateway.core.notify.webhooks import ForbiddenUrlError, new_secret
+from batch_gateway.notify.delivery import Delivered, NotifyDeps, deliver_due, notify
 from batch_gateway.ports import Endpoint, Reply, StoreUnavailableError, UnreachableError
-from batch_gateway.settlement.notifying import Delivered, NotifyDeps, deliver_due, notify
+from fakes import MemoryOutbox
 from functional.tls import Server, answering
 from patience import PATIENCE
 

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from batch_gateway.adapters.memory import MemoryTables
-from batch_gateway.core import prices
-from batch_gateway.core.books import Output
-from batch_gateway.core.jobs import Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.accounting.settlement import Output
+from batch_gateway.core.jobs.record import Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.pricing import prices
 from batch_gateway.core.rows import Tally
 from batch_gateway.core.usage import Rows, Tokens, Usage
 from batch_gateway.ports import ObjectChangedError
-from batch_gateway.settlement.tables import read_table
+from batch_gateway.settlement.bigquery_output import read_table
+from fakes import MemoryTables
 
 TABLE = prices.load()
 URI = "bq://my-project.my_dataset.predictions_1"

@@ -7,13 +7,14 @@ from urllib.parse import parse_qs
 import msgspec
 import pytest
 
-from batch_gateway.adapters.memory import MemoryKeys, MemoryStore
-from batch_gateway.core.budgets import ALL, BudgetExceededError, Limit, Window
-from batch_gateway.core.jobs import UNTOLD, Bounds, Weighed, observe
-from batch_gateway.core.keys import Budget, KeyRecord, TeamRecord
-from batch_gateway.core.notifications import job_event
-from batch_gateway.core.report import cost_report
-from batch_gateway.core.sent import Sent
+from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
+from batch_gateway.core.accounting.budgets import ALL, BudgetExceededError, Limit, Window
+from batch_gateway.core.jobs.cost_report import cost_report
+from batch_gateway.core.jobs.record import UNTOLD, Bounds, Weighed, observe
+from batch_gateway.core.jobs.sent import Sent
+from batch_gateway.core.notify.notifications import job_event
+from batch_gateway.notify.delivery import NotifyDeps
+from batch_gateway.notify.endpoints import KeyEndpoints
 from batch_gateway.ports import (
     AnswerTooLargeError,
     RecordError,
@@ -24,10 +25,9 @@ from batch_gateway.ports import (
     UpstreamUnavailableError,
 )
 from batch_gateway.settlement.deps import Deps
-from batch_gateway.settlement.endpoints import KeyEndpoints
-from batch_gateway.settlement.notifying import NotifyDeps
-from batch_gateway.settlement.reconcile import reconcile
+from batch_gateway.settlement.sweep import reconcile
 from batch_gateway.tracking import Tracker
+from fakes import MemoryKeys, MemoryStore
 from functional import test_settle as settling
 from functional.test_settle import CREATED, DIRECTORY, FILE, FOLDER, NOW, PRICES, ROW_NANO, ended, key, row
 
@@ -757,7 +757,7 @@ def test_what_a_running_job_has_exported_shows_as_progress_and_is_replaced_in_th
 
 
 def test_a_large_export_of_a_running_job_is_left_for_the_end(world, monkeypatch):
-    monkeypatch.setattr("batch_gateway.settlement.looks._MOST_PROGRESS_BYTES", 10)
+    monkeypatch.setattr("batch_gateway.settlement.sweep_jobs._MOST_PROGRESS_BYTES", 10)
     shown = {"outputInfo": {"gcsOutputDirectory": DIRECTORY}}
     world.record(settling.resource(state="JOB_STATE_RUNNING", **shown))
     world.put(settling.lines(row()), f"{FOLDER}/incremental_predictions.jsonl")

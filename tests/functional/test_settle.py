@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from batch_gateway.adapters.memory import MemoryObjects, MemoryStore
-from batch_gateway.core import prices
-from batch_gateway.core.jobs import JobKey, JobRecord, observe
+from batch_gateway.core.jobs.cost_report import is_complete
+from batch_gateway.core.jobs.record import JobKey, JobRecord, observe
 from batch_gateway.core.lines import MAX_LINE_BYTES
-from batch_gateway.core.report import is_complete
+from batch_gateway.core.pricing import prices
+from batch_gateway.notify.delivery import NotifyDeps
 from batch_gateway.ports import ObjectChangedError, StoreUnavailableError, UpstreamUnavailableError
 from batch_gateway.settlement.deps import Deps, NotYetError
-from batch_gateway.settlement.notifying import NotifyDeps
 from batch_gateway.settlement.settle import Outcome, settle
+from fakes import MemoryObjects, MemoryStore
 
 PRICES = prices.load()
 CREATED = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)

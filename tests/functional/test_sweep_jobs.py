@@ -8,7 +8,7 @@ from functional import test_settle as settling
 from functional.test_reconcile import World, other_directory, put_output
 from functional.test_settle import ended, key, row
 
-RECONCILE = "batch_gateway.settlement.reconcile"
+RECONCILE = "batch_gateway.settlement.sweep"
 
 
 @pytest.fixture

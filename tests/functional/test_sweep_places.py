@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from batch_gateway.core.jobs import JobKey, parse_time
+from batch_gateway.core.jobs.record import JobKey, parse_time
 from functional import test_settle as settling
 from functional.test_reconcile import PLACE, Vertex, World, submission
 from functional.test_settle import NOW, key

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from batch_gateway.adapters import vertex as adapter
 from batch_gateway.adapters.vertex import GoogleToken, Vertex, host_of
-from batch_gateway.core.jobs import JobKey
+from batch_gateway.core.jobs.record import JobKey
 from batch_gateway.ports import AnswerTooLargeError, UpstreamCredentialsError, UpstreamUnavailableError
 from functional.gateway.loopback import Answer, Loopback, closed_port
 from patience import PATIENCE

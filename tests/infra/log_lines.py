@@ -11,7 +11,7 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from batch_gateway import entrypoints, wiring
 from batch_gateway.adapters import vertex
-from batch_gateway.core.keys import Budget, TeamRecord
+from batch_gateway.core.access.keys import Budget, TeamRecord
 from batch_gateway.ports import UpstreamResponse
 from functional import test_reconcile as sweeping
 from functional import test_settle as settling

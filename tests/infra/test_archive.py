@@ -62,7 +62,7 @@ def leave_things_behind(folder):
 
 
 def edit(folder):
-    with (folder / "functions/batch_gateway/core/prices.json").open("a") as file:
+    with (folder / "functions/batch_gateway/core/pricing/prices.json").open("a") as file:
         file.write("\n")
 
 

@@ -26,7 +26,9 @@ import msgspec
 from batch_gateway.adapters.firestore import FirestoreKeys, FirestoreStore, connect
 from batch_gateway.adapters.storage import CloudStorage
 from batch_gateway.adapters.vertex import Vertex
-from batch_gateway.core import prices
+from batch_gateway.core.pricing import prices
+from batch_gateway.notify.delivery import NotifyDeps
+from batch_gateway.notify.endpoints import KeyEndpoints
 from batch_gateway.ports import (
     ObjectChangedError,
     ObjectsUnavailableError,
@@ -34,10 +36,8 @@ from batch_gateway.ports import (
     UpstreamUnavailableError,
 )
 from batch_gateway.settlement.deps import Deps, NotYetError
-from batch_gateway.settlement.endpoints import KeyEndpoints
-from batch_gateway.settlement.notifying import NotifyDeps
-from batch_gateway.settlement.reconcile import reconcile
 from batch_gateway.settlement.settle import settle
+from batch_gateway.settlement.sweep import reconcile
 from batch_gateway.tracking import Tracker
 
 AGAIN = (

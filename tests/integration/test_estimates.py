@@ -18,11 +18,11 @@ from werkzeug.wrappers import Request
 
 from batch_gateway.adapters.firestore import FirestoreStore
 from batch_gateway.adapters.storage import CloudStorage
-from batch_gateway.core import prices
-from batch_gateway.core.access import MASTER, Caller
-from batch_gateway.core.models import resource_name
-from batch_gateway.gateway.calls import Call
-from batch_gateway.gateway.estimates import Estimates
+from batch_gateway.core.access.callers import MASTER, Caller
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.models import resource_name
+from batch_gateway.gateway.http.call import Call
+from batch_gateway.gateway.jobs.estimate import Estimates
 from builders import prompt
 from integration.harness import REGION, jobs_path, nano
 from stack import PROJECT

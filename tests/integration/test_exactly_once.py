@@ -17,8 +17,8 @@ from datetime import timedelta
 
 import pytest
 
-from batch_gateway.core import prices
-from batch_gateway.core.outputs import is_final_output
+from batch_gateway.core.jobs.output_names import is_final_output
+from batch_gateway.core.pricing import prices
 from firestore_emulator import FirestoreEmulator
 from integration import bookkeeping
 from integration.cable import Cable, restart

@@ -7,17 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.adapters.memory import MemoryKeys
-from batch_gateway.core.access import (
-    MASTER,
-    Caller,
-    check_id,
-    check_place,
-    is_location,
-    is_project,
-)
+from batch_gateway.core.access.callers import MASTER, Caller, check_id, check_place, is_location, is_project
 from batch_gateway.core.errors import ApiError
-from batch_gateway.gateway.keyring import KeyRing
+from batch_gateway.gateway.http.authentication import KeyRing
+from fakes import MemoryKeys
 
 
 def authenticate(key: str | None, master_key: str | None) -> Caller:

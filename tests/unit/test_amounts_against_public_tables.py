@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import genai_prices
 import pytest
 
-from batch_gateway.core import prices
-from batch_gateway.core.cost import Cost, cost_of
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.cost import Cost, cost_of
 from batch_gateway.core.rows import Tally
 from fixtures.prices.disagreements import (
     COUNTED,

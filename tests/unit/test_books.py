@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core import prices
-from batch_gateway.core.books import (
+from batch_gateway.core.accounting.settlement import (
     Cell,
     ItemTotal,
     Movement,
@@ -22,8 +21,9 @@ from batch_gateway.core.books import (
     superseded,
     supersedes,
 )
-from batch_gateway.core.cost import Cost, cost_of
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.cost import Cost, cost_of
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage, quantities_of
 
 TABLE = prices.load()

@@ -10,19 +10,15 @@ import pytest
 
 from batch_gateway import settings
 from batch_gateway.adapters import vertex
-from batch_gateway.core import budgets, errors, json_limits, lines, notifications, watch
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation
-from batch_gateway.core.notifications import COST_UPDATED, OVERRUN, TYPE_OF_STATE
-from batch_gateway.gateway import (
-    bodies,
-    connections,
-    creates,
-    inbound,
-    input_bounds,
-    keyring,
-    openapi,
-    weighing,
-)
+from batch_gateway.core import errors, json_limits, lines
+from batch_gateway.core.accounting import budgets
+from batch_gateway.core.jobs import watch
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
+from batch_gateway.core.notify import notifications
+from batch_gateway.core.notify.notifications import COST_UPDATED, OVERRUN, TYPE_OF_STATE
+from batch_gateway.gateway.admin import bodies
+from batch_gateway.gateway.http import authentication, connections, openapi, requests
+from batch_gateway.gateway.jobs import create, input_bounds, weighing
 from batch_gateway.settlement import adoption, settle
 from documents import DOCS, DOCUMENTS, ROOT, blocks, code_spans, prose, table_rows
 
@@ -272,17 +268,17 @@ def hours(span):
         ),
         (
             "errors.md",
-            f"more than {inbound.MAX_BODY_BYTES // MIB} MiB, or {inbound.MOST_WIDE_BYTES / MIB:g} MiB with",
+            f"more than {requests.MAX_BODY_BYTES // MIB} MiB, or {requests.MOST_WIDE_BYTES / MIB:g} MiB with",
         ),
-        ("errors.md", f"another body in the last {hours(creates.KEPT)} hours"),
+        ("errors.md", f"another body in the last {hours(create.KEPT)} hours"),
         ("errors.md", f"less than {NUMBERS[adoption.LOOK_BACK.days]} days old"),
-        ("api.md", f"be repeated for {hours(creates.KEPT)} hours"),
+        ("api.md", f"be repeated for {hours(create.KEPT)} hours"),
         ("api.md", f"An output line may have {lines.MAX_LINE_BYTES // MIB} MiB"),
-        ("api.md", f"A request's body may have {inbound.MAX_BODY_BYTES // MIB} MiB"),
+        ("api.md", f"A request's body may have {requests.MAX_BODY_BYTES // MIB} MiB"),
         ("api.md", f"otherwise {hours(watch.WATCH)} hours after its end"),
         ("api.md", f"jobs of the last {NUMBERS[adoption.LOOK_BACK.days]} days"),
         ("api.md", f"retried for {NUMBERS[notifications.GIVEN_UP_AFTER.days]} days"),
-        ("keys-and-budgets.md", f"within {NUMBERS[keyring.REVOCATION_SECONDS]} seconds"),
+        ("keys-and-budgets.md", f"within {NUMBERS[authentication.REVOCATION_SECONDS]} seconds"),
         (
             "keys-and-budgets.md",
             f"whole days ({budgets.MOST_DAYS} at most) or months ({budgets.MOST_MONTHS} at most)",

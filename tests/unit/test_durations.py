@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.durations import add_duration
+from batch_gateway.core.accounting.durations import add_duration
 
 START = datetime(2026, 1, 31, 12, 30, 15, 123456, tzinfo=UTC)
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}

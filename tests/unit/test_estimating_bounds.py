@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core import prices
 from batch_gateway.core.estimating.bounds import Scale
 from batch_gateway.core.estimating.exact import MOST_ODD_BYTES, UnboundedError, row_of, values
+from batch_gateway.core.pricing import prices
 
 FLASH = "publishers/google/models/gemini-2.5-flash"
 IMAGE = "publishers/google/models/gemini-2.5-flash-image"

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core import prices
-from batch_gateway.core.cost import cost_of
 from batch_gateway.core.estimating import Survey, estimate_report
 from batch_gateway.core.estimating import survey as survey_module
 from batch_gateway.core.estimating.habits import habit_by_default, habit_of
 from batch_gateway.core.estimating.sampling import Line, Object
 from batch_gateway.core.estimating.text import tokens_of
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.cost import cost_of
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
 
 TABLE = prices.load()

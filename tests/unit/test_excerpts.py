@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from batch_gateway.core import excerpts
-from batch_gateway.core.jobs import observe
-from batch_gateway.core.labels import OURS
+from batch_gateway.core.jobs.labels import OURS
+from batch_gateway.core.jobs.record import observe
 
 NAME = "projects/1/locations/us-central1/batchPredictionJobs/1"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batch_gateway.core.filters import narrow
+from batch_gateway.core.jobs.filters import narrow
 from thorough import examples
 from vertex_emulator import filters as emulated
 from vertex_emulator.errors import ApiError

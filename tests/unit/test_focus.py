@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core import focus, prices
-from batch_gateway.core.books import Cell, ItemTotal
-from batch_gateway.core.cost import cost_of
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation
-from batch_gateway.core.spend import Entry, entries_of_job
+from batch_gateway.core.accounting.settlement import Cell, ItemTotal
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.cost import cost_of
+from batch_gateway.core.spend import focus
+from batch_gateway.core.spend.entries import Entry, entries_of_job
 from batch_gateway.core.usage import Rows, Tokens, Usage, quantities_of
 
 SPECIFICATION = json.loads((Path(__file__).parents[1] / "fixtures" / "focus" / "focus_1_2.json").read_text())

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core import grants
+from batch_gateway.core.access import grants
+from batch_gateway.core.access.grants import Grant, normal_uri
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.grants import Grant, normal_uri
 
 TEAM_A = "gs://b/team-a"
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.json_limits import count_values
-from batch_gateway.gateway import inbound
-from batch_gateway.gateway.job_body import JobBody
+from batch_gateway.gateway.http import requests
+from batch_gateway.gateway.jobs.job_body import JobBody
 from functional.hostile import inputs
 
 TIMES = 4
@@ -37,7 +37,7 @@ def test_a_body_takes_a_small_multiple_of_its_size(name, look):
     finally:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert len(raw) + peak <= TIMES * inbound.MAX_BODY_BYTES
+    assert len(raw) + peak <= TIMES * requests.MAX_BODY_BYTES
 
 
 def test_a_body_has_so_many_fields():

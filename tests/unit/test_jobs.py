@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.jobs import (
+from batch_gateway.core.jobs.record import (
     TERMINAL_STATES,
     Completion,
     JobKey,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.money import apportion, format_nano, format_pico, round_pico
+from batch_gateway.core.pricing.money import apportion, format_nano, format_pico, round_pico
 
 _AMOUNTS = st.integers(-(10**30), 10**30)
 _PARTS = st.lists(st.integers(0, 10**6) | st.integers(0, 10**24) | st.integers(0, 40).map(lambda n: n * 500))

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.budgets import Ledger, Limit, window_of
-from batch_gateway.core.cost import Cost
-from batch_gateway.core.jobs import Completion, JobKey, JobRecord, Observation
-from batch_gateway.core.notifications import (
+from batch_gateway.core.accounting.budgets import Ledger, Limit, window_of
+from batch_gateway.core.jobs.record import Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.notify.notifications import (
     GIVEN_UP_AFTER,
     LEASE,
     Delivery,
@@ -21,6 +20,7 @@ from batch_gateway.core.notifications import (
     over,
     read_retry_after,
 )
+from batch_gateway.core.pricing.cost import Cost
 from batch_gateway.core.usage import Rows, Tokens, Usage
 
 NOW = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.outputs import (
+from batch_gateway.core.jobs.output_names import (
     OutputKind,
     directory_of,
     is_final_output,

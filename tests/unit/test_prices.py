@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core import prices
-from batch_gateway.core.cost import cost_of
-from batch_gateway.core.prices import LONGEST_QUEUE, PriceTable
-from batch_gateway.core.query_fees import QueryFee
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.cost import cost_of
+from batch_gateway.core.pricing.prices import LONGEST_QUEUE, PriceTable
+from batch_gateway.core.pricing.query_fees import QueryFee
 from batch_gateway.core.rows import Tally
 from batch_gateway.core.usage import (
     ENTERPRISE_WEB_SEARCH,

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import pytest
 
-from batch_gateway.core import prices
+from batch_gateway.core.pricing import prices
 from fixtures.prices.disagreements import (
     GENAI,
     GENAI_WITHOUT_BATCH,

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.books import Output
-from batch_gateway.core.cost import Cost, LineItem, QueryCost, WastedCost
-from batch_gateway.core.jobs import UNTOLD, Bounds, Completion, JobKey, JobRecord, Observation
-from batch_gateway.core.report import cost_report, is_complete, status_of
+from batch_gateway.core.accounting.settlement import Output
+from batch_gateway.core.jobs.cost_report import cost_report, is_complete, status_of
+from batch_gateway.core.jobs.record import UNTOLD, Bounds, Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.pricing.cost import Cost, LineItem, QueryCost, WastedCost
 from batch_gateway.core.usage import Rows, Tokens, Unpriced, Usage
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from batch_gateway.core import prices
-from batch_gateway.core.cost import cost_of
-from batch_gateway.core.report import _query_fees
+from batch_gateway.core.jobs.cost_report import _query_fees
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.cost import cost_of
 from batch_gateway.core.rows import Tally
 from batch_gateway.core.usage import Usage
 

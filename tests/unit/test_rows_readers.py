@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core import prices
 from batch_gateway.core.lines import Block, whole_lines
+from batch_gateway.core.pricing import prices
 from batch_gateway.core.rows import Tally, UnreadableOutputError, reader_for
 from batch_gateway.core.rows.plain import PlainRows
 from batch_gateway.core.usage import Rows, Usage, Waste

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core import prices
-from batch_gateway.core.cost import Cost, cost_of
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.cost import Cost, cost_of
 from batch_gateway.core.rows import Tally
 from batch_gateway.core.usage import Rows, Tokens, Unpriced, Usage
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core import prices
-from batch_gateway.core.cost import Cost, cost_of
 from batch_gateway.core.lines import Block
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.cost import Cost, cost_of
 from batch_gateway.core.rows import Tally, UnrecognizedRow, reader_for
 from batch_gateway.core.rows.waste import is_error
 from batch_gateway.core.usage import Rows, Usage

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.calendars import (
+from batch_gateway.core.spend.time_buckets import (
     QUARTER,
     Calendar,
     Span,

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from batch_gateway.core.books import Cell, ItemTotal
-from batch_gateway.core.spend import Entry, entries_of_totals
+from batch_gateway.core.accounting.settlement import Cell, ItemTotal
+from batch_gateway.core.spend.entries import Entry, entries_of_totals
 
 CELL = Cell(
     day="2026-11-22",

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from batch_gateway.core import prices
-from batch_gateway.core.books import Cell, ItemTotal
-from batch_gateway.core.skus import is_unpriced, unit_price
+from batch_gateway.core.accounting.settlement import Cell, ItemTotal
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.spend.price_matching import is_unpriced, unit_price
 
 TABLE = prices.load()
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

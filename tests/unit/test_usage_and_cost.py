@@ -12,11 +12,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from batch_gateway.core import prices
-from batch_gateway.core.books import Output
-from batch_gateway.core.cost import Cost, cost_of, unit_price
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation
-from batch_gateway.core.report import cost_report
+from batch_gateway.core.accounting.settlement import Output
+from batch_gateway.core.jobs.cost_report import cost_report
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.cost import Cost, cost_of, unit_price
 from batch_gateway.core.rows import Tally
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Unpriced, Usage
 

@@ -14,8 +14,8 @@ import urllib3
 from google.auth import jwt
 from google.auth.exceptions import GoogleAuthError
 
-from batch_gateway.core import tokens
-from batch_gateway.core.jsons import UNREADABLE
+from batch_gateway.core.access import tokens
+from batch_gateway.core.json_io import UNREADABLE
 from batch_gateway.logs import log
 
 CERTIFICATES = "https://www.googleapis.com/oauth2/v1/certs"

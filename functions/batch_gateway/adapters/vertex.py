@@ -15,10 +15,10 @@ import msgspec
 import requests
 import urllib3
 
-from batch_gateway import events
-from batch_gateway.core.jobs import JobKey
+from batch_gateway import log_events
+from batch_gateway.core.jobs.record import JobKey
+from batch_gateway.core.json_io import read_object
 from batch_gateway.core.json_limits import count_values
-from batch_gateway.core.jsons import read_object
 from batch_gateway.ports import (
     AnswerTooLargeError,
     UpstreamCredentialsError,
@@ -248,7 +248,9 @@ def _note_refusal(method: str, path: str, project: str, location: str, response:
     reasons = [each["reason"] for each in details if isinstance(each, dict) and "reason" in each]
     reason = str(reasons[0] if reasons else error.get("status", ""))
     detail = str(error.get("message", ""))[:_LONGEST_DETAIL]
-    events.refused(call, response.status, project=project, location=location, reason=reason, detail=detail)
+    log_events.refused(
+        call, response.status, project=project, location=location, reason=reason, detail=detail
+    )
 
 
 def _read_error(response: urllib3.BaseHTTPResponse) -> bytes:

@@ -8,24 +8,24 @@ from datetime import datetime
 
 from werkzeug.wrappers import Request, Response
 
-from batch_gateway.core import access, grants
-from batch_gateway.core.access import Caller
+from batch_gateway.core.access import callers, grants
+from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.prices import PriceTable
-from batch_gateway.gateway import answers, dashboard, inbound, openapi, trail
-from batch_gateway.gateway.calls import Call
-from batch_gateway.gateway.checks import Checks
-from batch_gateway.gateway.costs import Costs
-from batch_gateway.gateway.creates import Creates
-from batch_gateway.gateway.estimates import Estimates
-from batch_gateway.gateway.jobs import Jobs
-from batch_gateway.gateway.keyring import KeyRing
-from batch_gateway.gateway.keys import Keys
-from batch_gateway.gateway.passthrough import Passthrough
-from batch_gateway.gateway.places import Places
-from batch_gateway.gateway.ratelimit import RateLimiter
-from batch_gateway.gateway.repricing import Repricings
-from batch_gateway.gateway.routes import (
+from batch_gateway.core.pricing.prices import PriceTable
+from batch_gateway.gateway import dashboard
+from batch_gateway.gateway.admin import audit
+from batch_gateway.gateway.admin.audit import Trail
+from batch_gateway.gateway.admin.budget_status import Standings
+from batch_gateway.gateway.admin.keys import Keys
+from batch_gateway.gateway.admin.sweep import Identity, Sweeps
+from batch_gateway.gateway.admin.teams import Teams
+from batch_gateway.gateway.costs.report import Spend
+from batch_gateway.gateway.costs.repricing import Repricings
+from batch_gateway.gateway.http import openapi, requests, responses
+from batch_gateway.gateway.http.authentication import KeyRing
+from batch_gateway.gateway.http.call import Call
+from batch_gateway.gateway.http.rate_limit import RateLimiter
+from batch_gateway.gateway.http.routes import (
     PLACE,
     Access,
     Done,
@@ -38,12 +38,14 @@ from batch_gateway.gateway.routes import (
     for_keys,
     open_to_all,
 )
-from batch_gateway.gateway.spend import Spend
-from batch_gateway.gateway.standings import Standings
-from batch_gateway.gateway.sweeps import Identity, Sweeps
-from batch_gateway.gateway.teams import Teams
-from batch_gateway.gateway.trail import Trail
-from batch_gateway.gateway.weighing import Weighing
+from batch_gateway.gateway.jobs.cost import Costs
+from batch_gateway.gateway.jobs.create import Creates
+from batch_gateway.gateway.jobs.create_policy import Checks
+from batch_gateway.gateway.jobs.estimate import Estimates
+from batch_gateway.gateway.jobs.listing import Jobs
+from batch_gateway.gateway.jobs.passthrough import Passthrough
+from batch_gateway.gateway.jobs.places import Places
+from batch_gateway.gateway.jobs.weighing import Weighing
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     AnswerTooLargeError,
@@ -138,9 +140,9 @@ class Gateway:
         repricings = Repricings(deps.store, deps.prices, deps.now)
         self._table = Table(
             (
-                open_to_all("GET", "/health", lambda _: answers.json({"status": "ok"})),
+                open_to_all("GET", "/health", lambda _: responses.json({"status": "ok"})),
                 open_to_all("GET", "/health/readiness", self._readiness),
-                open_to_all("GET", "/openapi.json", lambda _: answers.json(openapi.document())),
+                open_to_all("GET", "/openapi.json", lambda _: responses.json(openapi.document())),
                 open_to_all("GET", "/dashboard", dashboard.page),
                 open_to_all("GET", "/dashboard/<version>/<name>", dashboard.file),
                 open_to_all("POST", "/internal/reconcile", sweeps.run),
@@ -181,29 +183,29 @@ class Gateway:
     def handle(self, request: Request) -> Response:
         """Answer one request; whatever goes wrong is answered too."""
         try:
-            return answers.compressed(request, self._dispatch(request))
+            return responses.compressed(request, self._dispatch(request))
         except Exception as error:  # noqa: BLE001 - the boundary: every error becomes an answer
-            return answers.error(_as_api_error(error, request))
+            return responses.error(_as_api_error(error, request))
         finally:
-            inbound.release(request)
+            requests.release(request)
 
     def _dispatch(self, request: Request) -> Response:
-        inbound.check_path(request)
+        requests.check_path(request)
         route, values = self._table.match(request)
         if route.access is Access.OPEN:
             return _response(route.handler(request))
-        caller = self._keyring.caller(inbound.api_key(request), inbound.address(request))
+        caller = self._keyring.caller(requests.api_key(request), requests.address(request))
         self._limiter.check(caller)
         if route.audit is None:
             return _response(self._answer(route, request, caller, values))
         try:
             done = self._answer(route, request, caller, values)
         except Exception as error:
-            self._trail.note(caller, route.audit, _target(route, request), trail.outcome_of_error(error))
+            self._trail.note(caller, route.audit, _target(route, request), audit.outcome_of_error(error))
             raise
         target = done.target if isinstance(done, Done) else ""
         response = _response(done)
-        self._trail.note(caller, route.audit, target or _target(route, request), trail.outcome_of(response))
+        self._trail.note(caller, route.audit, target or _target(route, request), audit.outcome_of(response))
         return response
 
     def _answer(
@@ -217,7 +219,7 @@ class Gateway:
 
     def _readiness(self, _: Request) -> Response:
         self._store.ping()
-        return answers.json({"status": "ok"})
+        return responses.json({"status": "ok"})
 
     def _call(self, route: Route, request: Request, caller: Caller, values: dict[str, str]) -> Call:
         if "project" not in values:
@@ -226,7 +228,7 @@ class Gateway:
         grants.check_place(caller.grants, project, values["location"])
         for kind in ("job", "operation"):
             if kind in values:
-                access.check_id(values[kind], kind)
+                callers.check_id(values[kind], kind)
         path = f"/{values['version']}{PLACE}{route.path}"
         for name in ("project", "location", "job", "operation"):
             path = path.replace(f"<{name}>", values.get(name, ""))

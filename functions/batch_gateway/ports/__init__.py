@@ -1,18 +1,8 @@
 """What the use cases need of the outside, as protocols; adapters implement them.
 
-``adapters.memory`` has those of Firestore and Cloud Storage without any service; tests/contract holds both
-kinds to the same.
+``tests/fakes`` has those of Firestore and Cloud Storage in dicts; tests/contract holds both to the same.
 """
 
-from batch_gateway.ports.books import (
-    STORED_FIELDS,
-    Change,
-    Observed,
-    Settlement,
-    Store,
-    StoreUnavailableError,
-    Submission,
-)
 from batch_gateway.ports.keys import AliasTakenError, Audit, AuditEntry, KeyStore, Report, TeamDeletedError
 from batch_gateway.ports.notifications import (
     Endpoint,
@@ -25,6 +15,15 @@ from batch_gateway.ports.notifications import (
 )
 from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectStore, ObjectsUnavailableError
 from batch_gateway.ports.records import RecordError, Unreadable
+from batch_gateway.ports.store import (
+    STORED_FIELDS,
+    Change,
+    Observed,
+    Settlement,
+    Store,
+    StoreUnavailableError,
+    Submission,
+)
 from batch_gateway.ports.sweep import BudgetNotes, PlaceNotes, SweepNotes, SweepStore, Turn
 from batch_gateway.ports.tables import TableInfo, Tables, TablesUnavailableError
 from batch_gateway.ports.upstream import (

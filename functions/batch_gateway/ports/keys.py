@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from batch_gateway.core.keys import KeyRecord, TeamRecord
+from batch_gateway.core.access.keys import KeyRecord, TeamRecord
 from batch_gateway.ports.records import Unreadable
 
 

@@ -6,8 +6,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from batch_gateway.core.books import Output
-from batch_gateway.core.jobs import JobKey, JobRecord
+from batch_gateway.core.accounting.settlement import Output
+from batch_gateway.core.jobs.record import JobKey, JobRecord
 from batch_gateway.ports.records import Unreadable
 
 Turn = Literal["jobs", "ended", "parked"]

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from batch_gateway.core.jobs import JobKey
+from batch_gateway.core.jobs.record import JobKey
 
 
 class UpstreamUnavailableError(Exception):

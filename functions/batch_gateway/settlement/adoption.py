@@ -8,11 +8,19 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from batch_gateway import events
-from batch_gateway.core.access import KEY_LABEL, MARKER_LABEL, TEAM_LABEL
+from batch_gateway import log_events
+from batch_gateway.core.access.callers import KEY_LABEL, MARKER_LABEL, TEAM_LABEL
 from batch_gateway.core.excerpts import text
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation, newer, observe, parse_name, parse_time
-from batch_gateway.core.sent import sent_of
+from batch_gateway.core.jobs.record import (
+    JobKey,
+    JobRecord,
+    Observation,
+    newer,
+    observe,
+    parse_name,
+    parse_time,
+)
+from batch_gateway.core.jobs.sent import sent_of
 from batch_gateway.logs import log
 from batch_gateway.ports import AnswerTooLargeError, Submission
 from batch_gateway.settlement.deps import Deps
@@ -204,7 +212,7 @@ def _adopt(job: JobRecord, submission: Submission | None, deps: Deps) -> None:
     )
     deps.store.remember_project((parse_name(job.seen.name) or ("",))[0], job.key.project)
     deps.store.add_job(record, submission)
-    log("NOTICE", "job adopted", event="job.adopted", **events.of_job(record))
+    log("NOTICE", "job adopted", event="job.adopted", **log_events.of_job(record))
 
 
 def submission_of(seen: Observation, key: JobKey, submissions: list[Submission]) -> Submission | None:

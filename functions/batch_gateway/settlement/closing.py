@@ -6,10 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from batch_gateway import events
-from batch_gateway.core.jobs import WITH_OUTPUT_STATES, JobRecord
-from batch_gateway.core.notifications import Event, job_event
-from batch_gateway.core.outputs import (
+from batch_gateway import log_events
+from batch_gateway.core.jobs.output_names import (
     OutputKind,
     directory_of,
     is_final_output,
@@ -18,10 +16,12 @@ from batch_gateway.core.outputs import (
     lacks_shards,
     split_uri,
 )
-from batch_gateway.core.watch import ended_at, is_watched, never_ran, next_look
+from batch_gateway.core.jobs.record import WITH_OUTPUT_STATES, JobRecord
+from batch_gateway.core.jobs.watch import ended_at, is_watched, never_ran, next_look
+from batch_gateway.core.notify.notifications import Event, job_event
+from batch_gateway.notify.delivery import has_receiver
 from batch_gateway.ports import ObjectInfo, ObjectStore, Store
 from batch_gateway.settlement.deps import Deps
-from batch_gateway.settlement.notifying import has_receiver
 
 
 class Look(NamedTuple):
@@ -94,8 +94,8 @@ def close(job: JobRecord, look: Look, deps: Deps, now: datetime) -> tuple[JobRec
         record = closed[0]
         if record.output_missing:
             uri = record.seen.output_directory or record.seen.output_table or "no output directory"
-            events.problem("ERROR", "output.lost", "output lost", job=record.seen.name, uri=uri)
-        events.ended(record)
+            log_events.problem("ERROR", "output.lost", "output lost", job=record.seen.name, uri=uri)
+        log_events.ended(record)
     return closed
 
 
@@ -116,7 +116,7 @@ def announce(job: JobRecord, deps: Deps, now: datetime) -> Event | None:
     announced = deps.store.amend_job(job.key, announcing, _event_of(job, deps, now))
     if announced is None:
         return None
-    events.ended(announced[0])
+    log_events.ended(announced[0])
     return announced[1]
 
 

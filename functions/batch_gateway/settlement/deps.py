@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from batch_gateway.core.budgets import BudgetAction
-from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.accounting.budgets import BudgetAction
+from batch_gateway.core.pricing.prices import PriceTable
+from batch_gateway.notify.delivery import NotifyDeps
 from batch_gateway.ports import KeyStore, ObjectStore, Store, Tables, Upstream
-from batch_gateway.settlement.notifying import NotifyDeps
 
 
 class NotYetError(Exception):

@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 import msgspec
 
-from batch_gateway import events
-from batch_gateway.core.budgets import Ledger, Limit, Window, owners_of, window_of
-from batch_gateway.core.jobs import JobRecord
-from batch_gateway.core.keys import KeyRecord, TeamRecord, limit_of_key, limit_of_team
-from batch_gateway.core.notifications import OVERRUN, BudgetType, Event, budget_event, overrun_event
+from batch_gateway import log_events
+from batch_gateway.core.access.keys import KeyRecord, TeamRecord, limit_of_key, limit_of_team
+from batch_gateway.core.accounting.budgets import Ledger, Limit, Window, owners_of, window_of
+from batch_gateway.core.jobs.record import JobRecord
+from batch_gateway.core.notify.notifications import OVERRUN, BudgetType, Event, budget_event, overrun_event
 from batch_gateway.logs import log
 from batch_gateway.ports import BudgetNotes, Store, Unreadable
 from batch_gateway.settlement.deps import Deps
-from batch_gateway.settlement.sweeping import Progress
+from batch_gateway.settlement.sweep_progress import Progress
 
 _OK = 200
 _AT_ONCE = 50
@@ -126,9 +126,9 @@ def note_overrun(job: JobRecord, store: Store, now: datetime) -> Event | None:
         "WARNING",
         "job cost more than was reserved for it",
         event=OVERRUN,
-        **events.of_job(job),
-        cost_usd=events.usd(job.cost.amount_nano),
-        reserved_usd=events.usd(job.estimate.high_nano or 0),
+        **log_events.of_job(job),
+        cost_usd=log_events.usd(job.cost.amount_nano),
+        reserved_usd=log_events.usd(job.estimate.high_nano or 0),
         weighed=job.estimate.weighed,
     )
     return event
@@ -142,7 +142,7 @@ def act_on(job: JobRecord, over: AbstractSet[str], deps: Deps) -> None:
     owners = over & set(owners_of(job.key_id, job.team))
     if deps.budget_action == "nothing" or not (owners or job.overran):
         return
-    fields = {**events.of_job(job), "owners": sorted(owners), "overrun": job.overran}
+    fields = {**log_events.of_job(job), "owners": sorted(owners), "overrun": job.overran}
     if deps.budget_action == "warn":
         log("WARNING", "job runs over budget", event="budget.job_running", **fields)
         return

@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from batch_gateway import events
-from batch_gateway.core.books import Output, settle_output
-from batch_gateway.core.jobs import JobRecord, newer
+from batch_gateway import log_events
+from batch_gateway.core.accounting.settlement import Output, settle_output
+from batch_gateway.core.jobs.record import JobRecord, newer
 from batch_gateway.core.rows.readers import UnreadableOutputError
 from batch_gateway.core.usage import Usage
 from batch_gateway.ports import Change, ObjectInfo
 from batch_gateway.settlement.deps import Deps
-from batch_gateway.settlement.owners import base_model
+from batch_gateway.settlement.job_lookup import base_model
 from batch_gateway.settlement.reading import read_usage
 
 
@@ -86,11 +86,11 @@ def commit(job: JobRecord, output: Output, deps: Deps, *, written: datetime) -> 
     settled = deps.store.settle(job.key, output, settlement)
     if settled is None:
         return None
-    events.output_settled(before, settled, output, written)
+    log_events.output_settled(before, settled, output, written)
     if before.seen.state != settled.seen.state:
-        events.state_changed(before, settled)
+        log_events.state_changed(before, settled)
     if before.closed and not settled.closed:
-        events.reopened(settled)
+        log_events.reopened(settled)
     return settled
 
 
@@ -105,5 +105,5 @@ def lose(job: JobRecord, uri: str, deps: Deps, *, now: datetime) -> JobRecord | 
     output = Output(uri, 0, 0, Usage(), now, unreadable="deleted before it could be read")
     lost = commit(job, output, deps, written=now)
     if lost is not None:
-        events.problem("ERROR", "output.lost", "output lost", job=job.seen.name, uri=uri)
+        log_events.problem("ERROR", "output.lost", "output lost", job=job.seen.name, uri=uri)
     return lost

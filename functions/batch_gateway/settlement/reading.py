@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from batch_gateway import events
-from batch_gateway.core.books import Checkpoint
-from batch_gateway.core.jobs import JobRecord
+from batch_gateway import log_events
+from batch_gateway.core.accounting.settlement import Checkpoint
+from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.lines import whole_lines
 from batch_gateway.core.rows.readers import reader_for
 from batch_gateway.core.usage import Usage
@@ -49,8 +49,8 @@ def read_usage(
         offset = start + block.end
         if reader.resumable and offset < live.size and deps.clock() >= deadline:
             read = usage + reader.usage
-            events.unrecognized_rows(job, uri, reader.unrecognized, usage.rows.total)
+            log_events.unrecognized_rows(job, uri, reader.unrecognized, usage.rows.total)
             deps.store.put_checkpoint(Checkpoint(uri, live.generation, offset, read, now + _KEPT))
             raise NotYetError(f"read up to byte {offset} of {live.size}; the next try goes on from there")
-    events.unrecognized_rows(job, uri, reader.unrecognized, usage.rows.total)
+    log_events.unrecognized_rows(job, uri, reader.unrecognized, usage.rows.total)
     return usage + reader.usage

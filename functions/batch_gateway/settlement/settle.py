@@ -15,19 +15,24 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from math import inf
 
-from batch_gateway import events
-from batch_gateway.core.books import Output
-from batch_gateway.core.jobs import JobRecord
-from batch_gateway.core.outputs import directory_of, is_final_output, is_made_by_vertex, number_of_shards
+from batch_gateway import log_events
+from batch_gateway.core.accounting.settlement import Output
+from batch_gateway.core.jobs.output_names import (
+    directory_of,
+    is_final_output,
+    is_made_by_vertex,
+    number_of_shards,
+)
+from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.usage import Usage
 from batch_gateway.logs import log
+from batch_gateway.notify.delivery import notify
 from batch_gateway.ports import ObjectInfo, UpstreamCredentialsError, UpstreamUnavailableError
 from batch_gateway.settlement.closing import close_if_settled
 from batch_gateway.settlement.deps import Deps, NotYetError
 from batch_gateway.settlement.enforcement import note_overrun
-from batch_gateway.settlement.notifying import notify
+from batch_gateway.settlement.job_lookup import find_job, look_up
 from batch_gateway.settlement.outputs import commit, lose, read_output
-from batch_gateway.settlement.owners import find_job, look_up
 from batch_gateway.tracking import note
 
 GRACE = timedelta(minutes=10)
@@ -118,5 +123,5 @@ def _nobodys(
     reason = "belongs to no job on record"
     output = Output(f"gs://{bucket}/{live.name}", live.generation, live.size, Usage(), now, reason)
     deps.store.park(output)
-    events.problem("ERROR", "output.parked", "output parked", uri=output.uri, reason=reason)
+    log_events.problem("ERROR", "output.parked", "output parked", uri=output.uri, reason=reason)
     return Outcome.PARKED

@@ -11,18 +11,18 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
 from batch_gateway.adapters import vertex as vertex_adapter
-from batch_gateway.adapters.memory import MemoryKeys, MemoryObjects, MemoryStore
 from batch_gateway.adapters.vertex import Vertex
-from batch_gateway.core import prices
-from batch_gateway.core.jobs import JobKey
+from batch_gateway.core.jobs.record import JobKey
+from batch_gateway.core.pricing import prices
 from batch_gateway.gateway.app import Deps, Gateway
+from batch_gateway.notify.delivery import NotifyDeps
+from batch_gateway.notify.endpoints import KeyEndpoints
 from batch_gateway.ports import StoreUnavailableError
 from batch_gateway.settings import Alias, Settings
 from batch_gateway.settlement import settle as settlement
 from batch_gateway.settlement.deps import Deps as SettlementDeps
-from batch_gateway.settlement.endpoints import KeyEndpoints
-from batch_gateway.settlement.notifying import NotifyDeps
 from builders import prompt
+from fakes import MemoryKeys, MemoryObjects, MemoryStore
 from functional.gateway.loopback import Answer, Loopback
 from vertex_emulator import VertexEmulator
 from vertex_emulator.storage import split_uri

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from batch_gateway.core import prices
+from batch_gateway.core.pricing import prices
 from builders import prompt
 from functional.gateway.conftest import (
     FLASH,

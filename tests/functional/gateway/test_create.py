@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from batch_gateway.adapters.memory import MemoryStore
 from batch_gateway.adapters.vertex import Vertex
-from batch_gateway.core.jobs import JobKey, observe
-from batch_gateway.core.sent import Sent, sent_of
+from batch_gateway.core.jobs.record import JobKey, observe
+from batch_gateway.core.jobs.sent import Sent, sent_of
 from batch_gateway.ports import RecordError, UpstreamCredentialsError
+from fakes import MemoryStore
 from functional.gateway.conftest import (
     FLASH,
     JOBS,

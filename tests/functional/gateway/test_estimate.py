@@ -12,24 +12,25 @@ import pytest
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from batch_gateway.adapters.memory import MemoryObjects
-from batch_gateway.core import grants, prices
-from batch_gateway.core.access import Caller
+from batch_gateway.core.access import grants
+from batch_gateway.core.access.callers import Caller
+from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import estimate_report, sampling
-from batch_gateway.core.grants import Grant
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation, parse_time
-from batch_gateway.core.models import resource_name
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, parse_time
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.models import resource_name
 from batch_gateway.core.usage import Rows, Tokens, Usage
-from batch_gateway.gateway import estimates, input_objects
-from batch_gateway.gateway.calls import Call
-from batch_gateway.gateway.estimates import Estimates
+from batch_gateway.gateway.http.call import Call
+from batch_gateway.gateway.jobs import estimate, input_objects
+from batch_gateway.gateway.jobs.estimate import Estimates
 from batch_gateway.ports import (
     ObjectsUnavailableError,
     StoreUnavailableError,
     TableInfo,
     TablesUnavailableError,
 )
+from fakes import MemoryObjects
 from functional.gateway.conftest import FLASH, PROJECT, job_body
 from patience import PATIENCE
 
@@ -87,7 +88,7 @@ class Books:
 
 
 def set_clock(monkeypatch, monotonic):
-    for module in (estimates, input_objects):
+    for module in (estimate, input_objects):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=monotonic))
 
 
@@ -306,7 +307,7 @@ def test_a_place_that_begins_with_a_line_has_that_line(bench, monkeypatch):
     whole = sampling.Object("in", "rows.jsonl", info.generation, info.size)
     half = info.size // 9 * 4
     halves = [sampling.Place(whole, 0, half), sampling.Place(whole, half, info.size - half)]
-    monkeypatch.setattr(estimates, "plan", lambda _: halves)
+    monkeypatch.setattr(estimate, "plan", lambda _: halves)
     assert bench.ask("gs://in/rows.jsonl")["rows"] == {"total": 9, "exact": True, "sampled": 9, "invalid": 0}
 
 

@@ -6,9 +6,9 @@ import pytest
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from batch_gateway.adapters.memory import MemoryKeys
-from batch_gateway.gateway import inbound
-from batch_gateway.gateway.guesses import ALLOWED
+from batch_gateway.gateway.http import requests
+from batch_gateway.gateway.http.wrong_keys import ALLOWED
+from fakes import MemoryKeys
 from functional.gateway.conftest import JOBS, KEY, reason
 from functional.gateway.scoped import clocked, new_key
 
@@ -125,7 +125,7 @@ def test_after_a_minute_it_begins_anew(guarded):
 
 
 def test_wrong_keys_do_not_make_good_ones_forgotten(guarded, monkeypatch):
-    monkeypatch.setattr("batch_gateway.gateway.guesses._REMEMBERED", 50)
+    monkeypatch.setattr("batch_gateway.gateway.http.wrong_keys._REMEMBERED", 50)
     key = new_key(guarded)
     call(guarded, key)
     for number in range(100):
@@ -163,4 +163,4 @@ def test_the_address_is_the_one_that_googles_front_end_wrote(forwarded, address)
     builder = EnvironBuilder(headers={"X-Forwarded-For": forwarded} if forwarded else {})
     builder.environ_base = {"REMOTE_ADDR": "127.0.0.1"}
 
-    assert inbound.address(Request(builder.get_environ())) == address
+    assert requests.address(Request(builder.get_environ())) == address

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from batch_gateway.gateway.creates import _SENDING, _SETTLING, KEPT
+from batch_gateway.gateway.jobs.create import _SENDING, _SETTLING, KEPT
 from functional.gateway.conftest import FLASH, JOBS, job_body, job_resource, json_answer, reason
 from functional.gateway.loopback import Answer
 from functional.gateway.scoped import clocked, new_key, team_keys

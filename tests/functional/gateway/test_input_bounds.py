@@ -6,18 +6,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from batch_gateway.adapters.memory import MemoryObjects
-from batch_gateway.core import prices
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import sampling
 from batch_gateway.core.estimating.bounds import Scale
 from batch_gateway.core.estimating.exact import UnboundedError
 from batch_gateway.core.estimating.sampling import Object
-from batch_gateway.core.jobs import Weighed
+from batch_gateway.core.jobs.record import Weighed
 from batch_gateway.core.lines import whole_lines
-from batch_gateway.gateway import input_bounds
-from batch_gateway.gateway.input_bounds import InputBounds
+from batch_gateway.core.pricing import prices
+from batch_gateway.gateway.jobs import input_bounds
+from batch_gateway.gateway.jobs.input_bounds import InputBounds
 from batch_gateway.ports import ObjectChangedError, ObjectsUnavailableError
+from fakes import MemoryObjects
 from functional.gateway.conftest import JOBS, error_info, job_body, reason
 from functional.gateway.scoped import new_key
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from batch_gateway.gateway import jobs
+from batch_gateway.gateway.jobs import listing
 from functional.gateway.conftest import FLASH, job_body, reason
 from functional.gateway.scoped import new_key, new_team
 
@@ -94,7 +94,7 @@ def test_a_filter_that_lets_few_through_still_fills_its_page(world):
 @pytest.mark.parametrize("query", ["label:env=test", "search=job-0", "model=gemini-2.5-flash&search=b-0"])
 def test_a_page_reads_so_many_jobs_and_no_more(world, monkeypatch, query):
     """What no index answers is looked for page by page; a page may be short, but the last one ends it."""
-    monkeypatch.setattr(jobs, "_MOST_EXAMINED", 2)
+    monkeypatch.setattr(listing, "_MOST_EXAMINED", 2)
     found, path, read = [], f"?limit=1&{query}", 0
     while True:
         read += 1
@@ -110,7 +110,7 @@ def test_a_page_reads_so_many_jobs_and_no_more(world, monkeypatch, query):
 
 @pytest.mark.usefixtures("three")
 def test_a_page_is_full_where_an_index_answers(world, monkeypatch):
-    monkeypatch.setattr(jobs, "_MOST_EXAMINED", 1)
+    monkeypatch.setattr(listing, "_MOST_EXAMINED", 1)
     everything = "state=JOB_STATE_PENDING&api_key=master&location=us-central1&project=acme-batch"
     assert names(listed(world, f"?limit=2&{everything}")) == ["job-2", "job-1"]
 

@@ -6,11 +6,11 @@ import json
 import msgspec
 import pytest
 
-from batch_gateway.core.grants import Grant
-from batch_gateway.core.keys import Budget, token_of
-from batch_gateway.gateway import keys as keys_module
-from batch_gateway.gateway import teams as teams_module
-from batch_gateway.gateway.keyring import _OUTAGE_SECONDS, REVOCATION_SECONDS
+from batch_gateway.core.access.grants import Grant
+from batch_gateway.core.access.keys import Budget, token_of
+from batch_gateway.gateway.admin import keys as keys_module
+from batch_gateway.gateway.admin import teams as teams_module
+from batch_gateway.gateway.http.authentication import _OUTAGE_SECONDS, REVOCATION_SECONDS
 from functional.gateway.conftest import JOBS, KEY, job_body, job_resource, json_answer, reason
 from functional.gateway.scoped import admin, audit, clocked, new_key, new_team
 

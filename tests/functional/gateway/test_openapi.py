@@ -7,7 +7,7 @@ import pytest
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from batch_gateway.gateway import inbound, openapi, routes
+from batch_gateway.gateway.http import openapi, requests, routes
 from functional.gateway.conftest import (
     JOBS,
     PARENT,
@@ -314,7 +314,7 @@ def _fills_up(world):
 
 ERRORS = {
     ("createJob", "BODY_INVALID", 400): lambda world: world.create(b"[]"),
-    ("createJob", "BODY_TOO_LARGE", 413): lambda world: world.create(b" " * (inbound.MAX_BODY_BYTES + 1)),
+    ("createJob", "BODY_TOO_LARGE", 413): lambda world: world.create(b" " * (requests.MAX_BODY_BYTES + 1)),
     ("listJobs", "FORMAT_NOT_SUPPORTED", 400): lambda world: world.get(f"{JOBS}?alt=proto"),
     ("listJobsInOnlyPlace", "PLACE_MISSING", 400): lambda world: world.get("/v1/batchPredictionJobs"),
     ("listJobs", "API_KEY_MISSING", 401): lambda world: world.get(JOBS, key=None),

@@ -2,10 +2,10 @@
 
 import pytest
 
-from batch_gateway.adapters.memory import MemoryStore
-from batch_gateway.core.jobs import JobKey, JobRecord, observe
+from batch_gateway.core.jobs.record import JobKey, JobRecord, observe
 from batch_gateway.ports import RecordError
 from batch_gateway.tracking import Tracker
+from fakes import MemoryStore
 from functional.gateway.conftest import (
     JOBS,
     PROJECT,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batch_gateway.core import prices
-from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.prices import PriceTable
 from functional.gateway.conftest import job_body, path_of, reason
 from functional.gateway.scoped import new_key
 
@@ -82,7 +82,7 @@ def test_another_model_stays_as_it_is(world):
 
 
 def test_more_jobs_than_a_call_looks_at_come_page_by_page(world, monkeypatch):
-    monkeypatch.setattr("batch_gateway.gateway.repricing._JOBS", 2)
+    monkeypatch.setattr("batch_gateway.gateway.costs.repricing._JOBS", 2)
     for _ in range(3):
         world.created(job_body())
 

@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from batch_gateway.adapters.memory import MemoryStore
-from batch_gateway.core import prices
-from batch_gateway.core import spend as core_spend
-from batch_gateway.core.access import MARKER_LABEL, Caller
-from batch_gateway.core.books import Output, reprice, settle_output
+from batch_gateway.core.access.callers import MARKER_LABEL, Caller
+from batch_gateway.core.accounting.settlement import Output, reprice, settle_output
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.jobs import JobKey, JobRecord, Observation
-from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
+from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.prices import PriceTable
+from batch_gateway.core.spend import entries as core_spend
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage, quantities_of
-from batch_gateway.gateway import spend as spend_module
-from batch_gateway.gateway.spend import Spend
+from batch_gateway.gateway.costs import report as spend_module
+from batch_gateway.gateway.costs.report import Spend
 from batch_gateway.ports import StoreUnavailableError
+from fakes import MemoryStore
 from thorough import examples
 
 TABLE = prices.load()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from batch_gateway.gateway.keyring import REVOCATION_SECONDS
+from batch_gateway.gateway.http.authentication import REVOCATION_SECONDS
 from functional.gateway.conftest import JOBS, job_body, job_resource, json_answer, reason
 from functional.gateway.scoped import admin, clocked, new_key, new_team
 

@@ -5,9 +5,9 @@ import json
 import msgspec
 import pytest
 
-from batch_gateway.core.jobs import UNTOLD
+from batch_gateway.core.jobs.record import UNTOLD
 from batch_gateway.core.usage import Rows, Tokens, Usage
-from batch_gateway.gateway import estimates
+from batch_gateway.gateway.jobs import estimate, input_objects
 from batch_gateway.ports import ObjectsUnavailableError
 from functional.gateway.conftest import FLASH, JOBS, job_body, job_resource, json_answer, path_of
 from functional.gateway.scoped import new_key, new_team
@@ -207,9 +207,9 @@ def test_reading_ends_when_its_time_is_up(world, monkeypatch):
     """Each look at the clock takes half a second, of two that there are."""
     world.objects.put("in", "rows.jsonl", lines(*[row()] * 1000))
     seen = []
-    monkeypatch.setattr(
-        estimates, "time", type("Clock", (), {"monotonic": lambda: seen.append(0) or len(seen) / 2})
-    )
+    clock = type("Clock", (), {"monotonic": lambda: seen.append(0) or len(seen) / 2})
+    for module in (estimate, input_objects):
+        monkeypatch.setattr(module, "time", clock)
     job = world.created()
 
     assert cost(world, job)["estimate"]["expected"]

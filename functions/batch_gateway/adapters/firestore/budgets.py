@@ -16,7 +16,7 @@ from google.cloud.firestore_v1 import SERVER_TIMESTAMP, Client, FieldFilter, Inc
 from google.cloud.firestore_v1.field_path import FieldPath
 
 from batch_gateway.adapters.firestore.documents import CALL, errors
-from batch_gateway.core.budgets import ALL, Ledger
+from batch_gateway.core.accounting.budgets import ALL, Ledger
 
 SHARDS = 8
 """Documents that a ledger's entry, or a cell of the totals, is spread over by job. Firestore sustains about

@@ -21,7 +21,7 @@ from google.api_core.exceptions import (
 from google.api_core.retry import Retry, if_transient_error
 from google.cloud.firestore_v1 import DocumentSnapshot, LastUpdateOption, WriteBatch
 
-from batch_gateway.core.jobs import JobKey
+from batch_gateway.core.jobs.record import JobKey
 from batch_gateway.logs import log
 from batch_gateway.ports import RecordError, StoreUnavailableError, Unreadable
 

@@ -28,8 +28,8 @@ from batch_gateway.adapters.firestore.documents import (
     put,
     unreadable,
 )
-from batch_gateway.core.budgets import split_owner
-from batch_gateway.core.keys import TEAM_ID, KeyRecord, TeamRecord
+from batch_gateway.core.access.keys import TEAM_ID, KeyRecord, TeamRecord
+from batch_gateway.core.accounting.budgets import split_owner
 from batch_gateway.ports import AliasTakenError, AuditEntry, Report, TeamDeletedError, Unreadable
 
 _RATE_KEPT = timedelta(hours=1)

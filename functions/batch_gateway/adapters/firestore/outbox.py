@@ -20,7 +20,7 @@ from batch_gateway.adapters.firestore.documents import (
     put,
     typed,
 )
-from batch_gateway.core.notifications import LEASE, Event
+from batch_gateway.core.notify.notifications import LEASE, Event
 from batch_gateway.ports import Unreadable
 
 

@@ -2,8 +2,8 @@
 
 from google.cloud.firestore_v1 import Client
 
-from batch_gateway.adapters.firestore.books import FirestoreBooks
 from batch_gateway.adapters.firestore.documents import CALL, errors
+from batch_gateway.adapters.firestore.jobs import FirestoreBooks
 from batch_gateway.adapters.firestore.submissions import FirestoreSubmissions
 from batch_gateway.adapters.firestore.sweep import FirestoreSweep
 

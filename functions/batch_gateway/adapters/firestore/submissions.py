@@ -25,7 +25,14 @@ from batch_gateway.adapters.firestore.documents import (
     put,
     typed,
 )
-from batch_gateway.core.budgets import BudgetExceededError, Ledger, Limit, check, reservation, window_of
+from batch_gateway.core.accounting.budgets import (
+    BudgetExceededError,
+    Ledger,
+    Limit,
+    check,
+    reservation,
+    window_of,
+)
 from batch_gateway.ports import Submission, Unreadable
 
 _PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8, 0.8, 0.8, 0.8, 0.8)

@@ -22,8 +22,8 @@ from batch_gateway.adapters.firestore.documents import (
     plain,
     typed,
 )
-from batch_gateway.core.books import Output
-from batch_gateway.core.jobs import TERMINAL_STATES, JobKey, JobRecord
+from batch_gateway.core.accounting.settlement import Output
+from batch_gateway.core.jobs.record import TERMINAL_STATES, JobKey, JobRecord
 from batch_gateway.logs import log
 from batch_gateway.ports import SweepNotes, Turn, Unreadable
 

@@ -37,9 +37,9 @@ from batch_gateway.adapters.firestore.documents import (
     known,
     plain,
 )
-from batch_gateway.core.books import Cell, Movement, Total
-from batch_gateway.core.rollups import group_key, of_month, rolled_up
-from batch_gateway.core.spend import LABEL
+from batch_gateway.core.accounting.rollups import group_key, of_month, rolled_up
+from batch_gateway.core.accounting.settlement import Cell, Movement, Total
+from batch_gateway.core.spend.entries import LABEL
 
 DAY_SHARDS = 16
 MONTH_SHARDS = 64

@@ -23,7 +23,7 @@ from batch_gateway.core.estimating.most import Model, Most
 from batch_gateway.core.estimating.needs import SizeOf
 from batch_gateway.core.estimating.sums import Use
 from batch_gateway.core.estimating.text import characters_of
-from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.pricing.prices import PriceTable
 
 
 class Weight(NamedTuple):

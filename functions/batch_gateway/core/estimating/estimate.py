@@ -6,15 +6,15 @@ from typing import Any
 
 import msgspec
 
-from batch_gateway.core.cost import cost_of
 from batch_gateway.core.estimating.bounds import Weight
 from batch_gateway.core.estimating.families import MOST_BYTES, Family
 from batch_gateway.core.estimating.ranges import Range
 from batch_gateway.core.estimating.sums import Use, Whole
-from batch_gateway.core.jobs import Weighed
-from batch_gateway.core.models import short_name
-from batch_gateway.core.money import format_nano
-from batch_gateway.core.prices import LONGEST_QUEUE, PriceTable
+from batch_gateway.core.jobs.record import Weighed
+from batch_gateway.core.pricing.cost import cost_of
+from batch_gateway.core.pricing.models import short_name
+from batch_gateway.core.pricing.money import format_nano
+from batch_gateway.core.pricing.prices import LONGEST_QUEUE, PriceTable
 from batch_gateway.core.usage import Quantity, Usage
 
 MOST_SHOWN = 20

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from batch_gateway.core.estimating.needs import snake_case
-from batch_gateway.core.jsons import UNREADABLE
+from batch_gateway.core.json_io import UNREADABLE
 
 MOST_ODD_BYTES = 4 * 1024 * 1024
 """Longest line that is read the slow way, which takes several times its size in memory."""

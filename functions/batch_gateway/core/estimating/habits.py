@@ -6,9 +6,9 @@ from typing import NamedTuple
 from batch_gateway.core.estimating.families import Family, family_of, makes_images, thinks, version_of
 from batch_gateway.core.estimating.needs import Needs
 from batch_gateway.core.estimating.ranges import Range
-from batch_gateway.core.jobs import JobRecord
-from batch_gateway.core.models import short_name
-from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.jobs.record import JobRecord
+from batch_gateway.core.pricing.models import short_name
+from batch_gateway.core.pricing.prices import PriceTable
 
 _ANSWER = 200
 """Answers of LMSYS-Chat-1M have 215 tokens on average (its paper of 2023), those of Azure's conversation

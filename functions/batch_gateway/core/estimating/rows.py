@@ -10,7 +10,7 @@ from batch_gateway.core.estimating import gemini, messages
 from batch_gateway.core.estimating.families import Family
 from batch_gateway.core.estimating.imports import Columns
 from batch_gateway.core.estimating.needs import Asked, Needs, refused
-from batch_gateway.core.jsons import UNREADABLE
+from batch_gateway.core.json_io import UNREADABLE
 
 _IMPORTED = frozenset({Family.GEMINI, Family.GEMINI_EMBEDDING})
 _REQUESTS: dict[Family, tuple[str, Callable[[dict[str, Any], Asked], Needs]]] = {

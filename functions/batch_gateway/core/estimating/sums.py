@@ -7,7 +7,7 @@ from typing import NamedTuple
 from batch_gateway.core.estimating.habits import Habit
 from batch_gateway.core.estimating.needs import Needs
 from batch_gateway.core.estimating.ranges import Range
-from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.pricing.prices import PriceTable
 
 Use = Counter[tuple[str, str]]
 """Units by (context window, item)."""

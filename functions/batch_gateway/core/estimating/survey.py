@@ -30,8 +30,8 @@ from batch_gateway.core.estimating.sampling import MOST_ROWS, Line, Object
 from batch_gateway.core.estimating.sums import Part, PartBuilder, Rates, Use, Whole, whole
 from batch_gateway.core.json_limits import count_values
 from batch_gateway.core.lines import MAX_LINE_BYTES
-from batch_gateway.core.models import short_name
-from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.pricing.models import short_name
+from batch_gateway.core.pricing.prices import PriceTable
 
 _TEXT = "Input: tokens are guessed from the length of texts by script; the high is near one token a byte."
 _MEDIA = (

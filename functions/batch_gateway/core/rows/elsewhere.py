@@ -12,7 +12,7 @@ report usage by the names of a known API:
 
 import msgspec
 
-from batch_gateway.core.jsons import is_given, is_object
+from batch_gateway.core.json_io import is_given, is_object
 from batch_gateway.core.rows.measured import UnrecognizedError
 
 

@@ -20,8 +20,8 @@ from typing import Any
 
 import msgspec
 
-from batch_gateway.core.jsons import is_given, loaded
-from batch_gateway.core.modalities import (
+from batch_gateway.core.json_io import is_given, loaded
+from batch_gateway.core.pricing.modalities import (
     ModalityTokenCount,
     by_modality,
     cached_by_modality,

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from batch_gateway.core.jsons import UNREADABLE
+from batch_gateway.core.json_io import UNREADABLE
 from batch_gateway.core.usage import (
     ENTERPRISE_WEB_SEARCH,
     MAPS_GROUNDING,

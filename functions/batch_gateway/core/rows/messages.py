@@ -17,8 +17,8 @@ from typing import Any
 
 import msgspec
 
-from batch_gateway.core.jsons import is_given, is_object
-from batch_gateway.core.modalities import check_counts
+from batch_gateway.core.json_io import is_given, is_object
+from batch_gateway.core.pricing.modalities import check_counts
 from batch_gateway.core.rows.measured import Measured, Refused, UnrecognizedError
 from batch_gateway.core.rows.totals import held_by, reading_of, reason_of
 from batch_gateway.core.rows.waste import answer_waste, is_error

@@ -4,7 +4,7 @@ Everything here must come to the same as ``gemini.measure`` and ``Tally``; tests
 other.
 """
 
-from batch_gateway.core.modalities import LARGEST_COUNT, modality_name
+from batch_gateway.core.pricing.modalities import LARGEST_COUNT, modality_name
 from batch_gateway.core.rows.gemini import Response
 
 _REASONS = ("STOP", "MAX_TOKENS")

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from batch_gateway.core.jsons import UNREADABLE
-from batch_gateway.core.modalities import check_counts
+from batch_gateway.core.json_io import UNREADABLE
+from batch_gateway.core.pricing.modalities import check_counts
 from batch_gateway.core.rows.measured import Measured
 
 

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from batch_gateway.core.jsons import UNREADABLE
+from batch_gateway.core.jobs.output_names import OutputKind, kind_of, unreadable_format
+from batch_gateway.core.json_io import UNREADABLE
 from batch_gateway.core.lines import Block
-from batch_gateway.core.outputs import OutputKind, kind_of, unreadable_format
-from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.rows.tally import Tally, UnrecognizedRow
 from batch_gateway.core.rows.waste import failure
 from batch_gateway.core.usage import Rows, Usage, Waste

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from batch_gateway.core.jsons import UNREADABLE, is_given
+from batch_gateway.core.json_io import UNREADABLE, is_given
 from batch_gateway.core.rows.gemini import Response, is_answer
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from batch_gateway.core.jsons import UNREADABLE, is_given, loaded
-from batch_gateway.core.modalities import ContradictionError, modality_name
-from batch_gateway.core.prices import PriceTable
+from batch_gateway.core.json_io import UNREADABLE, is_given, loaded
+from batch_gateway.core.pricing.modalities import ContradictionError, modality_name
+from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.rows import gemini, messages, predictions
 from batch_gateway.core.rows.carried import carried_over
 from batch_gateway.core.rows.elsewhere import restated
@@ -23,16 +23,7 @@ from batch_gateway.core.rows.row import (
     readable,
 )
 from batch_gateway.core.rows.waste import answer_waste, failure, is_error
-from batch_gateway.core.usage import (
-    Key,
-    Quantity,
-    Rows,
-    Tokens,
-    Unpriced,
-    Usage,
-    Waste,
-    quantities_of,
-)
+from batch_gateway.core.usage import Key, Quantity, Rows, Tokens, Unpriced, Usage, Waste, quantities_of
 
 _OTHER_MODEL = "other"
 _MAX_UNPRICED_MODELS = 32

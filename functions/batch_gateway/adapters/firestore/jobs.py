@@ -1,0 +1,294 @@
+"""Jobs and their outputs.
+
+Collections::
+
+    jobs/{project:location:id}                JobRecord
+    jobs/{project:location:id}/outputs/{hash} Output, one for each object
+    checkpoints/{hash}                        Checkpoint of an object that is read in several goes
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from google.cloud.firestore_v1 import DocumentSnapshot, FieldFilter, WriteBatch
+
+from batch_gateway.adapters.firestore.budgets import FirestoreBudgets
+from batch_gateway.adapters.firestore.documents import (
+    CALL,
+    delete,
+    errors,
+    job_id,
+    known,
+    optimistically,
+    plain,
+    put,
+    readable,
+    typed,
+)
+from batch_gateway.adapters.firestore.outbox import FirestoreOutbox
+from batch_gateway.adapters.firestore.totals import FirestoreTotals
+from batch_gateway.core.accounting.budgets import entries, reservation
+from batch_gateway.core.accounting.settlement import (
+    Checkpoint,
+    Movement,
+    Output,
+    Total,
+    output_id,
+    superseded,
+    supersedes,
+)
+from batch_gateway.core.jobs.record import LIVE_STATES, JobKey, JobRecord, Observation, newer
+from batch_gateway.core.notify.notifications import Event
+from batch_gateway.ports import Change, Observed, Settlement, Submission
+
+_FIELDS = {
+    "api_key": "apiKey",
+    "key_id": "keyId",
+    "location": "key.location",
+    "project": "key.project",
+    "state": "seen.state",
+    "team": "team",
+}
+
+
+_TRIES_TO_SETTLE = 60
+"""All shards of a job change its record, and as many instances settle them at once as there may be: each try
+that fails is one that another instance has won."""
+
+_OF_ONE_DIRECTORY = 10
+"""Jobs that are read of those with one output directory; it is one, unless Vertex AI made a mistake."""
+
+
+class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
+    """The part of the Store port that is about jobs and what they cost."""
+
+    def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
+        """See Store."""
+        with errors():
+            optimistically(lambda: self._add(job, submission))
+
+    def _add(self, job: JobRecord, submission: Submission | None) -> None:
+        batch = self._client.batch()
+        known_already = self._job(job.key).get(["key"], **CALL).exists
+        if submission is not None:
+            document = self._client.collection("submissions").document(submission.id)
+            there = document.get(**CALL)
+            reserved = known(there.to_dict(), Submission).reserved_nano if there.exists else 0
+            if known_already and reserved:
+                made = reservation(submission.owners, submission.reserved_at, -reserved)
+                self._book(batch, made, submission.id)
+            job = msgspec.structs.replace(job, reserved_nano=reserved)
+            if submission.answer is not None:
+                put(batch, there, plain(msgspec.structs.replace(submission, reserved_nano=0)))
+            elif there.exists:
+                delete(batch, there)
+        if not known_already:
+            batch.create(self._job(job.key), plain(job))
+        batch.commit(**CALL)
+
+    def get_job(self, key: JobKey) -> JobRecord | None:
+        """See Store."""
+        with errors():
+            return typed(self._job(key).get(**CALL).to_dict(), JobRecord)
+
+    def observe(self, seen: Mapping[JobKey, Observation]) -> dict[JobKey, Observed]:
+        """See Store."""
+        with errors():
+            return optimistically(lambda: self._observe(seen))
+
+    def _observe(self, seen: Mapping[JobKey, Observation]) -> dict[JobKey, Observed]:
+        records: dict[JobKey, Observed] = {}
+        batch = self._client.batch()
+        for snapshot in self._client.get_all([self._job(key) for key in seen], **CALL):
+            record = typed(snapshot.to_dict(), JobRecord)
+            if record is None:
+                continue
+            now = newer(record.seen, seen[record.key])
+            records[record.key] = Observed(record, msgspec.structs.replace(record, seen=now))
+            if now != record.seen:
+                put(batch, snapshot, {"seen": plain(now)})
+        if len(batch):
+            batch.commit(**CALL)
+        return records
+
+    def amend_job(
+        self,
+        key: JobKey,
+        change: Callable[[JobRecord], JobRecord | None],
+        event: Callable[[JobRecord], Event | None] = lambda _: None,
+    ) -> tuple[JobRecord, Event | None] | None:
+        """See Store."""
+
+        def attempt() -> tuple[JobRecord, Event | None] | None:
+            snapshot = self._job(key).get(**CALL)
+            job = change(known(snapshot.to_dict(), JobRecord))
+            if job is None:
+                return None
+            batch, noted = self._client.batch(), event(job)
+            if noted is not None:
+                self._note(batch, noted)
+            return self._commit(batch, snapshot, job, ()), noted
+
+        with errors():
+            return optimistically(attempt)
+
+    def jobs_by_directory(self, directory: str) -> list[JobRecord]:
+        """See Store."""
+        query = self._client.collection("jobs").where(
+            filter=FieldFilter("seen.outputDirectory", "==", directory)
+        )
+        with errors():
+            return readable(query, JobRecord, _OF_ONE_DIRECTORY)
+
+    def jobs_without_directory(self, output_prefix: str, limit: int) -> list[JobRecord]:
+        """See Store."""
+        query = (
+            self._client.collection("jobs")
+            .where(filter=FieldFilter("seen.outputPrefix", "==", output_prefix))
+            .where(filter=FieldFilter("seen.outputDirectory", "==", None))
+            .where(filter=FieldFilter("closed", "==", False))  # noqa: FBT003 - the SDK's signature
+            .where(filter=FieldFilter("seen.state", "in", LIVE_STATES))
+        )
+        with errors():
+            return readable(query, JobRecord, limit)
+
+    def get_outputs(self, key: JobKey) -> list[Output]:
+        """See Store."""
+        with errors():
+            found = self._job(key).collection("outputs").stream(**CALL)
+            return sorted((known(s.to_dict(), Output) for s in found), key=lambda output: output.uri)
+
+    def get_output(self, key: JobKey, uri: str) -> tuple[Output | None, Checkpoint | None]:
+        """See Store."""
+        output, checkpoint = self._output(key, uri), self._checkpoint(uri)
+        with errors():
+            found = {s.reference.path: s for s in self._client.get_all([output, checkpoint], **CALL)}
+        return typed(found[output.path].to_dict(), Output), typed(
+            found[checkpoint.path].to_dict(), Checkpoint
+        )
+
+    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """See Store."""
+        with errors():
+            self._checkpoint(checkpoint.uri).set(plain(checkpoint), **CALL)
+
+    def get_job_and_outputs(self, key: JobKey) -> tuple[JobRecord, list[Output]] | None:
+        """See Store."""
+        with errors():
+            snapshot = self._job(key).get(**CALL)
+            while (job := typed(snapshot.to_dict(), JobRecord)) is not None:
+                found = self._job(key).collection("outputs").stream(read_time=snapshot.read_time, **CALL)
+                outputs = sorted((known(s.to_dict(), Output) for s in found), key=lambda output: output.uri)
+                if sum((each.usage.rows.total for each in outputs), 0) == job.usage.rows.total:
+                    return job, outputs
+                # A commit of the very time of the read: Firestore's emulator shows the outputs after it.
+                again = self._job(key).get(**CALL)
+                if again.update_time == snapshot.update_time:
+                    return job, outputs
+                snapshot = again
+        return None
+
+    def jobs_created(
+        self, start: datetime, end: datetime, after: tuple[datetime, JobKey] | None, limit: int
+    ) -> list[JobRecord]:
+        """See Store."""
+        query = (
+            self._client.collection("jobs")
+            .where(filter=FieldFilter("createTime", ">=", start))
+            .where(filter=FieldFilter("createTime", "<", end))
+            .order_by("createTime")
+            .order_by("__name__")
+        )
+        if after:
+            query = query.start_after({"createTime": after[0], "__name__": self._job(after[1])})
+        with errors():
+            return readable(query, JobRecord, limit)
+
+    def recent_jobs(
+        self,
+        scope: tuple[str, str] | None,
+        since: datetime | None,
+        before: tuple[datetime, JobKey] | None,
+        limit: int,
+        *,
+        until: datetime | None = None,
+        equal: Mapping[str, str] = {},
+    ) -> list[JobRecord]:
+        """See Store."""
+        query: Any = self._client.collection("jobs")
+        for name, value in {**equal, **dict([scope] if scope else [])}.items():
+            query = query.where(filter=FieldFilter(_FIELDS[name], "==", value))
+        if until:
+            query = query.where(filter=FieldFilter("createTime", "<", until))
+        if since:
+            query = query.where(filter=FieldFilter("createTime", ">=", since))
+        query = query.order_by("createTime", direction="DESCENDING").order_by(
+            "__name__", direction="DESCENDING"
+        )
+        if before:
+            query = query.start_after({"createTime": before[0], "__name__": self._job(before[1])})
+        with errors():
+            return readable(query, JobRecord, limit)
+
+    def reprice(self, key: JobKey, repricing: Callable[[JobRecord], Change | None]) -> JobRecord | None:
+        """See Store."""
+
+        def attempt() -> JobRecord | None:
+            snapshot = self._job(key).get(**CALL)
+            change = repricing(known(snapshot.to_dict(), JobRecord))
+            return change and self._commit(self._client.batch(), snapshot, *change)
+
+        with errors():
+            return optimistically(attempt)
+
+    def settle(self, key: JobKey, output: Output, settlement: Settlement) -> JobRecord | None:
+        """See Store."""
+        job_ref, output_ref = self._job(key), self._output(key, output.uri)
+
+        def attempt() -> JobRecord | None:
+            snapshots = {s.reference.path: s for s in self._client.get_all([job_ref, output_ref], **CALL)}
+            job_now, output_now = snapshots[job_ref.path], snapshots[output_ref.path]
+            job = known(job_now.to_dict(), JobRecord)
+            increments = self._increments(key) if supersedes(job, output) else []
+            change = settlement(job, typed(output_now.to_dict(), Output), [each for _, each in increments])
+            if change is None:
+                return None
+            batch = self._client.batch()
+            put(batch, output_now, plain(output))
+            for snapshot, increment in increments:
+                put(batch, snapshot, plain(superseded(increment, output.settled_at)))
+            return self._commit(batch, job_now, *change)
+
+        with errors():
+            return optimistically(attempt, tries=_TRIES_TO_SETTLE)
+
+    def _increments(self, key: JobKey) -> list[tuple[DocumentSnapshot[Any], Output]]:
+        """Return the incremental outputs of a job that count; while its record stays, none is added."""
+        found = self._job(key).collection("outputs").stream(**CALL)
+        outputs = [(snapshot, known(snapshot.to_dict(), Output)) for snapshot in found]
+        return [(snapshot, output) for snapshot, output in outputs if output.is_counted_increment]
+
+    def _commit(
+        self,
+        batch: WriteBatch,
+        snapshot: DocumentSnapshot[Any],
+        job: JobRecord,
+        moved: Iterable[tuple[Total, Movement]],
+    ) -> JobRecord:
+        """Writes a job, and moves totals and budgets by what changed in it, all or nothing."""
+        put(batch, snapshot, plain(job))
+        self._move_totals(batch, moved, job.key.path)
+        self._book(batch, entries(known(snapshot.to_dict(), JobRecord), job), job.key.path)
+        batch.commit(**CALL)
+        return job
+
+    def _job(self, key: JobKey) -> Any:
+        return self._client.collection("jobs").document(job_id(key))
+
+    def _output(self, key: JobKey, uri: str) -> Any:
+        return self._job(key).collection("outputs").document(output_id(uri))
+
+    def _checkpoint(self, uri: str) -> Any:
+        return self._client.collection("checkpoints").document(output_id(uri))

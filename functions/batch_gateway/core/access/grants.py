@@ -1,0 +1,235 @@
+"""What a key may touch: models, projects, locations, and places in Cloud Storage and BigQuery.
+
+The gateway's service account reads and writes for everybody, so whatever a scoped key names in a
+job has to be held against what it was granted (the confused deputy).
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import msgspec
+
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.jobs.resource_names import parse_resource
+
+_URI = re.compile(r"\s*(gs|bq):/*(.*)", re.IGNORECASE | re.DOTALL)
+_PLAIN = re.compile(r"(gs|bq)://([^\x00-\x20\\%\x7f]+)")
+_KNOWN_PUBLISHERS = frozenset({"google", "anthropic"})
+_MODEL_FIELDS = frozenset({"endpoint", "unmanagedcontainermodel", "dedicatedresources", "serviceaccount"})
+"""Fields (lower case, no underscores) that take the place of ``model``, or change what it costs and may
+do: no grant says which machines or accounts are meant."""
+_COST_FIELDS = frozenset({"endpoint", "unmanagedcontainermodel", "dedicatedresources", "instanceconfig"})
+"""Likewise, those whose cost no estimate can tell: machines by the hour, rows that are changed on the way."""
+_URI_FIELDS = frozenset({"uris", "inputuri", "outputuri", "outputuriprefix"})
+"""Fields that hold a URI whatever their value looks like."""
+_IDENTITY_FIELDS = frozenset(
+    {
+        "serviceaccount",
+        "encryptionspec",
+        "unmanagedcontainermodel",
+        "dataset",
+        "vertexmultimodaldatasetsource",
+        "vertexmultimodaldatasetdestination",
+    }
+)
+"""Likewise, those that name data or identities that no URI prefix can be held against."""
+_RESOURCE_FIELDS = frozenset({"endpoint", "dataset", "datasetname"})
+"""Likewise, those that hold the name of a resource."""
+_FORMATS = frozenset({"jsonl", "csv", "bigquery", "tf-record", "tf-record-gzip"})
+"""Values of instancesFormat whose data is what the URIs name; a ``file-list`` names further files."""
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """What is allowed. An empty list allows everything of its kind.
+
+    Attributes:
+        models: Names or patterns with ``*``: as callers write them, or short names such as ``gemini-2.5-*``.
+        projects: Ids.
+        locations: Locations.
+        allowed_uri_prefixes: ``gs://bucket/path`` and ``bq://project.dataset``, for input and output.
+        rpm_limit: Requests a minute; None for no limit.
+    """
+
+    models: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
+    allowed_uri_prefixes: tuple[str, ...] = ()
+    rpm_limit: int | None = None
+
+
+def check_place(grants: Iterable[Grant], project: str, location: str) -> None:
+    """Refuses a project or location that one of the grants leaves out.
+
+    Raises:
+        ApiError: PERMISSION_DENIED.
+    """
+    for grant in grants:
+        if grant.projects and project not in grant.projects:
+            allowed = ", ".join(grant.projects)
+            message = f"This API key may not use the project {project!r}; it may use: {allowed}."
+            raise ApiError("PERMISSION_DENIED", "PROJECT_NOT_ALLOWED", message, metadata={"project": project})
+        if grant.locations and location not in grant.locations:
+            allowed = ", ".join(grant.locations)
+            message = f"This API key may not use the location {location!r}; it may use: {allowed}."
+            raise ApiError(
+                "PERMISSION_DENIED", "LOCATION_NOT_ALLOWED", message, metadata={"location": location}
+            )
+
+
+def check_model(grants: Sequence[Grant], written: str, resource: str, *, is_alias: bool = False) -> None:
+    """Refuses a model that one of the grants leaves out, or that is of a project which one leaves out.
+
+    Args:
+        grants: Of key and team.
+        written: As the caller wrote it.
+        resource: What it stands for, with the id of a served project in place of its number.
+        is_alias: Whether it was written as an alias.
+
+    Raises:
+        ApiError: PERMISSION_DENIED.
+    """
+    if not any(grant.models or grant.projects or grant.locations for grant in grants):
+        return
+    model = parse_resource(resource)
+    if model is None or model.kind != "models":
+        raise ApiError(
+            "PERMISSION_DENIED",
+            "MODEL_NOT_ALLOWED",
+            f"This API key is limited to certain models, and {written!r} names none. Write "
+            "publishers/PUBLISHER/models/MODEL or projects/PROJECT/locations/LOCATION/models/ID.",
+            metadata={"model": written},
+        )
+    if model.project:
+        check_place(grants, model.project, model.location)
+    # A short name means the model of those whose names nobody else can take. Owners choose the ids of
+    # the models in a project, and any publisher may use any name.
+    names = {resource, model.path}
+    if model.publisher in _KNOWN_PUBLISHERS:
+        names.add(model.name)
+    if is_alias:
+        names.add(written)
+    for grant in grants:
+        if grant.models and not any(fnmatchcase(name, pattern) for name in names for pattern in grant.models):
+            raise ApiError(
+                "PERMISSION_DENIED",
+                "MODEL_NOT_ALLOWED",
+                f"This API key may not use the model {written!r}; it may use: {', '.join(grant.models)}.",
+                metadata={"model": written},
+            )
+
+
+def check_body(grants: Sequence[Grant], body: Any, *, has_budget: bool = False) -> None:
+    """Refuses a job that names data or models outside of what one of the grants allows.
+
+    Every ``gs://`` and ``bq://`` in the body counts, in whatever field: v1beta1 has several, and a
+    field may be written in camelCase or snake_case.
+
+    Args:
+        grants: Of key and team.
+        body: Of the create.
+        has_budget: Whether what the job costs is limited too.
+
+    Raises:
+        ApiError: PERMISSION_DENIED.
+    """
+    restricted = [grant.allowed_uri_prefixes for grant in grants if grant.allowed_uri_prefixes]
+    refused = _IDENTITY_FIELDS if restricted else frozenset()
+    if any(grant.models or grant.projects for grant in grants):
+        refused |= _MODEL_FIELDS
+    if has_budget:
+        refused |= _COST_FIELDS
+    for field, value in _members(body):
+        if restricted and field == "instancesformat" and str(value) not in _FORMATS:
+            raise ApiError(
+                "PERMISSION_DENIED",
+                "FIELD_NOT_ALLOWED",
+                f"This API key is limited in what it may read, and the instancesFormat {str(value)[:40]!r} "
+                f"may name more than the URIs do. Use one of: {', '.join(sorted(_FORMATS))}.",
+                metadata={"field": field},
+            )
+        if field in refused and value is not None:
+            raise ApiError(
+                "PERMISSION_DENIED",
+                "FIELD_NOT_ALLOWED",
+                f"This API key is limited in what it may use, and the field {field!r} reaches beyond "
+                "that. Use model, gcsSource, bigquerySource, gcsDestination and bigqueryDestination.",
+                metadata={"field": field},
+            )
+        if isinstance(value, str) and (field in _URI_FIELDS or _URI.match(value)):
+            for prefixes in restricted:
+                check_uri(prefixes, value)
+
+
+def check_uri(prefixes: Iterable[str], uri: str) -> None:
+    """Refuses a URI that is not under any of the prefixes.
+
+    Raises:
+        ApiError: PERMISSION_DENIED.
+    """
+    plain = normal_uri(uri)
+    prefixes = tuple(prefixes)
+    if plain is None or not any(_under(plain, prefix) for prefix in prefixes):
+        raise ApiError(
+            "PERMISSION_DENIED",
+            "URI_NOT_ALLOWED",
+            f"This API key may not read or write {uri!r}; it may use: {', '.join(sorted(prefixes))}.",
+            metadata={"uri": uri},
+        )
+
+
+def normal_uri(uri: str) -> str | None:
+    """A URI in the one form that is compared; None if it could be read in more than one way.
+
+    Cloud Storage takes names literally, so ``..``, ``//`` and ``%2e`` are no tricks there; but
+    whoever writes them into a limited key's job is not trusted to mean that.
+    """
+    match = _URI.match(uri)
+    plain = f"{match[1].lower()}://{match[2]}" if match and uri == uri.strip() else ""
+    if not _PLAIN.fullmatch(plain) or uri.partition(":")[2] != f"//{match[2] if match else ''}":
+        return None
+    scheme, _, rest = plain.partition("://")
+    if scheme == "bq":
+        # PROJECT:DATASET is the older form of PROJECT.DATASET; DOMAIN.TLD:PROJECT is a project.
+        head, dot, tail = rest.partition(".")
+        return f"bq://{head.replace(':', '.')}{dot}{tail}"
+    bucket, slash, path = rest.partition("/")
+    segments = path.rstrip("/").split("/")
+    if path and ("" in segments or "." in segments or ".." in segments):
+        return None
+    return f"gs://{bucket.lower()}{slash}{path}"
+
+
+def _under(uri: str, prefix: str) -> bool:
+    """Whether a normal URI is the granted one or below it; a wildcard has to come after the whole prefix."""
+    normal = normal_uri(prefix) or prefix
+    border = "/" if normal.startswith("gs://") else "."
+    normal = normal.rstrip(border)
+    return uri.rstrip(border) == normal or uri.startswith(normal + border)
+
+
+def resource_names(body: Any) -> Iterator[tuple[str, str]]:
+    """Yield (field, name) of every resource that a job names beside its model."""
+    return (
+        (field, value)
+        for field, value in _members(body)
+        if field in _RESOURCE_FIELDS and isinstance(value, str)
+    )
+
+
+def _members(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every (field, value) of nested JSON, fields in lower case and without underscores.
+
+    Names in a map of labels are callers' own, and no fields.
+    """
+    stack: list[tuple[str, Any]] = [("", value)]
+    while stack:
+        field, value = stack.pop()
+        yield field, value
+        if isinstance(value, dict) and field == "labels":
+            stack += [(field, member) for member in value.values()]
+        elif isinstance(value, dict):
+            stack += [(str(key).replace("_", "").lower(), member) for key, member in value.items()]
+        elif isinstance(value, list):
+            stack += [(field, member) for member in value]

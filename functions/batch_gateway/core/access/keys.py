@@ -1,0 +1,115 @@
+"""API keys and teams, with LiteLLM's field names."""
+
+import hashlib
+import re
+import secrets
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from batch_gateway.core.access.grants import Grant
+from batch_gateway.core.accounting.budgets import Limit
+
+TEAM_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+"""A team's id becomes the value of a label of Vertex AI's: lower case, at most 63 characters."""
+_PREFIX = "sk-"
+_SHOWN = 4
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """How much may be spent in a window.
+
+    Attributes:
+        max_budget_nano: nano-USD; None for no budget.
+        budget_duration: Length of the window, such as ``30d`` or ``1mo``; None for one that never resets.
+        soft_budget_nano: nano-USD from which on there are warnings; None for no warnings.
+    """
+
+    max_budget_nano: int | None = None
+    budget_duration: str | None = None
+    soft_budget_nano: int | None = None
+
+
+class TeamRecord(msgspec.Struct, frozen=True):
+    """A team.
+
+    Attributes:
+        team_id: Id; also the value of the label that its jobs carry.
+        team_alias: A name for people.
+        blocked: Its keys are refused.
+    """
+
+    team_id: str
+    created_at: datetime
+    updated_at: datetime
+    team_alias: str | None = None
+    grant: Grant = Grant()
+    budget: Budget = Budget()
+    metadata: dict[str, Any] = {}
+    blocked: bool = False
+
+
+class KeyRecord(msgspec.Struct, frozen=True):
+    """An API key, without its secret.
+
+    Attributes:
+        token: SHA-256 of the secret, in hex; what it is found by.
+        key_id: Stays the same when the secret is rotated; the value of the label that the jobs of a
+            key without a team carry.
+        key_name: What people may see of the secret: ``sk-...a1b2``.
+        key_alias: Name in costs.
+        team_id: Its team, if any.
+        expires: When it ends; None for never.
+        blocked: It is refused.
+        created_by: Alias of the key that made it.
+        webhook_url: Where its events go to; None for nowhere.
+        webhook_secret: What they are signed with.
+    """
+
+    token: str
+    key_id: str
+    key_name: str
+    key_alias: str
+    created_at: datetime
+    updated_at: datetime
+    created_by: str
+    team_id: str | None = None
+    grant: Grant = Grant()
+    budget: Budget = Budget()
+    metadata: dict[str, Any] = {}
+    expires: datetime | None = None
+    blocked: bool = False
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
+
+
+def limit_of_team(team: TeamRecord) -> Limit | None:
+    """A team's budget; None if it has none."""
+    return _limit(f"team:{team.team_id}", f"the team {team.team_id!r}", team.budget)
+
+
+def limit_of_key(key: KeyRecord) -> Limit | None:
+    """A key's budget; None if it has none."""
+    return _limit(f"key:{key.key_id}", f"the key {key.key_alias!r}", key.budget)
+
+
+def _limit(owner: str, name: str, budget: Budget) -> Limit | None:
+    if budget.max_budget_nano is None and budget.soft_budget_nano is None:
+        return None
+    return Limit(owner, name, budget.max_budget_nano, budget.soft_budget_nano, budget.budget_duration)
+
+
+def new_secret() -> str:
+    """A key's secret: 256 random bits."""
+    return _PREFIX + secrets.token_urlsafe(32)
+
+
+def token_of(secret: str) -> str:
+    """What a key is stored and found by. The secret is random, so a plain hash cannot be guessed back."""
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
+
+
+def name_of(secret: str) -> str:
+    """What may be shown of a secret."""
+    return f"{_PREFIX}...{secret[-_SHOWN:]}"

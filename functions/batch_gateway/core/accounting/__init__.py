@@ -1,0 +1,1 @@
+"""What a settlement changes: jobs, totals, budgets, roll-ups."""

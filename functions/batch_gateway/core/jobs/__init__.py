@@ -1,0 +1,1 @@
+"""Jobs: their records, names, labels, outputs and reports."""

@@ -1,0 +1,1 @@
+"""What things cost: models, the dated price table, money."""

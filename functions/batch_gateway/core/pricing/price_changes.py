@@ -1,0 +1,84 @@
+"""What is about to change of a model: its price, whether new projects may use it, whether anybody may."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+
+from batch_gateway.core.pricing.price_form import PER, PICO_PER_USD, a_day, a_text, an_object
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that changes on a day, at midnight UTC.
+
+    Attributes:
+        day: The first day that it holds for.
+        model: Key in the price table.
+        kind: ``price``; ``closed``: refused to projects that have not used it; ``retired``: refused to all.
+        said: The same as a sentence, with its source.
+    """
+
+    day: date
+    model: str
+    kind: Literal["price", "closed", "retired"]
+    said: str
+
+
+def read_retirement(model: str, value: Any) -> tuple[Change, ...]:
+    """Reads a model's ``retirement``.
+
+    Raises:
+        ValueError: It is not well formed; the message says where.
+    """
+    where = f"{model}: retirement"
+    fields = an_object(where, value, {"source"}, {"closed", "retired"})
+    source = a_text(f"{where}: source", fields["source"])
+    days = {kind: a_day(f"{where}: {kind}", fields[kind]) for kind in ("closed", "retired") if kind in fields}
+    if not days:
+        raise ValueError(f"{where}: says neither closed nor retired")
+    found = []
+    if day := days.get("closed"):
+        said = f"{model} is closed to projects that have not used it, from {day} on ({source})."
+        found.append(Change(day, model, "closed", said))
+    if day := days.get("retired"):
+        said = f"{model} is due for retirement on {day}; jobs may be refused from then on ({source})."
+        found.append(Change(day, model, "retired", said))
+    return tuple(found)
+
+
+def price_change(
+    model: str, day: date, before: Mapping[str, int], after: Mapping[str, int], where: str = ""
+) -> Change | None:
+    """Describe a step of a model's batch prices.
+
+    Args:
+        model: Key in the price table.
+        day: The first day of the new ones.
+        before: pico-USD by item.
+        after: pico-USD by item.
+        where: What of the model they hold for, such as `` outside global``.
+
+    Returns:
+        None if they are the same.
+    """
+    changed = sorted(
+        (item for item in before.keys() | after.keys() if before.get(item) != after.get(item)),
+        key=lambda item: (not item.endswith("_text"), item.startswith("cache"), item),
+    )
+    if not changed:
+        return None
+    rises = [after.get(item, 0) > before.get(item, 0) for item in changed]
+    how = "rises" if all(rises) else "changes" if any(rises) else "falls"
+    steps = ", ".join(
+        f"{item} from {_usd(before.get(item))} to {_usd(after.get(item))}"
+        for item in changed
+        if item.endswith("_text") or item == changed[0]
+    )
+    said = f"The batch price of {model}{where} {how} on {day}: {steps} (USD per million)."
+    return Change(day, model, "price", said)
+
+
+def _usd(pico: int | None) -> str:
+    return "none" if pico is None else f"{(Decimal(pico) * PER / PICO_PER_USD).normalize():f}"

@@ -1,0 +1,1 @@
+"""Spend over time: entries, buckets, and what they are exported as."""

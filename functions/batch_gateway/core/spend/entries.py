@@ -1,0 +1,275 @@
+"""Spend over time: sums over the totals, or over jobs, by whatever they are told apart by.
+
+Totals and jobs give the same sums to the nano-dollar, since a job is turned into the very cells that
+settling it moves the totals by.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+
+from batch_gateway.core.access.callers import KEY_LABEL, MARKER_LABEL
+from batch_gateway.core.accounting.settlement import Cell, ItemTotal, Movement, Total, movements
+from batch_gateway.core.jobs.record import JobRecord
+from batch_gateway.core.pricing.cost import Cost
+from batch_gateway.core.pricing.models import short_name
+from batch_gateway.core.spend.time_buckets import QUARTER, Calendar, Span, quarter_of
+from batch_gateway.core.usage import Usage
+
+PLAIN_FIELDS = ("model", "team", "api_key", "project", "location")
+"""Fields of a cell that spend can be grouped and filtered by, beside ``label:NAME``."""
+JOB = "job"
+"""Likewise, for entries that are jobs."""
+LABEL = "label:"
+
+MOST_GROUPS = 100_000
+"""Groups that are summed at once, in all buckets of a day or longer: what bounds the memory of an answer."""
+
+Filter = tuple[str, frozenset[str]]
+"""A field, and the values that it may have; ``""`` for entries that have none."""
+Getter = Callable[["Entry"], str | None]
+
+
+class TooManyGroupsError(ValueError):
+    """So many groups that they cannot be summed in bounded memory."""
+
+
+class Entry(NamedTuple):
+    """Something that was spent on one day.
+
+    Attributes:
+        cell: How much, when and for what: of all jobs in a cell of the totals, or of one job.
+        job: That job; None for a cell of the totals.
+    """
+
+    cell: Cell
+    job: JobRecord | None = None
+
+
+class Result(NamedTuple):
+    """What a group spent.
+
+    Attributes:
+        group: The values of the fields that were grouped by, in their order; None where it has none.
+        amount_nano: nano-USD.
+        unpriced: Some of the usage has no price or could not be read, so that the amount is a floor.
+    """
+
+    group: tuple[str | None, ...]
+    amount_nano: int
+    unpriced: bool
+
+
+class Bucket(NamedTuple):
+    """What was spent in a span of time, by group, the largest amount first."""
+
+    span: Span
+    results: list[Result]
+
+
+def is_field(name: str) -> bool:
+    """Whether spend can be grouped by it."""
+    return name in PLAIN_FIELDS or name == JOB or (name.startswith(LABEL) and name != LABEL)
+
+
+def getter(field: str) -> Getter:
+    """Gets a field's value from an entry; None if it has none. A label may have an empty value."""
+    if field == JOB:
+        return lambda entry: entry.job.seen.name if entry.job else None
+    if field.startswith(LABEL):
+        name = field.removeprefix(LABEL)
+        return lambda entry: entry.cell.labels.get(name)
+    return lambda entry: getattr(entry.cell, field) or None
+
+
+def needs_labels(fields: Iterable[str]) -> bool:
+    """Whether fields tell apart what roll-ups hold together."""
+    return any(field.startswith(LABEL) and field != f"{LABEL}{KEY_LABEL}" for field in fields)
+
+
+def names_of(job: JobRecord) -> set[str]:
+    """What a job may be filtered by: its name, with the project's number or its id, or only its own id."""
+    return {job.seen.name, job.key.path, job.key.job_id}
+
+
+def matching(entries: Iterable[Entry], filters: Iterable[Filter]) -> Iterator[Entry]:
+    """The entries that pass every filter."""
+    tests = [(field, getter(field), values) for field, values in filters]
+    for entry in entries:
+        if all(_passes(entry, field, get, values) for field, get, values in tests):
+            yield entry
+
+
+def _passes(entry: Entry, field: str, get: Getter, values: frozenset[str]) -> bool:
+    if field == JOB:
+        return entry.job is not None and not values.isdisjoint(names_of(entry.job))
+    return (get(entry) or "") in values
+
+
+def equalities(filters: Iterable[Filter]) -> dict[str, str]:
+    """Fields that must have one certain value, for a store that can look for them.
+
+    Names in double underscores, which labels may have, are Firestore's own.
+    """
+    return {
+        field: value
+        for field, values in filters
+        for value in values
+        if field != JOB and value and len(values) == 1 and not _is_reserved(field)
+    }
+
+
+def _is_reserved(field: str) -> bool:
+    name = field.removeprefix(LABEL)
+    return name.startswith("__") and name.endswith("__")
+
+
+def entries_of_totals(cells: Iterable[Cell]) -> Iterator[Entry]:
+    """Cells of the totals, each in one piece.
+
+    Args:
+        cells: Parts of a cell must follow each other.
+    """
+    last: Cell | None = None
+    for cell in cells:
+        if last is not None and _same(last, cell):
+            last = _added(last, cell)
+            continue
+        if last is not None:
+            yield Entry(last)
+        last = cell
+    if last is not None:
+        yield Entry(last)
+
+
+def _same(one: Cell, other: Cell) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in Total.__struct_fields__)
+
+
+def _added(one: Cell, other: Cell) -> Cell:
+    quarters, items = dict(one.quarters), dict(one.items)
+    for quarter, amount in other.quarters.items():
+        quarters[quarter] = quarters.get(quarter, 0) + amount
+    for name, more in other.items.items():
+        item = items.get(name, ItemTotal())
+        items[name] = ItemTotal(item.quantity + more.quantity, item.amount_nano + more.amount_nano)
+    return msgspec.structs.replace(
+        one, quarters=quarters, items=items, unpriced_rows=one.unpriced_rows + other.unpriced_rows
+    )
+
+
+def entries_of_job(job: JobRecord) -> list[Entry]:
+    """A job, as the cells that it moved the totals by: one for each model; one if it cost nothing."""
+    moved = movements(msgspec.structs.replace(job, cost=Cost(), usage=Usage(), unreadable_outputs=0), job)
+    if moved:
+        return [Entry(_cell(total, movement), job) for total, movement in moved]
+    # Of a job that used nothing there is no movement that would name it.
+    created = job.create_time.astimezone(UTC)
+    cell = Cell(
+        day=created.date().isoformat(),
+        model=short_name(job.priced_model),
+        api_key=job.api_key or "",
+        team=job.team or "",
+        project=job.key.project,
+        location=job.key.location,
+        labels={name: value for name, value in job.seen.labels.items() if name != MARKER_LABEL},
+        quarters={str(quarter_of(created)): 0},
+    )
+    return [Entry(cell, job)]
+
+
+def _cell(total: Total, movement: Movement) -> Cell:
+    items = {
+        item: ItemTotal(quantity, movement.amounts_nano.get(item, 0))
+        for item, quantity in movement.quantities.items()
+    }
+    quarters = {str(movement.quarter): movement.amount_nano}
+    return Cell(
+        **msgspec.structs.asdict(total),
+        quarters=quarters,
+        items=items,
+        unpriced_rows=movement.unpriced_rows,
+    )
+
+
+def buckets(
+    entries: Iterable[Entry], span: Span, calendar: Calendar, fields: Sequence[str]
+) -> Iterator[Bucket]:
+    """Sums entries by bucket of time and group. Holds the groups of as many buckets as a day touches.
+
+    Args:
+        entries: By day, the earliest first. What is outside of the span is left out.
+        span: What to sum over.
+        calendar: How to cut it.
+        fields: What to group by.
+
+    Yields:
+        Every bucket of the span, also one in which nothing was spent.
+
+    Raises:
+        TooManyGroupsError: There are more than MOST_GROUPS at once.
+    """
+    sums = _Sums(span, calendar, fields)
+    coming = iter(entries)
+    entry = next(coming, None)
+    for part in calendar.spans(*span):
+        while entry is not None and _midnight(entry.cell) < part.end:
+            sums.add(entry)
+            entry = next(coming, None)
+        yield Bucket(part, sums.take(calendar.floor(part.start)))
+
+
+def _midnight(cell: Cell) -> datetime:
+    return datetime.fromisoformat(cell.day).replace(tzinfo=UTC)
+
+
+class _Sums:
+    """Sums by the start of their bucket and by group."""
+
+    def __init__(self, span: Span, calendar: Calendar, fields: Sequence[str]) -> None:
+        self._span = span
+        self._calendar = calendar
+        self._getters = [getter(field) for field in fields]
+        self._sums: dict[datetime, dict[tuple[str | None, ...], tuple[int, bool]]] = {}
+        self._groups = 0
+        self._day = ""
+        self._starts: dict[str, datetime | None] = {}
+
+    def add(self, entry: Entry) -> None:
+        """Adds what an entry spent within the span."""
+        cell = entry.cell
+        if cell.day != self._day:
+            self._day, self._starts = cell.day, {}
+        group = tuple([get(entry) for get in self._getters])
+        unpriced = cell.unpriced_rows > 0
+        for quarter, amount in cell.quarters.items():
+            if quarter not in self._starts:
+                self._starts[quarter] = self._start(cell, quarter)
+            start = self._starts[quarter]
+            if start is not None:
+                self._add(start, group, amount, unpriced=unpriced)
+
+    def _start(self, cell: Cell, quarter: str) -> datetime | None:
+        """When the bucket begins that a quarter of an hour is in; None if that is outside of the span."""
+        time = _midnight(cell) + int(quarter) * QUARTER
+        return self._calendar.floor(time) if self._span.start <= time < self._span.end else None
+
+    def _add(self, start: datetime, group: tuple[str | None, ...], amount: int, *, unpriced: bool) -> None:
+        groups = self._sums.setdefault(start, {})
+        if group not in groups:
+            self._groups += 1
+            if self._groups > MOST_GROUPS:
+                raise TooManyGroupsError
+        before, was_unpriced = groups.get(group, (0, False))
+        groups[group] = (before + amount, was_unpriced or unpriced)
+
+    def take(self, start: datetime) -> list[Result]:
+        """The results of a bucket, which are then forgotten."""
+        groups = self._sums.pop(start, {})
+        self._groups -= len(groups)
+        results = [Result(group, *sums) for group, sums in groups.items() if any(sums)]
+        return sorted(
+            results, key=lambda result: (-result.amount_nano, [value or "" for value in result.group])
+        )

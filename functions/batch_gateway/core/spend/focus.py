@@ -1,0 +1,234 @@
+"""Spend as a FOCUS dataset: FinOps Open Cost and Usage Specification, version 1.2 (tag v1.2, May 2025).
+
+A row for each item of a cell of the totals, or of a job. All columns of the specification are there, in
+its (alphabetical) order, then ours. A column without a value is empty, which is FOCUS's null.
+
+What the gateway cannot know stays empty even where the specification allows no null: ``BilledCost``, since
+Google's invoice may hold discounts, credits and taxes, ``BillingAccountId``, and the costs of usage
+without a price, for which ``x_Unpriced`` is true.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from batch_gateway.core.accounting.settlement import Cell
+from batch_gateway.core.jobs.record import JobRecord
+from batch_gateway.core.pricing.money import format_nano, format_pico
+from batch_gateway.core.pricing.prices import PriceTable
+from batch_gateway.core.spend.csv_rows import text
+from batch_gateway.core.spend.entries import Entry
+from batch_gateway.core.spend.price_matching import is_unpriced, unit_price
+from batch_gateway.core.spend.time_buckets import Calendar
+
+COLUMNS = (
+    "AvailabilityZone",
+    "BilledCost",
+    "BillingAccountId",
+    "BillingAccountName",
+    "BillingAccountType",
+    "BillingCurrency",
+    "BillingPeriodEnd",
+    "BillingPeriodStart",
+    "CapacityReservationId",
+    "CapacityReservationStatus",
+    "ChargeCategory",
+    "ChargeClass",
+    "ChargeDescription",
+    "ChargeFrequency",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+    "CommitmentDiscountCategory",
+    "CommitmentDiscountId",
+    "CommitmentDiscountName",
+    "CommitmentDiscountQuantity",
+    "CommitmentDiscountStatus",
+    "CommitmentDiscountType",
+    "CommitmentDiscountUnit",
+    "ConsumedQuantity",
+    "ConsumedUnit",
+    "ContractedCost",
+    "ContractedUnitPrice",
+    "EffectiveCost",
+    "InvoiceId",
+    "InvoiceIssuerName",
+    "ListCost",
+    "ListUnitPrice",
+    "PricingCategory",
+    "PricingCurrency",
+    "PricingCurrencyContractedUnitPrice",
+    "PricingCurrencyEffectiveCost",
+    "PricingCurrencyListUnitPrice",
+    "PricingQuantity",
+    "PricingUnit",
+    "ProviderName",
+    "PublisherName",
+    "RegionId",
+    "RegionName",
+    "ResourceId",
+    "ResourceName",
+    "ResourceType",
+    "ServiceCategory",
+    "ServiceName",
+    "ServiceSubcategory",
+    "SkuId",
+    "SkuMeter",
+    "SkuPriceDetails",
+    "SkuPriceId",
+    "SubAccountId",
+    "SubAccountName",
+    "SubAccountType",
+    "Tags",
+    "x_Model",
+    "x_Item",
+    "x_ContextWindow",
+    "x_Team",
+    "x_ApiKey",
+    "x_Unpriced",
+)
+"""Columns of the file, in order."""
+
+_TAG_PREFIX = "batch-gateway/"
+"""Of the tags that are ours: no label of Vertex AI's has a slash, so none can be taken for another."""
+_MONTHS = Calendar("1mo", UTC)
+_PRICED_BY = {"token": (10**6, "1000000 Tokens"), "character": (10**3, "1000 Characters")}
+"""Units that a price is for, as on the pricing page of Vertex AI, by what is counted."""
+_CONSTANT = {
+    "BillingCurrency": "USD",
+    "ChargeCategory": "Usage",
+    "ChargeFrequency": "Usage-Based",
+    "InvoiceIssuerName": "Google Cloud",
+    "PricingCategory": "Standard",
+    "PricingCurrency": "USD",
+    "ProviderName": "Google Cloud",
+    "PublisherName": "Google Cloud",
+    "ServiceCategory": "AI and Machine Learning",
+    "ServiceName": "Vertex AI",
+    "ServiceSubcategory": "Generative AI",
+    "SubAccountType": "Project",
+}
+
+
+class _Charge(NamedTuple):
+    """An item with its price.
+
+    Attributes:
+        item: As in core.cost.LineItem.
+        context_window: Likewise; None if it is not known.
+        quantity: Likewise.
+        unit: Likewise.
+        unit_price_pico: pico-USD a unit; None if it is not known.
+        amount_nano: nano-USD; None if there is no price.
+    """
+
+    item: str
+    context_window: str | None
+    quantity: int
+    unit: str
+    unit_price_pico: int | None
+    amount_nano: int | None
+
+
+def rows(entry: Entry, prices: PriceTable) -> Iterator[list[str]]:
+    """The rows of an entry, with a cell for each of COLUMNS; none for what was taken back again."""
+    charges = _of_job(entry.job, entry.cell.model) if entry.job else _of_cell(entry.cell, prices)
+    shared = {**_CONSTANT, **_common(entry.cell), **(_resource(entry.job) if entry.job else {})}
+    for charge in charges:
+        if charge.quantity or charge.amount_nano:
+            row = {**shared, **_figures(entry.cell, charge)}
+            yield [row.get(column, "") for column in COLUMNS]
+
+
+def _of_job(job: JobRecord, model: str) -> Iterator[_Charge]:
+    for line in job.cost.line_items:
+        if line.model == model:
+            yield _Charge(
+                line.item,
+                line.context_window,
+                line.quantity,
+                line.unit,
+                line.unit_price_pico,
+                line.amount_nano,
+            )
+
+
+def _of_cell(cell: Cell, prices: PriceTable) -> Iterator[_Charge]:
+    for item, total in sorted(cell.items.items()):
+        amount = None if is_unpriced(cell, item, prices) else total.amount_nano
+        unit = prices.unit(cell.model)
+        yield _Charge(item, None, total.quantity, unit, unit_price(cell, item, prices), amount)
+
+
+def _common(cell: Cell) -> dict[str, str]:
+    midnight = datetime.fromisoformat(cell.day).replace(tzinfo=UTC)
+    month = next(_MONTHS.spans(_MONTHS.floor(midnight), midnight + timedelta(days=31)))
+    tags = {
+        **cell.labels,
+        **({f"{_TAG_PREFIX}team": cell.team} if cell.team else {}),
+        **({f"{_TAG_PREFIX}api_key": cell.api_key} if cell.api_key else {}),
+    }
+    # global is no region, and FOCUS takes no placeholders.
+    region = "" if cell.location == "global" else text(cell.location)
+    return {
+        "BillingPeriodStart": _time(month.start),
+        "BillingPeriodEnd": _time(month.end),
+        "ChargePeriodStart": _time(midnight),
+        "ChargePeriodEnd": _time(midnight + timedelta(days=1)),
+        "RegionId": region,
+        "RegionName": region,
+        "SubAccountId": text(cell.project),
+        "Tags": msgspec.json.encode(tags, order="deterministic").decode(),
+        "x_Model": text(cell.model),
+        "x_Team": text(cell.team),
+        "x_ApiKey": text(cell.api_key),
+    }
+
+
+def _resource(job: JobRecord) -> dict[str, str]:
+    return {
+        "ResourceId": f"//aiplatform.googleapis.com/{job.key.path}",
+        "ResourceName": text(job.seen.display_name),
+        "ResourceType": "Batch prediction job",
+    }
+
+
+def _figures(cell: Cell, charge: _Charge) -> dict[str, str]:
+    per, priced_by = _PRICED_BY[charge.unit]
+    amount = "" if charge.amount_nano is None else format_nano(charge.amount_nano)
+    price = "" if charge.unit_price_pico is None else format_pico(charge.unit_price_pico * per)
+    sku = f"{cell.model}/{charge.item}"
+    # A price depends on the mode, on where the job ran and, of some models, on the prompt's length.
+    details = {
+        "x_Mode": "batch",
+        "x_Place": "global" if cell.location == "global" else "regional",
+        **({"x_ContextWindow": charge.context_window} if charge.context_window else {}),
+    }
+    return {
+        "ChargeDescription": text(f"{cell.model}: {charge.item}, batch"),
+        "ConsumedQuantity": str(charge.quantity),
+        "ConsumedUnit": f"{charge.unit.capitalize()}s",
+        # Agreements on lower prices are not known: without one, the contracted price is the list price.
+        "ContractedCost": amount,
+        "ContractedUnitPrice": price,
+        "EffectiveCost": amount,
+        "ListCost": amount,
+        "ListUnitPrice": price,
+        "PricingCurrencyContractedUnitPrice": price,
+        "PricingCurrencyEffectiveCost": amount,
+        "PricingCurrencyListUnitPrice": price,
+        "PricingQuantity": format_pico(charge.quantity * 10**12 // per),
+        "PricingUnit": priced_by,
+        "SkuId": text(sku),
+        "SkuMeter": text(charge.item),
+        "SkuPriceDetails": msgspec.json.encode(details, order="deterministic").decode(),
+        "SkuPriceId": text("/".join([sku, *details.values()])),
+        "x_ContextWindow": charge.context_window or "",
+        "x_Item": text(charge.item),
+        "x_Unpriced": "true" if charge.amount_nano is None else "false",
+    }
+
+
+def _time(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,55 @@
+"""What the totals leave to the price table: which of their items has a price, and which."""
+
+from datetime import UTC, datetime, timedelta
+
+from batch_gateway.core.accounting.settlement import Cell
+from batch_gateway.core.pricing.modalities import LARGEST_COUNT
+from batch_gateway.core.pricing.money import PICO_PER_NANO
+from batch_gateway.core.pricing.prices import LONGEST_QUEUE, PriceTable
+from batch_gateway.core.rows import UNBILLED_TOOL_USE
+
+_LATEST_START = timedelta(days=1) + LONGEST_QUEUE
+"""From the beginning of the day of a job's creation until it starts at the latest, at the price of then."""
+_MATCHES = 10**6
+"""A price matches if it gives the amount to this fraction."""
+
+
+def is_unpriced(cell: Cell, item: str, prices: PriceTable) -> bool:
+    """Whether nothing of an item has a price in the books, so that its amount of 0 does not mean free.
+
+    An item of which only some has a price cannot be told from one that has it all.
+    """
+    total = cell.items[item]
+    if total.amount_nano or total.quantity <= 0:
+        return False
+    return 0 not in _prices_of(cell, item, prices)
+
+
+def unit_price(cell: Cell, item: str, prices: PriceTable) -> int | None:
+    """The price of a unit of an item, in pico-USD; None if none of the table's gives the item's amount.
+
+    So it is with usage of several prices (short and long prompts), with usage that was priced by an
+    older table, and with usage without a price.
+    """
+    total = cell.items[item]
+    candidates = _prices_of(cell, item, prices)
+    if not candidates or is_unpriced(cell, item, prices):
+        return None
+    amount = total.amount_nano * PICO_PER_NANO
+    nearest = min(candidates, key=lambda price: (abs(total.quantity * price - amount), price))
+    # Each job was rounded by itself, and there is at least one in each quarter of an hour.
+    allowed = max(PICO_PER_NANO * len(cell.quarters), abs(amount) // _MATCHES)
+    return nearest if abs(total.quantity * nearest - amount) <= allowed else None
+
+
+def _prices_of(cell: Cell, item: str, prices: PriceTable) -> set[int]:
+    if item == UNBILLED_TOOL_USE:
+        return {0}
+    midnight = datetime.fromisoformat(cell.day).replace(tzinfo=UTC)
+    windows = {prices.context_window(cell.model, length) for length in (0, LARGEST_COUNT)}
+    found = {
+        prices.unit_price(cell.model, item, context_window=window, location=cell.location, at=at)
+        for window in windows
+        for at in (midnight, midnight + _LATEST_START)
+    }
+    return {price for price in found if price is not None}

@@ -1,0 +1,1 @@
+"""Use cases of the administrator: keys, teams, audit trail, sweep."""

@@ -1,0 +1,52 @@
+"""The audit trail: who did what, when, and what came of it."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from werkzeug.wrappers import Request, Response
+
+from batch_gateway.core.access.callers import Caller
+from batch_gateway.core.errors import ApiError
+from batch_gateway.gateway.admin.bodies import number
+from batch_gateway.gateway.http import responses
+from batch_gateway.gateway.http.times import time_in
+from batch_gateway.logs import log
+from batch_gateway.ports import Audit, AuditEntry, StoreUnavailableError
+
+_DEFAULT_LIMIT = 100
+_MAX_LIMIT = 1000
+
+
+class Trail:
+    """Writes and reads the trail."""
+
+    def __init__(self, audit: Audit, now: Callable[[], datetime]) -> None:
+        self._audit = audit
+        self._now = now
+
+    def note(self, caller: Caller, action: str, target: str, outcome: str) -> None:
+        """Adds an entry. If Firestore does not take it, the log has it: what was done is done."""
+        entry = AuditEntry(self._now(), caller.api_key, action, target, outcome)
+        try:
+            self._audit.append(entry)
+        except StoreUnavailableError as error:
+            log("ERROR", "audit entry not stored", entry=entry, error=error)
+
+    def list_entries(self, request: Request, _: Caller) -> Response:
+        """``GET /audit?start_time&end_time&limit``: entries, the newest first.
+
+        For the next page, pass the last entry's time as ``end_time``.
+        """
+        limit = number(request.args.get("limit"), "limit", _DEFAULT_LIMIT, _MAX_LIMIT)
+        entries = self._audit.read(time_in(request, "start_time"), time_in(request, "end_time"), limit)
+        return responses.json({"entries": entries})
+
+
+def outcome_of(response: Response) -> str:
+    """An answer in a word."""
+    return "OK" if response.status_code < 400 else f"HTTP {response.status_code}"  # noqa: PLR2004 - HTTP's border
+
+
+def outcome_of_error(error: Exception) -> str:
+    """An error in a word or two."""
+    return f"{error.status} {error.reason}" if isinstance(error, ApiError) else type(error).__name__

@@ -1,0 +1,287 @@
+"""The bodies of the administrator's calls: fields with LiteLLM's names, checked one by one.
+
+A field that is left out stays as it is (or gets its default), ``null`` takes it away. A field that the
+gateway does not know is refused: it might be a limit that nobody would enforce.
+"""
+
+import re
+from collections.abc import Sized
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from batch_gateway.core.access.grants import Grant, normal_uri
+from batch_gateway.core.access.keys import Budget
+from batch_gateway.core.accounting.budgets import check_window
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.jobs.resource_names import is_location, is_project
+from batch_gateway.core.pricing.money import format_nano
+
+_NANO_DIGITS = 9
+_MAX_METADATA_BYTES = 8 * 1024
+_MAX_LIST = 100
+_MAX_VALUE_BYTES = 1_024
+_MAX_LISTS_BYTES = 8 * 1024
+MOST_OWNERS = 100
+"""Keys or teams on a page of a list: the ledgers of each are read."""
+MOST_NAMED = 100
+"""Keys or teams that one call deletes."""
+_ALIAS = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
+_MAX_RPM = 1_000_000
+_MAX_BUDGET_USD = Decimal(10**9)
+
+
+class Limits(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What keys and teams have in common."""
+
+    models: list[str] | UnsetType | None = UNSET
+    projects: list[str] | UnsetType | None = UNSET
+    locations: list[str] | UnsetType | None = UNSET
+    allowed_uri_prefixes: list[str] | UnsetType | None = UNSET
+    rpm_limit: int | UnsetType | None = UNSET
+    max_budget: Decimal | UnsetType | None = UNSET
+    soft_budget: Decimal | UnsetType | None = UNSET
+    budget_duration: str | UnsetType | None = UNSET
+    metadata: dict[str, Any] | UnsetType | None = UNSET
+    blocked: bool | UnsetType = UNSET
+
+
+class GenerateKey(Limits):
+    """Body of ``POST /key/generate``."""
+
+    key_alias: str | None = None
+    team_id: str | None = None
+    duration: str | None = None
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
+
+
+class UpdateKey(Limits):
+    """Body of ``POST /key/update``."""
+
+    key: str
+    key_alias: str | UnsetType = UNSET
+    team_id: str | UnsetType | None = UNSET
+    duration: str | UnsetType | None = UNSET
+    webhook_url: str | UnsetType | None = UNSET
+    webhook_secret: str | None = None
+
+
+class RegenerateKey(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /key/regenerate``. The old secret stays good for the grace period, if one is given."""
+
+    key: str
+    grace_period: str | None = None
+    duration: str | UnsetType | None = UNSET
+
+
+class DeleteKeys(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /key/delete``."""
+
+    keys: list[str] = []
+    key_aliases: list[str] = []
+
+
+class NewTeam(Limits):
+    """Body of ``POST /team/new``."""
+
+    team_id: str | None = None
+    team_alias: str | None = None
+
+
+class UpdateTeam(Limits):
+    """Body of ``POST /team/update``."""
+
+    team_id: str
+    team_alias: str | UnsetType | None = UNSET
+
+
+class DeleteTeams(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /team/delete``."""
+
+    team_ids: list[str]
+
+
+class Reprice(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /v1/costs:reprice``. Times are RFC 3339, with a time zone."""
+
+    start_time: Annotated[datetime, msgspec.Meta(tz=True)]
+    end_time: Annotated[datetime, msgspec.Meta(tz=True)]
+    model: str | None = None
+    page: str | None = None
+
+
+Body = TypeVar("Body")
+
+
+def decode(raw: bytes, kind: type[Body]) -> Body:
+    """A body of the given kind.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT; the message names the field.
+    """
+    try:
+        return msgspec.json.decode(raw or b"{}", type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise invalid(str(error)) from error
+
+
+def invalid(problem: str) -> ApiError:
+    """The answer to a wrong field."""
+    return ApiError("INVALID_ARGUMENT", "FIELD_INVALID", f"Invalid request: {problem}. See /openapi.json.")
+
+
+def grant_of(limits: Limits, old: Grant) -> Grant:
+    """What is allowed after a call.
+
+    Raises:
+        ApiError: A value that could never match anything, or could match too much; or too many values.
+    """
+    grant = Grant(
+        models=_list(limits.models, old.models),
+        projects=_list(limits.projects, old.projects),
+        locations=_list(limits.locations, old.locations),
+        allowed_uri_prefixes=_list(limits.allowed_uri_prefixes, old.allowed_uri_prefixes),
+        rpm_limit=old.rpm_limit if limits.rpm_limit is UNSET else limits.rpm_limit,
+    )
+    _check_lists(limits, grant)
+    for project in grant.projects:
+        if not is_project(project):
+            raise invalid(f"projects: {project!r} is no project id")
+    for location in grant.locations:
+        if not is_location(location):
+            raise invalid(f"locations: {location!r} is no location")
+    for prefix in grant.allowed_uri_prefixes:
+        if normal_uri(prefix) is None or "*" in prefix:
+            raise invalid(
+                f"allowed_uri_prefixes: {prefix!r} is not of the form gs://BUCKET/PATH or "
+                "bq://PROJECT.DATASET, without wildcards"
+            )
+    if "" in grant.models:
+        raise invalid("models: a name is empty")
+    if grant.rpm_limit is not None and not 1 <= grant.rpm_limit <= _MAX_RPM:
+        raise invalid(f"rpm_limit: must be from 1 to {_MAX_RPM}; to shut a key out, set blocked")
+    return grant
+
+
+def _check_lists(limits: Limits, grant: Grant) -> None:
+    """Refuses more than a key or team may be given. What it has from before may stay."""
+    lists = ("models", "projects", "locations", "allowed_uri_prefixes")
+    for field in lists:
+        if getattr(limits, field) is not UNSET:
+            check_number(field, getattr(grant, field), _MAX_LIST)
+            if sum(len(name.encode()) for each in lists for name in getattr(grant, each)) > _MAX_LISTS_BYTES:
+                raise invalid(f"{field}: {', '.join(lists)} must not have more than {_MAX_LISTS_BYTES} bytes")
+
+
+def budget_of(limits: Limits, old: Budget) -> Budget:
+    """The budget after a call.
+
+    Raises:
+        ApiError: It is negative, finer than a nano-dollar, or its duration is none.
+    """
+    duration = old.budget_duration
+    if limits.budget_duration is not UNSET:
+        duration = limits.budget_duration
+        if duration is not None:
+            try:
+                check_window(duration)
+            except ValueError as error:
+                raise invalid(f"budget_duration: {error}") from error
+    return Budget(
+        _nano("max_budget", limits.max_budget, old.max_budget_nano),
+        duration,
+        _nano("soft_budget", limits.soft_budget, old.soft_budget_nano),
+    )
+
+
+def _nano(field: str, budget: Decimal | UnsetType | None, old: int | None) -> int | None:
+    if budget is UNSET:
+        return old
+    if budget is None:
+        return None
+    # The digits are looked at before anything is computed: arithmetic would round, or never end.
+    digits, exponent = budget.as_tuple().digits, budget.as_tuple().exponent
+    if (
+        not isinstance(exponent, int)
+        or not -_NANO_DIGITS <= exponent <= _NANO_DIGITS
+        or len(digits) > 2 * _NANO_DIGITS
+        or not 0 <= budget <= _MAX_BUDGET_USD
+    ):
+        raise invalid(f"{field}: must be USD from 0 to 1,000,000,000 with at most nine decimals")
+    return int(budget.scaleb(_NANO_DIGITS))
+
+
+def usd(nano: int | None) -> msgspec.Raw | None:
+    """nano-USD as a JSON number of USD, exact to the digit."""
+    return None if nano is None else msgspec.Raw(format_nano(nano).encode())
+
+
+def number(text: str | None, name: str, default: int, most: int) -> int:
+    """A number from 1 on, out of a query.
+
+    Raises:
+        ApiError: It is none, or larger than ``most``.
+    """
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
+        raise invalid(f"{name}: must be a number from 1 to {most}")
+    return int(text)
+
+
+def check_value(name: str, value: str) -> str:
+    """A value that something is looked for by.
+
+    Raises:
+        ApiError: It is longer than what Firestore looks for.
+    """
+    if len(value.encode(errors="surrogatepass")) > _MAX_VALUE_BYTES:
+        raise invalid(f"{name}: must not be longer than {_MAX_VALUE_BYTES} bytes")
+    return value
+
+
+def metadata_of(limits: Limits, old: dict[str, Any]) -> dict[str, Any]:
+    """The metadata after a call.
+
+    Raises:
+        ApiError: It is too large, or has what JSON cannot carry.
+    """
+    if limits.metadata is UNSET:
+        return old
+    metadata = limits.metadata or {}
+    try:
+        size = len(msgspec.json.encode(metadata))
+    except (ValueError, RecursionError, OverflowError) as error:
+        raise invalid(f"metadata: {error}") from error
+    if size > _MAX_METADATA_BYTES:
+        raise invalid(f"metadata: must not be larger than {_MAX_METADATA_BYTES} bytes")
+    return metadata
+
+
+def checked_alias(field: str, alias: str) -> str:
+    """A name for people.
+
+    Raises:
+        ApiError: It is empty or too long, or has control characters.
+    """
+    if not _ALIAS.fullmatch(alias):
+        raise invalid(f"{field}: {alias!r} is no alias: 1 to 128 characters, none of them control characters")
+    return alias
+
+
+def check_number(field: str, values: Sized, most: int) -> None:
+    """Refuse a list that is longer than one call may name.
+
+    Raises:
+        ApiError: It is.
+    """
+    if len(values) > most:
+        raise invalid(f"{field}: must not have more than {most} entries")
+
+
+def _list(new: list[str] | UnsetType | None, old: tuple[str, ...]) -> tuple[str, ...]:
+    return old if new is UNSET else tuple(new or ())

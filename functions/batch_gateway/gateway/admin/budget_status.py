@@ -1,0 +1,32 @@
+"""How much of their budgets keys and teams have used, as answers show it."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from batch_gateway.core.access.keys import Budget
+from batch_gateway.core.accounting.budgets import window_of
+from batch_gateway.gateway.admin.bodies import usd
+from batch_gateway.ports import Store
+
+
+class Standings:
+    """Looks up what was spent and reserved in the present windows."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+
+    def of(self, budgets: Mapping[str, Budget]) -> dict[str, dict[str, Any]]:
+        """Members of an answer by owner (``key:ID``, ``team:ID``); ``spend`` is LiteLLM's name."""
+        now = self._now()
+        windows = {owner: window_of(budget.budget_duration, now) for owner, budget in budgets.items()}
+        ledgers = self._store.ledgers((owner, window.periods) for owner, window in windows.items())
+        return {
+            owner: {
+                "spend": usd(ledgers[owner].spent_nano),
+                "reserved": usd(ledgers[owner].reserved_nano),
+                "budget_reset_at": window.reset,
+            }
+            for owner, window in windows.items()
+        }

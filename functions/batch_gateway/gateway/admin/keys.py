@@ -1,0 +1,293 @@
+"""The administrator's calls on API keys, with LiteLLM's paths and field names."""
+
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from werkzeug.wrappers import Request, Response
+
+from batch_gateway.core.access.callers import MASTER, Caller
+from batch_gateway.core.access.grants import Grant
+from batch_gateway.core.access.keys import Budget, KeyRecord, name_of, new_secret, token_of
+from batch_gateway.core.accounting.durations import add_duration
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.notify import webhooks
+from batch_gateway.gateway.admin import bodies
+from batch_gateway.gateway.admin.budget_status import Standings
+from batch_gateway.gateway.admin.views import key_view, team_view
+from batch_gateway.gateway.http import requests, responses
+from batch_gateway.gateway.http.routes import Done
+from batch_gateway.ports import AliasTakenError, Endpoint, KeyStore
+
+_TOKEN = re.compile(r"[0-9a-f]{64}")
+MOST_KEYS = 5_000
+"""Secrets of keys on record: the pages of a list that are far back skip as many."""
+
+
+class Keys:
+    """API keys: made, changed, rotated, deleted, looked at."""
+
+    def __init__(
+        self,
+        keys: KeyStore,
+        standings: Standings,
+        *,
+        allow_private_webhooks: bool = False,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._keys = keys
+        self._standings = standings
+        self._allow_private = allow_private_webhooks
+        self._now = now
+
+    def generate(self, request: Request, caller: Caller) -> Done:
+        """``POST /key/generate``: a new key. Its secret is in this answer and nowhere else."""
+        body = bodies.decode(requests.body(request), bodies.GenerateKey)
+        now, secret, key_id = self._now(), new_secret(), secrets.token_hex(8)
+        if body.team_id is not None:
+            self._check_team(body.team_id)
+        webhook = self._webhook(body.webhook_url, body.webhook_secret)
+        key = KeyRecord(
+            token=token_of(secret),
+            key_id=key_id,
+            key_name=name_of(secret),
+            key_alias=_checked_alias(body.key_alias or f"key-{key_id}"),
+            created_at=now,
+            updated_at=now,
+            created_by=caller.api_key,
+            team_id=body.team_id,
+            grant=bodies.grant_of(body, Grant()),
+            budget=bodies.budget_of(body, Budget()),
+            metadata=bodies.metadata_of(body, {}),
+            expires=_expiry(now, body.duration),
+            blocked=body.blocked is True,
+            webhook_url=webhook.url if webhook else None,
+            webhook_secret=webhook.secret if webhook else None,
+        )
+        self._check_room()
+        with _alias_conflict():
+            self._keys.add_key(key)
+        return Done(key.key_alias, responses.json({"key": secret, **key_view(key), **_shown_once(webhook)}))
+
+    def update(self, request: Request, _: Caller) -> Done:
+        """``POST /key/update``: what is given changes, everything else stays."""
+        body = bodies.decode(requests.body(request), bodies.UpdateKey)
+        if isinstance(body.team_id, str):
+            self._check_team(body.team_id)
+
+        token = _token(body.key)
+        named = self._keys.get_key(token)
+        if named is None:
+            raise _unknown(body.key)
+        now = self._now()
+        url = named.webhook_url if body.webhook_url is UNSET else body.webhook_url
+        webhook = None
+        if body.webhook_secret is not None or url != named.webhook_url:
+            webhook = self._webhook(url, body.webhook_secret)
+
+        def change(key: KeyRecord) -> KeyRecord:
+            expires = key.expires
+            if body.duration is not UNSET and key.token == token:
+                expires = _expiry(now, body.duration)
+            return msgspec.structs.replace(
+                key,
+                key_alias=key.key_alias if body.key_alias is UNSET else _checked_alias(body.key_alias),
+                team_id=key.team_id if body.team_id is UNSET else body.team_id,
+                grant=bodies.grant_of(body, key.grant),
+                budget=bodies.budget_of(body, key.budget),
+                metadata=bodies.metadata_of(body, key.metadata),
+                expires=expires,
+                blocked=key.blocked if body.blocked is UNSET else body.blocked,
+                webhook_url=url,
+                webhook_secret=webhook.secret if webhook else key.webhook_secret if url else None,
+                updated_at=now,
+            )
+
+        with _alias_conflict():
+            # What is taken away must be taken from a secret in its grace period too.
+            for secret in self._keys.list_secrets(named.key_id):
+                self._keys.change_key(secret.token, change)
+        key = self._keys.get_key(token)
+        if key is None:
+            raise _unknown(body.key)
+        return Done(key.key_alias, responses.json({**key_view(key), **_shown_once(webhook)}))
+
+    def regenerate(self, request: Request, caller: Caller) -> Done:
+        """``POST /key/regenerate``: a new secret for a key; the old one ends after the grace period."""
+        body = bodies.decode(requests.body(request), bodies.RegenerateKey)
+        now, secret = self._now(), new_secret()
+        ends = _expiry(now, body.grace_period) or now
+        token = _token(body.key)
+        old = self._keys.get_key(token)
+        if old is None:
+            raise _unknown(body.key)
+        new = msgspec.structs.replace(
+            old,
+            token=token_of(secret),
+            key_name=name_of(secret),
+            expires=old.expires if body.duration is UNSET else _expiry(now, body.duration),
+            created_at=now,
+            updated_at=now,
+            created_by=caller.api_key,
+        )
+        self._check_room()
+        # The new secret first: a failure in between leaves two good ones, not none.
+        with _alias_conflict():
+            self._keys.add_key(new)
+        self._keys.change_key(
+            token,
+            lambda key: msgspec.structs.replace(
+                key, expires=min(ends, key.expires) if key.expires else ends, updated_at=now
+            ),
+        )
+        return Done(new.key_alias, responses.json({"key": secret, **key_view(new)}))
+
+    def delete(self, request: Request, _: Caller) -> Done:
+        """``POST /key/delete``: keys by secret or token, or by alias with all their secrets."""
+        body = bodies.decode(requests.body(request), bodies.DeleteKeys)
+        bodies.check_number("keys", body.keys, bodies.MOST_NAMED)
+        bodies.check_number("key_aliases", body.key_aliases, bodies.MOST_NAMED)
+        tokens = [_token(key) for key in body.keys]
+        if body.key_aliases:
+            every = self._keys.list_keys()
+            for alias in body.key_aliases:
+                found = [key.token for key in every if key.key_alias == alias]
+                if not found:
+                    raise _unknown(alias)
+                tokens += found
+        if not tokens:
+            raise bodies.invalid("keys or key_aliases: name at least one")
+        deleted = [key for key in map(self._keys.delete_key, tokens) if key is not None]
+        if not deleted:
+            raise _unknown((body.keys or body.key_aliases)[0])
+        aliases = sorted({key.key_alias for key in deleted})
+        return Done(",".join(aliases), responses.json({"deleted_keys": [key.token for key in deleted]}))
+
+    def info(self, request: Request, caller: Caller) -> Response:
+        """``GET /key/info?key=``: a key as the administrator sees it, or one's own."""
+        # ?key= is also where Google's clients put the key that a call is made with.
+        wanted = request.args.get("key")
+        own = requests.api_key(request) or ""
+        if not caller.is_admin and wanted not in {None, own, token_of(own)}:
+            raise ApiError(
+                "PERMISSION_DENIED", "ADMIN_ONLY", "Only the administrator's key may look at other keys."
+            )
+        token = _token(wanted or own)
+        key = self._keys.get_key(token)
+        if key is None:
+            raise _unknown(MASTER if caller.is_admin and wanted in {None, own} else wanted or own)
+        return responses.json(
+            {"key": token, "info": self._with_standings([key])[0], "team": self._team_of(key)}
+        )
+
+    def list_keys(self, request: Request, _: Caller) -> Response:
+        """``GET /key/list?team_id&page&size``: keys without their secrets, by alias."""
+        page = bodies.number(request.args.get("page"), "page", 1, 1_000_000)
+        size = bodies.number(request.args.get("size"), "size", 50, bodies.MOST_OWNERS)
+        team_id = request.args.get("team_id")
+        team_id = team_id and bodies.check_value("team_id", team_id)
+        count = self._keys.count_keys(team_id)
+        # What is beyond the last page need not be looked for.
+        skipped = (page - 1) * size
+        keys = self._keys.page_of_keys(team_id, skipped, size) if skipped < count else []
+        return responses.json(
+            {
+                "keys": self._with_standings(keys),
+                "total_count": count,
+                "current_page": page,
+                "total_pages": -(-count // size),
+            }
+        )
+
+    def _with_standings(self, keys: list[KeyRecord]) -> list[dict[str, Any]]:
+        standings = self._standings.of({f"key:{key.key_id}": key.budget for key in keys})
+        return [{**key_view(key), **standings[f"key:{key.key_id}"]} for key in keys]
+
+    def _team_of(self, key: KeyRecord) -> dict[str, Any] | None:
+        """A key's team, whose budget holds for the key as well."""
+        team = self._keys.get_team(key.team_id) if key.team_id else None
+        if team is None:
+            return None
+        owner = f"team:{team.team_id}"
+        return {**team_view(team), **self._standings.of({owner: team.budget})[owner]}
+
+    def _webhook(self, url: str | None, secret: str | None) -> Endpoint | None:
+        """A checked webhook, with a secret of ours if none is given; None if there is no URL."""
+        if url is None:
+            if secret is not None:
+                raise bodies.invalid("webhook_secret: is of no use without a webhook_url")
+            return None
+        try:
+            webhooks.read_url(url, allow_private=self._allow_private)
+        except ValueError as error:
+            raise bodies.invalid(f"webhook_url: {error}") from error
+        secret = secret or webhooks.new_secret()
+        try:
+            webhooks.read_secret(secret)
+        except ValueError as error:
+            raise bodies.invalid(f"webhook_secret: {error}") from error
+        return Endpoint(url, secret)
+
+    def _check_room(self) -> None:
+        if self._keys.count_keys() >= MOST_KEYS:
+            raise bodies.invalid(
+                f"there are {MOST_KEYS:,} keys already, which is the limit: delete some first"
+            )
+
+    def _check_team(self, team_id: str) -> None:
+        if self._keys.get_team(team_id) is None:
+            raise ApiError(
+                "NOT_FOUND",
+                "TEAM_UNKNOWN",
+                f"There is no team {team_id!r}. Make it with POST /team/new first.",
+            )
+
+
+def _shown_once(webhook: Endpoint | None) -> dict[str, str]:
+    """The secret of a webhook that was just set: nobody gets to see it again."""
+    return {"webhook_secret": webhook.secret} if webhook else {}
+
+
+@contextmanager
+def _alias_conflict() -> Iterator[None]:
+    try:
+        yield
+    except AliasTakenError as error:
+        raise ApiError(
+            "ALREADY_EXISTS",
+            "KEY_ALIAS_TAKEN",
+            f"Another key has the alias {str(error)!r}. Costs are told apart by it: choose another one.",
+        ) from error
+
+
+def _checked_alias(alias: str) -> str:
+    if alias == MASTER:
+        raise bodies.invalid(f"key_alias: {MASTER!r} is the administrator's")
+    return bodies.checked_alias("key_alias", alias)
+
+
+def _expiry(now: datetime, duration: str | None) -> datetime | None:
+    if duration is None:
+        return None
+    try:
+        return add_duration(now, duration)
+    except ValueError as error:
+        raise bodies.invalid(f"duration: {error}") from error
+
+
+def _token(key: str) -> str:
+    """The token of a key that is named by its secret or by its token."""
+    return key if _TOKEN.fullmatch(key) else token_of(key)
+
+
+def _unknown(key: str) -> ApiError:
+    # The message must not repeat what may be a secret.
+    shown = key if _TOKEN.fullmatch(key) or not key.startswith("sk-") else name_of(key)
+    return ApiError(
+        "NOT_FOUND", "KEY_UNKNOWN", f"There is no key {shown!r}. GET /key/list shows which there are."
+    )

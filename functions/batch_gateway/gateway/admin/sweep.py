@@ -1,0 +1,97 @@
+"""``POST /internal/reconcile``: runs the sweep for the scheduler, or for the administrator."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from werkzeug.wrappers import Request, Response
+
+from batch_gateway.core.access.tokens import is_token
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.jobs.record import JobRecord
+from batch_gateway.gateway.http import requests, responses
+from batch_gateway.gateway.http.authentication import KeyRing
+from batch_gateway.logs import log
+from batch_gateway.ports import Upstream
+from batch_gateway.settings import Settings
+from batch_gateway.settlement.deps import Deps
+from batch_gateway.settlement.sweep import reconcile
+from batch_gateway.tracking import Tracker
+
+Identity = Callable[[str, str, str, bool], bool]
+"""(identity token, account, audience, whether Cloud Run has checked that token) -> whether it is good."""
+
+
+class Sweeps:
+    """Lets the sweep be called, and knows which places it has to look through."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        keyring: KeyRing,
+        identity: Identity,
+        settlement: Callable[[], Deps],
+        tracker: Tracker,
+        *,
+        weigh: Callable[[JobRecord], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._keyring = keyring
+        self._identity = identity
+        self._settlement = settlement
+        self._tracker = tracker
+        self._weigh = weigh
+        self._now = now
+
+    def run(self, request: Request) -> Response:
+        """Sweeps once and says what it did.
+
+        Raises:
+            ApiError: The caller is neither the scheduler nor the administrator.
+        """
+        self._check(request)
+        deps = self._settlement()
+        places = self._places(deps.upstream)
+        done = reconcile(places, self._tracker, deps, self._now(), weigh=self._weigh)
+        return responses.json(msgspec.to_builtins(done))
+
+    def _check(self, request: Request) -> None:
+        secret = requests.api_key(request) or ""
+        account = self._settings.reconcile_account
+        if account and is_token(secret):
+            # Anybody who may call can write any Host: it is no audience to believe claims for.
+            audience = self._settings.reconcile_audience
+            checked = self._settings.private and audience is not None and _is_checked(request, secret)
+            if self._identity(secret, account, audience or f"https://{request.host}", checked):
+                return
+            if self._settings.private and audience is None:
+                log("WARNING", "no token can be believed: general_settings.reconcile_audience is not set")
+        elif self._keyring.caller(secret, requests.address(request)).is_admin:
+            return
+        raise ApiError(
+            "PERMISSION_DENIED",
+            "ADMIN_ONLY",
+            "Only the administrator's key, or the service account that is configured as "
+            "general_settings.reconcile_service_account, may do this.",
+        )
+
+    def _places(self, upstream: Upstream) -> list[tuple[str, str]]:
+        """Every place that is served; where a project is served as a whole, all of Vertex AI's locations."""
+        places = {place for place in self._settings.served if place[1] != "*"}
+        for project in {project for project, location in self._settings.served if location == "*"}:
+            found = upstream.get(f"projects/{project}/locations", project=project, location="global")
+            listed: Any = (found or {}).get("locations") or []
+            places |= {(project, str(each.get("locationId"))) for each in listed}
+        return sorted(places)
+
+
+def _is_checked(request: Request, token: str) -> bool:
+    """Whether a request's token is the one that Cloud Run has checked.
+
+    It checks Authorization; but beside X-Serverless-Authorization it checks that one, and hands Authorization
+    on as it came ("Authenticating service-to-service" of its documentation).
+    """
+    _, _, sent = request.headers.get("Authorization", "").partition(" ")
+    return sent.strip() == token and "X-Serverless-Authorization" not in request.headers

@@ -1,0 +1,155 @@
+"""The administrator's calls on teams, with LiteLLM's paths and field names."""
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+from werkzeug.wrappers import Request, Response
+
+from batch_gateway.core.access.callers import Caller
+from batch_gateway.core.access.grants import Grant
+from batch_gateway.core.access.keys import TEAM_ID, Budget, TeamRecord
+from batch_gateway.core.errors import ApiError
+from batch_gateway.gateway.admin import bodies
+from batch_gateway.gateway.admin.budget_status import Standings
+from batch_gateway.gateway.admin.views import key_view, team_view
+from batch_gateway.gateway.http import requests, responses
+from batch_gateway.gateway.http.routes import Done
+from batch_gateway.ports import KeyStore, TeamDeletedError
+
+MOST_TEAMS = 1_000
+"""The pages of a list that are far back skip as many."""
+
+
+class Teams:
+    """Teams: made, changed, deleted, looked at."""
+
+    def __init__(
+        self,
+        keys: KeyStore,
+        standings: Standings,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._keys = keys
+        self._standings = standings
+        self._now = now
+
+    def new(self, request: Request, _: Caller) -> Done:
+        """``POST /team/new``."""
+        body = bodies.decode(requests.body(request), bodies.NewTeam)
+        team_id = body.team_id or str(uuid.uuid4())
+        if not TEAM_ID.fullmatch(team_id):
+            raise bodies.invalid(
+                f"team_id: {team_id!r} cannot be a label: it takes at most 63 lower-case letters, digits, "
+                "'_' and '-'"
+            )
+        if self._keys.count_teams() >= MOST_TEAMS:
+            raise bodies.invalid(f"there are {MOST_TEAMS:,} teams already, which is the limit")
+        now = self._now()
+        team = TeamRecord(
+            team_id=team_id,
+            created_at=now,
+            updated_at=now,
+            team_alias=_alias(body.team_alias),
+            grant=bodies.grant_of(body, Grant()),
+            budget=bodies.budget_of(body, Budget()),
+            metadata=bodies.metadata_of(body, {}),
+            blocked=body.blocked is True,
+        )
+        try:
+            made = self._keys.change_team(team_id, lambda old: None if old else team)
+        except TeamDeletedError as error:
+            raise ApiError(
+                "ALREADY_EXISTS",
+                "TEAM_ID_USED",
+                f"There was a team {team_id!r}, and its jobs and costs on record carry that id. Choose "
+                "another team_id; team_alias may be the same.",
+            ) from error
+        if made is None:
+            raise ApiError(
+                "ALREADY_EXISTS",
+                "TEAM_EXISTS",
+                f"There is a team {team_id!r} already. Change it with POST /team/update.",
+            )
+        return Done(team_id, responses.json(team_view(team)))
+
+    def update(self, request: Request, _: Caller) -> Done:
+        """``POST /team/update``: what is given changes, everything else stays."""
+        body = bodies.decode(requests.body(request), bodies.UpdateTeam)
+
+        def change(team: TeamRecord | None) -> TeamRecord | None:
+            return team and msgspec.structs.replace(
+                team,
+                team_alias=team.team_alias if body.team_alias is UNSET else _alias(body.team_alias),
+                grant=bodies.grant_of(body, team.grant),
+                budget=bodies.budget_of(body, team.budget),
+                metadata=bodies.metadata_of(body, team.metadata),
+                blocked=team.blocked if body.blocked is UNSET else body.blocked,
+                updated_at=self._now(),
+            )
+
+        try:
+            team = self._keys.change_team(body.team_id, change)
+        except TeamDeletedError as error:
+            raise _unknown(body.team_id) from error
+        if team is None:
+            raise _unknown(body.team_id)
+        return Done(team.team_id, responses.json(team_view(team)))
+
+    def delete(self, request: Request, _: Caller) -> Done:
+        """``POST /team/delete``: teams that have no keys left. Their costs stay on record, with their ids."""
+        body = bodies.decode(requests.body(request), bodies.DeleteTeams)
+        bodies.check_number("team_ids", body.team_ids, bodies.MOST_NAMED)
+        for team_id in body.team_ids:
+            if self._keys.get_team(team_id) is None:
+                raise _unknown(team_id)
+            keys = self._keys.list_keys(team_id)
+            if keys:
+                raise ApiError(
+                    "FAILED_PRECONDITION",
+                    "TEAM_HAS_KEYS",
+                    f"The team {team_id!r} has {len(keys)} keys. Delete them first, or block the team.",
+                )
+        for team_id in body.team_ids:
+            self._keys.delete_team(team_id)
+        return Done(",".join(body.team_ids), responses.json({"deleted_teams": body.team_ids}))
+
+    def info(self, request: Request, _: Caller) -> Response:
+        """``GET /team/info?team_id=``: a team and its keys."""
+        team_id = request.args.get("team_id", "")
+        team = self._keys.get_team(team_id)
+        if team is None:
+            raise _unknown(team_id)
+        keys = [key_view(key) for key in self._keys.list_keys(team_id)]
+        return responses.json(
+            {"team_id": team_id, "team_info": self._with_standings([team])[0], "keys": keys}
+        )
+
+    def list_teams(self, request: Request, _: Caller) -> Response:
+        """``GET /team/list?page&size``: teams, by id; without ``page``, all of them if they fit into one."""
+        page = bodies.number(request.args.get("page"), "page", 1, 1_000_000)
+        size = bodies.number(request.args.get("size"), "size", bodies.MOST_OWNERS, bodies.MOST_OWNERS)
+        teams = self._keys.page_of_teams((page - 1) * size, size + 1)
+        if len(teams) > size and "page" not in request.args:
+            raise bodies.invalid(
+                f"page: there are more than {size} teams. Ask for page=1, page=2 and so on, until a page has "
+                f"fewer than size={size}"
+            )
+        return responses.json(self._with_standings(teams[:size]))
+
+    def _with_standings(self, teams: list[TeamRecord]) -> list[dict[str, Any]]:
+        standings = self._standings.of({f"team:{team.team_id}": team.budget for team in teams})
+        return [{**team_view(team), **standings[f"team:{team.team_id}"]} for team in teams]
+
+
+def _alias(alias: str | None) -> str | None:
+    return None if alias is None else bodies.checked_alias("team_alias", alias)
+
+
+def _unknown(team_id: str) -> ApiError:
+    return ApiError(
+        "NOT_FOUND", "TEAM_UNKNOWN", f"There is no team {team_id!r}. GET /team/list shows which there are."
+    )

@@ -1,0 +1,50 @@
+"""Keys and teams as answers show them."""
+
+from typing import Any
+
+import msgspec
+
+from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
+from batch_gateway.gateway.admin import bodies
+
+
+def key_view(key: KeyRecord) -> dict[str, Any]:
+    """A key for an answer: everything but its secret, which nobody has any more."""
+    return {
+        "token": key.token,
+        "key_name": key.key_name,
+        "key_alias": key.key_alias,
+        "team_id": key.team_id,
+        **msgspec.to_builtins(key.grant),
+        **_budget_view(key.budget),
+        "metadata": key.metadata,
+        "expires": key.expires,
+        "blocked": key.blocked,
+        "webhook_url": key.webhook_url,
+        "created_at": key.created_at,
+        "created_by": key.created_by,
+        "updated_at": key.updated_at,
+    }
+
+
+def team_view(team: TeamRecord) -> dict[str, Any]:
+    """A team for an answer."""
+    return {
+        "team_id": team.team_id,
+        "team_alias": team.team_alias,
+        **msgspec.to_builtins(team.grant),
+        **_budget_view(team.budget),
+        "metadata": team.metadata,
+        "blocked": team.blocked,
+        "created_at": team.created_at,
+        "updated_at": team.updated_at,
+    }
+
+
+def _budget_view(budget: Budget) -> dict[str, Any]:
+    """A budget for an answer: JSON numbers of USD, written out exactly."""
+    return {
+        "max_budget": bodies.usd(budget.max_budget_nano),
+        "soft_budget": bodies.usd(budget.soft_budget_nano),
+        "budget_duration": budget.budget_duration,
+    }

@@ -1,0 +1,286 @@
+"""Spend over time, as an answer and as a file."""
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+
+import msgspec
+from werkzeug.wrappers import Request, Response
+
+from batch_gateway.core.access.callers import Caller
+from batch_gateway.core.accounting import rollups
+from batch_gateway.core.accounting.settlement import Cell
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.pricing.prices import PriceTable
+from batch_gateway.core.spend import focus
+from batch_gateway.core.spend.csv_rows import CONTENT_TYPE, csv_chunks
+from batch_gateway.core.spend.entries import (
+    JOB,
+    PLAIN_FIELDS,
+    Entry,
+    TooManyGroupsError,
+    buckets,
+    entries_of_job,
+    entries_of_totals,
+    equalities,
+    matching,
+)
+from batch_gateway.core.spend.time_buckets import WIDTHS, Calendar, Span
+from batch_gateway.gateway.admin import bodies
+from batch_gateway.gateway.costs import parameters, views
+from batch_gateway.gateway.costs.parameters import SpendQuery
+from batch_gateway.gateway.http import responses
+from batch_gateway.logs import log
+from batch_gateway.ports import Store
+
+_LIMITS = {"1h": (24, 744), "1d": (7, 366), "1mo": (12, 120)}
+"""Buckets in a page by default, hours and days as OpenAI has them, and at most."""
+_RESULTS = 20_000
+"""Results after which a page ends early, with the bucket that they are in."""
+_ENTRIES = 20_000
+"""Jobs and cells read after which a page ends early, likewise: some seven seconds of reading."""
+_MOST_ENTRIES = 60_000
+"""Jobs and cells that may be read for a page with one bucket."""
+_JOBS = 200
+"""Jobs that are read at once."""
+_DAY = timedelta(days=1)
+_YEAR = timedelta(days=366)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Spend:
+    """Answers from the totals; from the jobs where each is wanted by itself.
+
+    Spend belongs to the time at which a job was created.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        prices: Callable[[], PriceTable],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._prices = prices
+        self._now = now
+
+    def costs(self, request: Request, caller: Caller) -> Response:
+        """``GET /v1/costs``: a page of buckets, in the shape of OpenAI's costs API.
+
+        Raises:
+            ApiError: INVALID_ARGUMENT, also if there are too many groups for an answer.
+            StoreUnavailableError: The books cannot be reached.
+        """
+        query = parameters.parse(request, caller, self._now(), {"bucket_width", "limit", "page"})
+        width = request.args.get("bucket_width", "1d")
+        if width not in WIDTHS:
+            raise bodies.invalid(f"bucket_width: must be one of {', '.join(WIDTHS)}")
+        default, most = _LIMITS[width]
+        limit = bodies.number(request.args.get("limit"), "limit", default, most)
+        calendar = Calendar(width, query.zone)
+        page = _page(query.span, calendar, limit, request.args.get("page"))
+        data, shown = [], 0
+        end = page.start
+        entries = _Counted(self._entries(page, query, calendar), limited=not query.is_rolled_up)
+        try:
+            for bucket in buckets(entries, page, calendar, query.group_by):
+                data.append(msgspec.Raw(msgspec.json.encode(views.bucket(bucket, query.group_by))))
+                end = bucket.span.end
+                shown += len(bucket.results)
+                if shown >= _RESULTS or entries.read >= _ENTRIES:
+                    break
+        except TooManyGroupsError as error:
+            raise _too_many() from error
+        except _TooManyEntriesError as error:
+            raise _too_much() from error
+        more = end < query.span.end
+        return responses.json(
+            {
+                "object": "page",
+                "data": data,
+                "has_more": more,
+                "next_page": _page_from(end) if more else None,
+            }
+        )
+
+    def export(self, request: Request, caller: Caller) -> Response:
+        """``GET /v1/costs:export``: all of it as a file, streamed.
+
+        Raises:
+            ApiError: INVALID_ARGUMENT.
+            StoreUnavailableError: The books cannot be reached. If that happens while the file is on its
+                way, the connection breaks off, so that a part is not taken for the whole.
+        """
+        query = parameters.parse(request, caller, self._now(), {"format"})
+        kind = request.args.get("format", "csv")
+        if kind not in {"csv", "focus"}:
+            raise bodies.invalid("format: must be csv or focus")
+        chunks = self._focus(query) if kind == "focus" else self._csv(query)
+        # With the first chunk at hand, what goes wrong at the beginning is still answered properly.
+        try:
+            first = next(chunks)
+        except TooManyGroupsError as error:
+            raise _too_many() from error
+        start, last = query.span.start.astimezone(query.zone), query.span.end.astimezone(query.zone)
+        name = f"{'focus' if kind == 'focus' else 'costs'}-{start:%Y%m%dT%H%M}-{last:%Y%m%dT%H%M}.csv"
+        return Response(
+            _watched(chain([first], chunks)),
+            headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+            content_type=CONTENT_TYPE,
+        )
+
+    def _csv(self, query: SpendQuery) -> Iterator[bytes]:
+        calendar = Calendar("1d", query.zone)
+        entries = self._entries(query.span, query, calendar)
+        if JOB in query.group_by:
+            fields = tuple(field for field in query.group_by if field != JOB)
+            header = (*views.JOB_COLUMNS, *fields, *views.AMOUNT_COLUMNS)
+            return csv_chunks(header, views.job_rows(entries, fields))
+        fields = query.group_by or PLAIN_FIELDS
+        # Of the years to come there is nothing to say, and counting through their days takes long.
+        start, end = query.span
+        span = Span(start, max(start, min(end, self._now() + _YEAR)))
+        found = buckets(entries, span, calendar, fields)
+        return csv_chunks(("start_time", "end_time", *fields, *views.AMOUNT_COLUMNS), views.day_rows(found))
+
+    def _focus(self, query: SpendQuery) -> Iterator[bytes]:
+        if set(query.group_by) - {JOB}:
+            raise bodies.invalid(
+                f"group_by: a FOCUS file has a row for everything that differs; only {JOB} may be given, for "
+                "rows of each job"
+            )
+        if query.zone != UTC:
+            raise bodies.invalid("time_zone: a FOCUS file is in UTC; leave it out")
+        span = query.span if query.of_jobs else _whole_days(query)
+        prices = self._prices()
+        # A row tells labels apart, which roll-ups do not.
+        entries = self._jobs(span) if query.of_jobs else self._cells(span, query)
+        rows = (row for entry in matching(entries, query.filters) for row in focus.rows(entry, prices))
+        return csv_chunks(focus.COLUMNS, rows)
+
+    def _entries(self, span: Span, query: SpendQuery, calendar: Calendar) -> Iterator[Entry]:
+        """Read what was spent in a span, from as little as tells apart what was asked for."""
+        if query.of_jobs:
+            entries = self._jobs(span)
+        elif not query.is_rolled_up:
+            entries = self._cells(span, query)
+        elif calendar.width == "1mo":
+            entries = map(Entry, self._months(span, calendar))
+        else:
+            entries = map(Entry, self._store.daily_rollups(*rollups.days_of(span)))
+        return matching(entries, query.filters)
+
+    def _cells(self, span: Span, query: SpendQuery) -> Iterator[Entry]:
+        cells = self._store.list_totals(*rollups.days_of(span), equalities(query.filters))
+        return entries_of_totals(cells)
+
+    def _months(self, span: Span, calendar: Calendar) -> Iterator[Cell]:
+        """Read a span by whole months, and what is cut short by days."""
+        for part in calendar.spans(*span):
+            if not calendar.is_whole(part):
+                yield from self._days(part)
+                continue
+            month = f"{part.start:%Y-%m}"
+            yield from self._store.monthly_rollups(month)
+            for edge in rollups.edges(part):
+                for cell in self._days(edge.span):
+                    yield rollups.moved(cell, month, edge.sign)
+
+    def _days(self, span: Span) -> Iterator[Cell]:
+        return rollups.cut(self._store.daily_rollups(*rollups.days_of(span)), span)
+
+    def _jobs(self, span: Span) -> Iterator[Entry]:
+        after = None
+        while True:
+            jobs = self._store.jobs_created(span.start, span.end, after, _JOBS)
+            for job in jobs:
+                yield from entries_of_job(job)
+            if len(jobs) < _JOBS:
+                return
+            after = (jobs[-1].create_time, jobs[-1].key)
+
+
+class _TooManyEntriesError(ValueError):
+    """More was read for one answer than can be waited for."""
+
+
+class _Counted:
+    """Entries, and how many of them were read; those of roll-ups are few, and do not count."""
+
+    def __init__(self, entries: Iterator[Entry], *, limited: bool) -> None:
+        self._entries = entries
+        self._limited = limited
+        self.read = 0
+
+    def __iter__(self) -> Iterator[Entry]:
+        for entry in self._entries:
+            self.read += self._limited
+            if self.read > _MOST_ENTRIES:
+                raise _TooManyEntriesError
+            yield entry
+
+
+def _whole_days(query: SpendQuery) -> Span:
+    """The span of a file whose items are known by the day only."""
+    start, end = query.span
+    if query.open_end:
+        end = -(-(end - _EPOCH) // _DAY) * _DAY + _EPOCH
+    if (start - _EPOCH) % _DAY or (end - _EPOCH) % _DAY:
+        raise bodies.invalid(
+            "start_time and end_time: a FOCUS file holds whole days of UTC, so both must be at midnight, "
+            f"such as 2026-11-01T00:00:00Z; with group_by={JOB} they may be any time"
+        )
+    return Span(start, end)
+
+
+def _page(span: Span, calendar: Calendar, limit: int, page: str | None) -> Span:
+    """What of the span is on a page."""
+    start = span.start if page is None else _start_of(page)
+    if not span.start <= start < span.end or (page is not None and calendar.floor(start) != start):
+        raise _no_page()
+    end = start
+    for _, part in zip(range(limit), calendar.spans(start, span.end), strict=False):
+        end = part.end
+    return Span(start, end)
+
+
+def _page_from(start: datetime) -> str:
+    return base64.urlsafe_b64encode(b"%d" % start.timestamp()).decode().rstrip("=")
+
+
+def _start_of(page: str) -> datetime:
+    try:
+        seconds = int(base64.urlsafe_b64decode(page + "=" * (-len(page) % 4)))
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, binascii.Error, OverflowError, OSError) as error:
+        raise _no_page() from error
+
+
+def _no_page() -> ApiError:
+    return bodies.invalid("page: pass next_page of the answer before, as it is, with its other parameters")
+
+
+def _too_many() -> ApiError:
+    return bodies.invalid(
+        "group_by: makes more groups than can be summed at once. Narrow them with filters or group by fewer "
+        f"fields; for a row for each job, take the file of /v1/costs:export with group_by={JOB}"
+    )
+
+
+def _too_much() -> ApiError:
+    return bodies.invalid(
+        f"bucket_width: one bucket sums more than {_MOST_ENTRIES:,} jobs, or groups of jobs that share their "
+        "labels. Take shorter buckets or fewer filters by label, or the file of "
+        "/v1/costs:export"
+    )
+
+
+def _watched(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Says in the log that a file broke off: its answer had begun, so nothing else can."""
+    try:
+        yield from chunks
+    except Exception as error:
+        log("ERROR", "export broke off", error=error)
+        raise

@@ -1,0 +1,103 @@
+"""Who a key stands for, remembered for a short time."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+from threading import Lock
+
+from batch_gateway.core.access.callers import Caller, authenticate_master, invalid_key, missing_key
+from batch_gateway.core.access.keys import KeyRecord, TeamRecord, limit_of_key, limit_of_team, token_of
+from batch_gateway.gateway.http.wrong_keys import Guesses, keep_latest
+from batch_gateway.logs import log
+from batch_gateway.ports import KeyStore, StoreUnavailableError
+
+REVOCATION_SECONDS = 10.0
+"""How long an instance goes by what it has read of a key: a change takes effect within this time."""
+_OUTAGE_SECONDS = 600.0
+"""How long it goes by it while Firestore is down, when nobody could have changed a key either."""
+
+_Found = tuple[KeyRecord, TeamRecord | None]
+
+
+class KeyRing:
+    """Turns secrets into callers."""
+
+    def __init__(
+        self,
+        master_key: str | None,
+        keys: KeyStore,
+        clock: Callable[[], float],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._master_key = master_key
+        self._keys = keys
+        self._clock = clock
+        self._now = now
+        self._lock = Lock()
+        self._read: OrderedDict[str, tuple[float, _Found]] = OrderedDict()
+        # Apart from those, so that no number of wrong keys makes good ones forgotten.
+        self._unknown: OrderedDict[str, float] = OrderedDict()
+        self._guesses = Guesses()
+
+    def caller(self, secret: str | None, address: str = "") -> Caller:
+        """The caller that a secret stands for.
+
+        Args:
+            secret: As it was sent.
+            address: Where it was sent from; keys that nobody has are counted by it.
+
+        Raises:
+            ApiError: There is none, or it is not good (any more), or it has to be sent again.
+            StoreUnavailableError: The key is not known here and cannot be looked up.
+        """
+        if not secret:
+            raise missing_key()
+        master = authenticate_master(secret, self._master_key)
+        if master is not None:
+            return master
+        found = self._find(secret, address)
+        if found is None:
+            raise invalid_key("is not known to this gateway")
+        key, team = found
+        if key.expires is not None and key.expires <= self._now():
+            raise invalid_key(f"expired at {key.expires:%Y-%m-%d %H:%M:%S} UTC")
+        if key.blocked or (team is not None and team.blocked):
+            raise invalid_key("is disabled")
+        if key.team_id and team is None:
+            raise invalid_key("belongs to a team that was deleted")
+        return Caller(
+            api_key=key.key_alias,
+            team=key.team_id,
+            key_id=key.key_id,
+            grants=(key.grant, team.grant) if team else (key.grant,),
+            limits=tuple(
+                limit for limit in (limit_of_key(key), limit_of_team(team) if team else None) if limit
+            ),
+        )
+
+    def _find(self, secret: str, address: str) -> _Found | None:
+        now, token = self._clock(), token_of(secret)
+        read_at, found = self._read.get(token, (float("-inf"), None))
+        if now - read_at < REVOCATION_SECONDS:
+            return found
+        if found is None:
+            with self._lock:
+                if now - self._unknown.get(token, float("-inf")) < REVOCATION_SECONDS:
+                    return None
+                self._guesses.check(secret, address, now)
+        try:
+            key = self._keys.get_key(token)
+            fresh = (key, self._keys.get_team(key.team_id) if key.team_id else None) if key else None
+        except StoreUnavailableError as error:
+            if found is None or now - read_at > _OUTAGE_SECONDS:
+                raise
+            log("WARNING", "key not looked up again", api_key=found[0].key_alias, error=error)
+            return found
+        with self._lock:
+            if fresh is None:
+                self._read.pop(token, None)
+                keep_latest(self._unknown, token, now)
+                self._guesses.note(secret, address, now)
+            else:
+                keep_latest(self._read, token, (now, fresh))
+        return fresh

@@ -1,0 +1,42 @@
+"""Tokens of pages of jobs: where the page before ended, for nobody to read anything into."""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+
+import msgspec
+
+from batch_gateway.core.jobs.record import JobKey, parse_name
+from batch_gateway.gateway.admin.bodies import invalid
+
+
+class _Position(msgspec.Struct, array_like=True):
+    time: datetime
+    project: str
+    location: str
+    job_id: str
+
+
+def token(time: datetime, key: JobKey) -> str:
+    """The token of the page after a job."""
+    at = _Position(time, key.project, key.location, key.job_id)
+    return base64.urlsafe_b64encode(msgspec.json.encode(at)).decode().rstrip("=")
+
+
+def position(page: str | None) -> tuple[datetime, JobKey] | None:
+    """Time and key of the last job of the page before; None for the first page.
+
+    Raises:
+        ApiError: It is no token of ours.
+    """
+    if not page:
+        return None
+    try:
+        padded = page + "=" * (-len(page) % 4)
+        at = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=_Position)
+        key, time = JobKey(at.project, at.location, at.job_id), at.time.astimezone(UTC)
+    except (ValueError, OverflowError, binascii.Error, msgspec.DecodeError) as error:
+        raise invalid("page: pass next_page of the answer before, as it is") from error
+    if at.time.tzinfo is None or parse_name(key.path) is None:
+        raise invalid("page: pass next_page of the answer before, as it is")
+    return time, key

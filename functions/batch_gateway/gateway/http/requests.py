@@ -1,0 +1,227 @@
+"""What of a request is trusted, and what of it may go upstream."""
+
+import re
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from urllib.parse import quote, unquote_plus, urlsplit
+
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.wrappers import Request
+
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.json_limits import count_values
+from batch_gateway.gateway.http import connections
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+"""Google's own limit on a request's payload."""
+MOST_WIDE_BYTES = MAX_BODY_BYTES // 4
+"""Of a body with characters beyond ASCII, of which each may take the memory of four."""
+
+LARGE_BYTES = 1024 * 1024
+LARGE_VALUES = 5_000
+"""A body takes more memory than there is for each request at once if it has as much as either."""
+MOST_LARGE = 2
+_large = connections.Shares(each=MOST_LARGE, all_=4)
+"""Four of 40 MiB each, and small ones, in the 512 MiB of an instance as deployed."""
+_ROOM = "batch_gateway.room"
+
+_NOT_FORWARDED = frozenset(
+    {
+        *("key", "access_token", "oauth_token", "bearer_token"),
+        *("httpMethod", "httpHeaders", "userProject", "name", "parent"),
+    }
+)
+"""Credentials, and what would make another call of a call: Google binds parameters to fields."""
+SYSTEM_PARAMETERS = frozenset(
+    {"alt", "prettyPrint", "quotaUser", "xgafv", ".xgafv", "uploadType", "upload_protocol"}
+)
+"""Parameters that every method has, and that say nothing of what is done; ``fields`` apart."""
+_LONGEST_TARGET = 32 * 1024
+_QUERY_MARKS = "!$%&'()*+,-./:;=?@[]_~"
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_FORWARDED_HEADERS = ("User-Agent", "X-Goog-Api-Client", "X-Goog-Request-Params")
+# Letters, digits and the marks that resource names are made of. Clients may encode the colon of a verb.
+_PATH = re.compile(r"(?:[A-Za-z0-9_.~:@-]|/(?!/)|%3[Aa])*")
+
+
+def api_key(request: Request) -> str | None:
+    """The caller's key, from where Google's and LiteLLM's clients put it; None if there is none."""
+    litellm = request.headers.get("x-litellm-api-key", "").strip()
+    return (
+        _bearer(litellm)
+        or litellm
+        or request.headers.get("x-goog-api-key", "").strip()
+        or _bearer(request.headers.get("Authorization", ""))
+        or request.args.get("key")
+        or None
+    )
+
+
+def _bearer(value: str) -> str:
+    scheme, _, token = value.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def address(request: Request) -> str:
+    """Where a request comes from: an IPv4 address, or the /64 network of an IPv6 address; empty if unknown.
+
+    It is the last entry of X-Forwarded-For, which Google's front end writes; those before it are whatever the
+    client sent. Behind a load balancer of one's own it is the balancer's address, so all callers share one.
+    """
+    last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or request.remote_addr or ""
+    try:
+        found = ip_address(last)
+    except ValueError:
+        return ""
+    return str(IPv6Network((found, 64), strict=False)) if isinstance(found, IPv6Address) else str(found)
+
+
+def check_path(request: Request) -> None:
+    """Refuses a path that could mean one thing to us and another to Vertex AI.
+
+    Raises:
+        ApiError: It has encoded characters, dot segments, doubled slashes or other marks, or is too long with
+            its query.
+    """
+    raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.path
+    if len(raw) > _LONGEST_TARGET:
+        message = (
+            f"Path and query must not be longer than {_LONGEST_TARGET} characters. Ask for less at a time."
+        )
+        raise ApiError("INVALID_ARGUMENT", "PATH_INVALID", message)
+    path = urlsplit(raw).path if not raw.startswith("/") else raw.partition("?")[0]
+    if not _PATH.fullmatch(path) or any(segment in {".", ".."} for segment in path.split("/")):
+        raise ApiError(
+            "INVALID_ARGUMENT",
+            "PATH_INVALID",
+            "The path has characters or segments that no resource name has. Write it plainly, without "
+            "percent-encoding, '//', '.' or '..', and your client's base URL without a slash at its end.",
+        )
+
+
+def body(request: Request) -> bytes:
+    """The raw body, of a size that can be decoded.
+
+    Raises:
+        ApiError: It is too large, does not come in time, breaks off, or there are too many large ones.
+    """
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise _too_large()
+    pieces = []
+    size = 0
+    with connections.waiting(request, api_key(request) or "") as wait:
+        try:
+            while piece := request.stream.read(min(connections.PIECE_BYTES, MAX_BODY_BYTES + 1 - size)):
+                pieces.append(piece)
+                size += len(piece)
+                if size >= LARGE_BYTES:
+                    _take_room(request)
+        except (OSError, ClientDisconnected) as error:
+            raise _too_slow() if wait and wait.cut else _broken_off() from error
+    if wait and wait.cut:
+        raise _too_slow()
+    if size > MAX_BODY_BYTES:
+        raise _too_large()
+    connections.note_read(request)
+    data = b"".join(pieces)
+    if size > MOST_WIDE_BYTES and not (data.isascii() and b"\\u" not in data):
+        raise _too_large()
+    try:
+        if count_values(data) > LARGE_VALUES:
+            _take_room(request)
+    except ValueError as error:
+        raise ApiError("INVALID_ARGUMENT", "BODY_TOO_COMPLEX", f"Invalid body: {error}.") from error
+    return data
+
+
+def release(request: Request) -> None:
+    """Let others have the room that a request's body took."""
+    caller = request.environ.pop(_ROOM, None)
+    if caller is not None:
+        _large.give_back(caller)
+
+
+def _take_room(request: Request) -> None:
+    """Take room for a large body, until the request is answered.
+
+    Raises:
+        ApiError: There is none.
+    """
+    caller = api_key(request) or ""
+    if _ROOM in request.environ:
+        return
+    if not _large.take(caller):
+        raise ApiError(
+            "RESOURCE_EXHAUSTED",
+            "TOO_MANY_LARGE_BODIES",
+            f"Bodies of more than {LARGE_BYTES} bytes, or {LARGE_VALUES} values, are taken {MOST_LARGE} at a "
+            "time of one key. Send it again in a moment.",
+            retry_after=1,
+        )
+    request.environ[_ROOM] = caller
+
+
+def _broken_off() -> ApiError:
+    return ApiError("INVALID_ARGUMENT", "BODY_INVALID", "The body broke off. Send the request again.")
+
+
+def _too_slow() -> ApiError:
+    return ApiError(
+        "INVALID_ARGUMENT",
+        "BODY_TOO_SLOW",
+        f"The body did not come within {connections.BODY_SECONDS:g} s, or too many of yours were coming: "
+        f"no more than {connections.MOST_SLOW} may take longer than a moment. Send it again.",
+    )
+
+
+def _too_large() -> ApiError:
+    return ApiError(
+        "INVALID_ARGUMENT",
+        "BODY_TOO_LARGE",
+        f"The body is larger than {MAX_BODY_BYTES} bytes, or {MOST_WIDE_BYTES} if it has characters beyond "
+        "ASCII. Put the input into Cloud Storage and name it in inputConfig.",
+        code=413,
+    )
+
+
+def query(
+    request: Request, *, without: frozenset[str] = frozenset(), only: frozenset[str] | None = None
+) -> str:
+    """The query string for Vertex AI: as it came, less what must not go there.
+
+    Args:
+        request: The request.
+        without: Further parameters to leave out.
+        only: Leave out all but these; None for no such limit.
+
+    Raises:
+        ApiError: It asks for an answer that is not JSON.
+    """
+    kept = []
+    # Every byte that stands for itself keeps doing so; any other is encoded as it is.
+    for part in _STRAY_PERCENT.sub("%25", quote(request.query_string, safe=_QUERY_MARKS)).split("&"):
+        name, _, value = (unquote_plus(text) for text in part.partition("="))
+        # System parameters may be written with a dollar: https://cloud.google.com/apis/docs/system-parameters
+        name = name.removeprefix("$")
+        if name == "callback" or (name == "alt" and value.partition(";")[0].lower() not in {"json", ""}):
+            raise ApiError(
+                "INVALID_ARGUMENT",
+                "FORMAT_NOT_SUPPORTED",
+                f"The gateway answers in JSON only: leave out the parameter {name!r}.",
+            )
+        if part and name not in _NOT_FORWARDED | without and (only is None or name in only):
+            kept.append(part)
+    return "&".join(kept)
+
+
+def is_partial(request: Request) -> bool:
+    """Whether the answer will lack fields because the caller asked for some only."""
+    return any(name.removeprefix("$") in {"fields", "readMask", "read_mask"} for name in request.args)
+
+
+def headers(request: Request, *, has_body: bool) -> dict[str, str]:
+    """The headers for Vertex AI: what says who calls, never what proves it."""
+    sent = {name: request.headers[name] for name in _FORWARDED_HEADERS if name in request.headers}
+    if has_body:
+        # curl -d says that it sends a form.
+        sent["Content-Type"] = "application/json"
+    return sent

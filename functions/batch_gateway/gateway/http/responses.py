@@ -1,0 +1,111 @@
+"""Answers: ours as JSON, Vertex AI's as they came."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+from werkzeug.wrappers import Request, Response
+
+from batch_gateway.core.errors import ApiError, error_body, status_of_http
+from batch_gateway.core.json_io import UNREADABLE
+from batch_gateway.logs import log
+from batch_gateway.ports import UpstreamResponse
+
+_JSON = "application/json; charset=UTF-8"
+_WORTH_COMPRESSING_BYTES = 1024
+_GZIP_WINDOW = 31
+"""zlib's wbits for a gzip header and the largest window."""
+_HTTP_ERROR = 400
+_SERVER_ERROR = 500
+
+
+class Relayed(Response):
+    """An answer of Vertex AI's, which keeps the form that it came in."""
+
+
+def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer of ours."""
+    return Response(msgspec.json.encode(value), status, headers, content_type=_JSON)
+
+
+def raw(body: bytes, headers: dict[str, str] | None = None) -> Response:
+    """Return an answer of Vertex AI's again, as it was kept."""
+    return Relayed(body, 200, headers, content_type=_JSON)
+
+
+def error(failure: ApiError) -> Response:
+    """An error of ours."""
+    headers = dict(failure.headers)
+    if failure.retry_after is not None:
+        headers["Retry-After"] = str(failure.retry_after)
+    if failure.status == "UNAUTHENTICATED":
+        headers["WWW-Authenticate"] = 'Bearer realm="batch-gateway"'
+    return json(failure.body(), failure.code, headers)
+
+
+def relayed(upstream: UpstreamResponse) -> Response:
+    """Vertex AI's answer, byte for byte.
+
+    An error that is no JSON (Google's front end answers unknown paths in HTML) is put into words of
+    AIP-193, since clients parse every error.
+    """
+    if upstream.status >= _SERVER_ERROR:
+        log("WARNING", "upstream error", event="upstream.error", status=upstream.status)
+    headers = {}
+    if "retry-after" in upstream.headers:
+        headers["Retry-After"] = upstream.headers["retry-after"]
+    if upstream.status >= _HTTP_ERROR and parsed(upstream) is None:
+        status = status_of_http(upstream.status)
+        message = (
+            f"Vertex AI answered HTTP {upstream.status} without saying why. Check project, location and id."
+        )
+        return json(error_body(upstream.status, status, message, "UPSTREAM_ERROR"), upstream.status, headers)
+    return Relayed(
+        upstream.body, upstream.status, headers, content_type=upstream.headers.get("content-type", _JSON)
+    )
+
+
+def compressed(request: Request, response: Response) -> Response:
+    """Compress an answer of ours for a client that takes gzip, if it is large or a file on its way."""
+    if isinstance(response, Relayed) or "Content-Encoding" in response.headers:
+        return response
+    if not response.is_streamed and len(response.get_data()) < _WORTH_COMPRESSING_BYTES:
+        return response
+    response.vary.add("Accept-Encoding")
+    if request.accept_encodings["gzip"] > 0:
+        response.headers["Content-Encoding"] = "gzip"
+        if response.is_streamed:
+            response.response = _gzipped(response.iter_encoded())
+        else:
+            response.set_data(b"".join(_gzipped([response.get_data()])))
+    return response
+
+
+def _gzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(wbits=_GZIP_WINDOW)
+    for chunk in chunks:
+        if packed := packer.compress(chunk):
+            yield packed
+    yield packer.flush()
+
+
+def name_in(response: Response) -> str:
+    """The ``name`` of the resource in an answer; empty if there is none."""
+    try:
+        return msgspec.json.decode(response.get_data(), type=_Named).name
+    except UNREADABLE:
+        return ""
+
+
+class _Named(msgspec.Struct):
+    name: str = ""
+
+
+def parsed(upstream: UpstreamResponse) -> Any:
+    """The answer's JSON object or array; None if it is neither."""
+    try:
+        value = msgspec.json.decode(upstream.body)
+    except UNREADABLE:
+        return None
+    return value if isinstance(value, dict | list) else None

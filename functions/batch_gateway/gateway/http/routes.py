@@ -1,0 +1,158 @@
+"""The route table's form: method and path to handler, who may call it, and what the audit trail calls it."""
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import NamedTuple
+
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+from batch_gateway.core.access.callers import Caller
+from batch_gateway.core.errors import ApiError
+from batch_gateway.gateway.http.call import Call
+
+PREFIXES = ("", "/vertex_ai", "/vertex-ai")
+"""Ours, and the prefixes that LiteLLM's proxy has for Vertex AI."""
+VERSIONS = ("v1", "v1beta1")
+PLACE = "/projects/<project>/locations/<location>"
+
+
+class Done(NamedTuple):
+    """The answer to a change, and the name of what was changed, for the audit trail."""
+
+    target: str
+    response: Response
+
+
+class Access(Enum):
+    """Who may call a route."""
+
+    OPEN = "anybody"
+    KEY = "anybody with a key"
+    ADMIN = "the administrator"
+    PLACE = "anybody with a key for the project and location in the path"
+
+
+class Route(NamedTuple):
+    """One endpoint.
+
+    Attributes:
+        method: HTTP's.
+        path: As werkzeug writes it; with PLACE, what follows the location.
+        handler: Takes what its access gives it: see the functions below, which make routes.
+        access: Who may call it.
+        audit: What the audit trail calls it; None for what changes nothing.
+    """
+
+    method: str
+    path: str
+    handler: Callable[..., Response | Done]
+    access: Access
+    audit: str | None = None
+
+
+def open_to_all(method: str, path: str, handler: Callable[[Request], Response]) -> Route:
+    """Make a route that anybody may call."""
+    return Route(method, path, handler, Access.OPEN)
+
+
+def for_keys(method: str, path: str, handler: Callable[[Request, Caller], Response]) -> Route:
+    """Make a route that anybody with a key may call."""
+    return Route(method, path, handler, Access.KEY)
+
+
+def for_admin(method: str, path: str, handler: Callable[[Request, Caller], Response]) -> Route:
+    """Make a route that changes nothing and that the administrator may call."""
+    return Route(method, path, handler, Access.ADMIN)
+
+
+def change_by_admin(method: str, path: str, handler: Callable[[Request, Caller], Done], audit: str) -> Route:
+    """Make a route that changes something and that the administrator may call."""
+    return Route(method, path, handler, Access.ADMIN, audit)
+
+
+def at_place(method: str, path: str, handler: Callable[[Call], Response]) -> Route:
+    """Make a route below a project and location that changes nothing."""
+    return Route(method, path, handler, Access.PLACE)
+
+
+def change_at_place(method: str, path: str, handler: Callable[[Call], Done], audit: str) -> Route:
+    """Make a route below a project and location that changes something."""
+    return Route(method, path, handler, Access.PLACE, audit)
+
+
+class Table:
+    """Finds the route of a request."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = tuple(routes)
+        self._map = Map(
+            [rule for route in self.routes for rule in _rules(route)],
+            merge_slashes=False,
+            redirect_defaults=False,
+        )
+
+    def match(self, request: Request) -> tuple[Route, dict[str, str]]:
+        """Return the route of a request, and the values in its path.
+
+        Raises:
+            ApiError: There is no such path, or not with this method.
+        """
+        if request.method == "HEAD":
+            raise ApiError(
+                "UNIMPLEMENTED",
+                "METHOD_NOT_ALLOWED",
+                "HEAD is for no path here: use GET.",
+                code=405,
+                headers={"Allow": "GET"},
+            )
+        try:
+            route, values = self._map.bind_to_environ(request.environ).match()
+        except MethodNotAllowed as error:
+            allowed = ", ".join(sorted(error.valid_methods or ()))
+            raise ApiError(
+                "UNIMPLEMENTED",
+                "METHOD_NOT_ALLOWED",
+                f"{request.method} is not for this path; it takes {allowed}.",
+                code=405,
+                headers={"Allow": allowed},
+            ) from error
+        except HTTPException as error:
+            hint = (
+                " Google's Gen AI client asks for '/' when project and location are not passed to it."
+                if request.path == "/"
+                else ""
+            )
+            raise ApiError(
+                "NOT_FOUND",
+                "PATH_UNKNOWN",
+                "The gateway has no such path. It serves /v1/projects/PROJECT/locations/LOCATION/"
+                f"batchPredictionJobs and what /openapi.json lists.{hint}",
+            ) from error
+        return route, dict(values)
+
+    def paths(self) -> set[tuple[str, str]]:
+        """Return (method, path) of all that is routed."""
+        return {(method, rule.rule) for rule in self._map.iter_rules() for method in rule.methods or ()}
+
+
+def _rules(route: Route) -> list[Rule]:
+    """Return where a route is: one of a place has every prefix and version, with the place or without."""
+    if route.access is not Access.PLACE:
+        return [_rule(route, route.path)]
+    is_operation = route.path.startswith("/operations/")
+    starts = [(f"/{version}{place}", version) for version in VERSIONS for place in (PLACE, "")]
+    if is_operation:
+        # google-cloud-aiplatform polls a delete's operation under /ui, without a version.
+        starts = [*((f"/{version}{PLACE}", version) for version in VERSIONS), (f"/ui{PLACE}", "v1")]
+    return [
+        _rule(route, f"{prefix}{start}{route.path}", version)
+        for prefix in PREFIXES
+        for start, version in starts
+    ]
+
+
+def _rule(route: Route, path: str, version: str = "") -> Rule:
+    defaults = {"version": version} if version else None
+    return Rule(path, endpoint=route, methods=[route.method], defaults=defaults)

@@ -1,0 +1,96 @@
+"""What a job cost."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from werkzeug.wrappers import Response
+
+from batch_gateway.core.access.callers import not_yours
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.jobs.cost_report import cost_report
+from batch_gateway.core.jobs.record import JobRecord
+from batch_gateway.gateway.http import responses
+from batch_gateway.gateway.http.call import Call
+from batch_gateway.gateway.jobs.weighing import Weighing
+from batch_gateway.logs import log
+from batch_gateway.ports import (
+    RecordError,
+    Store,
+    Upstream,
+    UpstreamCredentialsError,
+    UpstreamUnavailableError,
+)
+from batch_gateway.settlement.closing import close_if_settled
+from batch_gateway.settlement.deps import Deps
+from batch_gateway.tracking import Tracker
+
+
+class Costs:
+    """Answers from the books; looks at Vertex AI only for what may still change."""
+
+    def __init__(
+        self,
+        store: Store,
+        upstream: Upstream,
+        settlement: Callable[[], Deps],
+        tracker: Tracker,
+        weighing: Weighing,
+        *,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._store = store
+        self._upstream = upstream
+        self._settlement = settlement
+        self._tracker = tracker
+        self._weighing = weighing
+        self._now = now
+
+    def get(self, call: Call) -> Response:
+        """The cost of one job as it stands now.
+
+        Raises:
+            ApiError: NOT_FOUND if the job is not on record, PERMISSION_DENIED if it is another team's.
+            StoreUnavailableError: The books cannot be reached.
+            RecordError: The books have a record of it that cannot be read.
+        """
+        key = call.key
+        try:
+            job = self._store.get_job(key)
+        except RecordError:
+            if call.caller.scope is None:
+                raise
+            # It does not say whose it is.
+            job = None
+        if call.caller.scope and (job is None or not call.caller.owns(job.seen.labels)):
+            raise not_yours("get", key.path)
+        if job is None:
+            raise ApiError(
+                "NOT_FOUND",
+                "JOB_NOT_ON_RECORD",
+                f"The gateway has no record of {key.path}. Check the id; a job that was created outside the "
+                "gateway is put on record by the sweep, if it is less than seven days old.",
+            )
+        if not job.closed:
+            job = self._refreshed(job)
+            self._weighing.weigh(job)
+            if job.seen.terminal:
+                self._close(job)
+        job, outputs = self._store.get_job_and_outputs(key) or (job, [])
+        return responses.json(cost_report(job, outputs))
+
+    def _close(self, job: JobRecord) -> None:
+        try:
+            close_if_settled(job, self._settlement(), self._now())
+        except OSError as error:
+            # Whether all is settled is asked again with the next call.
+            log("WARNING", "output not listed", job=job.key.path, error=error)
+
+    def _refreshed(self, job: JobRecord) -> JobRecord:
+        try:
+            seen = self._upstream.get_job(job.key)
+        except (UpstreamUnavailableError, UpstreamCredentialsError) as error:
+            # The books still say what is known; the state is as old as the last look.
+            log("WARNING", "job not refreshed", job=job.key.path, error=error)
+            return job
+        looked = self._tracker.see(job.key.project, [seen] if seen else [])
+        return looked.changed.get(job.key, job)

@@ -1,0 +1,72 @@
+"""Checks whether a caller may send a create."""
+
+from batch_gateway.core.access import grants
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.jobs.resource_names import parse_resource
+from batch_gateway.gateway.http.call import Call
+from batch_gateway.gateway.jobs.job_body import JobBody
+from batch_gateway.gateway.jobs.places import Places
+from batch_gateway.settings import Settings
+
+
+class Checks:
+    """Holds a create against the configuration and the caller's grants."""
+
+    def __init__(self, settings: Settings, places: Places) -> None:
+        self._settings = settings
+        self._places = places
+
+    def authorize(self, call: Call, body: JobBody) -> str:
+        """Check that a caller may send a create.
+
+        Returns:
+            The full name of its model, with an alias looked up.
+
+        Raises:
+            ApiError: The caller may not send it.
+        """
+        written = body.model
+        resource = self._resolve(call, written)
+        if resource == written:
+            self._check_resource(call, "model", written)
+        if not call.caller.is_admin:
+            checked = self._places.with_project_id(resource)
+            grants.check_model(call.caller.grants, written, checked, is_alias=resource != written)
+            has_budget = any(limit.max_nano is not None for limit in call.caller.limits)
+            grants.check_body(call.caller.grants, body.json, has_budget=has_budget)
+            for field, name in grants.resource_names(body.json):
+                self._check_resource(call, field, name)
+        return resource
+
+    def _check_resource(self, call: Call, field: str, name: str) -> None:
+        """Refuses the name of a project's resource that could be bent, or is of a place not the caller's.
+
+        It may become a path that is called with the gateway's own token. No other name does, so what is wrong
+        with those is left to Vertex AI to say.
+        """
+        if not name.startswith("projects/"):
+            return
+        resource = parse_resource(name)
+        if resource is None:
+            raise ApiError(
+                "INVALID_ARGUMENT",
+                "RESOURCE_INVALID",
+                f"The {field} {name[:200]!r} is no name of a resource. Write "
+                "projects/PROJECT/locations/LOCATION/models/ID, or publishers/PUBLISHER/models/MODEL.",
+                metadata={"field": field},
+            )
+        if resource.project:
+            project = self._places.check(resource.project, resource.location)
+            grants.check_place(call.caller.grants, project, resource.location)
+
+    def _resolve(self, call: Call, model: str) -> str:
+        resource = self._settings.resolve_model(model, call.project, call.location)
+        places = self._settings.places_of(model)
+        if resource is None and places and "/" not in model:
+            raise ApiError(
+                "INVALID_ARGUMENT",
+                "MODEL_NOT_SERVED_HERE",
+                f"The model {model!r} is configured for {', '.join(places)}, not for "
+                f"{call.project}/{call.location}. Send the job there, or write the model's full name.",
+            )
+        return resource or model

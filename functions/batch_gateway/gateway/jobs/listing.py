@@ -1,0 +1,129 @@
+"""``GET /v1/jobs``: the jobs on record with what they cost, the newest first.
+
+Vertex AI's own list knows no costs, one location at a time and only jobs that were not deleted.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+from batch_gateway.core.access.callers import Caller
+from batch_gateway.core.jobs.cost_report import cost_report
+from batch_gateway.core.jobs.record import JobRecord
+from batch_gateway.core.pricing.models import short_name
+from batch_gateway.gateway.admin import bodies
+from batch_gateway.gateway.http import page_tokens, responses
+from batch_gateway.gateway.http.times import time_in
+from batch_gateway.ports import STORED_FIELDS, Store
+
+_DEFAULT_LIMIT = 50
+_MAX_LIMIT = 500
+_MOST_EXAMINED = 250
+"""Jobs that one call reads, if no index answers its filters; the next page goes on from there."""
+_MOST_PARAMETERS = 20
+_LABEL = "label:"
+_PARAMETERS = frozenset({"limit", "page", "start_time", "end_time", "search", "key"})
+_FIELDS: dict[str, Callable[[JobRecord], str | None]] = {
+    "state": lambda job: job.seen.state,
+    "model": lambda job: short_name(job.seen.model),
+    "team": lambda job: job.team,
+    "api_key": lambda job: job.api_key,
+    "project": lambda job: job.key.project,
+    "location": lambda job: job.key.location,
+}
+_REPORTED = ("name", "state", "status", "model", "team", "apiKey", "labels", "currency", "amount", "complete")
+_REPORTED_TOO = ("rows", "estimate", "projected", "progress")
+
+
+class Jobs:
+    """Lists jobs from the books."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def list(self, request: Request, caller: Caller) -> Response:
+        """A page of the jobs that the caller may see and that the filters let through.
+
+        Raises:
+            ApiError: INVALID_ARGUMENT; the message names the parameter.
+        """
+        limit = bodies.number(request.args.get("limit"), "limit", _DEFAULT_LIMIT, _MAX_LIMIT)
+        matches = _filter(request)
+        equal = _equalities(request)
+        many = limit if _is_indexed(request, equal) else max(limit, _MOST_EXAMINED)
+        since, end = time_in(request, "start_time"), time_in(request, "end_time")
+        position = page_tokens.position(request.args.get("page"))
+        batch = self._store.recent_jobs(caller.record_scope, since, position, many, until=end, equal=equal)
+        found = [job for job in batch if matches(job)][:limit]
+        last = found[-1] if len(found) == limit else batch[-1] if len(batch) == many else None
+        more = last is not None and (last is not batch[-1] or len(batch) == many)
+        return responses.json(
+            {
+                "object": "list",
+                "data": [_view(job) for job in found],
+                "next_page": page_tokens.token(last.create_time, last.key)
+                if last is not None and more
+                else None,
+            }
+        )
+
+
+def _equalities(request: Request) -> dict[str, str]:
+    """Find the fields that must have one certain value, which the store looks for by an index."""
+    wanted = {name: request.args.getlist(name) for name in request.args if name in STORED_FIELDS}
+    return {name: values[0] for name, values in wanted.items() if len(values) == 1 and values[0]}
+
+
+def _is_indexed(request: Request, equal: dict[str, str]) -> bool:
+    return all(name in _PARAMETERS - {"search"} or name in equal for name in request.args)
+
+
+def _filter(request: Request) -> Callable[[JobRecord], bool]:
+    for name in request.args:
+        if name not in _PARAMETERS and name not in _FIELDS and not name.startswith(_LABEL):
+            known = ", ".join(sorted(_PARAMETERS - {"key"} | _FIELDS.keys()))
+            raise bodies.invalid(f"{name}: there is no such parameter. There are {known} and label:NAME")
+    if len(set(request.args)) > _MOST_PARAMETERS:
+        raise bodies.invalid(f"filters: there must not be more than {_MOST_PARAMETERS} parameters")
+    wanted = {name: set(request.args.getlist(name)) for name in request.args if name in _FIELDS}
+    labels = {
+        name.removeprefix(_LABEL): set(request.args.getlist(name))
+        for name in request.args
+        if name.startswith(_LABEL)
+    }
+    for name, value in request.args.items(multi=True):
+        bodies.check_value(name, value)
+    search = request.args.get("search", "").casefold()
+
+    def matches(job: JobRecord) -> bool:
+        return (
+            all(_FIELDS[name](job) in values for name, values in wanted.items())
+            and all(job.seen.labels.get(name) in values for name, values in labels.items())
+            and (not search or any(search in text.casefold() for text in _texts(job)))
+        )
+
+    return matches
+
+
+def _texts(job: JobRecord) -> tuple[str, ...]:
+    """What a search looks at."""
+    labels = tuple(f"{name}={value}" for name, value in job.seen.labels.items())
+    return (job.key.job_id, job.seen.display_name, short_name(job.seen.model), job.team or "", *labels)
+
+
+def _view(job: JobRecord) -> dict[str, Any]:
+    report = cost_report(job, ())
+    return {
+        "id": job.key.job_id,
+        "project": job.key.project,
+        "location": job.key.location,
+        "displayName": job.seen.display_name,
+        **{name: report[name] for name in _REPORTED},
+        "wasted": report["waste"]["amount"],
+        **{name: report[name] for name in _REPORTED_TOO},
+        "createTime": job.create_time,
+        "startTime": job.seen.start_time,
+        "endTime": job.seen.end_time,
+        "error": job.seen.error,
+    }

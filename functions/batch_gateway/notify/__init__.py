@@ -1,0 +1,1 @@
+"""Sends events to webhooks and to the topic."""

@@ -1,0 +1,300 @@
+"""The Store port in dicts."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from threading import RLock
+
+import msgspec
+
+from batch_gateway.core.accounting.budgets import Ledger, Limit, check, reservation, window_of
+from batch_gateway.core.accounting.budgets import entries as budget_entries
+from batch_gateway.core.accounting.settlement import (
+    Cell,
+    Checkpoint,
+    ItemTotal,
+    Output,
+    output_id,
+    superseded,
+    supersedes,
+)
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, newer
+from batch_gateway.core.notify.notifications import Event
+from batch_gateway.ports import (
+    Change,
+    Observed,
+    Settlement,
+    StoreUnavailableError,
+    Submission,
+    SweepNotes,
+    Turn,
+)
+from fakes.outbox import MemoryOutbox
+from fakes.sweep import MemorySweep
+from fakes.totals import MemoryTotals
+
+_FIELDS: dict[str, Callable[[JobRecord], str | None]] = {
+    "api_key": lambda job: job.api_key,
+    "location": lambda job: job.key.location,
+    "project": lambda job: job.key.project,
+    "state": lambda job: job.seen.state,
+    "team": lambda job: job.team,
+}
+
+
+class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
+    """The Store port in dicts.
+
+    Attributes:
+        down: While true, every call raises StoreUnavailableError.
+        writes: Number of calls that changed something.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = 0
+        self.submissions: dict[str, Submission] = {}
+        self._lock = RLock()
+        self._jobs: dict[JobKey, JobRecord] = {}
+        self._outputs: dict[JobKey, dict[str, Output]] = {}
+        self._cells: dict[str, Cell] = {}
+        self._parked: dict[str, Output] = {}
+        self._projects: dict[str, str] = {}
+        self._checkpoints: dict[str, Checkpoint] = {}
+        self._turns: dict[Turn, str] = {}
+        self._notes = SweepNotes()
+        self._ledgers: dict[tuple[str, str], Ledger] = {}
+        self._booked: list[str] = []
+
+    def ping(self) -> None:
+        """See Store."""
+        if self.down:
+            raise StoreUnavailableError("down")
+
+    def begin_submission(self, submission: Submission, limits: Sequence[Limit] = ()) -> Submission | None:
+        """See Store."""
+        self.ping()
+        with self._lock:
+            there = self.submissions.get(submission.id)
+            if there is not None and not there.is_over(submission.created):
+                return there
+            for limit in limits:
+                window = window_of(limit.duration, submission.created)
+                ledger = self.ledgers([(limit.owner, window.periods)])[limit.owner]
+                check(limit, ledger, submission.reserved_nano, window)
+            self.writes += 1
+            self._release(submission)
+            self.submissions[submission.id] = submission
+            self._book(reservation(submission.owners, submission.reserved_at, submission.reserved_nano))
+        return None
+
+    def retake_submission(self, old: Submission, new: Submission) -> bool:
+        """See Store."""
+        self._writing()
+        with self._lock:
+            if self.submissions.get(old.id) != old:
+                return False
+            self.submissions[old.id] = new
+        return True
+
+    def open_submissions(self, limit: int) -> list[Submission]:
+        """See Store."""
+        self.ping()
+        return [each for each in self.submissions.values() if each.answer is None][:limit]
+
+    def drop_submission(self, submission: Submission) -> None:
+        """See Store."""
+        self._writing()
+        with self._lock:
+            self._release(submission)
+            self.submissions.pop(submission.id, None)
+
+    def ledgers(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, Ledger]:
+        """See Store."""
+        self.ping()
+        found = {}
+        for owner, periods in entries:
+            found[owner] = Ledger()
+            for period in periods:
+                found[owner] += self._ledgers.get((owner, period), Ledger())
+        return found
+
+    def _release(self, submission: Submission) -> int:
+        """Releases what is reserved for a submission; how much that was."""
+        there = self.submissions.get(submission.id)
+        if there is None:
+            return 0
+        self._book(reservation(there.owners, there.reserved_at, -there.reserved_nano))
+        return there.reserved_nano
+
+    def _book(self, moved: Mapping[tuple[str, str], Ledger]) -> None:
+        self._booked += [owner for owner, _ in moved]
+        for entry, change in moved.items():
+            self._ledgers[entry] = self._ledgers.get(entry, Ledger()) + change
+
+    def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
+        """See Store."""
+        self._writing()
+        with self._lock:
+            if submission is not None:
+                reserved = self._release(submission)
+                if job.key not in self._jobs:
+                    job = msgspec.structs.replace(job, reserved_nano=reserved)
+                    self._book(reservation(submission.owners, submission.reserved_at, reserved))
+                self.submissions.pop(submission.id, None)
+                if submission.answer is not None:
+                    kept = msgspec.structs.replace(submission, reserved_nano=0)
+                    self.submissions[submission.id] = kept
+            self._jobs.setdefault(job.key, job)
+
+    def get_job(self, key: JobKey) -> JobRecord | None:
+        """See Store."""
+        self.ping()
+        return self._jobs.get(key)
+
+    def observe(self, seen: Mapping[JobKey, Observation]) -> dict[JobKey, Observed]:
+        """See Store."""
+        self.ping()
+        records = {}
+        with self._lock:
+            for key, observation in seen.items():
+                job = self._jobs.get(key)
+                if job is None:
+                    continue
+                now = msgspec.structs.replace(job, seen=newer(job.seen, observation))
+                if now != job:
+                    self.writes += 1
+                    self._jobs[key] = now
+                records[key] = Observed(job, now)
+        return records
+
+    def amend_job(
+        self,
+        key: JobKey,
+        change: Callable[[JobRecord], JobRecord | None],
+        event: Callable[[JobRecord], Event | None] = lambda _: None,
+    ) -> tuple[JobRecord, Event | None] | None:
+        """See Store."""
+        self.ping()
+        with self._lock:
+            job = change(self._jobs[key])
+            if job is None:
+                return None
+            noted = event(job)
+            if noted is not None:
+                self.add_event(noted)
+            return self._move(key, (job, [])), noted
+
+    def jobs_by_directory(self, directory: str) -> list[JobRecord]:
+        """See Store."""
+        self.ping()
+        return [job for job in self._jobs.values() if job.seen.output_directory == directory]
+
+    def jobs_without_directory(self, output_prefix: str, limit: int) -> list[JobRecord]:
+        """See Store."""
+        self.ping()
+        found = [
+            job
+            for job in self._jobs.values()
+            if job.seen.output_prefix == output_prefix
+            and job.seen.output_directory is None
+            and not (job.closed or job.seen.terminal)
+        ]
+        return found[:limit]
+
+    def get_outputs(self, key: JobKey) -> list[Output]:
+        """See Store."""
+        self.ping()
+        return sorted(self._outputs.get(key, {}).values(), key=lambda output: output.uri)
+
+    def get_output(self, key: JobKey, uri: str) -> tuple[Output | None, Checkpoint | None]:
+        """See Store."""
+        self.ping()
+        return self._outputs.get(key, {}).get(output_id(uri)), self._checkpoints.get(uri)
+
+    def get_job_and_outputs(self, key: JobKey) -> tuple[JobRecord, list[Output]] | None:
+        """See Store."""
+        with self._lock:
+            job = self.get_job(key)
+            return (job, self.get_outputs(key)) if job else None
+
+    def settle(self, key: JobKey, output: Output, settlement: Settlement) -> JobRecord | None:
+        """See Store."""
+        self.ping()
+        with self._lock:
+            outputs, job = self._outputs.setdefault(key, {}), self._jobs[key]
+            increments = [each for each in outputs.values() if each.is_counted_increment]
+            if not supersedes(job, output):
+                increments = []
+            change = settlement(job, outputs.get(output.id), increments)
+            if change is None:
+                return None
+            outputs[output.id] = output
+            outputs |= {each.id: superseded(each, output.settled_at) for each in increments}
+            return self._move(key, change)
+
+    def reprice(self, key: JobKey, repricing: Callable[[JobRecord], Change | None]) -> JobRecord | None:
+        """See Store."""
+        self.ping()
+        with self._lock:
+            change = repricing(self._jobs[key])
+            return self._move(key, change) if change else None
+
+    def _move(self, key: JobKey, change: Change) -> JobRecord:
+        self.writes += 1
+        job, moved = change
+        self._book(budget_entries(self._jobs[key], job))
+        self._jobs[key] = job
+        for total, movement in moved:
+            cell = self._cells.get(total.id) or Cell(**msgspec.structs.asdict(total))
+            quarters, items = dict(cell.quarters), dict(cell.items)
+            quarter = str(movement.quarter)
+            quarters[quarter] = quarters.get(quarter, 0) + movement.amount_nano
+            for item in movement.quantities.keys() | movement.amounts_nano.keys():
+                before = items.get(item, ItemTotal())
+                items[item] = ItemTotal(
+                    before.quantity + movement.quantities.get(item, 0),
+                    before.amount_nano + movement.amounts_nano.get(item, 0),
+                )
+            unpriced = cell.unpriced_rows + movement.unpriced_rows
+            self._cells[total.id] = msgspec.structs.replace(
+                cell, quarters=quarters, items=items, unpriced_rows=unpriced
+            )
+        return job
+
+    def jobs_created(
+        self, start: datetime, end: datetime, after: tuple[datetime, JobKey] | None, limit: int
+    ) -> list[JobRecord]:
+        """See Store."""
+        self.ping()
+        found = sorted(
+            (job for job in self._jobs.values() if start <= job.create_time < end),
+            key=lambda job: (job.create_time, job.key),
+        )
+        return [job for job in found if after is None or (job.create_time, job.key) > after][:limit]
+
+    def recent_jobs(
+        self,
+        scope: tuple[str, str] | None,
+        since: datetime | None,
+        before: tuple[datetime, JobKey] | None,
+        limit: int,
+        *,
+        until: datetime | None = None,
+        equal: Mapping[str, str] = {},
+    ) -> list[JobRecord]:
+        """See Store."""
+        self.ping()
+        found = sorted(self._jobs.values(), key=lambda job: (job.create_time, job.key), reverse=True)
+        return [
+            job
+            for job in found
+            if (scope is None or getattr(job, scope[0]) == scope[1])
+            and all(_FIELDS[name](job) == value for name, value in equal.items())
+            and (until is None or job.create_time < until)
+            and (since is None or job.create_time >= since)
+            and (before is None or (job.create_time, job.key) < before)
+        ][:limit]
+
+    def _writing(self) -> None:
+        self.ping()
+        self.writes += 1
