@@ -24,6 +24,7 @@ settings.load_profile("tests")
 _ONE_PROCESS = ("contract", "functional/hostile", "functional/security", "functional/vertex_emulator")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items):
     for item in items:
         file = item.path.relative_to(HERE).as_posix()
