@@ -74,7 +74,7 @@ def test_rows_fail_block_and_leave_things_out_as_asked(vertex):
         bad_role,
         prompt("Hello world!", blocked=True, thoughts=9),
         prompt(no_usage=True),
-        prompt(no_details=True, output_tokens=7),
+        prompt("Hello world!", no_details=True, output_tokens=7),
         prompt(model_version="gemini-2.5-flash-001@default"),
         prompt(output_image=1290, output_tokens=10, web_search=True),
     )
