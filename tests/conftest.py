@@ -1,13 +1,10 @@
 """What holds for all tests: Hypothesis's settings, and which tests share a process under pytest-xdist."""
 
-from pathlib import Path
-
-import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from thorough import THOROUGH, times
 
-HERE = Path(__file__).parent
 settings.register_profile(
     "tests",
     max_examples=times(50),
@@ -21,11 +18,19 @@ settings.register_profile(
 settings.load_profile("tests")
 
 # Folders whose tests share what is slow to start, such as an emulator.
-_ONE_PROCESS = ("contract", "functional/hostile", "functional/security", "functional/vertex_emulator")
+_ONE_PROCESS = tuple(
+    f"tests/{folder}/"
+    for folder in ("contract", "functional/hostile", "functional/security", "functional/vertex_emulator")
+)
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        file = item.path.relative_to(HERE).as_posix()
-        folder = next((each for each in _ONE_PROCESS if file.startswith(f"{each}/")), file)
-        item.add_marker(pytest.mark.xdist_group(folder))
+class _ByFile(LoadFileScheduling):
+    """Gives a file to one process, and so all files of some folders."""
+
+    def _split_scope(self, nodeid):
+        file = super()._split_scope(nodeid)
+        return next((folder for folder in _ONE_PROCESS if file.startswith(folder)), file)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return _ByFile(config, log)
