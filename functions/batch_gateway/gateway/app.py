@@ -268,7 +268,7 @@ def _as_api_error(error: Exception, request: Request) -> ApiError:
     if isinstance(error, StoreUnavailableError | RecordError):
         return _of_books(error, request)
     if isinstance(error, AnswerTooLargeError):
-        log("ERROR", "answer not read", event="upstream.error", path=request.path, error=error)
+        log("ERROR", "answer not read", event="upstream.error", status=502, path=request.path, error=error)
         message = f"Vertex AI's answer {error}. If it is a list, ask for less of it with pageSize."
         return ApiError("FAILED_PRECONDITION", "UPSTREAM_ANSWER_TOO_LARGE", message)
     if isinstance(error, UpstreamUnavailableError):
