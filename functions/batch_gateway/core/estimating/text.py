@@ -8,7 +8,7 @@ What is known of Gemini's tokenizer:
   technical report of 2024, section 2, on the vocabulary that Gemma shares with Gemini). So a text never
   has more tokens than UTF-8 bytes.
 - The prompts and answers of Google's and LiteLLM's documentation whose counts were printed with them have
-  one token a word and mark (tests/unit/test_estimating_text.py holds them).
+  one token a word and mark (tests/unit/estimating/test_text.py holds them).
 
 For Latin script ``expected`` stands between the first and the third: about 4.4 characters of English a
 token. All other figures are guesses, led by what others published of tokenizers with large vocabularies:

@@ -22,7 +22,7 @@ from batch_gateway.core.rows import Tally
 from batch_gateway.core.usage import Rows, Tokens, Usage
 from thorough import examples
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "rows"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "rows"
 TABLE = prices.load()
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 FLASH = "gemini-2.5-flash"

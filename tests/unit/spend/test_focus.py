@@ -19,7 +19,7 @@ from batch_gateway.core.spend import focus
 from batch_gateway.core.spend.entries import Entry, entries_of_job
 from batch_gateway.core.usage import Rows, Tokens, Usage, quantities_of
 
-SPECIFICATION = json.loads((Path(__file__).parents[1] / "fixtures" / "focus" / "focus_1_2.json").read_text())
+SPECIFICATION = json.loads((Path(__file__).parents[2] / "fixtures" / "focus" / "focus_1_2.json").read_text())
 COLUMNS = SPECIFICATION["columns"]
 TABLE = prices.load()
 FLASH, PRO, LITE, EMBEDDING = (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from batch_gateway.core.estimating.text import characters_of, tokens_of
 
-ROWS = Path(__file__).parents[1] / "fixtures" / "rows"
+ROWS = Path(__file__).parents[2] / "fixtures" / "rows"
 PROSE = (
     "Cloud storage keeps objects in buckets. An object is immutable: to change it means to write a new "
     "generation of it, which readers see at once and as a whole. The finance department asked, in three "

@@ -19,7 +19,7 @@ from batch_gateway.core.pricing.cost import Cost, cost_of
 from batch_gateway.core.rows import Tally
 from batch_gateway.core.usage import Rows, Tokens, Usage
 
-FIXTURES = Path(__file__).parents[1] / "fixtures" / "rows"
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "rows"
 TABLE = prices.load()
 HAIKU = "publishers/anthropic/models/claude-haiku-4-5"
 LLAMA = "publishers/meta/models/llama-3.3-70b-instruct-maas"
