@@ -117,7 +117,7 @@ def measure(project, jobs, threads, shards, *, alone=False):
         seconds = time.perf_counter() - begun
         cells = list(store.list_totals(*[f"{CREATED:%Y-%m-%d}"] * 2, {}))
         owners = {f"team:{each.team}" for each in records} | {f"key:{each.key_id}" for each in records}
-        ledgers = store.ledgers((owner, ("2026-11",)) for owner in owners)
+        ledgers = store.budget_balances((owner, ("2026-11",)) for owner in owners)
     wanted = jobs * JOB_NANO
     assert sum(sum(cell.quarters.values()) for cell in cells) == wanted
     assert sum(item.amount_nano for cell in cells for item in cell.items.values()) == wanted

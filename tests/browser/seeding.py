@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from batch_gateway.core.accounting.budgets import owners_of, reservation
+from batch_gateway.core.accounting.budgets import owners_of, reservation_deltas
 from batch_gateway.core.accounting.settlement import Output, settle_output
 from batch_gateway.core.jobs.record import Bounds, Completion, JobKey, JobRecord, Observation
 from batch_gateway.core.pricing import prices
@@ -185,7 +185,7 @@ class Seeder:
         if not ended:
             owners, high = owners_of(job.key_id, team), job.estimate.high_nano
             job = msgspec.structs.replace(job, reserved_nano=high, reserved_at=created)
-            self.world.store._book(reservation(owners, created, high))
+            self.world.store._book(reservation_deltas(owners, created, high))
         self.world.store.add_job(job)
         if content:
             uri = f"{directory}/predictions.jsonl"

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from batch_gateway.adapters.firestore import budgets
-from batch_gateway.core.accounting.budgets import BudgetExceededError, Ledger, Limit
+from batch_gateway.core.accounting.budgets import BudgetBalance, BudgetExceededError, OwnedBudget
 from batch_gateway.core.accounting.settlement import Output, settle_output
 from batch_gateway.core.jobs.record import Bounds, JobKey, JobRecord, Observation, Weighed
 from batch_gateway.core.pricing import prices
@@ -48,7 +48,7 @@ def record(number=1, created=NOW, **changes):
 
 
 def limit(most, owner="team:ads", duration="1mo"):
-    return Limit(owner, f"the owner {owner}", most, None, duration)
+    return OwnedBudget(owner, f"the owner {owner}", most, None, duration)
 
 
 def settle(store, job, tokens, generation=1):
@@ -65,15 +65,15 @@ def settle(store, job, tokens, generation=1):
 
 def standing(store, period=DAY):
     """What the owners of the test have spent and reserved, which is the same for all of them."""
-    key, team = store.ledgers([(owner, (period,)) for owner in OWNERS]).values()
+    key, team = store.budget_balances([(owner, (period,)) for owner in OWNERS]).values()
     assert key == team
     return key
 
 
 def test_nobody_has_spent_anything_at_first(store):
-    assert store.ledgers([("key:k1", (DAY, MONTH)), ("team:ads", ())]) == {
-        "key:k1": Ledger(),
-        "team:ads": Ledger(),
+    assert store.budget_balances([("key:k1", (DAY, MONTH)), ("team:ads", ())]) == {
+        "key:k1": BudgetBalance(),
+        "team:ads": BudgetBalance(),
     }
 
 
@@ -81,8 +81,8 @@ def test_a_create_reserves_for_key_and_team_in_day_month_and_all(store):
     assert store.begin_submission(submission(reserved=700)) is None
 
     for period in (DAY, MONTH, "all"):
-        assert standing(store, period) == Ledger(0, 700)
-    assert standing(store, "2026-11-23") == Ledger()
+        assert standing(store, period) == BudgetBalance(0, 700)
+    assert standing(store, "2026-11-23") == BudgetBalance()
 
 
 def test_the_same_create_again_reserves_once(store):
@@ -90,7 +90,7 @@ def test_the_same_create_again_reserves_once(store):
 
     assert store.begin_submission(submission(), [limit(1500)]) in {None, submission()}
     assert store.begin_submission(submission(reserved=5), [limit(1500)]) == submission()
-    assert standing(store) == Ledger(0, 1000)
+    assert standing(store) == BudgetBalance(0, 1000)
 
 
 def test_what_exceeds_a_limit_is_refused_with_the_figures_and_leaves_nothing(store):
@@ -100,9 +100,9 @@ def test_what_exceeds_a_limit_is_refused_with_the_figures_and_leaves_nothing(sto
         store.begin_submission(submission(2, 501), [limit(10_000, "key:k1"), limit(1500)])
 
     error = refused.value
-    assert (error.limit.owner, error.ledger, error.wanted_nano) == ("team:ads", Ledger(0, 1000), 501)
+    assert (error.budget.owner, error.balance, error.wanted_nano) == ("team:ads", BudgetBalance(0, 1000), 501)
     assert error.window.reset == datetime(2026, 12, 1, tzinfo=UTC)
-    assert standing(store) == Ledger(0, 1000)
+    assert standing(store) == BudgetBalance(0, 1000)
     assert [each.id for each in store.open_submissions(9)] == ["s1"]
     assert store.begin_submission(submission(3, 500), [limit(1500)]) is None, "to the last nano-dollar"
 
@@ -114,23 +114,23 @@ def test_a_create_that_made_no_job_releases_what_it_reserved_once(store):
     store.drop_submission(submission(1, 1000))
     store.drop_submission(submission(1, 1000))
 
-    assert standing(store) == Ledger(0, 30)
+    assert standing(store) == BudgetBalance(0, 30)
 
 
 def test_a_reservation_goes_over_to_the_job_and_turns_into_spend(store):
     store.begin_submission(submission(reserved=1000 * TOKEN_NANO))
     store.add_job(record(), submission())
-    assert standing(store) == Ledger(0, 1000 * TOKEN_NANO)
+    assert standing(store) == BudgetBalance(0, 1000 * TOKEN_NANO)
     assert store.get_job(record().key).reserved_nano == 1000 * TOKEN_NANO
 
     settle(store, record(), 300)
-    assert standing(store) == Ledger(300 * TOKEN_NANO, 700 * TOKEN_NANO)
+    assert standing(store) == BudgetBalance(300 * TOKEN_NANO, 700 * TOKEN_NANO)
 
     settle(store, record(), 1200, generation=2)
-    assert standing(store) == Ledger(1200 * TOKEN_NANO, 0), "it cost more than was reserved"
+    assert standing(store) == BudgetBalance(1200 * TOKEN_NANO, 0), "it cost more than was reserved"
 
     settle(store, record(), 200, generation=3)
-    assert standing(store) == Ledger(200 * TOKEN_NANO, 0), "what shrank is not reserved again"
+    assert standing(store) == BudgetBalance(200 * TOKEN_NANO, 0), "what shrank is not reserved again"
 
 
 def test_closing_a_job_releases_the_rest(store):
@@ -141,7 +141,7 @@ def test_closing_a_job_releases_the_rest(store):
     store.amend_job(record().key, lambda job: msgspec.structs.replace(job, closed=True, reserved_nano=0))
 
     for period in (DAY, MONTH, "all"):
-        assert standing(store, period) == Ledger(300 * TOKEN_NANO, 0)
+        assert standing(store, period) == BudgetBalance(300 * TOKEN_NANO, 0)
 
 
 def test_a_job_that_is_on_record_already_reserves_nothing_more(store):
@@ -150,7 +150,7 @@ def test_a_job_that_is_on_record_already_reserves_nothing_more(store):
 
     store.add_job(record(), submission())
 
-    assert standing(store) == Ledger()
+    assert standing(store) == BudgetBalance()
     assert store.get_job(record().key).reserved_nano == 0
 
 
@@ -161,7 +161,7 @@ def test_a_kept_submission_does_not_release_what_went_over_to_its_job(store):
 
     store.drop_submission(answered)
 
-    assert standing(store) == Ledger(0, 1000)
+    assert standing(store) == BudgetBalance(0, 1000)
 
 
 def test_what_was_reserved_yesterday_is_released_there(store):
@@ -172,9 +172,9 @@ def test_what_was_reserved_yesterday_is_released_there(store):
 
     settle(store, record(), 3)
 
-    assert standing(store, "2026-11-21") == Ledger(0, 1000 - 3 * TOKEN_NANO)
-    assert standing(store, DAY) == Ledger(3 * TOKEN_NANO, 0)
-    assert standing(store, MONTH) == Ledger(3 * TOKEN_NANO, 1000 - 3 * TOKEN_NANO)
+    assert standing(store, "2026-11-21") == BudgetBalance(0, 1000 - 3 * TOKEN_NANO)
+    assert standing(store, DAY) == BudgetBalance(3 * TOKEN_NANO, 0)
+    assert standing(store, MONTH) == BudgetBalance(3 * TOKEN_NANO, 1000 - 3 * TOKEN_NANO)
 
 
 def test_jobs_without_a_reservation_are_spend_all_the_same(store):
@@ -182,7 +182,7 @@ def test_jobs_without_a_reservation_are_spend_all_the_same(store):
 
     settle(store, record(), 7)
 
-    assert standing(store) == Ledger(7 * TOKEN_NANO, 0)
+    assert standing(store) == BudgetBalance(7 * TOKEN_NANO, 0)
     with pytest.raises(BudgetExceededError):
         store.begin_submission(submission(1, 1), [limit(7 * TOKEN_NANO)])
 
@@ -195,8 +195,8 @@ def test_days_at_the_end_of_a_month_are_in_their_windows(store):
     with pytest.raises(BudgetExceededError):
         store.begin_submission(later, [limit(1000, duration="7d")])
     assert store.begin_submission(later, [limit(1000, duration="1mo")]) is None
-    assert store.ledgers([("team:ads", ("2026-11-30", "2026-12-01", "2026-12-02"))]) == {
-        "team:ads": Ledger(0, 1100)
+    assert store.budget_balances([("team:ads", ("2026-11-30", "2026-12-01", "2026-12-02"))]) == {
+        "team:ads": BudgetBalance(0, 1100)
     }
 
 
@@ -207,15 +207,15 @@ def test_creates_that_are_killed_between_reserving_and_looking_are_released(stor
         store.begin_submission(submission(2, 200), [limit(1000)])
     for left in store.open_submissions(9):
         store.drop_submission(left)
-    assert standing(store) == Ledger()
+    assert standing(store) == BudgetBalance()
     assert store.begin_submission(submission(2, 200), [limit(1000)]) is None
 
 
 def test_many_ledgers_are_read_at_once(store):
     store.begin_submission(submission(reserved=7))
     owners = [f"key:{number}" for number in range(100)]
-    found = store.ledgers([(owner, ("all", MONTH)) for owner in [*owners, "key:k1"]])
-    assert found == {**dict.fromkeys(owners, Ledger()), "key:k1": Ledger(0, 14)}
+    found = store.budget_balances([(owner, ("all", MONTH)) for owner in [*owners, "key:k1"]])
+    assert found == {**dict.fromkeys(owners, BudgetBalance()), "key:k1": BudgetBalance(0, 14)}
 
 
 def test_owners_whose_ledgers_have_changed_are_known_once(store, monkeypatch):
@@ -270,7 +270,7 @@ def test_the_last_of_a_budget_is_used_however_many_want_it(store):
         made = list(pool.map(create, range(80)))
 
     assert 1 <= sum(made) <= 31
-    assert standing(store, MONTH) == Ledger(0, 32 * sum(made))
+    assert standing(store, MONTH) == BudgetBalance(0, 32 * sum(made))
 
 
 def test_a_window_of_days_looks_at_its_days_only(store):
@@ -302,7 +302,7 @@ def test_two_hundred_creates_at_once_never_overshoot_a_budget(store):
         made = list(pool.map(create, range(200)))
 
     assert sum(made) == 100
-    assert standing(store, MONTH) == Ledger(0, 1000)
+    assert standing(store, MONTH) == BudgetBalance(0, 1000)
 
 
 def test_what_was_weighed_goes_with_the_job(store):

@@ -14,12 +14,13 @@ import msgspec
 import pytest
 
 from batch_gateway.core.accounting.settlement import (
-    Cell,
+    Change,
     Checkpoint,
+    DailyTotal,
     ItemTotal,
-    Movement,
     Output,
-    Total,
+    TotalDelta,
+    TotalKey,
     reprice,
     settle_output,
 )
@@ -589,7 +590,7 @@ def test_an_output_moves_job_and_totals_together(store):
     assert (settled.cost.amount_nano, settled.settled_outputs) == (10 * TOKEN_NANO, 1)
     assert store.get_outputs(key()) == [output(tokens=10)]
     assert totals(store, DAY) == [
-        Cell(
+        DailyTotal(
             day=DAY,
             model="gemini-2.5-flash",
             api_key="nightly",
@@ -686,36 +687,37 @@ def test_labels_with_odd_characters_stay_whole_in_totals(store, label):
 def test_items_with_odd_characters_stay_whole_in_totals(store, item):
     """Modalities come from Vertex's output as they are."""
     store.add_job(record())
-    total = Total(DAY, "m", "", "", "acme-batch", "us-central1", {})
-    moved = [(total, Movement(3, 5, {item: 2}, {item: 5}))]
+    total = TotalKey(DAY, "m", "", "", "acme-batch", "us-central1", {})
+    deltas = [(total, TotalDelta(3, 5, {item: 2}, {item: 5}))]
 
     for generation in (1, 2):
-        store.settle(key(), output(generation=generation), lambda job, *_: (job, moved))
+        store.settle(key(), output(generation=generation), lambda job, *_: Change(job, deltas))
 
     (cell,) = totals(store, DAY)
     assert (cell.items, cell.quarters) == ({item: ItemTotal(4, 10)}, {"3": 10})
 
 
-def move(store, *movements):
-    """Settles as many outputs, each of which moves one cell so."""
+def move(store, *deltas):
+    """Settles as many outputs, each of which adds one delta to the same total."""
     store.add_job(record())
-    total = Total(DAY, "m", "", "", "acme-batch", "us-central1", {})
-    for generation, movement in enumerate(movements, 1):
-        moved = [(total, movement)]
-        store.settle(key(), output(generation=generation), lambda job, *_, moved=moved: (job, moved))
+    total = TotalKey(DAY, "m", "", "", "acme-batch", "us-central1", {})
+    for generation, delta in enumerate(deltas, 1):
+        store.settle(
+            key(), output(generation=generation), lambda job, *_, delta=delta: Change(job, [(total, delta)])
+        )
     (cell,) = totals(store, DAY)
     return cell
 
 
 def test_a_movement_of_quantity_alone_or_amount_alone_is_kept(store):
-    cell = move(store, Movement(3, 0, {"a": 2}, {}), Movement(3, -7, {}, {"a": -7, "b": 0}))
+    cell = move(store, TotalDelta(3, 0, {"a": 2}, {}), TotalDelta(3, -7, {}, {"a": -7, "b": 0}))
 
     assert cell.items["a"] == ItemTotal(2, -7)
     assert cell.quarters == {"3": -7}
 
 
 def test_a_movement_of_no_item_leaves_the_items_alone(store):
-    cell = move(store, Movement(3, 5, {"a": 2}, {"a": 5}), Movement(4, 0, {}, {}))
+    cell = move(store, TotalDelta(3, 5, {"a": 2}, {"a": 5}), TotalDelta(4, 0, {}, {}))
 
     assert cell.items == {"a": ItemTotal(2, 5)}
     assert cell.quarters["3"] == 5
@@ -859,7 +861,7 @@ CALLS = {
     "begin_submission": lambda s: s.begin_submission(submission()),
     "retake_submission": lambda s: s.retake_submission(submission(), submission(2)),
     "drop_submission": lambda s: s.drop_submission(submission()),
-    "ledgers": lambda s: s.ledgers([("key:k1", ("all",))]),
+    "budget_balances": lambda s: s.budget_balances([("key:k1", ("all",))]),
     "add_event": lambda s: s.add_event(an_event()),
     "claim_events": lambda s: s.claim_events(CREATED, 1),
     "amend_event": lambda s: s.amend_event("x", lambda event: event),

@@ -6,21 +6,27 @@ from threading import RLock
 
 import msgspec
 
-from batch_gateway.core.accounting.budgets import Ledger, Limit, check, reservation, window_of
-from batch_gateway.core.accounting.budgets import entries as budget_entries
+from batch_gateway.core.accounting.budgets import (
+    BudgetBalance,
+    OwnedBudget,
+    balance_deltas,
+    check_budget,
+    reservation_deltas,
+    window_of,
+)
 from batch_gateway.core.accounting.settlement import (
-    Cell,
+    Change,
     Checkpoint,
+    DailyTotal,
     ItemTotal,
     Output,
     output_id,
-    superseded,
+    supersede,
     supersedes,
 )
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, newer
 from batch_gateway.core.notify.notifications import Event
 from batch_gateway.ports import (
-    Change,
     Observed,
     Settlement,
     StoreUnavailableError,
@@ -56,13 +62,13 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
         self._lock = RLock()
         self._jobs: dict[JobKey, JobRecord] = {}
         self._outputs: dict[JobKey, dict[str, Output]] = {}
-        self._cells: dict[str, Cell] = {}
+        self._cells: dict[str, DailyTotal] = {}
         self._parked: dict[str, Output] = {}
         self._projects: dict[str, str] = {}
         self._checkpoints: dict[str, Checkpoint] = {}
         self._turns: dict[Turn, str] = {}
         self._notes = SweepNotes()
-        self._ledgers: dict[tuple[str, str], Ledger] = {}
+        self._ledgers: dict[tuple[str, str], BudgetBalance] = {}
         self._booked: list[str] = []
 
     def ping(self) -> None:
@@ -70,7 +76,9 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
         if self.down:
             raise StoreUnavailableError("down")
 
-    def begin_submission(self, submission: Submission, limits: Sequence[Limit] = ()) -> Submission | None:
+    def begin_submission(
+        self, submission: Submission, limits: Sequence[OwnedBudget] = ()
+    ) -> Submission | None:
         """See Store."""
         self.ping()
         with self._lock:
@@ -79,12 +87,14 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
                 return there
             for limit in limits:
                 window = window_of(limit.duration, submission.created)
-                ledger = self.ledgers([(limit.owner, window.periods)])[limit.owner]
-                check(limit, ledger, submission.reserved_nano, window)
+                ledger = self.budget_balances([(limit.owner, window.periods)])[limit.owner]
+                check_budget(limit, ledger, submission.reserved_nano, window)
             self.writes += 1
             self._release(submission)
             self.submissions[submission.id] = submission
-            self._book(reservation(submission.owners, submission.reserved_at, submission.reserved_nano))
+            self._book(
+                reservation_deltas(submission.owners, submission.reserved_at, submission.reserved_nano)
+            )
         return None
 
     def retake_submission(self, old: Submission, new: Submission) -> bool:
@@ -108,14 +118,14 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
             self._release(submission)
             self.submissions.pop(submission.id, None)
 
-    def ledgers(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, Ledger]:
+    def budget_balances(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, BudgetBalance]:
         """See Store."""
         self.ping()
         found = {}
         for owner, periods in entries:
-            found[owner] = Ledger()
+            found[owner] = BudgetBalance()
             for period in periods:
-                found[owner] += self._ledgers.get((owner, period), Ledger())
+                found[owner] += self._ledgers.get((owner, period), BudgetBalance())
         return found
 
     def _release(self, submission: Submission) -> int:
@@ -123,13 +133,13 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
         there = self.submissions.get(submission.id)
         if there is None:
             return 0
-        self._book(reservation(there.owners, there.reserved_at, -there.reserved_nano))
+        self._book(reservation_deltas(there.owners, there.reserved_at, -there.reserved_nano))
         return there.reserved_nano
 
-    def _book(self, moved: Mapping[tuple[str, str], Ledger]) -> None:
+    def _book(self, moved: Mapping[tuple[str, str], BudgetBalance]) -> None:
         self._booked += [owner for owner, _ in moved]
         for entry, change in moved.items():
-            self._ledgers[entry] = self._ledgers.get(entry, Ledger()) + change
+            self._ledgers[entry] = self._ledgers.get(entry, BudgetBalance()) + change
 
     def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
         """See Store."""
@@ -139,7 +149,7 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
                 reserved = self._release(submission)
                 if job.key not in self._jobs:
                     job = msgspec.structs.replace(job, reserved_nano=reserved)
-                    self._book(reservation(submission.owners, submission.reserved_at, reserved))
+                    self._book(reservation_deltas(submission.owners, submission.reserved_at, reserved))
                 self.submissions.pop(submission.id, None)
                 if submission.answer is not None:
                     kept = msgspec.structs.replace(submission, reserved_nano=0)
@@ -182,7 +192,7 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
             noted = event(job)
             if noted is not None:
                 self.add_event(noted)
-            return self._move(key, (job, [])), noted
+            return self._move(key, Change(job, [])), noted
 
     def jobs_by_directory(self, directory: str) -> list[JobRecord]:
         """See Store."""
@@ -229,7 +239,7 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
             if change is None:
                 return None
             outputs[output.id] = output
-            outputs |= {each.id: superseded(each, output.settled_at) for each in increments}
+            outputs |= {each.id: supersede(each, output.settled_at) for each in increments}
             return self._move(key, change)
 
     def reprice(self, key: JobKey, repricing: Callable[[JobRecord], Change | None]) -> JobRecord | None:
@@ -241,21 +251,21 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
 
     def _move(self, key: JobKey, change: Change) -> JobRecord:
         self.writes += 1
-        job, moved = change
-        self._book(budget_entries(self._jobs[key], job))
+        job = change.job
+        self._book(balance_deltas(self._jobs[key], job))
         self._jobs[key] = job
-        for total, movement in moved:
-            cell = self._cells.get(total.id) or Cell(**msgspec.structs.asdict(total))
+        for total, delta in change.deltas:
+            cell = self._cells.get(total.id) or DailyTotal(**msgspec.structs.asdict(total))
             quarters, items = dict(cell.quarters), dict(cell.items)
-            quarter = str(movement.quarter)
-            quarters[quarter] = quarters.get(quarter, 0) + movement.amount_nano
-            for item in movement.quantities.keys() | movement.amounts_nano.keys():
+            quarter = str(delta.quarter)
+            quarters[quarter] = quarters.get(quarter, 0) + delta.amount_nano
+            for item in delta.quantities.keys() | delta.amounts_nano.keys():
                 before = items.get(item, ItemTotal())
                 items[item] = ItemTotal(
-                    before.quantity + movement.quantities.get(item, 0),
-                    before.amount_nano + movement.amounts_nano.get(item, 0),
+                    before.quantity + delta.quantities.get(item, 0),
+                    before.amount_nano + delta.amounts_nano.get(item, 0),
                 )
-            unpriced = cell.unpriced_rows + movement.unpriced_rows
+            unpriced = cell.unpriced_rows + delta.unpriced_rows
             self._cells[total.id] = msgspec.structs.replace(
                 cell, quarters=quarters, items=items, unpriced_rows=unpriced
             )

@@ -3,20 +3,20 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from batch_gateway.core.accounting.rollups import group_key, of_month, rolled_up
-from batch_gateway.core.accounting.settlement import Cell
+from batch_gateway.core.accounting.rollups import daily_rollup, group_key, monthly_rollup
+from batch_gateway.core.accounting.settlement import DailyTotal
 from batch_gateway.core.spend.entries import Entry, getter
 
 
 class MemoryTotals:
     """The part of the Store port that is about spend over time. To be mixed into MemoryStore."""
 
-    _cells: dict[str, Cell]
+    _cells: dict[str, DailyTotal]
 
     def ping(self) -> None:
         """See Store."""
 
-    def list_totals(self, first: str, last: str, equal: Mapping[str, str]) -> Iterator[Cell]:
+    def list_totals(self, first: str, last: str, equal: Mapping[str, str]) -> Iterator[DailyTotal]:
         """See Store."""
         self.ping()
         for _, cell in sorted(self._cells.items()):
@@ -25,7 +25,7 @@ class MemoryTotals:
             ):
                 yield cell
 
-    def daily_rollups(self, first: str, last: str) -> Iterator[Cell]:
+    def daily_rollups(self, first: str, last: str) -> Iterator[DailyTotal]:
         """See Store."""
         sums: dict[tuple[str, str], tuple[Counter[str], int]] = {}
         for cell in self.list_totals(first, last, {}):
@@ -34,13 +34,13 @@ class MemoryTotals:
             quarters.update(cell.quarters)
             sums[key] = quarters, unpriced + cell.unpriced_rows
         for (day, group), (quarters, unpriced) in sums.items():
-            yield rolled_up(day, group, quarters, unpriced)
+            yield daily_rollup(day, group, quarters, unpriced)
 
-    def monthly_rollups(self, month: str) -> Iterator[Cell]:
+    def monthly_rollups(self, month: str) -> Iterator[DailyTotal]:
         """See Store."""
         sums: dict[str, tuple[int, int]] = {}
         for cell in self.list_totals(f"{month}-01", f"{month}-31", {}):
             amount, unpriced = sums.get(group_key(cell), (0, 0))
             sums[group_key(cell)] = amount + sum(cell.quarters.values()), unpriced + cell.unpriced_rows
         for group, (amount, unpriced) in sums.items():
-            yield of_month(month, group, amount, unpriced)
+            yield monthly_rollup(month, group, amount, unpriced)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from batch_gateway.core.access.keys import KeyRecord
-from batch_gateway.core.accounting.budgets import Ledger
+from batch_gateway.core.accounting.budgets import BudgetBalance
 from fakes import MemoryTables
 from functional import test_settle as settling
 from functional.test_reconcile import ENDED, WATCHED, World
@@ -431,7 +431,7 @@ def test_nobody_is_told_of_a_success_before_its_output_is_there(world):
 
 
 def reserved(world):
-    return world.store.ledgers([("key:k1", ("all",))])["key:k1"]
+    return world.store.budget_balances([("key:k1", ("all",))])["key:k1"]
 
 
 def spender(world, job):
@@ -446,14 +446,14 @@ def spender(world, job):
 def test_what_is_reserved_is_released_when_nothing_more_can_come(world, state):
     spender(world, ended(state=f"JOB_STATE_{state}"))
     world.sweep(now=ENDED)
-    assert reserved(world) == Ledger(0, 10**6)
+    assert reserved(world) == BudgetBalance(0, 10**6)
     world.put(lines(row()), INCREMENTAL)
     world.sweep(now=ENDED + HOUR)
-    assert reserved(world) == Ledger(ROW_NANO, 10**6 - ROW_NANO)
+    assert reserved(world) == BudgetBalance(ROW_NANO, 10**6 - ROW_NANO)
 
     world.sweep(now=WATCHED)
 
-    assert reserved(world) == Ledger(ROW_NANO, 0)
+    assert reserved(world) == BudgetBalance(ROW_NANO, 0)
 
 
 def test_what_is_reserved_for_a_job_that_never_ran_is_released_at_once(world):
@@ -461,7 +461,7 @@ def test_what_is_reserved_for_a_job_that_never_ran_is_released_at_once(world):
 
     world.sweep(now=ENDED)
 
-    assert reserved(world) == Ledger(0, 0)
+    assert reserved(world) == BudgetBalance(0, 0)
 
 
 def test_output_that_comes_after_the_release_is_spent(world):
@@ -472,7 +472,7 @@ def test_output_that_comes_after_the_release_is_spent(world):
 
     world.sweep(now=ENDED + HOUR)
 
-    assert reserved(world) == Ledger(ROW_NANO, 0)
+    assert reserved(world) == BudgetBalance(ROW_NANO, 0)
 
 
 # Resumed jobs

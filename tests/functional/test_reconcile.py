@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
-from batch_gateway.core.accounting.budgets import ALL, BudgetExceededError, Limit, Window
+from batch_gateway.core.accounting.budgets import ALL, BudgetExceededError, OwnedBudget, Window
 from batch_gateway.core.jobs.cost_report import cost_report
 from batch_gateway.core.jobs.record import UNTOLD, Bounds, Weighed, observe
 from batch_gateway.core.jobs.sent import Sent
@@ -532,7 +532,7 @@ def test_a_budget_with_an_odd_window_never_resets_and_stops_nothing(world, capsy
     world.keys.add_key(odd)
     spent = submission(2, team=None, key_id="k1-odd", reserved_nano=5, reserved_at=CREATED)
     with pytest.raises(BudgetExceededError) as refused:
-        world.store.begin_submission(spent, [Limit("key:k1-odd", "odd", 1, None, duration)])
+        world.store.begin_submission(spent, [OwnedBudget("key:k1-odd", "odd", 1, None, duration)])
 
     done = world.sweep()
 

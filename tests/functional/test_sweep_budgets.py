@@ -20,14 +20,14 @@ class Counting(World):
     def __init__(self):
         super().__init__()
         self.read = []
-        original = self.store.ledgers
+        original = self.store.budget_balances
 
         def noting(entries):
             wanted = list(entries)
             self.read += [owner for owner, _ in wanted]
             return original(wanted)
 
-        self.store.ledgers = noting
+        self.store.budget_balances = noting
 
     def reads_of(self, now):
         """The ledgers that a sweep reads."""
@@ -140,13 +140,13 @@ def test_what_there_is_no_time_for_is_checked_by_the_next_sweeps(world, capsys, 
         world.keys.add_key(
             KeyRecord(str(number), f"i{number}", "sk-", f"n{number}", CREATED, CREATED, "m", budget=Budget(1))
         )
-    counting = world.store.ledgers
+    counting = world.store.budget_balances
 
     def slow(entries):
         world.seconds += 100.0
         return counting(entries)
 
-    world.store.ledgers = slow
+    world.store.budget_balances = slow
 
     done = [world.sweep(now=NOW + number * 5 * MINUTE) for number in range(4)]
 

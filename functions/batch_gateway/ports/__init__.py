@@ -17,7 +17,6 @@ from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectSt
 from batch_gateway.ports.records import RecordError, Unreadable
 from batch_gateway.ports.store import (
     STORED_FIELDS,
-    Change,
     Observed,
     Settlement,
     Store,
@@ -41,7 +40,6 @@ __all__ = [
     "Audit",
     "AuditEntry",
     "BudgetNotes",
-    "Change",
     "Endpoint",
     "Endpoints",
     "KeyStore",

@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from batch_gateway.core.access.callers import TEAM_LABEL
-from batch_gateway.core.accounting.budgets import Ledger, Limit, owners_of
-from batch_gateway.core.accounting.settlement import Cell, Checkpoint, Movement, Output, Total
+from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, owners_of
+from batch_gateway.core.accounting.settlement import Change, Checkpoint, DailyTotal, Output
 from batch_gateway.core.jobs.record import Bounds, JobKey, JobRecord, Observation
 from batch_gateway.core.jobs.sent import Sent
 from batch_gateway.core.notify.notifications import Event
@@ -16,8 +16,6 @@ from batch_gateway.ports.notifications import Outbox
 from batch_gateway.ports.records import Unreadable
 from batch_gateway.ports.sweep import SweepStore
 
-Change = tuple[JobRecord, list[tuple[Total, Movement]]]
-"""A job as it shall stand, and what moves in the totals with it."""
 Settlement = Callable[[JobRecord, Output | None, Sequence[Output]], Change | None]
 """(job as it stands, the output as settled before, the incremental outputs whose place it takes) -> what
 changes, or None: nothing to do."""
@@ -115,7 +113,9 @@ class Store(Outbox, SweepStore, Protocol):
     def ping(self) -> None:
         """Returns if the store answers."""
 
-    def begin_submission(self, submission: Submission, limits: Sequence[Limit] = ()) -> Submission | None:
+    def begin_submission(
+        self, submission: Submission, limits: Sequence[OwnedBudget] = ()
+    ) -> Submission | None:
         """Notes a create before it is sent, and reserves what it may cost, in one transaction.
 
         Returns:
@@ -134,7 +134,7 @@ class Store(Outbox, SweepStore, Protocol):
     def drop_submission(self, submission: Submission) -> None:
         """Forgets a create that made no job, and releases what was reserved for it."""
 
-    def ledgers(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, Ledger]:
+    def budget_balances(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, BudgetBalance]:
         """What owners have spent and reserved: (owner, periods) -> by owner the sum over its periods."""
 
     def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
@@ -251,16 +251,16 @@ class Store(Outbox, SweepStore, Protocol):
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Note how far an output was read; Firestore forgets it when it expires."""
 
-    def list_totals(self, first: str, last: str, equal: Mapping[str, str]) -> Iterator[Cell]:
+    def list_totals(self, first: str, last: str, equal: Mapping[str, str]) -> Iterator[DailyTotal]:
         """The cells of a range of UTC days, in the order of days; a cell may come in several parts.
 
         Args:
             first: The first day, ``2026-11-22``.
             last: The last day.
-            equal: What fields have to be: those of Total, or ``label:NAME``.
+            equal: What fields have to be: those of TotalKey, or ``label:NAME``.
         """
 
-    def daily_rollups(self, first: str, last: str) -> Iterator[Cell]:
+    def daily_rollups(self, first: str, last: str) -> Iterator[DailyTotal]:
         """The cells of a range of UTC days without labels (`core.rollups`), each in one piece, by day.
 
         Args:
@@ -268,7 +268,7 @@ class Store(Outbox, SweepStore, Protocol):
             last: The last day.
         """
 
-    def monthly_rollups(self, month: str) -> Iterator[Cell]:
+    def monthly_rollups(self, month: str) -> Iterator[DailyTotal]:
         """The cells of a UTC month (``2026-11``), likewise; each stands on the middle of the month."""
 
     def project_of_number(self, number: str) -> str | None:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import msgspec
 
 from batch_gateway import log_events
-from batch_gateway.core.access.keys import KeyRecord, TeamRecord, limit_of_key, limit_of_team
-from batch_gateway.core.accounting.budgets import Ledger, Limit, Window, owners_of, window_of
+from batch_gateway.core.access.keys import KeyRecord, TeamRecord, budget_of_key, budget_of_team
+from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, Window, owners_of, window_of
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.notify.notifications import OVERRUN, BudgetType, Event, budget_event, overrun_event
 from batch_gateway.logs import log
@@ -65,7 +65,7 @@ def _check(owners: list[str], deps: Deps, progress: Progress, now: datetime) -> 
         if (owner := _owner_of(record))
     }
     windows = {name: window_of(owner.limit.duration, now) for name, owner in by_name.items()}
-    ledgers = deps.store.ledgers((name, window.periods) for name, window in windows.items())
+    ledgers = deps.store.budget_balances((name, window.periods) for name, window in windows.items())
     over: dict[str, datetime | None] = {}
     for name, owner in by_name.items():
         kinds = _kinds(owner.limit, ledgers[name])
@@ -82,22 +82,22 @@ def _check(owners: list[str], deps: Deps, progress: Progress, now: datetime) -> 
 
 def _owner_of(record: KeyRecord | TeamRecord) -> "_Owner | None":
     if isinstance(record, TeamRecord):
-        limit = limit_of_team(record)
+        limit = budget_of_team(record)
         return _Owner(limit, None, record.team_id) if limit else None
-    limit = limit_of_key(record)
+    limit = budget_of_key(record)
     return _Owner(limit, record.key_id, record.team_id) if limit else None
 
 
 class _Owner(NamedTuple):
-    limit: Limit
+    limit: OwnedBudget
     key_id: str | None
     team: str | None
 
-    def event(self, kind: BudgetType, ledger: Ledger, window: Window, now: datetime) -> Event:
+    def event(self, kind: BudgetType, ledger: BudgetBalance, window: Window, now: datetime) -> Event:
         return budget_event(kind, self.limit, ledger, window, now, key_id=self.key_id, team=self.team)
 
 
-def _kinds(limit: Limit, ledger: Ledger) -> list[BudgetType]:
+def _kinds(limit: OwnedBudget, ledger: BudgetBalance) -> list[BudgetType]:
     kinds: list[BudgetType] = []
     if limit.max_nano is not None and ledger.spent_nano > limit.max_nano:
         kinds.append("budget.exceeded")

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import msgspec
 
 from batch_gateway import log_events
-from batch_gateway.core.accounting.settlement import Output, settle_output
+from batch_gateway.core.accounting.settlement import Change, Output, settle_output
 from batch_gateway.core.jobs.record import JobRecord, newer
 from batch_gateway.core.rows.readers import UnreadableOutputError
 from batch_gateway.core.usage import Usage
-from batch_gateway.ports import Change, ObjectInfo
+from batch_gateway.ports import ObjectInfo
 from batch_gateway.settlement.deps import Deps
 from batch_gateway.settlement.job_lookup import base_model
 from batch_gateway.settlement.reading import read_usage

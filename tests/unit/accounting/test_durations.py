@@ -55,7 +55,7 @@ def test_a_duration_leads_forward_and_keeps_the_time_zone(count, unit, start):
     ids=ascii,
 )
 def test_anything_else_is_no_duration(text):
-    with pytest.raises(ValueError, match="is no duration"):
+    with pytest.raises(ValueError, match="is not a duration"):
         add_duration(START, text)
 
 

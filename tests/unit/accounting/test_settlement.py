@@ -11,15 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.core.accounting.settlement import (
-    Cell,
+    Change,
+    DailyTotal,
     ItemTotal,
-    Movement,
     Output,
-    Total,
-    movements,
+    TotalDelta,
+    TotalKey,
     settle_output,
-    superseded,
+    supersede,
     supersedes,
+    total_deltas,
 )
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.pricing import prices
@@ -54,9 +55,7 @@ def output(content: Usage, generation: int = 1, file: str = "predictions.jsonl",
     return Output(f"{DIRECTORY}/{file}", generation, 100, content, SETTLED, **members)
 
 
-def settled(
-    job: JobRecord, old: Output | None, new: Output
-) -> tuple[JobRecord, list[tuple[Total, Movement]]]:
+def settled(job: JobRecord, old: Output | None, new: Output) -> Change:
     change = settle_output(job, old, [], new, TABLE)
     assert change is not None
     return change
@@ -92,7 +91,7 @@ def test_an_overwritten_output_replaces_what_it_said_before() -> None:
     assert job.usage == usage(400, PRO)
     assert job.cost.amount_nano == 250_000  # 400 x 0.625/1M
     assert job.settled_outputs == 1
-    assert [(total.model, movement.amount_nano) for total, movement in moved] == [
+    assert [(total.model, delta.amount_nano) for total, delta in moved] == [
         (FLASH, -150_000),
         (PRO, 250_000),
     ]
@@ -129,9 +128,9 @@ def test_a_final_output_takes_the_place_of_incremental_ones() -> None:
     job, moved = change
     assert (job.usage, job.cost.amount_nano) == (usage(1000), 150_000)
     assert (job.incremental_outputs, job.result_outputs, job.unreadable_outputs) == (0, 1, 0)
-    assert [movement.quantities for _, movement in moved] == [{"input_text": 1000 - 309}]
+    assert [delta.quantities for _, delta in moved] == [{"input_text": 1000 - 309}]
     assert not supersedes(job, output(usage(1), file="predictions_0002.jsonl"))
-    after = superseded(increments[1], SETTLED)
+    after = supersede(increments[1], SETTLED)
     assert (after.usage, after.unreadable, after.is_counted_increment) == (Usage(), None, False)
 
 
@@ -174,7 +173,7 @@ def test_unreadable_outputs_are_counted_until_they_can_be_read() -> None:
     broken = output(Usage(), generation=1, unreadable="gzip")
     job, moved = settled(JOB, None, broken)
     assert (job.settled_outputs, job.unreadable_outputs) == (1, 1)
-    assert [movement for _, movement in moved] == [Movement(55, 0, {}, {}, unpriced_rows=1)]
+    assert [delta for _, delta in moved] == [TotalDelta(55, 0, {}, {}, unpriced_rows=1)]
     still = output(Usage(), generation=2, unreadable="gzip")
     job, _ = settled(job, broken, still)
     assert (job.settled_outputs, job.unreadable_outputs) == (1, 1)
@@ -240,10 +239,10 @@ def test_a_movement_says_what_was_used_and_what_it_cost_by_item() -> None:
             Quantity(FLASH, "0-200k", "output_text", 4, 2),
         ),
     )
-    _, [(total, movement)] = settled(JOB, None, output(mixed))
+    _, [(total, delta)] = settled(JOB, None, output(mixed))
     assert total.model == FLASH
     # (1000 + 3000) x 0.15/1M and 4 x 1.25/1M
-    assert movement == Movement(
+    assert delta == TotalDelta(
         quarter=55,
         amount_nano=605_000,
         quantities={"input_hologram": 7, "input_text": 4000, "output_text": 4},
@@ -256,22 +255,22 @@ def test_nothing_moves_where_nothing_changed() -> None:
     first = output(usage(1000), generation=1)
     job, _ = settled(JOB, None, first)
     assert settled(job, first, output(usage(1000), generation=2))[1] == []
-    assert movements(job, job) == []
+    assert total_deltas(job, job) == []
 
 
 def test_use_without_a_price_moves_quantities_only() -> None:
-    _, [(total, movement)] = settled(JOB, None, output(usage(1000, UNKNOWN)))
-    assert (total.model, movement.amount_nano, movement.amounts_nano) == (UNKNOWN, 0, {})
-    assert movement.quantities == {"input_text": 1000}
-    assert movement.unpriced_rows == 1
+    _, [(total, delta)] = settled(JOB, None, output(usage(1000, UNKNOWN)))
+    assert (total.model, delta.amount_nano, delta.amounts_nano) == (UNKNOWN, 0, {})
+    assert delta.quantities == {"input_text": 1000}
+    assert delta.unpriced_rows == 1
 
 
 def test_only_what_changed_is_in_a_movement() -> None:
     both = usage(1000) + usage(10, item="output_text")
     first = output(both, generation=1)
     job, _ = settled(JOB, None, first)
-    _, [(_, movement)] = settled(job, first, output(usage(1000), generation=2))
-    assert movement == Movement(55, -12_500, {"output_text": -10}, {"output_text": -12_500})
+    _, [(_, delta)] = settled(job, first, output(usage(1000), generation=2))
+    assert delta == TotalDelta(55, -12_500, {"output_text": -10}, {"output_text": -12_500})
 
 
 def test_a_price_alone_can_move() -> None:
@@ -280,20 +279,20 @@ def test_a_price_alone_can_move() -> None:
     )
     item = msgspec.structs.replace(dearer.cost.line_items[0], amount_nano=149_999)
     cheaper = msgspec.structs.replace(dearer, cost=msgspec.structs.replace(dearer.cost, line_items=(item,)))
-    [(_, movement)] = movements(cheaper, dearer)
-    assert movement == Movement(55, 1, {}, {"input_text": 1})
+    [(_, delta)] = total_deltas(cheaper, dearer)
+    assert delta == TotalDelta(55, 1, {}, {"input_text": 1})
 
 
 # Cells of the totals
 
 
-def cell(job: JobRecord = JOB) -> tuple[Total, Movement]:
+def cell(job: JobRecord = JOB) -> tuple[TotalKey, TotalDelta]:
     [moved] = settled(job, None, output(usage(1000)))[1]
     return moved
 
 
 def test_a_cell_is_named_by_all_that_spend_is_grouped_by() -> None:
-    assert cell()[0] == Total(
+    assert cell()[0] == TotalKey(
         day="2026-11-22",
         model=FLASH,
         api_key="nightly",
@@ -317,8 +316,8 @@ def test_a_job_made_outside_the_gateway_has_no_key_and_no_team() -> None:
 
 def test_day_and_quarter_of_an_hour_are_those_of_the_creation_in_utc() -> None:
     late = datetime(2026, 11, 22, 23, 30, tzinfo=timezone(timedelta(hours=-5)))
-    total, movement = cell(msgspec.structs.replace(JOB, create_time=late))
-    assert (total.day, movement.quarter) == ("2026-11-23", 18)
+    total, delta = cell(msgspec.structs.replace(JOB, create_time=late))
+    assert (total.day, delta.quarter) == ("2026-11-23", 18)
 
 
 @pytest.mark.parametrize(
@@ -361,13 +360,13 @@ def test_the_document_of_a_cell_is_found_by_its_day_and_never_changes_its_name()
 
 
 def test_a_cell_holds_what_moved_into_it() -> None:
-    total, movement = cell()
-    into = Cell(
+    total, delta = cell()
+    into = DailyTotal(
         **msgspec.structs.asdict(total),
-        quarters={str(movement.quarter): movement.amount_nano},
+        quarters={str(delta.quarter): delta.amount_nano},
         items={"input_text": ItemTotal(1000, 150_000)},
     )
-    assert msgspec.convert(msgspec.to_builtins(into), Cell) == into
+    assert msgspec.convert(msgspec.to_builtins(into), DailyTotal) == into
 
 
 def test_an_output_has_one_document_whatever_its_generation() -> None:
@@ -411,7 +410,7 @@ _LOCATIONS = st.sampled_from(["global", "us-central1"])
 
 def play(
     operations: list[Output], location: str
-) -> tuple[JobRecord, dict[str, Output], list[tuple[Total, Movement]]]:
+) -> tuple[JobRecord, dict[str, Output], list[tuple[TotalKey, TotalDelta]]]:
     """A store in small: applies what the books say, each operation twice, as events come twice."""
     job = msgspec.structs.replace(JOB, key=JobKey("my-project", location, "5678"))
     stored: dict[str, Output] = {}
@@ -443,12 +442,12 @@ def test_all_movements_together_are_the_job_model_by_model(operations: list[Outp
     job, _, moved = play(operations, location)
     amounts: Counter[tuple[str, str]] = Counter()
     quantities: Counter[tuple[str, str]] = Counter()
-    for total, movement in moved:
-        assert movement.amount_nano == sum(movement.amounts_nano.values())
-        assert movement.amounts_nano or movement.quantities or movement.unpriced_rows
-        assert 0 not in (*movement.amounts_nano.values(), *movement.quantities.values())
-        amounts.update({(total.model, item): nano for item, nano in movement.amounts_nano.items()})
-        quantities.update({(total.model, item): n for item, n in movement.quantities.items()})
+    for total, delta in moved:
+        assert delta.amount_nano == sum(delta.amounts_nano.values())
+        assert delta.amounts_nano or delta.quantities or delta.unpriced_rows
+        assert 0 not in (*delta.amounts_nano.values(), *delta.quantities.values())
+        amounts.update({(total.model, item): nano for item, nano in delta.amounts_nano.items()})
+        quantities.update({(total.model, item): n for item, n in delta.quantities.items()})
     of_job: Counter[tuple[str, str]] = Counter()
     used: Counter[tuple[str, str]] = Counter()
     for item in job.cost.line_items:
@@ -457,8 +456,8 @@ def test_all_movements_together_are_the_job_model_by_model(operations: list[Outp
     assert {key: n for key, n in amounts.items() if n} == {key: n for key, n in of_job.items() if n}
     assert {key: n for key, n in quantities.items() if n} == dict(used)
     assert amounts.total() == job.cost.amount_nano
-    unpriced = sum(movement.unpriced_rows for _, movement in moved)
-    assert unpriced == sum(movement.unpriced_rows for _, movement in movements(JOB, job))
+    unpriced = sum(delta.unpriced_rows for _, delta in moved)
+    assert unpriced == sum(delta.unpriced_rows for _, delta in total_deltas(JOB, job))
     floor = job.cost.unpriced_rows + job.usage.rows.unread + job.unreadable_outputs
     assert (unpriced > 0) == (floor > 0)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.accounting.budgets import Ledger, Limit, window_of
+from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, window_of
 from batch_gateway.core.jobs.record import Completion, JobKey, JobRecord, Observation
 from batch_gateway.core.notify.notifications import (
     GIVEN_UP_AFTER,
@@ -169,10 +169,16 @@ def test_times_are_in_utc():
 
 
 def test_the_event_of_a_budget_has_its_figures():
-    limit = Limit("team:search", "the team 'search'", 10_000_000_000, 8_000_000_000, "1mo")
+    limit = OwnedBudget("team:search", "the team 'search'", 10_000_000_000, 8_000_000_000, "1mo")
     window = window_of("1mo", NOW)
     event = budget_event(
-        "budget.warning", limit, Ledger(7_900_000_001, 500_000_000), window, NOW, key_id="k1", team="search"
+        "budget.warning",
+        limit,
+        BudgetBalance(7_900_000_001, 500_000_000),
+        window,
+        NOW,
+        key_id="k1",
+        team="search",
     )
     assert msgspec.json.decode(event.body) == {
         "type": "budget.warning",
@@ -194,8 +200,10 @@ def test_the_event_of_a_budget_has_its_figures():
 
 def test_a_budget_is_passed_once_a_window():
     def event(now, kind="budget.exceeded", owner="key:k1", duration="1mo"):
-        limit = Limit(owner, "the key 'nightly'", 1, None, duration)
-        return budget_event(kind, limit, Ledger(2, 0), window_of(duration, now), now, key_id="k1", team=None)
+        limit = OwnedBudget(owner, "the key 'nightly'", 1, None, duration)
+        return budget_event(
+            kind, limit, BudgetBalance(2, 0), window_of(duration, now), now, key_id="k1", team=None
+        )
 
     first = event(NOW)
     assert event(NOW + LATE).id == first.id

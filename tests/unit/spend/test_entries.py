@@ -2,10 +2,10 @@
 
 import msgspec
 
-from batch_gateway.core.accounting.settlement import Cell, ItemTotal
+from batch_gateway.core.accounting.settlement import DailyTotal, ItemTotal
 from batch_gateway.core.spend.entries import Entry, entries_of_totals
 
-CELL = Cell(
+CELL = DailyTotal(
     day="2026-11-22",
     model="gemini-2.5-flash",
     api_key="nightly",

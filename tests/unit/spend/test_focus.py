@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.accounting.settlement import Cell, ItemTotal
+from batch_gateway.core.accounting.settlement import DailyTotal, ItemTotal
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.cost import cost_of
@@ -51,7 +51,7 @@ def cell(items, model=FLASH, **changes):
         "quarters": {"40": sum(item.amount_nano for item in items.values())},
         "items": items,
     }
-    return Cell(**{**given, **changes})
+    return DailyTotal(**{**given, **changes})
 
 
 def job(*quantities, model=FLASH, location="us-central1"):

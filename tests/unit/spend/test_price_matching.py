@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from batch_gateway.core.accounting.settlement import Cell, ItemTotal
+from batch_gateway.core.accounting.settlement import DailyTotal, ItemTotal
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.spend.price_matching import is_unpriced, unit_price
 
@@ -19,7 +19,7 @@ def price_at(time, model, item):
 def cell(quantity, amount, model="gemini-2.5-flash", item="input_text", *, day="2026-11-22", quarters=1):
     shares = {str(number): 0 for number in range(quarters)}
     place = ("nightly", "search", "acme-batch", "us-central1", {})
-    return Cell(day, model, *place, quarters=shares, items={item: ItemTotal(quantity, amount)})
+    return DailyTotal(day, model, *place, quarters=shares, items={item: ItemTotal(quantity, amount)})
 
 
 def test_a_price_is_found_by_what_was_paid():

@@ -16,7 +16,7 @@ from google.cloud.firestore_v1 import SERVER_TIMESTAMP, Client, FieldFilter, Inc
 from google.cloud.firestore_v1.field_path import FieldPath
 
 from batch_gateway.adapters.firestore.documents import CALL, errors
-from batch_gateway.core.accounting.budgets import ALL, Ledger
+from batch_gateway.core.accounting.budgets import ALL, BudgetBalance
 
 SHARDS = 8
 """Documents that a ledger's entry, or a cell of the totals, is spread over by job. Firestore sustains about
@@ -34,16 +34,16 @@ class FirestoreBudgets:
 
     _client: Client
 
-    def ledgers(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, Ledger]:
+    def budget_balances(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, BudgetBalance]:
         """See Store."""
         wanted = dict(entries)
         with errors():
             return self._read_ledgers(wanted)
 
-    def _read_ledgers(self, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, Ledger]:
+    def _read_ledgers(self, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, BudgetBalance]:
         names = {(owner, period[:_MONTH]) for owner, periods in wanted.items() for period in periods}
         documents = [self._ledger(*name, shard) for name in sorted(names) for shard in range(SHARDS)]
-        found = dict.fromkeys(wanted, Ledger())
+        found = dict.fromkeys(wanted, BudgetBalance())
         days = {period for periods in wanted.values() for period in periods if len(period) > _MONTH}
         # A month's days are most of its document: those that nobody asks for stay where they are.
         fields = [*_SUMS, *(FieldPath("days", day).to_api_repr() for day in sorted(days))]
@@ -59,7 +59,7 @@ class FirestoreBudgets:
             known_by = {**entry.get("days", {}), entry["period"]: entry}
             for period in known_by.keys() & set(wanted[entry["owner"]]):
                 sums = known_by[period]
-                found[entry["owner"]] += Ledger(sums.get("spentNano", 0), sums.get("reservedNano", 0))
+                found[entry["owner"]] += BudgetBalance(sums.get("spentNano", 0), sums.get("reservedNano", 0))
         return found
 
     def changed_owners(self, mark: str | None) -> tuple[set[str], str | None]:
@@ -78,7 +78,7 @@ class FirestoreBudgets:
                 page = list(query.start_after(page[-1]).stream(**CALL))
         return owners, mark
 
-    def _book(self, batch: WriteBatch, moved: Mapping[tuple[str, str], Ledger], by: str) -> None:
+    def _book(self, batch: WriteBatch, moved: Mapping[tuple[str, str], BudgetBalance], by: str) -> None:
         """Add to ledgers; ``by`` decides on the shard."""
         written: dict[tuple[str, str], dict[str, Any]] = {}
         for (owner, period), change in moved.items():

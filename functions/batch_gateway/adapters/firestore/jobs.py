@@ -7,7 +7,7 @@ Collections::
     checkpoints/{hash}                        Checkpoint of an object that is read in several goes
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -29,19 +29,18 @@ from batch_gateway.adapters.firestore.documents import (
 )
 from batch_gateway.adapters.firestore.outbox import FirestoreOutbox
 from batch_gateway.adapters.firestore.totals import FirestoreTotals
-from batch_gateway.core.accounting.budgets import entries, reservation
+from batch_gateway.core.accounting.budgets import balance_deltas, reservation_deltas
 from batch_gateway.core.accounting.settlement import (
+    Change,
     Checkpoint,
-    Movement,
     Output,
-    Total,
     output_id,
-    superseded,
+    supersede,
     supersedes,
 )
 from batch_gateway.core.jobs.record import LIVE_STATES, JobKey, JobRecord, Observation, newer
 from batch_gateway.core.notify.notifications import Event
-from batch_gateway.ports import Change, Observed, Settlement, Submission
+from batch_gateway.ports import Observed, Settlement, Submission
 
 _FIELDS = {
     "api_key": "apiKey",
@@ -77,7 +76,7 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
             there = document.get(**CALL)
             reserved = known(there.to_dict(), Submission).reserved_nano if there.exists else 0
             if known_already and reserved:
-                made = reservation(submission.owners, submission.reserved_at, -reserved)
+                made = reservation_deltas(submission.owners, submission.reserved_at, -reserved)
                 self._book(batch, made, submission.id)
             job = msgspec.structs.replace(job, reserved_nano=reserved)
             if submission.answer is not None:
@@ -129,7 +128,7 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
             batch, noted = self._client.batch(), event(job)
             if noted is not None:
                 self._note(batch, noted)
-            return self._commit(batch, snapshot, job, ()), noted
+            return self._commit(batch, snapshot, Change(job, [])), noted
 
         with errors():
             return optimistically(attempt)
@@ -238,7 +237,7 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
         def attempt() -> JobRecord | None:
             snapshot = self._job(key).get(**CALL)
             change = repricing(known(snapshot.to_dict(), JobRecord))
-            return change and self._commit(self._client.batch(), snapshot, *change)
+            return change and self._commit(self._client.batch(), snapshot, change)
 
         with errors():
             return optimistically(attempt)
@@ -258,8 +257,8 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
             batch = self._client.batch()
             put(batch, output_now, plain(output))
             for snapshot, increment in increments:
-                put(batch, snapshot, plain(superseded(increment, output.settled_at)))
-            return self._commit(batch, job_now, *change)
+                put(batch, snapshot, plain(supersede(increment, output.settled_at)))
+            return self._commit(batch, job_now, change)
 
         with errors():
             return optimistically(attempt, tries=_TRIES_TO_SETTLE)
@@ -274,13 +273,13 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
         self,
         batch: WriteBatch,
         snapshot: DocumentSnapshot[Any],
-        job: JobRecord,
-        moved: Iterable[tuple[Total, Movement]],
+        change: Change,
     ) -> JobRecord:
-        """Writes a job, and moves totals and budgets by what changed in it, all or nothing."""
+        """Write a job record, its totals and its budget balances, all or nothing."""
+        job = change.job
         put(batch, snapshot, plain(job))
-        self._move_totals(batch, moved, job.key.path)
-        self._book(batch, entries(known(snapshot.to_dict(), JobRecord), job), job.key.path)
+        self._move_totals(batch, change.deltas, job.key.path)
+        self._book(batch, balance_deltas(known(snapshot.to_dict(), JobRecord), job), job.key.path)
         batch.commit(**CALL)
         return job
 

@@ -26,11 +26,11 @@ from batch_gateway.adapters.firestore.documents import (
     typed,
 )
 from batch_gateway.core.accounting.budgets import (
+    BudgetBalance,
     BudgetExceededError,
-    Ledger,
-    Limit,
-    check,
-    reservation,
+    OwnedBudget,
+    check_budget,
+    reservation_deltas,
     window_of,
 )
 from batch_gateway.ports import Submission, Unreadable
@@ -42,7 +42,9 @@ _PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8, 0.8, 0.8, 0.8, 0.8)
 class FirestoreSubmissions(FirestoreBudgets):
     """The part of the Store port that is about creates."""
 
-    def begin_submission(self, submission: Submission, limits: Sequence[Limit] = ()) -> Submission | None:
+    def begin_submission(
+        self, submission: Submission, limits: Sequence[OwnedBudget] = ()
+    ) -> Submission | None:
         """See Store."""
         with errors():
             if not (submission.reserved_nano or limits):
@@ -51,7 +53,7 @@ class FirestoreSubmissions(FirestoreBudgets):
                     return None
             return self._reserve(submission, limits)
 
-    def _reserve(self, submission: Submission, limits: Sequence[Limit]) -> Submission | None:
+    def _reserve(self, submission: Submission, limits: Sequence[OwnedBudget]) -> Submission | None:
         """Note and reserve, then look; whoever finds a budget over takes its own reservation back.
 
         Each create looks after its own reservation is written. So of creates that go beyond a budget together
@@ -81,15 +83,15 @@ class FirestoreSubmissions(FirestoreBudgets):
                     raise refusal
 
     def _look(
-        self, submission: Submission, limits: Sequence[Limit], *, own_nano: int
-    ) -> tuple[dict[str, Ledger], BudgetExceededError | None]:
+        self, submission: Submission, limits: Sequence[OwnedBudget], *, own_nano: int
+    ) -> tuple[dict[str, BudgetBalance], BudgetExceededError | None]:
         """Return what others have spent and reserved, and the refusal if that leaves no room."""
         windows = {each.owner: window_of(each.duration, submission.created) for each in limits}
         found = self._read_ledgers({owner: window.periods for owner, window in windows.items()})
-        others = {owner: ledger + Ledger(0, -own_nano) for owner, ledger in found.items()}
+        others = {owner: ledger + BudgetBalance(0, -own_nano) for owner, ledger in found.items()}
         try:
             for limit in limits:
-                check(limit, others[limit.owner], submission.reserved_nano, windows[limit.owner])
+                check_budget(limit, others[limit.owner], submission.reserved_nano, windows[limit.owner])
         except BudgetExceededError as refusal:
             return others, refusal
         return others, None
@@ -104,9 +106,9 @@ class FirestoreSubmissions(FirestoreBudgets):
         batch = self._client.batch()
         put(batch, document, plain(submission))
         if there is not None:
-            released = reservation(there.owners, there.reserved_at, -there.reserved_nano)
+            released = reservation_deltas(there.owners, there.reserved_at, -there.reserved_nano)
             self._book(batch, released, there.id)
-        made = reservation(submission.owners, submission.reserved_at, submission.reserved_nano)
+        made = reservation_deltas(submission.owners, submission.reserved_at, submission.reserved_nano)
         self._book(batch, made, submission.id)
         batch.commit(**CALL)
         return None
@@ -147,7 +149,7 @@ class FirestoreSubmissions(FirestoreBudgets):
             return
         batch = self._client.batch()
         delete(batch, snapshot)
-        made = reservation(there.owners, there.reserved_at, -there.reserved_nano)
+        made = reservation_deltas(there.owners, there.reserved_at, -there.reserved_nano)
         self._book(batch, made, there.id)
         batch.commit(**CALL)
 

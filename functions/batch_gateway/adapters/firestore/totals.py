@@ -2,7 +2,7 @@
 
 Collections::
 
-    totals/{day:hash:shard}  Cell, or a part of one
+    totals/{day:hash:shard}  DailyTotal, or a part of one
     days/{day:shard}         {"quarters": {group key: {quarter: nano-USD}}, "unpriced": {group key: rows}}
     months/{month:shard}     {"amounts": {group key: nano-USD}, "unpriced": {group key: rows}}
 
@@ -37,8 +37,8 @@ from batch_gateway.adapters.firestore.documents import (
     known,
     plain,
 )
-from batch_gateway.core.accounting.rollups import group_key, of_month, rolled_up
-from batch_gateway.core.accounting.settlement import Cell, Movement, Total
+from batch_gateway.core.accounting.rollups import daily_rollup, group_key, monthly_rollup
+from batch_gateway.core.accounting.settlement import DailyTotal, TotalDelta, TotalKey
 from batch_gateway.core.spend.entries import LABEL
 
 DAY_SHARDS = 16
@@ -60,31 +60,31 @@ class FirestoreTotals:
 
     _client: Client
 
-    def _move_totals(self, batch: WriteBatch, moved: Iterable[tuple[Total, Movement]], by: str) -> None:
+    def _move_totals(self, batch: WriteBatch, deltas: Iterable[tuple[TotalKey, TotalDelta]], by: str) -> None:
         """Add to the totals and their roll-ups.
 
         Args:
             batch: Takes the writes.
-            moved: What to add to which totals.
+            deltas: What to add to which totals.
             by: The job's path, which decides on the shards.
         """
         job = zlib.crc32(by.encode())
         rollups: dict[tuple[str, str], dict[str, Any]] = defaultdict(lambda: defaultdict(dict))
-        for total, movement in moved:
+        for total, delta in deltas:
             cell = self._client.collection("totals").document(f"{total.id}:{job % SHARDS}")
-            batch.set(cell, _increments(total, movement), merge=True)
+            batch.set(cell, _increments(total, delta), merge=True)
             key = group_key(total)
             shard = zlib.crc32(key.encode()) + job % _SPREAD
             day = rollups["days", f"{total.day}:{shard % DAY_SHARDS}"]
             month = rollups["months", f"{total.day[:_MONTH]}:{shard % MONTH_SHARDS}"]
-            day["quarters"][key] = {str(movement.quarter): Increment(movement.amount_nano)}
-            month["amounts"][key] = Increment(movement.amount_nano)
-            if movement.unpriced_rows:
-                day["unpriced"][key] = month["unpriced"][key] = Increment(movement.unpriced_rows)
+            day["quarters"][key] = {str(delta.quarter): Increment(delta.amount_nano)}
+            month["amounts"][key] = Increment(delta.amount_nano)
+            if delta.unpriced_rows:
+                day["unpriced"][key] = month["unpriced"][key] = Increment(delta.unpriced_rows)
         for (collection, name), sums in rollups.items():
             batch.set(self._client.collection(collection).document(name), dict(sums), merge=True)
 
-    def daily_rollups(self, first: str, last: str) -> Iterator[Cell]:
+    def daily_rollups(self, first: str, last: str) -> Iterator[DailyTotal]:
         """See Store."""
         for day, shards in groupby(self._rollups("days", first, last), lambda found: found[0]):
             quarters: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -94,9 +94,9 @@ class FirestoreTotals:
                 for key, amounts in sums["quarters"].items():
                     quarters[key].update(amounts)
             for key, amounts in quarters.items():
-                yield rolled_up(day, key, amounts, unpriced[key])
+                yield daily_rollup(day, key, amounts, unpriced[key])
 
-    def monthly_rollups(self, month: str) -> Iterator[Cell]:
+    def monthly_rollups(self, month: str) -> Iterator[DailyTotal]:
         """See Store."""
         amounts: Counter[str] = Counter()
         unpriced: Counter[str] = Counter()
@@ -104,7 +104,7 @@ class FirestoreTotals:
             amounts.update(sums["amounts"])
             unpriced.update(sums.get("unpriced", {}))
         for key, amount in amounts.items():
-            yield of_month(month, key, amount, unpriced[key])
+            yield monthly_rollup(month, key, amount, unpriced[key])
 
     def _rollups(self, collection: str, first: str, last: str) -> Iterator[tuple[str, dict[str, Any]]]:
         documents = self._client.collection(collection)
@@ -114,7 +114,7 @@ class FirestoreTotals:
         for snapshot in _pages(query, documents.document(f"{first}:")):
             yield snapshot.id.partition(":")[0], snapshot.to_dict() or {}
 
-    def list_totals(self, first: str, last: str, equal: Mapping[str, str]) -> Iterator[Cell]:
+    def list_totals(self, first: str, last: str, equal: Mapping[str, str]) -> Iterator[DailyTotal]:
         """See Store."""
         collection = self._client.collection("totals")
         query = collection.order_by("__name__").end_at(
@@ -125,7 +125,7 @@ class FirestoreTotals:
         for field, value in equal.items():
             query = query.where(filter=FieldFilter(_path(field), "==", value))
         for snapshot in _pages(query, collection.document(f"{first}:")):
-            yield known(snapshot.to_dict(), Cell)
+            yield known(snapshot.to_dict(), DailyTotal)
 
 
 def _pages(query: Query, after: DocumentReference) -> Iterator[DocumentSnapshot[Any]]:
@@ -145,19 +145,19 @@ def _path(field: str) -> str:
     return _NAMES.get(field, field)
 
 
-def _increments(total: Total, movement: Movement) -> dict[str, Any]:
+def _increments(total: TotalKey, delta: TotalDelta) -> dict[str, Any]:
     items = {
         item: {
-            "quantity": Increment(movement.quantities.get(item, 0)),
-            "amountNano": Increment(movement.amounts_nano.get(item, 0)),
+            "quantity": Increment(delta.quantities.get(item, 0)),
+            "amountNano": Increment(delta.amounts_nano.get(item, 0)),
         }
-        for item in movement.quantities.keys() | movement.amounts_nano.keys()
+        for item in delta.quantities.keys() | delta.amounts_nano.keys()
     }
-    quarters = {str(movement.quarter): Increment(movement.amount_nano)}
+    quarters = {str(delta.quarter): Increment(delta.amount_nano)}
     # Merging an empty map would empty the one that is there.
     return {
         **plain(total),
         "quarters": quarters,
-        "unpricedRows": Increment(movement.unpriced_rows),
+        "unpricedRows": Increment(delta.unpriced_rows),
         **({"items": items} if items else {}),
     }

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from batch_gateway.core.access.grants import Grant
-from batch_gateway.core.accounting.budgets import Limit
+from batch_gateway.core.accounting.budgets import OwnedBudget
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.labels import OURS
 from batch_gateway.core.jobs.resource_names import is_location, is_project
@@ -29,14 +29,14 @@ class Caller(msgspec.Struct, frozen=True):
         team: Id of its team; None if it has none.
         key_id: Id of the key; None for the administrator's.
         grants: What the key and its team allow; none for the administrator, who may do everything.
-        limits: The budgets of key and team, where they have any.
+        budgets: The budgets of key and team, where they have any.
     """
 
     api_key: str
     team: str | None = None
     key_id: str | None = None
     grants: tuple[Grant, ...] = ()
-    limits: tuple[Limit, ...] = ()
+    budgets: tuple[OwnedBudget, ...] = ()
 
     @property
     def is_admin(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from batch_gateway.core.access.grants import Grant
-from batch_gateway.core.accounting.budgets import Limit
+from batch_gateway.core.accounting.budgets import OwnedBudget
 
 TEAM_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 """A team's id becomes the value of a label of Vertex AI's: lower case, at most 63 characters."""
@@ -84,20 +84,20 @@ class KeyRecord(msgspec.Struct, frozen=True):
     webhook_secret: str | None = None
 
 
-def limit_of_team(team: TeamRecord) -> Limit | None:
+def budget_of_team(team: TeamRecord) -> OwnedBudget | None:
     """A team's budget; None if it has none."""
     return _limit(f"team:{team.team_id}", f"the team {team.team_id!r}", team.budget)
 
 
-def limit_of_key(key: KeyRecord) -> Limit | None:
+def budget_of_key(key: KeyRecord) -> OwnedBudget | None:
     """A key's budget; None if it has none."""
     return _limit(f"key:{key.key_id}", f"the key {key.key_alias!r}", key.budget)
 
 
-def _limit(owner: str, name: str, budget: Budget) -> Limit | None:
+def _limit(owner: str, name: str, budget: Budget) -> OwnedBudget | None:
     if budget.max_budget_nano is None and budget.soft_budget_nano is None:
         return None
-    return Limit(owner, name, budget.max_budget_nano, budget.soft_budget_nano, budget.budget_duration)
+    return OwnedBudget(owner, name, budget.max_budget_nano, budget.soft_budget_nano, budget.budget_duration)
 
 
 def new_secret() -> str:

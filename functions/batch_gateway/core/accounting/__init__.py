@@ -1,1 +1,1 @@
-"""What a settlement changes: jobs, totals, budgets, roll-ups."""
+"""Settlement and what it changes: job records, totals, budget balances and roll-ups."""

@@ -1,7 +1,7 @@
-"""Budgets: how much a key or a team may spend in a window, and the ledger that says what it has.
+"""Budgets of keys and teams, and the balances that are checked against them.
 
-A ledger entry belongs to an owner and a period. A job's cost is spent in the periods of its createTime;
-what a create may cost at most is reserved until the job's output is settled.
+A balance belongs to an owner and a period. A job's cost is spent in the periods of its createTime; the most
+that a create may cost is reserved until the job's output is settled.
 """
 
 from collections import defaultdict
@@ -14,36 +14,36 @@ from batch_gateway.core.accounting.durations import months_of, whole_days_of
 from batch_gateway.core.jobs.record import JobRecord
 
 BudgetAction = Literal["nothing", "warn", "cancel"]
-"""What becomes of running jobs when the budget that they count against is passed."""
+"""How running jobs are treated once the budget that they count against is exceeded."""
 ALL = "all"
-"""The period of everything ever."""
+"""The period that covers all time."""
 MOST_DAYS = 31
 """Longest window that is counted in days; longer ones are counted in months."""
 MOST_MONTHS = 120
-"""Longest window: a read of a ledger takes a few documents for each month."""
+"""Longest window: reading a balance takes a few documents for each month."""
 _MONDAY = date(1970, 1, 5)
 _MONTHS_A_YEAR = 12
 
 
-class Ledger(msgspec.Struct, frozen=True, rename="camel"):
-    """What an owner has spent and reserved in a period, nano-USD; also a change of that."""
+class BudgetBalance(msgspec.Struct, frozen=True, rename="camel"):
+    """The nano-USD that an owner has spent and reserved in a period, or a change to them."""
 
     spent_nano: int = 0
     reserved_nano: int = 0
 
-    def __add__(self, other: "Ledger") -> "Ledger":
-        return Ledger(self.spent_nano + other.spent_nano, self.reserved_nano + other.reserved_nano)
+    def __add__(self, other: "BudgetBalance") -> "BudgetBalance":
+        return BudgetBalance(self.spent_nano + other.spent_nano, self.reserved_nano + other.reserved_nano)
 
 
-class Limit(msgspec.Struct, frozen=True):
-    """A key's or a team's budget.
+class OwnedBudget(msgspec.Struct, frozen=True):
+    """A budget together with the key or team that it belongs to.
 
     Attributes:
         owner: ``key:ID`` or ``team:ID``.
         name: For people: ``the key 'nightly'``.
-        max_nano: nano-USD a window; None if only the soft limit is set.
-        soft_nano: nano-USD a window from which on there are warnings, and nothing else; None for none.
-        duration: Length of the window: whole days or months; None for one that never resets.
+        max_nano: nano-USD per window; None if only the soft limit is set.
+        soft_nano: nano-USD per window above which there are warnings and nothing else; None for no warnings.
+        duration: Length of the window in whole days or months; None if it never resets.
     """
 
     owner: str
@@ -57,8 +57,8 @@ class Window(NamedTuple):
     """A budget's window.
 
     Attributes:
-        periods: The ledger's periods that make it up.
-        start: Its first moment; None if it has none.
+        periods: The periods that make it up, as in the balances.
+        start: Its first moment; None if it has no beginning.
         reset: When the next one begins; None for never.
     """
 
@@ -68,35 +68,35 @@ class Window(NamedTuple):
 
 
 class BudgetExceededError(Exception):
-    """A reservation that a budget has no room for."""
+    """A budget has no room for a reservation."""
 
-    def __init__(self, limit: Limit, ledger: Ledger, wanted_nano: int, window: Window) -> None:
-        super().__init__(f"the budget of {limit.name} has no room for {wanted_nano} nano-USD")
-        self.limit = limit
-        self.ledger = ledger
+    def __init__(self, budget: OwnedBudget, balance: BudgetBalance, wanted_nano: int, window: Window) -> None:
+        super().__init__(f"the budget of {budget.name} has no room for {wanted_nano} nano-USD")
+        self.budget = budget
+        self.balance = balance
         self.wanted_nano = wanted_nano
         self.window = window
 
 
-def check(limit: Limit, ledger: Ledger, wanted_nano: int, window: Window) -> None:
-    """Refuses what would take spent and reserved together beyond a budget.
+def check_budget(budget: OwnedBudget, balance: BudgetBalance, wanted_nano: int, window: Window) -> None:
+    """Check that a budget has room for a further reservation.
 
     Raises:
-        BudgetExceededError: It would.
+        BudgetExceededError: Spent and reserved together would exceed the budget.
     """
-    taken = ledger.spent_nano + ledger.reserved_nano
-    if limit.max_nano is not None and taken + wanted_nano > limit.max_nano:
-        raise BudgetExceededError(limit, ledger, wanted_nano, window)
+    taken = balance.spent_nano + balance.reserved_nano
+    if budget.max_nano is not None and taken + wanted_nano > budget.max_nano:
+        raise BudgetExceededError(budget, balance, wanted_nano, window)
 
 
 def window_of(duration: str | None, now: datetime) -> Window:
-    """The window that a moment is in.
+    """Return the window that contains a moment.
 
     Windows do not depend on when a key was made: days begin at midnight UTC, windows of seven days on
-    Mondays, months on their first. Longer ones follow each other from the beginning of 1970 on.
+    Mondays, months on their first day. Longer ones follow each other from the beginning of 1970.
 
-    What is too long, or no duration of a window, is not let in (check_window). If one is on record all the
-    same, its window never resets: nothing that was spent in it may be left out.
+    ``check_window`` refuses durations that are too long or invalid. If one is on record all the same, its
+    window never resets, so that no spend is left out.
     """
     months, days = months_of(duration or ""), whole_days_of(duration or "")
     if not 1 <= months <= MOST_MONTHS and not 1 <= days <= MOST_DAYS:
@@ -113,10 +113,10 @@ def window_of(duration: str | None, now: datetime) -> Window:
 
 
 def check_window(duration: str) -> None:
-    """Refuse what is no duration of a window.
+    """Check that a duration can be the length of a window.
 
     Raises:
-        ValueError: It is neither whole days nor months, or longer than a window may be.
+        ValueError: It is neither whole days nor months, or it is too long.
     """
     if not 1 <= months_of(duration) <= MOST_MONTHS and not 1 <= whole_days_of(duration) <= MOST_DAYS:
         raise ValueError(
@@ -125,13 +125,13 @@ def check_window(duration: str) -> None:
 
 
 def periods_of(moment: datetime) -> tuple[str, ...]:
-    """The periods that a moment belongs to: its day, its month, and everything."""
+    """Return the periods that a moment belongs to: its day, its month and all time."""
     day = moment.astimezone(UTC).date()
     return (day.isoformat(), f"{day:%Y-%m}", ALL)
 
 
 def owners_of(key_id: str | None, team: str | None) -> tuple[str, ...]:
-    """Whose ledgers a job of that key and team is in."""
+    """Return the owners of the balances that a job of a key and team counts in."""
     return (*([f"key:{key_id}"] if key_id else []), *([f"team:{team}"] if team else []))
 
 
@@ -141,32 +141,32 @@ def split_owner(owner: str) -> tuple[str, str]:
     return kind, owner_id
 
 
-def left_reserved(job: JobRecord, amount_nano: int) -> int:
-    """What stays reserved of a job when its cost becomes that amount: what is spent is reserved no more."""
+def remaining_reservation(job: JobRecord, amount_nano: int) -> int:
+    """Return the nano-USD that stay reserved once a job costs an amount: spending uses up the reservation."""
     return max(0, job.reserved_nano - max(0, amount_nano - job.cost.amount_nano))
 
 
-def reservation(
+def reservation_deltas(
     owners: tuple[str, ...], made: datetime | None, amount_nano: int
-) -> dict[tuple[str, str], Ledger]:
-    """The entries of a reservation; of its release, if the amount is negative."""
+) -> dict[tuple[str, str], BudgetBalance]:
+    """Return what a reservation adds to balances, by (owner, period); a negative amount releases it."""
     if made is None:
         return {}
-    return {(owner, period): Ledger(0, amount_nano) for owner in owners for period in periods_of(made)}
+    return {(owner, period): BudgetBalance(0, amount_nano) for owner in owners for period in periods_of(made)}
 
 
-def entries(before: JobRecord, after: JobRecord) -> dict[tuple[str, str], Ledger]:
-    """What a change of a job's record moves in the ledger, by (owner, period)."""
-    moved: dict[tuple[str, str], Ledger] = defaultdict(Ledger)
+def balance_deltas(before: JobRecord, after: JobRecord) -> dict[tuple[str, str], BudgetBalance]:
+    """Return what a change of a job record adds to balances, by (owner, period)."""
+    deltas: dict[tuple[str, str], BudgetBalance] = defaultdict(BudgetBalance)
     owners = owners_of(after.key_id, after.team)
     spent = after.cost.amount_nano - before.cost.amount_nano
     reserved = after.reserved_nano - before.reserved_nano
     for owner in owners:
         for period in periods_of(after.create_time):
-            moved[owner, period] += Ledger(spent, 0)
+            deltas[owner, period] += BudgetBalance(spent, 0)
         for period in periods_of(after.reserved_at or after.create_time):
-            moved[owner, period] += Ledger(0, reserved)
-    return {entry: ledger for entry, ledger in moved.items() if ledger != Ledger()}
+            deltas[owner, period] += BudgetBalance(0, reserved)
+    return {key: delta for key, delta in deltas.items() if delta != BudgetBalance()}
 
 
 def _month(number: int) -> date:

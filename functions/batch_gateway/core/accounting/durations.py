@@ -13,14 +13,16 @@ _MOST_SECONDS = 36_525 * 86_400
 
 
 def add_duration(start: datetime, duration: str) -> datetime:
-    """The time a duration after a start; months end no later than the month does.
+    """Return the time that is a duration after a start; a month never ends later than its last day.
 
     Raises:
-        ValueError: The duration is not of that form, or longer than a hundred years.
+        ValueError: The duration is malformed, or longer than a hundred years.
     """
     match = _DURATION.fullmatch(duration)
     if match is None:
-        raise ValueError(f"{duration!r} is no duration: write a number and s, m, h, d, w or mo, such as 30d")
+        raise ValueError(
+            f"{duration!r} is not a duration: write a number and s, m, h, d, w or mo, such as 30d"
+        )
     count, unit = int(match[1]), match[2]
     if unit == "mo":
         end = _add_months(start, count) if count <= _MOST_MONTHS else None
@@ -40,13 +42,13 @@ def _add_months(start: datetime, count: int) -> datetime:
 
 
 def months_of(duration: str) -> int:
-    """How many calendar months a duration is; 0 if it is none of months."""
+    """Return the number of calendar months in a duration; 0 if it is not in months."""
     match = _DURATION.fullmatch(duration)
     return int(match[1]) if match and match[2] == "mo" else 0
 
 
 def whole_days_of(duration: str) -> int:
-    """How many days a duration is; 0 if it is not a number of whole days."""
+    """Return the number of days in a duration; 0 if it is not a number of whole days."""
     match = _DURATION.fullmatch(duration)
     if match is None or match[2] == "mo":
         return 0

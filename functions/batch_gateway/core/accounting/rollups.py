@@ -1,7 +1,7 @@
-"""Roll-ups: the totals of a day or a month without labels, so that a year is read at once.
+"""Roll-ups: the totals of a day or a month without labels, so that a year can be read at once.
 
-A label that differs by job makes a cell of the totals a job. Roll-ups leave labels out, but for the one that
-says which key a job is of: spend of keys without a team is found by it.
+A label with a different value for each job leaves one total per job. Roll-ups leave out all labels but the
+one that names a job's key: it finds the spend of keys without a team.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,18 +11,18 @@ from typing import NamedTuple
 import msgspec
 
 from batch_gateway.core.access.callers import KEY_LABEL
-from batch_gateway.core.accounting.settlement import Cell, Total
+from batch_gateway.core.accounting.settlement import DailyTotal, TotalKey
 from batch_gateway.core.spend.time_buckets import QUARTER, Span
 
 _MIDDLE = "-15"
-"""The day that a month's amount is shown on: in the same month in every time zone."""
+"""The day that a month's amount is shown on: it lies in the same month in every time zone."""
 
 GroupKey = tuple[str, str, str, str, str, str]
 """(model, key's alias, team, project, location, key's id)"""
 
 
 class Edge(NamedTuple):
-    """Hours by which a month of a time zone differs from UTC's month of the same name.
+    """The hours by which a time zone's month differs from UTC's month of the same name.
 
     Attributes:
         span: Those hours.
@@ -33,8 +33,8 @@ class Edge(NamedTuple):
     sign: int
 
 
-def group_key(total: Total) -> str:
-    """Return what a cell is summed by in a roll-up, as text."""
+def group_key(total: TotalKey) -> str:
+    """Encode the fields that a roll-up sums by as text."""
     fields: GroupKey = (
         total.model,
         total.api_key,
@@ -46,17 +46,17 @@ def group_key(total: Total) -> str:
     return msgspec.json.encode(fields).decode()
 
 
-def rolled_up(day: str, key: str, quarters: dict[str, int], unpriced_rows: int) -> Cell:
-    """Return the cell of a roll-up.
+def daily_rollup(day: str, key: str, quarters: dict[str, int], unpriced_rows: int) -> DailyTotal:
+    """Return a total of a day's roll-up.
 
     Args:
         day: UTC day, ``2026-11-22``.
-        key: As `group_key` has it.
+        key: From `group_key`.
         quarters: nano-USD by quarter of an hour.
-        unpriced_rows: As in Cell.
+        unpriced_rows: As in DailyTotal.
     """
     model, api_key, team, project, location, key_id = msgspec.json.decode(key, type=GroupKey)
-    return Cell(
+    return DailyTotal(
         day,
         model,
         api_key,
@@ -69,16 +69,16 @@ def rolled_up(day: str, key: str, quarters: dict[str, int], unpriced_rows: int) 
     )
 
 
-def of_month(month: str, key: str, amount_nano: int, unpriced_rows: int) -> Cell:
-    """Return the cell of a month's roll-up, on the middle of that month (``2026-11``)."""
-    return rolled_up(month + _MIDDLE, key, {"0": amount_nano}, unpriced_rows)
+def monthly_rollup(month: str, key: str, amount_nano: int, unpriced_rows: int) -> DailyTotal:
+    """Return a total of a month's roll-up, dated to the middle of that month (``2026-11``)."""
+    return daily_rollup(month + _MIDDLE, key, {"0": amount_nano}, unpriced_rows)
 
 
-def edges(month: Span) -> Iterator[Edge]:
-    """Find what a month of a time zone has and UTC's month of the same name has not, and the other way round.
+def month_edges(month: Span) -> Iterator[Edge]:
+    """Find the hours that only a time zone's month has, and those that only UTC's month of that name has.
 
     Args:
-        month: A whole month.
+        month: A whole month of the time zone.
     """
     start, end = (time.replace(tzinfo=UTC) for time in month)
     for own, utc, sign in ((month.start, start, 1), (month.end, end, -1)):
@@ -88,26 +88,26 @@ def edges(month: Span) -> Iterator[Edge]:
             yield Edge(Span(utc, own), -sign)
 
 
-def cut(cells: Iterable[Cell], span: Span) -> Iterator[Cell]:
-    """Keep what was spent within a span of those cells that have any of it."""
-    for cell in cells:
-        midnight = datetime.fromisoformat(cell.day).replace(tzinfo=UTC)
+def cut_to_span(totals: Iterable[DailyTotal], span: Span) -> Iterator[DailyTotal]:
+    """Yield the part of each total that was spent within a span, where there is any."""
+    for total in totals:
+        midnight = datetime.fromisoformat(total.day).replace(tzinfo=UTC)
         kept = {
             quarter: amount
-            for quarter, amount in cell.quarters.items()
+            for quarter, amount in total.quarters.items()
             if span.start <= midnight + int(quarter) * QUARTER < span.end
         }
         if kept:
-            yield msgspec.structs.replace(cell, quarters=kept)
+            yield msgspec.structs.replace(total, quarters=kept)
 
 
-def moved(cell: Cell, month: str, sign: int) -> Cell:
-    """Return what an edge's cell adds to a month, or takes away from it."""
+def edge_adjustment(total: DailyTotal, month: str, sign: int) -> DailyTotal:
+    """Return what a total on a month's edge adds to the month or takes away from it."""
     return msgspec.structs.replace(
-        cell,
+        total,
         day=month + _MIDDLE,
-        quarters={"0": sign * sum(cell.quarters.values())},
-        unpriced_rows=max(0, sign * cell.unpriced_rows),
+        quarters={"0": sign * sum(total.quarters.values())},
+        unpriced_rows=max(0, sign * total.unpriced_rows),
     )
 
 

@@ -1,19 +1,20 @@
-"""The books: what one settled output changes in its job and in the totals.
+"""Compute what one settled output changes in its job record and in the totals.
 
-An output owns its usage. A job's usage is the sum over its outputs, its cost the price of that sum
-(so it is rounded once), and totals move by the difference between a job's new and old cost. All of
-it is computed here; a store has only to write the result in one transaction.
+An output owns its usage. A job's usage is the sum over its outputs, its cost is the price of that sum (so it
+is rounded once), and totals change by the difference between a job's new and old cost. All of it is computed
+here; a store only has to write the result in one transaction.
 """
 
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 
 from batch_gateway.core.access.callers import MARKER_LABEL
-from batch_gateway.core.accounting.budgets import left_reserved
+from batch_gateway.core.accounting.budgets import remaining_reservation
 from batch_gateway.core.jobs.output_names import OutputKind, kind_of
 from batch_gateway.core.jobs.record import JobRecord, Repricing
 from batch_gateway.core.pricing.cost import cost_of, rows_without_price
@@ -27,11 +28,11 @@ class Output(msgspec.Struct, frozen=True, rename="camel"):
 
     Attributes:
         uri: ``gs://bucket/name``, or ``bq://project.dataset.table``.
-        generation: Of the object that was read; a higher one replaces it.
+        generation: Generation of the object that was read; a higher one replaces it.
         bytes: Size of the object.
-        usage: Of its rows.
-        settled_at: When.
-        unreadable: Why it could not be read, for good; None if it was.
+        usage: Usage of its rows.
+        settled_at: When it was settled.
+        unreadable: Why it can never be read; None if it was read.
         superseded: Its rows no longer count, because a final output holds them too.
     """
 
@@ -45,34 +46,34 @@ class Output(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def id(self) -> str:
-        """A name for the document that holds it: one for each object, whatever its generation."""
+        """The name of its document: one for each object, whatever its generation."""
         return output_id(self.uri)
 
     @property
     def has_results(self) -> bool:
-        """Whether it holds final results; one without a generation was deleted before it could be read."""
+        """True if it holds final results; one without a generation was deleted before it could be read."""
         return kind_of(self.uri) is OutputKind.RESULTS and self.generation > 0
 
     @property
     def is_counted_increment(self) -> bool:
-        """Whether it holds rows that a final output will repeat, and that count until then."""
+        """True if it holds rows that count until a final output repeats them."""
         return kind_of(self.uri) is OutputKind.INCREMENTAL and not self.superseded
 
 
 def output_id(uri: str) -> str:
-    """A document's name for an output."""
+    """Return the name of an output's document."""
     return hashlib.sha256(uri.encode()).hexdigest()[:32]
 
 
 class Checkpoint(msgspec.Struct, frozen=True, rename="camel"):
-    """How far an output was read that is too large for one go.
+    """The progress of reading an output that is too large to be read at once.
 
     Attributes:
-        uri: Of the object.
-        generation: Of the object; a checkpoint of another generation is worth nothing.
+        uri: URI of the object.
+        generation: Generation of the object; a checkpoint of another generation is useless.
         offset: Bytes of whole lines that were read.
-        usage: Of those lines.
-        expires: When nobody will go on from here any more.
+        usage: Usage of those lines.
+        expires: When the checkpoint can be deleted, since nobody will resume from it.
     """
 
     uri: str
@@ -82,17 +83,17 @@ class Checkpoint(msgspec.Struct, frozen=True, rename="camel"):
     expires: datetime
 
 
-class Total(msgspec.Struct, frozen=True, rename="camel"):
-    """One cell of the totals: a day, and everything that spend is grouped by.
+class TotalKey(msgspec.Struct, frozen=True, rename="camel"):
+    """The key of a total: a day, and everything that spend is grouped by.
 
     Attributes:
         day: UTC day of the job's createTime, ``2026-11-22``.
         model: Key in the price table, or the name as reported.
         api_key: Alias of the key; empty for a job made outside the gateway.
-        team: Empty if none.
-        project: Id.
+        team: Id of the team; empty if there is none.
+        project: Id of the project.
         location: As in the job's name.
-        labels: The job's labels, without the one that tells submissions apart.
+        labels: The job's labels, without the one that marks its submission.
     """
 
     day: str
@@ -105,26 +106,26 @@ class Total(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def id(self) -> str:
-        """A name for the document that holds it."""
+        """The name of the total's document."""
         return (
             f"{self.day}:{hashlib.sha256(msgspec.json.encode(self, order='deterministic')).hexdigest()[:32]}"
         )
 
 
 class ItemTotal(msgspec.Struct, frozen=True, rename="camel"):
-    """Units of an item and what they cost in nano-USD (0 where nothing of it has a price)."""
+    """Units of an item and their cost in nano-USD (0 if none of them has a price)."""
 
     quantity: int = 0
     amount_nano: int = 0
 
 
-class Cell(Total, frozen=True, rename="camel"):
-    """A cell with what has moved into it.
+class DailyTotal(TotalKey, frozen=True, rename="camel"):
+    """What was spent on one day under one key.
 
     Attributes:
         quarters: nano-USD by UTC quarter of an hour of the day (``"52"`` from 13:00 on), so that a day can
             be cut at the offset of any time zone.
-        items: By item; their amounts add up to those of the quarters. Empty in a roll-up.
+        items: Units and amounts by item; the amounts add up to those of the quarters. Empty in a roll-up.
         unpriced_rows: Rows whose cost is not, or not wholly, in the amounts.
     """
 
@@ -133,8 +134,8 @@ class Cell(Total, frozen=True, rename="camel"):
     unpriced_rows: int = 0
 
 
-class Movement(msgspec.Struct, frozen=True, rename="camel"):
-    """What is added to a cell of the totals; negative where an overwritten output shrank.
+class TotalDelta(msgspec.Struct, frozen=True, rename="camel"):
+    """An addition to a total; negative where an overwritten output shrank.
 
     Attributes:
         quarter: UTC quarter of an hour of the day that the amount belongs to, from 0 to 95.
@@ -151,32 +152,43 @@ class Movement(msgspec.Struct, frozen=True, rename="camel"):
     unpriced_rows: int = 0
 
 
+class Change(NamedTuple):
+    """A change of a job record, with what it adds to totals.
+
+    Attributes:
+        job: The record as it is to be written.
+        deltas: What to add to which totals.
+    """
+
+    job: JobRecord
+    deltas: list[tuple[TotalKey, TotalDelta]]
+
+
 def supersedes(job: JobRecord, output: Output) -> bool:
-    """Tell whether an output takes the place of incremental ones that are in the books."""
+    """Return True if an output replaces incremental ones that are on record."""
     return output.has_results and job.incremental_outputs > 0
 
 
-def superseded(output: Output, now: datetime) -> Output:
-    """Return an incremental output as it stands once a final one is in the books: it counts no more."""
+def supersede(output: Output, now: datetime) -> Output:
+    """Return an incremental output as it is once a final one is on record: it no longer counts."""
     return msgspec.structs.replace(output, usage=Usage(), unreadable=None, superseded=True, settled_at=now)
 
 
 def settle_output(
     job: JobRecord, old: Output | None, increments: Sequence[Output], new: Output, prices: PriceTable
-) -> tuple[JobRecord, list[tuple[Total, Movement]]] | None:
-    """Put an output into the books.
+) -> Change | None:
+    """Settle an output.
 
     Args:
-        job: As it stands.
-        old: The same object as settled before, if it was.
-        increments: The incremental outputs whose place it takes (`supersedes`).
+        job: The record before.
+        old: The same object as settled before; None if it was not.
+        increments: The incremental outputs that it replaces (`supersedes`).
         new: The object as just read.
-        prices: The table in force.
+        prices: The price table in force.
 
     Returns:
-        The job as it then stands and what to add to which totals; None if there is nothing to do: this
-        generation or a later one is in the books already, or final results are that repeat its rows. A
-        closed job is opened again if that changes what it used.
+        The change to write; None if there is nothing to do, because this generation or a later one is on
+        record, or final results that repeat its rows are. A closed job is opened again if its usage changes.
     """
     if old is not None and old.generation >= new.generation:
         return None
@@ -192,12 +204,12 @@ def settle_output(
         - (old is not None and old.unreadable is not None)
         - sum(increment.unreadable is not None for increment in increments)
     )
-    news = usage != job.usage or unreadable != job.unreadable_outputs or job.output_missing
+    is_news = usage != job.usage or unreadable != job.unreadable_outputs or job.output_missing
     settled = msgspec.structs.replace(
         job,
         usage=usage,
         cost=cost,
-        reserved_nano=left_reserved(job, cost.amount_nano),
+        reserved_nano=remaining_reservation(job, cost.amount_nano),
         settled_outputs=job.settled_outputs + (old is None),
         result_outputs=job.result_outputs + new.has_results - (old is not None and old.has_results),
         incremental_outputs=job.incremental_outputs
@@ -205,32 +217,30 @@ def settle_output(
         - (old is not None and old.is_counted_increment)
         - len(increments),
         unreadable_outputs=unreadable,
-        # What was final is not any more, until the job is closed again.
-        closed=job.closed and not news,
-        next_look=None if news else job.next_look,
-        reopened=job.reopened + (job.closed and news),
-        repricings=_repricings(job, "", new.settled_at) if _priced_otherwise(job, prices) else job.repricings,
+        # The cost is no longer final until the job is closed again.
+        closed=job.closed and not is_news,
+        next_look=None if is_news else job.next_look,
+        reopened=job.reopened + (job.closed and is_news),
+        repricings=_repricings(job, "", new.settled_at) if _is_price_changed(job, prices) else job.repricings,
     )
-    return settled, movements(job, settled)
+    return Change(settled, total_deltas(job, settled))
 
 
-def reprice(
-    job: JobRecord, prices: PriceTable, *, by: str, now: datetime
-) -> tuple[JobRecord, list[tuple[Total, Movement]]] | None:
-    """Prices a job's usage with the present table, and keeps on record what it cost before.
+def reprice(job: JobRecord, prices: PriceTable, *, by: str, now: datetime) -> Change | None:
+    """Price a job's usage with the present table, and keep its earlier cost on record.
 
     Returns:
-        As settle_output; None if the job costs the same, by the same table.
+        The change to write; None if the job costs the same by the same table, or was never priced.
     """
     cost = cost_of(job.usage, prices, location=job.key.location, at=job.priced_at)
     if cost == job.cost or not job.cost.price_table:
         return None
     repriced = msgspec.structs.replace(job, cost=cost, repricings=_repricings(job, by, now))
-    return repriced, movements(job, repriced)
+    return Change(repriced, total_deltas(job, repriced))
 
 
-def _priced_otherwise(job: JobRecord, prices: PriceTable) -> bool:
-    """Whether a job's earlier outputs, priced with an older table, now cost something else."""
+def _is_price_changed(job: JobRecord, prices: PriceTable) -> bool:
+    """Return True if earlier outputs, priced with an older table, now cost something else."""
     if job.cost.price_table in {"", prices.version}:
         return False
     cost = cost_of(job.usage, prices, location=job.key.location, at=job.priced_at)
@@ -241,10 +251,10 @@ def _repricings(job: JobRecord, by: str, now: datetime) -> tuple[Repricing, ...]
     return (*job.repricings, Repricing(now, by, job.cost.amount_nano, job.cost.price_table))
 
 
-def movements(before: JobRecord, after: JobRecord) -> list[tuple[Total, Movement]]:
-    """What the totals have to move by when a job's cost changes: a cell for each model in it."""
+def total_deltas(before: JobRecord, after: JobRecord) -> list[tuple[TotalKey, TotalDelta]]:
+    """Return what a change of a job's cost adds to totals: one delta for each model in it."""
     created = after.create_time.astimezone(UTC)
-    moved = []
+    deltas = []
     unpriced = _unpriced_rows(after)
     unpriced.subtract(_unpriced_rows(before))
     models = {item.model for cost in (before.cost, after.cost) for item in cost.line_items}
@@ -257,19 +267,23 @@ def movements(before: JobRecord, after: JobRecord) -> list[tuple[Total, Movement
                     quantities[item.item] += sign * item.quantity
                     if item.amount_nano is not None:
                         amounts[item.item] += sign * item.amount_nano
-        movement = Movement(
-            _quarter(created), amounts.total(), _moved(quantities), _moved(amounts), unpriced[model]
+        delta = TotalDelta(
+            _quarter(created),
+            amounts.total(),
+            _without_zeros(quantities),
+            _without_zeros(amounts),
+            unpriced[model],
         )
-        if movement.quantities or movement.amounts_nano or movement.unpriced_rows:
-            moved.append((_cell(after, created, model), movement))
-    return moved
+        if delta.quantities or delta.amounts_nano or delta.unpriced_rows:
+            deltas.append((_total_key(after, created, model), delta))
+    return deltas
 
 
 def _unpriced_rows(job: JobRecord) -> Counter[str]:
-    """Count the rows whose cost is not, or not wholly, in a job's amount, by the model that they count for.
+    """Count the rows whose cost is not, or not wholly, in a job's amount, by model.
 
     Rows with an item that has no price count for that item's model, all others for the job's. An output that
-    could not be read counts as a row.
+    could not be read counts as one row.
     """
     rows = rows_without_price(job.cost.line_items)
     of_job = job.cost.unpriced_rows - rows.total() + job.usage.rows.unread + job.unreadable_outputs
@@ -281,12 +295,12 @@ def _quarter(time: datetime) -> int:
     return time.hour * 4 + time.minute // 15
 
 
-def _moved(sums: Counter[str]) -> dict[str, int]:
+def _without_zeros(sums: Counter[str]) -> dict[str, int]:
     return {item: change for item, change in sums.items() if change}
 
 
-def _cell(job: JobRecord, created: datetime, model: str) -> Total:
-    return Total(
+def _total_key(job: JobRecord, created: datetime, model: str) -> TotalKey:
+    return TotalKey(
         day=created.date().isoformat(),
         model=model,
         api_key=job.api_key or "",

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from batch_gateway.core.accounting.budgets import Ledger, Limit, Window
+from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, Window
 from batch_gateway.core.jobs.cost_report import cost_report
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.money import format_nano
@@ -140,8 +140,8 @@ def job_event(job: JobRecord, now: datetime) -> Event | None:
 
 def budget_event(
     kind: BudgetType,
-    limit: Limit,
-    ledger: Ledger,
+    limit: OwnedBudget,
+    ledger: BudgetBalance,
     window: Window,
     now: datetime,
     *,

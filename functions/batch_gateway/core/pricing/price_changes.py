@@ -10,7 +10,7 @@ from batch_gateway.core.pricing.price_form import PER, PICO_PER_USD, a_day, a_te
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PriceChange:
     """One thing that changes on a day, at midnight UTC.
 
     Attributes:
@@ -26,7 +26,7 @@ class Change:
     said: str
 
 
-def read_retirement(model: str, value: Any) -> tuple[Change, ...]:
+def read_retirement(model: str, value: Any) -> tuple[PriceChange, ...]:
     """Reads a model's ``retirement``.
 
     Raises:
@@ -41,16 +41,16 @@ def read_retirement(model: str, value: Any) -> tuple[Change, ...]:
     found = []
     if day := days.get("closed"):
         said = f"{model} is closed to projects that have not used it, from {day} on ({source})."
-        found.append(Change(day, model, "closed", said))
+        found.append(PriceChange(day, model, "closed", said))
     if day := days.get("retired"):
         said = f"{model} is due for retirement on {day}; jobs may be refused from then on ({source})."
-        found.append(Change(day, model, "retired", said))
+        found.append(PriceChange(day, model, "retired", said))
     return tuple(found)
 
 
 def price_change(
     model: str, day: date, before: Mapping[str, int], after: Mapping[str, int], where: str = ""
-) -> Change | None:
+) -> PriceChange | None:
     """Describe a step of a model's batch prices.
 
     Args:
@@ -77,7 +77,7 @@ def price_change(
         if item.endswith("_text") or item == changed[0]
     )
     said = f"The batch price of {model}{where} {how} on {day}: {steps} (USD per million)."
-    return Change(day, model, "price", said)
+    return PriceChange(day, model, "price", said)
 
 
 def _usd(pico: int | None) -> str:

@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-from batch_gateway.core.pricing.price_changes import Change, price_change, read_retirement
+from batch_gateway.core.pricing.price_changes import PriceChange, price_change, read_retirement
 from batch_gateway.core.pricing.price_form import PER, a_day, a_price, a_text, an_object, without_duplicates
 from batch_gateway.core.pricing.query_fees import QueryFee, QueryFees, query_fee, read_query_fees
 
@@ -89,7 +89,7 @@ class _Model:
     unit: str
     threshold: int | None
     periods: tuple[_Period, ...]
-    retirement: tuple[Change, ...]
+    retirement: tuple[PriceChange, ...]
 
     def in_force(self, at: datetime, until: datetime) -> tuple[_Period, ...]:
         """The periods that any of the time is in, the latest first."""
@@ -227,7 +227,7 @@ class PriceTable:
         model = self._models.get(model_key)
         return model.in_force(at, at)[0].doubts if model else ()
 
-    def changes_between(self, after: datetime, until: datetime) -> list[Change]:
+    def changes_between(self, after: datetime, until: datetime) -> list[PriceChange]:
         """What begins after a time and not after another, of all models, in order."""
         changes = [change for key, model in self._models.items() for change in _changes(key, model)]
         return sorted(
@@ -264,7 +264,7 @@ def _start(where: str, day: Any) -> datetime:
     return _EARLIEST if day is None else _midnight(a_day(where, day))
 
 
-def _changes(key: str, model: _Model) -> list[Change]:
+def _changes(key: str, model: _Model) -> list[PriceChange]:
     found = list(model.retirement)
     threshold = model.threshold
     short, long = ("", "") if threshold is None else _windows(threshold)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from batch_gateway.core.access.callers import KEY_LABEL, MARKER_LABEL
-from batch_gateway.core.accounting.settlement import Cell, ItemTotal, Movement, Total, movements
+from batch_gateway.core.accounting.settlement import DailyTotal, ItemTotal, TotalDelta, TotalKey, total_deltas
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.cost import Cost
 from batch_gateway.core.pricing.models import short_name
@@ -44,7 +44,7 @@ class Entry(NamedTuple):
         job: That job; None for a cell of the totals.
     """
 
-    cell: Cell
+    cell: DailyTotal
     job: JobRecord | None = None
 
 
@@ -126,13 +126,13 @@ def _is_reserved(field: str) -> bool:
     return name.startswith("__") and name.endswith("__")
 
 
-def entries_of_totals(cells: Iterable[Cell]) -> Iterator[Entry]:
+def entries_of_totals(cells: Iterable[DailyTotal]) -> Iterator[Entry]:
     """Cells of the totals, each in one piece.
 
     Args:
         cells: Parts of a cell must follow each other.
     """
-    last: Cell | None = None
+    last: DailyTotal | None = None
     for cell in cells:
         if last is not None and _same(last, cell):
             last = _added(last, cell)
@@ -144,11 +144,11 @@ def entries_of_totals(cells: Iterable[Cell]) -> Iterator[Entry]:
         yield Entry(last)
 
 
-def _same(one: Cell, other: Cell) -> bool:
-    return all(getattr(one, name) == getattr(other, name) for name in Total.__struct_fields__)
+def _same(one: DailyTotal, other: DailyTotal) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in TotalKey.__struct_fields__)
 
 
-def _added(one: Cell, other: Cell) -> Cell:
+def _added(one: DailyTotal, other: DailyTotal) -> DailyTotal:
     quarters, items = dict(one.quarters), dict(one.items)
     for quarter, amount in other.quarters.items():
         quarters[quarter] = quarters.get(quarter, 0) + amount
@@ -162,12 +162,12 @@ def _added(one: Cell, other: Cell) -> Cell:
 
 def entries_of_job(job: JobRecord) -> list[Entry]:
     """A job, as the cells that it moved the totals by: one for each model; one if it cost nothing."""
-    moved = movements(msgspec.structs.replace(job, cost=Cost(), usage=Usage(), unreadable_outputs=0), job)
+    moved = total_deltas(msgspec.structs.replace(job, cost=Cost(), usage=Usage(), unreadable_outputs=0), job)
     if moved:
         return [Entry(_cell(total, movement), job) for total, movement in moved]
     # Of a job that used nothing there is no movement that would name it.
     created = job.create_time.astimezone(UTC)
-    cell = Cell(
+    cell = DailyTotal(
         day=created.date().isoformat(),
         model=short_name(job.priced_model),
         api_key=job.api_key or "",
@@ -180,13 +180,13 @@ def entries_of_job(job: JobRecord) -> list[Entry]:
     return [Entry(cell, job)]
 
 
-def _cell(total: Total, movement: Movement) -> Cell:
+def _cell(total: TotalKey, movement: TotalDelta) -> DailyTotal:
     items = {
         item: ItemTotal(quantity, movement.amounts_nano.get(item, 0))
         for item, quantity in movement.quantities.items()
     }
     quarters = {str(movement.quarter): movement.amount_nano}
-    return Cell(
+    return DailyTotal(
         **msgspec.structs.asdict(total),
         quarters=quarters,
         items=items,
@@ -221,7 +221,7 @@ def buckets(
         yield Bucket(part, sums.take(calendar.floor(part.start)))
 
 
-def _midnight(cell: Cell) -> datetime:
+def _midnight(cell: DailyTotal) -> datetime:
     return datetime.fromisoformat(cell.day).replace(tzinfo=UTC)
 
 
@@ -251,7 +251,7 @@ class _Sums:
             if start is not None:
                 self._add(start, group, amount, unpriced=unpriced)
 
-    def _start(self, cell: Cell, quarter: str) -> datetime | None:
+    def _start(self, cell: DailyTotal, quarter: str) -> datetime | None:
         """When the bucket begins that a quarter of an hour is in; None if that is outside of the span."""
         time = _midnight(cell) + int(quarter) * QUARTER
         return self._calendar.floor(time) if self._span.start <= time < self._span.end else None

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from batch_gateway.core.accounting.settlement import Cell
+from batch_gateway.core.accounting.settlement import DailyTotal
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.money import format_nano, format_pico
 from batch_gateway.core.pricing.prices import PriceTable
@@ -154,14 +154,14 @@ def _of_job(job: JobRecord, model: str) -> Iterator[_Charge]:
             )
 
 
-def _of_cell(cell: Cell, prices: PriceTable) -> Iterator[_Charge]:
+def _of_cell(cell: DailyTotal, prices: PriceTable) -> Iterator[_Charge]:
     for item, total in sorted(cell.items.items()):
         amount = None if is_unpriced(cell, item, prices) else total.amount_nano
         unit = prices.unit(cell.model)
         yield _Charge(item, None, total.quantity, unit, unit_price(cell, item, prices), amount)
 
 
-def _common(cell: Cell) -> dict[str, str]:
+def _common(cell: DailyTotal) -> dict[str, str]:
     midnight = datetime.fromisoformat(cell.day).replace(tzinfo=UTC)
     month = next(_MONTHS.spans(_MONTHS.floor(midnight), midnight + timedelta(days=31)))
     tags = {
@@ -194,7 +194,7 @@ def _resource(job: JobRecord) -> dict[str, str]:
     }
 
 
-def _figures(cell: Cell, charge: _Charge) -> dict[str, str]:
+def _figures(cell: DailyTotal, charge: _Charge) -> dict[str, str]:
     per, priced_by = _PRICED_BY[charge.unit]
     amount = "" if charge.amount_nano is None else format_nano(charge.amount_nano)
     price = "" if charge.unit_price_pico is None else format_pico(charge.unit_price_pico * per)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from batch_gateway.core.accounting.settlement import Cell
+from batch_gateway.core.accounting.settlement import DailyTotal
 from batch_gateway.core.pricing.modalities import LARGEST_COUNT
 from batch_gateway.core.pricing.money import PICO_PER_NANO
 from batch_gateway.core.pricing.prices import LONGEST_QUEUE, PriceTable
@@ -14,7 +14,7 @@ _MATCHES = 10**6
 """A price matches if it gives the amount to this fraction."""
 
 
-def is_unpriced(cell: Cell, item: str, prices: PriceTable) -> bool:
+def is_unpriced(cell: DailyTotal, item: str, prices: PriceTable) -> bool:
     """Whether nothing of an item has a price in the books, so that its amount of 0 does not mean free.
 
     An item of which only some has a price cannot be told from one that has it all.
@@ -25,7 +25,7 @@ def is_unpriced(cell: Cell, item: str, prices: PriceTable) -> bool:
     return 0 not in _prices_of(cell, item, prices)
 
 
-def unit_price(cell: Cell, item: str, prices: PriceTable) -> int | None:
+def unit_price(cell: DailyTotal, item: str, prices: PriceTable) -> int | None:
     """The price of a unit of an item, in pico-USD; None if none of the table's gives the item's amount.
 
     So it is with usage of several prices (short and long prompts), with usage that was priced by an
@@ -42,7 +42,7 @@ def unit_price(cell: Cell, item: str, prices: PriceTable) -> int | None:
     return nearest if abs(total.quantity * nearest - amount) <= allowed else None
 
 
-def _prices_of(cell: Cell, item: str, prices: PriceTable) -> set[int]:
+def _prices_of(cell: DailyTotal, item: str, prices: PriceTable) -> set[int]:
     if item == UNBILLED_TOOL_USE:
         return {0}
     midnight = datetime.fromisoformat(cell.day).replace(tzinfo=UTC)

@@ -21,7 +21,7 @@ class Standings:
         """Members of an answer by owner (``key:ID``, ``team:ID``); ``spend`` is LiteLLM's name."""
         now = self._now()
         windows = {owner: window_of(budget.budget_duration, now) for owner, budget in budgets.items()}
-        ledgers = self._store.ledgers((owner, window.periods) for owner, window in windows.items())
+        ledgers = self._store.budget_balances((owner, window.periods) for owner, window in windows.items())
         return {
             owner: {
                 "spend": usd(ledgers[owner].spent_nano),

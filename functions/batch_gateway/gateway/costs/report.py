@@ -11,7 +11,7 @@ from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.accounting import rollups
-from batch_gateway.core.accounting.settlement import Cell
+from batch_gateway.core.accounting.settlement import DailyTotal
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.spend import focus
@@ -176,7 +176,7 @@ class Spend:
         cells = self._store.list_totals(*rollups.days_of(span), equalities(query.filters))
         return entries_of_totals(cells)
 
-    def _months(self, span: Span, calendar: Calendar) -> Iterator[Cell]:
+    def _months(self, span: Span, calendar: Calendar) -> Iterator[DailyTotal]:
         """Read a span by whole months, and what is cut short by days."""
         for part in calendar.spans(*span):
             if not calendar.is_whole(part):
@@ -184,12 +184,12 @@ class Spend:
                 continue
             month = f"{part.start:%Y-%m}"
             yield from self._store.monthly_rollups(month)
-            for edge in rollups.edges(part):
+            for edge in rollups.month_edges(part):
                 for cell in self._days(edge.span):
-                    yield rollups.moved(cell, month, edge.sign)
+                    yield rollups.edge_adjustment(cell, month, edge.sign)
 
-    def _days(self, span: Span) -> Iterator[Cell]:
-        return rollups.cut(self._store.daily_rollups(*rollups.days_of(span)), span)
+    def _days(self, span: Span) -> Iterator[DailyTotal]:
+        return rollups.cut_to_span(self._store.daily_rollups(*rollups.days_of(span)), span)
 
     def _jobs(self, span: Span) -> Iterator[Entry]:
         after = None

@@ -7,7 +7,7 @@ from typing import Any
 from werkzeug.wrappers import Request
 
 from batch_gateway.core.access.callers import Caller
-from batch_gateway.core.accounting.settlement import reprice
+from batch_gateway.core.accounting.settlement import Change, reprice
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.money import format_nano
@@ -15,7 +15,7 @@ from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.http import page_tokens, requests, responses
 from batch_gateway.gateway.http.routes import Done
-from batch_gateway.ports import Change, Store
+from batch_gateway.ports import Store
 
 _JOBS = 200
 """Jobs that one call looks at: some seconds' worth of Firestore's time."""

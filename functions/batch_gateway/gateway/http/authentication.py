@@ -6,7 +6,7 @@ from datetime import datetime
 from threading import Lock
 
 from batch_gateway.core.access.callers import Caller, authenticate_master, invalid_key, missing_key
-from batch_gateway.core.access.keys import KeyRecord, TeamRecord, limit_of_key, limit_of_team, token_of
+from batch_gateway.core.access.keys import KeyRecord, TeamRecord, budget_of_key, budget_of_team, token_of
 from batch_gateway.gateway.http.wrong_keys import Guesses, keep_latest
 from batch_gateway.logs import log
 from batch_gateway.ports import KeyStore, StoreUnavailableError
@@ -70,8 +70,8 @@ class KeyRing:
             team=key.team_id,
             key_id=key.key_id,
             grants=(key.grant, team.grant) if team else (key.grant,),
-            limits=tuple(
-                limit for limit in (limit_of_key(key), limit_of_team(team) if team else None) if limit
+            budgets=tuple(
+                limit for limit in (budget_of_key(key), budget_of_team(team) if team else None) if limit
             ),
         )
 

@@ -19,22 +19,22 @@ def unknown(estimate: Estimate) -> ApiError:
 
 def exceeded(error: BudgetExceededError) -> ApiError:
     """The refusal, with the figures and what can be done."""
-    limit, ledger, window = error.limit, error.ledger, error.window
+    budget, balance, window = error.budget, error.balance, error.window
     usd = {
-        "limit": format_nano(limit.max_nano or 0),
-        "spent": format_nano(ledger.spent_nano),
-        "reserved": format_nano(ledger.reserved_nano),
+        "limit": format_nano(budget.max_nano or 0),
+        "spent": format_nano(balance.spent_nano),
+        "reserved": format_nano(balance.reserved_nano),
         "estimate": format_nano(error.wanted_nano),
     }
     resets = f"It resets at {window.reset:%Y-%m-%dT%H:%M:%SZ}." if window.reset else "It does not reset."
     return ApiError(
         "RESOURCE_EXHAUSTED",
         "BUDGET_EXCEEDED",
-        f"The job was not submitted: of the budget of {limit.name}, USD {usd['limit']}, USD {usd['spent']} "
+        f"The job was not submitted: of the budget of {budget.name}, USD {usd['limit']}, USD {usd['spent']} "
         f"are spent and USD {usd['reserved']} are reserved for jobs under way, and this job may cost up to "
         f"USD {usd['estimate']}. {resets} Lower maxOutputTokens, send fewer rows, or ask the administrator.",
         metadata={
-            "owner": limit.owner,
+            "owner": budget.owner,
             **usd,
             **({"resetTime": f"{window.reset:%Y-%m-%dT%H:%M:%SZ}"} if window.reset else {}),
         },

@@ -26,7 +26,7 @@ from werkzeug.wrappers import Response
 from batch_gateway import log_events
 from batch_gateway.core.access import callers
 from batch_gateway.core.access.callers import Caller
-from batch_gateway.core.accounting.budgets import BudgetExceededError, Limit
+from batch_gateway.core.accounting.budgets import BudgetExceededError, OwnedBudget
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import estimate_report
 from batch_gateway.core.jobs.record import Bounds, JobKey, JobRecord, Observation, parse_name
@@ -95,7 +95,7 @@ class Creates:
         if call.request.args.get("validateOnly", "").lower() == "true":
             return responses.json(estimate_report(self._estimates.for_caller(call, body.json, model)))
         submission = self._submission(call, body, model)
-        limits = [limit for limit in call.caller.limits if limit.max_nano is not None]
+        limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]
         if limits:
             submission = self._weighed(call, body, model, submission)
         earlier = self._begin(submission, limits)
@@ -152,7 +152,7 @@ class Creates:
             submission, estimate=bounds, reserved_nano=estimate.high_nano, reserved_at=submission.created
         )
 
-    def _begin(self, submission: Submission, limits: list[Limit]) -> Submission | None:
+    def _begin(self, submission: Submission, limits: list[OwnedBudget]) -> Submission | None:
         try:
             return self._store.begin_submission(submission, limits)
         except BudgetExceededError as error:

@@ -32,7 +32,7 @@ class Checks:
         if not call.caller.is_admin:
             checked = self._places.with_project_id(resource)
             grants.check_model(call.caller.grants, written, checked, is_alias=resource != written)
-            has_budget = any(limit.max_nano is not None for limit in call.caller.limits)
+            has_budget = any(limit.max_nano is not None for limit in call.caller.budgets)
             grants.check_body(call.caller.grants, body.json, has_budget=has_budget)
             for field, name in grants.resource_names(body.json):
                 self._check_resource(call, field, name)

@@ -92,7 +92,7 @@ class Estimates:
             ApiError: The whole input has to be read for that, and cannot be.
         """
         estimate = self.of(call, body, model)
-        if estimate.high_nano is None or all(limit.max_nano is None for limit in call.caller.limits):
+        if estimate.high_nano is None or all(limit.max_nano is None for limit in call.caller.budgets):
             return estimate
         try:
             return self._weighed(call, body, self._base_of(model, call.project, call.location), estimate)
