@@ -14,21 +14,21 @@ from batch_gateway.core.errors import ApiError
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.gateway import dashboard
 from batch_gateway.gateway.admin import audit
-from batch_gateway.gateway.admin.audit import Trail
-from batch_gateway.gateway.admin.budget_status import Standings
+from batch_gateway.gateway.admin.audit import AuditTrail
+from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.keys import Keys
 from batch_gateway.gateway.admin.sweep import Identity, Sweeps
 from batch_gateway.gateway.admin.teams import Teams
 from batch_gateway.gateway.costs.report import Spend
 from batch_gateway.gateway.costs.repricing import Repricings
 from batch_gateway.gateway.http import openapi, requests, responses
-from batch_gateway.gateway.http.authentication import KeyRing
+from batch_gateway.gateway.http.authentication import Authenticator
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.http.rate_limit import RateLimiter
 from batch_gateway.gateway.http.routes import (
     PLACE,
     Access,
-    Done,
+    AuditedResponse,
     Route,
     Table,
     at_place,
@@ -40,7 +40,7 @@ from batch_gateway.gateway.http.routes import (
 )
 from batch_gateway.gateway.jobs.cost import Costs
 from batch_gateway.gateway.jobs.create import Creates
-from batch_gateway.gateway.jobs.create_policy import Checks
+from batch_gateway.gateway.jobs.create_policy import CreatePolicy
 from batch_gateway.gateway.jobs.estimate import Estimates
 from batch_gateway.gateway.jobs.listing import Jobs
 from batch_gateway.gateway.jobs.passthrough import Passthrough
@@ -104,32 +104,32 @@ class Gateway:
         tracker = Tracker(deps.store)
         self._places = Places(deps.settings, deps.store)
         passthrough = Passthrough(deps.store, deps.upstream, tracker, self._places)
-        checks = Checks(deps.settings, self._places)
+        policy = CreatePolicy(deps.settings, self._places)
         estimates = Estimates(
             deps.store,
             deps.upstream,
             objects=deps.objects,
             tables=lambda: deps.settlement().tables(),
             prices=deps.prices,
-            authorize=checks.authorize,
+            authorize=policy.authorize,
             now=deps.now,
         )
-        creates = Creates(deps.store, deps.upstream, self._places, checks, estimates, now=deps.now)
+        creates = Creates(deps.store, deps.upstream, self._places, policy, estimates, now=deps.now)
         weighing = Weighing(deps.store, estimates)
         costs = Costs(deps.store, deps.upstream, deps.settlement, tracker, weighing, now=deps.now)
-        standings = Standings(deps.store, deps.now)
+        budget_status = BudgetStatus(deps.store, deps.now)
         private = deps.settings.allow_private_webhooks
-        keys = Keys(deps.keys, standings, allow_private_webhooks=private, now=deps.now)
-        teams = Teams(deps.keys, standings, deps.now)
+        keys = Keys(deps.keys, budget_status, allow_private_webhooks=private, now=deps.now)
+        teams = Teams(deps.keys, budget_status, deps.now)
         self._settings = deps.settings
         self._store = deps.store
-        self._keyring = KeyRing(deps.settings.master_key, deps.keys, deps.clock, deps.now)
+        self._authenticator = Authenticator(deps.settings.master_key, deps.keys, deps.clock, deps.now)
         self._limiter = RateLimiter(deps.keys, deps.now)
-        self._trail = Trail(deps.audit, deps.now)
+        self._trail = AuditTrail(deps.audit, deps.now)
         spend = Spend(deps.store, deps.prices, deps.now)
         sweeps = Sweeps(
             deps.settings,
-            self._keyring,
+            self._authenticator,
             deps.identity,
             deps.settlement,
             tracker,
@@ -183,7 +183,7 @@ class Gateway:
     def handle(self, request: Request) -> Response:
         """Answer one request; whatever goes wrong is answered too."""
         try:
-            return responses.compressed(request, self._dispatch(request))
+            return responses.compress(request, self._dispatch(request))
         except Exception as error:  # noqa: BLE001 - the boundary: every error becomes an answer
             return responses.error(_as_api_error(error, request))
         finally:
@@ -194,23 +194,23 @@ class Gateway:
         route, values = self._table.match(request)
         if route.access is Access.OPEN:
             return _response(route.handler(request))
-        caller = self._keyring.caller(requests.api_key(request), requests.address(request))
+        caller = self._authenticator.authenticate(requests.api_key(request), requests.address(request))
         self._limiter.check(caller)
         if route.audit is None:
             return _response(self._answer(route, request, caller, values))
         try:
             done = self._answer(route, request, caller, values)
         except Exception as error:
-            self._trail.note(caller, route.audit, _target(route, request), audit.outcome_of_error(error))
+            self._trail.record(caller, route.audit, _target(route, request), audit.outcome_of_error(error))
             raise
-        target = done.target if isinstance(done, Done) else ""
+        target = done.target if isinstance(done, AuditedResponse) else ""
         response = _response(done)
-        self._trail.note(caller, route.audit, target or _target(route, request), audit.outcome_of(response))
+        self._trail.record(caller, route.audit, target or _target(route, request), audit.outcome_of(response))
         return response
 
     def _answer(
         self, route: Route, request: Request, caller: Caller, values: dict[str, str]
-    ) -> Response | Done:
+    ) -> Response | AuditedResponse:
         if route.access is Access.PLACE:
             return route.handler(self._call(route, request, caller, values))
         if route.access is Access.ADMIN and not caller.is_admin:
@@ -250,8 +250,8 @@ class Gateway:
         return {"project": place[0], "location": place[1]}
 
 
-def _response(answer: Response | Done) -> Response:
-    return answer.response if isinstance(answer, Done) else answer
+def _response(answer: Response | AuditedResponse) -> Response:
+    return answer.response if isinstance(answer, AuditedResponse) else answer
 
 
 def _target(route: Route, request: Request) -> str:
@@ -266,7 +266,7 @@ def _as_api_error(error: Exception, request: Request) -> ApiError:
     if isinstance(error, ApiError):
         return error
     if isinstance(error, StoreUnavailableError | RecordError):
-        return _of_books(error, request)
+        return _as_store_error(error, request)
     if isinstance(error, AnswerTooLargeError):
         log("ERROR", "answer not read", event="upstream.error", status=502, path=request.path, error=error)
         message = f"Vertex AI's answer {error}. If it is a list, ask for less of it with pageSize."
@@ -292,7 +292,7 @@ def _as_api_error(error: Exception, request: Request) -> ApiError:
     return ApiError("INTERNAL", "INTERNAL", message)
 
 
-def _of_books(error: StoreUnavailableError | RecordError, request: Request) -> ApiError:
+def _as_store_error(error: StoreUnavailableError | RecordError, request: Request) -> ApiError:
     if isinstance(error, RecordError):
         log("ERROR", "record unreadable", event="record.unreadable", record=request.path, error=error)
         message = (

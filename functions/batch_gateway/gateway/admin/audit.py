@@ -17,14 +17,14 @@ _DEFAULT_LIMIT = 100
 _MAX_LIMIT = 1000
 
 
-class Trail:
+class AuditTrail:
     """Writes and reads the trail."""
 
     def __init__(self, audit: Audit, now: Callable[[], datetime]) -> None:
         self._audit = audit
         self._now = now
 
-    def note(self, caller: Caller, action: str, target: str, outcome: str) -> None:
+    def record(self, caller: Caller, action: str, target: str, outcome: str) -> None:
         """Adds an entry. If Firestore does not take it, the log has it: what was done is done."""
         entry = AuditEntry(self._now(), caller.api_key, action, target, outcome)
         try:

@@ -18,10 +18,10 @@ from batch_gateway.core.accounting.durations import add_duration
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.notify import webhooks
 from batch_gateway.gateway.admin import bodies
-from batch_gateway.gateway.admin.budget_status import Standings
+from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.views import key_view, team_view
 from batch_gateway.gateway.http import requests, responses
-from batch_gateway.gateway.http.routes import Done
+from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import AliasTakenError, Endpoint, KeyStore
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
@@ -35,17 +35,17 @@ class Keys:
     def __init__(
         self,
         keys: KeyStore,
-        standings: Standings,
+        budget_status: BudgetStatus,
         *,
         allow_private_webhooks: bool = False,
         now: Callable[[], datetime],
     ) -> None:
         self._keys = keys
-        self._standings = standings
+        self._budget_status = budget_status
         self._allow_private = allow_private_webhooks
         self._now = now
 
-    def generate(self, request: Request, caller: Caller) -> Done:
+    def generate(self, request: Request, caller: Caller) -> AuditedResponse:
         """``POST /key/generate``: a new key. Its secret is in this answer and nowhere else."""
         body = bodies.decode(requests.body(request), bodies.GenerateKey)
         now, secret, key_id = self._now(), new_secret(), secrets.token_hex(8)
@@ -72,9 +72,11 @@ class Keys:
         self._check_room()
         with _alias_conflict():
             self._keys.add_key(key)
-        return Done(key.key_alias, responses.json({"key": secret, **key_view(key), **_shown_once(webhook)}))
+        return AuditedResponse(
+            key.key_alias, responses.json({"key": secret, **key_view(key), **_shown_once(webhook)})
+        )
 
-    def update(self, request: Request, _: Caller) -> Done:
+    def update(self, request: Request, _: Caller) -> AuditedResponse:
         """``POST /key/update``: what is given changes, everything else stays."""
         body = bodies.decode(requests.body(request), bodies.UpdateKey)
         if isinstance(body.team_id, str):
@@ -115,9 +117,9 @@ class Keys:
         key = self._keys.get_key(token)
         if key is None:
             raise _unknown(body.key)
-        return Done(key.key_alias, responses.json({**key_view(key), **_shown_once(webhook)}))
+        return AuditedResponse(key.key_alias, responses.json({**key_view(key), **_shown_once(webhook)}))
 
-    def regenerate(self, request: Request, caller: Caller) -> Done:
+    def regenerate(self, request: Request, caller: Caller) -> AuditedResponse:
         """``POST /key/regenerate``: a new secret for a key; the old one ends after the grace period."""
         body = bodies.decode(requests.body(request), bodies.RegenerateKey)
         now, secret = self._now(), new_secret()
@@ -145,9 +147,9 @@ class Keys:
                 key, expires=min(ends, key.expires) if key.expires else ends, updated_at=now
             ),
         )
-        return Done(new.key_alias, responses.json({"key": secret, **key_view(new)}))
+        return AuditedResponse(new.key_alias, responses.json({"key": secret, **key_view(new)}))
 
-    def delete(self, request: Request, _: Caller) -> Done:
+    def delete(self, request: Request, _: Caller) -> AuditedResponse:
         """``POST /key/delete``: keys by secret or token, or by alias with all their secrets."""
         body = bodies.decode(requests.body(request), bodies.DeleteKeys)
         bodies.check_number("keys", body.keys, bodies.MOST_NAMED)
@@ -166,7 +168,9 @@ class Keys:
         if not deleted:
             raise _unknown((body.keys or body.key_aliases)[0])
         aliases = sorted({key.key_alias for key in deleted})
-        return Done(",".join(aliases), responses.json({"deleted_keys": [key.token for key in deleted]}))
+        return AuditedResponse(
+            ",".join(aliases), responses.json({"deleted_keys": [key.token for key in deleted]})
+        )
 
     def info(self, request: Request, caller: Caller) -> Response:
         """``GET /key/info?key=``: a key as the administrator sees it, or one's own."""
@@ -182,7 +186,7 @@ class Keys:
         if key is None:
             raise _unknown(MASTER if caller.is_admin and wanted in {None, own} else wanted or own)
         return responses.json(
-            {"key": token, "info": self._with_standings([key])[0], "team": self._team_of(key)}
+            {"key": token, "info": self._with_budget_status([key])[0], "team": self._team_of(key)}
         )
 
     def list_keys(self, request: Request, _: Caller) -> Response:
@@ -197,16 +201,16 @@ class Keys:
         keys = self._keys.page_of_keys(team_id, skipped, size) if skipped < count else []
         return responses.json(
             {
-                "keys": self._with_standings(keys),
+                "keys": self._with_budget_status(keys),
                 "total_count": count,
                 "current_page": page,
                 "total_pages": -(-count // size),
             }
         )
 
-    def _with_standings(self, keys: list[KeyRecord]) -> list[dict[str, Any]]:
-        standings = self._standings.of({f"key:{key.key_id}": key.budget for key in keys})
-        return [{**key_view(key), **standings[f"key:{key.key_id}"]} for key in keys]
+    def _with_budget_status(self, keys: list[KeyRecord]) -> list[dict[str, Any]]:
+        budget_status = self._budget_status.of({f"key:{key.key_id}": key.budget for key in keys})
+        return [{**key_view(key), **budget_status[f"key:{key.key_id}"]} for key in keys]
 
     def _team_of(self, key: KeyRecord) -> dict[str, Any] | None:
         """A key's team, whose budget holds for the key as well."""
@@ -214,7 +218,7 @@ class Keys:
         if team is None:
             return None
         owner = f"team:{team.team_id}"
-        return {**team_view(team), **self._standings.of({owner: team.budget})[owner]}
+        return {**team_view(team), **self._budget_status.of({owner: team.budget})[owner]}
 
     def _webhook(self, url: str | None, secret: str | None) -> Endpoint | None:
         """A checked webhook, with a secret of ours if none is given; None if there is no URL."""

@@ -7,7 +7,7 @@ from threading import Lock
 
 from batch_gateway.core.access.callers import Caller, authenticate_master, invalid_key, missing_key
 from batch_gateway.core.access.keys import KeyRecord, TeamRecord, limit_of_key, limit_of_team, token_of
-from batch_gateway.gateway.http.wrong_keys import Guesses, keep_latest
+from batch_gateway.gateway.http.wrong_keys import GuessLimiter, keep_latest
 from batch_gateway.logs import log
 from batch_gateway.ports import KeyStore, StoreUnavailableError
 
@@ -19,7 +19,7 @@ _OUTAGE_SECONDS = 600.0
 _Found = tuple[KeyRecord, TeamRecord | None]
 
 
-class KeyRing:
+class Authenticator:
     """Turns secrets into callers."""
 
     def __init__(
@@ -37,9 +37,9 @@ class KeyRing:
         self._read: OrderedDict[str, tuple[float, _Found]] = OrderedDict()
         # Apart from those, so that no number of wrong keys makes good ones forgotten.
         self._unknown: OrderedDict[str, float] = OrderedDict()
-        self._guesses = Guesses()
+        self._guesses = GuessLimiter()
 
-    def caller(self, secret: str | None, address: str = "") -> Caller:
+    def authenticate(self, secret: str | None, address: str = "") -> Caller:
         """The caller that a secret stands for.
 
         Args:
@@ -97,7 +97,7 @@ class KeyRing:
             if fresh is None:
                 self._read.pop(token, None)
                 keep_latest(self._unknown, token, now)
-                self._guesses.note(secret, address, now)
+                self._guesses.record(secret, address, now)
             else:
                 keep_latest(self._read, token, (now, fresh))
         return fresh

@@ -44,7 +44,7 @@ _READ = "batch_gateway.read"
 _lingering = BoundedSemaphore(64)
 
 
-class Wait:
+class BodyTimeout:
     """The wait for one body.
 
     Attributes:
@@ -55,7 +55,7 @@ class Wait:
         self.cut = False
         self._connection = connection
         self._caller = caller
-        self._over = Event()
+        self._ended = Event()
         self._lock = Lock()
 
     def start(self) -> None:
@@ -65,24 +65,24 @@ class Wait:
     def end(self) -> None:
         """Stop it."""
         with self._lock:
-            self._over.set()
+            self._ended.set()
 
     def _watch(self) -> None:
-        if self._over.wait(SLOW_SECONDS):
+        if self._ended.wait(SLOW_SECONDS):
             return
-        if _slow.take(self._caller):
-            came = self._over.wait(BODY_SECONDS - SLOW_SECONDS)
-            _slow.give_back(self._caller)
+        if _slow.acquire(self._caller):
+            came = self._ended.wait(BODY_SECONDS - SLOW_SECONDS)
+            _slow.release(self._caller)
             if came:
                 return
         with self._lock, suppress(OSError):
-            if not self._over.is_set():
+            if not self._ended.is_set():
                 self.cut = True
                 # Whoever reads is told that there is no more; the answer can still be sent.
                 self._connection.shutdown(socket.SHUT_RD)
 
 
-class Shares:
+class Quota:
     """Something of which there is so much, and so much of it for one caller.
 
     Args:
@@ -96,7 +96,7 @@ class Shares:
         self._lock = Lock()
         self._taken: Counter[str] = Counter()
 
-    def take(self, caller: str) -> bool:
+    def acquire(self, caller: str) -> bool:
         """Take one; False if there is none for this caller now."""
         with self._lock:
             if self._taken[caller] >= self._each or self._taken.total() >= self._all:
@@ -104,18 +104,18 @@ class Shares:
             self._taken[caller] += 1
             return True
 
-    def give_back(self, caller: str) -> None:
+    def release(self, caller: str) -> None:
         """Give one back that was taken."""
         with self._lock:
             self._taken[caller] -= 1
             self._taken = +self._taken  # without callers that have none
 
 
-_slow = Shares(MOST_SLOW, MOST_SLOW_OF_ALL)
+_slow = Quota(MOST_SLOW, MOST_SLOW_OF_ALL)
 
 
 @contextmanager
-def waiting(request: Request, caller: str) -> Iterator[Wait | None]:
+def body_timeout(request: Request, caller: str) -> Iterator[BodyTimeout | None]:
     """Watch the time while a body is read.
 
     Args:
@@ -126,7 +126,7 @@ def waiting(request: Request, caller: str) -> Iterator[Wait | None]:
         The wait; None under another server than gunicorn, which is left to itself.
     """
     connection = _connection(request)
-    wait = Wait(connection, caller) if connection and request.content_length != 0 else None
+    wait = BodyTimeout(connection, caller) if connection and request.content_length != 0 else None
     if wait:
         wait.start()
     try:
@@ -136,7 +136,7 @@ def waiting(request: Request, caller: str) -> Iterator[Wait | None]:
             wait.end()
 
 
-def note_read(request: Request) -> None:
+def mark_read(request: Request) -> None:
     """Note that a body was read to its end, so that nothing of it is left on the connection."""
     request.environ[_READ] = True
 
@@ -153,11 +153,11 @@ def finish(request: Request, response: Response) -> None:
         return
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_SECONDS, 0))
     announced = request.content_length or "chunked" in request.headers.get("Transfer-Encoding", "").lower()
-    if announced and not request.environ.get(_READ) and not _is_read(rest, connection, request):
+    if announced and not request.environ.get(_READ) and not _drain(rest, connection, request):
         response.call_on_close(partial(_give_up, connection))
 
 
-def _is_read(rest: IO[bytes], connection: socket.socket, request: Request) -> bool:
+def _drain(rest: IO[bytes], connection: socket.socket, request: Request) -> bool:
     """Throw away what is there of a body, without waiting; whether that was all of it."""
     cut = Event()
 

@@ -20,7 +20,7 @@ LARGE_BYTES = 1024 * 1024
 LARGE_VALUES = 5_000
 """A body takes more memory than there is for each request at once if it has as much as either."""
 MOST_LARGE = 2
-_large = connections.Shares(each=MOST_LARGE, all_=4)
+_large = connections.Quota(each=MOST_LARGE, all_=4)
 """Four of 40 MiB each, and small ones, in the 512 MiB of an instance as deployed."""
 _ROOM = "batch_gateway.room"
 
@@ -108,7 +108,7 @@ def body(request: Request) -> bytes:
         raise _too_large()
     pieces = []
     size = 0
-    with connections.waiting(request, api_key(request) or "") as wait:
+    with connections.body_timeout(request, api_key(request) or "") as wait:
         try:
             while piece := request.stream.read(min(connections.PIECE_BYTES, MAX_BODY_BYTES + 1 - size)):
                 pieces.append(piece)
@@ -121,7 +121,7 @@ def body(request: Request) -> bytes:
         raise _too_slow()
     if size > MAX_BODY_BYTES:
         raise _too_large()
-    connections.note_read(request)
+    connections.mark_read(request)
     data = b"".join(pieces)
     if size > MOST_WIDE_BYTES and not (data.isascii() and b"\\u" not in data):
         raise _too_large()
@@ -137,7 +137,7 @@ def release(request: Request) -> None:
     """Let others have the room that a request's body took."""
     caller = request.environ.pop(_ROOM, None)
     if caller is not None:
-        _large.give_back(caller)
+        _large.release(caller)
 
 
 def _take_room(request: Request) -> None:
@@ -149,7 +149,7 @@ def _take_room(request: Request) -> None:
     caller = api_key(request) or ""
     if _ROOM in request.environ:
         return
-    if not _large.take(caller):
+    if not _large.acquire(caller):
         raise ApiError(
             "RESOURCE_EXHAUSTED",
             "TOO_MANY_LARGE_BODIES",

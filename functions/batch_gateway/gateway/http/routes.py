@@ -18,7 +18,7 @@ VERSIONS = ("v1", "v1beta1")
 PLACE = "/projects/<project>/locations/<location>"
 
 
-class Done(NamedTuple):
+class AuditedResponse(NamedTuple):
     """The answer to a change, and the name of what was changed, for the audit trail."""
 
     target: str
@@ -47,7 +47,7 @@ class Route(NamedTuple):
 
     method: str
     path: str
-    handler: Callable[..., Response | Done]
+    handler: Callable[..., Response | AuditedResponse]
     access: Access
     audit: str | None = None
 
@@ -67,7 +67,9 @@ def for_admin(method: str, path: str, handler: Callable[[Request, Caller], Respo
     return Route(method, path, handler, Access.ADMIN)
 
 
-def change_by_admin(method: str, path: str, handler: Callable[[Request, Caller], Done], audit: str) -> Route:
+def change_by_admin(
+    method: str, path: str, handler: Callable[[Request, Caller], AuditedResponse], audit: str
+) -> Route:
     """Make a route that changes something and that the administrator may call."""
     return Route(method, path, handler, Access.ADMIN, audit)
 
@@ -77,7 +79,7 @@ def at_place(method: str, path: str, handler: Callable[[Call], Response]) -> Rou
     return Route(method, path, handler, Access.PLACE)
 
 
-def change_at_place(method: str, path: str, handler: Callable[[Call], Done], audit: str) -> Route:
+def change_at_place(method: str, path: str, handler: Callable[[Call], AuditedResponse], audit: str) -> Route:
     """Make a route below a project and location that changes something."""
     return Route(method, path, handler, Access.PLACE, audit)
 

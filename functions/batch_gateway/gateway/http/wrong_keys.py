@@ -26,7 +26,7 @@ _PREFIX = 8
 _Kept = TypeVar("_Kept")
 
 
-class Guesses:
+class GuessLimiter:
     """Counts for one instance. Whoever calls it holds a lock."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Guesses:
             retry_after=PAUSE_SECONDS,
         )
 
-    def note(self, secret: str, address: str, now: float) -> None:
+    def record(self, secret: str, address: str, now: float) -> None:
         """Counts a key that was looked up and is nobody's."""
         for source in _sources(secret, address):
             count = self._count(source, now) + 1
