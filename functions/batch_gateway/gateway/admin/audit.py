@@ -7,9 +7,7 @@ from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.errors import ApiError
-from batch_gateway.gateway.admin.bodies import number
-from batch_gateway.gateway.http import responses
-from batch_gateway.gateway.http.times import time_in
+from batch_gateway.gateway.http import params, responses
 from batch_gateway.logs import log
 from batch_gateway.ports import Audit, AuditEntry, StoreUnavailableError
 
@@ -37,8 +35,10 @@ class AuditTrail:
 
         For the next page, pass the last entry's time as ``end_time``.
         """
-        limit = number(request.args.get("limit"), "limit", _DEFAULT_LIMIT, _MAX_LIMIT)
-        entries = self._audit.read(time_in(request, "start_time"), time_in(request, "end_time"), limit)
+        limit = params.number(request, "limit", _DEFAULT_LIMIT, _MAX_LIMIT)
+        entries = self._audit.read(
+            params.time(request, "start_time"), params.time(request, "end_time"), limit
+        )
         return responses.json({"entries": entries})
 
 

@@ -16,14 +16,13 @@ from msgspec import UNSET, UnsetType
 from batch_gateway.core.access.grants import Grant, normal_uri
 from batch_gateway.core.access.keys import Budget
 from batch_gateway.core.accounting.budgets import check_window
-from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.resource_names import is_location, is_project
 from batch_gateway.core.pricing.money import format_nano
+from batch_gateway.gateway.http.params import invalid
 
 _NANO_DIGITS = 9
 _MAX_METADATA_BYTES = 8 * 1024
 _MAX_LIST = 100
-_MAX_VALUE_BYTES = 1_024
 _MAX_LISTS_BYTES = 8 * 1024
 MOST_OWNERS = 100
 """Keys or teams on a page of a list: the ledgers of each are read."""
@@ -129,11 +128,6 @@ def decode(raw: bytes, kind: type[Body]) -> Body:
         raise invalid(str(error)) from error
 
 
-def invalid(problem: str) -> ApiError:
-    """The answer to a wrong field."""
-    return ApiError("INVALID_ARGUMENT", "FIELD_INVALID", f"Invalid request: {problem}. See /openapi.json.")
-
-
 def grant_of(fields: OwnerFields, old: Grant) -> Grant:
     """What is allowed after a call.
 
@@ -218,30 +212,6 @@ def _nano(field: str, budget: Decimal | UnsetType | None, old: int | None) -> in
 def usd(nano: int | None) -> msgspec.Raw | None:
     """nano-USD as a JSON number of USD, exact to the digit."""
     return None if nano is None else msgspec.Raw(format_nano(nano).encode())
-
-
-def number(text: str | None, name: str, default: int, most: int) -> int:
-    """A number from 1 on, out of a query.
-
-    Raises:
-        ApiError: It is none, or larger than ``most``.
-    """
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
-        raise invalid(f"{name}: must be a number from 1 to {most}")
-    return int(text)
-
-
-def check_value(name: str, value: str) -> str:
-    """A value that something is looked for by.
-
-    Raises:
-        ApiError: It is longer than what Firestore looks for.
-    """
-    if len(value.encode(errors="surrogatepass")) > _MAX_VALUE_BYTES:
-        raise invalid(f"{name}: must not be longer than {_MAX_VALUE_BYTES} bytes")
-    return value
 
 
 def metadata_of(fields: OwnerFields, old: dict[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from batch_gateway.core.notify import webhooks
 from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.views import key_view, team_view
-from batch_gateway.gateway.http import requests, responses
+from batch_gateway.gateway.http import params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import AliasTakenError, Endpoint, KeyStore
 
@@ -163,7 +163,7 @@ class Keys:
                     raise _unknown(alias)
                 tokens += found
         if not tokens:
-            raise bodies.invalid("keys or key_aliases: name at least one")
+            raise params.invalid("keys or key_aliases: name at least one")
         deleted = [key for key in map(self._keys.delete_key, tokens) if key is not None]
         if not deleted:
             raise _unknown((body.keys or body.key_aliases)[0])
@@ -191,10 +191,10 @@ class Keys:
 
     def list_keys(self, request: Request, _: Caller) -> Response:
         """``GET /key/list?team_id&page&size``: keys without their secrets, by alias."""
-        page = bodies.number(request.args.get("page"), "page", 1, 1_000_000)
-        size = bodies.number(request.args.get("size"), "size", 50, bodies.MOST_OWNERS)
+        page = params.number(request, "page", 1, 1_000_000)
+        size = params.number(request, "size", 50, bodies.MOST_OWNERS)
         team_id = request.args.get("team_id")
-        team_id = team_id and bodies.check_value("team_id", team_id)
+        team_id = team_id and params.check_value("team_id", team_id)
         count = self._keys.count_keys(team_id)
         # What is beyond the last page need not be looked for.
         skipped = (page - 1) * size
@@ -224,22 +224,22 @@ class Keys:
         """A checked webhook, with a secret of ours if none is given; None if there is no URL."""
         if url is None:
             if secret is not None:
-                raise bodies.invalid("webhook_secret: is of no use without a webhook_url")
+                raise params.invalid("webhook_secret: is of no use without a webhook_url")
             return None
         try:
             webhooks.read_url(url, allow_private=self._allow_private)
         except ValueError as error:
-            raise bodies.invalid(f"webhook_url: {error}") from error
+            raise params.invalid(f"webhook_url: {error}") from error
         secret = secret or webhooks.new_secret()
         try:
             webhooks.read_secret(secret)
         except ValueError as error:
-            raise bodies.invalid(f"webhook_secret: {error}") from error
+            raise params.invalid(f"webhook_secret: {error}") from error
         return Endpoint(url, secret)
 
     def _check_room(self) -> None:
         if self._keys.count_keys() >= MOST_KEYS:
-            raise bodies.invalid(
+            raise params.invalid(
                 f"there are {MOST_KEYS:,} keys already, which is the limit: delete some first"
             )
 
@@ -271,7 +271,7 @@ def _alias_conflict() -> Iterator[None]:
 
 def _checked_alias(alias: str) -> str:
     if alias == MASTER:
-        raise bodies.invalid(f"key_alias: {MASTER!r} is the administrator's")
+        raise params.invalid(f"key_alias: {MASTER!r} is the administrator's")
     return bodies.checked_alias("key_alias", alias)
 
 
@@ -281,7 +281,7 @@ def _expiry(now: datetime, duration: str | None) -> datetime | None:
     try:
         return add_duration(now, duration)
     except ValueError as error:
-        raise bodies.invalid(f"duration: {error}") from error
+        raise params.invalid(f"duration: {error}") from error
 
 
 def _token(key: str) -> str:

@@ -16,7 +16,7 @@ from batch_gateway.core.errors import ApiError
 from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.views import key_view, team_view
-from batch_gateway.gateway.http import requests, responses
+from batch_gateway.gateway.http import params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import KeyStore, TeamDeletedError
 
@@ -42,12 +42,12 @@ class Teams:
         body = bodies.decode(requests.body(request), bodies.NewTeam)
         team_id = body.team_id or str(uuid.uuid4())
         if not TEAM_ID.fullmatch(team_id):
-            raise bodies.invalid(
+            raise params.invalid(
                 f"team_id: {team_id!r} cannot be a label: it takes at most 63 lower-case letters, digits, "
                 "'_' and '-'"
             )
         if self._keys.count_teams() >= MOST_TEAMS:
-            raise bodies.invalid(f"there are {MOST_TEAMS:,} teams already, which is the limit")
+            raise params.invalid(f"there are {MOST_TEAMS:,} teams already, which is the limit")
         now = self._now()
         team = TeamRecord(
             team_id=team_id,
@@ -130,11 +130,11 @@ class Teams:
 
     def list_teams(self, request: Request, _: Caller) -> Response:
         """``GET /team/list?page&size``: teams, by id; without ``page``, all of them if they fit into one."""
-        page = bodies.number(request.args.get("page"), "page", 1, 1_000_000)
-        size = bodies.number(request.args.get("size"), "size", bodies.MOST_OWNERS, bodies.MOST_OWNERS)
+        page = params.number(request, "page", 1, 1_000_000)
+        size = params.number(request, "size", bodies.MOST_OWNERS, bodies.MOST_OWNERS)
         teams = self._keys.page_of_teams((page - 1) * size, size + 1)
         if len(teams) > size and "page" not in request.args:
-            raise bodies.invalid(
+            raise params.invalid(
                 f"page: there are more than {size} teams. Ask for page=1, page=2 and so on, until a page has "
                 f"fewer than size={size}"
             )

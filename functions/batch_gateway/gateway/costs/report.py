@@ -28,10 +28,9 @@ from batch_gateway.core.spend.entries import (
     matching,
 )
 from batch_gateway.core.spend.time_buckets import WIDTHS, Calendar, Span
-from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.costs import parameters, views
 from batch_gateway.gateway.costs.parameters import SpendQuery
-from batch_gateway.gateway.http import responses
+from batch_gateway.gateway.http import params, responses
 from batch_gateway.logs import log
 from batch_gateway.ports import Store
 
@@ -76,9 +75,9 @@ class Spend:
         query = parameters.parse(request, caller, self._now(), {"bucket_width", "limit", "page"})
         width = request.args.get("bucket_width", "1d")
         if width not in WIDTHS:
-            raise bodies.invalid(f"bucket_width: must be one of {', '.join(WIDTHS)}")
+            raise params.invalid(f"bucket_width: must be one of {', '.join(WIDTHS)}")
         default, most = _LIMITS[width]
-        limit = bodies.number(request.args.get("limit"), "limit", default, most)
+        limit = params.number(request, "limit", default, most)
         calendar = Calendar(width, query.zone)
         page = _page_span(query.span, calendar, limit, request.args.get("page"))
         data, shown = [], 0
@@ -116,7 +115,7 @@ class Spend:
         query = parameters.parse(request, caller, self._now(), {"format"})
         kind = request.args.get("format", "csv")
         if kind not in {"csv", "focus"}:
-            raise bodies.invalid("format: must be csv or focus")
+            raise params.invalid("format: must be csv or focus")
         chunks = self._focus(query) if kind == "focus" else self._csv(query)
         # With the first chunk at hand, what goes wrong at the beginning is still answered properly.
         try:
@@ -147,12 +146,12 @@ class Spend:
 
     def _focus(self, query: SpendQuery) -> Iterator[bytes]:
         if set(query.group_by) - {JOB}:
-            raise bodies.invalid(
+            raise params.invalid(
                 f"group_by: a FOCUS file has a row for everything that differs; only {JOB} may be given, for "
                 "rows of each job"
             )
         if query.zone != UTC:
-            raise bodies.invalid("time_zone: a FOCUS file is in UTC; leave it out")
+            raise params.invalid("time_zone: a FOCUS file is in UTC; leave it out")
         span = query.span if query.of_jobs else _whole_days(query)
         prices = self._prices()
         # A row tells labels apart, which roll-ups do not.
@@ -228,7 +227,7 @@ def _whole_days(query: SpendQuery) -> Span:
     if query.open_end:
         end = -(-(end - _EPOCH) // _DAY) * _DAY + _EPOCH
     if (start - _EPOCH) % _DAY or (end - _EPOCH) % _DAY:
-        raise bodies.invalid(
+        raise params.invalid(
             "start_time and end_time: a FOCUS file holds whole days of UTC, so both must be at midnight, "
             f"such as 2026-11-01T00:00:00Z; with group_by={JOB} they may be any time"
         )
@@ -259,18 +258,18 @@ def _start_of(page: str) -> datetime:
 
 
 def _invalid_page() -> ApiError:
-    return bodies.invalid("page: pass next_page of the answer before, as it is, with its other parameters")
+    return params.invalid("page: pass next_page of the answer before, as it is, with its other parameters")
 
 
 def _too_many_groups() -> ApiError:
-    return bodies.invalid(
+    return params.invalid(
         "group_by: makes more groups than can be summed at once. Narrow them with filters or group by fewer "
         f"fields; for a row for each job, take the file of /v1/costs:export with group_by={JOB}"
     )
 
 
 def _too_many_entries() -> ApiError:
-    return bodies.invalid(
+    return params.invalid(
         f"bucket_width: one bucket sums more than {_MOST_ENTRIES:,} jobs, or groups of jobs that share their "
         "labels. Take shorter buckets or fewer filters by label, or the file of "
         "/v1/costs:export"

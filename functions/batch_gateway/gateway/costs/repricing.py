@@ -13,7 +13,7 @@ from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.money import format_nano
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.gateway.admin import bodies
-from batch_gateway.gateway.http import page_tokens, requests, responses
+from batch_gateway.gateway.http import page_tokens, params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import Change, Store
 
@@ -38,7 +38,7 @@ class Repricings:
         """Prices a page of jobs, by the time they were created and, if given, by model."""
         body = bodies.decode(requests.body(request), bodies.Reprice)
         if body.end_time <= body.start_time:
-            raise bodies.invalid("end_time: must be later than start_time")
+            raise params.invalid("end_time: must be later than start_time")
         jobs = self._store.jobs_created(
             body.start_time, body.end_time, page_tokens.position(body.page), _JOBS
         )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from batch_gateway.core.jobs.record import JobKey, parse_name
-from batch_gateway.gateway.admin.bodies import invalid
+from batch_gateway.gateway.http import params
 
 
 class _Position(msgspec.Struct, array_like=True):
@@ -36,7 +36,7 @@ def position(page: str | None) -> tuple[datetime, JobKey] | None:
         at = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=_Position)
         key, time = JobKey(at.project, at.location, at.job_id), at.time.astimezone(UTC)
     except (ValueError, OverflowError, binascii.Error, msgspec.DecodeError) as error:
-        raise invalid("page: pass next_page of the answer before, as it is") from error
+        raise params.invalid("page: pass next_page of the answer before, as it is") from error
     if at.time.tzinfo is None or parse_name(key.path) is None:
-        raise invalid("page: pass next_page of the answer before, as it is")
+        raise params.invalid("page: pass next_page of the answer before, as it is")
     return time, key
