@@ -1,4 +1,4 @@
-"""The HTTP surface: who may call what, and errors as AIP-193 has them."""
+"""Build the route table, dispatch requests, and turn every exception into an AIP-193 error."""
 
 import re
 import traceback
@@ -68,20 +68,20 @@ _PARENT = re.compile(r"projects/([^/]+)/locations/([^/]+)")
 
 @dataclass(frozen=True, kw_only=True)
 class Deps:
-    """What the gateway works with.
+    """The gateway's dependencies.
 
     Attributes:
         settings: The configuration.
-        store: Jobs and what they cost.
+        store: Jobs and their costs.
         keys: Keys and teams.
         audit: The audit trail.
         upstream: Vertex AI.
-        objects: Makes the client of Cloud Storage: few requests need it, and it is slow to import.
-        settlement: Makes what settlement works with, for the same reason.
+        objects: Makes the Cloud Storage client on first use: few requests need it, and it is slow to import.
+        settlement: Makes the dependencies of settlement on first use, for the same reason.
         prices: Loads the price table.
         identity: Checks identity tokens.
-        now: The time.
-        clock: Seconds that pass, whatever the time is set to.
+        now: Returns the current time.
+        clock: Returns monotonic seconds.
     """
 
     settings: Settings
@@ -98,7 +98,7 @@ class Deps:
 
 
 class Gateway:
-    """Handles requests. Make one an instance: it remembers what it has seen."""
+    """Request handler; make one for each instance, since it caches keys and rate limits."""
 
     def __init__(self, deps: Deps) -> None:
         tracker = Tracker(deps.store)
@@ -177,11 +177,11 @@ class Gateway:
 
     @property
     def table(self) -> Table:
-        """All endpoints."""
+        """Return the table of all endpoints."""
         return self._table
 
     def handle(self, request: Request) -> Response:
-        """Answer one request; whatever goes wrong is answered too."""
+        """Answer one request; every exception becomes an error response."""
         try:
             return responses.compress(request, self._dispatch(request))
         except Exception as error:  # noqa: BLE001 - the boundary: every error becomes an answer
@@ -237,14 +237,18 @@ class Gateway:
         )
 
     def _named_place(self, request: Request) -> dict[str, str]:
-        """Where a path without project and location leads: to ``parent``, else to the only place served."""
+        """Return the place for a path that names none: that of ``parent``, else the only place served.
+
+        Raises:
+            ApiError: There is neither, or ``parent`` cannot be read.
+        """
         parent = _PARENT.fullmatch(request.args.get("parent", ""))
         place = (parent[1], parent[2]) if parent else self._settings.only_place
         if place is None or (request.args.get("parent") and not parent):
             raise ApiError(
                 "INVALID_ARGUMENT",
                 "PLACE_MISSING",
-                "Which project and location is not clear: write /v1/projects/PROJECT/locations/LOCATION/"
+                "The request names no project and location. Call /v1/projects/PROJECT/locations/LOCATION/"
                 "batchPredictionJobs, or set project and location in your client.",
             )
         return {"project": place[0], "location": place[1]}
@@ -255,7 +259,7 @@ def _response(answer: Response | AuditedResponse) -> Response:
 
 
 def _target(route: Route, request: Request) -> str:
-    """Return what a call that failed was about, as far as its path tells."""
+    """Return the target of a failed call for the audit trail, as far as its path shows it."""
     if route.access is not Access.PLACE:
         return ""
     target = request.path.partition("/projects/")[2].removesuffix(":cancel")
@@ -268,8 +272,8 @@ def _as_api_error(error: Exception, request: Request) -> ApiError:
     if isinstance(error, StoreUnavailableError | RecordError):
         return _as_store_error(error, request)
     if isinstance(error, AnswerTooLargeError):
-        log("ERROR", "answer not read", event="upstream.error", status=502, path=request.path, error=error)
-        message = f"Vertex AI's answer {error}. If it is a list, ask for less of it with pageSize."
+        log("ERROR", "answer too large", event="upstream.error", status=502, path=request.path, error=error)
+        message = f"Vertex AI's answer {error}. If it is a list, request smaller pages with pageSize."
         return ApiError("FAILED_PRECONDITION", "UPSTREAM_ANSWER_TOO_LARGE", message)
     if isinstance(error, UpstreamUnavailableError):
         log(
@@ -284,11 +288,11 @@ def _as_api_error(error: Exception, request: Request) -> ApiError:
         return ApiError("UNAVAILABLE", "UPSTREAM_UNAVAILABLE", message, retry_after=5)
     if isinstance(error, UpstreamCredentialsError):
         log("ERROR", "no Google token", path=request.path, error=error)
-        message = "The gateway got no Google access token. Its administrator finds the reason in its log."
+        message = "The gateway has no Google access token. Its administrator can find the reason in the log."
         return ApiError("INTERNAL", "UPSTREAM_CREDENTIALS", message)
     stack_trace = "".join(traceback.format_exception(error))
     log("ERROR", "unexpected error", path=request.path, stack_trace=stack_trace)
-    message = "Something went wrong in the gateway. Its administrator finds the reason in its log."
+    message = "Internal error in the gateway. Its administrator can find the reason in the log."
     return ApiError("INTERNAL", "INTERNAL", message)
 
 
@@ -296,10 +300,11 @@ def _as_store_error(error: StoreUnavailableError | RecordError, request: Request
     if isinstance(error, RecordError):
         log("ERROR", "record unreadable", event="record.unreadable", record=request.path, error=error)
         message = (
-            "The gateway's record that this needs cannot be read. Its administrator finds the reason in the "
-            "log, and corrects or deletes the record; the job runs on, and other jobs are not affected."
+            "A record of the gateway that this request needs cannot be read. Its administrator can find the "
+            "reason in the log and correct or delete the record. The job keeps running; other jobs are not "
+            "affected."
         )
         return ApiError("DATA_LOSS", "RECORD_UNREADABLE", message)
-    log("ERROR", "books unavailable", path=request.path, error=error)
+    log("ERROR", "Firestore unavailable", path=request.path, error=error)
     message = "The gateway's database does not answer. Try again."
     return ApiError("UNAVAILABLE", "BOOKS_UNAVAILABLE", message, retry_after=5)

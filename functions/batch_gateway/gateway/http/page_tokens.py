@@ -1,4 +1,4 @@
-"""Tokens of pages of jobs: where the page before ended, for nobody to read anything into."""
+"""Make and parse opaque page tokens for lists of jobs."""
 
 import base64
 import binascii
@@ -18,16 +18,16 @@ class _Position(msgspec.Struct, array_like=True):
 
 
 def token(time: datetime, key: JobKey) -> str:
-    """The token of the page after a job."""
+    """Return the token of the page that begins after a job."""
     at = _Position(time, key.project, key.location, key.job_id)
     return base64.urlsafe_b64encode(msgspec.json.encode(at)).decode().rstrip("=")
 
 
 def position(page: str | None) -> tuple[datetime, JobKey] | None:
-    """Time and key of the last job of the page before; None for the first page.
+    """Return the creation time and key of the previous page's last job; None for the first page.
 
     Raises:
-        ApiError: It is no token of ours.
+        ApiError: The token was not made by this module.
     """
     if not page:
         return None

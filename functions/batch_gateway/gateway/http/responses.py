@@ -1,4 +1,4 @@
-"""Answers: ours as JSON, Vertex AI's as they came."""
+"""Make responses: our own as JSON, and Vertex AI's relayed as they came."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -21,21 +21,21 @@ _SERVER_ERROR = 500
 
 
 class RelayedResponse(Response):
-    """An answer of Vertex AI's, which keeps the form that it came in."""
+    """A response of Vertex AI, which is neither compressed nor changed."""
 
 
 def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON answer of ours."""
+    """Return a JSON response of our own."""
     return Response(msgspec.json.encode(value), status, headers, content_type=_JSON)
 
 
 def replay(body: bytes, headers: dict[str, str] | None = None) -> Response:
-    """Return an answer of Vertex AI's again, as it was kept."""
+    """Return a stored response of Vertex AI again."""
     return RelayedResponse(body, 200, headers, content_type=_JSON)
 
 
 def error(failure: ApiError) -> Response:
-    """An error of ours."""
+    """Return an error response of our own."""
     headers = dict(failure.headers)
     if failure.retry_after is not None:
         headers["Retry-After"] = str(failure.retry_after)
@@ -45,10 +45,10 @@ def error(failure: ApiError) -> Response:
 
 
 def relay(upstream: UpstreamResponse) -> Response:
-    """Vertex AI's answer, byte for byte.
+    """Return Vertex AI's response byte for byte.
 
-    An error that is no JSON (Google's front end answers unknown paths in HTML) is put into words of
-    AIP-193, since clients parse every error.
+    An error that is not JSON (Google's front end answers unknown paths in HTML) becomes an AIP-193 error,
+    since clients parse every error.
     """
     if upstream.status >= _SERVER_ERROR:
         log("WARNING", "upstream error", event="upstream.error", status=upstream.status)
@@ -67,7 +67,7 @@ def relay(upstream: UpstreamResponse) -> Response:
 
 
 def compress(request: Request, response: Response) -> Response:
-    """Compress an answer of ours for a client that takes gzip, if it is large or a file on its way."""
+    """Compress a response of our own for a client that accepts gzip, if it is large or streamed."""
     if isinstance(response, RelayedResponse) or "Content-Encoding" in response.headers:
         return response
     if not response.is_streamed and len(response.get_data()) < _WORTH_COMPRESSING_BYTES:
@@ -91,7 +91,7 @@ def _gzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def resource_name(response: Response) -> str:
-    """The ``name`` of the resource in an answer; empty if there is none."""
+    """Return the ``name`` of the resource in a response; empty if there is none."""
     try:
         return msgspec.json.decode(response.get_data(), type=_Named).name
     except UNREADABLE:
@@ -103,7 +103,7 @@ class _Named(msgspec.Struct):
 
 
 def parse_json(upstream: UpstreamResponse) -> Any:
-    """The answer's JSON object or array; None if it is neither."""
+    """Return the JSON object or array in a response; None if it is neither."""
     try:
         value = msgspec.json.decode(upstream.body)
     except UNREADABLE:
