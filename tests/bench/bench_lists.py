@@ -29,8 +29,8 @@ from batch_gateway.adapters.firestore.keys import _document
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
 from batch_gateway.core.accounting.budgets import window_of
-from batch_gateway.gateway.admin.audit import Trail
-from batch_gateway.gateway.admin.budget_status import Standings
+from batch_gateway.gateway.admin.audit import AuditTrail
+from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.keys import Keys
 from batch_gateway.gateway.admin.teams import Teams
 from batch_gateway.ports import AuditEntry
@@ -96,12 +96,12 @@ def main(keys, entries):
             client = connect("bench-lists", "(default)")
             fill(client, keys, entries, now)
             store, records = FirestoreStore(client), FirestoreKeys(client)
-            standings = Standings(store, lambda: datetime.now(UTC))
+            budget_status = BudgetStatus(store, lambda: datetime.now(UTC))
             print(f"{keys:,} keys, as many teams, {entries:,} entries\n")
             print("| page | p50 ms | slowest ms | CPU of it, ms | documents read |\n|---|---|---|---|---|")
             of_keys, of_teams = (
-                Keys(records, standings, now=lambda: datetime.now(UTC)).list_keys,
-                Teams(records, standings, lambda: datetime.now(UTC)).list_teams,
+                Keys(records, budget_status, now=lambda: datetime.now(UTC)).list_keys,
+                Teams(records, budget_status, lambda: datetime.now(UTC)).list_teams,
             )
             measure("/key/list: the first 50", of_keys, "")
             measure("/key/list: the first 100", of_keys, "size=100")
@@ -109,7 +109,7 @@ def main(keys, entries):
             measure("/key/list: a team's", of_keys, "team_id=team-00001")
             measure("/team/list: the first 50", of_teams, "page=1&size=50")
             measure("/team/list: the last 50", of_teams, f"page={keys // 50}&size=50")
-            trail = Trail(records, lambda: datetime.now(UTC)).list_entries
+            trail = AuditTrail(records, lambda: datetime.now(UTC)).list_entries
             measure("/audit: the last 100", trail, "")
             measure("/audit: the last 1,000", trail, "limit=1000")
             middle = now - timedelta(seconds=entries // 2)

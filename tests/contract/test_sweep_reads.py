@@ -12,8 +12,8 @@ from batch_gateway.adapters.firestore import FirestoreKeys
 from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
 from batch_gateway.core.accounting.settlement import Output
 from batch_gateway.core.usage import Usage
-from batch_gateway.gateway.admin.audit import Trail
-from batch_gateway.gateway.admin.budget_status import Standings
+from batch_gateway.gateway.admin.audit import AuditTrail
+from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.keys import Keys
 from batch_gateway.gateway.admin.teams import Teams
 from batch_gateway.notify.delivery import NotifyDeps
@@ -106,10 +106,10 @@ def test_a_turn_that_has_begun_costs_an_idle_sweep_one_read(world):
 def test_a_page_of_keys_or_teams_reads_what_is_on_it(world, keys):
     """Of a window of 30 days two months are read, with eight documents each."""
     fill(world, 1, keys)
-    standings = Standings(world.store, lambda: NOW)
+    budget_status = BudgetStatus(world.store, lambda: NOW)
     lists = {
-        Keys(world.keys, standings, now=lambda: NOW).list_keys: 1,
-        Teams(world.keys, standings, lambda: NOW).list_teams: 1,
+        Keys(world.keys, budget_status, now=lambda: NOW).list_keys: 1,
+        Teams(world.keys, budget_status, lambda: NOW).list_teams: 1,
     }
     for call, beside in lists.items():
         request = Request(EnvironBuilder(query_string="page=1&size=10").get_environ())
@@ -125,7 +125,7 @@ def test_a_page_of_the_trail_reads_what_is_on_it(world):
     request = Request(EnvironBuilder(query_string="limit=10").get_environ())
 
     with counted() as found:
-        assert len(Trail(world.keys, lambda: NOW).list_entries(request, None).json["entries"]) == 10
+        assert len(AuditTrail(world.keys, lambda: NOW).list_entries(request, None).json["entries"]) == 10
 
     assert found.reads == 10
 

@@ -1,1 +1,1 @@
-"""The HTTP use cases."""
+"""Serve the HTTP API and the dashboard."""

@@ -1,4 +1,4 @@
-"""The HTTP surface: who may call what, and errors as AIP-193 has them."""
+"""Build the route table, dispatch requests, and turn every exception into an AIP-193 error."""
 
 import re
 import traceback
@@ -14,21 +14,21 @@ from batch_gateway.core.errors import ApiError
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.gateway import dashboard
 from batch_gateway.gateway.admin import audit
-from batch_gateway.gateway.admin.audit import Trail
-from batch_gateway.gateway.admin.budget_status import Standings
+from batch_gateway.gateway.admin.audit import AuditTrail
+from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.keys import Keys
 from batch_gateway.gateway.admin.sweep import Identity, Sweeps
 from batch_gateway.gateway.admin.teams import Teams
 from batch_gateway.gateway.costs.report import Spend
 from batch_gateway.gateway.costs.repricing import Repricings
 from batch_gateway.gateway.http import openapi, requests, responses
-from batch_gateway.gateway.http.authentication import KeyRing
+from batch_gateway.gateway.http.authentication import Authenticator
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.http.rate_limit import RateLimiter
 from batch_gateway.gateway.http.routes import (
     PLACE,
     Access,
-    Done,
+    AuditedResponse,
     Route,
     Table,
     at_place,
@@ -40,7 +40,7 @@ from batch_gateway.gateway.http.routes import (
 )
 from batch_gateway.gateway.jobs.cost import Costs
 from batch_gateway.gateway.jobs.create import Creates
-from batch_gateway.gateway.jobs.create_policy import Checks
+from batch_gateway.gateway.jobs.create_policy import CreatePolicy
 from batch_gateway.gateway.jobs.estimate import Estimates
 from batch_gateway.gateway.jobs.listing import Jobs
 from batch_gateway.gateway.jobs.passthrough import Passthrough
@@ -68,20 +68,20 @@ _PARENT = re.compile(r"projects/([^/]+)/locations/([^/]+)")
 
 @dataclass(frozen=True, kw_only=True)
 class Deps:
-    """What the gateway works with.
+    """The gateway's dependencies.
 
     Attributes:
         settings: The configuration.
-        store: Jobs and what they cost.
+        store: Jobs and their costs.
         keys: Keys and teams.
         audit: The audit trail.
         upstream: Vertex AI.
-        objects: Makes the client of Cloud Storage: few requests need it, and it is slow to import.
-        settlement: Makes what settlement works with, for the same reason.
+        objects: Makes the Cloud Storage client on first use: few requests need it, and it is slow to import.
+        settlement: Makes the dependencies of settlement on first use, for the same reason.
         prices: Loads the price table.
         identity: Checks identity tokens.
-        now: The time.
-        clock: Seconds that pass, whatever the time is set to.
+        now: Returns the current time.
+        clock: Returns monotonic seconds.
     """
 
     settings: Settings
@@ -98,38 +98,38 @@ class Deps:
 
 
 class Gateway:
-    """Handles requests. Make one an instance: it remembers what it has seen."""
+    """Request handler; make one for each instance, since it caches keys and rate limits."""
 
     def __init__(self, deps: Deps) -> None:
         tracker = Tracker(deps.store)
         self._places = Places(deps.settings, deps.store)
         passthrough = Passthrough(deps.store, deps.upstream, tracker, self._places)
-        checks = Checks(deps.settings, self._places)
+        policy = CreatePolicy(deps.settings, self._places)
         estimates = Estimates(
             deps.store,
             deps.upstream,
             objects=deps.objects,
             tables=lambda: deps.settlement().tables(),
             prices=deps.prices,
-            authorize=checks.authorize,
+            authorize=policy.authorize,
             now=deps.now,
         )
-        creates = Creates(deps.store, deps.upstream, self._places, checks, estimates, now=deps.now)
+        creates = Creates(deps.store, deps.upstream, self._places, policy, estimates, now=deps.now)
         weighing = Weighing(deps.store, estimates)
         costs = Costs(deps.store, deps.upstream, deps.settlement, tracker, weighing, now=deps.now)
-        standings = Standings(deps.store, deps.now)
+        budget_status = BudgetStatus(deps.store, deps.now)
         private = deps.settings.allow_private_webhooks
-        keys = Keys(deps.keys, standings, allow_private_webhooks=private, now=deps.now)
-        teams = Teams(deps.keys, standings, deps.now)
+        keys = Keys(deps.keys, budget_status, allow_private_webhooks=private, now=deps.now)
+        teams = Teams(deps.keys, budget_status, deps.now)
         self._settings = deps.settings
         self._store = deps.store
-        self._keyring = KeyRing(deps.settings.master_key, deps.keys, deps.clock, deps.now)
+        self._authenticator = Authenticator(deps.settings.master_key, deps.keys, deps.clock, deps.now)
         self._limiter = RateLimiter(deps.keys, deps.now)
-        self._trail = Trail(deps.audit, deps.now)
+        self._trail = AuditTrail(deps.audit, deps.now)
         spend = Spend(deps.store, deps.prices, deps.now)
         sweeps = Sweeps(
             deps.settings,
-            self._keyring,
+            self._authenticator,
             deps.identity,
             deps.settlement,
             tracker,
@@ -177,13 +177,13 @@ class Gateway:
 
     @property
     def table(self) -> Table:
-        """All endpoints."""
+        """Return the table of all endpoints."""
         return self._table
 
     def handle(self, request: Request) -> Response:
-        """Answer one request; whatever goes wrong is answered too."""
+        """Answer one request; every exception becomes an error response."""
         try:
-            return responses.compressed(request, self._dispatch(request))
+            return responses.compress(request, self._dispatch(request))
         except Exception as error:  # noqa: BLE001 - the boundary: every error becomes an answer
             return responses.error(_as_api_error(error, request))
         finally:
@@ -194,23 +194,23 @@ class Gateway:
         route, values = self._table.match(request)
         if route.access is Access.OPEN:
             return _response(route.handler(request))
-        caller = self._keyring.caller(requests.api_key(request), requests.address(request))
+        caller = self._authenticator.authenticate(requests.api_key(request), requests.address(request))
         self._limiter.check(caller)
         if route.audit is None:
             return _response(self._answer(route, request, caller, values))
         try:
             done = self._answer(route, request, caller, values)
         except Exception as error:
-            self._trail.note(caller, route.audit, _target(route, request), audit.outcome_of_error(error))
+            self._trail.record(caller, route.audit, _target(route, request), audit.outcome_of_error(error))
             raise
-        target = done.target if isinstance(done, Done) else ""
+        target = done.target if isinstance(done, AuditedResponse) else ""
         response = _response(done)
-        self._trail.note(caller, route.audit, target or _target(route, request), audit.outcome_of(response))
+        self._trail.record(caller, route.audit, target or _target(route, request), audit.outcome_of(response))
         return response
 
     def _answer(
         self, route: Route, request: Request, caller: Caller, values: dict[str, str]
-    ) -> Response | Done:
+    ) -> Response | AuditedResponse:
         if route.access is Access.PLACE:
             return route.handler(self._call(route, request, caller, values))
         if route.access is Access.ADMIN and not caller.is_admin:
@@ -237,25 +237,29 @@ class Gateway:
         )
 
     def _named_place(self, request: Request) -> dict[str, str]:
-        """Where a path without project and location leads: to ``parent``, else to the only place served."""
+        """Return the place for a path that names none: that of ``parent``, else the only place served.
+
+        Raises:
+            ApiError: There is neither, or ``parent`` cannot be read.
+        """
         parent = _PARENT.fullmatch(request.args.get("parent", ""))
         place = (parent[1], parent[2]) if parent else self._settings.only_place
         if place is None or (request.args.get("parent") and not parent):
             raise ApiError(
                 "INVALID_ARGUMENT",
                 "PLACE_MISSING",
-                "Which project and location is not clear: write /v1/projects/PROJECT/locations/LOCATION/"
+                "The request names no project and location. Call /v1/projects/PROJECT/locations/LOCATION/"
                 "batchPredictionJobs, or set project and location in your client.",
             )
         return {"project": place[0], "location": place[1]}
 
 
-def _response(answer: Response | Done) -> Response:
-    return answer.response if isinstance(answer, Done) else answer
+def _response(answer: Response | AuditedResponse) -> Response:
+    return answer.response if isinstance(answer, AuditedResponse) else answer
 
 
 def _target(route: Route, request: Request) -> str:
-    """Return what a call that failed was about, as far as its path tells."""
+    """Return the target of a failed call for the audit trail, as far as its path shows it."""
     if route.access is not Access.PLACE:
         return ""
     target = request.path.partition("/projects/")[2].removesuffix(":cancel")
@@ -266,10 +270,10 @@ def _as_api_error(error: Exception, request: Request) -> ApiError:
     if isinstance(error, ApiError):
         return error
     if isinstance(error, StoreUnavailableError | RecordError):
-        return _of_books(error, request)
+        return _as_store_error(error, request)
     if isinstance(error, AnswerTooLargeError):
-        log("ERROR", "answer not read", event="upstream.error", status=502, path=request.path, error=error)
-        message = f"Vertex AI's answer {error}. If it is a list, ask for less of it with pageSize."
+        log("ERROR", "answer too large", event="upstream.error", status=502, path=request.path, error=error)
+        message = f"Vertex AI's answer {error}. If it is a list, request smaller pages with pageSize."
         return ApiError("FAILED_PRECONDITION", "UPSTREAM_ANSWER_TOO_LARGE", message)
     if isinstance(error, UpstreamUnavailableError):
         log(
@@ -284,22 +288,23 @@ def _as_api_error(error: Exception, request: Request) -> ApiError:
         return ApiError("UNAVAILABLE", "UPSTREAM_UNAVAILABLE", message, retry_after=5)
     if isinstance(error, UpstreamCredentialsError):
         log("ERROR", "no Google token", path=request.path, error=error)
-        message = "The gateway got no Google access token. Its administrator finds the reason in its log."
+        message = "The gateway has no Google access token. Its administrator can find the reason in the log."
         return ApiError("INTERNAL", "UPSTREAM_CREDENTIALS", message)
     stack_trace = "".join(traceback.format_exception(error))
     log("ERROR", "unexpected error", path=request.path, stack_trace=stack_trace)
-    message = "Something went wrong in the gateway. Its administrator finds the reason in its log."
+    message = "Internal error in the gateway. Its administrator can find the reason in the log."
     return ApiError("INTERNAL", "INTERNAL", message)
 
 
-def _of_books(error: StoreUnavailableError | RecordError, request: Request) -> ApiError:
+def _as_store_error(error: StoreUnavailableError | RecordError, request: Request) -> ApiError:
     if isinstance(error, RecordError):
         log("ERROR", "record unreadable", event="record.unreadable", record=request.path, error=error)
         message = (
-            "The gateway's record that this needs cannot be read. Its administrator finds the reason in the "
-            "log, and corrects or deletes the record; the job runs on, and other jobs are not affected."
+            "A record of the gateway that this request needs cannot be read. Its administrator can find the "
+            "reason in the log and correct or delete the record. The job keeps running; other jobs are not "
+            "affected."
         )
         return ApiError("DATA_LOSS", "RECORD_UNREADABLE", message)
-    log("ERROR", "books unavailable", path=request.path, error=error)
+    log("ERROR", "Firestore unavailable", path=request.path, error=error)
     message = "The gateway's database does not answer. Try again."
     return ApiError("UNAVAILABLE", "BOOKS_UNAVAILABLE", message, retry_after=5)

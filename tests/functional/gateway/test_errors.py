@@ -111,7 +111,7 @@ def test_an_answer_that_is_too_large_says_how_to_ask_for_less(scripted):
     answer = broken(scripted, AnswerTooLargeError("is larger than 32 bytes"))
 
     assert (answer.status_code, reason(answer)) == (400, "UPSTREAM_ANSWER_TOO_LARGE")
-    assert "is larger than 32 bytes. If it is a list, ask for less of it with pageSize" in answer.text
+    assert "is larger than 32 bytes. If it is a list, request smaller pages with pageSize" in answer.text
 
 
 def test_vertex_out_of_reach_is_unavailable(scripted):

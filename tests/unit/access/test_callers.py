@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from batch_gateway.core.access.callers import MASTER, Caller, check_id, check_place, is_location, is_project
 from batch_gateway.core.errors import ApiError
-from batch_gateway.gateway.http.authentication import KeyRing
+from batch_gateway.gateway.http.authentication import Authenticator
 from fakes import MemoryKeys
 
 
 def authenticate(key: str | None, master_key: str | None) -> Caller:
-    return KeyRing(master_key, MemoryKeys(), time.monotonic, lambda: datetime.now(UTC)).caller(key)
+    return Authenticator(master_key, MemoryKeys(), time.monotonic, lambda: datetime.now(UTC)).authenticate(
+        key
+    )
 
 
 _ANY_TEXT = st.text(st.characters(exclude_categories=[]))

@@ -7,9 +7,7 @@ from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.errors import ApiError
-from batch_gateway.gateway.admin.bodies import number
-from batch_gateway.gateway.http import responses
-from batch_gateway.gateway.http.times import time_in
+from batch_gateway.gateway.http import params, responses
 from batch_gateway.logs import log
 from batch_gateway.ports import Audit, AuditEntry, StoreUnavailableError
 
@@ -17,14 +15,14 @@ _DEFAULT_LIMIT = 100
 _MAX_LIMIT = 1000
 
 
-class Trail:
+class AuditTrail:
     """Writes and reads the trail."""
 
     def __init__(self, audit: Audit, now: Callable[[], datetime]) -> None:
         self._audit = audit
         self._now = now
 
-    def note(self, caller: Caller, action: str, target: str, outcome: str) -> None:
+    def record(self, caller: Caller, action: str, target: str, outcome: str) -> None:
         """Adds an entry. If Firestore does not take it, the log has it: what was done is done."""
         entry = AuditEntry(self._now(), caller.api_key, action, target, outcome)
         try:
@@ -37,8 +35,10 @@ class Trail:
 
         For the next page, pass the last entry's time as ``end_time``.
         """
-        limit = number(request.args.get("limit"), "limit", _DEFAULT_LIMIT, _MAX_LIMIT)
-        entries = self._audit.read(time_in(request, "start_time"), time_in(request, "end_time"), limit)
+        limit = params.number(request, "limit", _DEFAULT_LIMIT, _MAX_LIMIT)
+        entries = self._audit.read(
+            params.time(request, "start_time"), params.time(request, "end_time"), limit
+        )
         return responses.json({"entries": entries})
 
 

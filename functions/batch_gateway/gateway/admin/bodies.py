@@ -16,14 +16,13 @@ from msgspec import UNSET, UnsetType
 from batch_gateway.core.access.grants import Grant, normal_uri
 from batch_gateway.core.access.keys import Budget
 from batch_gateway.core.accounting.budgets import check_window
-from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.resource_names import is_location, is_project
 from batch_gateway.core.pricing.money import format_nano
+from batch_gateway.gateway.http.params import invalid
 
 _NANO_DIGITS = 9
 _MAX_METADATA_BYTES = 8 * 1024
 _MAX_LIST = 100
-_MAX_VALUE_BYTES = 1_024
 _MAX_LISTS_BYTES = 8 * 1024
 MOST_OWNERS = 100
 """Keys or teams on a page of a list: the ledgers of each are read."""
@@ -34,7 +33,7 @@ _MAX_RPM = 1_000_000
 _MAX_BUDGET_USD = Decimal(10**9)
 
 
-class Limits(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class OwnerFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What keys and teams have in common."""
 
     models: list[str] | UnsetType | None = UNSET
@@ -49,7 +48,7 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     blocked: bool | UnsetType = UNSET
 
 
-class GenerateKey(Limits):
+class GenerateKey(OwnerFields):
     """Body of ``POST /key/generate``."""
 
     key_alias: str | None = None
@@ -59,7 +58,7 @@ class GenerateKey(Limits):
     webhook_secret: str | None = None
 
 
-class UpdateKey(Limits):
+class UpdateKey(OwnerFields):
     """Body of ``POST /key/update``."""
 
     key: str
@@ -85,14 +84,14 @@ class DeleteKeys(msgspec.Struct, forbid_unknown_fields=True):
     key_aliases: list[str] = []
 
 
-class NewTeam(Limits):
+class NewTeam(OwnerFields):
     """Body of ``POST /team/new``."""
 
     team_id: str | None = None
     team_alias: str | None = None
 
 
-class UpdateTeam(Limits):
+class UpdateTeam(OwnerFields):
     """Body of ``POST /team/update``."""
 
     team_id: str
@@ -129,25 +128,20 @@ def decode(raw: bytes, kind: type[Body]) -> Body:
         raise invalid(str(error)) from error
 
 
-def invalid(problem: str) -> ApiError:
-    """The answer to a wrong field."""
-    return ApiError("INVALID_ARGUMENT", "FIELD_INVALID", f"Invalid request: {problem}. See /openapi.json.")
-
-
-def grant_of(limits: Limits, old: Grant) -> Grant:
+def grant_of(fields: OwnerFields, old: Grant) -> Grant:
     """What is allowed after a call.
 
     Raises:
         ApiError: A value that could never match anything, or could match too much; or too many values.
     """
     grant = Grant(
-        models=_list(limits.models, old.models),
-        projects=_list(limits.projects, old.projects),
-        locations=_list(limits.locations, old.locations),
-        allowed_uri_prefixes=_list(limits.allowed_uri_prefixes, old.allowed_uri_prefixes),
-        rpm_limit=old.rpm_limit if limits.rpm_limit is UNSET else limits.rpm_limit,
+        models=_list(fields.models, old.models),
+        projects=_list(fields.projects, old.projects),
+        locations=_list(fields.locations, old.locations),
+        allowed_uri_prefixes=_list(fields.allowed_uri_prefixes, old.allowed_uri_prefixes),
+        rpm_limit=old.rpm_limit if fields.rpm_limit is UNSET else fields.rpm_limit,
     )
-    _check_lists(limits, grant)
+    _check_lists(fields, grant)
     for project in grant.projects:
         if not is_project(project):
             raise invalid(f"projects: {project!r} is no project id")
@@ -167,34 +161,34 @@ def grant_of(limits: Limits, old: Grant) -> Grant:
     return grant
 
 
-def _check_lists(limits: Limits, grant: Grant) -> None:
+def _check_lists(fields: OwnerFields, grant: Grant) -> None:
     """Refuses more than a key or team may be given. What it has from before may stay."""
     lists = ("models", "projects", "locations", "allowed_uri_prefixes")
     for field in lists:
-        if getattr(limits, field) is not UNSET:
+        if getattr(fields, field) is not UNSET:
             check_number(field, getattr(grant, field), _MAX_LIST)
             if sum(len(name.encode()) for each in lists for name in getattr(grant, each)) > _MAX_LISTS_BYTES:
                 raise invalid(f"{field}: {', '.join(lists)} must not have more than {_MAX_LISTS_BYTES} bytes")
 
 
-def budget_of(limits: Limits, old: Budget) -> Budget:
+def budget_of(fields: OwnerFields, old: Budget) -> Budget:
     """The budget after a call.
 
     Raises:
         ApiError: It is negative, finer than a nano-dollar, or its duration is none.
     """
     duration = old.budget_duration
-    if limits.budget_duration is not UNSET:
-        duration = limits.budget_duration
+    if fields.budget_duration is not UNSET:
+        duration = fields.budget_duration
         if duration is not None:
             try:
                 check_window(duration)
             except ValueError as error:
                 raise invalid(f"budget_duration: {error}") from error
     return Budget(
-        _nano("max_budget", limits.max_budget, old.max_budget_nano),
+        _nano("max_budget", fields.max_budget, old.max_budget_nano),
         duration,
-        _nano("soft_budget", limits.soft_budget, old.soft_budget_nano),
+        _nano("soft_budget", fields.soft_budget, old.soft_budget_nano),
     )
 
 
@@ -220,39 +214,15 @@ def usd(nano: int | None) -> msgspec.Raw | None:
     return None if nano is None else msgspec.Raw(format_nano(nano).encode())
 
 
-def number(text: str | None, name: str, default: int, most: int) -> int:
-    """A number from 1 on, out of a query.
-
-    Raises:
-        ApiError: It is none, or larger than ``most``.
-    """
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
-        raise invalid(f"{name}: must be a number from 1 to {most}")
-    return int(text)
-
-
-def check_value(name: str, value: str) -> str:
-    """A value that something is looked for by.
-
-    Raises:
-        ApiError: It is longer than what Firestore looks for.
-    """
-    if len(value.encode(errors="surrogatepass")) > _MAX_VALUE_BYTES:
-        raise invalid(f"{name}: must not be longer than {_MAX_VALUE_BYTES} bytes")
-    return value
-
-
-def metadata_of(limits: Limits, old: dict[str, Any]) -> dict[str, Any]:
+def metadata_of(fields: OwnerFields, old: dict[str, Any]) -> dict[str, Any]:
     """The metadata after a call.
 
     Raises:
         ApiError: It is too large, or has what JSON cannot carry.
     """
-    if limits.metadata is UNSET:
+    if fields.metadata is UNSET:
         return old
-    metadata = limits.metadata or {}
+    metadata = fields.metadata or {}
     try:
         size = len(msgspec.json.encode(metadata))
     except (ValueError, RecursionError, OverflowError) as error:

@@ -10,7 +10,7 @@ from batch_gateway.gateway.admin.bodies import usd
 from batch_gateway.ports import Store
 
 
-class Standings:
+class BudgetStatus:
     """Looks up what was spent and reserved in the present windows."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:

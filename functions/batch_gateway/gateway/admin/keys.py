@@ -18,10 +18,10 @@ from batch_gateway.core.accounting.durations import add_duration
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.notify import webhooks
 from batch_gateway.gateway.admin import bodies
-from batch_gateway.gateway.admin.budget_status import Standings
+from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.views import key_view, team_view
-from batch_gateway.gateway.http import requests, responses
-from batch_gateway.gateway.http.routes import Done
+from batch_gateway.gateway.http import params, requests, responses
+from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import AliasTakenError, Endpoint, KeyStore
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
@@ -35,17 +35,17 @@ class Keys:
     def __init__(
         self,
         keys: KeyStore,
-        standings: Standings,
+        budget_status: BudgetStatus,
         *,
         allow_private_webhooks: bool = False,
         now: Callable[[], datetime],
     ) -> None:
         self._keys = keys
-        self._standings = standings
+        self._budget_status = budget_status
         self._allow_private = allow_private_webhooks
         self._now = now
 
-    def generate(self, request: Request, caller: Caller) -> Done:
+    def generate(self, request: Request, caller: Caller) -> AuditedResponse:
         """``POST /key/generate``: a new key. Its secret is in this answer and nowhere else."""
         body = bodies.decode(requests.body(request), bodies.GenerateKey)
         now, secret, key_id = self._now(), new_secret(), secrets.token_hex(8)
@@ -72,9 +72,11 @@ class Keys:
         self._check_room()
         with _alias_conflict():
             self._keys.add_key(key)
-        return Done(key.key_alias, responses.json({"key": secret, **key_view(key), **_shown_once(webhook)}))
+        return AuditedResponse(
+            key.key_alias, responses.json({"key": secret, **key_view(key), **_shown_once(webhook)})
+        )
 
-    def update(self, request: Request, _: Caller) -> Done:
+    def update(self, request: Request, _: Caller) -> AuditedResponse:
         """``POST /key/update``: what is given changes, everything else stays."""
         body = bodies.decode(requests.body(request), bodies.UpdateKey)
         if isinstance(body.team_id, str):
@@ -115,9 +117,9 @@ class Keys:
         key = self._keys.get_key(token)
         if key is None:
             raise _unknown(body.key)
-        return Done(key.key_alias, responses.json({**key_view(key), **_shown_once(webhook)}))
+        return AuditedResponse(key.key_alias, responses.json({**key_view(key), **_shown_once(webhook)}))
 
-    def regenerate(self, request: Request, caller: Caller) -> Done:
+    def regenerate(self, request: Request, caller: Caller) -> AuditedResponse:
         """``POST /key/regenerate``: a new secret for a key; the old one ends after the grace period."""
         body = bodies.decode(requests.body(request), bodies.RegenerateKey)
         now, secret = self._now(), new_secret()
@@ -145,9 +147,9 @@ class Keys:
                 key, expires=min(ends, key.expires) if key.expires else ends, updated_at=now
             ),
         )
-        return Done(new.key_alias, responses.json({"key": secret, **key_view(new)}))
+        return AuditedResponse(new.key_alias, responses.json({"key": secret, **key_view(new)}))
 
-    def delete(self, request: Request, _: Caller) -> Done:
+    def delete(self, request: Request, _: Caller) -> AuditedResponse:
         """``POST /key/delete``: keys by secret or token, or by alias with all their secrets."""
         body = bodies.decode(requests.body(request), bodies.DeleteKeys)
         bodies.check_number("keys", body.keys, bodies.MOST_NAMED)
@@ -161,12 +163,14 @@ class Keys:
                     raise _unknown(alias)
                 tokens += found
         if not tokens:
-            raise bodies.invalid("keys or key_aliases: name at least one")
+            raise params.invalid("keys or key_aliases: name at least one")
         deleted = [key for key in map(self._keys.delete_key, tokens) if key is not None]
         if not deleted:
             raise _unknown((body.keys or body.key_aliases)[0])
         aliases = sorted({key.key_alias for key in deleted})
-        return Done(",".join(aliases), responses.json({"deleted_keys": [key.token for key in deleted]}))
+        return AuditedResponse(
+            ",".join(aliases), responses.json({"deleted_keys": [key.token for key in deleted]})
+        )
 
     def info(self, request: Request, caller: Caller) -> Response:
         """``GET /key/info?key=``: a key as the administrator sees it, or one's own."""
@@ -182,31 +186,31 @@ class Keys:
         if key is None:
             raise _unknown(MASTER if caller.is_admin and wanted in {None, own} else wanted or own)
         return responses.json(
-            {"key": token, "info": self._with_standings([key])[0], "team": self._team_of(key)}
+            {"key": token, "info": self._with_budget_status([key])[0], "team": self._team_of(key)}
         )
 
     def list_keys(self, request: Request, _: Caller) -> Response:
         """``GET /key/list?team_id&page&size``: keys without their secrets, by alias."""
-        page = bodies.number(request.args.get("page"), "page", 1, 1_000_000)
-        size = bodies.number(request.args.get("size"), "size", 50, bodies.MOST_OWNERS)
+        page = params.number(request, "page", 1, 1_000_000)
+        size = params.number(request, "size", 50, bodies.MOST_OWNERS)
         team_id = request.args.get("team_id")
-        team_id = team_id and bodies.check_value("team_id", team_id)
+        team_id = team_id and params.check_value("team_id", team_id)
         count = self._keys.count_keys(team_id)
         # What is beyond the last page need not be looked for.
         skipped = (page - 1) * size
         keys = self._keys.page_of_keys(team_id, skipped, size) if skipped < count else []
         return responses.json(
             {
-                "keys": self._with_standings(keys),
+                "keys": self._with_budget_status(keys),
                 "total_count": count,
                 "current_page": page,
                 "total_pages": -(-count // size),
             }
         )
 
-    def _with_standings(self, keys: list[KeyRecord]) -> list[dict[str, Any]]:
-        standings = self._standings.of({f"key:{key.key_id}": key.budget for key in keys})
-        return [{**key_view(key), **standings[f"key:{key.key_id}"]} for key in keys]
+    def _with_budget_status(self, keys: list[KeyRecord]) -> list[dict[str, Any]]:
+        budget_status = self._budget_status.of({f"key:{key.key_id}": key.budget for key in keys})
+        return [{**key_view(key), **budget_status[f"key:{key.key_id}"]} for key in keys]
 
     def _team_of(self, key: KeyRecord) -> dict[str, Any] | None:
         """A key's team, whose budget holds for the key as well."""
@@ -214,28 +218,28 @@ class Keys:
         if team is None:
             return None
         owner = f"team:{team.team_id}"
-        return {**team_view(team), **self._standings.of({owner: team.budget})[owner]}
+        return {**team_view(team), **self._budget_status.of({owner: team.budget})[owner]}
 
     def _webhook(self, url: str | None, secret: str | None) -> Endpoint | None:
         """A checked webhook, with a secret of ours if none is given; None if there is no URL."""
         if url is None:
             if secret is not None:
-                raise bodies.invalid("webhook_secret: is of no use without a webhook_url")
+                raise params.invalid("webhook_secret: is of no use without a webhook_url")
             return None
         try:
             webhooks.read_url(url, allow_private=self._allow_private)
         except ValueError as error:
-            raise bodies.invalid(f"webhook_url: {error}") from error
+            raise params.invalid(f"webhook_url: {error}") from error
         secret = secret or webhooks.new_secret()
         try:
             webhooks.read_secret(secret)
         except ValueError as error:
-            raise bodies.invalid(f"webhook_secret: {error}") from error
+            raise params.invalid(f"webhook_secret: {error}") from error
         return Endpoint(url, secret)
 
     def _check_room(self) -> None:
         if self._keys.count_keys() >= MOST_KEYS:
-            raise bodies.invalid(
+            raise params.invalid(
                 f"there are {MOST_KEYS:,} keys already, which is the limit: delete some first"
             )
 
@@ -267,7 +271,7 @@ def _alias_conflict() -> Iterator[None]:
 
 def _checked_alias(alias: str) -> str:
     if alias == MASTER:
-        raise bodies.invalid(f"key_alias: {MASTER!r} is the administrator's")
+        raise params.invalid(f"key_alias: {MASTER!r} is the administrator's")
     return bodies.checked_alias("key_alias", alias)
 
 
@@ -277,7 +281,7 @@ def _expiry(now: datetime, duration: str | None) -> datetime | None:
     try:
         return add_duration(now, duration)
     except ValueError as error:
-        raise bodies.invalid(f"duration: {error}") from error
+        raise params.invalid(f"duration: {error}") from error
 
 
 def _token(key: str) -> str:

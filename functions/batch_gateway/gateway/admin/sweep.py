@@ -11,7 +11,7 @@ from batch_gateway.core.access.tokens import is_token
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.gateway.http import requests, responses
-from batch_gateway.gateway.http.authentication import KeyRing
+from batch_gateway.gateway.http.authentication import Authenticator
 from batch_gateway.logs import log
 from batch_gateway.ports import Upstream
 from batch_gateway.settings import Settings
@@ -29,7 +29,7 @@ class Sweeps:
     def __init__(
         self,
         settings: Settings,
-        keyring: KeyRing,
+        authenticator: Authenticator,
         identity: Identity,
         settlement: Callable[[], Deps],
         tracker: Tracker,
@@ -38,7 +38,7 @@ class Sweeps:
         now: Callable[[], datetime],
     ) -> None:
         self._settings = settings
-        self._keyring = keyring
+        self._authenticator = authenticator
         self._identity = identity
         self._settlement = settlement
         self._tracker = tracker
@@ -68,7 +68,7 @@ class Sweeps:
                 return
             if self._settings.private and audience is None:
                 log("WARNING", "no token can be believed: general_settings.reconcile_audience is not set")
-        elif self._keyring.caller(secret, requests.address(request)).is_admin:
+        elif self._authenticator.authenticate(secret, requests.address(request)).is_admin:
             return
         raise ApiError(
             "PERMISSION_DENIED",

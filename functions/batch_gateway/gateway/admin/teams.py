@@ -14,10 +14,10 @@ from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.access.keys import TEAM_ID, Budget, TeamRecord
 from batch_gateway.core.errors import ApiError
 from batch_gateway.gateway.admin import bodies
-from batch_gateway.gateway.admin.budget_status import Standings
+from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.views import key_view, team_view
-from batch_gateway.gateway.http import requests, responses
-from batch_gateway.gateway.http.routes import Done
+from batch_gateway.gateway.http import params, requests, responses
+from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import KeyStore, TeamDeletedError
 
 MOST_TEAMS = 1_000
@@ -30,24 +30,24 @@ class Teams:
     def __init__(
         self,
         keys: KeyStore,
-        standings: Standings,
+        budget_status: BudgetStatus,
         now: Callable[[], datetime],
     ) -> None:
         self._keys = keys
-        self._standings = standings
+        self._budget_status = budget_status
         self._now = now
 
-    def new(self, request: Request, _: Caller) -> Done:
+    def new(self, request: Request, _: Caller) -> AuditedResponse:
         """``POST /team/new``."""
         body = bodies.decode(requests.body(request), bodies.NewTeam)
         team_id = body.team_id or str(uuid.uuid4())
         if not TEAM_ID.fullmatch(team_id):
-            raise bodies.invalid(
+            raise params.invalid(
                 f"team_id: {team_id!r} cannot be a label: it takes at most 63 lower-case letters, digits, "
                 "'_' and '-'"
             )
         if self._keys.count_teams() >= MOST_TEAMS:
-            raise bodies.invalid(f"there are {MOST_TEAMS:,} teams already, which is the limit")
+            raise params.invalid(f"there are {MOST_TEAMS:,} teams already, which is the limit")
         now = self._now()
         team = TeamRecord(
             team_id=team_id,
@@ -74,9 +74,9 @@ class Teams:
                 "TEAM_EXISTS",
                 f"There is a team {team_id!r} already. Change it with POST /team/update.",
             )
-        return Done(team_id, responses.json(team_view(team)))
+        return AuditedResponse(team_id, responses.json(team_view(team)))
 
-    def update(self, request: Request, _: Caller) -> Done:
+    def update(self, request: Request, _: Caller) -> AuditedResponse:
         """``POST /team/update``: what is given changes, everything else stays."""
         body = bodies.decode(requests.body(request), bodies.UpdateTeam)
 
@@ -97,9 +97,9 @@ class Teams:
             raise _unknown(body.team_id) from error
         if team is None:
             raise _unknown(body.team_id)
-        return Done(team.team_id, responses.json(team_view(team)))
+        return AuditedResponse(team.team_id, responses.json(team_view(team)))
 
-    def delete(self, request: Request, _: Caller) -> Done:
+    def delete(self, request: Request, _: Caller) -> AuditedResponse:
         """``POST /team/delete``: teams that have no keys left. Their costs stay on record, with their ids."""
         body = bodies.decode(requests.body(request), bodies.DeleteTeams)
         bodies.check_number("team_ids", body.team_ids, bodies.MOST_NAMED)
@@ -115,7 +115,7 @@ class Teams:
                 )
         for team_id in body.team_ids:
             self._keys.delete_team(team_id)
-        return Done(",".join(body.team_ids), responses.json({"deleted_teams": body.team_ids}))
+        return AuditedResponse(",".join(body.team_ids), responses.json({"deleted_teams": body.team_ids}))
 
     def info(self, request: Request, _: Caller) -> Response:
         """``GET /team/info?team_id=``: a team and its keys."""
@@ -125,24 +125,24 @@ class Teams:
             raise _unknown(team_id)
         keys = [key_view(key) for key in self._keys.list_keys(team_id)]
         return responses.json(
-            {"team_id": team_id, "team_info": self._with_standings([team])[0], "keys": keys}
+            {"team_id": team_id, "team_info": self._with_budget_status([team])[0], "keys": keys}
         )
 
     def list_teams(self, request: Request, _: Caller) -> Response:
         """``GET /team/list?page&size``: teams, by id; without ``page``, all of them if they fit into one."""
-        page = bodies.number(request.args.get("page"), "page", 1, 1_000_000)
-        size = bodies.number(request.args.get("size"), "size", bodies.MOST_OWNERS, bodies.MOST_OWNERS)
+        page = params.number(request, "page", 1, 1_000_000)
+        size = params.number(request, "size", bodies.MOST_OWNERS, bodies.MOST_OWNERS)
         teams = self._keys.page_of_teams((page - 1) * size, size + 1)
         if len(teams) > size and "page" not in request.args:
-            raise bodies.invalid(
+            raise params.invalid(
                 f"page: there are more than {size} teams. Ask for page=1, page=2 and so on, until a page has "
                 f"fewer than size={size}"
             )
-        return responses.json(self._with_standings(teams[:size]))
+        return responses.json(self._with_budget_status(teams[:size]))
 
-    def _with_standings(self, teams: list[TeamRecord]) -> list[dict[str, Any]]:
-        standings = self._standings.of({f"team:{team.team_id}": team.budget for team in teams})
-        return [{**team_view(team), **standings[f"team:{team.team_id}"]} for team in teams]
+    def _with_budget_status(self, teams: list[TeamRecord]) -> list[dict[str, Any]]:
+        budget_status = self._budget_status.of({f"team:{team.team_id}": team.budget for team in teams})
+        return [{**team_view(team), **budget_status[f"team:{team.team_id}"]} for team in teams]
 
 
 def _alias(alias: str | None) -> str | None:

@@ -12,8 +12,7 @@ from werkzeug.wrappers import Request
 from batch_gateway.core.access.callers import KEY_LABEL, Caller
 from batch_gateway.core.spend.entries import JOB, LABEL, PLAIN_FIELDS, Filter, is_field, needs_labels
 from batch_gateway.core.spend.time_buckets import Span, parse_offset, quarter_from, quarter_until
-from batch_gateway.gateway.admin.bodies import check_value, invalid
-from batch_gateway.gateway.http.times import time_in
+from batch_gateway.gateway.http import params
 
 _MOST_FIELDS = 10
 """Of group_by, and of filters."""
@@ -66,21 +65,23 @@ def parse(request: Request, caller: Caller, now: datetime, further: AbstractSet[
     own = {"start_time", "end_time", "group_by", "time_zone"}
     for name in request.args:
         if name not in own | further | {_KEY} and not is_field(name):
-            raise invalid(
+            raise params.invalid(
                 f"{name}: there is no such parameter. There are {', '.join(sorted(own | further))}, and the "
                 f"filters {_fields()}"
             )
         if name in own | further and name != "group_by" and len(request.args.getlist(name)) > 1:
-            raise invalid(f"{name}: is given twice")
-    start = time_in(request, "start_time")
+            raise params.invalid(f"{name}: is given twice")
+    start = params.time(request, "start_time")
     if start is None:
-        raise invalid(
+        raise params.invalid(
             "start_time: must be given, in Unix seconds or as RFC 3339, such as 2026-11-22T00:00:00Z"
         )
-    end = time_in(request, "end_time")
+    end = params.time(request, "end_time")
     span = Span(quarter_from(start), quarter_until(end or now))
     if start >= (end or now):
-        raise invalid(f"end_time: must be later than start_time{'' if end else ', which is in the future'}")
+        raise params.invalid(
+            f"end_time: must be later than start_time{'' if end else ', which is in the future'}"
+        )
     return SpendQuery(span, _zone(request), _group_by(request), _filters(request, caller), end is None)
 
 
@@ -93,7 +94,7 @@ def _zone(request: Request) -> timezone:
     # A plus that is not written as %2B comes as a space.
     zone = parse_offset(f"+{text[1:]}" if text.startswith(" ") else text)
     if zone is None:
-        raise invalid(
+        raise params.invalid(
             "time_zone: must be an offset from UTC in quarters of an hour, from -12:00 to +14:00, such as "
             "+05:30; names of zones are not taken"
         )
@@ -104,22 +105,22 @@ def _group_by(request: Request) -> tuple[str, ...]:
     fields = [field for text in request.args.getlist("group_by") for field in text.split(",") if field]
     for field in fields:
         if not is_field(field):
-            raise invalid(f"group_by: {field!r} is none of {_fields()}")
+            raise params.invalid(f"group_by: {field!r} is none of {_fields()}")
     _check_fields("group_by", set(fields))
     return tuple(dict.fromkeys(fields))
 
 
 def _check_fields(what: str, fields: AbstractSet[str]) -> None:
     if len(fields) > _MOST_FIELDS:
-        raise invalid(f"{what}: must not name more than {_MOST_FIELDS} fields")
+        raise params.invalid(f"{what}: must not name more than {_MOST_FIELDS} fields")
     for field in fields:
         if len(field.removeprefix(LABEL).encode()) > _LONGEST_LABEL:
-            raise invalid(f"{what}: a label's name must not have more than {_LONGEST_LABEL} bytes")
+            raise params.invalid(f"{what}: a label's name must not have more than {_LONGEST_LABEL} bytes")
 
 
 def _filters(request: Request, caller: Caller) -> tuple[Filter, ...]:
     wanted = [
-        (name, frozenset(check_value(name, value) for value in request.args.getlist(name)))
+        (name, frozenset(params.check_value(name, value) for value in request.args.getlist(name)))
         for name in dict.fromkeys(request.args)
         if is_field(name)
     ]

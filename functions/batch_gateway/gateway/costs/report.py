@@ -28,10 +28,9 @@ from batch_gateway.core.spend.entries import (
     matching,
 )
 from batch_gateway.core.spend.time_buckets import WIDTHS, Calendar, Span
-from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.costs import parameters, views
 from batch_gateway.gateway.costs.parameters import SpendQuery
-from batch_gateway.gateway.http import responses
+from batch_gateway.gateway.http import params, responses
 from batch_gateway.logs import log
 from batch_gateway.ports import Store
 
@@ -76,14 +75,14 @@ class Spend:
         query = parameters.parse(request, caller, self._now(), {"bucket_width", "limit", "page"})
         width = request.args.get("bucket_width", "1d")
         if width not in WIDTHS:
-            raise bodies.invalid(f"bucket_width: must be one of {', '.join(WIDTHS)}")
+            raise params.invalid(f"bucket_width: must be one of {', '.join(WIDTHS)}")
         default, most = _LIMITS[width]
-        limit = bodies.number(request.args.get("limit"), "limit", default, most)
+        limit = params.number(request, "limit", default, most)
         calendar = Calendar(width, query.zone)
-        page = _page(query.span, calendar, limit, request.args.get("page"))
+        page = _page_span(query.span, calendar, limit, request.args.get("page"))
         data, shown = [], 0
         end = page.start
-        entries = _Counted(self._entries(page, query, calendar), limited=not query.is_rolled_up)
+        entries = _EntryCounter(self._entries(page, query, calendar), limited=not query.is_rolled_up)
         try:
             for bucket in buckets(entries, page, calendar, query.group_by):
                 data.append(msgspec.Raw(msgspec.json.encode(views.bucket(bucket, query.group_by))))
@@ -92,16 +91,16 @@ class Spend:
                 if shown >= _RESULTS or entries.read >= _ENTRIES:
                     break
         except TooManyGroupsError as error:
-            raise _too_many() from error
+            raise _too_many_groups() from error
         except _TooManyEntriesError as error:
-            raise _too_much() from error
+            raise _too_many_entries() from error
         more = end < query.span.end
         return responses.json(
             {
                 "object": "page",
                 "data": data,
                 "has_more": more,
-                "next_page": _page_from(end) if more else None,
+                "next_page": _page_token(end) if more else None,
             }
         )
 
@@ -116,17 +115,17 @@ class Spend:
         query = parameters.parse(request, caller, self._now(), {"format"})
         kind = request.args.get("format", "csv")
         if kind not in {"csv", "focus"}:
-            raise bodies.invalid("format: must be csv or focus")
+            raise params.invalid("format: must be csv or focus")
         chunks = self._focus(query) if kind == "focus" else self._csv(query)
         # With the first chunk at hand, what goes wrong at the beginning is still answered properly.
         try:
             first = next(chunks)
         except TooManyGroupsError as error:
-            raise _too_many() from error
+            raise _too_many_groups() from error
         start, last = query.span.start.astimezone(query.zone), query.span.end.astimezone(query.zone)
         name = f"{'focus' if kind == 'focus' else 'costs'}-{start:%Y%m%dT%H%M}-{last:%Y%m%dT%H%M}.csv"
         return Response(
-            _watched(chain([first], chunks)),
+            _log_failure(chain([first], chunks)),
             headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
             content_type=CONTENT_TYPE,
         )
@@ -147,12 +146,12 @@ class Spend:
 
     def _focus(self, query: SpendQuery) -> Iterator[bytes]:
         if set(query.group_by) - {JOB}:
-            raise bodies.invalid(
+            raise params.invalid(
                 f"group_by: a FOCUS file has a row for everything that differs; only {JOB} may be given, for "
                 "rows of each job"
             )
         if query.zone != UTC:
-            raise bodies.invalid("time_zone: a FOCUS file is in UTC; leave it out")
+            raise params.invalid("time_zone: a FOCUS file is in UTC; leave it out")
         span = query.span if query.of_jobs else _whole_days(query)
         prices = self._prices()
         # A row tells labels apart, which roll-ups do not.
@@ -206,7 +205,7 @@ class _TooManyEntriesError(ValueError):
     """More was read for one answer than can be waited for."""
 
 
-class _Counted:
+class _EntryCounter:
     """Entries, and how many of them were read; those of roll-ups are few, and do not count."""
 
     def __init__(self, entries: Iterator[Entry], *, limited: bool) -> None:
@@ -228,25 +227,25 @@ def _whole_days(query: SpendQuery) -> Span:
     if query.open_end:
         end = -(-(end - _EPOCH) // _DAY) * _DAY + _EPOCH
     if (start - _EPOCH) % _DAY or (end - _EPOCH) % _DAY:
-        raise bodies.invalid(
+        raise params.invalid(
             "start_time and end_time: a FOCUS file holds whole days of UTC, so both must be at midnight, "
             f"such as 2026-11-01T00:00:00Z; with group_by={JOB} they may be any time"
         )
     return Span(start, end)
 
 
-def _page(span: Span, calendar: Calendar, limit: int, page: str | None) -> Span:
+def _page_span(span: Span, calendar: Calendar, limit: int, page: str | None) -> Span:
     """What of the span is on a page."""
     start = span.start if page is None else _start_of(page)
     if not span.start <= start < span.end or (page is not None and calendar.floor(start) != start):
-        raise _no_page()
+        raise _invalid_page()
     end = start
     for _, part in zip(range(limit), calendar.spans(start, span.end), strict=False):
         end = part.end
     return Span(start, end)
 
 
-def _page_from(start: datetime) -> str:
+def _page_token(start: datetime) -> str:
     return base64.urlsafe_b64encode(b"%d" % start.timestamp()).decode().rstrip("=")
 
 
@@ -255,29 +254,29 @@ def _start_of(page: str) -> datetime:
         seconds = int(base64.urlsafe_b64decode(page + "=" * (-len(page) % 4)))
         return datetime.fromtimestamp(seconds, UTC)
     except (ValueError, binascii.Error, OverflowError, OSError) as error:
-        raise _no_page() from error
+        raise _invalid_page() from error
 
 
-def _no_page() -> ApiError:
-    return bodies.invalid("page: pass next_page of the answer before, as it is, with its other parameters")
+def _invalid_page() -> ApiError:
+    return params.invalid("page: pass next_page of the answer before, as it is, with its other parameters")
 
 
-def _too_many() -> ApiError:
-    return bodies.invalid(
+def _too_many_groups() -> ApiError:
+    return params.invalid(
         "group_by: makes more groups than can be summed at once. Narrow them with filters or group by fewer "
         f"fields; for a row for each job, take the file of /v1/costs:export with group_by={JOB}"
     )
 
 
-def _too_much() -> ApiError:
-    return bodies.invalid(
+def _too_many_entries() -> ApiError:
+    return params.invalid(
         f"bucket_width: one bucket sums more than {_MOST_ENTRIES:,} jobs, or groups of jobs that share their "
         "labels. Take shorter buckets or fewer filters by label, or the file of "
         "/v1/costs:export"
     )
 
 
-def _watched(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _log_failure(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Says in the log that a file broke off: its answer had begun, so nothing else can."""
     try:
         yield from chunks

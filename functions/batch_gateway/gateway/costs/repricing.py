@@ -13,8 +13,8 @@ from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.money import format_nano
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.gateway.admin import bodies
-from batch_gateway.gateway.http import page_tokens, requests, responses
-from batch_gateway.gateway.http.routes import Done
+from batch_gateway.gateway.http import page_tokens, params, requests, responses
+from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import Store
 
 _JOBS = 200
@@ -34,11 +34,11 @@ class Repricings:
         self._prices = prices
         self._now = now
 
-    def reprice(self, request: Request, caller: Caller) -> Done:
+    def reprice(self, request: Request, caller: Caller) -> AuditedResponse:
         """Prices a page of jobs, by the time they were created and, if given, by model."""
         body = bodies.decode(requests.body(request), bodies.Reprice)
         if body.end_time <= body.start_time:
-            raise bodies.invalid("end_time: must be later than start_time")
+            raise params.invalid("end_time: must be later than start_time")
         jobs = self._store.jobs_created(
             body.start_time, body.end_time, page_tokens.position(body.page), _JOBS
         )
@@ -57,7 +57,7 @@ class Repricings:
             else None,
         }
         span = f"{body.start_time.isoformat()}/{body.end_time.isoformat()}"
-        return Done(f"{span} {body.model or 'all models'}", responses.json(answer))
+        return AuditedResponse(f"{span} {body.model or 'all models'}", responses.json(answer))
 
     def _reprice(self, job: JobRecord, prices: PriceTable, by: str) -> JobRecord | None:
         def repricing(record: JobRecord) -> Change | None:

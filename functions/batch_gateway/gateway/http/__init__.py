@@ -1,1 +1,1 @@
-"""The HTTP side: routes, requests, responses, who calls and how often."""
+"""Handle HTTP itself: routes, requests, responses, authentication and rate limits."""

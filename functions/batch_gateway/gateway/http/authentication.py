@@ -1,4 +1,4 @@
-"""Who a key stands for, remembered for a short time."""
+"""Authenticate callers by their keys, and cache the keys for a short time."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -6,21 +6,27 @@ from datetime import datetime
 from threading import Lock
 
 from batch_gateway.core.access.callers import Caller, authenticate_master, invalid_key, missing_key
-from batch_gateway.core.access.keys import KeyRecord, TeamRecord, budget_of_key, budget_of_team, token_of
-from batch_gateway.gateway.http.wrong_keys import Guesses, keep_latest
+from batch_gateway.core.access.keys import (
+    KeyRecord,
+    TeamRecord,
+    budget_of_key,
+    budget_of_team,
+    token_of,
+)
+from batch_gateway.gateway.http.wrong_keys import GuessLimiter, keep_latest
 from batch_gateway.logs import log
 from batch_gateway.ports import KeyStore, StoreUnavailableError
 
 REVOCATION_SECONDS = 10.0
-"""How long an instance goes by what it has read of a key: a change takes effect within this time."""
+"""Lifetime of a cached key: a change to a key takes effect within this time."""
 _OUTAGE_SECONDS = 600.0
-"""How long it goes by it while Firestore is down, when nobody could have changed a key either."""
+"""How long a cached key stays valid while Firestore is down (keys cannot change then either)."""
 
 _Found = tuple[KeyRecord, TeamRecord | None]
 
 
-class KeyRing:
-    """Turns secrets into callers."""
+class Authenticator:
+    """Authenticates secrets; one for each instance."""
 
     def __init__(
         self,
@@ -35,20 +41,21 @@ class KeyRing:
         self._now = now
         self._lock = Lock()
         self._read: OrderedDict[str, tuple[float, _Found]] = OrderedDict()
-        # Apart from those, so that no number of wrong keys makes good ones forgotten.
+        # Kept apart, so that any number of wrong keys cannot push valid ones out of the cache.
         self._unknown: OrderedDict[str, float] = OrderedDict()
-        self._guesses = Guesses()
+        self._guesses = GuessLimiter()
 
-    def caller(self, secret: str | None, address: str = "") -> Caller:
-        """The caller that a secret stands for.
+    def authenticate(self, secret: str | None, address: str = "") -> Caller:
+        """Return the caller that a secret belongs to.
 
         Args:
-            secret: As it was sent.
-            address: Where it was sent from; keys that nobody has are counted by it.
+            secret: The key as it was sent.
+            address: Address of the client; unknown keys are counted by it.
 
         Raises:
-            ApiError: There is none, or it is not good (any more), or it has to be sent again.
-            StoreUnavailableError: The key is not known here and cannot be looked up.
+            ApiError: The key is missing, unknown, expired or disabled, its team was deleted, or too many
+                unknown keys came from its source, so that it has to be sent again.
+            StoreUnavailableError: The key is not cached here and cannot be looked up.
         """
         if not secret:
             raise missing_key()
@@ -91,13 +98,13 @@ class KeyRing:
         except StoreUnavailableError as error:
             if found is None or now - read_at > _OUTAGE_SECONDS:
                 raise
-            log("WARNING", "key not looked up again", api_key=found[0].key_alias, error=error)
+            log("WARNING", "key not refreshed", api_key=found[0].key_alias, error=error)
             return found
         with self._lock:
             if fresh is None:
                 self._read.pop(token, None)
                 keep_latest(self._unknown, token, now)
-                self._guesses.note(secret, address, now)
+                self._guesses.record(secret, address, now)
             else:
                 keep_latest(self._read, token, (now, fresh))
         return fresh

@@ -1,4 +1,4 @@
-"""A request that was let in."""
+"""Define the authenticated call for a project and location."""
 
 from typing import NamedTuple
 
@@ -9,16 +9,16 @@ from batch_gateway.core.jobs.record import JobKey
 
 
 class Call(NamedTuple):
-    """A call for a project and location that are served.
+    """A call to a project and location that the gateway serves and the caller may use.
 
     Attributes:
-        request: As it came.
-        caller: Who calls.
+        request: The request as it came.
+        caller: The authenticated caller.
         version: ``v1`` or ``v1beta1``.
         project: Id of the project, as configured.
         location: Location.
-        path: What Vertex AI is asked, from the version on, with the project as the caller wrote it.
-        job_id: Id of the job that the call is for; empty if it is for none.
+        path: Path of the request to Vertex AI, from the version on, with the project as the caller wrote it.
+        job_id: Id of the job in the path; empty if there is none.
     """
 
     request: Request
@@ -31,5 +31,5 @@ class Call(NamedTuple):
 
     @property
     def key(self) -> JobKey:
-        """The job that the call is for."""
+        """Return the key of the job in the path."""
         return JobKey(self.project, self.location, self.job_id)

@@ -1,11 +1,11 @@
-"""Clients that are slow, or never send what they announced: what they may hold, and for how long.
+"""Limit the time and threads that slow clients can take.
 
-gunicorn gives each request a thread and reads from its connection without a time limit. So a body is waited
-for within one, and few slow ones of a caller at a time; and a refusal does not wait for the body at all: it
-goes out first, and what still comes is taken and thrown away beside the threads (RFC 9112, 9.6: a client
-whose connection is closed while it sends may not see the answer).
+gunicorn gives each request a thread and reads from its connection without a time limit. So reading a body has
+a time limit, and a caller may have only a few slow bodies at a time. A rejection does not wait for the body:
+it is sent first, and the rest of the body is received and discarded outside gunicorn's threads (RFC 9112,
+9.6: a client whose connection is closed while it sends may not see the answer).
 
-A request's head is complete when it gets here: Cloud Run's front end passes it on in one piece.
+The head of a request is complete when it gets here: Cloud Run's front end forwards it in one piece.
 """
 
 import io
@@ -24,70 +24,70 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request, Response
 
 BODY_SECONDS = 30.0
-"""A body may take from its head on."""
+"""Time limit for a body, counted from the end of the request's head."""
 SLOW_SECONDS = 0.5
-"""After which a body counts as slow: it should follow its head."""
+"""Time after which a body counts as slow: it should follow the head at once."""
 MOST_SLOW = 4
-"""Slow bodies of one caller at a time; further ones are cut off."""
+"""Slow bodies that one caller may send at a time; further ones are cut off."""
 MOST_SLOW_OF_ALL = 16
-"""Slow bodies at a time: less than half of the threads that there are as deployed."""
+"""Slow bodies of all callers at a time: less than half of the threads of an instance as deployed."""
 PIECE_BYTES = 1024 * 1024
 _SEND_SECONDS = 30
-"""For which a client may take nothing of its answer."""
+"""Time limit for a client that does not receive its answer."""
 _LINGER_SECONDS = 3.0
 _LINGER_BYTES = 16 * 1024 * 1024
 _SMALL_BYTES = 64 * 1024
 _SMALL_SECONDS = 0.25
-"""For which the rest of so small a body is waited for, so that the connection can be used on."""
+"""How long to wait for the rest of a body that small, so that the connection can be reused."""
 _MOST_PIECES = 16
 _READ = "batch_gateway.read"
 _lingering = BoundedSemaphore(64)
 
 
-class Wait:
-    """The wait for one body.
+class BodyTimeout:
+    """The time limit of one body.
 
     Attributes:
-        cut: It took too long, and what was to come will not be read any more.
+        cut: The body took too long, and the rest of it will not be read.
     """
 
     def __init__(self, connection: socket.socket, caller: str) -> None:
         self.cut = False
         self._connection = connection
         self._caller = caller
-        self._over = Event()
+        self._ended = Event()
         self._lock = Lock()
 
     def start(self) -> None:
-        """Let the time run."""
+        """Start the timer."""
         Thread(target=self._watch, daemon=True).start()
 
     def end(self) -> None:
-        """Stop it."""
+        """Stop the timer."""
         with self._lock:
-            self._over.set()
+            self._ended.set()
 
     def _watch(self) -> None:
-        if self._over.wait(SLOW_SECONDS):
+        if self._ended.wait(SLOW_SECONDS):
             return
-        if _slow.take(self._caller):
-            came = self._over.wait(BODY_SECONDS - SLOW_SECONDS)
-            _slow.give_back(self._caller)
+        if _slow.acquire(self._caller):
+            came = self._ended.wait(BODY_SECONDS - SLOW_SECONDS)
+            _slow.release(self._caller)
             if came:
                 return
         with self._lock, suppress(OSError):
-            if not self._over.is_set():
+            if not self._ended.is_set():
                 self.cut = True
-                # Whoever reads is told that there is no more; the answer can still be sent.
+                # The reader sees the end of the stream; the answer can still be sent.
                 self._connection.shutdown(socket.SHUT_RD)
 
 
-class Shares:
-    """Something of which there is so much, and so much of it for one caller.
+class Quota:
+    """A number of slots, limited for each caller and in all.
 
     Args:
-        each: For one caller.
-        all_: For all of them.
+        each: Slots for one caller.
+        all_: Slots for all callers together.
     """
 
     def __init__(self, each: int, all_: int) -> None:
@@ -96,37 +96,37 @@ class Shares:
         self._lock = Lock()
         self._taken: Counter[str] = Counter()
 
-    def take(self, caller: str) -> bool:
-        """Take one; False if there is none for this caller now."""
+    def acquire(self, caller: str) -> bool:
+        """Take a slot; return False if none is free for this caller."""
         with self._lock:
             if self._taken[caller] >= self._each or self._taken.total() >= self._all:
                 return False
             self._taken[caller] += 1
             return True
 
-    def give_back(self, caller: str) -> None:
-        """Give one back that was taken."""
+    def release(self, caller: str) -> None:
+        """Free a slot that was taken."""
         with self._lock:
             self._taken[caller] -= 1
-            self._taken = +self._taken  # without callers that have none
+            self._taken = +self._taken  # drops callers that hold none
 
 
-_slow = Shares(MOST_SLOW, MOST_SLOW_OF_ALL)
+_slow = Quota(MOST_SLOW, MOST_SLOW_OF_ALL)
 
 
 @contextmanager
-def waiting(request: Request, caller: str) -> Iterator[Wait | None]:
-    """Watch the time while a body is read.
+def body_timeout(request: Request, caller: str) -> Iterator[BodyTimeout | None]:
+    """Limit the time for reading a request's body.
 
     Args:
-        request: Whose body it is.
-        caller: Whose slow bodies are counted together.
+        request: The request.
+        caller: Slow bodies with the same value share a limit.
 
     Yields:
-        The wait; None under another server than gunicorn, which is left to itself.
+        The time limit; None if there is no body, or under a server other than gunicorn.
     """
     connection = _connection(request)
-    wait = Wait(connection, caller) if connection and request.content_length != 0 else None
+    wait = BodyTimeout(connection, caller) if connection and request.content_length != 0 else None
     if wait:
         wait.start()
     try:
@@ -136,15 +136,15 @@ def waiting(request: Request, caller: str) -> Iterator[Wait | None]:
             wait.end()
 
 
-def note_read(request: Request) -> None:
-    """Note that a body was read to its end, so that nothing of it is left on the connection."""
+def mark_read(request: Request) -> None:
+    """Mark a request's body as read to its end, with nothing left on the connection."""
     request.environ[_READ] = True
 
 
 def finish(request: Request, response: Response) -> None:
-    """See that an answer goes out soon, whatever the client still sends, or does not take.
+    """Ensure that an answer is sent promptly, even if the client is still sending or does not receive it.
 
-    What is there of a body that was not read is thrown away. If more is to come, the connection is given up
+    The part of an unread body that has arrived is discarded. If more is to come, the connection is given up
     once the answer is sent. functions-framework would read it all into memory before it answers.
     """
     rest, request.stream = request.stream, io.BytesIO()
@@ -153,12 +153,12 @@ def finish(request: Request, response: Response) -> None:
         return
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", _SEND_SECONDS, 0))
     announced = request.content_length or "chunked" in request.headers.get("Transfer-Encoding", "").lower()
-    if announced and not request.environ.get(_READ) and not _is_read(rest, connection, request):
+    if announced and not request.environ.get(_READ) and not _drain(rest, connection, request):
         response.call_on_close(partial(_give_up, connection))
 
 
-def _is_read(rest: IO[bytes], connection: socket.socket, request: Request) -> bool:
-    """Throw away what is there of a body, without waiting; whether that was all of it."""
+def _drain(rest: IO[bytes], connection: socket.socket, request: Request) -> bool:
+    """Discard the part of a body that has arrived, without waiting; return whether that was all of it."""
     cut = Event()
 
     def cut_off() -> None:
@@ -166,8 +166,8 @@ def _is_read(rest: IO[bytes], connection: socket.socket, request: Request) -> bo
         with suppress(OSError):
             connection.shutdown(socket.SHUT_RD)
 
-    # A small body may come in a packet of its own, right behind its head. The timer is for all of it: the
-    # connection's own time limit begins anew with each byte.
+    # A small body may arrive in a packet of its own, right after its head. The timer limits the whole of it:
+    # the connection's own timeout starts again with each byte.
     is_small = 0 < (request.content_length or 0) <= _SMALL_BYTES
     connection.settimeout(_SMALL_SECONDS if is_small else 0)
     timer = Timer(_SMALL_SECONDS, cut_off)
@@ -176,17 +176,17 @@ def _is_read(rest: IO[bytes], connection: socket.socket, request: Request) -> bo
     try:
         return any(not rest.read(PIECE_BYTES) for _ in range(_MOST_PIECES)) and not cut.is_set()
     except (OSError, ClientDisconnected):
-        return False  # the rest is not here, or never will be
+        return False  # the rest has not arrived, or never will
     finally:
         timer.cancel()
         connection.settimeout(None)
 
 
 def _give_up(connection: socket.socket) -> None:
-    """Take a connection away from gunicorn, and close it as soon as nothing comes any more.
+    """Take a connection away from gunicorn, and close it once the client has stopped sending.
 
-    gunicorn would wait for the client itself, on the one thread that takes new connections. It is left with a
-    connection that has ended.
+    gunicorn itself would wait for the client on the one thread that accepts new connections. It is left with
+    a connection that has ended.
     """
     ended, other = socket.socketpair()
     other.close()

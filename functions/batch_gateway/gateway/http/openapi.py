@@ -1,4 +1,4 @@
-"""The description of the API, in OpenAPI 3.1."""
+"""Serve the OpenAPI 3.1 description of the API."""
 
 from functools import cache
 from pathlib import Path
@@ -8,5 +8,5 @@ import msgspec
 
 @cache
 def document() -> msgspec.Raw:
-    """The document, as it lies beside this module."""
+    """Return the document, read from the file beside this module."""
     return msgspec.Raw(Path(__file__).with_suffix(".json").read_bytes())

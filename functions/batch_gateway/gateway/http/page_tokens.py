@@ -1,4 +1,4 @@
-"""Tokens of pages of jobs: where the page before ended, for nobody to read anything into."""
+"""Make and parse opaque page tokens for lists of jobs."""
 
 import base64
 import binascii
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from batch_gateway.core.jobs.record import JobKey, parse_name
-from batch_gateway.gateway.admin.bodies import invalid
+from batch_gateway.gateway.http import params
 
 
 class _Position(msgspec.Struct, array_like=True):
@@ -18,16 +18,16 @@ class _Position(msgspec.Struct, array_like=True):
 
 
 def token(time: datetime, key: JobKey) -> str:
-    """The token of the page after a job."""
+    """Return the token of the page that begins after a job."""
     at = _Position(time, key.project, key.location, key.job_id)
     return base64.urlsafe_b64encode(msgspec.json.encode(at)).decode().rstrip("=")
 
 
 def position(page: str | None) -> tuple[datetime, JobKey] | None:
-    """Time and key of the last job of the page before; None for the first page.
+    """Return the creation time and key of the previous page's last job; None for the first page.
 
     Raises:
-        ApiError: It is no token of ours.
+        ApiError: The token was not made by this module.
     """
     if not page:
         return None
@@ -36,7 +36,7 @@ def position(page: str | None) -> tuple[datetime, JobKey] | None:
         at = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=_Position)
         key, time = JobKey(at.project, at.location, at.job_id), at.time.astimezone(UTC)
     except (ValueError, OverflowError, binascii.Error, msgspec.DecodeError) as error:
-        raise invalid("page: pass next_page of the answer before, as it is") from error
+        raise params.invalid("page: pass next_page of the answer before, as it is") from error
     if at.time.tzinfo is None or parse_name(key.path) is None:
-        raise invalid("page: pass next_page of the answer before, as it is")
+        raise params.invalid("page: pass next_page of the answer before, as it is")
     return time, key

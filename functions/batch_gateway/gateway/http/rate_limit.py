@@ -1,10 +1,10 @@
-"""Requests a minute, across instances.
+"""Limit requests per minute, across instances.
 
-A minute's allowance of a key or team stands in Firestore, and instances take it from there in portions
+The allowance of a key or team for each minute is counted in Firestore, and instances take it in portions
 of a tenth. So no more than ``rpm_limit`` requests pass in a calendar minute however many instances
-there are, and a request costs a transaction only when a portion is used up. What an instance has taken
-and not used is lost to the others until the minute ends: with N instances, up to (N - 1) tenths may be
-refused early. Limits under 20 go one by one and lose nothing.
+there are, and a request costs a transaction only when a portion is used up. An instance's unused portion
+is lost to the others until the minute ends: with N instances, up to (N - 1) tenths may be
+rejected early. Limits under 20 are taken one request at a time and lose nothing.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _USED_UP = -1
 
 
 class RateLimiter:
-    """Counts requests of scoped keys; one for each instance."""
+    """Counter of the requests of scoped keys; one for each instance."""
 
     def __init__(self, keys: KeyStore, now: Callable[[], datetime]) -> None:
         self._keys = keys
@@ -30,10 +30,10 @@ class RateLimiter:
         self._left: dict[str, tuple[str, int]] = {}
 
     def check(self, caller: Caller) -> None:
-        """Counts a request.
+        """Count a request.
 
         Raises:
-            ApiError: RESOURCE_EXHAUSTED, with the seconds until the next minute.
+            ApiError: RESOURCE_EXHAUSTED with the seconds until the next minute: a limit is used up.
         """
         now = self._now()
         minute = f"{now:%Y-%m-%dT%H:%M}"
@@ -60,12 +60,12 @@ class RateLimiter:
         try:
             taken = self._keys.take(counter, minute, max(1, limit // _PORTIONS), limit)
         except StoreUnavailableError as error:
-            # A limit is no reason to stop what else still works.
-            log("WARNING", "rate not counted", counter=counter, error=error)
+            # The limit is not worth rejecting requests that would otherwise work.
+            log("WARNING", "request not counted against the rate limit", counter=counter, error=error)
             return True
         with self._lock:
             of_minute, left = self._left.get(counter, ("", 0))
             left = taken + (left if of_minute == minute else 0)
-            # What is used up stays so until the minute ends: no need to ask again.
+            # A used-up allowance stays used up until the minute ends: no need to ask again.
             self._left[counter] = (minute, left - 1 if left > 0 else _USED_UP)
         return left > 0

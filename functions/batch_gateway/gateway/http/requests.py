@@ -1,4 +1,4 @@
-"""What of a request is trusted, and what of it may go upstream."""
+"""Read requests: the key, the address, the checked path and body, and what may be sent upstream."""
 
 import re
 from ipaddress import IPv6Address, IPv6Network, ip_address
@@ -14,14 +14,14 @@ from batch_gateway.gateway.http import connections
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """Google's own limit on a request's payload."""
 MOST_WIDE_BYTES = MAX_BODY_BYTES // 4
-"""Of a body with characters beyond ASCII, of which each may take the memory of four."""
+"""Limit for a body with characters beyond ASCII: each may take four bytes of memory."""
 
 LARGE_BYTES = 1024 * 1024
 LARGE_VALUES = 5_000
-"""A body takes more memory than there is for each request at once if it has as much as either."""
+"""A body that reaches either is large: there is not enough memory for one in every request at once."""
 MOST_LARGE = 2
-_large = connections.Shares(each=MOST_LARGE, all_=4)
-"""Four of 40 MiB each, and small ones, in the 512 MiB of an instance as deployed."""
+_large = connections.Quota(each=MOST_LARGE, all_=4)
+"""Four large bodies of 40 MiB each, beside small ones, fit into the 512 MiB of an instance as deployed."""
 _ROOM = "batch_gateway.room"
 
 _NOT_FORWARDED = frozenset(
@@ -30,11 +30,11 @@ _NOT_FORWARDED = frozenset(
         *("httpMethod", "httpHeaders", "userProject", "name", "parent"),
     }
 )
-"""Credentials, and what would make another call of a call: Google binds parameters to fields."""
+"""Credentials, and parameters that would turn a call into another: Google binds parameters to fields."""
 SYSTEM_PARAMETERS = frozenset(
     {"alt", "prettyPrint", "quotaUser", "xgafv", ".xgafv", "uploadType", "upload_protocol"}
 )
-"""Parameters that every method has, and that say nothing of what is done; ``fields`` apart."""
+"""Parameters that every method has and that do not change what it does, without ``fields``."""
 _LONGEST_TARGET = 32 * 1024
 _QUERY_MARKS = "!$%&'()*+,-./:;=?@[]_~"
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -44,7 +44,7 @@ _PATH = re.compile(r"(?:[A-Za-z0-9_.~:@-]|/(?!/)|%3[Aa])*")
 
 
 def api_key(request: Request) -> str | None:
-    """The caller's key, from where Google's and LiteLLM's clients put it; None if there is none."""
+    """Return the caller's key from where Google's and LiteLLM's clients put it; None if there is none."""
     litellm = request.headers.get("x-litellm-api-key", "").strip()
     return (
         _bearer(litellm)
@@ -62,10 +62,10 @@ def _bearer(value: str) -> str:
 
 
 def address(request: Request) -> str:
-    """Where a request comes from: an IPv4 address, or the /64 network of an IPv6 address; empty if unknown.
+    """Return the client's IPv4 address, or the /64 network of its IPv6 address; empty if unknown.
 
-    It is the last entry of X-Forwarded-For, which Google's front end writes; those before it are whatever the
-    client sent. Behind a load balancer of one's own it is the balancer's address, so all callers share one.
+    It is the last entry of X-Forwarded-For, which Google's front end writes; the client can forge those
+    before it. Behind your own load balancer it is the balancer's address, so all callers share one.
     """
     last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or request.remote_addr or ""
     try:
@@ -76,39 +76,38 @@ def address(request: Request) -> str:
 
 
 def check_path(request: Request) -> None:
-    """Refuses a path that could mean one thing to us and another to Vertex AI.
+    """Reject a path that Vertex AI might read differently than the gateway does.
 
     Raises:
-        ApiError: It has encoded characters, dot segments, doubled slashes or other marks, or is too long with
-            its query.
+        ApiError: The path has encoded characters, dot segments, doubled slashes or other marks, or path and
+            query together are too long.
     """
     raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.path
     if len(raw) > _LONGEST_TARGET:
-        message = (
-            f"Path and query must not be longer than {_LONGEST_TARGET} characters. Ask for less at a time."
-        )
+        message = f"Path and query must not be longer than {_LONGEST_TARGET} characters. Split the request."
         raise ApiError("INVALID_ARGUMENT", "PATH_INVALID", message)
     path = urlsplit(raw).path if not raw.startswith("/") else raw.partition("?")[0]
     if not _PATH.fullmatch(path) or any(segment in {".", ".."} for segment in path.split("/")):
         raise ApiError(
             "INVALID_ARGUMENT",
             "PATH_INVALID",
-            "The path has characters or segments that no resource name has. Write it plainly, without "
+            "The path has characters or segments that cannot be in a resource name. Write it without "
             "percent-encoding, '//', '.' or '..', and your client's base URL without a slash at its end.",
         )
 
 
 def body(request: Request) -> bytes:
-    """The raw body, of a size that can be decoded.
+    """Return the raw body, small enough to be decoded.
 
     Raises:
-        ApiError: It is too large, does not come in time, breaks off, or there are too many large ones.
+        ApiError: The body is too large, does not arrive in time or breaks off, or too many large bodies are
+            being handled.
     """
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise _too_large()
     pieces = []
     size = 0
-    with connections.waiting(request, api_key(request) or "") as wait:
+    with connections.body_timeout(request, api_key(request) or "") as wait:
         try:
             while piece := request.stream.read(min(connections.PIECE_BYTES, MAX_BODY_BYTES + 1 - size)):
                 pieces.append(piece)
@@ -121,7 +120,7 @@ def body(request: Request) -> bytes:
         raise _too_slow()
     if size > MAX_BODY_BYTES:
         raise _too_large()
-    connections.note_read(request)
+    connections.mark_read(request)
     data = b"".join(pieces)
     if size > MOST_WIDE_BYTES and not (data.isascii() and b"\\u" not in data):
         raise _too_large()
@@ -134,27 +133,27 @@ def body(request: Request) -> bytes:
 
 
 def release(request: Request) -> None:
-    """Let others have the room that a request's body took."""
+    """Free the memory allowance that a request's large body took."""
     caller = request.environ.pop(_ROOM, None)
     if caller is not None:
-        _large.give_back(caller)
+        _large.release(caller)
 
 
 def _take_room(request: Request) -> None:
-    """Take room for a large body, until the request is answered.
+    """Reserve the memory allowance of a large body until the request is answered.
 
     Raises:
-        ApiError: There is none.
+        ApiError: The allowance is used up.
     """
     caller = api_key(request) or ""
     if _ROOM in request.environ:
         return
-    if not _large.take(caller):
+    if not _large.acquire(caller):
         raise ApiError(
             "RESOURCE_EXHAUSTED",
             "TOO_MANY_LARGE_BODIES",
-            f"Bodies of more than {LARGE_BYTES} bytes, or {LARGE_VALUES} values, are taken {MOST_LARGE} at a "
-            "time of one key. Send it again in a moment.",
+            f"At most {MOST_LARGE} bodies of more than {LARGE_BYTES} bytes or {LARGE_VALUES} values are "
+            "handled at a time for one key. Send it again in a moment.",
             retry_after=1,
         )
     request.environ[_ROOM] = caller
@@ -168,8 +167,8 @@ def _too_slow() -> ApiError:
     return ApiError(
         "INVALID_ARGUMENT",
         "BODY_TOO_SLOW",
-        f"The body did not come within {connections.BODY_SECONDS:g} s, or too many of yours were coming: "
-        f"no more than {connections.MOST_SLOW} may take longer than a moment. Send it again.",
+        f"The body did not arrive within {connections.BODY_SECONDS:g} s, or your key was sending more than "
+        f"{connections.MOST_SLOW} slow bodies at once. Send it again.",
     )
 
 
@@ -186,18 +185,18 @@ def _too_large() -> ApiError:
 def query(
     request: Request, *, without: frozenset[str] = frozenset(), only: frozenset[str] | None = None
 ) -> str:
-    """The query string for Vertex AI: as it came, less what must not go there.
+    """Return the query string for Vertex AI: as it came, without parameters that must not be forwarded.
 
     Args:
         request: The request.
         without: Further parameters to leave out.
-        only: Leave out all but these; None for no such limit.
+        only: The only parameters to keep; None to keep all others.
 
     Raises:
-        ApiError: It asks for an answer that is not JSON.
+        ApiError: The query asks for an answer that is not JSON.
     """
     kept = []
-    # Every byte that stands for itself keeps doing so; any other is encoded as it is.
+    # Bytes that may stand in a query are kept; any other is percent-encoded.
     for part in _STRAY_PERCENT.sub("%25", quote(request.query_string, safe=_QUERY_MARKS)).split("&"):
         name, _, value = (unquote_plus(text) for text in part.partition("="))
         # System parameters may be written with a dollar: https://cloud.google.com/apis/docs/system-parameters
@@ -214,14 +213,14 @@ def query(
 
 
 def is_partial(request: Request) -> bool:
-    """Whether the answer will lack fields because the caller asked for some only."""
+    """Return whether the answer may lack fields because the caller asked for certain fields only."""
     return any(name.removeprefix("$") in {"fields", "readMask", "read_mask"} for name in request.args)
 
 
 def headers(request: Request, *, has_body: bool) -> dict[str, str]:
-    """The headers for Vertex AI: what says who calls, never what proves it."""
+    """Return the headers for Vertex AI: they identify the client, and never carry credentials."""
     sent = {name: request.headers[name] for name in _FORWARDED_HEADERS if name in request.headers}
     if has_body:
-        # curl -d says that it sends a form.
+        # curl -d declares the body as a form.
         sent["Content-Type"] = "application/json"
     return sent

@@ -1,4 +1,4 @@
-"""Answers: ours as JSON, Vertex AI's as they came."""
+"""Make responses: our own as JSON, and Vertex AI's relayed as they came."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -20,22 +20,22 @@ _HTTP_ERROR = 400
 _SERVER_ERROR = 500
 
 
-class Relayed(Response):
-    """An answer of Vertex AI's, which keeps the form that it came in."""
+class RelayedResponse(Response):
+    """A response of Vertex AI, which is neither compressed nor changed."""
 
 
 def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON answer of ours."""
+    """Return a JSON response of our own."""
     return Response(msgspec.json.encode(value), status, headers, content_type=_JSON)
 
 
-def raw(body: bytes, headers: dict[str, str] | None = None) -> Response:
-    """Return an answer of Vertex AI's again, as it was kept."""
-    return Relayed(body, 200, headers, content_type=_JSON)
+def replay(body: bytes, headers: dict[str, str] | None = None) -> Response:
+    """Return a stored response of Vertex AI again."""
+    return RelayedResponse(body, 200, headers, content_type=_JSON)
 
 
 def error(failure: ApiError) -> Response:
-    """An error of ours."""
+    """Return an error response of our own."""
     headers = dict(failure.headers)
     if failure.retry_after is not None:
         headers["Retry-After"] = str(failure.retry_after)
@@ -44,31 +44,31 @@ def error(failure: ApiError) -> Response:
     return json(failure.body(), failure.code, headers)
 
 
-def relayed(upstream: UpstreamResponse) -> Response:
-    """Vertex AI's answer, byte for byte.
+def relay(upstream: UpstreamResponse) -> Response:
+    """Return Vertex AI's response byte for byte.
 
-    An error that is no JSON (Google's front end answers unknown paths in HTML) is put into words of
-    AIP-193, since clients parse every error.
+    An error that is not JSON (Google's front end answers unknown paths in HTML) becomes an AIP-193 error,
+    since clients parse every error.
     """
     if upstream.status >= _SERVER_ERROR:
         log("WARNING", "upstream error", event="upstream.error", status=upstream.status)
     headers = {}
     if "retry-after" in upstream.headers:
         headers["Retry-After"] = upstream.headers["retry-after"]
-    if upstream.status >= _HTTP_ERROR and parsed(upstream) is None:
+    if upstream.status >= _HTTP_ERROR and parse_json(upstream) is None:
         status = status_of_http(upstream.status)
         message = (
             f"Vertex AI answered HTTP {upstream.status} without saying why. Check project, location and id."
         )
         return json(error_body(upstream.status, status, message, "UPSTREAM_ERROR"), upstream.status, headers)
-    return Relayed(
+    return RelayedResponse(
         upstream.body, upstream.status, headers, content_type=upstream.headers.get("content-type", _JSON)
     )
 
 
-def compressed(request: Request, response: Response) -> Response:
-    """Compress an answer of ours for a client that takes gzip, if it is large or a file on its way."""
-    if isinstance(response, Relayed) or "Content-Encoding" in response.headers:
+def compress(request: Request, response: Response) -> Response:
+    """Compress a response of our own for a client that accepts gzip, if it is large or streamed."""
+    if isinstance(response, RelayedResponse) or "Content-Encoding" in response.headers:
         return response
     if not response.is_streamed and len(response.get_data()) < _WORTH_COMPRESSING_BYTES:
         return response
@@ -76,13 +76,13 @@ def compressed(request: Request, response: Response) -> Response:
     if request.accept_encodings["gzip"] > 0:
         response.headers["Content-Encoding"] = "gzip"
         if response.is_streamed:
-            response.response = _gzipped(response.iter_encoded())
+            response.response = _gzip(response.iter_encoded())
         else:
-            response.set_data(b"".join(_gzipped([response.get_data()])))
+            response.set_data(b"".join(_gzip([response.get_data()])))
     return response
 
 
-def _gzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _gzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
     packer = zlib.compressobj(wbits=_GZIP_WINDOW)
     for chunk in chunks:
         if packed := packer.compress(chunk):
@@ -90,8 +90,8 @@ def _gzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield packer.flush()
 
 
-def name_in(response: Response) -> str:
-    """The ``name`` of the resource in an answer; empty if there is none."""
+def resource_name(response: Response) -> str:
+    """Return the ``name`` of the resource in a response; empty if there is none."""
     try:
         return msgspec.json.decode(response.get_data(), type=_Named).name
     except UNREADABLE:
@@ -102,8 +102,8 @@ class _Named(msgspec.Struct):
     name: str = ""
 
 
-def parsed(upstream: UpstreamResponse) -> Any:
-    """The answer's JSON object or array; None if it is neither."""
+def parse_json(upstream: UpstreamResponse) -> Any:
+    """Return the JSON object or array in a response; None if it is neither."""
     try:
         value = msgspec.json.decode(upstream.body)
     except UNREADABLE:

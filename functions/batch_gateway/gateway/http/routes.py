@@ -1,4 +1,4 @@
-"""The route table's form: method and path to handler, who may call it, and what the audit trail calls it."""
+"""Define routes, with their handlers, access rules and audit actions, and match requests to them."""
 
 from collections.abc import Callable, Iterable
 from enum import Enum
@@ -13,20 +13,20 @@ from batch_gateway.core.errors import ApiError
 from batch_gateway.gateway.http.call import Call
 
 PREFIXES = ("", "/vertex_ai", "/vertex-ai")
-"""Ours, and the prefixes that LiteLLM's proxy has for Vertex AI."""
+"""Our own, and those of LiteLLM's proxy for Vertex AI."""
 VERSIONS = ("v1", "v1beta1")
 PLACE = "/projects/<project>/locations/<location>"
 
 
-class Done(NamedTuple):
-    """The answer to a change, and the name of what was changed, for the audit trail."""
+class AuditedResponse(NamedTuple):
+    """The response to a change, with the name of the changed resource for the audit trail."""
 
     target: str
     response: Response
 
 
 class Access(Enum):
-    """Who may call a route."""
+    """The callers that a route is open to."""
 
     OPEN = "anybody"
     KEY = "anybody with a key"
@@ -38,16 +38,16 @@ class Route(NamedTuple):
     """One endpoint.
 
     Attributes:
-        method: HTTP's.
-        path: As werkzeug writes it; with PLACE, what follows the location.
-        handler: Takes what its access gives it: see the functions below, which make routes.
-        access: Who may call it.
-        audit: What the audit trail calls it; None for what changes nothing.
+        method: HTTP method.
+        path: Path in werkzeug's syntax; with PLACE, the part after the location.
+        handler: Called with arguments that depend on the access: see the functions below, which make routes.
+        access: The callers that it is open to.
+        audit: The action's name in the audit trail; None if the route changes nothing.
     """
 
     method: str
     path: str
-    handler: Callable[..., Response | Done]
+    handler: Callable[..., Response | AuditedResponse]
     access: Access
     audit: str | None = None
 
@@ -67,7 +67,9 @@ def for_admin(method: str, path: str, handler: Callable[[Request, Caller], Respo
     return Route(method, path, handler, Access.ADMIN)
 
 
-def change_by_admin(method: str, path: str, handler: Callable[[Request, Caller], Done], audit: str) -> Route:
+def change_by_admin(
+    method: str, path: str, handler: Callable[[Request, Caller], AuditedResponse], audit: str
+) -> Route:
     """Make a route that changes something and that the administrator may call."""
     return Route(method, path, handler, Access.ADMIN, audit)
 
@@ -77,13 +79,13 @@ def at_place(method: str, path: str, handler: Callable[[Call], Response]) -> Rou
     return Route(method, path, handler, Access.PLACE)
 
 
-def change_at_place(method: str, path: str, handler: Callable[[Call], Done], audit: str) -> Route:
+def change_at_place(method: str, path: str, handler: Callable[[Call], AuditedResponse], audit: str) -> Route:
     """Make a route below a project and location that changes something."""
     return Route(method, path, handler, Access.PLACE, audit)
 
 
 class Table:
-    """Finds the route of a request."""
+    """The route table."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
@@ -97,13 +99,13 @@ class Table:
         """Return the route of a request, and the values in its path.
 
         Raises:
-            ApiError: There is no such path, or not with this method.
+            ApiError: There is no such path, or it does not support the method.
         """
         if request.method == "HEAD":
             raise ApiError(
                 "UNIMPLEMENTED",
                 "METHOD_NOT_ALLOWED",
-                "HEAD is for no path here: use GET.",
+                "HEAD is not supported: use GET.",
                 code=405,
                 headers={"Allow": "GET"},
             )
@@ -114,13 +116,13 @@ class Table:
             raise ApiError(
                 "UNIMPLEMENTED",
                 "METHOD_NOT_ALLOWED",
-                f"{request.method} is not for this path; it takes {allowed}.",
+                f"This path does not support {request.method}: use {allowed}.",
                 code=405,
                 headers={"Allow": allowed},
             ) from error
         except HTTPException as error:
             hint = (
-                " Google's Gen AI client asks for '/' when project and location are not passed to it."
+                " Google's Gen AI client calls '/' if it is not given project and location."
                 if request.path == "/"
                 else ""
             )
@@ -133,12 +135,12 @@ class Table:
         return route, dict(values)
 
     def paths(self) -> set[tuple[str, str]]:
-        """Return (method, path) of all that is routed."""
+        """Return the method and path of every rule."""
         return {(method, rule.rule) for rule in self._map.iter_rules() for method in rule.methods or ()}
 
 
 def _rules(route: Route) -> list[Rule]:
-    """Return where a route is: one of a place has every prefix and version, with the place or without."""
+    """Return the rules of a route: below a place it has each prefix and version, with and without place."""
     if route.access is not Access.PLACE:
         return [_rule(route, route.path)]
     is_operation = route.path.startswith("/operations/")

@@ -71,7 +71,7 @@ class Costs:
                 "gateway is put on record by the sweep, if it is less than seven days old.",
             )
         if not job.closed:
-            job = self._refreshed(job)
+            job = self._refresh(job)
             self._weighing.weigh(job)
             if job.seen.terminal:
                 self._close(job)
@@ -85,7 +85,7 @@ class Costs:
             # Whether all is settled is asked again with the next call.
             log("WARNING", "output not listed", job=job.key.path, error=error)
 
-    def _refreshed(self, job: JobRecord) -> JobRecord:
+    def _refresh(self, job: JobRecord) -> JobRecord:
         try:
             seen = self._upstream.get_job(job.key)
         except (UpstreamUnavailableError, UpstreamCredentialsError) as error:

@@ -32,9 +32,9 @@ from batch_gateway.core.estimating import estimate_report
 from batch_gateway.core.jobs.record import Bounds, JobKey, JobRecord, Observation, parse_name
 from batch_gateway.gateway.http import requests, responses
 from batch_gateway.gateway.http.call import Call
-from batch_gateway.gateway.http.routes import Done
+from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.gateway.jobs import budget_errors, create_outcome
-from batch_gateway.gateway.jobs.create_policy import Checks
+from batch_gateway.gateway.jobs.create_policy import CreatePolicy
 from batch_gateway.gateway.jobs.estimate import Estimates
 from batch_gateway.gateway.jobs.job_body import JobBody
 from batch_gateway.gateway.jobs.places import Places
@@ -70,7 +70,7 @@ class Creates:
         store: Store,
         upstream: Upstream,
         places: Places,
-        checks: Checks,
+        policy: CreatePolicy,
         estimates: Estimates,
         *,
         now: Callable[[], datetime],
@@ -78,18 +78,18 @@ class Creates:
         self._store = store
         self._upstream = upstream
         self._places = places
-        self._checks = checks
+        self._policy = policy
         self._estimates = estimates
         self._now = now
 
-    def create(self, call: Call) -> Done:
+    def create(self, call: Call) -> AuditedResponse:
         """Handle one create; its target is the name of the job, if there is one."""
         response = self._create(call)
-        return Done(responses.name_in(response), response)
+        return AuditedResponse(responses.resource_name(response), response)
 
     def _create(self, call: Call) -> Response:
         body = JobBody(requests.body(call.request))
-        model = self._checks.authorize(call, body)
+        model = self._policy.authorize(call, body)
         # An alias becomes the name it stands for.
         changed: dict[str, Any] = {"model": model} if model != body.model else {}
         if call.request.args.get("validateOnly", "").lower() == "true":
@@ -97,14 +97,16 @@ class Creates:
         submission = self._submission(call, body, model)
         limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]
         if limits:
-            submission = self._weighed(call, body, model, submission)
+            submission = self._with_reservation(call, body, model, submission)
         earlier = self._begin(submission, limits)
         if earlier is not None:
-            submission = self._retaken(earlier, submission)
+            submission = self._resume(earlier, submission)
             if submission.answer is not None:
-                return self._replayed(call, submission)
-            if submission.marker == earlier.marker and (found := self._find(call, body.raw, submission)):
-                return self._answer(call, *found, submission)
+                return self._replay(call, submission)
+            if submission.marker == earlier.marker and (
+                found := self._find_marked(call, body.raw, submission)
+            ):
+                return self._record_and_relay(call, *found, submission)
         try:
             if call.caller.scope or submission.marker:
                 changed["labels"] = _labels(call.caller, submission, body.labels)
@@ -142,7 +144,7 @@ class Creates:
             expires=now + KEPT,
         )
 
-    def _weighed(self, call: Call, body: JobBody, model: str, submission: Submission) -> Submission:
+    def _with_reservation(self, call: Call, body: JobBody, model: str, submission: Submission) -> Submission:
         """A submission with what it may cost at most, to be reserved in the caller's budgets."""
         estimate = self._estimates.for_caller(call, body.json, model)
         if estimate.high_nano is None:
@@ -166,7 +168,7 @@ class Creates:
                 retry_after=5,
             ) from error
 
-    def _retaken(self, earlier: Submission, submission: Submission) -> Submission:
+    def _resume(self, earlier: Submission, submission: Submission) -> Submission:
         """What a create whose Idempotency-Key was used before goes on with.
 
         Returns:
@@ -219,21 +221,21 @@ class Creates:
                 raise
             log("WARNING", "create not answered", submission=submission.id, error=error)
             problem = "did not answer the create"
-            return self._recovered(call, body, submission, problem, timed_out=error.timed_out)
+            return self._recover(call, body, submission, problem, timed_out=error.timed_out)
         if upstream.status in _REFUSED:
             self._forget(submission)
         elif upstream.status >= _HTTP_ERROR:
-            self._land(submission)
+            self._mark_unresolved(submission)
         else:
             seen = create_outcome.job_in(body, upstream)
             if seen is not None:
-                return self._answer(call, upstream, seen, submission)
+                return self._record_and_relay(call, upstream, seen, submission)
             log("ERROR", "create answered without a job", submission=submission.id, status=upstream.status)
             problem = f"answered the create with HTTP {upstream.status} and no job"
-            return self._recovered(call, body, submission, problem)
-        return responses.relayed(upstream)
+            return self._recover(call, body, submission, problem)
+        return responses.relay(upstream)
 
-    def _recovered(
+    def _recover(
         self, call: Call, body: bytes, submission: Submission, problem: str, *, timed_out: bool = False
     ) -> Response:
         """Answers a create that may have made a job, though the answer did not show it.
@@ -241,25 +243,25 @@ class Creates:
         Raises:
             ApiError: CREATE_FATE_UNKNOWN. The submission stays, and the sweep finds out.
         """
-        submission = self._land(submission)
-        found = self._find(call, body, submission) if submission.marker else None
+        submission = self._mark_unresolved(submission)
+        found = self._find_marked(call, body, submission) if submission.marker else None
         if found is None:
             raise create_outcome.unknown(submission, problem, timed_out=timed_out)
-        return self._answer(call, *found, submission)
+        return self._record_and_relay(call, *found, submission)
 
-    def _replayed(self, call: Call, submission: Submission) -> Response:
+    def _replay(self, call: Call, submission: Submission) -> Response:
         """The answer of an earlier create with this key; the job as it is now, if the answer was large."""
         headers = {"Idempotency-Replayed": "true"}
         if submission.answer:
-            return responses.raw(submission.answer, headers)
+            return responses.replay(submission.answer, headers)
         job = self._upstream.send(
             "GET", f"/{call.version}/{submission.job}", project=call.project, location=call.location
         )
-        response = responses.relayed(job)
+        response = responses.relay(job)
         response.headers.update(headers)
         return response
 
-    def _find(self, call: Call, sent: bytes, submission: Submission) -> create_outcome.Answer | None:
+    def _find_marked(self, call: Call, sent: bytes, submission: Submission) -> create_outcome.Answer | None:
         """The job that carries a submission's marker; None if there is none.
 
         Raises:
@@ -268,10 +270,10 @@ class Creates:
         try:
             return create_outcome.find_marked(self._upstream, call, sent, submission)
         except ApiError:
-            self._land(submission)
+            self._mark_unresolved(submission)
             raise
 
-    def _answer(
+    def _record_and_relay(
         self, call: Call, upstream: UpstreamResponse, seen: Observation, submission: Submission
     ) -> Response:
         """Records the job, then relays the answer."""
@@ -300,19 +302,19 @@ class Creates:
             ) from error
         self._places.learn(number, call.project)
         log("INFO", "job created", event="job.created", **log_events.of_job(record))
-        return responses.relayed(upstream)
+        return responses.relay(upstream)
 
-    def _land(self, submission: Submission) -> Submission:
+    def _mark_unresolved(self, submission: Submission) -> Submission:
         """Notes that a create is no longer under way, though nobody knows what became of it."""
-        landed = msgspec.structs.replace(submission, created=self._now() - _SENDING + _SETTLING)
+        unresolved = msgspec.structs.replace(submission, created=self._now() - _SENDING + _SETTLING)
         if not submission.marker:
             return submission
         try:
-            self._store.retake_submission(submission, landed)
+            self._store.retake_submission(submission, unresolved)
         except StoreUnavailableError as error:
             # Then its Idempotency-Key can be used again a little later.
             log("WARNING", "submission not landed", submission=submission.id, error=error)
-        return landed
+        return unresolved
 
     def _forget(self, submission: Submission) -> None:
         try:

@@ -9,7 +9,7 @@ from batch_gateway.gateway.jobs.places import Places
 from batch_gateway.settings import Settings
 
 
-class Checks:
+class CreatePolicy:
     """Holds a create against the configuration and the caller's grants."""
 
     def __init__(self, settings: Settings, places: Places) -> None:

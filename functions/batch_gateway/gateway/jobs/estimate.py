@@ -95,11 +95,11 @@ class Estimates:
         if estimate.high_nano is None or all(limit.max_nano is None for limit in call.caller.budgets):
             return estimate
         try:
-            return self._weighed(call, body, self._base_of(model, call.project, call.location), estimate)
+            return self._with_bound(call, body, self._base_of(model, call.project, call.location), estimate)
         except (UnknownError, UnboundedError) as error:
             return estimate.without_high(f"The high is unknown: {error}.")
 
-    def _weighed(self, call: Call, body: dict[str, Any], model: str, estimate: Estimate) -> Estimate:
+    def _with_bound(self, call: Call, body: dict[str, Any], model: str, estimate: Estimate) -> Estimate:
         source = either(body, "inputConfig")
         if extra := sorted(
             name for name in source if snake_case(name) not in {"instances_format", "gcs_source"}
@@ -141,7 +141,10 @@ class Estimates:
             str(table) if table else None,
             self._base_of(model, call.project, call.location),
             call.location,
-            history=(caller.record_scope, _whose(caller.team, caller.api_key if caller.key_id else None)),
+            history=(
+                caller.record_scope,
+                _history_name(caller.team, caller.api_key if caller.key_id else None),
+            ),
             size_of=FileSizes(self._objects, caller, deadline),
             deadline=deadline,
         )
@@ -162,7 +165,7 @@ class Estimates:
             next((uri for uri in uris if uri.startswith("bq://")), None),
             job.base_model or self._base_of(job.seen.model, job.key.project, job.key.location),
             job.key.location,
-            history=(scope, _whose(job.team, job.api_key if job.key_id else None)),
+            history=(scope, _history_name(job.team, job.api_key if job.key_id else None)),
             size_of=lambda _: None,
             deadline=time.monotonic() + seconds,
         )
@@ -237,6 +240,6 @@ class Estimates:
             raise UnknownError(f"{at.uri} was overwritten while it was read; ask again") from error
 
 
-def _whose(team: str | None, api_key: str | None) -> str:
+def _history_name(team: str | None, api_key: str | None) -> str:
     """Return what a history is called in the assumptions of an estimate."""
     return f"team {team}" if team else f"key {api_key}" if api_key else "all"

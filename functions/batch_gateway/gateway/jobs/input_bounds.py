@@ -53,7 +53,7 @@ class InputBounds:
         if size > MOST_BYTES:
             raise _too_large(size, len(objects))
         deadline = self._clock() + SECONDS
-        with self._turn(whose, size):
+        with self._slot(whose, size):
             for each in objects:
                 chunks = self._objects().read(each.bucket, each.name, each.generation)
                 for block in whole_lines(chunks):
@@ -79,7 +79,7 @@ class InputBounds:
         time.sleep(0)
 
     @contextmanager
-    def _turn(self, whose: str, size: int) -> Iterator[None]:
+    def _slot(self, whose: str, size: int) -> Iterator[None]:
         if size <= SMALL_BYTES:
             yield
             return

@@ -12,9 +12,7 @@ from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.jobs.cost_report import cost_report
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.models import short_name
-from batch_gateway.gateway.admin import bodies
-from batch_gateway.gateway.http import page_tokens, responses
-from batch_gateway.gateway.http.times import time_in
+from batch_gateway.gateway.http import page_tokens, params, responses
 from batch_gateway.ports import STORED_FIELDS, Store
 
 _DEFAULT_LIMIT = 50
@@ -48,11 +46,11 @@ class Jobs:
         Raises:
             ApiError: INVALID_ARGUMENT; the message names the parameter.
         """
-        limit = bodies.number(request.args.get("limit"), "limit", _DEFAULT_LIMIT, _MAX_LIMIT)
+        limit = params.number(request, "limit", _DEFAULT_LIMIT, _MAX_LIMIT)
         matches = _filter(request)
         equal = _equalities(request)
         many = limit if _is_indexed(request, equal) else max(limit, _MOST_EXAMINED)
-        since, end = time_in(request, "start_time"), time_in(request, "end_time")
+        since, end = params.time(request, "start_time"), params.time(request, "end_time")
         position = page_tokens.position(request.args.get("page"))
         batch = self._store.recent_jobs(caller.record_scope, since, position, many, until=end, equal=equal)
         found = [job for job in batch if matches(job)][:limit]
@@ -83,9 +81,9 @@ def _filter(request: Request) -> Callable[[JobRecord], bool]:
     for name in request.args:
         if name not in _PARAMETERS and name not in _FIELDS and not name.startswith(_LABEL):
             known = ", ".join(sorted(_PARAMETERS - {"key"} | _FIELDS.keys()))
-            raise bodies.invalid(f"{name}: there is no such parameter. There are {known} and label:NAME")
+            raise params.invalid(f"{name}: there is no such parameter. There are {known} and label:NAME")
     if len(set(request.args)) > _MOST_PARAMETERS:
-        raise bodies.invalid(f"filters: there must not be more than {_MOST_PARAMETERS} parameters")
+        raise params.invalid(f"filters: there must not be more than {_MOST_PARAMETERS} parameters")
     wanted = {name: set(request.args.getlist(name)) for name in request.args if name in _FIELDS}
     labels = {
         name.removeprefix(_LABEL): set(request.args.getlist(name))
@@ -93,7 +91,7 @@ def _filter(request: Request) -> Callable[[JobRecord], bool]:
         if name.startswith(_LABEL)
     }
     for name, value in request.args.items(multi=True):
-        bodies.check_value(name, value)
+        params.check_value(name, value)
     search = request.args.get("search", "").casefold()
 
     def matches(job: JobRecord) -> bool:

@@ -15,7 +15,7 @@ from batch_gateway.core.jobs.filters import narrow
 from batch_gateway.core.jobs.record import parse_name
 from batch_gateway.gateway.http import requests, responses
 from batch_gateway.gateway.http.call import Call
-from batch_gateway.gateway.http.routes import Done
+from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.gateway.jobs.places import Places
 from batch_gateway.logs import log
 from batch_gateway.ports import (
@@ -53,12 +53,12 @@ class Passthrough:
         if partial or upstream.status != _OK:
             if upstream.status == _NOT_FOUND:
                 self._check_record(call, "get")
-            return responses.relayed(upstream)
-        job = responses.parsed(upstream)
-        self._see(call, [job])
+            return responses.relay(upstream)
+        job = responses.parse_json(upstream)
+        self._track_page(call, [job])
         if not call.caller.owns(_labels(job)):
             raise callers.not_yours("get", call.key.path)
-        return responses.relayed(upstream)
+        return responses.relay(upstream)
 
     def list_jobs(self, call: Call) -> Response:
         """A page of jobs. What it shows is noted."""
@@ -75,36 +75,36 @@ class Passthrough:
             query = "&".join(part for part in (query, f"filter={quote(narrowed)}") if part)
         upstream = self._relay(call, query=query)
         if upstream.status != _OK or requests.is_partial(call.request):
-            return responses.relayed(upstream)
-        page = responses.parsed(upstream)
+            return responses.relay(upstream)
+        page = responses.parse_json(upstream)
         found = page.get("batchPredictionJobs") if isinstance(page, dict) else None
         jobs = found if isinstance(found, list) else []
-        self._see(call, jobs)
+        self._track_page(call, jobs)
         own = [job for job in jobs if call.caller.owns(_labels(job))]
         if len(own) == len(jobs):
-            return responses.relayed(upstream)
+            return responses.relay(upstream)
         # The filter should have kept them away; what it lets through is still not shown.
         log("ERROR", "the team filter let other jobs through", api_key=call.caller.api_key)
         return responses.json({**page, "batchPredictionJobs": own})
 
-    def cancel(self, call: Call) -> Done:
+    def cancel(self, call: Call) -> AuditedResponse:
         """Ask Vertex AI to end a job."""
         body = requests.body(call.request) or b"{}"
         if call.caller.scope:
             self._check_owner(call, "cancel")
             body = b"{}"  # it has no other meaning, and must not get one
-        return Done(call.key.path, responses.relayed(self._relay(call, body=body)))
+        return AuditedResponse(call.key.path, responses.relay(self._relay(call, body=body)))
 
-    def delete(self, call: Call) -> Done:
+    def delete(self, call: Call) -> AuditedResponse:
         """Delete a job upstream, not from the books. Its last state is noted first: later there is none."""
         last = self._check_owner(call, "delete")
         if last is not None:
-            self._note(call, [last])
-        return Done(call.key.path, responses.relayed(self._relay(call)))
+            self._track(call, [last])
+        return AuditedResponse(call.key.path, responses.relay(self._relay(call)))
 
     def operation(self, call: Call) -> Response:
         """The operation that a delete returned."""
-        return responses.relayed(self._relay(call))
+        return responses.relay(self._relay(call))
 
     def _relay(self, call: Call, *, body: bytes | None = None, query: str | None = None) -> UpstreamResponse:
         if query is None:
@@ -128,7 +128,7 @@ class Passthrough:
         look = self._upstream.send(
             "GET", f"/v1/{call.key.path}", project=call.project, location=call.location
         )
-        job = responses.parsed(look) if look.status == _OK else None
+        job = responses.parse_json(look) if look.status == _OK else None
         if look.status in _NO_ANSWER or (look.status == _OK and not isinstance(job, dict)):
             raise UpstreamUnavailableError(f"it answered HTTP {look.status}", sent=True)
         if job is None:
@@ -149,17 +149,17 @@ class Passthrough:
         if record is None or not call.caller.owns(record.seen.labels):
             raise callers.not_yours(permission, call.key.path)
 
-    def _see(self, call: Call, jobs: list[Any]) -> None:
+    def _track_page(self, call: Call, jobs: list[Any]) -> None:
         whole = [job for job in jobs if isinstance(job, dict)]
         for number in {name[0] for job in whole if (name := parse_name(str(job.get("name"))))}:
             self._places.learn(number, call.project)
         try:
-            self._note(call, whole)
+            self._track(call, whole)
         except StoreUnavailableError as error:
             # Reads of jobs go through all the same; the next one shows the same again.
             log("WARNING", "jobs not tracked", jobs=len(whole), error=error)
 
-    def _note(self, call: Call, jobs: list[dict[str, Any]]) -> None:
+    def _track(self, call: Call, jobs: list[dict[str, Any]]) -> None:
         """Takes note of whole jobs. One that the books do not take is passed through all the same."""
         for key, error in self._tracker.see(call.project, jobs).refused.items():
             log("ERROR", "job not tracked", job=key.path, error=error)

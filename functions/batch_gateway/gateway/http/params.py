@@ -1,0 +1,68 @@
+"""Parse the query parameters that several endpoints share: numbers, times and values to search for."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from werkzeug.wrappers import Request
+
+from batch_gateway.core.errors import ApiError
+from batch_gateway.core.jobs.record import parse_time
+
+_MAX_VALUE_BYTES = 1_024
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+_SECONDS = re.compile(r"[0-9]{1,11}")
+"""Seconds up to the year 5138."""
+_LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")
+"""The space that a query string makes of the plus in ``…T00:00:00+05:30`` if it is not written as %2B."""
+
+
+def invalid(problem: str) -> ApiError:
+    """Return the error for an invalid parameter or field of a body; ``problem`` begins with its name."""
+    return ApiError("INVALID_ARGUMENT", "FIELD_INVALID", f"Invalid request: {problem}. See /openapi.json.")
+
+
+def number(request: Request, name: str, default: int, most: int) -> int:
+    """Return a number from 1 to ``most``; the default if the parameter is absent.
+
+    Raises:
+        ApiError: It is not such a number.
+    """
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
+        raise invalid(f"{name}: must be a number from 1 to {most}")
+    return int(text)
+
+
+def time(request: Request, name: str) -> datetime | None:
+    """Parse a time: Unix seconds, as OpenAI's clients write them, or RFC 3339; None if it is absent.
+
+    Raises:
+        ApiError: It is neither, or before 1970.
+    """
+    text = request.args.get(name)
+    if text is None:
+        return None
+    found = (
+        _EARLIEST + timedelta(seconds=int(text))
+        if text.isascii() and _SECONDS.fullmatch(text)
+        else parse_time(_LOST_PLUS.sub("+", text) if "T" in text else text)
+    )
+    if found is None or not _EARLIEST <= found <= _LATEST:
+        raise invalid(
+            f"{name}: must be Unix seconds or an RFC 3339 time from 1970 on, such as 2026-11-22T00:00:00Z"
+        )
+    return found
+
+
+def check_value(name: str, value: str) -> str:
+    """Return a value that records are searched by, unchanged.
+
+    Raises:
+        ApiError: It is longer than Firestore can search for.
+    """
+    if len(value.encode(errors="surrogatepass")) > _MAX_VALUE_BYTES:
+        raise invalid(f"{name}: must not be longer than {_MAX_VALUE_BYTES} bytes")
+    return value
