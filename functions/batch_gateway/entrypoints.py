@@ -1,7 +1,6 @@
 """What functions-framework calls: takes request and event apart and hands them to a use case."""
 
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from batch_gateway import log_events, wiring
@@ -60,8 +59,8 @@ def settle(event: "CloudEvent") -> None:
         # No other delivery of the same event would name an object either.
         log("ERROR", "event without an object", event=event["id"])
         return
-    now = datetime.now(UTC)
     deps = wiring.settlement()
+    now = deps.now()
     deadline = deps.clock() + wiring.SETTINGS.settlement_seconds
     written = parse_time(data.get("timeCreated")) or now
     uri = f"gs://{bucket}/{name}"

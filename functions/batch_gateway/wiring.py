@@ -24,13 +24,17 @@ if TYPE_CHECKING:
     from batch_gateway.adapters.identity import GoogleIdentities
     from batch_gateway.gateway.app import Gateway
     from batch_gateway.notify.delivery import NotifyDeps
-    from batch_gateway.settlement.deps import Deps
+    from batch_gateway.settlement.deps import SettlementDeps
 
 SETTINGS = settings.load()
 """Read at import, so that a wrong configuration stops the start."""
 
 for _warning in SETTINGS.warnings:
     log("WARNING", _warning)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @cache
@@ -96,7 +100,7 @@ def gateway() -> "Gateway":
             settlement=settlement,
             prices=prices.load,
             identity=is_identity,
-            now=lambda: datetime.now(UTC),
+            now=_now,
             clock=monotonic,
         )
     )
@@ -127,13 +131,30 @@ def notifying() -> "NotifyDeps":
 
         topic = PubSubTopic(SETTINGS.pubsub_topic, SETTINGS.pubsub_emulator)
     receivers = HttpsReceivers(allow_private=SETTINGS.allow_private_webhooks)
-    return NotifyDeps(store(), KeyEndpoints(keys()), receivers, topic, monotonic)
+    return NotifyDeps(
+        outbox=store(),
+        endpoints=KeyEndpoints(keys()),
+        receivers=receivers,
+        topic=topic,
+        clock=monotonic,
+        now=_now,
+    )
 
 
 @cache
-def settlement() -> "Deps":
-    """What settlement works with."""
-    from batch_gateway.settlement.deps import Deps
+def settlement() -> "SettlementDeps":
+    """Return the dependencies of settlement."""
+    from batch_gateway.settlement.deps import SettlementDeps
 
-    books = (store(), objects(), upstream(), prices.load())
-    return Deps(*books, tables, keys(), notifying, SETTINGS.budget_action)
+    return SettlementDeps(
+        store=store(),
+        objects=objects(),
+        upstream=upstream(),
+        prices=prices.load(),
+        tables=tables,
+        keys=keys(),
+        notify=notifying,
+        budget_action=SETTINGS.budget_action,
+        clock=monotonic,
+        now=_now,
+    )

@@ -248,7 +248,7 @@ def settle_once(_):
     """The whole of settle, over the storage emulator and with books in memory."""
     from batch_gateway.adapters.storage import CloudStorage  # noqa: PLC0415
     from batch_gateway.notify.delivery import NotifyDeps  # noqa: PLC0415 - same
-    from batch_gateway.settlement.deps import Deps  # noqa: PLC0415
+    from batch_gateway.settlement.deps import SettlementDeps  # noqa: PLC0415
     from batch_gateway.settlement.settle import settle  # noqa: PLC0415
     from fakes import MemoryStore  # noqa: PLC0415 - it is slow to import
 
@@ -266,8 +266,21 @@ def settle_once(_):
     store.add_job(JobRecord(key, seen, seen.create_time))
     objects = CloudStorage("p")
     begun = time.perf_counter()
-    sending = NotifyDeps(store, None, None, None, time.monotonic)  # the job's event goes to nobody
-    deps = Deps(store, objects, None, prices.load(), tables=None, keys=None, notify=lambda: sending)
+    sending = NotifyDeps(  # the job's event goes to nobody
+        outbox=store, endpoints=None, receivers=None, topic=None, clock=time.monotonic, now=lambda: NOW
+    )
+    deps = SettlementDeps(
+        store=store,
+        objects=objects,
+        upstream=None,
+        prices=prices.load(),
+        tables=None,
+        keys=None,
+        notify=lambda: sending,
+        budget_action="nothing",
+        clock=time.monotonic,
+        now=lambda: NOW,
+    )
     settle(BUCKET, NAME, NOW, NOW, deps)
     record = store.get_job(key)
     return {"took": time.perf_counter() - begun, "found": _summary(record.usage, record.cost)}

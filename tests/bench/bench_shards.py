@@ -7,6 +7,7 @@ Firestore's emulator; each of the twenty has a client of its own, as twenty inst
 # ruff: noqa: T201 - it prints figures
 
 import contextlib
+import dataclasses
 import io
 import queue
 import sys
@@ -48,7 +49,7 @@ def measure(host, number):
     def deliver(name):
         store, counted = idle.get()
         try:
-            deps = books.deps._replace(store=store, notify=settling.sending_nothing(store))
+            deps = dataclasses.replace(books.deps, store=store, notify=settling.sending_nothing(store))
             books.settle(name, deps=deps)
         except Exception as error:  # noqa: BLE001 - it is counted
             failed.append(error)

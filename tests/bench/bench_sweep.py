@@ -37,7 +37,7 @@ from batch_gateway.notify.delivery import NotifyDeps
 from batch_gateway.notify.endpoints import KeyEndpoints
 from batch_gateway.ports import BudgetNotes, PlaceNotes, SweepNotes
 from batch_gateway.settlement import sweep_jobs
-from batch_gateway.settlement.deps import Deps
+from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.settlement.sweep import reconcile
 from batch_gateway.tracking import Tracker
 from contract.reads import counted
@@ -171,8 +171,26 @@ class Bench:
         self.open = {key for key, _, closed in found if not closed}
         self.upstream = Vertex([(key, resource) for key, resource, _ in found])
         store, keys = FirestoreStore(client), FirestoreKeys(client)
-        notify = NotifyDeps(store, KeyEndpoints(keys), None, None, time.monotonic)
-        self.deps = Deps(store, Storage(), self.upstream, prices.load(), lambda: None, keys, lambda: notify)
+        notify = NotifyDeps(
+            outbox=store,
+            endpoints=KeyEndpoints(keys),
+            receivers=None,
+            topic=None,
+            clock=time.monotonic,
+            now=lambda: self.now,
+        )
+        self.deps = SettlementDeps(
+            store=store,
+            objects=Storage(),
+            upstream=self.upstream,
+            prices=prices.load(),
+            tables=lambda: None,
+            keys=keys,
+            notify=lambda: notify,
+            budget_action="nothing",
+            clock=time.monotonic,
+            now=lambda: self.now,
+        )
         looked = PlaceNotes(self.now - timedelta(minutes=5))
         places = {f"{PROJECT}/{place}": looked for place in self.places}
         # The idle one is the first ever as far as budgets go: all of them are checked once.

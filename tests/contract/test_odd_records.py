@@ -1,5 +1,6 @@
 """Records that Firestore holds only in another form, those that it refuses, and those that cannot be read."""
 
+import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -286,7 +287,7 @@ def test_a_record_that_cannot_be_read_is_missing_in_lists_and_an_error_of_its_ow
 def test_a_sweep_settles_what_is_not_of_a_record_that_cannot_be_read(firestore):
     world = sweeping.World()
     world.store = firestore
-    world.deps = world.deps._replace(store=firestore, notify=settling.sending_nothing(firestore))
+    world.deps = dataclasses.replace(world.deps, store=firestore, notify=settling.sending_nothing(firestore))
     elsewhere = f"{PREFIX}/prediction-model-2026-11-22T11:00:00.123456Z"
     firestore.add_job(record(1, seen=observation(1, output_directory=elsewhere)))
     firestore.add_job(record(2))
@@ -344,7 +345,9 @@ def test_a_poisoned_job_among_a_hundred_good_ones_costs_itself_alone(firestore):
     world = sweeping.World()
     keys = FirestoreKeys(firestore._client)
     world.store = firestore
-    world.deps = world.deps._replace(store=firestore, keys=keys, notify=settling.sending_nothing(firestore))
+    world.deps = dataclasses.replace(
+        world.deps, store=firestore, keys=keys, notify=settling.sending_nothing(firestore)
+    )
     odd = everything(51, createTime="2026-11-22T10:00:00Z", state="JOB_STATE_PENDING", error={})
     for number in range(1, 102):
         shown = settling.resource(number, labels={"team": "search", "__x__": "1"})

@@ -1,5 +1,6 @@
 """How often Firestore is asked for an event: every round trip is time that an instance is paid for."""
 
+import dataclasses
 import queue
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,7 +19,7 @@ AIM = 8
 def books(firestore):
     books = Books()
     books.store = firestore
-    books.deps = books.deps._replace(store=firestore, notify=settling.sending_nothing(firestore))
+    books.deps = dataclasses.replace(books.deps, store=firestore, notify=settling.sending_nothing(firestore))
     books.firestore = CountedFirestore(firestore._client)
     return books
 
@@ -116,7 +117,7 @@ def test_shards_that_are_settled_at_once_all_succeed_at_the_first_delivery(books
     def deliver(name):
         store = stores.get()
         try:
-            return books.settle(name, deps=books.deps._replace(store=store))
+            return books.settle(name, deps=dataclasses.replace(books.deps, store=store))
         finally:
             stores.put(store)
 

@@ -1,5 +1,6 @@
 """How many documents a sweep reads: constant and few while nothing happens."""
 
+import dataclasses
 import zlib
 from datetime import timedelta
 
@@ -19,12 +20,11 @@ from batch_gateway.gateway.admin.teams import Teams
 from batch_gateway.notify.delivery import NotifyDeps
 from batch_gateway.notify.endpoints import KeyEndpoints
 from batch_gateway.ports import AuditEntry
-from batch_gateway.settlement.deps import Deps
 from contract.conftest import firestore_at
 from contract.reads import counted
 from functional import test_settle as settling
 from functional.test_reconcile import World
-from functional.test_settle import CREATED, NOW, PRICES, ended, key
+from functional.test_settle import CREATED, NOW, ended, key
 
 MINUTE = timedelta(minutes=1)
 READS = 13
@@ -38,17 +38,18 @@ class FirestoreWorld(World):
     def __init__(self, store):
         super().__init__()
         self.store, self.keys = store, FirestoreKeys(store._client)
-        self.deps = Deps(
-            store,
-            self.objects,
-            self.upstream,
-            PRICES,
-            settling.no_tables,
-            self.keys,
-            lambda: NotifyDeps(
-                store, KeyEndpoints(self.keys), self.receivers, None, lambda: 0.0, lambda: NOW
+        self.deps = dataclasses.replace(
+            self.deps,
+            store=store,
+            keys=self.keys,
+            notify=lambda: NotifyDeps(
+                outbox=store,
+                endpoints=KeyEndpoints(self.keys),
+                receivers=self.receivers,
+                topic=None,
+                clock=lambda: 0.0,
+                now=lambda: NOW,
             ),
-            clock=lambda: self.seconds,
         )
 
 

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import functions_framework
@@ -14,7 +15,7 @@ import main
 from batch_gateway import entrypoints, wiring
 from batch_gateway.core.pricing import prices
 from batch_gateway.ports import UpstreamUnavailableError
-from batch_gateway.settlement.deps import Deps, NotYetError
+from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 from batch_gateway.settlement.settle import Outcome
 from fakes import MemoryObjects, MemoryStore
 
@@ -39,7 +40,18 @@ DATA = {
 @pytest.fixture
 def outside(monkeypatch):
     """Settlement's outside, in memory."""
-    deps = Deps(MemoryStore(), MemoryObjects(), None, prices.load(), None, None, None)
+    deps = SettlementDeps(
+        store=MemoryStore(),
+        objects=MemoryObjects(),
+        upstream=None,
+        prices=prices.load(),
+        tables=None,
+        keys=None,
+        notify=None,
+        budget_action="nothing",
+        clock=time.monotonic,
+        now=lambda: datetime.now(UTC),
+    )
     monkeypatch.setattr(wiring, "settlement", lambda: deps)
     return deps
 

@@ -1,5 +1,6 @@
 """Output that comes, grows or changes after a job's end: no cost is final too early, and none is lost."""
 
+import dataclasses
 import json
 from datetime import timedelta
 
@@ -507,7 +508,7 @@ class Tables(MemoryTables):
 @pytest.fixture
 def tables(world):
     there = Tables()
-    world.deps = world.deps._replace(tables=lambda: there)
+    world.deps = dataclasses.replace(world.deps, tables=lambda: there)
     return there
 
 

@@ -1,5 +1,6 @@
 """Events go out at once, again until they arrive, and nobody's receiver keeps another's waiting."""
 
+import dataclasses
 import itertools
 import json
 import threading
@@ -69,7 +70,14 @@ class World:
         self.posts, self.published = [], []
         self.reply = lambda url: Reply(200)  # noqa: ARG005 - others look at it
         self.refusal = None
-        self.deps = NotifyDeps(self.outbox, self.endpoints, self, self, time.monotonic, lambda: self.time)
+        self.deps = NotifyDeps(
+            outbox=self.outbox,
+            endpoints=self.endpoints,
+            receivers=self,
+            topic=self,
+            clock=time.monotonic,
+            now=lambda: self.time,
+        )
 
     def post(self, url, headers, body):
         self.posts.append((url, headers, body))
@@ -139,7 +147,7 @@ def test_an_event_goes_out_at_once_and_only_once(world, capsys):
 
 
 def test_nobody_to_tell_is_fine(world, capsys):
-    world.deps = world.deps._replace(topic=None)
+    world.deps = dataclasses.replace(world.deps, topic=None)
     for number, key_id in enumerate((None, "k2")):
         event = world.note(number, key_id)
         notify(event, world.deps)
@@ -396,7 +404,7 @@ def test_receivers_that_do_not_answer_are_waited_for_side_by_side(world):
 
 def test_a_slow_receiver_leaves_the_rest_of_its_events_to_the_next_call(world):
     clock = iter(range(0, 10**6, 4))  # every look at it is four seconds later
-    world.deps = world.deps._replace(clock=lambda: next(clock) / 2)
+    world.deps = dataclasses.replace(world.deps, clock=lambda: next(clock) / 2)
     for number in range(60):
         world.note(number)
     world.time += MINUTE
@@ -428,7 +436,7 @@ def test_events_of_a_dead_receiver_are_given_up_in_time_even_without_a_turn(worl
 def test_a_topic_that_does_not_answer_is_not_tried_for_every_event(world):
     world.refusal = UnreachableError("Pub/Sub gave no answer")
     asked = []
-    world.deps = world.deps._replace(topic=world)
+    world.deps = dataclasses.replace(world.deps, topic=world)
     world.publish = lambda *_: asked.append(1) or (_ for _ in ()).throw(world.refusal)
     for number in range(40):
         world.note(number)
@@ -459,7 +467,7 @@ def test_no_attempt_is_begun_after_the_time_is_up(world):
         world.note(number)
 
     looks = itertools.count()  # each of which takes a tenth of a second
-    world.deps = world.deps._replace(clock=lambda: next(looks) / 10)
+    world.deps = dataclasses.replace(world.deps, clock=lambda: next(looks) / 10)
     world.time += LEASE
     assert world.due(seconds=-1) == Delivered(complete=False)
     assert world.posts == []
@@ -504,7 +512,7 @@ def test_a_receiver_can_check_what_it_gets():
     world = World()
     world.time = datetime.now(UTC)
     world.endpoints["k1"] = Endpoint(f"http://127.0.0.1:{server.port}/in?x=1", SECRET)
-    world.deps = world.deps._replace(receivers=HttpsReceivers(allow_private=True))
+    world.deps = dataclasses.replace(world.deps, receivers=HttpsReceivers(allow_private=True))
     event = world.note()
     notify(event, world.deps)
     server.close()

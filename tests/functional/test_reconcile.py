@@ -1,5 +1,6 @@
 """The sweep: it finds what events and answers missed, and what is wrong with one job stays with that job."""
 
+import dataclasses
 import json
 from datetime import timedelta
 from urllib.parse import parse_qs
@@ -24,7 +25,7 @@ from batch_gateway.ports import (
     UpstreamResponse,
     UpstreamUnavailableError,
 )
-from batch_gateway.settlement.deps import Deps
+from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.settlement.sweep import reconcile
 from batch_gateway.tracking import Tracker
 from fakes import MemoryKeys, MemoryStore
@@ -97,17 +98,24 @@ class World(settling.Books):
         self.receivers = Receivers()
         self.seconds = 0.0
         self.weighed = []
-        self.deps = Deps(
-            self.store,
-            self.objects,
-            self.upstream,
-            PRICES,
-            settling.no_tables,
-            self.keys,
-            lambda: NotifyDeps(
-                self.store, KeyEndpoints(self.keys), self.receivers, None, lambda: self.seconds, lambda: NOW
+        self.deps = SettlementDeps(
+            store=self.store,
+            objects=self.objects,
+            upstream=self.upstream,
+            prices=PRICES,
+            tables=settling.no_tables,
+            keys=self.keys,
+            notify=lambda: NotifyDeps(
+                outbox=self.store,
+                endpoints=KeyEndpoints(self.keys),
+                receivers=self.receivers,
+                topic=None,
+                clock=lambda: self.seconds,
+                now=lambda: NOW,
             ),
+            budget_action="nothing",
             clock=lambda: self.seconds,
+            now=lambda: NOW,
         )
 
     def sweep(self, *, now=NOW, places=(PLACE,), seconds=45.0):
@@ -430,10 +438,16 @@ class Poisoned(MemoryStore):
 def poisoned():
     world = World()
     world.store = Poisoned()
-    world.deps = world.deps._replace(
+    world.deps = dataclasses.replace(
+        world.deps,
         store=world.store,
         notify=lambda: NotifyDeps(
-            world.store, KeyEndpoints(world.keys), world.receivers, None, lambda: 0.0, lambda: NOW
+            outbox=world.store,
+            endpoints=KeyEndpoints(world.keys),
+            receivers=world.receivers,
+            topic=None,
+            clock=lambda: 0.0,
+            now=lambda: NOW,
         ),
     )
     return world
@@ -875,7 +889,7 @@ def spender(world, **budget):
 )
 def test_a_budget_that_is_passed_does_to_running_jobs_what_is_configured(world, capsys, action, said):
     spender(world, max_budget_nano=ROW_NANO - 1, budget_duration="1mo")
-    world.deps = world.deps._replace(budget_action=action)
+    world.deps = dataclasses.replace(world.deps, budget_action=action)
     capsys.readouterr()
 
     world.sweep()
@@ -897,7 +911,7 @@ def test_a_budget_that_is_just_spent_is_not_passed(world, capsys):
 
 def test_a_soft_limit_only_warns(world, capsys):
     spender(world, soft_budget_nano=1, budget_duration="7d")
-    world.deps = world.deps._replace(budget_action="cancel")
+    world.deps = dataclasses.replace(world.deps, budget_action="cancel")
     capsys.readouterr()
 
     world.sweep()
@@ -1112,7 +1126,7 @@ def test_one_that_does_not_is_not(world, capsys, high, by_estimate_only):
 )
 def test_a_running_job_that_does_is_treated_as_configured(world, capsys, action, event, cancelled):
     reserved(world, ROW_NANO - 1)
-    world.deps = world.deps._replace(budget_action=action)
+    world.deps = dataclasses.replace(world.deps, budget_action=action)
     world.put(settling.lines(row()), INCREMENTAL)
 
     world.sweep()

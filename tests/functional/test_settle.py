@@ -1,5 +1,6 @@
 """From an event to the books: whose output it is, what it costs, and that no crash changes that."""
 
+import dataclasses
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ from batch_gateway.core.lines import MAX_LINE_BYTES
 from batch_gateway.core.pricing import prices
 from batch_gateway.notify.delivery import NotifyDeps
 from batch_gateway.ports import ObjectChangedError, StoreUnavailableError, UpstreamUnavailableError
-from batch_gateway.settlement.deps import Deps, NotYetError
+from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 from batch_gateway.settlement.settle import Outcome, settle
 from fakes import MemoryObjects, MemoryStore
 
@@ -92,7 +93,14 @@ class NoEndpoints:
 
 def sending_nothing(store):
     """What sends events out, where nobody wants them."""
-    return lambda: NotifyDeps(store, NoEndpoints(), None, None, time.monotonic)
+    return lambda: NotifyDeps(
+        outbox=store,
+        endpoints=NoEndpoints(),
+        receivers=None,
+        topic=None,
+        clock=time.monotonic,
+        now=lambda: NOW,
+    )
 
 
 class Books:
@@ -102,8 +110,17 @@ class Books:
         self.store = MemoryStore()
         self.objects = MemoryObjects()
         self.upstream = FakeUpstream()
-        self.deps = Deps(
-            self.store, self.objects, self.upstream, PRICES, no_tables, None, sending_nothing(self.store)
+        self.deps = SettlementDeps(
+            store=self.store,
+            objects=self.objects,
+            upstream=self.upstream,
+            prices=PRICES,
+            tables=no_tables,
+            keys=None,
+            notify=sending_nothing(self.store),
+            budget_action="nothing",
+            clock=time.monotonic,
+            now=lambda: NOW,
         )
 
     def record(self, job):
@@ -392,7 +409,7 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_an_object_that_changes_while_it_is_read_is_not_settled_as_it_was(books, change):
     books.objects = Overwriting(CHANGES[change])
-    books.deps = books.deps._replace(objects=books.objects)
+    books.deps = dataclasses.replace(books.deps, objects=books.objects)
     books.record(ended())
     books.put(lines(row(), row(), row()))
     before = repr(books.state())
@@ -448,7 +465,7 @@ class InMebibytes(MemoryObjects):
 
 def test_an_oversized_line_is_malformed_and_the_rest_priced(books):
     books.objects = InMebibytes()
-    books.deps = books.deps._replace(objects=books.objects)
+    books.deps = dataclasses.replace(books.deps, objects=books.objects)
     books.record(ended())
     books.put(lines(row()) + b'{"x":"' + b"x" * MAX_LINE_BYTES + b'"}\n' + lines(row()))
 
@@ -649,17 +666,21 @@ SCENARIOS = [
 ]
 
 
+def crashing(deps, clock):
+    """The same, where each call of a port is a moment at which it may crash."""
+    return dataclasses.replace(
+        deps,
+        store=Crashing(deps.store, clock),
+        objects=Crashing(deps.objects, clock),
+        upstream=Crashing(deps.upstream, clock),
+    )
+
+
 def run(scenario, fatal=None):
     """The books after an event that dies at a moment and comes again; and the moments of the first try."""
     books, clock = Books(), Clock(fatal)
     scenario(books)
-    deps = Deps(
-        *(Crashing(port, clock) for port in books.deps[:3]),
-        PRICES,
-        no_tables,
-        None,
-        sending_nothing(books.store),
-    )
+    deps = crashing(books.deps, clock)
     try:
         books.settle(deps=deps)
     except CrashError:
@@ -700,13 +721,7 @@ def run_twice(scenario, fatal):
     books, clock = Books(), Clock(fatal)
     scenario(books)
     for _ in range(2):
-        deps = Deps(
-            *(Crashing(port, clock) for port in books.deps[:3]),
-            PRICES,
-            no_tables,
-            None,
-            sending_nothing(books.store),
-        )
+        deps = crashing(books.deps, clock)
         try:
             books.settle(deps=deps)
         except CrashError:
@@ -771,7 +786,7 @@ def test_an_output_too_large_for_one_go_is_read_on_from_where_it_was_left(books,
         return original(bucket, name, generation, start)
 
     monkeypatch.setattr(books.objects, "read", read)
-    deps = books.deps._replace(clock=Ticking())
+    deps = dataclasses.replace(books.deps, clock=Ticking())
 
     for _ in range(100):
         try:
@@ -828,7 +843,7 @@ def test_an_output_that_is_all_known_names_none(books, capsys):
 def test_rows_keep_their_numbers_where_an_output_is_read_on(books, capsys):
     books.record(ended())
     books.put(lines(*[row()] * 20, "{}", *[row()] * 20, "{}"))
-    deps = books.deps._replace(clock=Ticking())
+    deps = dataclasses.replace(books.deps, clock=Ticking())
     for _ in range(100):
         try:
             settle("out", FILE, CREATED, NOW, deps, deadline=deps.clock() + 6)
@@ -842,7 +857,7 @@ def test_rows_keep_their_numbers_where_an_output_is_read_on(books, capsys):
 def test_a_checkpoint_of_an_overwritten_object_is_worth_nothing(books):
     books.record(ended())
     books.put(lines(*[row()] * 9))
-    deps = books.deps._replace(clock=Ticking())
+    deps = dataclasses.replace(books.deps, clock=Ticking())
     with pytest.raises(NotYetError):
         settle("out", FILE, CREATED, NOW, deps, deadline=deps.clock() + 3)
     books.put(lines(row(), row()))

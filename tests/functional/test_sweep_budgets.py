@@ -1,5 +1,6 @@
 """Budgets are checked when something has changed, and an idle sweep reads no ledger."""
 
+import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -104,7 +105,7 @@ def test_a_team_whose_budget_is_lowered_is_checked(world, capsys):
 
 def test_whoever_is_over_stays_over_without_another_look(world, capsys):
     spender(world, max_budget_nano=ROW_NANO - 1, budget_duration="1mo")
-    world.deps = world.deps._replace(budget_action="warn")
+    world.deps = dataclasses.replace(world.deps, budget_action="warn")
     world.sweep()
 
     assert world.reads_of(NOW + 5 * MINUTE) == []
@@ -113,7 +114,7 @@ def test_whoever_is_over_stays_over_without_another_look(world, capsys):
 
 def test_whoever_may_spend_more_is_over_no_more(world, capsys):
     spender(world, max_budget_nano=ROW_NANO - 1, budget_duration="1mo")
-    world.deps = world.deps._replace(budget_action="warn")
+    world.deps = dataclasses.replace(world.deps, budget_action="warn")
     world.sweep()
     with_budget(world, Budget(ROW_NANO, "1mo"), NOW + MINUTE)
     capsys.readouterr()
@@ -125,7 +126,7 @@ def test_whoever_may_spend_more_is_over_no_more(world, capsys):
 
 def test_a_new_window_begins_with_nothing_spent(world, capsys):
     spender(world, max_budget_nano=ROW_NANO - 1, budget_duration="1mo")
-    world.deps = world.deps._replace(budget_action="warn")
+    world.deps = dataclasses.replace(world.deps, budget_action="warn")
     world.sweep()
     capsys.readouterr()
 

@@ -1,5 +1,6 @@
 """How the sweep looks through the lists of places: how far back, in what order, and what has to wait."""
 
+import dataclasses
 import re
 import threading
 from datetime import datetime, timedelta
@@ -64,7 +65,7 @@ def within(job, bounds):
 def world():
     world = World()
     world.upstream = Listing(world)
-    world.deps = world.deps._replace(upstream=world.upstream)
+    world.deps = dataclasses.replace(world.deps, upstream=world.upstream)
     return world
 
 

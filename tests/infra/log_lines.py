@@ -1,5 +1,6 @@
 """The lines that the code writes into the log, by letting it write them, and Cloud Logging's filters."""
 
+import dataclasses
 import io
 import json
 import re
@@ -80,7 +81,7 @@ def _sweeps():
         world.sweep()
     for action in ("warn", "cancel"):
         world = sweeping.World()
-        world.deps = world.deps._replace(budget_action=action)
+        world.deps = dataclasses.replace(world.deps, budget_action=action)
         sweeping.reserved(world, 1)
         world.put(settling.lines(settling.row()), sweeping.INCREMENTAL)
         world.sweep()

@@ -35,7 +35,7 @@ from batch_gateway.ports import (
     StoreUnavailableError,
     UpstreamUnavailableError,
 )
-from batch_gateway.settlement.deps import Deps, NotYetError
+from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 from batch_gateway.settlement.settle import settle
 from batch_gateway.settlement.sweep import reconcile
 from batch_gateway.tracking import Tracker
@@ -146,7 +146,7 @@ def _run(task, table, steps):
     def clock():
         return next(ticks)
 
-    deps = Deps(
+    deps = SettlementDeps(
         store=store,
         objects=Objects(CloudStorage(project), task["piece"], steps),
         upstream=Stepping("upstream", Vertex({(project, location): None}, task["vertex"]), steps),
@@ -154,8 +154,17 @@ def _run(task, table, steps):
         tables=_no_tables,
         keys=keys,
         # No key here has a webhook.
-        notify=lambda: NotifyDeps(store, KeyEndpoints(keys), None, None, clock, lambda: now),
+        notify=lambda: NotifyDeps(
+            outbox=store,
+            endpoints=KeyEndpoints(keys),
+            receivers=None,
+            topic=None,
+            clock=clock,
+            now=lambda: now,
+        ),
+        budget_action="nothing",
         clock=clock,
+        now=lambda: now,
     )
     if "name" not in task:
         done = reconcile(

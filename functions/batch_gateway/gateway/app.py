@@ -60,7 +60,7 @@ from batch_gateway.ports import (
     UpstreamUnavailableError,
 )
 from batch_gateway.settings import Settings
-from batch_gateway.settlement.deps import Deps as SettlementDeps
+from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.tracking import Tracker
 
 _PARENT = re.compile(r"projects/([^/]+)/locations/([^/]+)")

@@ -13,7 +13,8 @@ Sent and not amended is sent again: events go out at least once, and receivers t
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from threading import Lock
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -48,19 +49,25 @@ _OUTCOMES: dict[str, tuple[Severity, str]] = {
 Way = Literal["webhook", "pubsub"]
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+@dataclass(frozen=True, kw_only=True)
+class NotifyDeps:
+    """The ports that sending events needs.
 
-
-class NotifyDeps(NamedTuple):
-    """The outside. Without a topic, events go to webhooks only."""
+    Attributes:
+        outbox: Events that are not delivered yet.
+        endpoints: Webhooks of keys.
+        receivers: Sends a webhook's request.
+        topic: The Pub/Sub topic; None if events go to webhooks only.
+        clock: Returns monotonic seconds, for deadlines.
+        now: Returns the current time, in UTC.
+    """
 
     outbox: Outbox
     endpoints: Endpoints
     receivers: Receivers
     topic: Topic | None
     clock: Callable[[], float]
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime]
 
 
 class Delivered(msgspec.Struct, rename="camel"):

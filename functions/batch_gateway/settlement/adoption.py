@@ -23,7 +23,7 @@ from batch_gateway.core.jobs.record import (
 from batch_gateway.core.jobs.sent import sent_of
 from batch_gateway.logs import log
 from batch_gateway.ports import AnswerTooLargeError, Submission
-from batch_gateway.settlement.deps import Deps
+from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.tracking import Tracker
 
 LOOK_BACK = timedelta(days=7)
@@ -102,7 +102,7 @@ def look_through(
     submissions: list[Submission],
     *,
     tracker: Tracker,
-    deps: Deps,
+    deps: SettlementDeps,
     now: datetime,
     going_on: GoingOn,
 ) -> Iterator[Page]:
@@ -202,7 +202,7 @@ def _jobs_of(page: dict[str, object], place: tuple[str, str], going_on: GoingOn)
     return jobs
 
 
-def _adopt(job: JobRecord, submission: Submission | None, deps: Deps) -> None:
+def _adopt(job: JobRecord, submission: Submission | None, deps: SettlementDeps) -> None:
     record = (
         submission.record(job)
         if submission

@@ -21,7 +21,7 @@ from batch_gateway.core.jobs.watch import ended_at, is_watched, never_ran, next_
 from batch_gateway.core.notify.notifications import Event, job_event
 from batch_gateway.notify.delivery import has_receiver
 from batch_gateway.ports import ObjectInfo, ObjectStore, Store
-from batch_gateway.settlement.deps import Deps
+from batch_gateway.settlement.deps import SettlementDeps
 
 
 class Look(NamedTuple):
@@ -40,7 +40,7 @@ class Look(NamedTuple):
     is_short: bool = False
 
 
-def close_if_settled(job: JobRecord, deps: Deps, now: datetime) -> Event | None:
+def close_if_settled(job: JobRecord, deps: SettlementDeps, now: datetime) -> Event | None:
     """Close a job if it has ended, every output in its directory is in the books, and no more is expected.
 
     Returns:
@@ -70,7 +70,9 @@ def may_close(job: JobRecord, look: Look, now: datetime) -> bool:
     return whole or (never_ran(job) and not look.is_there) or not is_watched(job, now)
 
 
-def close(job: JobRecord, look: Look, deps: Deps, now: datetime) -> tuple[JobRecord, Event | None] | None:
+def close(
+    job: JobRecord, look: Look, deps: SettlementDeps, now: datetime
+) -> tuple[JobRecord, Event | None] | None:
     """Mark a job as closed, release what is reserved for it, and say so once.
 
     Returns:
@@ -99,7 +101,7 @@ def close(job: JobRecord, look: Look, deps: Deps, now: datetime) -> tuple[JobRec
     return closed
 
 
-def announce(job: JobRecord, deps: Deps, now: datetime) -> Event | None:
+def announce(job: JobRecord, deps: SettlementDeps, now: datetime) -> Event | None:
     """Say once that a job has failed, expired or been cancelled, though more output may come.
 
     Returns:
@@ -120,14 +122,14 @@ def announce(job: JobRecord, deps: Deps, now: datetime) -> Event | None:
     return announced[1]
 
 
-def _event_of(job: JobRecord, deps: Deps, now: datetime) -> Callable[[JobRecord], Event | None]:
+def _event_of(job: JobRecord, deps: SettlementDeps, now: datetime) -> Callable[[JobRecord], Event | None]:
     """Return what makes the event of a job's end, if there is anybody to tell."""
     if not has_receiver(job.key_id, deps.notify()):
         return lambda _: None
     return lambda record: job_event(record, now)
 
 
-def look_at(job: JobRecord, deps: Deps, now: datetime) -> Look:
+def look_at(job: JobRecord, deps: SettlementDeps, now: datetime) -> Look:
     """Look through a job's output directory.
 
     Final files count; incremental ones, which repeat their rows, only where there are none.
@@ -143,7 +145,7 @@ def _list(job: JobRecord, objects: ObjectStore) -> list[ObjectInfo]:
     return list(objects.list(bucket, f"{prefix}/"))
 
 
-def _look(job: JobRecord, listed: list[ObjectInfo], deps: Deps, now: datetime) -> Look:
+def _look(job: JobRecord, listed: list[ObjectInfo], deps: SettlementDeps, now: datetime) -> Look:
     if job.seen.output_directory is None:
         # Before it is closed without any output: does nobody's look as if it were this job's?
         return Look([], is_short=not is_watched(job, now) and _has_unclaimed(job, deps.store, deps.objects))

@@ -1,8 +1,8 @@
-"""What settlement works with."""
+"""The ports and settings that settlement works with."""
 
-import time
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from datetime import datetime
 
 from batch_gateway.core.accounting.budgets import BudgetAction
 from batch_gateway.core.pricing.prices import PriceTable
@@ -14,8 +14,22 @@ class NotYetError(Exception):
     """The output cannot be settled now, but may be later: the event has to come again."""
 
 
-class Deps(NamedTuple):
-    """The outside. BigQuery, and what sends events out, are factories: few calls need them."""
+@dataclass(frozen=True, kw_only=True)
+class SettlementDeps:
+    """The ports and settings of settlement.
+
+    Attributes:
+        store: Jobs, outputs, totals and budgets.
+        objects: Cloud Storage.
+        upstream: Vertex AI.
+        prices: The price table in force.
+        tables: Returns BigQuery: a factory, because few calls need it.
+        keys: API keys and teams.
+        notify: Returns the dependencies of sending events: a factory, because few calls need them.
+        budget_action: The action for running jobs whose budget is exceeded.
+        clock: Returns monotonic seconds, for deadlines.
+        now: Returns the current time, in UTC.
+    """
 
     store: Store
     objects: ObjectStore
@@ -24,5 +38,6 @@ class Deps(NamedTuple):
     tables: Callable[[], Tables]
     keys: KeyStore
     notify: Callable[[], NotifyDeps]
-    budget_action: BudgetAction = "nothing"
-    clock: Callable[[], float] = time.monotonic
+    budget_action: BudgetAction
+    clock: Callable[[], float]
+    now: Callable[[], datetime]

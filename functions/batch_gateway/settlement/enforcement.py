@@ -13,7 +13,7 @@ from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.notify.notifications import OVERRUN, BudgetType, Event, budget_event, overrun_event
 from batch_gateway.logs import log
 from batch_gateway.ports import BudgetNotes, Store, Unreadable
-from batch_gateway.settlement.deps import Deps
+from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.settlement.sweep_progress import Progress
 
 _OK = 200
@@ -23,7 +23,7 @@ _CLOCKS = timedelta(minutes=2)
 """By how much the clocks of instances may differ."""
 
 
-def check_budgets(deps: Deps, progress: Progress, now: datetime) -> AbstractSet[str]:
+def check_budgets(deps: SettlementDeps, progress: Progress, now: datetime) -> AbstractSet[str]:
     """Find the budgets that are passed, and say so once a window.
 
     Only owners are checked whose ledgers, or whose key or team, have changed since the last sweep: whoever
@@ -52,7 +52,9 @@ def check_budgets(deps: Deps, progress: Progress, now: datetime) -> AbstractSet[
     return over.keys()
 
 
-def _check(owners: list[str], deps: Deps, progress: Progress, now: datetime) -> dict[str, datetime | None]:
+def _check(
+    owners: list[str], deps: SettlementDeps, progress: Progress, now: datetime
+) -> dict[str, datetime | None]:
     """Check some owners; those whose budget is passed, and when it resets."""
 
     def report(record: Unreadable) -> None:
@@ -134,7 +136,7 @@ def note_overrun(job: JobRecord, store: Store, now: datetime) -> Event | None:
     return event
 
 
-def act_on(job: JobRecord, over: AbstractSet[str], deps: Deps) -> None:
+def act_on(job: JobRecord, over: AbstractSet[str], deps: SettlementDeps) -> None:
     """Does to a running job what the configuration says if it costs more than it may.
 
     That is: the budget that it counts against is passed, or what was reserved for it is.

@@ -7,7 +7,7 @@ from batch_gateway.core.jobs.resource_names import parse_resource
 from batch_gateway.core.pricing.models import base_model_of, is_registered
 from batch_gateway.logs import log
 from batch_gateway.ports import Upstream, UpstreamCredentialsError, UpstreamUnavailableError
-from batch_gateway.settlement.deps import Deps, NotYetError
+from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 from batch_gateway.tracking import note
 
 _CANDIDATES = 50
@@ -16,7 +16,7 @@ that are found to have ended are no candidates any more. Should one that has end
 sweep sees it in the list of jobs."""
 
 
-def find_job(directory: str, deps: Deps) -> JobRecord | None:
+def find_job(directory: str, deps: SettlementDeps) -> JobRecord | None:
     """Find the job that wrote a directory: as recorded, else as Vertex AI says.
 
     Returns:
@@ -46,7 +46,7 @@ def find_job(directory: str, deps: Deps) -> JobRecord | None:
     return None
 
 
-def look_up(job: JobRecord, deps: Deps) -> JobRecord | None:
+def look_up(job: JobRecord, deps: SettlementDeps) -> JobRecord | None:
     """Return a job's record with what Vertex AI shows now, which is not put on record.
 
     The look is spared if the job ended with a directory. None if Vertex AI does not have the job (any more):
@@ -59,7 +59,7 @@ def look_up(job: JobRecord, deps: Deps) -> JobRecord | None:
     return msgspec.structs.replace(job, seen=newer(job.seen, seen)) if seen else None
 
 
-def refresh(key: JobKey, deps: Deps) -> JobRecord | None:
+def refresh(key: JobKey, deps: SettlementDeps) -> JobRecord | None:
     """Return a job's record after a look as `look_up` has it, which is put on record."""
     record = deps.store.get_job(key)
     job = look_up(record, deps) if record else None

@@ -12,13 +12,13 @@ from batch_gateway.core.jobs.record import JobRecord, newer
 from batch_gateway.core.rows.readers import UnreadableOutputError
 from batch_gateway.core.usage import Usage
 from batch_gateway.ports import ObjectInfo
-from batch_gateway.settlement.deps import Deps
+from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.settlement.job_lookup import base_model
 from batch_gateway.settlement.reading import read_usage
 
 
 def settle_live(
-    job: JobRecord, bucket: str, live: ObjectInfo, deps: Deps, *, now: datetime, deadline: float
+    job: JobRecord, bucket: str, live: ObjectInfo, deps: SettlementDeps, *, now: datetime, deadline: float
 ) -> bool:
     """Settle the generation of an object that lives now.
 
@@ -41,7 +41,7 @@ class Read(NamedTuple):
 
 
 def read_output(
-    job: JobRecord, bucket: str, live: ObjectInfo, deps: Deps, *, now: datetime, deadline: float
+    job: JobRecord, bucket: str, live: ObjectInfo, deps: SettlementDeps, *, now: datetime, deadline: float
 ) -> Read | None:
     """Read an object, unless its live generation is in the books.
 
@@ -62,7 +62,7 @@ def read_output(
     return Read(job, Output(uri, live.generation, live.size, usage, now, problem))
 
 
-def commit(job: JobRecord, output: Output, deps: Deps, *, written: datetime) -> JobRecord | None:
+def commit(job: JobRecord, output: Output, deps: SettlementDeps, *, written: datetime) -> JobRecord | None:
     """Commit what was read of an output.
 
     Args:
@@ -94,7 +94,7 @@ def commit(job: JobRecord, output: Output, deps: Deps, *, written: datetime) -> 
     return settled
 
 
-def lose(job: JobRecord, uri: str, deps: Deps, *, now: datetime) -> JobRecord | None:
+def lose(job: JobRecord, uri: str, deps: SettlementDeps, *, now: datetime) -> JobRecord | None:
     """Put an output into the books that was deleted before it could be read.
 
     If it was settled before, its cost stays. If not, that is an error for good.

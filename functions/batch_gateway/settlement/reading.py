@@ -9,7 +9,7 @@ from batch_gateway.core.lines import whole_lines
 from batch_gateway.core.rows.readers import reader_for
 from batch_gateway.core.usage import Usage
 from batch_gateway.ports import ObjectInfo
-from batch_gateway.settlement.deps import Deps, NotYetError
+from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 
 _KEPT = timedelta(days=7)
 
@@ -19,7 +19,7 @@ def read_usage(
     bucket: str,
     live: ObjectInfo,
     begun: Checkpoint | None,
-    deps: Deps,
+    deps: SettlementDeps,
     *,
     now: datetime,
     deadline: float,

@@ -29,7 +29,7 @@ from batch_gateway.logs import log
 from batch_gateway.notify.delivery import notify
 from batch_gateway.ports import ObjectInfo, UpstreamCredentialsError, UpstreamUnavailableError
 from batch_gateway.settlement.closing import close_if_settled
-from batch_gateway.settlement.deps import Deps, NotYetError
+from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 from batch_gateway.settlement.enforcement import note_overrun
 from batch_gateway.settlement.job_lookup import find_job, look_up
 from batch_gateway.settlement.outputs import commit, lose, read_output
@@ -50,7 +50,7 @@ class Outcome(StrEnum):
 
 
 def settle(
-    bucket: str, name: str, written: datetime, now: datetime, deps: Deps, *, deadline: float = inf
+    bucket: str, name: str, written: datetime, now: datetime, deps: SettlementDeps, *, deadline: float = inf
 ) -> Outcome:
     """Settles the object at a name.
 
@@ -72,7 +72,7 @@ def settle(
     job = find_job(directory, deps)
     live = deps.objects.stat(bucket, name)
     if job is None:
-        return _nobodys(directory, bucket, live, deps, age=now - written, now=now)
+        return _park_unclaimed(directory, bucket, live, deps, age=now - written, now=now)
     uri = f"gs://{bucket}/{name}"
     settled: JobRecord | None = None
     if live is None:
@@ -90,7 +90,7 @@ def settle(
     return Outcome.SETTLED if live is not None else Outcome.UNREADABLE
 
 
-def _as_shown(job: JobRecord, deps: Deps) -> JobRecord:
+def _as_shown(job: JobRecord, deps: SettlementDeps) -> JobRecord:
     """Return a job as Vertex AI shows it; as it is on record if Vertex AI cannot be asked.
 
     Then the books will be right all the same, and the job's state follows with the next look at it.
@@ -102,7 +102,7 @@ def _as_shown(job: JobRecord, deps: Deps) -> JobRecord:
         return job
 
 
-def _finish(job: JobRecord, uri: str, deps: Deps, now: datetime) -> None:
+def _finish(job: JobRecord, uri: str, deps: SettlementDeps, now: datetime) -> None:
     """Close a job if this was the last of its output, and send out what happened."""
     overrun = note_overrun(job, deps.store, now)
     # While shards are missing, the directory is not looked through: that would be done for each of them.
@@ -113,8 +113,14 @@ def _finish(job: JobRecord, uri: str, deps: Deps, now: datetime) -> None:
             notify(event, deps.notify())
 
 
-def _nobodys(
-    directory: str, bucket: str, live: ObjectInfo | None, deps: Deps, *, age: timedelta, now: datetime
+def _park_unclaimed(
+    directory: str,
+    bucket: str,
+    live: ObjectInfo | None,
+    deps: SettlementDeps,
+    *,
+    age: timedelta,
+    now: datetime,
 ) -> Outcome:
     if live is None or not is_made_by_vertex(directory):
         return Outcome.IGNORED

@@ -18,7 +18,7 @@ from batch_gateway.core.jobs.output_names import directory_of, split_uri
 from batch_gateway.core.jobs.record import JobKey, JobRecord
 from batch_gateway.logs import log
 from batch_gateway.notify.delivery import deliver_due
-from batch_gateway.settlement.deps import Deps
+from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.settlement.enforcement import check_budgets
 from batch_gateway.settlement.job_lookup import find_job
 from batch_gateway.settlement.outputs import lose, settle_live
@@ -51,7 +51,7 @@ _MOST_PARKED = 200
 def reconcile(
     places: Iterable[tuple[str, str]],
     tracker: Tracker,
-    deps: Deps,
+    deps: SettlementDeps,
     now: datetime,
     seconds: float = SECONDS,
     *,
@@ -84,7 +84,7 @@ def reconcile(
 
 
 class _Sweeping:
-    def __init__(self, tracker: Tracker, deps: Deps, now: datetime, seconds: float) -> None:
+    def __init__(self, tracker: Tracker, deps: SettlementDeps, now: datetime, seconds: float) -> None:
         self.progress = Progress(deps, seconds)
         self._tracker = tracker
         self._deps = deps

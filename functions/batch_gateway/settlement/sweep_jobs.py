@@ -13,7 +13,7 @@ from batch_gateway.core.jobs.watch import is_watched, next_look
 from batch_gateway.ports import ObjectInfo
 from batch_gateway.settlement.bigquery_output import read_table
 from batch_gateway.settlement.closing import Look, announce, close, look_at, may_close
-from batch_gateway.settlement.deps import Deps
+from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.settlement.enforcement import act_on, note_overrun
 from batch_gateway.settlement.outputs import commit, settle_live
 from batch_gateway.settlement.sweep_places import Shown
@@ -32,7 +32,7 @@ class JobLooks:
     """Looks at jobs, several at once."""
 
     def __init__(
-        self, shown: Shown, over: AbstractSet[str], deps: Deps, progress: Progress, now: datetime
+        self, shown: Shown, over: AbstractSet[str], deps: SettlementDeps, progress: Progress, now: datetime
     ) -> None:
         self._shown = shown
         self._over = over

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from batch_gateway.core.jobs.record import JobKey, JobRecord
 from batch_gateway.ports import PlaceNotes, Submission
 from batch_gateway.settlement.adoption import GRACE, LOOK_BACK, SENT_WITHIN, Span, look_through
-from batch_gateway.settlement.deps import Deps
+from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.settlement.sweep_progress import WORKERS, Progress
 from batch_gateway.tracking import Tracker
 
@@ -43,7 +43,7 @@ def look_through_places(
     open_jobs: Sequence[JobRecord],
     *,
     tracker: Tracker,
-    deps: Deps,
+    deps: SettlementDeps,
     progress: Progress,
     now: datetime,
 ) -> Shown:
@@ -97,7 +97,7 @@ def _in_turn(places: Sequence[Place], last: str) -> list[Place]:
     return ordered[first:] + ordered[:first]
 
 
-def _drop(submissions: Iterator[Submission], deps: Deps, progress: Progress) -> None:
+def _drop(submissions: Iterator[Submission], deps: SettlementDeps, progress: Progress) -> None:
     for submission in submissions:
         with progress.going_on(f"submissions/{submission.id}"):
             deps.store.drop_submission(submission)
@@ -122,7 +122,7 @@ class _PlaceLook:
         submissions: Sequence[Submission],
         *,
         tracker: Tracker,
-        deps: Deps,
+        deps: SettlementDeps,
         progress: Progress,
         now: datetime,
     ) -> None:

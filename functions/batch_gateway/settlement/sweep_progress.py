@@ -11,7 +11,7 @@ from batch_gateway import log_events
 from batch_gateway.core import excerpts
 from batch_gateway.core.notify.notifications import Event
 from batch_gateway.ports import StoreUnavailableError, Unreadable
-from batch_gateway.settlement.deps import Deps, NotYetError
+from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 
 WORKERS = 8
 """Calls that a sweep makes at once: of lists of jobs, and of looks at jobs."""
@@ -59,7 +59,7 @@ class Progress:
         notes: What this sweep knows from earlier ones, and leaves to later ones.
     """
 
-    def __init__(self, deps: Deps, seconds: float) -> None:
+    def __init__(self, deps: SettlementDeps, seconds: float) -> None:
         self.done = Sweep()
         self.events: list[Event] = []
         self.begun = deps.clock()

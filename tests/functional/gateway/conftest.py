@@ -1,5 +1,6 @@
 """The gateway in memory, in front of a Vertex emulator (`world`) or of a scripted server (`scripted`)."""
 
+import dataclasses
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from batch_gateway.notify.endpoints import KeyEndpoints
 from batch_gateway.ports import StoreUnavailableError
 from batch_gateway.settings import Alias, Settings
 from batch_gateway.settlement import settle as settlement
-from batch_gateway.settlement.deps import Deps as SettlementDeps
+from batch_gateway.settlement.deps import SettlementDeps
 from builders import prompt
 from fakes import MemoryKeys, MemoryObjects, MemoryStore
 from functional.gateway.loopback import Answer, Loopback
@@ -134,7 +135,7 @@ class World:
             audit=self.keys,
             upstream=upstream,
             objects=lambda: self.objects,
-            settlement=lambda: self.settlement._replace(upstream=upstream),
+            settlement=lambda: dataclasses.replace(self.settlement, upstream=upstream),
             prices=lambda: self.prices,
             identity=lambda *asked: self.identity(*asked),  # noqa: PLW0108 - tests replace it
             now=self.now,
@@ -152,13 +153,29 @@ class World:
 
     def notify(self):
         """What sends events out: to nobody."""
-        return NotifyDeps(self.store, KeyEndpoints(self.keys), None, None, time.monotonic)
+        return NotifyDeps(
+            outbox=self.store,
+            endpoints=KeyEndpoints(self.keys),
+            receivers=None,
+            topic=None,
+            clock=time.monotonic,
+            now=self.now,
+        )
 
     @property
     def settlement(self):
         """What settlement works with."""
         return SettlementDeps(
-            self.store, self.objects, self.upstream, prices.load(), no_tables, self.keys, self.notify
+            store=self.store,
+            objects=self.objects,
+            upstream=self.upstream,
+            prices=prices.load(),
+            tables=no_tables,
+            keys=self.keys,
+            notify=self.notify,
+            budget_action="nothing",
+            clock=time.monotonic,
+            now=self.now,
         )
 
     def call(self, method, path, *, key=KEY, client=None, headers=(), **given):

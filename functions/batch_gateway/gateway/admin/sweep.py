@@ -15,7 +15,7 @@ from batch_gateway.gateway.http.authentication import Authenticator
 from batch_gateway.logs import log
 from batch_gateway.ports import Upstream
 from batch_gateway.settings import Settings
-from batch_gateway.settlement.deps import Deps
+from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.settlement.sweep import reconcile
 from batch_gateway.tracking import Tracker
 
@@ -31,7 +31,7 @@ class Sweeps:
         settings: Settings,
         authenticator: Authenticator,
         identity: Identity,
-        settlement: Callable[[], Deps],
+        settlement: Callable[[], SettlementDeps],
         tracker: Tracker,
         *,
         weigh: Callable[[JobRecord], None],

@@ -21,7 +21,7 @@ from batch_gateway.ports import (
     UpstreamUnavailableError,
 )
 from batch_gateway.settlement.closing import close_if_settled
-from batch_gateway.settlement.deps import Deps
+from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.tracking import Tracker
 
 
@@ -32,7 +32,7 @@ class Costs:
         self,
         store: Store,
         upstream: Upstream,
-        settlement: Callable[[], Deps],
+        settlement: Callable[[], SettlementDeps],
         tracker: Tracker,
         weighing: Weighing,
         *,
