@@ -11,16 +11,16 @@ FUNCTIONS = ROOT / "functions"
 ADAPTER = FUNCTIONS / "batch_gateway/adapters/firestore"
 
 COMPUTED = {
-    "books.recent_jobs": {"apiKey", "key.location", "key.project", "keyId", "seen.state", "team"},
+    "jobs.recent_jobs": {"apiKey", "key.location", "key.project", "keyId", "seen.state", "team"},
     "totals.list_totals": {"apiKey", "labels", "location", "model", "project", "team"},
 }
 """Fields that a query may ask for where the code computes their names: each alone, or together."""
 EXPIRING = {
-    "core.books.Checkpoint": "checkpoints",
-    "core.notifications.Event": "events",
+    "core.accounting.settlement.Checkpoint": "checkpoints",
+    "core.notify.notifications.Event": "events",
     # A key that has ended stays, so that its alias and what it did can be told.
-    "core.keys.KeyRecord": None,
-    "ports.books.Submission": "submissions",
+    "core.access.keys.KeyRecord": None,
+    "ports.store.Submission": "submissions",
 }
 """Collections of the records that have a time at which they end; None where they stay all the same."""
 EXPIRING_DICTS = {"rates"}
@@ -68,7 +68,7 @@ def fields(resources, kind):
 
 def test_the_queries_of_the_code_are_found():
     found = {query.place: query for query in queries(ADAPTER)}
-    assert found["books.jobs_without_directory"].equal == {
+    assert found["jobs.jobs_without_directory"].equal == {
         "seen.outputPrefix",
         "seen.outputDirectory",
         "seen.state",

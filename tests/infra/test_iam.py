@@ -28,10 +28,10 @@ UPSTREAM = {
     "gateway.admin.sweep._places": set(),
     "settlement.adoption.look_through": {f"{JOBS}.list"},
     "settlement.enforcement.act_on": {f"{JOBS}.cancel"},
-    "settlement.looks._is_deleted": {f"{JOBS}.get"},
-    "settlement.looks._refreshed": {f"{JOBS}.get"},
-    "settlement.owners.base_model": {"aiplatform.models.get"},
-    "settlement.owners.look_up": {f"{JOBS}.get"},
+    "settlement.sweep_jobs._is_deleted": {f"{JOBS}.get"},
+    "settlement.sweep_jobs._refreshed": {f"{JOBS}.get"},
+    "settlement.job_lookup.base_model": {"aiplatform.models.get"},
+    "settlement.job_lookup.look_up": {f"{JOBS}.get"},
 }
 """What each place in the code that calls Vertex AI needs. New ones go here, and Terraform follows."""
 OBJECTS = {
@@ -65,7 +65,9 @@ def needed_by(function):
     needs |= {Grant(function, permission, DATABASE) for permission in firestore_permissions(FUNCTIONS)}
     for call in (call for call in calls if call.port == "objects"):
         # Estimates and the checks before them read input; all else that is read is output.
-        buckets = INPUTS if call.place.startswith(("gateway.estimates.", "gateway.input_")) else OUTPUTS
+        buckets = (
+            INPUTS if call.place.startswith(("gateway.jobs.estimate.", "gateway.jobs.input_")) else OUTPUTS
+        )
         needs |= {Grant(function, *pair) for pair in product(OBJECTS[call.method], buckets)}
     needs |= {Grant(function, permission, "dataset batch_output") for permission in tables}
     if tables:
