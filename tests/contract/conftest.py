@@ -1,9 +1,9 @@
 """The real adapters on real emulators, each started once for the session when first needed."""
 
 import contextlib
-import itertools
 import os
 import socket
+import uuid
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import pytest
@@ -18,14 +18,18 @@ from processes import free_ports
 from storage_emulator import StorageEmulator
 
 NOT_FOUND, PRECONDITION_FAILED = 404, 412
-_projects = (f"contract-{number}" for number in itertools.count(1))
+
+
+def new_project():
+    """Name a project that nobody else has: this module may be loaded more than once."""
+    return f"contract-{uuid.uuid4().hex[:12]}"
 
 
 def firestore_at(host, project=None):
     """A store at an emulator (or at what only looks like one), in a project of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIRESTORE_EMULATOR_HOST", host)
-        return FirestoreStore(connect(project or next(_projects), "(default)"))
+        return FirestoreStore(connect(project or new_project(), "(default)"))
 
 
 def _warm(store):

@@ -10,7 +10,7 @@ from batch_gateway.adapters.firestore import connect
 from batch_gateway.adapters.firestore.outbox import FirestoreOutbox
 from batch_gateway.core.notify.notifications import LEASE, Delivery, Event, over
 from batch_gateway.ports import Outbox, StoreUnavailableError
-from contract.conftest import _projects
+from contract.conftest import new_project
 from fakes import MemoryOutbox
 
 NOW = datetime(2026, 11, 22, 10, 11, 12, 123456, tzinfo=UTC)
@@ -25,7 +25,7 @@ class Firestore(FirestoreOutbox):
 def firestore_at(host, project=None):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIRESTORE_EMULATOR_HOST", host)
-        return Firestore(connect(project or next(_projects), "(default)"))
+        return Firestore(connect(project or new_project(), "(default)"))
 
 
 @pytest.fixture(params=["memory", "firestore"])

@@ -29,15 +29,21 @@ LOOKS = {
 @pytest.mark.parametrize("name", LET_IN)
 def test_a_body_takes_a_small_multiple_of_its_size(name, look):
     raw = inputs.BODIES[name].make()
+    # Threads that other tests have left behind allocate too, but not each time.
+    peak = min(peak_of(LOOKS[look], raw) for _ in range(3))
+    assert len(raw) + peak <= TIMES * requests.MAX_BODY_BYTES
+
+
+def peak_of(look, raw):
     tracemalloc.start()
     try:
-        LOOKS[look](raw)
+        look(raw)
     except ApiError:
         pass
     finally:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert len(raw) + peak <= TIMES * requests.MAX_BODY_BYTES
+    return peak
 
 
 def test_a_body_has_so_many_fields():

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode, checks
 
-import batch_gateway.gateway
+from batch_gateway.gateway.http import openapi
 from functional.gateway import conftest
 from functional.gateway.conftest import KEY, PROJECT, World, job_id
 from thorough import examples
@@ -22,7 +22,7 @@ CHECKS = [
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]
-SCHEMA = schemathesis.openapi.from_path(Path(batch_gateway.gateway.__file__).with_name("openapi.json"))
+SCHEMA = schemathesis.openapi.from_path(Path(openapi.__file__).with_name("openapi.json"))
 OPERATIONS = [result.ok() for result in SCHEMA.get_all_operations()]
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
