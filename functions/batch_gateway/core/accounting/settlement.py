@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from batch_gateway.core.access.callers import MARKER_LABEL
 from batch_gateway.core.accounting.budgets import remaining_reservation
+from batch_gateway.core.jobs.labels import MARKER_LABEL
 from batch_gateway.core.jobs.output_names import OutputKind, kind_of
 from batch_gateway.core.jobs.record import JobRecord, Repricing
 from batch_gateway.core.pricing.cost import cost_of, rows_without_price

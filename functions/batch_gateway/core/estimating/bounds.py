@@ -21,7 +21,7 @@ from batch_gateway.core.estimating.families import (
 )
 from batch_gateway.core.estimating.most import Model, Most
 from batch_gateway.core.estimating.needs import SizeOf
-from batch_gateway.core.estimating.sums import Use
+from batch_gateway.core.estimating.sums import UnitCounts
 from batch_gateway.core.estimating.text import characters_of
 from batch_gateway.core.pricing.prices import PriceTable
 
@@ -39,7 +39,7 @@ class Weight(NamedTuple):
     rows: int
     input: int
     output: int
-    uses: Use
+    uses: UnitCounts
 
 
 class Scale:
@@ -73,7 +73,7 @@ class Scale:
             for name in ("maxOutputTokens", "candidateCount")
         )
         self._rows = self._input = self._output = 0
-        self._uses: Use = Counter()
+        self._uses: UnitCounts = Counter()
 
     @property
     def weight(self) -> Weight:

@@ -9,7 +9,7 @@ import msgspec
 from batch_gateway.core.estimating.bounds import Weight
 from batch_gateway.core.estimating.families import MOST_BYTES, Family
 from batch_gateway.core.estimating.ranges import Range
-from batch_gateway.core.estimating.sums import Use, Whole
+from batch_gateway.core.estimating.sums import Extrapolation, UnitCounts
 from batch_gateway.core.jobs.record import Weighed
 from batch_gateway.core.pricing.cost import cost_of
 from batch_gateway.core.pricing.models import short_name
@@ -72,7 +72,7 @@ class Estimate(msgspec.Struct, frozen=True, rename="camel"):
     invalid_rows: tuple[InvalidRow, ...] = ()
     weighed: Weighed | None = None
 
-    def warned(self, *warnings: str) -> "Estimate":
+    def with_warnings(self, *warnings: str) -> "Estimate":
         """The same with more warnings."""
         return msgspec.structs.replace(self, warnings=(*self.warnings, *warnings))
 
@@ -84,7 +84,9 @@ class Estimate(msgspec.Struct, frozen=True, rename="camel"):
         )
 
 
-def priced(estimate: Estimate, total: Whole, prices: PriceTable, *, location: str, at: datetime) -> Estimate:
+def with_prices(
+    estimate: Estimate, total: Extrapolation, prices: PriceTable, *, location: str, at: datetime
+) -> Estimate:
     """Fills in what all rows use and what it costs.
 
     Args:
@@ -114,12 +116,12 @@ def priced(estimate: Estimate, total: Whole, prices: PriceTable, *, location: st
     if None not in amounts:
         return estimate
     estimate = msgspec.structs.replace(estimate, low_nano=None, expected_nano=None, high_nano=None)
-    return estimate.warned(
+    return estimate.with_warnings(
         f"The amounts are unknown: the price table has no price for {estimate.model} that fits."
     )
 
 
-def prices_said(model: str, prices: PriceTable, *, location: str, at: datetime) -> list[str]:
+def describe_prices(model: str, prices: PriceTable, *, location: str, at: datetime) -> list[str]:
     """Say which prices an estimate takes, and what of them is in doubt, as sentences."""
     said = (
         f"Prices: list prices for batch jobs in {location}, in force on {at:%Y-%m-%d}, from the table "
@@ -168,7 +170,7 @@ def bounded(
 
 
 def _amount(
-    model: str, use: Use, prices: PriceTable, location: str, time: tuple[datetime, datetime]
+    model: str, use: UnitCounts, prices: PriceTable, location: str, time: tuple[datetime, datetime]
 ) -> int | None:
     quantities = tuple(
         Quantity(model, window, item, number, 1) for (window, item), number in sorted(use.items()) if number
@@ -177,7 +179,7 @@ def _amount(
     return None if any(item.amount_nano is None for item in cost.line_items) else cost.amount_nano
 
 
-def limits_broken(family: Family, rows: Range, size: int) -> list[str]:
+def exceeded_limits(family: Family, rows: Range, size: int) -> list[str]:
     """What of an input is beyond Vertex AI's limits, as sentences."""
     found = []
     most = family.most_rows

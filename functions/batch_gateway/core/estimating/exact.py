@@ -41,7 +41,7 @@ def row_of(line: bytes) -> dict[str, Any]:
     except UNREADABLE:
         row = None
     if not isinstance(row, dict) or not _has_all_names(line, row):
-        row = _slowly(line)
+        row = _decode_slowly(line)
     if not isinstance(row, dict):
         raise UnboundedError("it is no JSON object")
     return row
@@ -59,7 +59,7 @@ def values(parent: Any, name: str) -> list[Any]:
     return found
 
 
-def everywhere(row: Any, names: frozenset[str]) -> Iterator[dict[str, Any]]:
+def objects_with(row: Any, names: frozenset[str]) -> Iterator[dict[str, Any]]:
     """Yield every object of a row, however deep, that has one of these names."""
     stack = [row]
     while stack:
@@ -132,7 +132,7 @@ def _quotation_marks(row: Any, *, has_escapes: bool) -> int:
     return marks
 
 
-def _slowly(line: bytes) -> Any:
+def _decode_slowly(line: bytes) -> Any:
     if len(line) > MOST_ODD_BYTES:
         raise UnboundedError(f"it is longer than {MOST_ODD_BYTES} bytes, and not in a plain form of JSON")
     try:

@@ -12,7 +12,16 @@ from batch_gateway.core.estimating import media
 from batch_gateway.core.estimating.exact import values
 from batch_gateway.core.estimating.families import Version
 from batch_gateway.core.estimating.media import Medium
-from batch_gateway.core.estimating.needs import Asked, Needs, add, as_text, either, number, objects, refused
+from batch_gateway.core.estimating.needs import (
+    Needs,
+    TargetModel,
+    add,
+    as_text,
+    either,
+    number,
+    objects,
+    refused,
+)
 from batch_gateway.core.estimating.ranges import NOTHING, Range
 from batch_gateway.core.estimating.text import tokens_of
 
@@ -27,7 +36,7 @@ _AROUND = Range(0, 0, 8)
 """Tokens around a prompt's parts. Live prompts have none, so this is a margin."""
 
 
-def generate(request: Any, asked: Asked) -> Needs:
+def generate(request: Any, asked: TargetModel) -> Needs:
     """What a GenerateContentRequest will use."""
     configs = values(request, "generationConfig")
     config = either(request, "generationConfig")
@@ -62,7 +71,7 @@ def _most(parents: list[Any], name: str) -> int | None:
     return max((each for each in found if each is not None), default=None)
 
 
-def embed(request: Any, asked: Asked) -> Needs:
+def embed(request: Any, asked: TargetModel) -> Needs:
     """What a request to gemini-embedding will use."""
     contents = objects(either(request, "content"))
     if not contents:
@@ -86,7 +95,7 @@ def _refusal(request: Any, contents: list[dict[str, Any]]) -> str:
     return ""
 
 
-def _add_parts(items: dict[str, Range], content: dict[str, Any], resolution: str, asked: Asked) -> None:
+def _add_parts(items: dict[str, Range], content: dict[str, Any], resolution: str, asked: TargetModel) -> None:
     for part in objects(content.get("parts")):
         text = part.get("text")
         if isinstance(text, str):
@@ -101,7 +110,7 @@ def _add_parts(items: dict[str, Range], content: dict[str, Any], resolution: str
                 add(items, f"input_{modality}", tokens)
 
 
-def _medium(part: dict[str, Any], resolution: str, asked: Asked) -> Medium | None:
+def _medium(part: dict[str, Any], resolution: str, asked: TargetModel) -> Medium | None:
     inline, file = either(part, "inlineData"), either(part, "fileData")
     if isinstance(inline, dict):
         data = inline.get("data")
@@ -112,18 +121,18 @@ def _medium(part: dict[str, Any], resolution: str, asked: Asked) -> Medium | Non
     else:
         return None
     mime_type = str(either(inline if isinstance(inline, dict) else file, "mimeType") or "")
-    fps, seconds = _played(either(part, "videoMetadata"))
+    fps, seconds = _playback(either(part, "videoMetadata"))
     return Medium(mime_type, size, resolution, fps, seconds)
 
 
-def _played(metadata: Any) -> tuple[Fraction, int | None]:
+def _playback(metadata: Any) -> tuple[Fraction, int | None]:
     """Frames a second, and the seconds between the offsets of a videoMetadata; None if it sets no end."""
     end = media.seconds_of(either(metadata, "endOffset"))
     start = media.seconds_of(either(metadata, "startOffset")) or Fraction(0)
     return media.fps_of(either(metadata, "fps")), None if end is None else max(0, ceil(end - start))
 
 
-def _add_declarations(items: dict[str, Range], request: Any, config: Any, asked: Asked) -> None:
+def _add_declarations(items: dict[str, Range], request: Any, config: Any, asked: TargetModel) -> None:
     """Function declarations count from 3.5 on; what is not said to count might, and is in the high."""
     declared = [
         declaration

@@ -45,7 +45,7 @@ class Habit(NamedTuple):
         return Range(self.low, expected, limit).at_most(limit).times(needs.answers)
 
 
-def habit_by_default(model: str) -> Habit:
+def default_habit(model: str) -> Habit:
     """What is assumed of a model of which nothing is known."""
     family = family_of(model)
     if not family.answers:
@@ -94,7 +94,7 @@ def habit_of(jobs: Iterable[JobRecord], whose: str, model: str, prices: PriceTab
         low=min(tokens // number for tokens, number in zip(written, rows, strict=True)) // 2,
         expected=_mean(written, rows),
         thoughts=0,
-        item=habit_by_default(model).item,
+        item=default_habit(model).item,
         said=said,
         input=Range(
             min(tokens // number for tokens, number in zip(asked, rows, strict=True)),

@@ -71,7 +71,7 @@ def tokens_of(medium: Medium, version: Version) -> dict[str, Range]:
     if modality == "video":
         return _video(medium, version)
     if modality == "audio":
-        return {modality: _playing(medium, _AUDIO_BITRATES, exactly(_audio_rate(version)))}
+        return {modality: _playback(medium, _AUDIO_BITRATES, exactly(_audio_rate(version)))}
     if modality == "text":
         size = medium.size
         return {modality: Range(1, 1000, 1_000_000) if size is None else Range(size // 8, size // 4, size)}
@@ -121,8 +121,8 @@ def _video(medium: Medium, version: Version) -> dict[str, Range]:
     frames = -(-frame * medium.fps.numerator // medium.fps.denominator)
     sound = _audio_rate(version)
     return {
-        "video": _playing(medium, _VIDEO_BITRATES, exactly(frames)),
-        "audio": _playing(medium, _VIDEO_BITRATES, Range(0, sound, sound)),
+        "video": _playback(medium, _VIDEO_BITRATES, exactly(frames)),
+        "audio": _playback(medium, _VIDEO_BITRATES, Range(0, sound, sound)),
     }
 
 
@@ -130,7 +130,7 @@ def _audio_rate(version: Version) -> int:
     return 25 if version >= _GEMINI_3 else 32
 
 
-def _playing(medium: Medium, bitrates: tuple[int, int, int], rate: Range) -> Range:
+def _playback(medium: Medium, bitrates: tuple[int, int, int], rate: Range) -> Range:
     seconds = _UNKNOWN_SECONDS
     if medium.size is not None:
         seconds = Range(*(1 + medium.size * _BITS // bitrate for bitrate in bitrates))

@@ -12,7 +12,7 @@ How many tokens an image has for them is not published by Google; its high is un
 from collections.abc import Iterator
 from typing import Any
 
-from batch_gateway.core.estimating.needs import Asked, Needs, as_text, number, objects, refused
+from batch_gateway.core.estimating.needs import Needs, TargetModel, as_text, number, objects, refused
 from batch_gateway.core.estimating.ranges import NOTHING, Range, exactly
 from batch_gateway.core.estimating.text import characters_of, tokens_of
 
@@ -54,7 +54,7 @@ def open_embedding(body: dict[str, Any]) -> Needs:
     return Needs({"input_text": total})
 
 
-def text_embedding(row: dict[str, Any], asked: Asked) -> Needs:
+def text_embedding(row: dict[str, Any], asked: TargetModel) -> Needs:
     """What a row of a text-embedding model will use."""
     content = row.get("content")
     if not isinstance(content, str):

@@ -11,7 +11,7 @@ from math import ceil
 from typing import Any, NamedTuple
 
 from batch_gateway.core.estimating import media
-from batch_gateway.core.estimating.exact import UnboundedError, everywhere, integer, largest, values
+from batch_gateway.core.estimating.exact import UnboundedError, integer, largest, objects_with, values
 from batch_gateway.core.estimating.families import Version
 from batch_gateway.core.estimating.needs import SizeOf, objects, snake_case
 
@@ -135,7 +135,7 @@ def _with_files(
         return {"input_text": min(units["input_text"], model.prompt_limit)}
     wanted = {str(each) for config in configs for each in values(config, "mediaResolution")}
     parts = {id(part) for request in requests for part in _parts(request)}
-    for part in everywhere(row, _FILES):
+    for part in objects_with(row, _FILES):
         inline = [(one, data) for one in values(part, "inlineData") for data in values(one, "data")]
         if id(part) in parts:
             # Elsewhere, as in the arguments of a function, it is read as the text that it is.
@@ -209,7 +209,9 @@ def of_claude(line: bytes, row: dict[str, Any]) -> Most:
     requests = values(row, "request")
     units = len(line) + _around(requests, _AROUND_TOOLS, 0)
     item = "input_text"
-    if caches := [each for one in everywhere(row, _CACHES) for each in values(one, "cache_control") if each]:
+    if caches := [
+        each for one in objects_with(row, _CACHES) for each in values(one, "cache_control") if each
+    ]:
         long = any(ttl == "1h" for each in caches for ttl in values(each, "ttl"))
         item = "cache_creation_1h_input_text" if long else "cache_creation_input_text"
     return Most({item: units}, largest(requests, "max_tokens"))

@@ -12,7 +12,7 @@ SizeOf = Callable[[str], int | None]
 """The size in bytes of the object that a URI names; None if it is not known."""
 
 
-class Asked(NamedTuple):
+class TargetModel(NamedTuple):
     """Which model is asked.
 
     Attributes:

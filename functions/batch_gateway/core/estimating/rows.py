@@ -9,11 +9,11 @@ import msgspec
 from batch_gateway.core.estimating import gemini, messages
 from batch_gateway.core.estimating.families import Family
 from batch_gateway.core.estimating.imports import Columns
-from batch_gateway.core.estimating.needs import Asked, Needs, refused
+from batch_gateway.core.estimating.needs import Needs, TargetModel, refused
 from batch_gateway.core.json_io import UNREADABLE
 
 _IMPORTED = frozenset({Family.GEMINI, Family.GEMINI_EMBEDDING})
-_REQUESTS: dict[Family, tuple[str, Callable[[dict[str, Any], Asked], Needs]]] = {
+_REQUESTS: dict[Family, tuple[str, Callable[[dict[str, Any], TargetModel], Needs]]] = {
     Family.GEMINI: ("request", gemini.generate),
     Family.GEMINI_EMBEDDING: ("request", gemini.embed),
     Family.CLAUDE: ("request", lambda request, _: messages.claude(request)),
@@ -38,7 +38,7 @@ class Row(NamedTuple):
     free: bool = False
 
 
-def read(line: bytes, asked: Asked, columns: Columns) -> Row:
+def read(line: bytes, asked: TargetModel, columns: Columns) -> Row:
     """Reads a line.
 
     Args:
@@ -59,7 +59,7 @@ def read(line: bytes, asked: Asked, columns: Columns) -> Row:
     return Row(needs, problem or needs.refused, carried or bool(needs.refused))
 
 
-def _needs(row: dict[str, Any], asked: Asked) -> Needs | None:
+def _needs(row: dict[str, Any], asked: TargetModel) -> Needs | None:
     if asked.family is Family.CUSTOM:
         return None
     if asked.family is Family.LEGACY_EMBEDDING:

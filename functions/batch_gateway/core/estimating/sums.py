@@ -9,7 +9,7 @@ from batch_gateway.core.estimating.needs import Needs
 from batch_gateway.core.estimating.ranges import Range
 from batch_gateway.core.pricing.prices import PriceTable
 
-Use = Counter[tuple[str, str]]
+UnitCounts = Counter[tuple[str, str]]
 """Units by (context window, item)."""
 
 _LEVELS = range(3)
@@ -20,7 +20,7 @@ _ROWS, _INPUT, _OUTPUT = ("", "rows"), ("", "input"), ("", "output")
 """Counted beside what has a price."""
 
 
-class Rates(NamedTuple):
+class EstimationContext(NamedTuple):
     """What rows are counted by.
 
     Attributes:
@@ -38,7 +38,7 @@ class Rates(NamedTuple):
     prompt_limit: int | None
 
 
-class Part(NamedTuple):
+class SampleChunk(NamedTuple):
     """Consecutive rows of a sample.
 
     Attributes:
@@ -47,15 +47,15 @@ class Part(NamedTuple):
     """
 
     size: int
-    uses: tuple[Use, Use, Use]
+    uses: tuple[UnitCounts, UnitCounts, UnitCounts]
 
 
-class PartBuilder:
+class ChunkBuilder:
     """Sums up consecutive rows."""
 
-    def __init__(self, rates: Rates) -> None:
+    def __init__(self, rates: EstimationContext) -> None:
         self._rates = rates
-        self._uses: tuple[Use, Use, Use] = (Counter(), Counter(), Counter())
+        self._uses: tuple[UnitCounts, UnitCounts, UnitCounts] = (Counter(), Counter(), Counter())
 
     def add(self, needs: Needs | None, *, free: bool) -> None:
         """Adds a row; what is free by all that is known counts in the high only."""
@@ -69,7 +69,7 @@ class PartBuilder:
                 self._uses[level], {item: units[level] for item, units in needs.input.items()}, output[level]
             )
 
-    def _add(self, use: Use, units: dict[str, int], output: int) -> None:
+    def _add(self, use: UnitCounts, units: dict[str, int], output: int) -> None:
         rates = self._rates
         if rates.prompt_limit is not None:
             units = {item: min(number, rates.prompt_limit) for item, number in units.items()}
@@ -81,12 +81,12 @@ class PartBuilder:
         use[_INPUT] += prompt
         use[_OUTPUT] += output
 
-    def part(self, size: int) -> Part:
+    def part(self, size: int) -> SampleChunk:
         """What was added, given the bytes of all its lines, blank ones included."""
-        return Part(size, self._uses)
+        return SampleChunk(size, self._uses)
 
 
-class Whole(NamedTuple):
+class Extrapolation(NamedTuple):
     """All of an input.
 
     Attributes:
@@ -101,10 +101,10 @@ class Whole(NamedTuple):
     exact: bool
     input: Range
     output: Range
-    uses: tuple[Use, Use, Use]
+    uses: tuple[UnitCounts, UnitCounts, UnitCounts]
 
 
-def whole(parts: Sequence[Part], size: int) -> Whole:
+def extrapolate(parts: Sequence[SampleChunk], size: int) -> Extrapolation:
     """The whole input, by what of it was read.
 
     What was not read is taken to be like the rest, byte for byte: like its mean, like the part that has
@@ -116,23 +116,23 @@ def whole(parts: Sequence[Part], size: int) -> Whole:
     """
     read = sum(part.size for part in parts)
     rest = max(0, size - read)
-    uses: list[Use] = []
+    uses: list[UnitCounts] = []
     for level in _LEVELS:
-        use: Use = Counter()
+        use: UnitCounts = Counter()
         for part in parts:
             use.update(part.uses[level])
         for key in list(use) if rest else ():
-            use[key] += _carried_on(key, parts, level, rest)
+            use[key] += _extrapolated(key, parts, level, rest)
         uses.append(use)
     low, expected, high = uses
     rows, tokens, written = (Range(low[key], expected[key], high[key]) for key in (_ROWS, _INPUT, _OUTPUT))
     for use in uses:
         for key in (_ROWS, _INPUT, _OUTPUT):
             del use[key]
-    return Whole(rows, rest == 0, tokens, written, (low, expected, high))
+    return Extrapolation(rows, rest == 0, tokens, written, (low, expected, high))
 
 
-def _carried_on(key: tuple[str, str], parts: Sequence[Part], level: int, rest: int) -> int:
+def _extrapolated(key: tuple[str, str], parts: Sequence[SampleChunk], level: int, rest: int) -> int:
     sizes = [part for part in parts if part.size]
     if level == _EXPECTED:
         return rest * sum(part.uses[level][key] for part in sizes) // sum(part.size for part in sizes)

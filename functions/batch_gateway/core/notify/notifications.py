@@ -231,14 +231,16 @@ def _utc(time: datetime | None) -> datetime | None:
     return time and time.astimezone(UTC)
 
 
-def over(
+def finish(
     delivery: Delivery, state: Literal["delivered", "abandoned", "unwanted"], tried: int = 1
 ) -> Delivery:
     """A delivery that is not tried again; ``tried`` is 0 if that is not for one more attempt."""
     return Delivery(None, state, delivery.attempts + tried)
 
 
-def failed(event: Event, delivery: Delivery, now: datetime, wait: timedelta = timedelta(0)) -> Delivery:
+def retry_or_abandon(
+    event: Event, delivery: Delivery, now: datetime, wait: timedelta = timedelta(0)
+) -> Delivery:
     """A delivery after one more attempt that failed: tried again later, or abandoned.
 
     Args:
@@ -249,14 +251,14 @@ def failed(event: Event, delivery: Delivery, now: datetime, wait: timedelta = ti
     """
     attempts = delivery.attempts + 1
     if attempts > len(_DELAYS) or event.is_too_old(now):
-        return over(delivery, "abandoned")
+        return finish(delivery, "abandoned")
     delay = _DELAYS[attempts - 1]
     # Made of the id, so that events that failed together do not come again together.
     percent = zlib.crc32(f"{event.id}:{attempts}".encode()) % (_JITTER_PERCENT + 1)
     return Delivery(now + max(delay + delay * percent / 100, min(wait, _LONGEST_DELAY)), "due", attempts)
 
 
-def looked_at(event: Event, now: datetime, webhook: Delivery, topic: Delivery) -> Event:
+def after_attempt(event: Event, now: datetime, webhook: Delivery, topic: Delivery) -> Event:
     """An event after a look at it: somebody should look again when the first of what is due is.
 
     What was due and was not tried waits until the lease of who looked has ended.

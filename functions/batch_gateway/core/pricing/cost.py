@@ -154,12 +154,12 @@ def cost_of(
             usage.rows.succeeded,
         ),
         price_table=prices.version,
-        waste=_wasted(usage.waste, prices, location, at),
+        waste=_cost_of_waste(usage.waste, prices, location, at),
         query_fees=tuple(_query_cost(searches, prices) for searches in usage.searches),
     )
 
 
-def _wasted(
+def _cost_of_waste(
     waste: tuple[Waste, ...], prices: PriceTable, location: str, at: datetime
 ) -> tuple[WastedCost, ...]:
     exact: list[int] = []

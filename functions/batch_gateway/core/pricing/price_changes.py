@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
-from batch_gateway.core.pricing.price_form import PER, PICO_PER_USD, a_day, a_text, an_object
+from batch_gateway.core.pricing.price_form import PER, PICO_PER_USD, read_day, read_members, read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,11 @@ def read_retirement(model: str, value: Any) -> tuple[PriceChange, ...]:
         ValueError: It is not well formed; the message says where.
     """
     where = f"{model}: retirement"
-    fields = an_object(where, value, {"source"}, {"closed", "retired"})
-    source = a_text(f"{where}: source", fields["source"])
-    days = {kind: a_day(f"{where}: {kind}", fields[kind]) for kind in ("closed", "retired") if kind in fields}
+    fields = read_members(where, value, {"source"}, {"closed", "retired"})
+    source = read_text(f"{where}: source", fields["source"])
+    days = {
+        kind: read_day(f"{where}: {kind}", fields[kind]) for kind in ("closed", "retired") if kind in fields
+    }
     if not days:
         raise ValueError(f"{where}: says neither closed nor retired")
     found = []

@@ -13,7 +13,7 @@ PER = 10**6
 _PRICE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")
 
 
-def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """JSON would let the last of two equal keys win, and a price vanish unseen."""
     result = dict(pairs)
     if len(result) != len(pairs):
@@ -22,7 +22,9 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def an_object(where: str, value: Any, required: set[str], allowed: set[str] | None = None) -> dict[str, Any]:
+def read_members(
+    where: str, value: Any, required: set[str], allowed: set[str] | None = None
+) -> dict[str, Any]:
     """Checks that a value is an object with the required keys, and no others than the allowed ones."""
     if not isinstance(value, dict):
         raise ValueError(f"{where}: must be an object")  # noqa: TRY004 - bad data, not a caller's mistake
@@ -33,7 +35,7 @@ def an_object(where: str, value: Any, required: set[str], allowed: set[str] | No
     return value
 
 
-def a_day(where: str, value: Any) -> date:
+def read_day(where: str, value: Any) -> date:
     """Reads a date."""
     try:
         return date.fromisoformat(value)
@@ -41,14 +43,14 @@ def a_day(where: str, value: Any) -> date:
         raise ValueError(f"{where}: no date like 2027-01-31") from None
 
 
-def a_text(where: str, value: Any) -> str:
+def read_text(where: str, value: Any) -> str:
     """Reads a text that must say something, such as where a price is from."""
     if not isinstance(value, str) or not value:
         raise ValueError(f"{where}: must be a text that is not empty")
     return value
 
 
-def a_price(where: str, value: Any, multiplier: Decimal = Decimal(1)) -> int:
+def read_price(where: str, value: Any, multiplier: Decimal = Decimal(1)) -> int:
     """Reads a price, times a multiplier, as pico-USD a unit."""
     if not isinstance(value, str) or not _PRICE.fullmatch(value):
         raise ValueError(f"{where}: {value!r} is no decimal string from 0 on")

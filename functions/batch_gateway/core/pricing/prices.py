@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from batch_gateway.core.pricing.price_changes import PriceChange, price_change, read_retirement
-from batch_gateway.core.pricing.price_form import PER, a_day, a_price, a_text, an_object, without_duplicates
+from batch_gateway.core.pricing.price_form import (
+    PER,
+    read_day,
+    read_members,
+    read_price,
+    read_text,
+    refuse_duplicates,
+)
 from batch_gateway.core.pricing.query_fees import QueryFee, QueryFees, query_fee, read_query_fees
 
 DEFAULT_CONTEXT_THRESHOLD = 200_000
@@ -29,7 +36,7 @@ LONGEST_QUEUE = timedelta(hours=72)
 Mode = Literal["batch", "standard"]
 
 _MODALITIES = ("text", "image", "video", "audio", "document")
-_FAMILIES = {
+_ITEM_FAMILIES = {
     "input": _MODALITIES,
     "cached_input": _MODALITIES,
     "cache_creation_input": ("text",),
@@ -37,7 +44,9 @@ _FAMILIES = {
     "output": (*_MODALITIES, "thoughts"),
 }
 # Rate key -> the items it prices.
-_ITEMS_OF_KEY = {family: tuple(f"{family}_{kind}" for kind in kinds) for family, kinds in _FAMILIES.items()}
+_ITEMS_OF_KEY = {
+    family: tuple(f"{family}_{kind}" for kind in kinds) for family, kinds in _ITEM_FAMILIES.items()
+}
 _ITEMS_OF_KEY |= {item: (item,) for items in tuple(_ITEMS_OF_KEY.values()) for item in items}
 _RATE_KEYS = set(_ITEMS_OF_KEY)
 
@@ -117,17 +126,17 @@ class PriceTable:
         Raises:
             ValueError: The table is not well formed; the message names the model and the key.
         """
-        table = json.loads(data, object_pairs_hook=without_duplicates)
+        table = json.loads(data, object_pairs_hook=refuse_duplicates)
         optional = {"about", "non_global_from", "query_fees"}
-        an_object("table", table, {"version", "currency", "per", "models", "aliases"}, optional)
+        read_members("table", table, {"version", "currency", "per", "models", "aliases"}, optional)
         if (table["currency"], table["per"]) != ("USD", PER):
             raise ValueError(f"table: currency and per: only USD per {PER} units are read")
-        non_global_from = _start("table: non_global_from", table.get("non_global_from"))
+        non_global_from = _read_start("table: non_global_from", table.get("non_global_from"))
         models = {
-            key: _model(key, value, non_global_from)
-            for key, value in an_object("models", table["models"], set()).items()
+            key: _read_model(key, value, non_global_from)
+            for key, value in read_members("models", table["models"], set()).items()
         }
-        for alias, key in an_object("aliases", table["aliases"], set()).items():
+        for alias, key in read_members("aliases", table["aliases"], set()).items():
             if not (key is None or str(key) in models) or alias in models or not _MODEL_KEY.fullmatch(alias):
                 raise ValueError(f"aliases: {alias}: must be a new lower-case name of a model in the table")
         fees = read_query_fees(table.get("query_fees", []), models)
@@ -259,9 +268,9 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def _start(where: str, day: Any) -> datetime:
+def _read_start(where: str, day: Any) -> datetime:
     """When what begins on a day does; null is ever before."""
-    return _EARLIEST if day is None else _midnight(a_day(where, day))
+    return _EARLIEST if day is None else _midnight(read_day(where, day))
 
 
 def _changes(key: str, model: _Model) -> list[PriceChange]:
@@ -280,9 +289,9 @@ def _changes(key: str, model: _Model) -> list[PriceChange]:
     return found
 
 
-def _model(key: str, value: Any, non_global_from: datetime) -> _Model:
+def _read_model(key: str, value: Any, non_global_from: datetime) -> _Model:
     required = {"unit", "non_global_multiplier", "prices"}
-    fields = an_object(key, value, required, {"context_threshold", "retirement"})
+    fields = read_members(key, value, required, {"context_threshold", "retirement"})
     if not _MODEL_KEY.fullmatch(key):
         raise ValueError(f"{key}: a model's key is its bare name in lower case")
     multiplier, threshold = fields["non_global_multiplier"], None
@@ -295,13 +304,13 @@ def _model(key: str, value: Any, non_global_from: datetime) -> _Model:
     if not isinstance(multiplier, str) or not _MULTIPLIER.fullmatch(multiplier):
         raise ValueError(f"{key}: non_global_multiplier: {multiplier!r} is no decimal string from 1 on")
     entries = fields["prices"] if isinstance(fields["prices"], list) else []
-    periods = [_period(key, entry, threshold, Decimal(multiplier)) for entry in entries]
+    periods = [_read_period(key, entry, threshold, Decimal(multiplier)) for entry in entries]
     if not periods or periods[0].start != _EARLIEST:
         raise ValueError(f"{key}: from: the first price must start at null, so that none is missing")
     if any(later.start <= earlier.start for earlier, later in pairwise(periods)):
         raise ValueError(f"{key}: from: dates must ascend")
     if Decimal(multiplier) > 1:
-        plain = [_period(key, entry, threshold, Decimal(1)) for entry in entries]
+        plain = [_read_period(key, entry, threshold, Decimal(1)) for entry in entries]
         *_, first = (period for period in periods if period.start <= non_global_from)
         periods = [
             *(period for period in plain if period.start < non_global_from),
@@ -312,33 +321,33 @@ def _model(key: str, value: Any, non_global_from: datetime) -> _Model:
     return _Model(fields["unit"], threshold, tuple(periods[::-1]), retirement)
 
 
-def _period(key: str, value: Any, threshold: int | None, multiplier: Decimal) -> _Period:
+def _read_period(key: str, value: Any, threshold: int | None, multiplier: Decimal) -> _Period:
     marks = {"derived", "disputed"}
-    fields = an_object(f"{key}: prices", value, {"from", "source", "batch"}, marks | {"standard"})
+    fields = read_members(f"{key}: prices", value, {"from", "source", "batch"}, marks | {"standard"})
     where = f"{key}: from {fields['from']}"
-    a_text(f"{where}: source", fields["source"])
-    start = _start(where, fields["from"])
+    read_text(f"{where}: source", fields["source"])
+    start = _read_start(where, fields["from"])
     doubts = tuple(
-        f"Prices of {key}, {mark}: {a_text(f'{where}: {mark}', fields[mark])}"
+        f"Prices of {key}, {mark}: {read_text(f'{where}: {mark}', fields[mark])}"
         for mark in sorted(marks & fields.keys())
     )
     rates: dict[tuple[str, str, bool], Mapping[str, int]] = {}
     for mode in fields.keys() & {"batch", "standard"}:
-        prices = dict(an_object(f"{where}: {mode}", fields[mode], set()))
+        prices = dict(read_members(f"{where}: {mode}", fields[mode], set()))
         windows = {"": prices}
         if threshold is not None:
             long = prices.pop("long_context", prices)
             windows = {context_window(0, threshold): prices, context_window(threshold + 1, threshold): long}
         for window, given in windows.items():
-            rates[mode, window, True] = _rates(f"{where}: {mode}", given, Decimal(1))
-            rates[mode, window, False] = _rates(f"{where}: {mode}", given, multiplier)
+            rates[mode, window, True] = _read_rates(f"{where}: {mode}", given, Decimal(1))
+            rates[mode, window, False] = _read_rates(f"{where}: {mode}", given, multiplier)
     return _Period(start, rates, doubts)
 
 
-def _rates(where: str, prices: Any, multiplier: Decimal) -> dict[str, int]:
-    if not an_object(where, prices, set(), _RATE_KEYS):
+def _read_rates(where: str, prices: Any, multiplier: Decimal) -> dict[str, int]:
+    if not read_members(where, prices, set(), _RATE_KEYS):
         raise ValueError(f"{where}: has no prices")
     rates: dict[str, int] = {}
     for key in sorted(prices, key=len):  # a family's key is shorter than those of its items
-        rates |= dict.fromkeys(_ITEMS_OF_KEY[key], a_price(f"{where}: {key}", prices[key], multiplier))
+        rates |= dict.fromkeys(_ITEMS_OF_KEY[key], read_price(f"{where}: {key}", prices[key], multiplier))
     return rates

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from batch_gateway.core.pricing.price_form import a_price, a_text, an_object
+from batch_gateway.core.pricing.price_form import read_members, read_price, read_text
 from batch_gateway.core.usage import ENTERPRISE_WEB_SEARCH, MAPS_GROUNDING, UNKNOWN_GROUNDING, WEB_SEARCH
 
 Unit = Literal["prompt", "query"]
@@ -35,14 +35,14 @@ def read_query_fees(entries: Any, models: Collection[str]) -> QueryFees:
     """
     fees: dict[str, dict[str, QueryFee]] = {}
     for entry in entries if isinstance(entries, list) else [entries]:
-        fields = an_object("query_fees", entry, {"item", "unit", "price", "models", "source"}, set())
+        fields = read_members("query_fees", entry, {"item", "unit", "price", "models", "source"}, set())
         item, unit = fields["item"], fields["unit"]
         if item not in {WEB_SEARCH, ENTERPRISE_WEB_SEARCH, MAPS_GROUNDING}:
             raise ValueError(f"query_fees: item: {item!r} is no kind of grounding that is told apart")
         if unit not in get_args(Unit):
             raise ValueError(f"query_fees: unit: {unit!r} is neither prompt nor query")
-        fee = QueryFee(unit, a_price("query_fees: price", fields["price"]))
-        a_text("query_fees: source", fields["source"])
+        fee = QueryFee(unit, read_price("query_fees: price", fields["price"]))
+        read_text("query_fees: source", fields["source"])
         for key in fields["models"]:
             known = fees.setdefault(key, {})
             if key not in models or item in known:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 
-def carried_over(before: datetime | None) -> Callable[[Any], bool]:
+def carried_over_test(before: datetime | None) -> Callable[[Any], bool]:
     """Return a test of a row's ``processed_time``: whether it is before a time.
 
     A row without a time, or with one that cannot be read, is not: it is charged rather than given away.

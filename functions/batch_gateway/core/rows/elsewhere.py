@@ -32,7 +32,7 @@ class _Root(msgspec.Struct):
 _decode_root = msgspec.json.Decoder(_Root).decode
 
 
-def restated(line: bytes) -> bytes | None:
+def restate(line: bytes) -> bytes | None:
     """Return a row without an answer in its place as one that has what stands elsewhere as its ``response``.
 
     Returns:

@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from batch_gateway.core.json_io import is_given, loaded
+from batch_gateway.core.json_io import decode_member, is_given
 from batch_gateway.core.pricing.modalities import (
     ModalityTokenCount,
     by_modality,
@@ -29,7 +29,7 @@ from batch_gateway.core.pricing.modalities import (
     count_of,
 )
 from batch_gateway.core.rows.grounding import Grounding, searches_of
-from batch_gateway.core.rows.measured import Measured, Refused, UnrecognizedError
+from batch_gateway.core.rows.measured import ErrorRow, RowUsage, UnrecognizedError
 from batch_gateway.core.rows.totals import AS_DOCUMENTED, held_by, reading_of, reason_of
 from batch_gateway.core.rows.waste import answer_waste, is_error, prompt_waste
 from batch_gateway.core.usage import DETAILS_CONTRADICT, TOTAL_CONTRADICTS
@@ -112,7 +112,7 @@ def is_answer(response: Response) -> bool:
     )
 
 
-def measure(response: Response, line: bytes) -> Measured | Refused:
+def measure(response: Response, line: bytes) -> RowUsage | ErrorRow:
     """Return what a row used, or why it was refused.
 
     Args:
@@ -125,10 +125,10 @@ def measure(response: Response, line: bytes) -> Measured | Refused:
     """
     usage = response.usage_metadata or UsageMetadata()
     candidates = response.candidates or []
-    if (error := loaded(response.error)) and is_error(error) is not False:
+    if (error := decode_member(response.error)) and is_error(error) is not False:
         if is_answer(msgspec.structs.replace(response, candidates=candidates or None, model_version=None)):
             raise UnrecognizedError("an answer and an error")
-        return Refused((error,))
+        return ErrorRow((error,))
     prompt = usage.prompt_token_count if usage.prompt_token_count is not None else response.token_count
     prompt = count_of(prompt, usage.prompt_tokens_details or usage.prompt_token_details)
     counts = _Counts(
@@ -151,7 +151,7 @@ def measure(response: Response, line: bytes) -> Measured | Refused:
     items, agrees = _items(usage, priced, reading, searched=searched)
     whole_prompt = counts.prompt + (counts.cached if reading == _CACHED_BESIDE_PROMPT else 0)
     feedback = response.prompt_feedback
-    return Measured(
+    return RowUsage(
         model=response.model_version,
         prompt_tokens=whole_prompt,
         items=items,

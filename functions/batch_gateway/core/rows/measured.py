@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 
-class Measured(msgspec.Struct):
+class RowUsage(msgspec.Struct):
     """The usage of a row that was answered.
 
     Attributes:
@@ -36,7 +36,7 @@ class Measured(msgspec.Struct):
     waste: tuple[str, str] | None = None
 
 
-class Refused(msgspec.Struct):
+class ErrorRow(msgspec.Struct):
     """A row whose answer is an error, which costs nothing.
 
     Attributes:

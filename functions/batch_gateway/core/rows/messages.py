@@ -19,7 +19,7 @@ import msgspec
 
 from batch_gateway.core.json_io import is_given, is_object
 from batch_gateway.core.pricing.modalities import check_counts
-from batch_gateway.core.rows.measured import Measured, Refused, UnrecognizedError
+from batch_gateway.core.rows.measured import ErrorRow, RowUsage, UnrecognizedError
 from batch_gateway.core.rows.totals import held_by, reading_of, reason_of
 from batch_gateway.core.rows.waste import answer_waste, is_error
 from batch_gateway.core.usage import DETAILS_CONTRADICT, TOTAL_CONTRADICTS, WEB_SEARCH
@@ -95,7 +95,7 @@ _FAILURES = {
 """Types of errors and of results without an answer, with the names of their statuses."""
 
 
-def measure(line: bytes) -> Measured | Refused | None:
+def measure(line: bytes) -> RowUsage | ErrorRow | None:
     """Return what a row used, or why it was refused; None if its response is neither an answer nor an error.
 
     Raises:
@@ -116,7 +116,7 @@ def measure(line: bytes) -> Measured | Refused | None:
     if len(answers) > 1 or (answered and causes):
         raise UnrecognizedError("an answer and another, or an error")
     if not answered:
-        return Refused(causes) if causes else None
+        return ErrorRow(causes) if causes else None
     message = answered[0]
     model = message.model or response.model
     usage = message.usage or _Usage()
@@ -140,7 +140,7 @@ def _causes(status_code: Any, messages: list[_Message]) -> tuple[Any, ...]:
     )
 
 
-def _claude(model: str | None, usage: _Usage) -> Measured:
+def _claude(model: str | None, usage: _Usage) -> RowUsage:
     fresh, output = usage.input_tokens or 0, usage.output_tokens or 0
     read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
     creation = usage.cache_creation or _CacheCreation()
@@ -164,7 +164,7 @@ def _claude(model: str | None, usage: _Usage) -> Measured:
         doubt = reason_of(usage.total_tokens, prompt + output)
         if doubt == TOTAL_CONTRADICTS:
             items = dict(zip(items, held_by(usage.total_tokens or 0, *items.values()), strict=True))
-    return Measured(
+    return RowUsage(
         model=model,
         prompt_tokens=prompt,
         items=items,
@@ -177,7 +177,7 @@ def _claude(model: str | None, usage: _Usage) -> Measured:
     )
 
 
-def _open_model(model: str | None, usage: _Usage) -> Measured:
+def _open_model(model: str | None, usage: _Usage) -> RowUsage:
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     cached = (usage.prompt_tokens_details and usage.prompt_tokens_details.cached_tokens) or 0
     thoughts = (usage.completion_tokens_details and usage.completion_tokens_details.reasoning_tokens) or 0
@@ -199,7 +199,7 @@ def _open_model(model: str | None, usage: _Usage) -> Measured:
         asked, said = held_by(usage.total_tokens or 0, prompt, completion)
     if doubt is None and (cached > prompt or thoughts > completion):
         doubt = DETAILS_CONTRADICT
-    return Measured(
+    return RowUsage(
         model=model,
         prompt_tokens=prompt,
         items={

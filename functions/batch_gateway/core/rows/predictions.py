@@ -13,7 +13,7 @@ import msgspec
 
 from batch_gateway.core.json_io import UNREADABLE
 from batch_gateway.core.pricing.modalities import check_counts
-from batch_gateway.core.rows.measured import Measured
+from batch_gateway.core.rows.measured import RowUsage
 
 
 class _Statistics(msgspec.Struct):
@@ -36,7 +36,7 @@ _decode_predictions = msgspec.json.Decoder(list[_Prediction] | None, strict=Fals
 _decode_instance = msgspec.json.Decoder(_Instance).decode
 
 
-def measure(predictions: msgspec.Raw, instance: msgspec.Raw, *, by_character: bool) -> Measured:
+def measure(predictions: msgspec.Raw, instance: msgspec.Raw, *, by_character: bool) -> RowUsage:
     """What a row used; a custom model's row does not say.
 
     Args:
@@ -54,7 +54,7 @@ def measure(predictions: msgspec.Raw, instance: msgspec.Raw, *, by_character: bo
     quantity = tokens or None
     if by_character:
         quantity = _characters(instance)
-    return Measured(
+    return RowUsage(
         model=None,
         prompt_tokens=tokens,
         items={"input_text": quantity or 0},

@@ -90,11 +90,11 @@ class _JsonLines:
             self._tally.add_malformed()
 
 
-class _ErrorRow(msgspec.Struct):
+class _ErrorLine(msgspec.Struct):
     error: Any = None
 
 
-_decode_error = msgspec.json.Decoder(_ErrorRow).decode
+_decode_error = msgspec.json.Decoder(_ErrorLine).decode
 
 
 class _ErrorLines:

@@ -43,7 +43,7 @@ _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_response_only = msgspec.json.Decoder(_ResponseOnly).decode
 
 
-def readable(line: bytes) -> bytes:
+def make_readable(line: bytes) -> bytes:
     """Return a line that decode_row does not take, put so that it does if Python's json would read it.
 
     That is without a byte order mark, NaN, infinities and halves of surrogate pairs. Such a number becomes

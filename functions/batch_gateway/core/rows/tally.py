@@ -6,21 +6,21 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from batch_gateway.core.json_io import UNREADABLE, is_given, loaded
+from batch_gateway.core.json_io import UNREADABLE, decode_member, is_given
 from batch_gateway.core.pricing.modalities import ContradictionError, modality_name
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.rows import gemini, messages, predictions
-from batch_gateway.core.rows.carried import carried_over
-from batch_gateway.core.rows.elsewhere import restated
-from batch_gateway.core.rows.measured import Measured, Refused, UnrecognizedError
+from batch_gateway.core.rows.carried import carried_over_test
+from batch_gateway.core.rows.elsewhere import restate
+from batch_gateway.core.rows.measured import ErrorRow, RowUsage, UnrecognizedError
 from batch_gateway.core.rows.plain import PlainRows
 from batch_gateway.core.rows.row import (
     Row,
     decode_row,
     is_answered,
     is_predicted,
+    make_readable,
     member_names,
-    readable,
 )
 from batch_gateway.core.rows.waste import answer_waste, failure, is_error
 from batch_gateway.core.usage import Key, Quantity, Rows, Tokens, Unpriced, Usage, Waste, quantities_of
@@ -75,7 +75,7 @@ class Tally:
         self._prices = prices
         self._job_model = prices.resolve(job_model)
         self._job_model_name = job_model.rsplit("/", 1)[-1]
-        self._is_carried_over = carried_over(resumed_at)
+        self._is_carried_over = carried_over_test(resumed_at)
         self._models: dict[str | None, str] = {}
         self._unpriced_models: set[str] = set()
         self.unrecognized: list[UnrecognizedRow] = []
@@ -91,7 +91,7 @@ class Tally:
     @property
     def usage(self) -> Usage:
         """What has been added so far."""
-        self._settle_plain()
+        self._flush_plain()
         return Usage(
             rows=Rows(
                 succeeded=self._succeeded,
@@ -144,7 +144,7 @@ class Tally:
             ):
                 self._add_row(row, line)
 
-    def _settle_plain(self) -> None:
+    def _flush_plain(self) -> None:
         """Moves the sums of plain rows to where all others are."""
         for (version, reason, asked, said), plain in self._plain.drain():
             waste = answer_waste([reason])
@@ -173,7 +173,7 @@ class Tally:
         if not line.removeprefix(BOM_UTF8).strip():
             return
         try:
-            line = readable(line)
+            line = make_readable(line)
             row = decode_row(line)
         except UNREADABLE:
             self._malformed += 1
@@ -182,7 +182,7 @@ class Tally:
 
     def _add_row(self, row: Row, line: bytes) -> None:
         try:
-            self._sort(row, line)
+            self._classify(row, line)
         except (*UNREADABLE, ContradictionError):
             self._malformed += 1
         except UnrecognizedError:
@@ -195,9 +195,9 @@ class Tally:
             number = so_far + self._succeeded + self._plain.rows
             self.unrecognized.append(UnrecognizedRow(number, member_names(line)))
 
-    def _sort(self, row: Row, line: bytes) -> None:
+    def _classify(self, row: Row, line: bytes) -> None:
         """Adds a row by what it says: an answer, or that it failed and nothing else."""
-        failed, error = is_error(row.status), loaded(row.error)
+        failed, error = is_error(row.status), decode_member(row.error)
         if failed is None:
             raise UnrecognizedError("a status that says neither")
         there = is_answered(row, line) or is_predicted(row)
@@ -206,7 +206,7 @@ class Tally:
             return
         found = self._measure(row, line) if there else self._measure_elsewhere(line)
         says_error = failed or is_error(error) is not False
-        if isinstance(found, Refused):
+        if isinstance(found, ErrorRow):
             self.add_failed(row.status, error, *found.causes)
         elif found is None and says_error and not there:
             self.add_failed(row.status, error)
@@ -214,9 +214,9 @@ class Tally:
         elif found is None or failed or (says_error and not (there and found.metered)):
             raise UnrecognizedError("neither an answer nor an error, or both")
         else:
-            self._commit(found)
+            self._add_usage(found)
 
-    def _measure(self, row: Row, line: bytes) -> Measured | Refused | None:
+    def _measure(self, row: Row, line: bytes) -> RowUsage | ErrorRow | None:
         """Returns what a row used, or why it was refused; None if that cannot be told."""
         response = row.response
         if response is None or not is_answered(row, line):
@@ -227,14 +227,14 @@ class Tally:
             return messages.measure(line)
         return gemini.measure(response, line)
 
-    def _measure_elsewhere(self, line: bytes) -> Measured | Refused | None:
+    def _measure_elsewhere(self, line: bytes) -> RowUsage | ErrorRow | None:
         """Returns the same of a row without an answer in its place; None if there is nothing that counts."""
         try:
-            row = restated(line)
+            row = restate(line)
             found = self._measure(decode_row(row), row) if row else None
         except (*UNREADABLE, ContradictionError):
             return None
-        return None if isinstance(found, Measured) and not found.metered else found
+        return None if isinstance(found, RowUsage) and not found.metered else found
 
     def _model(self, version: str | None) -> str:
         """The price table's key for a row: its own version if that has a price, else the job's model."""
@@ -261,7 +261,7 @@ class Tally:
             wasted = self._waste[kind_and_reason] = _Wasted()
         return wasted
 
-    def _commit(self, row: Measured) -> None:
+    def _add_usage(self, row: RowUsage) -> None:
         model = self._model(row.model)
         window = self._prices.context_window(model, row.prompt_tokens)
         self._succeeded += 1

@@ -1,6 +1,6 @@
 """Spend over time: sums over the totals, or over jobs, by whatever they are told apart by.
 
-Totals and jobs give the same sums to the nano-dollar, since a job is turned into the very cells that
+Totals and jobs give the same sums to the nano-dollar, since a job is turned into the very totals that
 settling it moves the totals by.
 """
 
@@ -10,16 +10,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from batch_gateway.core.access.callers import KEY_LABEL, MARKER_LABEL
 from batch_gateway.core.accounting.settlement import DailyTotal, ItemTotal, TotalDelta, TotalKey, total_deltas
+from batch_gateway.core.jobs.labels import KEY_LABEL, MARKER_LABEL
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.cost import Cost
 from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.spend.time_buckets import QUARTER, Calendar, Span, quarter_of
 from batch_gateway.core.usage import Usage
 
-PLAIN_FIELDS = ("model", "team", "api_key", "project", "location")
-"""Fields of a cell that spend can be grouped and filtered by, beside ``label:NAME``."""
+GROUP_FIELDS = ("model", "team", "api_key", "project", "location")
+"""Fields of a total that spend can be grouped and filtered by, beside ``label:NAME``."""
 JOB = "job"
 """Likewise, for entries that are jobs."""
 LABEL = "label:"
@@ -40,11 +40,11 @@ class Entry(NamedTuple):
     """Something that was spent on one day.
 
     Attributes:
-        cell: How much, when and for what: of all jobs in a cell of the totals, or of one job.
-        job: That job; None for a cell of the totals.
+        total: How much, when and for what: of all jobs in a total of the totals, or of one job.
+        job: That job; None for a total of the totals.
     """
 
-    cell: DailyTotal
+    total: DailyTotal
     job: JobRecord | None = None
 
 
@@ -71,7 +71,7 @@ class Bucket(NamedTuple):
 
 def is_field(name: str) -> bool:
     """Whether spend can be grouped by it."""
-    return name in PLAIN_FIELDS or name == JOB or (name.startswith(LABEL) and name != LABEL)
+    return name in GROUP_FIELDS or name == JOB or (name.startswith(LABEL) and name != LABEL)
 
 
 def getter(field: str) -> Getter:
@@ -80,8 +80,8 @@ def getter(field: str) -> Getter:
         return lambda entry: entry.job.seen.name if entry.job else None
     if field.startswith(LABEL):
         name = field.removeprefix(LABEL)
-        return lambda entry: entry.cell.labels.get(name)
-    return lambda entry: getattr(entry.cell, field) or None
+        return lambda entry: entry.total.labels.get(name)
+    return lambda entry: getattr(entry.total, field) or None
 
 
 def needs_labels(fields: Iterable[str]) -> bool:
@@ -94,7 +94,7 @@ def names_of(job: JobRecord) -> set[str]:
     return {job.seen.name, job.key.path, job.key.job_id}
 
 
-def matching(entries: Iterable[Entry], filters: Iterable[Filter]) -> Iterator[Entry]:
+def filter_entries(entries: Iterable[Entry], filters: Iterable[Filter]) -> Iterator[Entry]:
     """The entries that pass every filter."""
     tests = [(field, getter(field), values) for field, values in filters]
     for entry in entries:
@@ -126,29 +126,29 @@ def _is_reserved(field: str) -> bool:
     return name.startswith("__") and name.endswith("__")
 
 
-def entries_of_totals(cells: Iterable[DailyTotal]) -> Iterator[Entry]:
+def entries_of_totals(totals: Iterable[DailyTotal]) -> Iterator[Entry]:
     """Cells of the totals, each in one piece.
 
     Args:
-        cells: Parts of a cell must follow each other.
+        totals: Parts of a total must follow each other.
     """
     last: DailyTotal | None = None
-    for cell in cells:
-        if last is not None and _same(last, cell):
-            last = _added(last, cell)
+    for total in totals:
+        if last is not None and _have_same_key(last, total):
+            last = _add_totals(last, total)
             continue
         if last is not None:
             yield Entry(last)
-        last = cell
+        last = total
     if last is not None:
         yield Entry(last)
 
 
-def _same(one: DailyTotal, other: DailyTotal) -> bool:
+def _have_same_key(one: DailyTotal, other: DailyTotal) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in TotalKey.__struct_fields__)
 
 
-def _added(one: DailyTotal, other: DailyTotal) -> DailyTotal:
+def _add_totals(one: DailyTotal, other: DailyTotal) -> DailyTotal:
     quarters, items = dict(one.quarters), dict(one.items)
     for quarter, amount in other.quarters.items():
         quarters[quarter] = quarters.get(quarter, 0) + amount
@@ -161,13 +161,13 @@ def _added(one: DailyTotal, other: DailyTotal) -> DailyTotal:
 
 
 def entries_of_job(job: JobRecord) -> list[Entry]:
-    """A job, as the cells that it moved the totals by: one for each model; one if it cost nothing."""
+    """A job, as the totals that it moved the totals by: one for each model; one if it cost nothing."""
     moved = total_deltas(msgspec.structs.replace(job, cost=Cost(), usage=Usage(), unreadable_outputs=0), job)
     if moved:
-        return [Entry(_cell(total, movement), job) for total, movement in moved]
+        return [Entry(_daily_total(total, movement), job) for total, movement in moved]
     # Of a job that used nothing there is no movement that would name it.
     created = job.create_time.astimezone(UTC)
-    cell = DailyTotal(
+    total = DailyTotal(
         day=created.date().isoformat(),
         model=short_name(job.priced_model),
         api_key=job.api_key or "",
@@ -177,10 +177,10 @@ def entries_of_job(job: JobRecord) -> list[Entry]:
         labels={name: value for name, value in job.seen.labels.items() if name != MARKER_LABEL},
         quarters={str(quarter_of(created)): 0},
     )
-    return [Entry(cell, job)]
+    return [Entry(total, job)]
 
 
-def _cell(total: TotalKey, movement: TotalDelta) -> DailyTotal:
+def _daily_total(total: TotalKey, movement: TotalDelta) -> DailyTotal:
     items = {
         item: ItemTotal(quantity, movement.amounts_nano.get(item, 0))
         for item, quantity in movement.quantities.items()
@@ -194,7 +194,7 @@ def _cell(total: TotalKey, movement: TotalDelta) -> DailyTotal:
     )
 
 
-def buckets(
+def sum_by_bucket(
     entries: Iterable[Entry], span: Span, calendar: Calendar, fields: Sequence[str]
 ) -> Iterator[Bucket]:
     """Sums entries by bucket of time and group. Holds the groups of as many buckets as a day touches.
@@ -215,14 +215,14 @@ def buckets(
     coming = iter(entries)
     entry = next(coming, None)
     for part in calendar.spans(*span):
-        while entry is not None and _midnight(entry.cell) < part.end:
+        while entry is not None and _midnight(entry.total) < part.end:
             sums.add(entry)
             entry = next(coming, None)
         yield Bucket(part, sums.take(calendar.floor(part.start)))
 
 
-def _midnight(cell: DailyTotal) -> datetime:
-    return datetime.fromisoformat(cell.day).replace(tzinfo=UTC)
+def _midnight(total: DailyTotal) -> datetime:
+    return datetime.fromisoformat(total.day).replace(tzinfo=UTC)
 
 
 class _Sums:
@@ -239,21 +239,21 @@ class _Sums:
 
     def add(self, entry: Entry) -> None:
         """Adds what an entry spent within the span."""
-        cell = entry.cell
-        if cell.day != self._day:
-            self._day, self._starts = cell.day, {}
+        total = entry.total
+        if total.day != self._day:
+            self._day, self._starts = total.day, {}
         group = tuple([get(entry) for get in self._getters])
-        unpriced = cell.unpriced_rows > 0
-        for quarter, amount in cell.quarters.items():
+        unpriced = total.unpriced_rows > 0
+        for quarter, amount in total.quarters.items():
             if quarter not in self._starts:
-                self._starts[quarter] = self._start(cell, quarter)
+                self._starts[quarter] = self._start(total, quarter)
             start = self._starts[quarter]
             if start is not None:
                 self._add(start, group, amount, unpriced=unpriced)
 
-    def _start(self, cell: DailyTotal, quarter: str) -> datetime | None:
+    def _start(self, total: DailyTotal, quarter: str) -> datetime | None:
         """When the bucket begins that a quarter of an hour is in; None if that is outside of the span."""
-        time = _midnight(cell) + int(quarter) * QUARTER
+        time = _midnight(total) + int(quarter) * QUARTER
         return self._calendar.floor(time) if self._span.start <= time < self._span.end else None
 
     def _add(self, start: datetime, group: tuple[str | None, ...], amount: int, *, unpriced: bool) -> None:

@@ -133,11 +133,11 @@ class _Charge(NamedTuple):
 
 def rows(entry: Entry, prices: PriceTable) -> Iterator[list[str]]:
     """The rows of an entry, with a cell for each of COLUMNS; none for what was taken back again."""
-    charges = _of_job(entry.job, entry.cell.model) if entry.job else _of_cell(entry.cell, prices)
-    shared = {**_CONSTANT, **_common(entry.cell), **(_resource(entry.job) if entry.job else {})}
+    charges = _of_job(entry.job, entry.total.model) if entry.job else _of_total(entry.total, prices)
+    shared = {**_CONSTANT, **_common(entry.total), **(_resource(entry.job) if entry.job else {})}
     for charge in charges:
         if charge.quantity or charge.amount_nano:
-            row = {**shared, **_figures(entry.cell, charge)}
+            row = {**shared, **_figures(entry.total, charge)}
             yield [row.get(column, "") for column in COLUMNS]
 
 
@@ -154,23 +154,23 @@ def _of_job(job: JobRecord, model: str) -> Iterator[_Charge]:
             )
 
 
-def _of_cell(cell: DailyTotal, prices: PriceTable) -> Iterator[_Charge]:
-    for item, total in sorted(cell.items.items()):
-        amount = None if is_unpriced(cell, item, prices) else total.amount_nano
-        unit = prices.unit(cell.model)
-        yield _Charge(item, None, total.quantity, unit, unit_price(cell, item, prices), amount)
+def _of_total(total: DailyTotal, prices: PriceTable) -> Iterator[_Charge]:
+    for item, used in sorted(total.items.items()):
+        amount = None if is_unpriced(total, item, prices) else used.amount_nano
+        unit = prices.unit(total.model)
+        yield _Charge(item, None, used.quantity, unit, unit_price(total, item, prices), amount)
 
 
-def _common(cell: DailyTotal) -> dict[str, str]:
-    midnight = datetime.fromisoformat(cell.day).replace(tzinfo=UTC)
+def _common(total: DailyTotal) -> dict[str, str]:
+    midnight = datetime.fromisoformat(total.day).replace(tzinfo=UTC)
     month = next(_MONTHS.spans(_MONTHS.floor(midnight), midnight + timedelta(days=31)))
     tags = {
-        **cell.labels,
-        **({f"{_TAG_PREFIX}team": cell.team} if cell.team else {}),
-        **({f"{_TAG_PREFIX}api_key": cell.api_key} if cell.api_key else {}),
+        **total.labels,
+        **({f"{_TAG_PREFIX}team": total.team} if total.team else {}),
+        **({f"{_TAG_PREFIX}api_key": total.api_key} if total.api_key else {}),
     }
     # global is no region, and FOCUS takes no placeholders.
-    region = "" if cell.location == "global" else text(cell.location)
+    region = "" if total.location == "global" else text(total.location)
     return {
         "BillingPeriodStart": _time(month.start),
         "BillingPeriodEnd": _time(month.end),
@@ -178,11 +178,11 @@ def _common(cell: DailyTotal) -> dict[str, str]:
         "ChargePeriodEnd": _time(midnight + timedelta(days=1)),
         "RegionId": region,
         "RegionName": region,
-        "SubAccountId": text(cell.project),
+        "SubAccountId": text(total.project),
         "Tags": msgspec.json.encode(tags, order="deterministic").decode(),
-        "x_Model": text(cell.model),
-        "x_Team": text(cell.team),
-        "x_ApiKey": text(cell.api_key),
+        "x_Model": text(total.model),
+        "x_Team": text(total.team),
+        "x_ApiKey": text(total.api_key),
     }
 
 
@@ -194,19 +194,19 @@ def _resource(job: JobRecord) -> dict[str, str]:
     }
 
 
-def _figures(cell: DailyTotal, charge: _Charge) -> dict[str, str]:
+def _figures(total: DailyTotal, charge: _Charge) -> dict[str, str]:
     per, priced_by = _PRICED_BY[charge.unit]
     amount = "" if charge.amount_nano is None else format_nano(charge.amount_nano)
     price = "" if charge.unit_price_pico is None else format_pico(charge.unit_price_pico * per)
-    sku = f"{cell.model}/{charge.item}"
+    sku = f"{total.model}/{charge.item}"
     # A price depends on the mode, on where the job ran and, of some models, on the prompt's length.
     details = {
         "x_Mode": "batch",
-        "x_Place": "global" if cell.location == "global" else "regional",
+        "x_Place": "global" if total.location == "global" else "regional",
         **({"x_ContextWindow": charge.context_window} if charge.context_window else {}),
     }
     return {
-        "ChargeDescription": text(f"{cell.model}: {charge.item}, batch"),
+        "ChargeDescription": text(f"{total.model}: {charge.item}, batch"),
         "ConsumedQuantity": str(charge.quantity),
         "ConsumedUnit": f"{charge.unit.capitalize()}s",
         # Agreements on lower prices are not known: without one, the contracted price is the list price.

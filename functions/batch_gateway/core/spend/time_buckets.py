@@ -79,12 +79,12 @@ def parse_offset(text: str) -> timezone | None:
     return timezone(offset) if _FURTHEST[0] <= offset <= _FURTHEST[1] else None
 
 
-def quarter_from(time: datetime) -> datetime:
+def floor_to_quarter(time: datetime) -> datetime:
     """When the quarter of an hour began that a time is in."""
     return _EPOCH + (time - _EPOCH) // QUARTER * QUARTER
 
 
-def quarter_until(time: datetime) -> datetime:
+def ceil_to_quarter(time: datetime) -> datetime:
     """The first full quarter of an hour at or after a time."""
     return _EPOCH - (_EPOCH - time) // QUARTER * QUARTER
 
