@@ -100,7 +100,7 @@ def invalid_key(problem: str) -> ApiError:
 
 
 def job_not_allowed(permission: str, resource: str) -> ApiError:
-    """Return the error for a job of another owner or one that does not exist: both look the same (AIP-211)."""
+    """Return the error for a job that does not exist or has another owner: they look alike (AIP-211)."""
     return ApiError(
         "PERMISSION_DENIED",
         "JOB_NOT_ALLOWED",

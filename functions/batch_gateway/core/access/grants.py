@@ -202,7 +202,7 @@ def normalize_uri(uri: str) -> str | None:
 
 
 def _is_under(uri: str, prefix: str) -> bool:
-    """Return True if a normalized URI is the granted one or below it; wildcards must follow the whole prefix."""
+    """Return True if a URI is the granted one or below it; wildcards must follow the whole prefix."""
     normal = normalize_uri(prefix) or prefix
     border = "/" if normal.startswith("gs://") else "."
     normal = normal.rstrip(border)

@@ -166,7 +166,7 @@ def _query_fees(cost: Cost) -> dict[str, Any] | None:
 
 
 def _progress(job: JobRecord) -> dict[str, int | None]:
-    """Return rows done and all rows, by Vertex AI's count or as settled, whichever is higher; null: unknown."""
+    """Return rows done and all rows, by Vertex AI's count or as settled: the higher one; null: unknown."""
     rows, stats = job.usage.rows.total, job.seen.completion
     if stats is None:
         return {"completed": rows or None, "total": rows if rows and job.closed else None}

@@ -1,11 +1,11 @@
-"""Spend as a FOCUS dataset: FinOps Open Cost and Usage Specification, version 1.2 (tag v1.2, May 2025).
+"""Export spend as a FOCUS dataset (FinOps Open Cost and Usage Specification 1.2: tag v1.2, May 2025).
 
-A row for each item of a cell of the totals, or of a job. All columns of the specification are there, in
-its (alphabetical) order, then ours. A column without a value is empty, which is FOCUS's null.
+There is a row for each item of a total or of a job. All columns of the specification are there, in its
+(alphabetical) order, then ours. A column without a value is empty, which is FOCUS's null.
 
-What the gateway cannot know stays empty even where the specification allows no null: ``BilledCost``, since
-Google's invoice may hold discounts, credits and taxes, ``BillingAccountId``, and the costs of usage
-without a price, for which ``x_Unpriced`` is true.
+Unknown values are empty even where the specification allows no null: ``BilledCost``, since Google's invoice
+may include discounts, credits and taxes, ``BillingAccountId``, and the costs of usage without a price, for
+which ``x_Unpriced`` is true.
 """
 
 from collections.abc import Iterator
@@ -91,10 +91,10 @@ COLUMNS = (
 """Columns of the file, in order."""
 
 _TAG_PREFIX = "batch-gateway/"
-"""Of the tags that are ours: no label of Vertex AI's has a slash, so none can be taken for another."""
+"""Prefix of the gateway's tags. Labels of Vertex AI cannot contain a slash, so they cannot clash."""
 _MONTHS = Calendar("1mo", UTC)
 _PRICED_BY = {"token": (10**6, "1000000 Tokens"), "character": (10**3, "1000 Characters")}
-"""Units that a price is for, as on the pricing page of Vertex AI, by what is counted."""
+"""Units that a price is for, as on the pricing page of Vertex AI, by the unit that is counted."""
 _CONSTANT = {
     "BillingCurrency": "USD",
     "ChargeCategory": "Usage",
@@ -115,11 +115,11 @@ class _Charge(NamedTuple):
     """An item with its price.
 
     Attributes:
-        item: As in core.cost.LineItem.
-        context_window: Likewise; None if it is not known.
-        quantity: Likewise.
-        unit: Likewise.
-        unit_price_pico: pico-USD a unit; None if it is not known.
+        item: As in LineItem.
+        context_window: As in LineItem; None if it is not known.
+        quantity: As in LineItem.
+        unit: As in LineItem.
+        unit_price_pico: pico-USD per unit; None if it is not known.
         amount_nano: nano-USD; None if there is no price.
     """
 
@@ -132,7 +132,7 @@ class _Charge(NamedTuple):
 
 
 def rows(entry: Entry, prices: PriceTable) -> Iterator[list[str]]:
-    """The rows of an entry, with a cell for each of COLUMNS; none for what was taken back again."""
+    """Yield the rows of an entry, with a cell for each of COLUMNS; items that add up to zero have none."""
     charges = _of_job(entry.job, entry.total.model) if entry.job else _of_total(entry.total, prices)
     shared = {**_CONSTANT, **_common(entry.total), **(_resource(entry.job) if entry.job else {})}
     for charge in charges:
@@ -169,7 +169,7 @@ def _common(total: DailyTotal) -> dict[str, str]:
         **({f"{_TAG_PREFIX}team": total.team} if total.team else {}),
         **({f"{_TAG_PREFIX}api_key": total.api_key} if total.api_key else {}),
     }
-    # global is no region, and FOCUS takes no placeholders.
+    # global is not a region, and FOCUS allows no placeholders.
     region = "" if total.location == "global" else text(total.location)
     return {
         "BillingPeriodStart": _time(month.start),
@@ -199,7 +199,7 @@ def _figures(total: DailyTotal, charge: _Charge) -> dict[str, str]:
     amount = "" if charge.amount_nano is None else format_nano(charge.amount_nano)
     price = "" if charge.unit_price_pico is None else format_pico(charge.unit_price_pico * per)
     sku = f"{total.model}/{charge.item}"
-    # A price depends on the mode, on where the job ran and, of some models, on the prompt's length.
+    # A price depends on the mode, on where the job ran and, for some models, on the prompt's length.
     details = {
         "x_Mode": "batch",
         "x_Place": "global" if total.location == "global" else "regional",

@@ -1,4 +1,4 @@
-"""What the totals leave to the price table: which of their items has a price, and which."""
+"""Find the unit prices of the items in totals, which store amounts only."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,15 +9,15 @@ from batch_gateway.core.pricing.prices import LONGEST_QUEUE, PriceTable
 from batch_gateway.core.rows import UNBILLED_TOOL_USE
 
 _LATEST_START = timedelta(days=1) + LONGEST_QUEUE
-"""From the beginning of the day of a job's creation until it starts at the latest, at the price of then."""
+"""From the beginning of the day on which a job is created to its latest start, whose price applies."""
 _MATCHES = 10**6
-"""A price matches if it gives the amount to this fraction."""
+"""A price matches if it gives the amount with an error of at most one part in this many."""
 
 
 def is_unpriced(total: DailyTotal, item: str, prices: PriceTable) -> bool:
-    """Whether nothing of an item has a price in the books, so that its amount of 0 does not mean free.
+    """Return True if no unit of an item was priced, so that its amount of 0 does not mean free.
 
-    An item of which only some has a price cannot be told from one that has it all.
+    An item that was priced in part cannot be told from one that was priced in full.
     """
     used = total.items[item]
     if used.amount_nano or used.quantity <= 0:
@@ -26,10 +26,10 @@ def is_unpriced(total: DailyTotal, item: str, prices: PriceTable) -> bool:
 
 
 def unit_price(total: DailyTotal, item: str, prices: PriceTable) -> int | None:
-    """The price of a unit of an item, in pico-USD; None if none of the table's gives the item's amount.
+    """Return the price of a unit of an item, in pico-USD; None if no price of the table gives its amount.
 
-    So it is with usage of several prices (short and long prompts), with usage that was priced by an
-    older table, and with usage without a price.
+    That is so for usage at several prices (short and long prompts), for usage that was priced by an older
+    table, and for usage without a price.
     """
     used = total.items[item]
     candidates = _prices_of(total, item, prices)
