@@ -11,7 +11,7 @@ from batch_gateway.core.json_io import UNREADABLE
 UNSIGNED = ".SIGNATURE_REMOVED_BY_GOOGLE"
 """Ending of a token that Cloud Run has checked ("Authenticating service-to-service" of its documentation)."""
 LEEWAY_SECONDS = 10
-"""How far clocks may differ, in seconds."""
+"""Tolerance for differences between clocks, in seconds."""
 _LONGEST = 8192
 _PARTS = 3
 _ISSUERS = frozenset({"https://accounts.google.com", "accounts.google.com"})

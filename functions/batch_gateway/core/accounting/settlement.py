@@ -121,7 +121,7 @@ class ItemTotal(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class DailyTotal(TotalKey, frozen=True, rename="camel"):
-    """What was spent on one day under one key.
+    """The spend of one day under one key.
 
     Attributes:
         quarters: nano-USD by UTC quarter of an hour of the day (``"52"`` from 13:00 on), so that a day can

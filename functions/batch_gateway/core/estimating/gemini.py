@@ -1,6 +1,6 @@
-"""Requests to Gemini: ``{"request": GenerateContentRequest}``, and to gemini-embedding.
+"""Estimate requests to Gemini, ``{"request": GenerateContentRequest}``, and to gemini-embedding.
 
-Members: GenerateContentRequest of the Vertex AI API, discovery revision 20261106. What is refused:
+Members: GenerateContentRequest of the Vertex AI API, discovery revision 20261106. Refusals:
 "Batch inference with Gemini" of Google's documentation (roles, explicit caching), and its error messages.
 """
 
@@ -29,15 +29,15 @@ _ROLES = (None, "", "user", "model")
 _DECLARATIONS_COUNT: Version = (3, 5)
 """The first version whose function declarations are charged as input (Vertex AI pricing page)."""
 _READING_TOOLS = ("urlContext", "codeExecution", "retrieval")
-"""Tools whose findings are charged as input."""
+"""Tools whose results are charged as input."""
 _SEARCHES = ("googleSearch", "googleSearchRetrieval", "enterpriseWebSearch", "googleMaps")
 
 _AROUND = Range(0, 0, 8)
-"""Tokens around a prompt's parts. Live prompts have none, so this is a margin."""
+"""Tokens around a prompt's parts. Prompts captured live have none, so this is a margin."""
 
 
 def generate(request: Any, asked: TargetModel) -> Needs:
-    """What a GenerateContentRequest will use."""
+    """Estimate the usage of a GenerateContentRequest."""
     configs = values(request, "generationConfig")
     config = either(request, "generationConfig")
     resolution = str(either(config, "mediaResolution") or "")
@@ -53,26 +53,26 @@ def generate(request: Any, asked: TargetModel) -> Needs:
         limit=_limit(configs),
         answers=max(1, _most(configs, "candidateCount") or 1),
         thinking=_most([each for one in configs for each in values(one, "thinkingConfig")], "thinkingBudget"),
-        unbounded=f"what the tool {reading[0]} reads is input too, and unknown before" if reading else "",
+        unbounded=f"the tool {reading[0]} reads input of unknown size" if reading else "",
         searches=any(either(tool, name) is not None for tool in tools for name in _SEARCHES),
         refused=_refusal(request, contents),
     )
 
 
 def _limit(configs: list[Any]) -> int | None:
-    """Return the larger limit where there are two spellings; None if one of them sets none."""
+    """Return the larger limit if both spellings are present; None if one of them sets none."""
     found = [number(each) for config in configs for each in values(config, "maxOutputTokens") or [None]]
     return max((each for each in found if each), default=None) if all(found) else None
 
 
 def _most(parents: list[Any], name: str) -> int | None:
-    """Return the largest number that a member has in either spelling; None if it has none."""
+    """Return the largest number of a member in either spelling; None if it has none."""
     found = [number(each) for parent in parents for each in values(parent, name)]
     return max((each for each in found if each is not None), default=None)
 
 
 def embed(request: Any, asked: TargetModel) -> Needs:
-    """What a request to gemini-embedding will use."""
+    """Estimate the usage of a request to gemini-embedding."""
     contents = objects(either(request, "content"))
     if not contents:
         return refused("request.content is missing")
@@ -126,14 +126,14 @@ def _medium(part: dict[str, Any], resolution: str, asked: TargetModel) -> Medium
 
 
 def _playback(metadata: Any) -> tuple[Fraction, int | None]:
-    """Frames a second, and the seconds between the offsets of a videoMetadata; None if it sets no end."""
+    """Return frames per second, and the seconds that a videoMetadata selects, None without an end."""
     end = media.seconds_of(either(metadata, "endOffset"))
     start = media.seconds_of(either(metadata, "startOffset")) or Fraction(0)
     return media.fps_of(either(metadata, "fps")), None if end is None else max(0, ceil(end - start))
 
 
 def _add_declarations(items: dict[str, Range], request: Any, config: Any, asked: TargetModel) -> None:
-    """Function declarations count from 3.5 on; what is not said to count might, and is in the high."""
+    """Add function declarations, which are charged from 3.5 on; what may be charged is in the high only."""
     declared = [
         declaration
         for tool in objects(either(request, "tools"))

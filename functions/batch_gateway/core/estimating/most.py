@@ -80,11 +80,11 @@ def of_gemini(line: bytes, row: dict[str, Any], model: Model) -> Most:
     configs = [each for request in requests for each in values(request, "generationConfig") or [None]]
     _refuse_what_reads(requests)
     if any(values(config, name) for config in configs for name in ("routingConfig", "modelConfig")):
-        raise UnboundedError("it chooses a model by itself")
+        raise UnboundedError("it lets Vertex AI choose a model")
     limit = largest(configs, "maxOutputTokens")
     image, item = _answer(configs, model)
     if limit is not None:
-        # By Google's documentation the limit includes thoughts. To be safe, the row's budget for them is added.
+        # By Google's documentation the limit includes thoughts; to be safe, the row's budget is added.
         thinking = [each for config in configs for each in values(config, "thinkingConfig")]
         more = limit + max(_integers(thinking, "thinkingBudget"), default=0)
         limit = max(limit, image, min(more, model.output_limit or more))
@@ -99,18 +99,16 @@ def _integers(parents: Iterable[Any], name: str) -> list[int]:
 def _refuse_what_reads(requests: list[Any]) -> None:
     for request in requests:
         if any(values(request, "cachedContent")):
-            raise UnboundedError("how large its cachedContent is cannot be told")
+            raise UnboundedError("the size of its cachedContent is unknown")
         for tool in (tool for each in values(request, "tools") for tool in objects(each)):
             if reading := [
                 name for name, value in tool.items() if value is not None and name not in _FREE_TOOLS
             ]:
-                raise UnboundedError(
-                    f"what its tool {reading[0][:40]!r} reads is input too, and unknown before"
-                )
+                raise UnboundedError(f"its tool {reading[0][:40]!r} reads input of unknown size")
 
 
 def _answer(configs: list[Any], model: Model) -> tuple[int, str]:
-    """Return tokens of the largest image that is asked for, 0 if none, and the answer's most expensive item."""
+    """Return tokens of the largest requested image, 0 if none, and the most expensive item of the answer."""
     asked = [values(config, "responseModalities") for config in configs]
     named = {
         str(each).upper()
@@ -201,7 +199,7 @@ def _seconds(metadata: list[Any]) -> int | None:
 
 
 def of_claude(line: bytes, row: dict[str, Any]) -> Most:
-    """Return the most that a request to Claude may use: all is written to a cache if any part is to be cached.
+    """Return the most that a request to Claude may use: all of it cached if any part is.
 
     Raises:
         UnboundedError: Its usage has no bound.
@@ -246,7 +244,7 @@ def _around(requests: list[Any], with_tools: int, without: int) -> int:
     if not kinds <= {"custom", "function"} or any(
         any(values(request, "mcp_servers")) for request in requests
     ):
-        raise UnboundedError("what its tools read is input too, and unknown before")
+        raise UnboundedError("its tools read input of unknown size")
     contents = [
         each for request in requests for name in ("system", "messages") for each in values(request, name)
     ]

@@ -1,4 +1,4 @@
-"""What the rows of a sample say together, and the estimate that follows."""
+"""Read the rows of a sample and estimate the whole input from them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -42,18 +42,18 @@ from batch_gateway.core.pricing.prices import PriceTable
 
 _TEXT = "Input: tokens are guessed from the length of texts by script; the high is near one token a byte."
 _MEDIA = (
-    "Images, video, audio and documents: Google's token rates; how long they play and how many pages they "
-    "have is guessed from their size, or by default where that is unknown. The high is likely, not certain."
+    "Images, video, audio and documents: Google's token rates; their playing time and number of pages "
+    "are guessed from their size, or by default if that is unknown. The high is likely, not certain."
 )
 _UNCACHED = "Cached tokens: none, since hits cannot be foreseen; they cost less."
 _SEARCH = "Fees for searches (grounding with Google Search and the like) are not in the amounts."
 
 
 class Survey:
-    """Reads rows, place by place.
+    """The rows of a sample, read place by place.
 
     Attributes:
-        sampled: Rows so far.
+        sampled: Number of rows so far.
     """
 
     def __init__(self, model: str, habit: Habit, prices: PriceTable, size_of: SizeOf) -> None:
@@ -76,12 +76,12 @@ class Survey:
         self._unbounded: dict[str, None] = {}
 
     def read(self, place: Object, lines: Iterable[Line], go_on: Callable[[], bool]) -> None:
-        """Reads the lines of a place until they end, or there are enough of them.
+        """Read the lines of a place until they end, or there are enough of them.
 
         Args:
-            place: The object that they are of.
-            lines: Its lines.
-            go_on: Whether there is time for another line.
+            place: The object that contains them.
+            lines: The lines.
+            go_on: Returns True if there is time for another line.
         """
         builder = ChunkBuilder(self._rates)
         size = 0
@@ -129,10 +129,10 @@ class Survey:
             self._unlimited += needs.limit is None
 
     def estimate(self, size: int, *, location: str, at: datetime) -> Estimate:
-        """The estimate of the whole input.
+        """Return the estimate of the whole input.
 
         Args:
-            size: Of the input, in bytes.
+            size: Size of the input in bytes.
             location: Where the job will run.
             at: The time whose prices are in force.
         """
@@ -148,7 +148,7 @@ class Survey:
         total = self._whole(size)
         if total is None:
             return estimate.with_warnings(
-                "The amounts are unknown: nothing of the input could be read in time."
+                "The amounts are unknown: no part of the input could be read in time."
             )
         estimate = with_prices(estimate, total, self._prices, location=location, at=at)
         estimate = msgspec.structs.replace(
@@ -171,10 +171,10 @@ class Survey:
         return estimate
 
     def estimate_of_table(self, rows: int, *, location: str, at: datetime) -> Estimate:
-        """The estimate of a table whose rows nobody reads: by what earlier rows used, if there were any.
+        """Return the estimate of a table whose rows are not read, from the usage of earlier jobs' rows.
 
         Args:
-            rows: Of the table.
+            rows: Number of rows of the table.
             location: As in estimate.
             at: As in estimate.
         """
@@ -211,7 +211,7 @@ class Survey:
         return estimate.without_high("The high is unknown: rows of a BigQuery table are counted, not read.")
 
     def unknown(self, reason: str) -> Estimate:
-        """The estimate of an input of which nothing can be said; why, without a full stop."""
+        """Return the estimate of an unknown input; the reason has no full stop."""
         return self._blank().with_warnings(f"The amounts are unknown: {reason}.")
 
     def _blank(self) -> Estimate:

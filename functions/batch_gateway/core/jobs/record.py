@@ -41,9 +41,9 @@ _NAME = re.compile(
 )
 """Job names whose parts can also be part of a document's name."""
 _CLOCK_SKEW = timedelta(milliseconds=100)
-"""How far the clocks that stamp jobs and rows may differ. The margin is small, since an earlier job's last
-rows may be only slightly older; a job's own rows are far later: Vertex AI starts it a minute or more after
-its create."""
+"""Tolerance for differences between the clocks that stamp jobs and rows. It is small, since an earlier job's
+last rows may be only slightly older; a job's own rows are far later: Vertex AI starts it a minute or more
+after its create."""
 _FRACTION = re.compile(r"\.(\d+)")
 
 

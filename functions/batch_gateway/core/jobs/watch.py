@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from batch_gateway.core.jobs.record import JobRecord
 
 WATCH = timedelta(hours=24)
-"""How long a job is watched after its end: as long as a job may run, since exporting its rows should not take
-longer than that."""
+"""Time after its end during which a job is watched: as long as a job may run, since exporting its rows should
+not take longer than that."""
 _LONGEST_LIFE = timedelta(hours=72 + 24)
 """Longest time in the queue plus longest run time ("Batch inference with Gemini")."""
 _EVERY_SWEEP = timedelta(hours=1)
-"""How long after its end every sweep looks at a closed job; later looks are ever further apart."""
+"""Time after its end during which every sweep looks at a closed job; later looks are ever further apart."""
 
 
 def ended_at(job: JobRecord) -> datetime:

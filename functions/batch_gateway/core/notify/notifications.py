@@ -48,7 +48,7 @@ GIVEN_UP_AFTER = timedelta(days=4)
 """Age at which an event is abandoned. The schedule takes 75 h 35 min and its jitter; a receiver that asks for
 more time has until then."""
 LEASE = timedelta(minutes=2)
-"""How long a claimed event is reserved for its sender: longer than a sweep and one last attempt take."""
+"""Time for which a claimed event is reserved for its sender: longer than a sweep and one last attempt."""
 _KEPT = timedelta(days=30)
 
 

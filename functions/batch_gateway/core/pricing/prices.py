@@ -62,7 +62,7 @@ _SUFFIXES = (
 """Endings of model names by how the names begin, in the order in which they are removed."""
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _NOTICE = timedelta(days=30)
-"""How long before a change it is announced."""
+"""Time before a change from which it is announced."""
 
 
 @cache

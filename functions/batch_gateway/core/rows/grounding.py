@@ -2,8 +2,8 @@
 
 Members: GroundingMetadata and Tool of the Vertex AI API. Google Search and web grounding for enterprise
 report in the same way (``webSearchQueries``, chunks of ``web``): only the request's tools, which a row
-echoes, distinguish them. Grounding with Google Maps shows in chunks of ``maps``; where it reports its queries is not
-documented, so all of a row's queries may belong to it. No count here is less than what may be charged.
+echoes, distinguish them. Grounding with Google Maps shows in chunks of ``maps``; where it reports its queries
+is not documented, so all of a row's queries may belong to it. No count here is less than what may be charged.
 """
 
 from collections.abc import Sequence

@@ -241,7 +241,7 @@ class Tally:
         return None if isinstance(found, RowUsage) and not found.metered else found
 
     def _model(self, version: str | None) -> str:
-        """Return a row's key in the price table: its own version if that has a price, else the job's model."""
+        """Return a row's key in the price table: its own version if it has a price, else the job's model."""
         model = self._models.get(version)
         if model is None:
             if len(self._models) >= _MAX_REMEMBERED:

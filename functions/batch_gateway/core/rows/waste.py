@@ -106,7 +106,7 @@ def prompt_waste(block_reason: Any) -> tuple[str, str]:
 
 
 def answer_waste(finish_reasons: Sequence[Any]) -> tuple[str, str] | None:
-    """Return (kind, reason) of the first answer if all are useless; None if one is usable or none is there."""
+    """Return (kind, reason) of the first answer if all are useless; None if one is usable or none exists."""
     wasted = [reason for reason in finish_reasons if reason is not None and not _is_in(reason, _GOOD)]
     if not wasted or len(wasted) < len(finish_reasons):
         return None
