@@ -112,7 +112,7 @@ def _records(client, documents):
         record = job(number, documents)
         (entry,) = entries_of_job(record)
         yield client.collection("jobs").document(f"acme-batch:us-central1:{number}"), plain(record)
-        yield client.collection("totals").document(f"{entry.cell.id}:{number % 8}"), plain(entry.cell)
+        yield client.collection("totals").document(f"{entry.total.id}:{number % 8}"), plain(entry.total)
 
 
 def _rollups(client, jobs):
@@ -120,7 +120,7 @@ def _rollups(client, jobs):
     days, months = defaultdict(lambda: defaultdict(Counter)), defaultdict(Counter)
     for number in range(jobs):
         (entry,) = entries_of_job(job(number, jobs))
-        key, cell = group_key(entry.cell), entry.cell
+        key, cell = group_key(entry.total), entry.total
         shard = zlib.crc32(key.encode()) + number % 4
         days[f"{cell.day}:{shard % DAY_SHARDS}"][key].update(cell.quarters)
         months[f"{cell.day[:7]}:{shard % MONTH_SHARDS}"][key] += sum(cell.quarters.values())
@@ -137,7 +137,7 @@ def filled_memory(documents):
         record = job(number, documents)
         (entry,) = entries_of_job(record)
         store._jobs[record.key] = record
-        store._cells[f"{entry.cell.id}"] = entry.cell
+        store._cells[f"{entry.total.id}"] = entry.total
     return store
 
 

@@ -31,7 +31,7 @@ from batch_gateway.adapters.firestore import FirestoreKeys, FirestoreStore, conn
 from batch_gateway.adapters.firestore.documents import CALL, job_id, plain
 from batch_gateway.adapters.firestore.keys import _document
 from batch_gateway.core.access.keys import Budget, KeyRecord
-from batch_gateway.core.jobs.record import UNTOLD, JobKey, JobRecord, observe
+from batch_gateway.core.jobs.record import UNKNOWN_BOUNDS, JobKey, JobRecord, observe
 from batch_gateway.core.pricing import prices
 from batch_gateway.notify.delivery import NotifyDeps
 from batch_gateway.notify.endpoints import KeyEndpoints
@@ -139,7 +139,7 @@ def fill(client, found, keys, now):
     documents = []
     for key, resource, closed in found:
         seen = observe(resource)
-        record = JobRecord(key, seen, seen.create_time, "nightly", closed=closed, estimate=UNTOLD)
+        record = JobRecord(key, seen, seen.create_time, "nightly", closed=closed, estimate=UNKNOWN_BOUNDS)
         documents.append((client.collection("jobs").document(job_id(key)), plain(record)))
     for number in range(keys):
         alias, budget = f"key-{number:05}", Budget(10**12, "30d")

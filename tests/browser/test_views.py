@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from batch_gateway.core.jobs.record import UNTOLD, Bounds
+from batch_gateway.core.jobs.record import UNKNOWN_BOUNDS, Bounds
 from batch_gateway.core.pricing.money import format_nano
 from browser.seeding import Seeder
 from functional.gateway.conftest import KEY
@@ -306,7 +306,7 @@ class TestJobs:
     @pytest.mark.parametrize("state", ["JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED"])
     def test_a_job_without_output_shows_its_projection_or_nothing(self, visit, empty, vertex_server, state):
         seeder = Seeder(empty, vertex_server)
-        for estimate in (Bounds(1, 2_000_000_000, 3), UNTOLD, None):
+        for estimate in (Bounds(1, 2_000_000_000, 3), UNKNOWN_BOUNDS, None):
             kind = (None, "adhoc", "gemini-2.5-flash")
             job = seeder.add(seeder.now, kind, "JOB_STATE_RUNNING", None, rows=9)
             seen = msgspec.structs.replace(job.seen, state=state)

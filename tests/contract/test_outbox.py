@@ -8,7 +8,7 @@ import pytest
 
 from batch_gateway.adapters.firestore import connect
 from batch_gateway.adapters.firestore.outbox import FirestoreOutbox
-from batch_gateway.core.notify.notifications import LEASE, Delivery, Event, over
+from batch_gateway.core.notify.notifications import LEASE, Delivery, Event, finish
 from batch_gateway.ports import Outbox, StoreUnavailableError
 from contract.conftest import new_project
 from fakes import MemoryOutbox
@@ -110,7 +110,7 @@ def test_two_that_take_events_on_at_once_get_different_ones(outbox):
 
 def test_an_event_is_amended(outbox):
     outbox.add_event(event())
-    done = msgspec.structs.replace(event(), webhook=over(Delivery(NOW), "delivered"), next_attempt=None)
+    done = msgspec.structs.replace(event(), webhook=finish(Delivery(NOW), "delivered"), next_attempt=None)
     assert outbox.amend_event("evt_1", lambda _: done) == done
     assert get(outbox, "evt_1") == done
     assert outbox.claim_events(NOW + timedelta(days=9), 9) == []

@@ -78,7 +78,7 @@ def test_years_and_months_are_in_order_too(store):
 def test_parts_of_a_cell_follow_each_other(store):
     for number in range(60):
         spend(store, number, tokens=10 ** (number % 3), team=f"team-{number % 3}")
-    merged = [entry.cell for entry in entries_of_totals(listed(store))]
+    merged = [entry.total for entry in entries_of_totals(listed(store))]
     assert sorted((cell.team, cell.items["input_text"].quantity) for cell in merged) == [
         ("team-0", 20),
         ("team-1", 200),

@@ -24,7 +24,7 @@ from batch_gateway.core.accounting.settlement import (
     supersede,
     supersedes,
 )
-from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, newer
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, merge_observations
 from batch_gateway.core.notify.notifications import Event
 from batch_gateway.ports import (
     Observed,
@@ -170,7 +170,7 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
                 job = self._jobs.get(key)
                 if job is None:
                     continue
-                now = msgspec.structs.replace(job, seen=newer(job.seen, observation))
+                now = msgspec.structs.replace(job, seen=merge_observations(job.seen, observation))
                 if now != job:
                     self.writes += 1
                     self._jobs[key] = now

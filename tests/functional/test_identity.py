@@ -108,7 +108,7 @@ def certificates(issuer):
 
 
 @pytest.fixture
-def is_good(certificates, clock):
+def is_valid(certificates, clock):
     """Whether a token is good for the account and the audience."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), certificates.handler())
     Thread(target=server.serve_forever, daemon=True).start()
@@ -126,10 +126,10 @@ def unsigned(token):
     return f"{token.rpartition('.')[0]}.SIGNATURE_REMOVED_BY_GOOGLE"
 
 
-def test_a_good_token_is_its_accounts(issuer, is_good):
-    assert is_good(issuer.token())
-    assert is_good(issuer.token(iss="accounts.google.com"))
-    assert not is_good(issuer.token(), account="somebody@acme-batch.iam.gserviceaccount.com")
+def test_a_good_token_is_its_accounts(issuer, is_valid):
+    assert is_valid(issuer.token())
+    assert is_valid(issuer.token(iss="accounts.google.com"))
+    assert not is_valid(issuer.token(), account="somebody@acme-batch.iam.gserviceaccount.com")
 
 
 ANOTHER_USE = [
@@ -149,79 +149,79 @@ ANOTHER_USE = [
 
 @pytest.mark.parametrize("changes", ANOTHER_USE, ids=str)
 def test_a_token_for_another_use_is_not_good_and_costs_no_look_at_certificates(
-    issuer, is_good, certificates, changes
+    issuer, is_valid, certificates, changes
 ):
     token = issuer.token(**changes)
 
-    assert not is_good(token)
-    assert not is_good(unsigned(token), checked=True)
+    assert not is_valid(token)
+    assert not is_valid(unsigned(token), checked=True)
     assert certificates.asked == 0
 
 
-def test_a_token_that_somebody_else_signed_is_not_good(issuer, is_good):
+def test_a_token_that_somebody_else_signed_is_not_good(issuer, is_valid):
     forged = issuer.token(key=rsa.generate_private_key(public_exponent=65537, key_size=2048))
 
-    assert not is_good(forged)
+    assert not is_valid(forged)
 
 
 @pytest.mark.parametrize("token", ["a.b.c", "..", "eyJhbGciOiJub25lIn0.e30.", "é.é.é", "a.W10.c", ""])
-def test_what_is_no_token_is_not_good(is_good, certificates, token):
-    assert not is_good(token, checked=True)
+def test_what_is_no_token_is_not_good(is_valid, certificates, token):
+    assert not is_valid(token, checked=True)
     assert certificates.asked == 0
 
 
 def test_a_token_without_a_signature_counts_only_where_cloud_run_has_checked_it(
-    issuer, is_good, certificates
+    issuer, is_valid, certificates
 ):
     token = unsigned(issuer.token())
 
-    assert not is_good(token)
-    assert is_good(token, checked=True)
-    assert not is_good(token, audience="https://elsewhere.example", checked=True)
+    assert not is_valid(token)
+    assert is_valid(token, checked=True)
+    assert not is_valid(token, audience="https://elsewhere.example", checked=True)
     assert certificates.asked == 0
 
 
-def test_one_that_has_its_signature_is_verified_there_too(issuer, is_good):
-    assert is_good(issuer.token(), checked=True)
-    assert not is_good(f"{issuer.token()[:-4]}AAAA", checked=True)
+def test_one_that_has_its_signature_is_verified_there_too(issuer, is_valid):
+    assert is_valid(issuer.token(), checked=True)
+    assert not is_valid(f"{issuer.token()[:-4]}AAAA", checked=True)
 
 
-def test_certificates_are_fetched_once_whatever_is_forged(issuer, is_good, certificates, clock):
+def test_certificates_are_fetched_once_whatever_is_forged(issuer, is_valid, certificates, clock):
     for number in range(50):
         clock.now += 1
-        assert not is_good(issuer.token(key_id=f"unknown-{number}"))
-        assert is_good(issuer.token())
+        assert not is_valid(issuer.token(key_id=f"unknown-{number}"))
+        assert is_valid(issuer.token())
     assert certificates.asked == 1
 
     clock.now += 60
     for number in range(5):
-        assert not is_good(issuer.token(key_id=f"unknown-{number}"))
+        assert not is_valid(issuer.token(key_id=f"unknown-{number}"))
     assert certificates.asked == 2
 
 
-def test_a_new_key_is_learnt(issuer, is_good, certificates, clock):
-    assert is_good(issuer.token())
+def test_a_new_key_is_learnt(issuer, is_valid, certificates, clock):
+    assert is_valid(issuer.token())
     certificates.body = json.dumps({"k2": issuer.certificate}).encode()
     clock.now += 61
 
-    assert is_good(issuer.token(key_id="k2"))
-    assert not is_good(issuer.token(key_id="k1"))
+    assert is_valid(issuer.token(key_id="k2"))
+    assert not is_valid(issuer.token(key_id="k1"))
 
 
 @pytest.mark.parametrize("answer", [(500, b"{}"), (200, b"<html>"), (200, b"[]"), (200, b" " * 70_000)])
-def test_while_they_cannot_be_had_the_known_ones_are_good(issuer, is_good, certificates, clock, answer):
-    assert is_good(issuer.token())
+def test_while_they_cannot_be_had_the_known_ones_are_good(issuer, is_valid, certificates, clock, answer):
+    assert is_valid(issuer.token())
     certificates.status, certificates.body = answer
     for _ in range(3):
         clock.now += 4000
-        assert is_good(issuer.token())
+        assert is_valid(issuer.token())
     assert certificates.asked == 4
 
 
-def test_without_any_no_token_is_good(issuer, is_good, certificates, clock):
+def test_without_any_no_token_is_good(issuer, is_valid, certificates, clock):
     good, certificates.body = certificates.body, b""
-    assert not is_good(issuer.token())
+    assert not is_valid(issuer.token())
     certificates.body = good
-    assert not is_good(issuer.token()), "it is not asked for again at once"
+    assert not is_valid(issuer.token()), "it is not asked for again at once"
     clock.now += 61
-    assert is_good(issuer.token())
+    assert is_valid(issuer.token())

@@ -11,7 +11,7 @@ import pytest
 from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
 from batch_gateway.core.accounting.budgets import ALL, BudgetExceededError, OwnedBudget, Window
 from batch_gateway.core.jobs.cost_report import cost_report
-from batch_gateway.core.jobs.record import UNTOLD, Bounds, Weighed, observe
+from batch_gateway.core.jobs.record import UNKNOWN_BOUNDS, Bounds, Weighed, observe
 from batch_gateway.core.jobs.sent import Sent
 from batch_gateway.core.notify.notifications import job_event
 from batch_gateway.notify.delivery import NotifyDeps
@@ -959,7 +959,7 @@ def test_jobs_without_an_estimate_are_weighed_whatever_their_state(world):
     weighable(world, 1, 2, state="JOB_STATE_QUEUED")
     weighable(world, 3, 4, state="JOB_STATE_RUNNING")
     weighable(world, 5, state="JOB_STATE_SUCCEEDED")
-    for number, estimate in ((2, UNTOLD), (4, Bounds(1, 2, 3))):
+    for number, estimate in ((2, UNKNOWN_BOUNDS), (4, Bounds(1, 2, 3))):
         job = msgspec.structs.replace(world.store.get_job(key(number)), estimate=estimate)
         world.store._jobs[key(number)] = job
 

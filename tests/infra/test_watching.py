@@ -206,12 +206,12 @@ def test_all_that_was_asked_for_is_told(there):
     told = {address.split('"')[1] for address in values(there, "google_monitoring_alert_policy")}
     assert told >= {
         "budget",
-        "budget_overrun",
         "daily_spend",
         "gateway_errors",
         "gateway_latency",
         "job_failed",
         "job_finished",
+        "job_over_budget",
         "job_stuck",
         "settlement_failing",
         "settlement_lag",

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import requests
 
 from batch_gateway.adapters.firestore import FirestoreStore, connect
-from batch_gateway.core.access.callers import TEAM_LABEL
+from batch_gateway.core.jobs.labels import TEAM_LABEL
 from batch_gateway.core.jobs.output_names import is_final_output
 from batch_gateway.core.jobs.record import JobKey, JobRecord, observe
 from batch_gateway.core.jobs.sent import Sent

@@ -221,9 +221,9 @@ def test_the_configuration_that_is_shown_can_be_loaded(tmp_path):
     (tmp_path / "path/to/service-account.json").write_text("{}")
     file = tmp_path / "config.yaml"
     file.write_text(yaml)
-    loaded = settings.load({"GATEWAY_CONFIG": str(file), "GATEWAY_MASTER_KEY": "sk-1"})
-    assert loaded.warnings == ()
-    assert loaded.resolve_model("gemini-3.5-flash", "your-project-id", "global")
+    decode_member = settings.load({"GATEWAY_CONFIG": str(file), "GATEWAY_MASTER_KEY": "sk-1"})
+    assert decode_member.warnings == ()
+    assert decode_member.resolve_model("gemini-3.5-flash", "your-project-id", "global")
 
 
 # Decisions

@@ -45,7 +45,7 @@ class GoogleIdentities:
                 off, its claims are taken as they are; one that has its signature is verified all the same.
         """
         claims = tokens.claims_of(token)
-        if claims is None or not claims.is_good(account, audience, time.time()):
+        if claims is None or not claims.is_valid(account, audience, time.time()):
             return False
         if token.endswith(tokens.UNSIGNED):
             return checked

@@ -17,7 +17,7 @@ import urllib3
 
 from batch_gateway import log_events
 from batch_gateway.core.jobs.record import JobKey
-from batch_gateway.core.json_io import read_object
+from batch_gateway.core.json_io import decode_object
 from batch_gateway.core.json_limits import count_values
 from batch_gateway.ports import (
     AnswerTooLargeError,
@@ -201,7 +201,7 @@ class Vertex:
             return None
         if response.status != 200:  # noqa: PLR2004 - HTTP's own number
             raise UpstreamUnavailableError(f"Vertex AI answered {response.status}", sent=True)
-        found = read_object(response.body)
+        found = decode_object(response.body)
         if found is None:
             raise UpstreamUnavailableError("the answer of Vertex AI is no JSON object", sent=True)
         return found
@@ -240,7 +240,7 @@ class Vertex:
 def _note_refusal(method: str, path: str, project: str, location: str, response: UpstreamResponse) -> None:
     verb = path.rpartition("/")[2].partition(":")[2]
     call = verb or {"POST": "create", "DELETE": "delete"}.get(method, "get")
-    body = read_object(response.body) or {}
+    body = decode_object(response.body) or {}
     error: Any = body.get("error")
     error = error if isinstance(error, dict) else {}
     details: Any = error.get("details")

@@ -1,1 +1,1 @@
-"""What the gateway knows: prices, usage, cost, jobs, models, access. No I/O, no clock, no SDK."""
+"""The core: prices, usage, cost, jobs, models and access, without I/O, clock or SDK."""

@@ -5,7 +5,7 @@ from typing import Any
 DOMAIN = "batch-gateway"
 
 _LONGEST = 4_000
-"""Characters of a message."""
+"""Longest message, in characters."""
 
 HTTP_STATUS = {
     "OK": 200,
@@ -26,7 +26,7 @@ HTTP_STATUS = {
     "DATA_LOSS": 500,
     "UNAUTHENTICATED": 401,
 }
-"""google.rpc.Code names with the HTTP status that google/rpc/code.proto maps them to."""
+"""HTTP statuses by google.rpc.Code name, as google/rpc/code.proto maps them."""
 
 _STATUS_OF_HTTP = {
     400: "INVALID_ARGUMENT",
@@ -47,14 +47,14 @@ _STATUS_OF_HTTP = {
 
 
 def status_of_http(code: int) -> str:
-    """The google.rpc.Code name that fits an HTTP status which came without one."""
-    return _STATUS_OF_HTTP.get(code, "INVALID_ARGUMENT" if code < 500 else "INTERNAL")  # noqa: PLR2004 - HTTP's own border
+    """Return the google.rpc.Code name for an HTTP status that came without one."""
+    return _STATUS_OF_HTTP.get(code, "INVALID_ARGUMENT" if code < 500 else "INTERNAL")  # noqa: PLR2004 - the border between client and server errors
 
 
 def error_body(
     code: int, status: str, message: str, reason: str, metadata: dict[str, str] | None = None
 ) -> dict[str, Any]:
-    """An AIP-193 error body with one ErrorInfo of ours.
+    """Return an AIP-193 error body with one ErrorInfo of the gateway.
 
     Args:
         code: HTTP status.
@@ -74,16 +74,16 @@ def error_body(
 
 
 class ApiError(Exception):
-    """An error that the caller gets to see.
+    """An error that is sent to the caller.
 
     Attributes:
         status: Name in google.rpc.Code, e.g. ``PERMISSION_DENIED``.
         reason: UPPER_SNAKE reason of the ErrorInfo, e.g. ``API_KEY_INVALID``.
         message: For people: what is wrong and what to do next.
         metadata: Further facts for programs.
-        retry_after: Seconds for the Retry-After header, None for no header.
-        code: HTTP status, if not the usual one of the status.
-        headers: Further headers of the answer.
+        retry_after: Seconds for the Retry-After header; None for no header.
+        code: HTTP status, if it is not the usual one for the status.
+        headers: Further headers of the response.
     """
 
     def __init__(
@@ -107,12 +107,12 @@ class ApiError(Exception):
         self.headers = headers or {}
 
     def body(self) -> dict[str, Any]:
-        """The JSON body, as a dict."""
+        """Return the JSON body, as a dict."""
         return error_body(self.code, self.status, self.message, self.reason, self.metadata)
 
 
 def _short(text: str) -> str:
-    """A text that may repeat what the caller sent, without its middle if it is too long."""
+    """Cut the middle out of a text that is too long, since it may repeat what the caller sent."""
     if len(text) <= _LONGEST:
         return text
     return f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"

@@ -1,8 +1,8 @@
-"""What is kept of text and lists that others wrote: as much as fits into a record, with a count of the rest.
+"""Cut text and lists that others wrote to a size that fits into a record, with a count of the rest.
 
-Vertex AI takes a request of 10 MiB, Firestore a document of 1 MiB with 40,000 index entries and indexed text
-of 1,500 bytes ("Usage and limits"). Everything here is far below that, so that a job can be put on record
-whatever it names.
+Vertex AI accepts a request of 10 MiB, Firestore a document of 1 MiB with 40,000 index entries and indexed
+text of 1,500 bytes ("Usage and limits"). The limits here are far below that, so that every job can be
+recorded, whatever it names.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,20 +11,20 @@ from typing import Any
 import msgspec
 
 MOST_TEXT = 1_000
-"""Characters of a name or a message. Vertex AI's own names have 128 at most."""
+"""Longest name or message, in characters. Vertex AI's own names have 128 at most."""
 MOST_PATH = 1_500
-"""Bytes of a URI that is looked up: an object's name has 1,024 at most, a bucket's 222."""
+"""Longest URI that is looked up, in bytes: an object's name has 1,024 at most, a bucket's 222."""
 _SUFFIX = 40
 _MOST_URIS = 50
 _MOST_URI_CHARACTERS = 8_000
 _MOST_LABELS = 64
 _MOST_LABEL_BYTES = 256
-"""Vertex AI's own limits on labels: 64 of them, with 64 characters a key and a value."""
+"""Vertex AI's own limits on labels: 64 of them, with 64 characters per key and value."""
 _MOST_ERROR_BYTES = 8_000
 
 
 def text(value: str, most: int = MOST_TEXT) -> str:
-    """Return a text, or its beginning and how many characters were cut, no longer than ``most`` in all."""
+    """Return a text, or its beginning and the number of characters cut, in ``most`` characters at most."""
     if len(value) <= most:
         return value
     head = value[: most - _SUFFIX]
@@ -32,17 +32,17 @@ def text(value: str, most: int = MOST_TEXT) -> str:
 
 
 def path(value: str | None) -> str | None:
-    """Return a URI, or None for one that is longer than any that leads somewhere."""
+    """Return a URI; None if it is too long to name anything."""
     return value if value is not None and len(value.encode()) <= MOST_PATH else None
 
 
 def directory(value: object) -> str | None:
-    """Return a URI without a slash at its end; None if it is none."""
+    """Return a URI without a trailing slash; None if it is not a URI."""
     return path(value.removesuffix("/")) if isinstance(value, str) and value else None
 
 
 def uris(values: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
-    """Return the first URIs of a list, whole ones only, and how many were cut."""
+    """Return the first URIs of a list, whole ones only, and the number of those cut."""
     room = _MOST_URI_CHARACTERS
     kept = 0
     for uri in values[:_MOST_URIS]:
@@ -54,11 +54,11 @@ def uris(values: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
 
 
 def labels(values: Mapping[str, Any], first: Iterable[str]) -> tuple[dict[str, str], int]:
-    """Return the labels that Vertex AI could have taken, and how many were cut.
+    """Return the labels that Vertex AI could have accepted, and the number of those cut.
 
     Args:
         values: The labels.
-        first: Names that are kept before any others.
+        first: Names that are kept before all others.
     """
     names = dict.fromkeys([*(name for name in first if name in values), *values])
     sound = [(name, value) for name in names if isinstance(value := values[name], str)]
@@ -67,7 +67,7 @@ def labels(values: Mapping[str, Any], first: Iterable[str]) -> tuple[dict[str, s
 
 
 def status(error: dict[str, Any]) -> dict[str, Any]:
-    """Return a google.rpc.Status, or what is most telling of one that is too large.
+    """Return a google.rpc.Status, or its most useful parts if it is too large.
 
     ``detailsCut`` counts the details that were left out.
     """

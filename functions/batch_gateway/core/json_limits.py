@@ -1,24 +1,24 @@
-"""How much JSON is taken from a caller: what a decoder would make of it stays a small multiple of its size.
+"""Limit the JSON that is accepted, so that decoding it takes no more than a small multiple of its size.
 
-A value costs Python up to some hundred bytes, however few characters it has. So values are counted before
+A value takes up to a few hundred bytes in Python, however few characters it has. So values are counted before
 anything is decoded.
 """
 
 MOST_VALUES = 40_000
-"""Members and elements, over all levels: three times as many as the longest list of inputs that was seen."""
+"""Most members and elements, over all levels: three times as many as in the longest list of inputs seen."""
 MOST_DEPTH = 100
-"""Levels: as many as Google's own parsers of JSON take (protobuf's default recursion limit)."""
+"""Most levels: as many as Google's own JSON parsers accept (protobuf's default recursion limit)."""
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def count_values(raw: bytes, most_values: int = MOST_VALUES) -> int:
-    """Count the values that decoding could make, at most.
+    """Return an upper bound for the number of values that decoding makes.
 
-    Takes a few steps for each string, and stops at the first limit that is passed.
+    It takes a few steps for each string, and stops at the first limit that is exceeded.
 
     Raises:
-        ValueError: They are too many, or nested too deeply; the message names the limit.
+        ValueError: There are too many, or they are nested too deeply; the message names the limit.
     """
     opening = raw.count(b"[") + raw.count(b"{")
     most = raw.count(b",") + opening + 1

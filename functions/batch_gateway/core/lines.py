@@ -1,26 +1,26 @@
-"""Byte chunks -> lines, in constant memory."""
+"""Split a stream of bytes into lines, in constant memory."""
 
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import NamedTuple
 
 MAX_LINE_BYTES = 32 * 1024 * 1024
-"""Longest line that is parsed. A Gemini request may carry 20 MB inline, and the output echoes it."""
+"""Longest line that is parsed, in bytes. A Gemini request may carry 20 MB inline, which the output echoes."""
 _MOST_VALUES = 4_000_000
-"""Of a line, told by its commas: each may become an object of 64 bytes. A line of 32 MiB with the log
-probability of every token has 2.6 million."""
+"""Most values in a line, estimated by its commas: each may become an object of 64 bytes. A line of 32 MiB
+with the log probability of every token has 2.6 million."""
 
 _BLOCK_BYTES = 128 * 1024
-"""About as much as is cut into lines at once, so that it is still in a processor's cache when parsed."""
+"""About as much as is split into lines at once, so that it is still in the processor's cache when parsed."""
 
 
 class Block(NamedTuple):
     """Consecutive whole lines.
 
     Attributes:
-        lines: With their line feeds; only the last one of a stream may have none.
-        oversized: How many more there were that are longer than the limit, or hold too many values.
-        end: Bytes of the stream up to the end of these lines, from where it may be read on another time.
+        lines: The lines with their line feeds; only the last one of a stream may have none.
+        oversized: Number of further lines that are longer than the limit or hold too many values.
+        end: Bytes of the stream up to the end of these lines, where reading may resume.
     """
 
     lines: list[bytes]
@@ -66,6 +66,6 @@ def whole_lines(chunks: Iterable[bytes], max_line_bytes: int = MAX_LINE_BYTES) -
 
 
 def _block_of_one(parts: list[bytes], end: int) -> Block:
-    """Return the block of a line that came in several chunks; without parts it is too long."""
+    """Return the block of a line that came in several chunks; a line without parts is too long."""
     line = b"".join(parts)
     return Block([line], 0, end) if line and line.count(b",") <= _MOST_VALUES else Block([], 1, end)

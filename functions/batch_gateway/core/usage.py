@@ -1,8 +1,8 @@
-"""What a job used: rows by outcome, tokens by kind, and the quantities that have a price.
+"""Usage: rows by outcome, tokens by kind, and the quantities that have a price.
 
-Quantities are kept per (model, context window, item), never per row, so that their size does not
-grow with the output and their price can be computed again at any time. All sums are integers and
-may be added and taken away in any order.
+Quantities are kept per (model, context window, item), never per row, so that their size does not grow with
+the output and they can be priced again at any time. All sums are integers and can be added and subtracted in
+any order.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ MAPS_GROUNDING, RETRIEVAL = "maps_grounding", "retrieval"
 UNKNOWN_GROUNDING = "unknown_grounding"
 """The items of searches, by kind of grounding: the quantity is queries, the rows are grounded prompts.
 
-RETRIEVAL is from the caller's own data; of UNKNOWN_GROUNDING a row does not tell the kind.
+RETRIEVAL is from the caller's own data; UNKNOWN_GROUNDING is for rows that do not tell the kind.
 """
 
 
@@ -26,11 +26,11 @@ class Rows(msgspec.Struct, frozen=True, rename="camel"):
     """Output rows by outcome; their sum is the number of non-blank lines.
 
     Attributes:
-        succeeded: Rows that Vertex answered, whether or not we know their price.
-        failed: Rows that Vertex refused or gave up on; Google charges nothing for them.
-        malformed: Lines that are no usable JSON row; their cost is unknown.
+        succeeded: Rows that Vertex AI answered, whether or not their price is known.
+        failed: Rows that Vertex AI refused or gave up on; Google charges nothing for them.
+        malformed: Lines that are not usable JSON rows; their cost is unknown.
         carried_over: Rows merged in from the output of an earlier job, which paid for them.
-        unmetered: Those of the succeeded rows that report no usage; their cost is unknown.
+        unmetered: The succeeded rows that report no usage; their cost is unknown.
         unrecognized: Rows of no known shape: neither an answer that is understood nor an error, or both
             at once; their cost is unknown.
     """
@@ -44,12 +44,12 @@ class Rows(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def total(self) -> int:
-        """All rows."""
+        """Number of all rows."""
         return self.succeeded + self.failed + self.carried_over + self.unread
 
     @property
     def unread(self) -> int:
-        """Rows that nothing is known of, not even whether they are free."""
+        """Number of rows about which nothing is known, not even whether they are free."""
         return self.malformed + self.unrecognized
 
 
@@ -58,9 +58,9 @@ class Tokens(msgspec.Struct, frozen=True, rename="camel"):
 
     Attributes:
         input: Prompt and tool-use prompt tokens, cached ones included.
-        cached_input: Those of the input tokens that came from a cache.
+        cached_input: The input tokens that came from a cache.
         output: Candidate tokens and thoughts.
-        thoughts: Those of the output tokens that were thoughts.
+        thoughts: The output tokens that were thoughts.
     """
 
     input: int = 0
@@ -70,7 +70,7 @@ class Tokens(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def total(self) -> int:
-        """Input and output together."""
+        """Sum of input and output tokens."""
         return self.input + self.output
 
 
@@ -78,13 +78,13 @@ _Counts = TypeVar("_Counts", Rows, Tokens)
 
 
 class Quantity(msgspec.Struct, frozen=True, rename="camel"):
-    """How much of one priced item was used.
+    """The units used of one priced item.
 
     Attributes:
         model: The model's key in the price table, or its name as reported if it is not there.
         context_window: Price tier by prompt length, e.g. ``0-200k``; empty where there is none.
-        item: What was used, e.g. ``input_text``, ``cached_input_audio``, ``output_thoughts``.
-        quantity: Tokens, or characters for models that are priced so.
+        item: Priced item, e.g. ``input_text``, ``cached_input_audio``, ``output_thoughts``.
+        quantity: Tokens, or characters for models that are charged by the character.
         rows: Number of rows that used any of it.
     """
 
@@ -96,19 +96,19 @@ class Quantity(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def key(self) -> Key:
-        """What quantities are summed by."""
+        """The key that quantities are summed by."""
         return (self.model, self.context_window, self.item)
 
 
 class Waste(msgspec.Struct, frozen=True, rename="camel"):
-    """What rows used whose answer is of no use, for one reason.
+    """The usage of rows whose answers are useless for one reason.
 
     Attributes:
         kind: ``failed``, ``blocked`` or ``truncated``.
-        reason: E.g. ``INVALID_ARGUMENT``, ``SAFETY``, ``MAX_TOKENS``; of a fixed vocabulary.
-        rows: How many.
-        unmetered: Those of them that were answered and report no usage; their cost is unknown.
-        quantities: What they used: a part of the quantities of the usage.
+        reason: E.g. ``INVALID_ARGUMENT``, ``SAFETY``, ``MAX_TOKENS``; from a fixed vocabulary.
+        rows: Number of rows.
+        unmetered: How many of them were answered and report no usage; their cost is unknown.
+        quantities: The quantities that they used, which are part of the usage's.
     """
 
     kind: str
@@ -122,8 +122,8 @@ class Unpriced(msgspec.Struct, frozen=True, rename="camel"):
     """Answered rows whose cost is not, or not wholly, known, for one reason.
 
     Attributes:
-        reason: One of those below; of the usage's own only those that tell of counts.
-        rows: How many; each counts for its first reason.
+        reason: One of the constants below; a Usage has only those about counts.
+        rows: Number of rows; each counts for its first reason.
     """
 
     reason: str
@@ -135,23 +135,23 @@ NO_USAGE = "NO_USAGE"
 NO_PRICE = "NO_PRICE"
 """The table has no price for something that the row used."""
 TOKENS_UNACCOUNTED = "TOKENS_UNACCOUNTED"
-"""The row's total is more than its parts: tokens were used of which nobody knows the kind."""
+"""The row's total is more than its parts: some tokens are of unknown kind."""
 TOTAL_CONTRADICTS = "TOTAL_CONTRADICTS"
-"""The row's total is less than its parts. As many of them are priced as it holds."""
+"""The row's total is less than its parts. As many of them are priced as fit into it."""
 DETAILS_CONTRADICT = "DETAILS_CONTRADICT"
-"""Details of a count are more than the count. As many of them are priced as it holds."""
+"""Details of a count add up to more than the count. As many of them are priced as fit into it."""
 
 
 class Usage(msgspec.Struct, frozen=True):
     """The usage of an output object or of a job.
 
     Attributes:
-        rows: By outcome.
-        tokens: As reported.
-        quantities: What has a price by the unit.
-        searches: By model and kind of grounding; their fees are no part of the cost.
-        waste: By kind and reason.
-        unpriced: Rows with counts that do not fit together, by reason.
+        rows: Rows by outcome.
+        tokens: Tokens as reported.
+        quantities: Quantities of priced items.
+        searches: Searches by model and kind of grounding; their fees are not part of the cost.
+        waste: Useless rows by kind and reason.
+        unpriced: Rows with contradictory counts, by reason.
     """
 
     rows: Rows = Rows()
@@ -179,7 +179,7 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 def quantities_of(sums: Iterable[tuple[Key, tuple[int, int]]]) -> tuple[Quantity, ...]:
-    """Sums by key as sorted quantities, without those that are nil."""
+    """Return sums by key as sorted quantities, without zeros."""
     return tuple(Quantity(*key, quantity, rows) for key, (quantity, rows) in sorted(sums) if quantity or rows)
 
 

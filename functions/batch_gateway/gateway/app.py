@@ -8,7 +8,7 @@ from datetime import datetime
 
 from werkzeug.wrappers import Request, Response
 
-from batch_gateway.core.access import callers, grants
+from batch_gateway.core.access import grants, ids
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.pricing.prices import PriceTable
@@ -228,7 +228,7 @@ class Gateway:
         grants.check_place(caller.grants, project, values["location"])
         for kind in ("job", "operation"):
             if kind in values:
-                callers.check_id(values[kind], kind)
+                ids.check_id(values[kind], kind)
         path = f"/{values['version']}{PLACE}{route.path}"
         for name in ("project", "location", "job", "operation"):
             path = path.replace(f"<{name}>", values.get(name, ""))

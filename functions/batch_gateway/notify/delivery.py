@@ -21,7 +21,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from batch_gateway.core.notify.notifications import Delivery, Event, failed, looked_at, over, read_retry_after
+from batch_gateway.core.notify.notifications import (
+    Delivery,
+    Event,
+    after_attempt,
+    finish,
+    read_retry_after,
+    retry_or_abandon,
+)
 from batch_gateway.core.notify.webhooks import signed_headers
 from batch_gateway.logs import Severity, log
 from batch_gateway.ports import (
@@ -200,7 +207,7 @@ class _Delivering:
 
         def change(record: Event) -> Event:
             # Somebody else has been at it too, if this took longer than the lease: what arrived has arrived.
-            return looked_at(record, now, _merged(record.webhook, webhook), _merged(record.topic, topic))
+            return after_attempt(record, now, _merged(record.webhook, webhook), _merged(record.topic, topic))
 
         self.deps.outbox.amend_event(event.id, change)
 
@@ -227,9 +234,9 @@ class _Delivering:
         if result.down or (way == "webhook" and self._spent[event.key_id] > _SECONDS_A_WEBHOOK):
             self._down.add(receiver)
         if result.state == "due":
-            delivery = failed(event, delivery, now, result.wait)
+            delivery = retry_or_abandon(event, delivery, now, result.wait)
         else:
-            delivery = over(delivery, result.state, result.tried)
+            delivery = finish(delivery, result.state, result.tried)
         if delivery.state != "unwanted":
             self._tell(way, event, delivery, result)
         return delivery

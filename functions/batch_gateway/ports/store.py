@@ -6,9 +6,9 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from batch_gateway.core.access.callers import TEAM_LABEL
 from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, owners_of
 from batch_gateway.core.accounting.settlement import Change, Checkpoint, DailyTotal, Output
+from batch_gateway.core.jobs.labels import TEAM_LABEL
 from batch_gateway.core.jobs.record import Bounds, JobKey, JobRecord, Observation
 from batch_gateway.core.jobs.sent import Sent
 from batch_gateway.core.notify.notifications import Event

@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 import msgspec
 
 from batch_gateway import log_events
-from batch_gateway.core.access.callers import KEY_LABEL, MARKER_LABEL, TEAM_LABEL
 from batch_gateway.core.excerpts import text
+from batch_gateway.core.jobs.labels import KEY_LABEL, MARKER_LABEL, TEAM_LABEL
 from batch_gateway.core.jobs.record import (
     JobKey,
     JobRecord,
     Observation,
-    newer,
+    merge_observations,
     observe,
     parse_name,
     parse_time,
@@ -174,7 +174,7 @@ def _is_news(key: JobKey, job: dict[str, Any], may_be_news: MayBeNews) -> bool:
     if not isinstance(known, JobRecord):
         return known
     seen = observe(job)
-    return seen is not None and newer(known.seen, seen) != known.seen
+    return seen is not None and merge_observations(known.seen, seen) != known.seen
 
 
 def _followed(reached: datetime | None, jobs: list[dict[str, Any]]) -> datetime | None:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from batch_gateway.core.jobs.record import JobKey, JobRecord, newer, observe, parse_name
+from batch_gateway.core.jobs.record import JobKey, JobRecord, merge_observations, observe, parse_name
 from batch_gateway.core.jobs.resource_names import parse_resource
 from batch_gateway.core.pricing.models import base_model_of, is_registered
 from batch_gateway.logs import log
@@ -56,7 +56,7 @@ def look_up(job: JobRecord, deps: SettlementDeps) -> JobRecord | None:
         return job
     shown = deps.upstream.get_job(job.key)
     seen = observe(shown) if shown else None
-    return msgspec.structs.replace(job, seen=newer(job.seen, seen)) if seen else None
+    return msgspec.structs.replace(job, seen=merge_observations(job.seen, seen)) if seen else None
 
 
 def refresh(key: JobKey, deps: SettlementDeps) -> JobRecord | None:

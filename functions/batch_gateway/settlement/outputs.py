@@ -8,7 +8,7 @@ import msgspec
 
 from batch_gateway import log_events
 from batch_gateway.core.accounting.settlement import Change, Output, settle_output
-from batch_gateway.core.jobs.record import JobRecord, newer
+from batch_gateway.core.jobs.record import JobRecord, merge_observations
 from batch_gateway.core.rows.readers import UnreadableOutputError
 from batch_gateway.core.usage import Usage
 from batch_gateway.ports import ObjectInfo
@@ -79,7 +79,7 @@ def commit(job: JobRecord, output: Output, deps: SettlementDeps, *, written: dat
     def settlement(record: JobRecord, old: Output | None, increments: Sequence[Output]) -> Change | None:
         nonlocal before
         before = record
-        seen = newer(record.seen, job.seen)
+        seen = merge_observations(record.seen, job.seen)
         record = msgspec.structs.replace(record, base_model=job.base_model, seen=seen)
         return settle_output(record, old, increments, output, deps.prices)
 

@@ -145,12 +145,12 @@ def test_for_others_a_sample_is_read(world, monkeypatch):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (b"{\n", "row 3 of the input, in gs://in/rows.jsonl: it is no JSON object"),
+        (b"{\n", "row 3 of the input, in gs://in/rows.jsonl: it is not a JSON object"),
         (
             row().replace(b'"generationConfig"', b'"tools":[{"urlContext":{"x":1}}],"generationConfig"'),
             "urlContext",
         ),
-        (row(candidateCount="1e3"), "candidateCount is no whole number"),
+        (row(candidateCount="1e3"), "candidateCount is not a whole number"),
     ],
     ids=["no JSON", "a tool", "a number"],
 )

@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from batch_gateway.core.access.callers import KEY_LABEL, TEAM_LABEL
 from batch_gateway.core.access.keys import token_of
+from batch_gateway.core.jobs.labels import KEY_LABEL, TEAM_LABEL
 from functional.gateway.conftest import (
     FLASH,
     FULL_FLASH,

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from batch_gateway.core.access.callers import MARKER_LABEL, Caller
+from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.accounting.settlement import Output, reprice, settle_output
 from batch_gateway.core.errors import ApiError
+from batch_gateway.core.jobs.labels import MARKER_LABEL
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.prices import PriceTable
@@ -708,7 +709,9 @@ def test_fields_are_so_many_and_so_long(query, problem):
 def test_a_file_over_all_time_counts_through_no_days_to_come(monkeypatch):
     summed = []
     monkeypatch.setattr(
-        spend_module, "buckets", lambda *given: summed.append(given[1]) or core_spend.buckets(*given)
+        spend_module,
+        "sum_by_bucket",
+        lambda *given: summed.append(given[1]) or core_spend.sum_by_bucket(*given),
     )
     text = export(stored(*ONE), "start_time=0&end_time=9999-01-01T00:00:00Z").get_data(as_text=True)
     assert len(text.splitlines()) == 2

@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from batch_gateway.core.jobs.record import UNTOLD
+from batch_gateway.core.jobs.record import UNKNOWN_BOUNDS
 from batch_gateway.core.usage import Rows, Tokens, Usage
 from batch_gateway.gateway.jobs import estimate, input_objects
 from batch_gateway.ports import ObjectsUnavailableError
@@ -154,7 +154,7 @@ def test_an_unpriced_model_has_no_estimate_rather_than_nil(scripted, loopback, m
         # Only the first look reads the input.
         monkeypatch.setattr(scripted.objects, "stat", lambda *_: pytest.fail("looked at twice"))
     assert (listed(scripted, job)["estimate"], listed(scripted, job)["projected"]) == (None, None)
-    assert scripted.record(job).estimate == UNTOLD
+    assert scripted.record(job).estimate == UNKNOWN_BOUNDS
 
 
 @pytest.mark.parametrize("ask", [cost, lambda world, _: sweep(world)])
@@ -185,7 +185,7 @@ def test_inputs_that_are_not_all_on_record_have_no_estimate(world, asked):
     found = cost(world, job)
 
     assert (found["estimate"], found["projected"]) == (None, None)
-    assert world.record(job).estimate == UNTOLD
+    assert world.record(job).estimate == UNKNOWN_BOUNDS
     assert not asked
 
 
@@ -250,7 +250,9 @@ def test_history_is_that_of_the_jobs_team(world, ask):
     for team, tokens in (("search", 3), ("ads", 50), (None, 20)):
         done = world.created(job_body(labels={"team": team} if team else {}))
         usage = Usage(Rows(succeeded=10), Tokens(input=100, output=10 * tokens))
-        record = msgspec.structs.replace(world.record(done), usage=usage, estimate=UNTOLD, settled_outputs=1)
+        record = msgspec.structs.replace(
+            world.record(done), usage=usage, estimate=UNKNOWN_BOUNDS, settled_outputs=1
+        )
         world.store._jobs[record.key] = record
         # 10 rows, with the rate of output of gemini-2.5-flash's batch jobs
         expected[team] = tokens * 10 * 1250

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.access.callers import MASTER, Caller, check_id, check_place, is_location, is_project
+from batch_gateway.core.access.callers import MASTER, Caller
+from batch_gateway.core.access.ids import check_id, check_place, is_location, is_project
 from batch_gateway.core.errors import ApiError
 from batch_gateway.gateway.http.authentication import Authenticator
 from fakes import MemoryKeys
@@ -183,6 +184,6 @@ def test_ids_are_let_through(value: str) -> None:
 
 @pytest.mark.parametrize("value", ["", ".", "..", "a/b", "a%2fb", "a:cancel", "a?b", "a\n", "ä", "x" * 129])
 def test_what_is_no_id_is_an_invalid_argument(value: str) -> None:
-    with pytest.raises(ApiError, match="is no operation id") as refused:
+    with pytest.raises(ApiError, match="is not a valid operation id") as refused:
         check_id(value, "operation")
     assert (refused.value.status, refused.value.reason) == ("INVALID_ARGUMENT", "ID_INVALID")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.core.access import grants
-from batch_gateway.core.access.grants import Grant, normal_uri
+from batch_gateway.core.access.grants import Grant, normalize_uri
 from batch_gateway.core.errors import ApiError
 
 TEAM_A = "gs://b/team-a"
@@ -172,9 +172,9 @@ def test_no_text_before_or_in_place_of_the_scheme_helps(before, path):
 
 @given(st.text(max_size=30).map(lambda text: f"gs://b/{text}"))
 def test_the_normal_form_is_a_fixed_point(uri):
-    normal = normal_uri(uri)
+    normal = normalize_uri(uri)
 
-    assert normal is None or normal_uri(normal) == normal
+    assert normal is None or normalize_uri(normal) == normal
 
 
 LIMITED = [Grant(allowed_uri_prefixes=(TEAM_A, "bq://p.d"))]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.access import callers
 from batch_gateway.core.access.callers import Caller, authenticate_master
 from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.access.keys import KeyRecord, name_of, new_secret, token_of
+from batch_gateway.core.jobs.labels import KEY_LABEL, TEAM_LABEL
 
 MASTER_KEY = "sk-the-master-key"
 
@@ -85,8 +85,8 @@ def key_of(team=None, grants=()):
 
 def test_a_scope_is_the_team_or_the_key_itself():
     assert Caller("master").scope is None
-    assert key_of("search").scope == (callers.TEAM_LABEL, "search")
-    assert key_of().scope == (callers.KEY_LABEL, "0123456789abcdef")
+    assert key_of("search").scope == (TEAM_LABEL, "search")
+    assert key_of().scope == (KEY_LABEL, "0123456789abcdef")
 
 
 @pytest.mark.parametrize(

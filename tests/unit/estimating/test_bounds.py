@@ -220,7 +220,7 @@ def test_where_one_of_them_sets_no_limit_there_is_none(line):
 @pytest.mark.parametrize("value", ["1e9", "many", True, [5], {"x": 5}, 1.5])
 @pytest.mark.parametrize("name", ["maxOutputTokens", "candidateCount"])
 def test_a_number_that_is_none_is_not_taken_for_a_small_one(name, value):
-    assert f"its {name} is no whole number" in refusal(gemini(config={"maxOutputTokens": 9, name: value}))
+    assert f"its {name} is not a whole number" in refusal(gemini(config={"maxOutputTokens": 9, name: value}))
 
 
 def test_the_jobs_parameters_raise_what_rows_set():
@@ -390,8 +390,8 @@ def test_whatever_stands_in_a_videos_metadata_is_weighed(name, value):
         ({"tools": [{"functionDeclarations": []}, {"somethingNew": {}}]}, "somethingNew"),
         ({"cachedContent": "projects/p/cachedContents/1"}, "cachedContent"),
         ({"cached_content": "x"}, "cachedContent"),
-        ({"generationConfig": {"routingConfig": {"autoMode": {}}}}, "chooses a model"),
-        ({"generation_config": {"model_config": {"x": 1}}}, "chooses a model"),
+        ({"generationConfig": {"routingConfig": {"autoMode": {}}}}, "lets Vertex AI choose a model"),
+        ({"generation_config": {"model_config": {"x": 1}}}, "lets Vertex AI choose a model"),
     ],
     ids=str,
 )

@@ -10,7 +10,7 @@ from batch_gateway.core.estimating import media
 from batch_gateway.core.estimating.families import Family, family_of, output_limit, thinks, version_of
 from batch_gateway.core.estimating.imports import Columns
 from batch_gateway.core.estimating.media import Medium
-from batch_gateway.core.estimating.needs import Asked, either, number
+from batch_gateway.core.estimating.needs import TargetModel, either, number
 from batch_gateway.core.estimating.rows import read
 from batch_gateway.core.estimating.text import tokens_of
 
@@ -20,7 +20,7 @@ TEXT = "How long is a piece of string?"
 def read_row(row, family=Family.GEMINI, version=(2, 5), columns=None, **sizes):
     line = row if isinstance(row, bytes) else json.dumps(row).encode()
     by_character = family is Family.LEGACY_EMBEDDING
-    asked = Asked(family, version, by_character, lambda uri: sizes.get(uri.rpartition("/")[2]))
+    asked = TargetModel(family, version, by_character, lambda uri: sizes.get(uri.rpartition("/")[2]))
     return read(line, asked, columns or Columns())
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from batch_gateway.core.estimating import Survey, estimate_report
 from batch_gateway.core.estimating import survey as survey_module
-from batch_gateway.core.estimating.habits import habit_by_default, habit_of
+from batch_gateway.core.estimating.habits import default_habit, habit_of
 from batch_gateway.core.estimating.sampling import Line, Object
 from batch_gateway.core.estimating.text import tokens_of
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
@@ -44,7 +44,7 @@ def lines_of(rows):
 
 
 def surveyed(*places, model=FLASH, jobs=(), size=None, location="us-central1", at=NOW):
-    habit = habit_of(jobs, "team search", model, TABLE) or habit_by_default(model)
+    habit = habit_of(jobs, "team search", model, TABLE) or default_habit(model)
     survey = Survey(model, habit, TABLE, lambda _: None)
     read = 0
     for place in places:
@@ -319,14 +319,14 @@ def test_amounts_and_tokens_are_in_order_and_grow_with_the_input(places, factor,
 
 
 def test_nothing_read_in_time_is_nothing_known():
-    survey = Survey(FLASH, habit_by_default(FLASH), TABLE, lambda _: None)
+    survey = Survey(FLASH, default_habit(FLASH), TABLE, lambda _: None)
     found = survey.estimate(1000, location="global", at=NOW)
     assert found.expected_nano is None
     assert "in time" in found.warnings[0]
 
 
 def test_when_time_is_up_the_rest_is_not_read():
-    survey = Survey(FLASH, habit_by_default(FLASH), TABLE, lambda _: None)
+    survey = Survey(FLASH, default_habit(FLASH), TABLE, lambda _: None)
     lines = lines_of([row(limit=5)] * 100)
     answers = iter([True] * 9 + [False])
     survey.read(OBJECT, lines, lambda: next(answers))
@@ -350,7 +350,7 @@ def test_limits_of_vertex_ai_are_pointed_out():
 
 
 def table_estimate(rows, *jobs, model=FLASH):
-    habit = habit_of(jobs, "team search", model, TABLE) or habit_by_default(model)
+    habit = habit_of(jobs, "team search", model, TABLE) or default_habit(model)
     survey = Survey(model, habit, TABLE, lambda _: None)
     return survey.estimate_of_table(rows, location="us-central1", at=NOW)
 

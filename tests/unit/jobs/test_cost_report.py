@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from batch_gateway.core.accounting.settlement import Output
 from batch_gateway.core.jobs.cost_report import cost_report, is_complete, status_of
-from batch_gateway.core.jobs.record import UNTOLD, Bounds, Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.jobs.record import UNKNOWN_BOUNDS, Bounds, Completion, JobKey, JobRecord, Observation
 from batch_gateway.core.pricing.cost import Cost, LineItem, QueryCost, WastedCost
 from batch_gateway.core.usage import Rows, Tokens, Unpriced, Usage
 
@@ -464,7 +464,7 @@ def test_an_estimate_that_the_amount_has_passed_is_no_projection() -> None:
     assert cost_report(some, [])["projected"] is None
 
 
-@pytest.mark.parametrize("estimate", [None, UNTOLD, Bounds(None, None, None)])
+@pytest.mark.parametrize("estimate", [None, UNKNOWN_BOUNDS, Bounds(None, None, None)])
 @pytest.mark.parametrize("completion", [None, Completion(successful=4, incomplete=6)])
 def test_without_output_and_estimate_nothing_is_projected(
     estimate: Bounds | None, completion: Completion | None

@@ -15,7 +15,7 @@ from batch_gateway.core.jobs.record import (
     JobKey,
     JobRecord,
     Observation,
-    newer,
+    merge_observations,
     observe,
     parse_name,
     parse_time,
@@ -374,7 +374,7 @@ def look(state: str, update_time: datetime | None = None, directory: str | None 
     ],
 )
 def test_the_newest_look_counts(recorded: Observation, then: Observation, known: Observation) -> None:
-    assert newer(recorded, then) == known
+    assert merge_observations(recorded, then) == known
 
 
 _LOOKS = st.builds(
@@ -389,10 +389,10 @@ _LOOKS = st.builds(
 def test_no_order_of_looks_revives_a_job_or_loses_its_directory(looks: list[Observation]) -> None:
     known = looks[0]
     for then in looks[1:]:
-        before, known = known, newer(known, then)
+        before, known = known, merge_observations(known, then)
         assert known.terminal >= before.terminal
         assert known.output_directory or not before.output_directory
-        assert newer(known, known) == known
+        assert merge_observations(known, known) == known
 
 
 # Records

@@ -13,12 +13,12 @@ from batch_gateway.core.notify.notifications import (
     GIVEN_UP_AFTER,
     LEASE,
     Delivery,
+    after_attempt,
     budget_event,
-    failed,
+    finish,
     job_event,
-    looked_at,
-    over,
     read_retry_after,
+    retry_or_abandon,
 )
 from batch_gateway.core.pricing.cost import Cost
 from batch_gateway.core.usage import Rows, Tokens, Usage
@@ -219,7 +219,7 @@ def test_it_is_tried_again_as_standard_webhooks_has_it():
     waits = []
     while delivery.state == "due":
         before = delivery
-        delivery = failed(event, delivery, NOW)
+        delivery = retry_or_abandon(event, delivery, NOW)
         if delivery.next_attempt:
             waits.append((delivery.next_attempt - NOW).total_seconds())
     assert len(waits) == len(SCHEDULE)
@@ -230,34 +230,38 @@ def test_it_is_tried_again_as_standard_webhooks_has_it():
 def test_events_that_failed_together_come_again_apart():
     keys = [JobKey("my-project", "us-central1", str(number)) for number in range(40)]
     events = [job_event(msgspec.structs.replace(JOB, key=key), NOW) for key in keys]
-    times = {failed(event, Delivery(NOW, attempts=3), NOW).next_attempt for event in events}
+    times = {retry_or_abandon(event, Delivery(NOW, attempts=3), NOW).next_attempt for event in events}
     assert len(times) > 5
 
 
 def test_a_receiver_gets_the_time_that_it_asks_for():
     event = job_event(JOB, NOW)
-    assert failed(event, Delivery(NOW), NOW, timedelta(hours=1)).next_attempt == NOW + timedelta(hours=1)
-    assert failed(event, Delivery(NOW), NOW, timedelta(days=9)).next_attempt == NOW + timedelta(days=1)
-    soon = failed(event, Delivery(NOW, attempts=4), NOW, timedelta(seconds=1)).next_attempt
+    assert retry_or_abandon(event, Delivery(NOW), NOW, timedelta(hours=1)).next_attempt == NOW + timedelta(
+        hours=1
+    )
+    assert retry_or_abandon(event, Delivery(NOW), NOW, timedelta(days=9)).next_attempt == NOW + timedelta(
+        days=1
+    )
+    soon = retry_or_abandon(event, Delivery(NOW, attempts=4), NOW, timedelta(seconds=1)).next_attempt
     assert soon >= NOW + timedelta(hours=5)
 
 
 def test_after_four_days_an_event_is_given_up():
     event = job_event(JOB, NOW)
-    assert failed(event, Delivery(NOW, attempts=2), NOW + timedelta(days=4)).state == "due"
-    given_up = failed(event, Delivery(NOW, attempts=2), NOW + timedelta(days=4, seconds=1))
+    assert retry_or_abandon(event, Delivery(NOW, attempts=2), NOW + timedelta(days=4)).state == "due"
+    given_up = retry_or_abandon(event, Delivery(NOW, attempts=2), NOW + timedelta(days=4, seconds=1))
     assert (given_up.state, given_up.attempts, given_up.next_attempt) == ("abandoned", 3, None)
 
 
 def test_the_next_look_is_when_the_first_way_is_due():
     event = job_event(JOB, NOW)
     soon, later = Delivery(NOW + timedelta(seconds=5)), Delivery(NOW + timedelta(hours=2))
-    done = over(Delivery(NOW), "delivered")
-    assert looked_at(event, NOW, later, soon).next_attempt == soon.next_attempt
-    assert looked_at(event, NOW, done, later).next_attempt == later.next_attempt
-    assert looked_at(event, NOW, done, done).next_attempt is None
+    done = finish(Delivery(NOW), "delivered")
+    assert after_attempt(event, NOW, later, soon).next_attempt == soon.next_attempt
+    assert after_attempt(event, NOW, done, later).next_attempt == later.next_attempt
+    assert after_attempt(event, NOW, done, done).next_attempt is None
     # Due already, and not tried this time: not before the lease ends.
-    assert looked_at(event, NOW, Delivery(NOW), done).next_attempt == NOW + LEASE
+    assert after_attempt(event, NOW, Delivery(NOW), done).next_attempt == NOW + LEASE
 
 
 @pytest.mark.parametrize(
@@ -291,7 +295,7 @@ def test_retry_after_takes_anything(value):
 @given(st.integers(0, 12), st.timedeltas(timedelta(0), timedelta(days=6)), st.timedeltas(timedelta(0)))
 def test_a_failed_delivery_is_due_later_or_over(attempts, age, wait):
     now = NOW + age
-    delivery = failed(job_event(JOB, NOW), Delivery(now, attempts=attempts), now, wait)
+    delivery = retry_or_abandon(job_event(JOB, NOW), Delivery(now, attempts=attempts), now, wait)
     assert delivery.attempts == attempts + 1
     assert (delivery.next_attempt is None) == (delivery.state == "abandoned")
     assert delivery.next_attempt is None or now < delivery.next_attempt <= now + timedelta(hours=26.5)

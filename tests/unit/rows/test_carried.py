@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.rows.carried import carried_over
+from batch_gateway.core.rows.carried import carried_over_test
 
 BEFORE = datetime(2026, 7, 1, 12, 30, 15, 500_000, tzinfo=UTC)
 NEAR = st.timedeltas(timedelta(days=-2), timedelta(days=2)) | st.timedeltas(
@@ -21,8 +21,8 @@ def test_it_is_as_the_times_themselves_compare(
 ) -> None:
     text = (BEFORE + apart).astimezone(offset).isoformat(separator, timespec)
 
-    assert carried_over(BEFORE)(text) is (datetime.fromisoformat(text) < BEFORE)
-    assert carried_over(BEFORE.astimezone(offset))(text) is (datetime.fromisoformat(text) < BEFORE)
+    assert carried_over_test(BEFORE)(text) is (datetime.fromisoformat(text) < BEFORE)
+    assert carried_over_test(BEFORE.astimezone(offset))(text) is (datetime.fromisoformat(text) < BEFORE)
 
 
 @given(NEAR, st.sampled_from(["%Y-%m-%dT%H:%M:%SZ", "%Y%m%dT%H%M%SZ", "%Y-%m-%d"]))
@@ -30,15 +30,15 @@ def test_other_ways_to_write_a_time_make_no_difference(apart: timedelta, form: s
     text = (BEFORE + apart).strftime(form)
     time = datetime.fromisoformat(text)
 
-    assert carried_over(BEFORE)(text) is (time.replace(tzinfo=time.tzinfo or UTC) < BEFORE)
+    assert carried_over_test(BEFORE)(text) is (time.replace(tzinfo=time.tzinfo or UTC) < BEFORE)
 
 
 @pytest.mark.parametrize(
     "odd", [None, "", "soon", "9999", "0000-00-00T00:00:00Z", 0, -1.5, True, [], {"a": 1}]
 )
 def test_what_is_no_time_is_of_this_job(odd: object) -> None:
-    assert not carried_over(BEFORE)(odd)
+    assert not carried_over_test(BEFORE)(odd)
 
 
 def test_without_a_time_no_row_is_carried_over() -> None:
-    assert not carried_over(None)("2000-01-01T00:00:00Z")
+    assert not carried_over_test(None)("2000-01-01T00:00:00Z")

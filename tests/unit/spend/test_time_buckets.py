@@ -11,10 +11,10 @@ from batch_gateway.core.spend.time_buckets import (
     QUARTER,
     Calendar,
     Span,
+    ceil_to_quarter,
+    floor_to_quarter,
     parse_offset,
-    quarter_from,
     quarter_of,
-    quarter_until,
 )
 
 times = st.datetimes(datetime(1970, 1, 2), datetime(9998, 1, 1)).map(lambda time: time.replace(tzinfo=UTC))  # noqa: DTZ001 - Hypothesis wants them naive
@@ -56,7 +56,7 @@ def test_months_are_calendar_months_in_their_zone():
 
 @given(times)
 def test_quarters_enclose_a_time(time):
-    start, end = quarter_from(time), quarter_until(time)
+    start, end = floor_to_quarter(time), ceil_to_quarter(time)
     assert start <= time <= end
     assert end - start == (timedelta(0) if start == time else QUARTER)
     assert start.minute % 15 == start.second == start.microsecond == 0

@@ -38,7 +38,7 @@ from batch_gateway.core.accounting.settlement import (
     supersede,
     supersedes,
 )
-from batch_gateway.core.jobs.record import LIVE_STATES, JobKey, JobRecord, Observation, newer
+from batch_gateway.core.jobs.record import LIVE_STATES, JobKey, JobRecord, Observation, merge_observations
 from batch_gateway.core.notify.notifications import Event
 from batch_gateway.ports import Observed, Settlement, Submission
 
@@ -104,7 +104,7 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
             record = typed(snapshot.to_dict(), JobRecord)
             if record is None:
                 continue
-            now = newer(record.seen, seen[record.key])
+            now = merge_observations(record.seen, seen[record.key])
             records[record.key] = Observed(record, msgspec.structs.replace(record, seen=now))
             if now != record.seen:
                 put(batch, snapshot, {"seen": plain(now)})

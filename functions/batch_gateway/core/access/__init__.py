@@ -1,1 +1,1 @@
-"""Who calls, and what a key may do."""
+"""Callers, keys and grants."""

@@ -1,8 +1,7 @@
-"""Who calls, and what may become a host or a path."""
+"""Callers, and the errors for requests that come from none."""
 
 import hashlib
 import hmac
-import re
 from collections.abc import Mapping
 
 import msgspec
@@ -10,26 +9,21 @@ import msgspec
 from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.accounting.budgets import OwnedBudget
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.jobs.labels import OURS
-from batch_gateway.core.jobs.resource_names import is_location, is_project
+from batch_gateway.core.jobs.labels import KEY_LABEL, TEAM_LABEL
 
 MASTER = "master"
 """Alias under which the administrator's key appears in costs."""
 
-TEAM_LABEL, KEY_LABEL, MARKER_LABEL = OURS
-
-_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who a request comes from.
+    """The sender of a request.
 
     Attributes:
         api_key: Alias of the key.
         team: Id of its team; None if it has none.
         key_id: Id of the key; None for the administrator's.
-        grants: What the key and its team allow; none for the administrator, who may do everything.
-        budgets: The budgets of key and team, where they have any.
+        grants: The grants of the key and its team; none for the administrator, who may do everything.
+        budgets: The budgets of the key and its team, where they have any.
     """
 
     api_key: str
@@ -40,12 +34,12 @@ class Caller(msgspec.Struct, frozen=True):
 
     @property
     def is_admin(self) -> bool:
-        """Whether this is the administrator."""
+        """True for the administrator."""
         return self.key_id is None
 
     @property
     def scope(self) -> tuple[str, str] | None:
-        """Key and value of the label that the caller's jobs carry; None for the administrator.
+        """The label (key, value) that the caller's jobs carry; None for the administrator.
 
         A team's keys share its jobs. A key without a team has its own.
         """
@@ -55,14 +49,14 @@ class Caller(msgspec.Struct, frozen=True):
 
     @property
     def record_scope(self) -> tuple[str, str] | None:
-        """Member and value that the caller's jobs have in the books; None for the administrator."""
+        """The field (name, value) that the caller's job records have; None for the administrator."""
         if self.key_id is None:
             return None
         return ("team", self.team) if self.team else ("key_id", self.key_id)
 
     @property
     def rate_limits(self) -> list[tuple[str, int]]:
-        """(counter, requests a minute) that a request counts against."""
+        """The limits (counter, requests per minute) that a request counts against."""
         counters = (f"key:{self.key_id}", f"team:{self.team}")
         return [
             (counter, grant.rpm_limit)
@@ -71,19 +65,19 @@ class Caller(msgspec.Struct, frozen=True):
         ]
 
     def owns(self, labels: Mapping[str, object]) -> bool:
-        """Whether a job with these labels is the caller's to see and to end."""
+        """Return True if the caller may see and end a job with these labels."""
         return self.scope is None or labels.get(self.scope[0]) == self.scope[1]
 
 
 def authenticate_master(secret: str, master_key: str | None) -> Caller | None:
-    """The administrator, if the secret is the master key."""
+    """Return the administrator if the secret is the master key; else None."""
     if master_key and hmac.compare_digest(_digest(secret), _digest(master_key)):
         return Caller(api_key=MASTER)
     return None
 
 
 def missing_key() -> ApiError:
-    """The answer to a request without a key."""
+    """Return the error for a request without a key."""
     return ApiError(
         "UNAUTHENTICATED",
         "API_KEY_MISSING",
@@ -92,9 +86,9 @@ def missing_key() -> ApiError:
 
 
 def invalid_key(problem: str) -> ApiError:
-    """The answer to a key that is not good.
+    """Return the error for a key that is not valid.
 
-    PERMISSION_DENIED, because on a 401 Google's clients try to refresh a static token and hide our
+    It is PERMISSION_DENIED, because on a 401 Google's clients try to refresh a static token and hide our
     message behind a RefreshError.
     """
     return ApiError(
@@ -105,8 +99,8 @@ def invalid_key(problem: str) -> ApiError:
     )
 
 
-def not_yours(permission: str, resource: str) -> ApiError:
-    """The answer to a call for a job that is somebody else's, or nobody's: they look the same (AIP-211)."""
+def job_not_allowed(permission: str, resource: str) -> ApiError:
+    """Return the error for a job that does not exist or has another owner: they look alike (AIP-211)."""
     return ApiError(
         "PERMISSION_DENIED",
         "JOB_NOT_ALLOWED",
@@ -116,28 +110,6 @@ def not_yours(permission: str, resource: str) -> ApiError:
     )
 
 
-def check_place(project: str, location: str) -> None:
-    """Refuses a project or location in a path that cannot be one.
-
-    Raises:
-        ApiError: INVALID_ARGUMENT.
-    """
-    if not is_project(project):
-        message = f"{project!r} is neither a project id nor a project number."
-        raise ApiError("INVALID_ARGUMENT", "PROJECT_INVALID", message)
-    if not is_location(location):
-        message = f"{location!r} is no location. Use a region such as us-central1, or global, us or eu."
-        raise ApiError("INVALID_ARGUMENT", "LOCATION_INVALID", message)
-
-
-def check_id(value: str, what: str) -> None:
-    """Refuses an id (of a job or an operation) with characters that ids do not have."""
-    if not _ID.fullmatch(value):
-        raise ApiError(
-            "INVALID_ARGUMENT", "ID_INVALID", f"{value!r} is no {what} id. Use the last part of its name."
-        )
-
-
 def _digest(key: str) -> bytes:
-    """Of equal length whatever the key's, so that a comparison takes the same time."""
+    """Hash a key, so that comparing takes the same time whatever its length."""
     return hashlib.sha256(key.encode(errors="surrogatepass")).digest()

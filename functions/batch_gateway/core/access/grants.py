@@ -1,7 +1,7 @@
-"""What a key may touch: models, projects, locations, and places in Cloud Storage and BigQuery.
+"""Check jobs against the models, projects, locations and URIs that a key was granted.
 
-The gateway's service account reads and writes for everybody, so whatever a scoped key names in a
-job has to be held against what it was granted (the confused deputy).
+The gateway's service account reads and writes for everybody, so everything that a limited key names in a job
+has to be checked against its grants (the confused deputy problem).
 """
 
 import re
@@ -15,15 +15,15 @@ from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.resource_names import parse_resource
 
 _URI = re.compile(r"\s*(gs|bq):/*(.*)", re.IGNORECASE | re.DOTALL)
-_PLAIN = re.compile(r"(gs|bq)://([^\x00-\x20\\%\x7f]+)")
+_NORMALIZED = re.compile(r"(gs|bq)://([^\x00-\x20\\%\x7f]+)")
 _KNOWN_PUBLISHERS = frozenset({"google", "anthropic"})
 _MODEL_FIELDS = frozenset({"endpoint", "unmanagedcontainermodel", "dedicatedresources", "serviceaccount"})
-"""Fields (lower case, no underscores) that take the place of ``model``, or change what it costs and may
-do: no grant says which machines or accounts are meant."""
+"""Fields (lower case, no underscores) that replace ``model``, or change what it costs and may do: grants
+do not cover machines and accounts."""
 _COST_FIELDS = frozenset({"endpoint", "unmanagedcontainermodel", "dedicatedresources", "instanceconfig"})
-"""Likewise, those whose cost no estimate can tell: machines by the hour, rows that are changed on the way."""
+"""Fields whose cost cannot be estimated: machines by the hour, rows that are changed on the way."""
 _URI_FIELDS = frozenset({"uris", "inputuri", "outputuri", "outputuriprefix"})
-"""Fields that hold a URI whatever their value looks like."""
+"""Fields that hold a URI, whatever their value looks like."""
 _IDENTITY_FIELDS = frozenset(
     {
         "serviceaccount",
@@ -34,22 +34,22 @@ _IDENTITY_FIELDS = frozenset(
         "vertexmultimodaldatasetdestination",
     }
 )
-"""Likewise, those that name data or identities that no URI prefix can be held against."""
+"""Fields that name data or identities that URI prefixes cannot cover."""
 _RESOURCE_FIELDS = frozenset({"endpoint", "dataset", "datasetname"})
-"""Likewise, those that hold the name of a resource."""
+"""Fields that hold the name of a resource."""
 _FORMATS = frozenset({"jsonl", "csv", "bigquery", "tf-record", "tf-record-gzip"})
-"""Values of instancesFormat whose data is what the URIs name; a ``file-list`` names further files."""
+"""Values of instancesFormat that read only what the URIs name; a ``file-list`` names further files."""
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """What is allowed. An empty list allows everything of its kind.
+    """The permissions of a key or team. An empty list allows everything of its kind.
 
     Attributes:
         models: Names or patterns with ``*``: as callers write them, or short names such as ``gemini-2.5-*``.
-        projects: Ids.
+        projects: Ids of projects.
         locations: Locations.
         allowed_uri_prefixes: ``gs://bucket/path`` and ``bq://project.dataset``, for input and output.
-        rpm_limit: Requests a minute; None for no limit.
+        rpm_limit: Requests per minute; None for no limit.
     """
 
     models: tuple[str, ...] = ()
@@ -60,10 +60,10 @@ class Grant(msgspec.Struct, frozen=True):
 
 
 def check_place(grants: Iterable[Grant], project: str, location: str) -> None:
-    """Refuses a project or location that one of the grants leaves out.
+    """Check that all grants allow a project and location.
 
     Raises:
-        ApiError: PERMISSION_DENIED.
+        ApiError: PERMISSION_DENIED: One of the grants does not.
     """
     for grant in grants:
         if grant.projects and project not in grant.projects:
@@ -79,16 +79,16 @@ def check_place(grants: Iterable[Grant], project: str, location: str) -> None:
 
 
 def check_model(grants: Sequence[Grant], written: str, resource: str, *, is_alias: bool = False) -> None:
-    """Refuses a model that one of the grants leaves out, or that is of a project which one leaves out.
+    """Check that all grants allow a model, and its project if it has one.
 
     Args:
-        grants: Of key and team.
-        written: As the caller wrote it.
-        resource: What it stands for, with the id of a served project in place of its number.
+        grants: The grants of key and team.
+        written: The model as the caller wrote it.
+        resource: Its resource name, with the id of a served project in place of its number.
         is_alias: Whether it was written as an alias.
 
     Raises:
-        ApiError: PERMISSION_DENIED.
+        ApiError: PERMISSION_DENIED: One of the grants does not.
     """
     if not any(grant.models or grant.projects or grant.locations for grant in grants):
         return
@@ -97,14 +97,14 @@ def check_model(grants: Sequence[Grant], written: str, resource: str, *, is_alia
         raise ApiError(
             "PERMISSION_DENIED",
             "MODEL_NOT_ALLOWED",
-            f"This API key is limited to certain models, and {written!r} names none. Write "
+            f"This API key is limited to certain models, and {written!r} does not name a model. Write "
             "publishers/PUBLISHER/models/MODEL or projects/PROJECT/locations/LOCATION/models/ID.",
             metadata={"model": written},
         )
     if model.project:
         check_place(grants, model.project, model.location)
-    # A short name means the model of those whose names nobody else can take. Owners choose the ids of
-    # the models in a project, and any publisher may use any name.
+    # A short name stands only for models of publishers whose names nobody else can take: owners choose the
+    # ids of the models in their projects, and any publisher may use any name.
     names = {resource, model.path}
     if model.publisher in _KNOWN_PUBLISHERS:
         names.add(model.name)
@@ -121,18 +121,18 @@ def check_model(grants: Sequence[Grant], written: str, resource: str, *, is_alia
 
 
 def check_body(grants: Sequence[Grant], body: Any, *, has_budget: bool = False) -> None:
-    """Refuses a job that names data or models outside of what one of the grants allows.
+    """Check that all grants allow the data and models that a job names.
 
-    Every ``gs://`` and ``bq://`` in the body counts, in whatever field: v1beta1 has several, and a
+    Every ``gs://`` and ``bq://`` URI in the body counts, whatever field it is in: v1beta1 has several, and a
     field may be written in camelCase or snake_case.
 
     Args:
-        grants: Of key and team.
-        body: Of the create.
-        has_budget: Whether what the job costs is limited too.
+        grants: The grants of key and team.
+        body: Body of the create.
+        has_budget: Whether the cost of the job is limited too.
 
     Raises:
-        ApiError: PERMISSION_DENIED.
+        ApiError: PERMISSION_DENIED: One of the grants does not.
     """
     restricted = [grant.allowed_uri_prefixes for grant in grants if grant.allowed_uri_prefixes]
     refused = _IDENTITY_FIELDS if restricted else frozenset()
@@ -163,14 +163,14 @@ def check_body(grants: Sequence[Grant], body: Any, *, has_budget: bool = False) 
 
 
 def check_uri(prefixes: Iterable[str], uri: str) -> None:
-    """Refuses a URI that is not under any of the prefixes.
+    """Check that a URI is under one of the prefixes.
 
     Raises:
-        ApiError: PERMISSION_DENIED.
+        ApiError: PERMISSION_DENIED: It is not.
     """
-    plain = normal_uri(uri)
+    normalized = normalize_uri(uri)
     prefixes = tuple(prefixes)
-    if plain is None or not any(_under(plain, prefix) for prefix in prefixes):
+    if normalized is None or not any(_is_under(normalized, prefix) for prefix in prefixes):
         raise ApiError(
             "PERMISSION_DENIED",
             "URI_NOT_ALLOWED",
@@ -179,17 +179,17 @@ def check_uri(prefixes: Iterable[str], uri: str) -> None:
         )
 
 
-def normal_uri(uri: str) -> str | None:
-    """A URI in the one form that is compared; None if it could be read in more than one way.
+def normalize_uri(uri: str) -> str | None:
+    """Return a URI in the form that is compared; None if it could be read in more than one way.
 
-    Cloud Storage takes names literally, so ``..``, ``//`` and ``%2e`` are no tricks there; but
-    whoever writes them into a limited key's job is not trusted to mean that.
+    Cloud Storage takes names literally, so ``..``, ``//`` and ``%2e`` have no special meaning there; but in
+    the job of a limited key they are refused as a possible attack.
     """
     match = _URI.match(uri)
-    plain = f"{match[1].lower()}://{match[2]}" if match and uri == uri.strip() else ""
-    if not _PLAIN.fullmatch(plain) or uri.partition(":")[2] != f"//{match[2] if match else ''}":
+    normalized = f"{match[1].lower()}://{match[2]}" if match and uri == uri.strip() else ""
+    if not _NORMALIZED.fullmatch(normalized) or uri.partition(":")[2] != f"//{match[2] if match else ''}":
         return None
-    scheme, _, rest = plain.partition("://")
+    scheme, _, rest = normalized.partition("://")
     if scheme == "bq":
         # PROJECT:DATASET is the older form of PROJECT.DATASET; DOMAIN.TLD:PROJECT is a project.
         head, dot, tail = rest.partition(".")
@@ -201,16 +201,16 @@ def normal_uri(uri: str) -> str | None:
     return f"gs://{bucket.lower()}{slash}{path}"
 
 
-def _under(uri: str, prefix: str) -> bool:
-    """Whether a normal URI is the granted one or below it; a wildcard has to come after the whole prefix."""
-    normal = normal_uri(prefix) or prefix
+def _is_under(uri: str, prefix: str) -> bool:
+    """Return True if a URI is the granted one or below it; wildcards must follow the whole prefix."""
+    normal = normalize_uri(prefix) or prefix
     border = "/" if normal.startswith("gs://") else "."
     normal = normal.rstrip(border)
     return uri.rstrip(border) == normal or uri.startswith(normal + border)
 
 
 def resource_names(body: Any) -> Iterator[tuple[str, str]]:
-    """Yield (field, name) of every resource that a job names beside its model."""
+    """Yield (field, name) for every resource that a job names beside its model."""
     return (
         (field, value)
         for field, value in _members(body)
@@ -219,9 +219,9 @@ def resource_names(body: Any) -> Iterator[tuple[str, str]]:
 
 
 def _members(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every (field, value) of nested JSON, fields in lower case and without underscores.
+    """Yield every (field, value) of nested JSON, fields in lower case and without underscores.
 
-    Names in a map of labels are callers' own, and no fields.
+    Names in a map of labels are the callers' own and not fields.
     """
     stack: list[tuple[str, Any]] = [("", value)]
     while stack:

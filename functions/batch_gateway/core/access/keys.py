@@ -12,13 +12,13 @@ from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.accounting.budgets import OwnedBudget
 
 TEAM_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-"""A team's id becomes the value of a label of Vertex AI's: lower case, at most 63 characters."""
+"""Form of a team's id, which becomes the value of a Vertex AI label: lower case, at most 63 characters."""
 _PREFIX = "sk-"
 _SHOWN = 4
 
 
 class Budget(msgspec.Struct, frozen=True):
-    """How much may be spent in a window.
+    """A limit on spend per window.
 
     Attributes:
         max_budget_nano: nano-USD; None for no budget.
@@ -37,7 +37,7 @@ class TeamRecord(msgspec.Struct, frozen=True):
     Attributes:
         team_id: Id; also the value of the label that its jobs carry.
         team_alias: A name for people.
-        blocked: Its keys are refused.
+        blocked: True if its keys are refused.
     """
 
     team_id: str
@@ -54,17 +54,17 @@ class KeyRecord(msgspec.Struct, frozen=True):
     """An API key, without its secret.
 
     Attributes:
-        token: SHA-256 of the secret, in hex; what it is found by.
+        token: SHA-256 of the secret, in hex, by which the key is looked up.
         key_id: Stays the same when the secret is rotated; the value of the label that the jobs of a
             key without a team carry.
-        key_name: What people may see of the secret: ``sk-...a1b2``.
-        key_alias: Name in costs.
+        key_name: The part of the secret that people may see: ``sk-...a1b2``.
+        key_alias: Its name in cost reports.
         team_id: Its team, if any.
-        expires: When it ends; None for never.
-        blocked: It is refused.
+        expires: When it expires; None for never.
+        blocked: True if it is refused.
         created_by: Alias of the key that made it.
-        webhook_url: Where its events go to; None for nowhere.
-        webhook_secret: What they are signed with.
+        webhook_url: Destination of its events; None for no webhook.
+        webhook_secret: Secret that signs them.
     """
 
     token: str
@@ -85,31 +85,31 @@ class KeyRecord(msgspec.Struct, frozen=True):
 
 
 def budget_of_team(team: TeamRecord) -> OwnedBudget | None:
-    """A team's budget; None if it has none."""
-    return _limit(f"team:{team.team_id}", f"the team {team.team_id!r}", team.budget)
+    """Return a team's budget; None if it has none."""
+    return _owned_budget(f"team:{team.team_id}", f"the team {team.team_id!r}", team.budget)
 
 
 def budget_of_key(key: KeyRecord) -> OwnedBudget | None:
-    """A key's budget; None if it has none."""
-    return _limit(f"key:{key.key_id}", f"the key {key.key_alias!r}", key.budget)
+    """Return a key's budget; None if it has none."""
+    return _owned_budget(f"key:{key.key_id}", f"the key {key.key_alias!r}", key.budget)
 
 
-def _limit(owner: str, name: str, budget: Budget) -> OwnedBudget | None:
+def _owned_budget(owner: str, name: str, budget: Budget) -> OwnedBudget | None:
     if budget.max_budget_nano is None and budget.soft_budget_nano is None:
         return None
     return OwnedBudget(owner, name, budget.max_budget_nano, budget.soft_budget_nano, budget.budget_duration)
 
 
 def new_secret() -> str:
-    """A key's secret: 256 random bits."""
+    """Make a key's secret of 256 random bits."""
     return _PREFIX + secrets.token_urlsafe(32)
 
 
 def token_of(secret: str) -> str:
-    """What a key is stored and found by. The secret is random, so a plain hash cannot be guessed back."""
+    """Hash a secret for storage and look-up. It is random, so a plain hash cannot be reversed by guessing."""
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
 def name_of(secret: str) -> str:
-    """What may be shown of a secret."""
+    """Return the part of a secret that may be shown."""
     return f"{_PREFIX}...{secret[-_SHOWN:]}"

@@ -1,4 +1,4 @@
-"""Identity tokens (OpenID Connect) of Google: what one claims, before anybody has looked at its signature."""
+"""Read the claims of Google's identity tokens (OpenID Connect), before their signatures are checked."""
 
 import base64
 import binascii
@@ -9,23 +9,23 @@ import msgspec
 from batch_gateway.core.json_io import UNREADABLE
 
 UNSIGNED = ".SIGNATURE_REMOVED_BY_GOOGLE"
-"""How a token ends that Cloud Run has checked ("Authenticating service-to-service" of its documentation)."""
+"""Ending of a token that Cloud Run has checked ("Authenticating service-to-service" of its documentation)."""
 LEEWAY_SECONDS = 10
-"""By which clocks may differ."""
+"""Tolerance for differences between clocks, in seconds."""
 _LONGEST = 8192
 _PARTS = 3
 _ISSUERS = frozenset({"https://accounts.google.com", "accounts.google.com"})
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """What a token says.
+    """The claims of a token.
 
     Attributes:
-        iss: Who issued it.
-        aud: What it was made for.
-        exp: When it ends, in seconds since 1970.
-        email: Of the account that it was made for.
-        email_verified: Whether that is certain.
+        iss: Issuer.
+        aud: Audience: the service that it was made for.
+        exp: Expiry, in seconds since 1970.
+        email: Address of the account that it was made for.
+        email_verified: Whether the address is verified.
     """
 
     iss: str
@@ -34,8 +34,8 @@ class Claims(msgspec.Struct, frozen=True):
     email: str
     email_verified: bool
 
-    def is_good(self, account: str, audience: str, now: float) -> bool:
-        """Whether these are the claims of an account, for an audience, at a time (seconds since 1970)."""
+    def is_valid(self, account: str, audience: str, now: float) -> bool:
+        """Return True if the claims are an account's, for an audience, at a time (seconds since 1970)."""
         return (
             self.iss in _ISSUERS
             and self.aud == audience
@@ -46,18 +46,18 @@ class Claims(msgspec.Struct, frozen=True):
 
 
 def is_token(secret: str) -> bool:
-    """Whether a secret has the form of an identity token, which is a JWT, rather than that of a key."""
+    """Return True if a secret has the form of an identity token, which is a JWT, and not that of a key."""
     return len(secret) <= _LONGEST and secret.count(".") == _PARTS - 1
 
 
 def claims_of(token: str) -> Claims | None:
-    """Return what a token claims; None if it cannot be read. Nothing says yet that it is true."""
+    """Return the claims of a token; None if it cannot be read. They are not verified yet."""
     claims: Claims | None = _part(token, 1, Claims)
     return claims
 
 
 def key_id_of(token: str) -> str | None:
-    """Return the id of the key that a token says it is signed with; None if it does not say."""
+    """Return the id of the key that a token claims to be signed with; None if it names none."""
     header = _part(token, 0, dict[str, Any]) or {}
     key_id = header.get("kid")
     return key_id if isinstance(key_id, str) else None

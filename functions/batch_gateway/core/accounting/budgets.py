@@ -14,7 +14,7 @@ from batch_gateway.core.accounting.durations import months_of, whole_days_of
 from batch_gateway.core.jobs.record import JobRecord
 
 BudgetAction = Literal["nothing", "warn", "cancel"]
-"""How running jobs are treated once the budget that they count against is exceeded."""
+"""Action on running jobs once the budget that they count against is exceeded."""
 ALL = "all"
 """The period that covers all time."""
 MOST_DAYS = 31

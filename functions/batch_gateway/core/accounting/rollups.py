@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from batch_gateway.core.access.callers import KEY_LABEL
 from batch_gateway.core.accounting.settlement import DailyTotal, TotalKey
+from batch_gateway.core.jobs.labels import KEY_LABEL
 from batch_gateway.core.spend.time_buckets import QUARTER, Span
 
 _MIDDLE = "-15"

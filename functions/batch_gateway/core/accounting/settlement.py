@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from batch_gateway.core.access.callers import MARKER_LABEL
 from batch_gateway.core.accounting.budgets import remaining_reservation
+from batch_gateway.core.jobs.labels import MARKER_LABEL
 from batch_gateway.core.jobs.output_names import OutputKind, kind_of
 from batch_gateway.core.jobs.record import JobRecord, Repricing
 from batch_gateway.core.pricing.cost import cost_of, rows_without_price
 from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.prices import PriceTable
+from batch_gateway.core.spend.time_buckets import quarter_of
 from batch_gateway.core.usage import Usage
 
 
@@ -120,7 +121,7 @@ class ItemTotal(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class DailyTotal(TotalKey, frozen=True, rename="camel"):
-    """What was spent on one day under one key.
+    """The spend of one day under one key.
 
     Attributes:
         quarters: nano-USD by UTC quarter of an hour of the day (``"52"`` from 13:00 on), so that a day can
@@ -253,7 +254,6 @@ def _repricings(job: JobRecord, by: str, now: datetime) -> tuple[Repricing, ...]
 
 def total_deltas(before: JobRecord, after: JobRecord) -> list[tuple[TotalKey, TotalDelta]]:
     """Return what a change of a job's cost adds to totals: one delta for each model in it."""
-    created = after.create_time.astimezone(UTC)
     deltas = []
     unpriced = _unpriced_rows(after)
     unpriced.subtract(_unpriced_rows(before))
@@ -268,14 +268,14 @@ def total_deltas(before: JobRecord, after: JobRecord) -> list[tuple[TotalKey, To
                     if item.amount_nano is not None:
                         amounts[item.item] += sign * item.amount_nano
         delta = TotalDelta(
-            _quarter(created),
+            quarter_of_job(after),
             amounts.total(),
             _without_zeros(quantities),
             _without_zeros(amounts),
             unpriced[model],
         )
         if delta.quantities or delta.amounts_nano or delta.unpriced_rows:
-            deltas.append((_total_key(after, created, model), delta))
+            deltas.append((total_key(after, model), delta))
     return deltas
 
 
@@ -291,17 +291,19 @@ def _unpriced_rows(job: JobRecord) -> Counter[str]:
     return +rows
 
 
-def _quarter(time: datetime) -> int:
-    return time.hour * 4 + time.minute // 15
+def quarter_of_job(job: JobRecord) -> int:
+    """Return the UTC quarter of an hour of the day, from 0 to 95, that a job's cost belongs to."""
+    return quarter_of(job.create_time.astimezone(UTC))
 
 
 def _without_zeros(sums: Counter[str]) -> dict[str, int]:
     return {item: change for item, change in sums.items() if change}
 
 
-def _total_key(job: JobRecord, created: datetime, model: str) -> TotalKey:
+def total_key(job: JobRecord, model: str) -> TotalKey:
+    """Return the key of the total that a job's cost with a model belongs to."""
     return TotalKey(
-        day=created.date().isoformat(),
+        day=job.create_time.astimezone(UTC).date().isoformat(),
         model=model,
         api_key=job.api_key or "",
         team=job.team or "",

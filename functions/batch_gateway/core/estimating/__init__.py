@@ -1,9 +1,9 @@
-"""What a job will cost, from its input alone.
+"""Estimate the cost of a job from its input alone.
 
-``survey.Survey`` is fed the lines of a sample and gives an ``Estimate``. Below it, from a row up: ``text``
-and ``media`` guess tokens, ``gemini`` and ``messages`` know the forms of requests, ``imports`` what fails a
-whole job, ``rows`` reads a line, ``habits`` knows what models write, ``sums`` carries a sample on to the
-whole input, ``estimate`` prices it. All guesses are ranges (``ranges``) of whole numbers.
+``survey.Survey`` reads the lines of a sample and returns an ``Estimate``. Below it, from a row up: ``text``
+and ``media`` estimate tokens, ``gemini`` and ``messages`` read requests, ``imports`` finds rows that fail a
+whole job, ``rows`` reads a line, ``habits`` predicts the length of answers, ``sums`` extrapolates a sample to
+the whole input, ``estimate`` prices it. All estimates are ranges (``ranges``) of whole numbers.
 """
 
 from batch_gateway.core.estimating.estimate import Estimate, InvalidRow, estimate_report

@@ -1,8 +1,8 @@
-"""The most that the rows of a job may cost: every row is read, and nothing in it is guessed to be cheap.
+"""Compute the most that the rows of a job may cost: every row is read, and always at its most expensive.
 
-A sample says what rows are like, unless somebody wants it to be wrong. A budget needs what they cost at most
-(``most``), and whatever may cost anything is an error: tools that read, rows that cannot be read, answers
-without an end.
+A sample represents the rows, unless somebody wants to mislead it. A budget needs an upper bound (``most``),
+and rows without one are an error: those with tools that read, those that cannot be read, and those whose
+answers have no limit.
 """
 
 from collections import Counter
@@ -21,42 +21,42 @@ from batch_gateway.core.estimating.families import (
 )
 from batch_gateway.core.estimating.most import Model, Most
 from batch_gateway.core.estimating.needs import SizeOf
-from batch_gateway.core.estimating.sums import Use
+from batch_gateway.core.estimating.sums import UnitCounts
 from batch_gateway.core.estimating.text import characters_of
 from batch_gateway.core.pricing.prices import PriceTable
 
 
 class Weight(NamedTuple):
-    """What rows use at most.
+    """The most that rows may use.
 
     Attributes:
-        rows: How many there are.
-        input: Tokens or characters.
-        output: Tokens.
-        uses: What has a price.
+        rows: Number of rows.
+        input: Tokens or characters of input.
+        output: Tokens of output.
+        uses: Units of priced items.
     """
 
     rows: int
     input: int
     output: int
-    uses: Use
+    uses: UnitCounts
 
 
 class Scale:
-    """Weighs rows."""
+    """The sums of rows as they are weighed."""
 
     def __init__(self, model: str, prices: PriceTable, size_of: SizeOf, parameters: Any) -> None:
         """Prepare for a job.
 
         Args:
-            model: Resource name; of a tuned model the one that it was tuned from.
-            prices: For context windows and units.
-            size_of: For the files that rows name.
-            parameters: The job's modelParameters. Whether they come before what a row sets is not documented:
-                the dearer counts.
+            model: Resource name; for a tuned model, that of its base.
+            prices: Price table, for context windows and units.
+            size_of: Look-up of the sizes of files that rows name.
+            parameters: The job's modelParameters. It is not documented whether they override what a row
+                sets: the more expensive one counts.
 
         Raises:
-            UnboundedError: No job with this model has a bound.
+            UnboundedError: Jobs with this model have no bound.
         """
         self._family = family_of(model)
         if self._family is Family.CUSTOM:
@@ -73,18 +73,18 @@ class Scale:
             for name in ("maxOutputTokens", "candidateCount")
         )
         self._rows = self._input = self._output = 0
-        self._uses: Use = Counter()
+        self._uses: UnitCounts = Counter()
 
     @property
     def weight(self) -> Weight:
-        """Of the rows so far."""
+        """The most that the rows so far may use."""
         return Weight(self._rows, self._input, self._output, self._uses)
 
     def add(self, lines: Iterable[bytes]) -> None:
-        """Weigh lines; blank ones count as nothing.
+        """Weigh lines; blank ones are ignored.
 
         Raises:
-            UnboundedError: One of them may cost anything.
+            UnboundedError: The usage of one of them has no bound.
         """
         for line in lines:
             if not line.isspace():

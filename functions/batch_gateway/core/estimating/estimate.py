@@ -1,4 +1,4 @@
-"""What a job will cost: low, expected and high, and what that rests on."""
+"""Price an estimate: low, expected and high, with the assumptions behind them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ import msgspec
 from batch_gateway.core.estimating.bounds import Weight
 from batch_gateway.core.estimating.families import MOST_BYTES, Family
 from batch_gateway.core.estimating.ranges import Range
-from batch_gateway.core.estimating.sums import Use, Whole
+from batch_gateway.core.estimating.sums import Extrapolation, UnitCounts
 from batch_gateway.core.jobs.record import Weighed
 from batch_gateway.core.pricing.cost import cost_of
 from batch_gateway.core.pricing.models import short_name
@@ -18,16 +18,16 @@ from batch_gateway.core.pricing.prices import LONGEST_QUEUE, PriceTable
 from batch_gateway.core.usage import Quantity, Usage
 
 MOST_SHOWN = 20
-"""Invalid rows that are named; the others are counted."""
+"""Most invalid rows that are listed; all are counted."""
 
 
 class InvalidRow(msgspec.Struct, frozen=True, rename="camel"):
     """A row that will fail, or fail the job.
 
     Attributes:
-        uri: Of the object.
-        line: Counted from 1; None in a part of an object whose beginning was not read.
-        reason: What is wrong with it.
+        uri: URI of the object.
+        line: Line number from 1; None if the object was not read from its beginning.
+        reason: Why it is invalid.
     """
 
     uri: str
@@ -36,24 +36,24 @@ class InvalidRow(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Estimate(msgspec.Struct, frozen=True, rename="camel"):
-    """What a job will cost, as far as can be told before it runs.
+    """The estimated cost of a job before it runs.
 
     Attributes:
         model: Key in the price table, or the name as given.
         price_table: Version of the table.
-        low_nano: nano-USD; this and the next two None if it cannot be known, for which ``warnings`` say why.
+        low_nano: nano-USD; this and the next two are None if unknown, and ``warnings`` say why.
         expected_nano: nano-USD.
         high_nano: nano-USD.
         rows: Number of rows; None if unknown.
-        exact_rows: Whether that many were counted rather than guessed.
-        sampled: Rows that were read.
-        invalid: Those of them that will fail, or fail the job.
-        input: Tokens or characters; None if unknown.
-        output: Tokens; None if unknown.
-        assumptions: What the figures rest on, as sentences.
-        warnings: What is likely to go wrong, or is not in the figures.
+        exact_rows: Whether the rows were counted rather than estimated.
+        sampled: Number of rows that were read.
+        invalid: How many of them will fail, or fail the job.
+        input: Tokens or characters of input; None if unknown.
+        output: Tokens of output; None if unknown.
+        assumptions: The assumptions behind the figures, as sentences.
+        warnings: Likely problems, and costs that are not in the figures, as sentences.
         invalid_rows: The first of the invalid rows.
-        weighed: The input, if all of it was read to tell the high.
+        weighed: The input, if all of it was read to compute the high.
     """
 
     model: str
@@ -72,28 +72,30 @@ class Estimate(msgspec.Struct, frozen=True, rename="camel"):
     invalid_rows: tuple[InvalidRow, ...] = ()
     weighed: Weighed | None = None
 
-    def warned(self, *warnings: str) -> "Estimate":
-        """The same with more warnings."""
+    def with_warnings(self, *warnings: str) -> "Estimate":
+        """Return a copy with further warnings."""
         return msgspec.structs.replace(self, warnings=(*self.warnings, *warnings))
 
     def without_high(self, reason: str) -> "Estimate":
-        """The same with its high unknown: that of its cost and of its tokens."""
+        """Return a copy in which the high of cost and tokens is unknown."""
         tokens = [each and (each[0], each[1], None) for each in (self.input, self.output)]
         return msgspec.structs.replace(
             self, high_nano=None, input=tokens[0], output=tokens[1], warnings=(*self.warnings, reason)
         )
 
 
-def priced(estimate: Estimate, total: Whole, prices: PriceTable, *, location: str, at: datetime) -> Estimate:
-    """Fills in what all rows use and what it costs.
+def with_prices(
+    estimate: Estimate, total: Extrapolation, prices: PriceTable, *, location: str, at: datetime
+) -> Estimate:
+    """Return an estimate with the usage of all rows and its cost.
 
     Args:
-        estimate: Whose model it is.
-        total: What all rows use.
+        estimate: An estimate that names the model.
+        total: Usage of all rows.
         prices: The table.
         location: Where the job will run.
-        at: The time whose prices are in force. The high takes the dearest from then until the job must have
-            started, since a budget that reserves it must not fall short when a price rises in between.
+        at: The time whose prices are in force. The high takes the highest prices from then until the job
+            must have started, since a reservation of the high must suffice if a price rises in between.
     """
     low, expected, high = total.uses
     amounts = [
@@ -114,13 +116,13 @@ def priced(estimate: Estimate, total: Whole, prices: PriceTable, *, location: st
     if None not in amounts:
         return estimate
     estimate = msgspec.structs.replace(estimate, low_nano=None, expected_nano=None, high_nano=None)
-    return estimate.warned(
+    return estimate.with_warnings(
         f"The amounts are unknown: the price table has no price for {estimate.model} that fits."
     )
 
 
-def prices_said(model: str, prices: PriceTable, *, location: str, at: datetime) -> list[str]:
-    """Say which prices an estimate takes, and what of them is in doubt, as sentences."""
+def describe_prices(model: str, prices: PriceTable, *, location: str, at: datetime) -> list[str]:
+    """Describe the prices of an estimate, and doubts about them, as sentences."""
     said = (
         f"Prices: list prices for batch jobs in {location}, in force on {at:%Y-%m-%d}, from the table "
         f"{prices.version}. The high takes the dearest until {at + LONGEST_QUEUE:%Y-%m-%dT%H:%MZ}, when the "
@@ -132,12 +134,12 @@ def prices_said(model: str, prices: PriceTable, *, location: str, at: datetime) 
 def bounded(
     estimate: Estimate, weight: Weight, weighed: Weighed, prices: PriceTable, *, location: str, at: datetime
 ) -> Estimate:
-    """Take what all rows use at most for the high.
+    """Return an estimate whose high is the most that all rows may use.
 
     Args:
-        estimate: With a low and an expected.
-        weight: Of all rows.
-        weighed: The input that they are in.
+        estimate: An estimate with a low and an expected.
+        weight: The most that all rows may use.
+        weighed: The input that contains them.
         prices: The table.
         location: Where the job will run.
         at: The time whose prices are in force.
@@ -168,7 +170,7 @@ def bounded(
 
 
 def _amount(
-    model: str, use: Use, prices: PriceTable, location: str, time: tuple[datetime, datetime]
+    model: str, use: UnitCounts, prices: PriceTable, location: str, time: tuple[datetime, datetime]
 ) -> int | None:
     quantities = tuple(
         Quantity(model, window, item, number, 1) for (window, item), number in sorted(use.items()) if number
@@ -177,8 +179,8 @@ def _amount(
     return None if any(item.amount_nano is None for item in cost.line_items) else cost.amount_nano
 
 
-def limits_broken(family: Family, rows: Range, size: int) -> list[str]:
-    """What of an input is beyond Vertex AI's limits, as sentences."""
+def exceeded_limits(family: Family, rows: Range, size: int) -> list[str]:
+    """Return the limits of Vertex AI that an input exceeds, as sentences."""
     found = []
     most = family.most_rows
     if most is not None and rows.expected > most:
@@ -191,7 +193,7 @@ def limits_broken(family: Family, rows: Range, size: int) -> list[str]:
 
 
 def estimate_report(estimate: Estimate) -> dict[str, Any]:
-    """The answer of ``…:estimateCost``, ready for JSON."""
+    """Return the answer of ``…:estimateCost``, ready for JSON."""
     return {
         "currency": "USD",
         "low": _money(estimate.low_nano),

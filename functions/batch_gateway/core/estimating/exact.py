@@ -1,7 +1,7 @@
-"""Lines of input, of which nothing gets lost: also what is there twice in an object, in one spelling or two.
+"""Read lines of input with all values of members that an object has twice, in one spelling or in two.
 
-Parsers differ in which of two equal names they take, and Google's JSON takes ``maxOutputTokens`` as well as
-``max_output_tokens``. Whoever wants a bound has to look at all of them.
+Parsers differ in which of two equal names they use, and Google's JSON accepts ``maxOutputTokens`` as well as
+``max_output_tokens``. A bound has to consider all of them.
 """
 
 import json
@@ -17,23 +17,23 @@ from batch_gateway.core.estimating.needs import snake_case
 from batch_gateway.core.json_io import UNREADABLE
 
 MOST_ODD_BYTES = 4 * 1024 * 1024
-"""Longest line that is read the slow way, which takes several times its size in memory."""
+"""Longest line, in bytes, that is read with the slow parser, which takes several times its size in memory."""
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 
 
 class UnboundedError(Exception):
-    """Why no bound can be told; a sentence's beginning, without its full stop."""
+    """There is no bound; the message is the reason, without a full stop."""
 
 
 class _Several(list[Any]):
-    """All values of a name that an object has more than once."""
+    """The values of a name that an object has more than once."""
 
 
 def row_of(line: bytes) -> dict[str, Any]:
     """Read a line of input; ``values`` then finds every value of a name.
 
     Raises:
-        UnboundedError: It is no JSON object.
+        UnboundedError: It is not a JSON object.
     """
     line = line.removeprefix(BOM_UTF8)
     try:
@@ -41,14 +41,14 @@ def row_of(line: bytes) -> dict[str, Any]:
     except UNREADABLE:
         row = None
     if not isinstance(row, dict) or not _has_all_names(line, row):
-        row = _slowly(line)
+        row = _decode_slowly(line)
     if not isinstance(row, dict):
-        raise UnboundedError("it is no JSON object")
+        raise UnboundedError("it is not a JSON object")
     return row
 
 
 def values(parent: Any, name: str) -> list[Any]:
-    """Return all values that a member may have: of either spelling, and of each time that it is there."""
+    """Return all values of a member: in either spelling, and from each time that it occurs."""
     if not isinstance(parent, dict):
         return []
     found: list[Any] = []
@@ -59,8 +59,8 @@ def values(parent: Any, name: str) -> list[Any]:
     return found
 
 
-def everywhere(row: Any, names: frozenset[str]) -> Iterator[dict[str, Any]]:
-    """Yield every object of a row, however deep, that has one of these names."""
+def objects_with(row: Any, names: frozenset[str]) -> Iterator[dict[str, Any]]:
+    """Yield every object in a row, however deep, that has one of these names."""
     stack = [row]
     while stack:
         node = stack.pop()
@@ -73,9 +73,9 @@ def everywhere(row: Any, names: frozenset[str]) -> Iterator[dict[str, Any]]:
 
 
 def largest(parents: Iterable[Any], name: str) -> int | None:
-    """Return the largest number that a member may have; None if one of the parents may have none.
+    """Return the largest number of a member over all parents; None if one of them may have no number.
 
-    Google's JSON takes a number as a string too. 0 and null stand for none.
+    Google's JSON accepts numbers as strings too. 0 and null count as no number.
     """
     found = [integer(value, name) for parent in parents for value in values(parent, name) or [None]]
     return None if not found or any(each <= 0 for each in found) else max(found)
@@ -85,7 +85,7 @@ def integer(value: Any, name: str) -> int:
     """Return a whole number; 0 for null.
 
     Raises:
-        UnboundedError: It is none, and nobody knows what is made of it.
+        UnboundedError: It is something else, and its meaning is unknown.
     """
     if value is None:
         return 0
@@ -95,7 +95,7 @@ def integer(value: Any, name: str) -> int:
         isinstance(value, str) and _INTEGER.fullmatch(value)
     ):
         return int(value)
-    raise UnboundedError(f"its {name} is no whole number")
+    raise UnboundedError(f"its {name} is not a whole number")
 
 
 @cache
@@ -104,11 +104,11 @@ def _spellings(name: str) -> tuple[str, ...]:
 
 
 def _has_all_names(line: bytes, row: Any) -> bool:
-    """Whether a line has no more names than were kept of it: a parser keeps one of equal ones.
+    """Return True if parsing dropped no names of a line: a parser keeps one of equal names.
 
-    A line has as many quotation marks as there are around names and texts, and escaped ones in them. A name
-    that was dropped had two more. Marks that are escaped by their number could make up for those: they are
-    taken for a no.
+    The quotation marks of a line are those around names and texts, and escaped ones within them. A name that
+    was dropped had two more. Marks that are escaped by their number could make up for those, so the answer
+    for such lines is False.
     """
     has_escapes = b"\\" in line
     if has_escapes and b"\\u0022" in line:
@@ -132,13 +132,15 @@ def _quotation_marks(row: Any, *, has_escapes: bool) -> int:
     return marks
 
 
-def _slowly(line: bytes) -> Any:
+def _decode_slowly(line: bytes) -> Any:
     if len(line) > MOST_ODD_BYTES:
-        raise UnboundedError(f"it is longer than {MOST_ODD_BYTES} bytes, and not in a plain form of JSON")
+        raise UnboundedError(
+            f"it is longer than {MOST_ODD_BYTES} bytes and has duplicate names or unusual JSON"
+        )
     try:
         return json.loads(line.decode(), object_pairs_hook=_with_all_values)
     except (ValueError, RecursionError) as error:
-        raise UnboundedError("it is no JSON object") from error
+        raise UnboundedError("it is not a JSON object") from error
 
 
 def _with_all_values(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

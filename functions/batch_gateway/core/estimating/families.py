@@ -1,4 +1,4 @@
-"""What kinds of models there are, and what their rows and answers are limited to."""
+"""Classify models into families, with the limits of their rows and answers."""
 
 import re
 from enum import StrEnum
@@ -12,7 +12,7 @@ _LATEST: Version = (99, 0)
 
 
 class Family(StrEnum):
-    """A form of input rows; a custom model's may be anything."""
+    """A family of models with one form of input rows; those of custom models may have any."""
 
     GEMINI = "gemini"
     GEMINI_EMBEDDING = "gemini-embedding"
@@ -24,12 +24,12 @@ class Family(StrEnum):
 
     @property
     def answers(self) -> bool:
-        """Whether its models write tokens."""
+        """True if its models write tokens."""
         return self in {Family.GEMINI, Family.CLAUDE, Family.OPEN_CHAT}
 
     @property
     def most_rows(self) -> int | None:
-        """Rows that Vertex AI takes in one job; None if no limit is published.
+        """Most rows that Vertex AI accepts in one job; None if no limit is published.
 
         Sources: "Batch inference with Gemini" and "Batch text embeddings", as of 2026-09.
         """
@@ -41,14 +41,14 @@ class Family(StrEnum):
 
 
 MOST_BYTES = 10**9
-"""Largest input that a Gemini job takes ("Batch inference with Gemini": 1 GB)."""
+"""Largest input of a Gemini job in bytes ("Batch inference with Gemini": 1 GB)."""
 
 
 def family_of(model: str) -> Family:
-    """The family of a model.
+    """Return the family of a model.
 
     Args:
-        model: Resource name; of a tuned model the one that it was tuned from.
+        model: Resource name; for a tuned model, that of its base.
     """
     published = _PUBLISHED.search(model)
     publisher, name = published.groups() if published else ("google", model.rpartition("/")[2])
@@ -64,16 +64,16 @@ def family_of(model: str) -> Family:
 
 
 def version_of(model: str) -> Version:
-    """A Gemini model's version; of one that names none, such as ``gemini-embedding-2``, the latest."""
+    """Return a Gemini model's version; the latest if its name has none, as in ``gemini-embedding-2``."""
     found = _VERSION.search(model)
     return (int(found[1]), int(found[2] or 0)) if found else _LATEST
 
 
 def output_limit(model: str) -> int | None:
-    """Tokens that a model writes at most for one answer; None if that is not published.
+    """Return the most tokens of one answer of a model; None if that is not published.
 
-    Sources: the models' pages of Google's documentation: 65,536 (65,535 of some) from Gemini 2.5 on, 32,768
-    of those that make images, 8,192 before.
+    Sources: the models' pages of Google's documentation: 65,536 (some: 65,535) from Gemini 2.5 on, 32,768
+    for those that make images, 8,192 before.
     """
     if family_of(model) is not Family.GEMINI:
         return None
@@ -83,15 +83,15 @@ def output_limit(model: str) -> int | None:
 
 
 def prompt_limit(model: str) -> int:
-    """Tokens that a Gemini prompt has at most: a longer one is refused, and costs nothing."""
+    """Return the most tokens of a Gemini prompt: a longer one is refused and costs nothing."""
     return 2_097_152 if "gemini-1.5-pro" in model else 1_048_576
 
 
 def makes_images(model: str) -> bool:
-    """Whether a Gemini model answers with images."""
+    """Return True if a Gemini model answers with images."""
     return "-image" in model or "-nano-banana" in model
 
 
 def thinks(model: str) -> bool:
-    """Whether a Gemini model thinks unless it is told not to ("Thinking" of Google's documentation)."""
+    """Return True if a Gemini model thinks unless told not to ("Thinking" of Google's documentation)."""
     return version_of(model) >= (2, 5) and "2.5-flash-lite" not in model and not makes_images(model)

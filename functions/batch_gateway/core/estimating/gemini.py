@@ -1,6 +1,6 @@
-"""Requests to Gemini: ``{"request": GenerateContentRequest}``, and to gemini-embedding.
+"""Estimate requests to Gemini, ``{"request": GenerateContentRequest}``, and to gemini-embedding.
 
-Members: GenerateContentRequest of the Vertex AI API, discovery revision 20261106. What is refused:
+Members: GenerateContentRequest of the Vertex AI API, discovery revision 20261106. Refusals:
 "Batch inference with Gemini" of Google's documentation (roles, explicit caching), and its error messages.
 """
 
@@ -12,7 +12,16 @@ from batch_gateway.core.estimating import media
 from batch_gateway.core.estimating.exact import values
 from batch_gateway.core.estimating.families import Version
 from batch_gateway.core.estimating.media import Medium
-from batch_gateway.core.estimating.needs import Asked, Needs, add, as_text, either, number, objects, refused
+from batch_gateway.core.estimating.needs import (
+    Needs,
+    TargetModel,
+    add,
+    as_text,
+    either,
+    number,
+    objects,
+    refused,
+)
 from batch_gateway.core.estimating.ranges import NOTHING, Range
 from batch_gateway.core.estimating.text import tokens_of
 
@@ -20,15 +29,15 @@ _ROLES = (None, "", "user", "model")
 _DECLARATIONS_COUNT: Version = (3, 5)
 """The first version whose function declarations are charged as input (Vertex AI pricing page)."""
 _READING_TOOLS = ("urlContext", "codeExecution", "retrieval")
-"""Tools whose findings are charged as input."""
+"""Tools whose results are charged as input."""
 _SEARCHES = ("googleSearch", "googleSearchRetrieval", "enterpriseWebSearch", "googleMaps")
 
 _AROUND = Range(0, 0, 8)
-"""Tokens around a prompt's parts. Live prompts have none, so this is a margin."""
+"""Tokens around a prompt's parts. Prompts captured live have none, so this is a margin."""
 
 
-def generate(request: Any, asked: Asked) -> Needs:
-    """What a GenerateContentRequest will use."""
+def generate(request: Any, asked: TargetModel) -> Needs:
+    """Estimate the usage of a GenerateContentRequest."""
     configs = values(request, "generationConfig")
     config = either(request, "generationConfig")
     resolution = str(either(config, "mediaResolution") or "")
@@ -44,26 +53,26 @@ def generate(request: Any, asked: Asked) -> Needs:
         limit=_limit(configs),
         answers=max(1, _most(configs, "candidateCount") or 1),
         thinking=_most([each for one in configs for each in values(one, "thinkingConfig")], "thinkingBudget"),
-        unbounded=f"what the tool {reading[0]} reads is input too, and unknown before" if reading else "",
+        unbounded=f"the tool {reading[0]} reads input of unknown size" if reading else "",
         searches=any(either(tool, name) is not None for tool in tools for name in _SEARCHES),
         refused=_refusal(request, contents),
     )
 
 
 def _limit(configs: list[Any]) -> int | None:
-    """Return the larger limit where there are two spellings; None if one of them sets none."""
+    """Return the larger limit if both spellings are present; None if one of them sets none."""
     found = [number(each) for config in configs for each in values(config, "maxOutputTokens") or [None]]
     return max((each for each in found if each), default=None) if all(found) else None
 
 
 def _most(parents: list[Any], name: str) -> int | None:
-    """Return the largest number that a member has in either spelling; None if it has none."""
+    """Return the largest number of a member in either spelling; None if it has none."""
     found = [number(each) for parent in parents for each in values(parent, name)]
     return max((each for each in found if each is not None), default=None)
 
 
-def embed(request: Any, asked: Asked) -> Needs:
-    """What a request to gemini-embedding will use."""
+def embed(request: Any, asked: TargetModel) -> Needs:
+    """Estimate the usage of a request to gemini-embedding."""
     contents = objects(either(request, "content"))
     if not contents:
         return refused("request.content is missing")
@@ -86,7 +95,7 @@ def _refusal(request: Any, contents: list[dict[str, Any]]) -> str:
     return ""
 
 
-def _add_parts(items: dict[str, Range], content: dict[str, Any], resolution: str, asked: Asked) -> None:
+def _add_parts(items: dict[str, Range], content: dict[str, Any], resolution: str, asked: TargetModel) -> None:
     for part in objects(content.get("parts")):
         text = part.get("text")
         if isinstance(text, str):
@@ -101,7 +110,7 @@ def _add_parts(items: dict[str, Range], content: dict[str, Any], resolution: str
                 add(items, f"input_{modality}", tokens)
 
 
-def _medium(part: dict[str, Any], resolution: str, asked: Asked) -> Medium | None:
+def _medium(part: dict[str, Any], resolution: str, asked: TargetModel) -> Medium | None:
     inline, file = either(part, "inlineData"), either(part, "fileData")
     if isinstance(inline, dict):
         data = inline.get("data")
@@ -112,19 +121,19 @@ def _medium(part: dict[str, Any], resolution: str, asked: Asked) -> Medium | Non
     else:
         return None
     mime_type = str(either(inline if isinstance(inline, dict) else file, "mimeType") or "")
-    fps, seconds = _played(either(part, "videoMetadata"))
+    fps, seconds = _playback(either(part, "videoMetadata"))
     return Medium(mime_type, size, resolution, fps, seconds)
 
 
-def _played(metadata: Any) -> tuple[Fraction, int | None]:
-    """Frames a second, and the seconds between the offsets of a videoMetadata; None if it sets no end."""
+def _playback(metadata: Any) -> tuple[Fraction, int | None]:
+    """Return frames per second, and the seconds that a videoMetadata selects, None without an end."""
     end = media.seconds_of(either(metadata, "endOffset"))
     start = media.seconds_of(either(metadata, "startOffset")) or Fraction(0)
     return media.fps_of(either(metadata, "fps")), None if end is None else max(0, ceil(end - start))
 
 
-def _add_declarations(items: dict[str, Range], request: Any, config: Any, asked: Asked) -> None:
-    """Function declarations count from 3.5 on; what is not said to count might, and is in the high."""
+def _add_declarations(items: dict[str, Range], request: Any, config: Any, asked: TargetModel) -> None:
+    """Add function declarations, which are charged from 3.5 on; what may be charged is in the high only."""
     declared = [
         declaration
         for tool in objects(either(request, "tools"))

@@ -1,4 +1,4 @@
-"""How much a model is likely to write: what it wrote for the same team or key before, else a default."""
+"""Predict the length of a model's answers: from earlier jobs of the same team or key, else by default."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -11,23 +11,23 @@ from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.prices import PriceTable
 
 _ANSWER = 200
-"""Answers of LMSYS-Chat-1M have 215 tokens on average (its paper of 2023), those of Azure's conversation
-trace of the same year 211."""
+"""Tokens of an answer. Those of LMSYS-Chat-1M have 215 on average (its paper of 2023), those of Azure's
+conversation trace of the same year 211."""
 _THOUGHTS = 400
-"""A guess."""
+"""Tokens of thoughts: a guess."""
 _LOW_SHARE = 10
 
 
 class Habit(NamedTuple):
-    """What a model writes for an answer.
+    """The expected length of a model's answers.
 
     Attributes:
-        low: Tokens, thoughts included.
-        expected: Tokens, without ``thoughts``.
-        thoughts: Tokens on top of the expected, unless a row allows fewer.
-        item: What they are priced as.
-        said: Where this is from, as a sentence.
-        input: Tokens of a row's prompt, if that is known from earlier rows.
+        low: Tokens of an answer, including thoughts.
+        expected: Tokens of an answer without ``thoughts``.
+        thoughts: Tokens of thoughts in addition to the expected, unless a row allows fewer.
+        item: The item that they are priced as.
+        said: The source of the figures, as a sentence.
+        input: Tokens of a row's prompt, if known from earlier rows; else None.
     """
 
     low: int
@@ -38,15 +38,15 @@ class Habit(NamedTuple):
     input: Range | None = None
 
     def output(self, needs: Needs, model_limit: int | None) -> Range:
-        """Tokens that a row's answers may have; the high is the expected where no limit is known."""
+        """Return the tokens of a row's answers; the high is the expected if no limit is known."""
         thoughts = self.thoughts if needs.thinking is None else min(self.thoughts, needs.thinking)
         expected = self.expected + thoughts
         limit = needs.limit or model_limit or max(expected, self.low)
         return Range(self.low, expected, limit).at_most(limit).times(needs.answers)
 
 
-def habit_by_default(model: str) -> Habit:
-    """What is assumed of a model of which nothing is known."""
+def default_habit(model: str) -> Habit:
+    """Return the default for a model without history."""
     family = family_of(model)
     if not family.answers:
         return Habit(0, 0, 0, "output_text", "This model writes embeddings, which cost nothing.")
@@ -63,13 +63,13 @@ def habit_by_default(model: str) -> Habit:
 
 
 def habit_of(jobs: Iterable[JobRecord], whose: str, model: str, prices: PriceTable) -> Habit | None:
-    """What a model wrote in earlier jobs.
+    """Compute the average of a model's answers in earlier jobs.
 
     Args:
-        jobs: Of one team or key.
-        whose: What to call it.
+        jobs: Records of the jobs of one team or key.
+        whose: Name of that team or key in the assumptions.
         model: Resource name.
-        prices: By whose keys models are the same under different names.
+        prices: Price table, whose keys identify models with different names.
 
     Returns:
         None if none of the jobs has settled rows of this model.
@@ -94,7 +94,7 @@ def habit_of(jobs: Iterable[JobRecord], whose: str, model: str, prices: PriceTab
         low=min(tokens // number for tokens, number in zip(written, rows, strict=True)) // 2,
         expected=_mean(written, rows),
         thoughts=0,
-        item=habit_by_default(model).item,
+        item=default_habit(model).item,
         said=said,
         input=Range(
             min(tokens // number for tokens, number in zip(asked, rows, strict=True)),
@@ -105,5 +105,5 @@ def habit_of(jobs: Iterable[JobRecord], whose: str, model: str, prices: PriceTab
 
 
 def _mean(totals: list[int], rows: list[int]) -> int:
-    """Rounded to the nearest whole number."""
+    """Return the mean per row, rounded to the nearest whole number."""
     return (2 * sum(totals) + sum(rows)) // (2 * sum(rows))

@@ -1,8 +1,8 @@
-"""What of a row fails a whole Gemini job before any row runs.
+"""Find rows that fail a whole Gemini job before any row runs.
 
-Vertex AI imports the rows of a Gemini job as BigQuery imports JSON: into a table whose columns it makes up
-from the rows. Live jobs failed ("Failed to import data.") on records nested too deeply, on field names that
-BigQuery does not have, on empty objects such as ``"google_search": {}``, and on a field that is of one type
+Vertex AI imports the rows of a Gemini job as BigQuery imports JSON: into a table whose columns it infers from
+the rows. Live jobs failed ("Failed to import data.") on records nested too deeply, on field names that
+BigQuery does not allow, on empty objects such as ``"google_search": {}``, and on a field that is of one type
 in one row and of another in the next (OpenRouter's public notes on Vertex AI batches, 2026-09). Depth and
 names: "Specify nested and repeated columns" and "Specifying a schema" of BigQuery's documentation.
 """
@@ -15,18 +15,18 @@ _DEEPEST = 15
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,299}")
 _RESERVED = ("_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colidentifier")
 _MOST_FIELDS = 10_000
-"""A table has no more columns (BigQuery's quotas); so this is all that has to be remembered."""
+"""Most columns of a table (BigQuery's quotas), and so the most that has to be remembered."""
 _SHOWN = 100
 
 
 class Columns:
-    """The columns that rows make up together. Feed it row by row, in their order."""
+    """The columns that BigQuery infers from rows, which are added in their order."""
 
     def __init__(self) -> None:
         self._kinds: dict[str, str] = {}
 
     def problem(self, row: dict[str, Any]) -> str:
-        """What of a row cannot be imported after the rows before it; empty if nothing."""
+        """Return why a row cannot be imported after the rows before it; empty if it can."""
         return next(self._problems(row), "")
 
     def _problems(self, row: dict[str, Any]) -> Iterator[str]:
@@ -46,7 +46,8 @@ class Columns:
             for name, member in reversed(value.items()):
                 inner = f"{path}.{name}" if path else name
                 if not _NAME.fullmatch(name) or name.lower().startswith(_RESERVED):
-                    yield f"{name[:_SHOWN]!r} in {path[:_SHOWN] or 'the row'} is no field name of BigQuery"
+                    where = path[:_SHOWN] or "the row"
+                    yield f"{name[:_SHOWN]!r} in {where} is not a valid BigQuery field name"
                 if problem := self._conflict(inner, member):
                     yield problem
                 stack.append((inner, member, depth + 1))
@@ -64,7 +65,7 @@ class Columns:
 
 
 def _kind(value: Any) -> str:
-    """The type that a column would get; empty if the value does not tell."""
+    """Return the type that a column would get; empty if the value does not determine it."""
     if isinstance(value, bool):
         return "a boolean"
     if isinstance(value, int | float):

@@ -1,8 +1,8 @@
-"""Images, video, audio and documents -> tokens.
+"""Estimate the tokens of images, video, audio and documents.
 
 Rates: "Media resolution" (ai.google.dev, token counts of Gemini 3 and 2.5 models), "Image understanding"
-and "Understand and count tokens". How long a file plays and how many pages it has is guessed from its
-size: ``low`` takes it for a rich one, ``high`` for a frugal one.
+and "Understand and count tokens". The playing time and the number of pages of a file
+are estimated from its size: ``low`` assumes many bytes per second or page, ``high`` few.
 """
 
 import re
@@ -19,12 +19,12 @@ _HIGH = "MEDIA_RESOLUTION_HIGH"
 _ULTRA = "MEDIA_RESOLUTION_ULTRA_HIGH"
 
 _SMALL_TILE = 258
-"""An image of at most 384 pixels a side; a tile of a larger one; a frame; a page."""
+"""Tokens of an image of at most 384 pixels a side, of a tile of a larger one, of a frame, of a page."""
 _MOST_TILES = 24
-"""Of 256 pixels (the smallest that tiles get) in 3072 x 384, which larger images are scaled down to."""
+"""Most tiles: of 256 pixels (the smallest tiles) in 3072 x 384, which larger images are scaled down to."""
 _SMALL_IMAGE_BYTES = 30_000
 _USUAL_TILES = 4
-"""Of a photograph of about 1024 x 1024."""
+"""Tiles of a photograph of about 1024 x 1024."""
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _BITS = 8
@@ -37,15 +37,15 @@ _MOST_PAGES = 1000
 
 
 class Medium(NamedTuple):
-    """What a part of a prompt says of a file.
+    """The description of a file in a part of a prompt.
 
     Attributes:
         mime_type: E.g. ``image/png``.
-        size: Bytes; None if unknown.
+        size: Size in bytes; None if unknown.
         resolution: Its own or the request's media resolution; empty for the model's default.
-        fps: Frames of a video that are looked at each second, 1 by default ("Video understanding" of Google's
+        fps: Frames of a video that are sampled per second, 1 by default ("Video understanding" of Google's
             documentation).
-        seconds: How much of it is meant at most, by videoMetadata; None for all.
+        seconds: Most seconds of it that are played, by videoMetadata; None for all of it.
     """
 
     mime_type: str
@@ -56,7 +56,7 @@ class Medium(NamedTuple):
 
 
 def modality_of(mime_type: str) -> str:
-    """The modality that a file is counted as, by the names that items have."""
+    """Return the modality that a file is counted as, as named in items."""
     kind = mime_type.partition("/")[0].lower()
     if kind in {"image", "video", "audio", "text"}:
         return kind
@@ -64,14 +64,14 @@ def modality_of(mime_type: str) -> str:
 
 
 def tokens_of(medium: Medium, version: Version) -> dict[str, Range]:
-    """How many tokens of which modality a file may have for a Gemini model of a version."""
+    """Estimate the tokens of a file by modality, for a version of Gemini."""
     modality = modality_of(medium.mime_type)
     if modality == "image":
         return {modality: _image(medium, version)}
     if modality == "video":
         return _video(medium, version)
     if modality == "audio":
-        return {modality: _playing(medium, _AUDIO_BITRATES, exactly(_audio_rate(version)))}
+        return {modality: _playback(medium, _AUDIO_BITRATES, exactly(_audio_rate(version)))}
     if modality == "text":
         size = medium.size
         return {modality: Range(1, 1000, 1_000_000) if size is None else Range(size // 8, size // 4, size)}
@@ -79,13 +79,13 @@ def tokens_of(medium: Medium, version: Version) -> dict[str, Range]:
 
 
 def fps_of(value: Any) -> Fraction:
-    """Frames a second as JSON of Google's has them, a number or a string; 1 if they are none."""
+    """Read frames per second, a number or a string in Google's JSON; return 1 if they are neither."""
     number = _number(value)
     return number if number > 0 else Fraction(1)
 
 
 def seconds_of(value: Any) -> Fraction | None:
-    """A Duration as JSON has it (``"40s"``, or its members); None if it is none."""
+    """Read a Duration in JSON (``"40s"``, or its members) as seconds; return None if it is not one."""
     if isinstance(value, dict):
         return _number(value.get("seconds", 0)) + _number(value.get("nanos", 0)) / 10**9
     if isinstance(value, str) and value.endswith("s"):
@@ -94,7 +94,7 @@ def seconds_of(value: Any) -> Fraction | None:
 
 
 def _number(value: Any) -> Fraction:
-    """A number from 0 on, of not too many digits; 0 if it is none."""
+    """Read a number of 0 or more with not too many digits; return 0 if it is not one."""
     text = str(value)
     if isinstance(value, bool) or not _NUMBER.fullmatch(text):
         return Fraction(0)
@@ -113,7 +113,7 @@ def _image(medium: Medium, version: Version) -> Range:
 
 
 def _video(medium: Medium, version: Version) -> dict[str, Range]:
-    """Frames, and their sound, which is charged as audio."""
+    """Estimate frames, and their sound, which is charged as audio."""
     if version >= _GEMINI_3:
         frame = 280 if medium.resolution in {_HIGH, _ULTRA} else 70
     else:
@@ -121,8 +121,8 @@ def _video(medium: Medium, version: Version) -> dict[str, Range]:
     frames = -(-frame * medium.fps.numerator // medium.fps.denominator)
     sound = _audio_rate(version)
     return {
-        "video": _playing(medium, _VIDEO_BITRATES, exactly(frames)),
-        "audio": _playing(medium, _VIDEO_BITRATES, Range(0, sound, sound)),
+        "video": _playback(medium, _VIDEO_BITRATES, exactly(frames)),
+        "audio": _playback(medium, _VIDEO_BITRATES, Range(0, sound, sound)),
     }
 
 
@@ -130,7 +130,7 @@ def _audio_rate(version: Version) -> int:
     return 25 if version >= _GEMINI_3 else 32
 
 
-def _playing(medium: Medium, bitrates: tuple[int, int, int], rate: Range) -> Range:
+def _playback(medium: Medium, bitrates: tuple[int, int, int], rate: Range) -> Range:
     seconds = _UNKNOWN_SECONDS
     if medium.size is not None:
         seconds = Range(*(1 + medium.size * _BITS // bitrate for bitrate in bitrates))

@@ -1,7 +1,7 @@
-"""The most that one row may use, by the form of its request.
+"""Compute the most that one row may use, by the form of its request.
 
-Text is a token a byte of the line, since no tokenizer that falls back to bytes makes more of it. Names and
-marks of the JSON are among the bytes, which covers what is put around prompts.
+Text counts as one token per byte of the line, since a tokenizer that falls back to bytes makes no more of it.
+The bytes include the names and marks of the JSON, which covers the tokens around prompts.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from math import ceil
 from typing import Any, NamedTuple
 
 from batch_gateway.core.estimating import media
-from batch_gateway.core.estimating.exact import UnboundedError, everywhere, integer, largest, values
+from batch_gateway.core.estimating.exact import UnboundedError, integer, largest, objects_with, values
 from batch_gateway.core.estimating.families import Version
 from batch_gateway.core.estimating.needs import SizeOf, objects, snake_case
 
@@ -19,32 +19,32 @@ _FREE_TOOLS = frozenset(
     {"functionDeclarations", "googleSearch", "googleSearchRetrieval", "enterpriseWebSearch", "googleMaps"}
 )
 _FREE_TOOLS |= {snake_case(name) for name in _FREE_TOOLS}
-"""Tools whose findings are not charged as input: functions stand in the row, and fees are in no amount."""
+"""Tools whose results are not charged as input: functions are in the row, and fees are in no amount."""
 _FILES = frozenset({"inlineData", "inline_data", "fileData", "file_data"})
 _CACHES = frozenset({"cache_control"})
 _TEXTS = frozenset(
     {"text", "tool_use", "tool_result", "thinking", "redacted_thinking", "function", "refusal"}
 )
-"""Blocks of a message that are as long as they stand there."""
+"""Types of blocks in messages that use no more than their text in the row."""
 _OF_ANY_FORM = frozenset({"input", "cache_control"})
-"""Members of blocks: what a model gave to a tool, and how long a block is cached."""
+"""Members of blocks that may have any form: the input of a tool, and how long a block is cached."""
 _AROUND_CHAT = 256
-"""Tokens that the templates of open models put around a conversation: a generous guess."""
+"""Tokens that templates of open models add to a conversation: a generous guess."""
 _AROUND_TOOLS = 1000
 """Tokens that Claude adds to a prompt with tools: 600 at most by Anthropic's documentation."""
 _IMAGE, _LARGE_IMAGE = 1290, 2000
-"""Tokens of an image that is made; of one of 4K (Vertex AI pricing page)."""
+"""Tokens of a generated image, and of one in 4K (Vertex AI pricing page)."""
 
 
 class Model(NamedTuple):
-    """Which Gemini model is asked.
+    """The limits of a Gemini model.
 
     Attributes:
-        version: Of the model.
+        version: Version of the model.
         makes_images: Whether it answers with images unless told not to.
         prompt_limit: Tokens of the longest prompt.
         output_limit: Tokens of its longest answer; None if unknown.
-        size_of: For the files that rows name.
+        size_of: Look-up of the sizes of files that rows name.
     """
 
     version: Version
@@ -55,13 +55,13 @@ class Model(NamedTuple):
 
 
 class Most(NamedTuple):
-    """What a row uses at most.
+    """The most that a row may use.
 
     Attributes:
         input: Units by item.
-        limit: Tokens of an answer; None if the row sets no limit.
-        answers: How many answers it asks for.
-        item: What an answer is priced as at most.
+        limit: Most tokens of an answer; None if the row sets no limit.
+        answers: Number of answers that it asks for.
+        item: The most expensive item that an answer may be priced as.
     """
 
     input: dict[str, int]
@@ -71,20 +71,20 @@ class Most(NamedTuple):
 
 
 def of_gemini(line: bytes, row: dict[str, Any], model: Model) -> Most:
-    """Return the most that a request to Gemini uses.
+    """Return the most that a request to Gemini may use.
 
     Raises:
-        UnboundedError: It may use anything.
+        UnboundedError: Its usage has no bound.
     """
     requests = values(row, "request")
     configs = [each for request in requests for each in values(request, "generationConfig") or [None]]
     _refuse_what_reads(requests)
     if any(values(config, name) for config in configs for name in ("routingConfig", "modelConfig")):
-        raise UnboundedError("it chooses a model by itself")
+        raise UnboundedError("it lets Vertex AI choose a model")
     limit = largest(configs, "maxOutputTokens")
     image, item = _answer(configs, model)
     if limit is not None:
-        # Thoughts are within the limit by Google's documentation. What a row allows them is added on top.
+        # By Google's documentation the limit includes thoughts; to be safe, the row's budget is added.
         thinking = [each for config in configs for each in values(config, "thinkingConfig")]
         more = limit + max(_integers(thinking, "thinkingBudget"), default=0)
         limit = max(limit, image, min(more, model.output_limit or more))
@@ -99,18 +99,16 @@ def _integers(parents: Iterable[Any], name: str) -> list[int]:
 def _refuse_what_reads(requests: list[Any]) -> None:
     for request in requests:
         if any(values(request, "cachedContent")):
-            raise UnboundedError("how large its cachedContent is cannot be told")
+            raise UnboundedError("the size of its cachedContent is unknown")
         for tool in (tool for each in values(request, "tools") for tool in objects(each)):
             if reading := [
                 name for name, value in tool.items() if value is not None and name not in _FREE_TOOLS
             ]:
-                raise UnboundedError(
-                    f"what its tool {reading[0][:40]!r} reads is input too, and unknown before"
-                )
+                raise UnboundedError(f"its tool {reading[0][:40]!r} reads input of unknown size")
 
 
 def _answer(configs: list[Any], model: Model) -> tuple[int, str]:
-    """Tokens of the largest image that is asked for, 0 if none is; and the dearest item of the answer."""
+    """Return tokens of the largest requested image, 0 if none, and the most expensive item of the answer."""
     asked = [values(config, "responseModalities") for config in configs]
     named = {
         str(each).upper()
@@ -129,16 +127,16 @@ def _answer(configs: list[Any], model: Model) -> tuple[int, str]:
 def _with_files(
     line: bytes, row: dict[str, Any], requests: list[Any], configs: list[Any], model: Model
 ) -> dict[str, int]:
-    """Units of input by item: of the files that a row holds or names, and of all the rest as text."""
+    """Return units of input by item: of the files that a row contains or names, and of the rest as text."""
     units: Counter[str] = Counter(input_text=len(line))
     if b"Data" not in line and b"_data" not in line and b"\\u" not in line:
         return {"input_text": min(units["input_text"], model.prompt_limit)}
     wanted = {str(each) for config in configs for each in values(config, "mediaResolution")}
     parts = {id(part) for request in requests for part in _parts(request)}
-    for part in everywhere(row, _FILES):
+    for part in objects_with(row, _FILES):
         inline = [(one, data) for one in values(part, "inlineData") for data in values(one, "data")]
         if id(part) in parts:
-            # Elsewhere, as in the arguments of a function, it is read as the text that it is.
+            # In other places, such as the arguments of a function, it counts as text.
             units["input_text"] -= sum(len(data) for _, data in inline if isinstance(data, str))
         files = [(one, len(data) * 3 // 4 if isinstance(data, str) else None) for one, data in inline]
         for one in values(part, "fileData"):
@@ -149,7 +147,7 @@ def _with_files(
 
 
 def _parts(request: Any) -> list[dict[str, Any]]:
-    """The parts of a prompt, where Google's API has them."""
+    """Return the parts of a prompt, from the places where Google's API has them."""
     return [
         part
         for name in ("contents", "systemInstruction", "content")
@@ -163,7 +161,7 @@ def _parts(request: Any) -> list[dict[str, Any]]:
 def _dearest(
     part: dict[str, Any], files: list[tuple[Any, int | None]], wanted: set[str], model: Model
 ) -> dict[str, int]:
-    """Tokens of a part's files by modality: the most by all that may be meant."""
+    """Return the most tokens of a part's files by modality, over all readings of the part."""
     resolutions = wanted | {
         str(each)
         for value in values(part, "mediaResolution")
@@ -187,7 +185,7 @@ def _dearest(
 
 
 def _seconds(metadata: list[Any]) -> int | None:
-    """How much of a file is meant at most; None for all."""
+    """Return the most seconds of a file that may be played; None for all of it."""
     longest = 0
     for one in metadata or [None]:
         ends = [media.seconds_of(each) for each in values(one, "endOffset")]
@@ -201,29 +199,31 @@ def _seconds(metadata: list[Any]) -> int | None:
 
 
 def of_claude(line: bytes, row: dict[str, Any]) -> Most:
-    """Return the most that a request to Claude uses: all of it written to a cache, if it wants any cached.
+    """Return the most that a request to Claude may use: all of it cached if any part is.
 
     Raises:
-        UnboundedError: It may use anything.
+        UnboundedError: Its usage has no bound.
     """
     requests = values(row, "request")
     units = len(line) + _around(requests, _AROUND_TOOLS, 0)
     item = "input_text"
-    if caches := [each for one in everywhere(row, _CACHES) for each in values(one, "cache_control") if each]:
+    if caches := [
+        each for one in objects_with(row, _CACHES) for each in values(one, "cache_control") if each
+    ]:
         long = any(ttl == "1h" for each in caches for ttl in values(each, "ttl"))
         item = "cache_creation_1h_input_text" if long else "cache_creation_input_text"
     return Most({item: units}, largest(requests, "max_tokens"))
 
 
 def of_chat(line: bytes, row: dict[str, Any]) -> Most:
-    """Return the most that a request to an open model uses.
+    """Return the most that a request to an open model may use.
 
     Raises:
-        UnboundedError: It may use anything.
+        UnboundedError: Its usage has no bound.
     """
     requests = values(row, "body")
     units = len(line) + _around(requests, _AROUND_CHAT, _AROUND_CHAT)
-    # Either name is a limit; which of two is meant is not documented.
+    # Both names set the limit; it is not documented which one takes precedence.
     limits = [
         max([0, *_integers([each], "max_completion_tokens"), *_integers([each], "max_tokens")])
         for each in requests
@@ -234,17 +234,17 @@ def of_chat(line: bytes, row: dict[str, Any]) -> Most:
 
 
 def _around(requests: list[Any], with_tools: int, without: int) -> int:
-    """Tokens that are put around a conversation.
+    """Return the tokens that are added to a conversation.
 
     Raises:
-        UnboundedError: It has files, or tools that read more.
+        UnboundedError: It has files, or tools that read further input.
     """
     tools = [tool for request in requests for each in values(request, "tools") for tool in objects(each)]
     kinds = {str(kind) for tool in tools for kind in values(tool, "type")}
     if not kinds <= {"custom", "function"} or any(
         any(values(request, "mcp_servers")) for request in requests
     ):
-        raise UnboundedError("what its tools read is input too, and unknown before")
+        raise UnboundedError("its tools read input of unknown size")
     contents = [
         each for request in requests for name in ("system", "messages") for each in values(request, name)
     ]
@@ -254,7 +254,7 @@ def _around(requests: list[Any], with_tools: int, without: int) -> int:
 
 
 def _is_text(value: Any) -> bool:
-    """Whether messages hold nothing but text: no image, document or the like."""
+    """Return True if messages contain only text: no image, document or the like."""
     stack = [value]
     while stack:
         node = stack.pop()

@@ -1,4 +1,4 @@
-"""What one input row will use, as far as the row itself tells."""
+"""The estimated usage of an input row, as far as the row itself determines it."""
 
 import json
 from collections.abc import Callable
@@ -9,17 +9,17 @@ from batch_gateway.core.estimating.families import Family, Version
 from batch_gateway.core.estimating.ranges import NOTHING, Range
 
 SizeOf = Callable[[str], int | None]
-"""The size in bytes of the object that a URI names; None if it is not known."""
+"""Function from a URI to the size of its object in bytes; None if unknown."""
 
 
-class Asked(NamedTuple):
-    """Which model is asked.
+class TargetModel(NamedTuple):
+    """The model that rows are for.
 
     Attributes:
-        family: Of the model.
-        version: Of a Gemini model.
+        family: Family of the model.
+        version: Version of a Gemini model.
         by_character: Whether its input is charged by the character.
-        size_of: For the files that rows name.
+        size_of: Look-up of the sizes of files that rows name.
     """
 
     family: Family
@@ -29,15 +29,15 @@ class Asked(NamedTuple):
 
 
 class Needs(NamedTuple):
-    """What a row will use.
+    """The estimated usage of a row.
 
     Attributes:
         input: Units by item, e.g. ``input_text``.
-        limit: Tokens of an answer, thoughts included, that the row allows; None if it sets no limit.
-        answers: How many answers it asks for.
-        thinking: Tokens that it allows for thoughts; None if it does not say.
-        unbounded: Why its high is not known; empty if it is.
-        searches: Whether it may search, which has fees of its own.
+        limit: Most tokens of an answer, including thoughts, that the row allows; None if it sets no limit.
+        answers: Number of answers that it asks for.
+        thinking: Most tokens of thoughts that it allows; None if it does not say.
+        unbounded: Why its high is unknown; empty if it is known.
+        searches: Whether it may search, for which there are extra fees.
         refused: Why the model will refuse it, so that it fails and costs nothing; empty if it will not.
     """
 
@@ -51,12 +51,12 @@ class Needs(NamedTuple):
 
 
 def refused(reason: str) -> Needs:
-    """Of a row that asks for nothing."""
+    """Return the needs of a row that the model will refuse."""
     return Needs({}, answers=0, refused=reason)
 
 
 def either(parent: Any, name: str) -> Any:
-    """A member in either spelling, ``maxOutputTokens`` or ``max_output_tokens``; None if there is none."""
+    """Return a member in either spelling, ``maxOutputTokens`` or ``max_output_tokens``; None if absent."""
     if not isinstance(parent, dict):
         return None
     value = parent.get(name)
@@ -65,12 +65,12 @@ def either(parent: Any, name: str) -> Any:
 
 @cache
 def snake_case(name: str) -> str:
-    """The spelling ``max_output_tokens`` of ``maxOutputTokens``."""
+    """Return a name such as ``maxOutputTokens`` as ``max_output_tokens``."""
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
 
 
 def number(value: Any) -> int | None:
-    """A whole number from 0 on, which JSON of Google's may hold as a string; None if it is none."""
+    """Return a whole number of 0 or more, which Google's JSON may have as a string; None if it is not one."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:  # noqa: PLR2004 - int32
         return int(value)
     if isinstance(value, float) and value.is_integer():
@@ -79,15 +79,15 @@ def number(value: Any) -> int | None:
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
-    """The objects of a list; one that stands alone is a list of one, as Google's examples have it."""
+    """Return the objects of a list; a lone object counts as a list of one, as in Google's examples."""
     return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, dict)]
 
 
 def as_text(value: Any) -> str:
-    """JSON that a model is given as it is."""
+    """Encode JSON that a model reads as text."""
     return json.dumps(value, ensure_ascii=False)
 
 
 def add(items: dict[str, Range], item: str, units: Range) -> None:
-    """Adds to an item."""
+    """Add units to an item."""
     items[item] = items.get(item, NOTHING).plus(units)

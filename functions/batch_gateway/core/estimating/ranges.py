@@ -1,4 +1,4 @@
-"""A number that is not known yet: what it is at least, probably and at most."""
+"""Calculate with ranges: numbers of which a low, an expected and a high value are known."""
 
 from typing import NamedTuple
 
@@ -11,15 +11,15 @@ class Range(NamedTuple):
     high: int
 
     def plus(self, other: "Range") -> "Range":
-        """The sum of two, level by level."""
+        """Add another range, level by level."""
         return Range(self.low + other.low, self.expected + other.expected, self.high + other.high)
 
     def times(self, factor: int) -> "Range":
-        """So many of it."""
+        """Multiply by a factor, level by level."""
         return Range(self.low * factor, self.expected * factor, self.high * factor)
 
     def at_most(self, limit: int) -> "Range":
-        """The same, cut at a limit."""
+        """Cap all levels at a limit."""
         return Range(min(self.low, limit), min(self.expected, limit), min(self.high, limit))
 
 
@@ -27,5 +27,5 @@ NOTHING = Range(0, 0, 0)
 
 
 def exactly(number: int) -> Range:
-    """A number that is known."""
+    """Return the range of a number that is known."""
     return Range(number, number, number)

@@ -1,4 +1,4 @@
-"""A line of input -> what it will use, or why it will fail."""
+"""Read a line of input: its estimated usage, or why it will fail."""
 
 import json
 from collections.abc import Callable
@@ -9,28 +9,28 @@ import msgspec
 from batch_gateway.core.estimating import gemini, messages
 from batch_gateway.core.estimating.families import Family
 from batch_gateway.core.estimating.imports import Columns
-from batch_gateway.core.estimating.needs import Asked, Needs, refused
+from batch_gateway.core.estimating.needs import Needs, TargetModel, refused
 from batch_gateway.core.json_io import UNREADABLE
 
 _IMPORTED = frozenset({Family.GEMINI, Family.GEMINI_EMBEDDING})
-_REQUESTS: dict[Family, tuple[str, Callable[[dict[str, Any], Asked], Needs]]] = {
+_REQUESTS: dict[Family, tuple[str, Callable[[dict[str, Any], TargetModel], Needs]]] = {
     Family.GEMINI: ("request", gemini.generate),
     Family.GEMINI_EMBEDDING: ("request", gemini.embed),
     Family.CLAUDE: ("request", lambda request, _: messages.claude(request)),
     Family.OPEN_CHAT: ("body", lambda request, _: messages.open_chat(request)),
     Family.OPEN_EMBEDDING: ("body", lambda request, _: messages.open_embedding(request)),
 }
-"""Where a family's request stands in a row, and what reads it."""
+"""The member of a row that contains a family's request, and its reader."""
 _WHOLE_JOB = "; the whole job would fail to import"
 
 
 class Row(NamedTuple):
-    """What is to be said of a line.
+    """The estimate of a line.
 
     Attributes:
-        needs: What it will use; None if nothing can be said.
+        needs: Its usage; None if unknown.
         problem: Why it, or the whole job, will fail; empty if it will not.
-        free: It costs nothing unless we are mistaken: it will be refused, or was answered by an earlier job.
+        free: It probably costs nothing: it will be refused, or an earlier job answered it.
     """
 
     needs: Needs | None
@@ -38,17 +38,17 @@ class Row(NamedTuple):
     free: bool = False
 
 
-def read(line: bytes, asked: Asked, columns: Columns) -> Row:
-    """Reads a line.
+def read(line: bytes, asked: TargetModel, columns: Columns) -> Row:
+    """Read a line.
 
     Args:
-        line: Of the input, not blank.
+        line: Line of the input, not blank.
         asked: The model.
-        columns: Of the lines before.
+        columns: Columns of the lines before.
     """
     row = _object(line)
     if row is None:
-        return Row(None, f"is no JSON object{_WHOLE_JOB if asked.family is not Family.CUSTOM else ''}")
+        return Row(None, f"is not a JSON object{_WHOLE_JOB if asked.family is not Family.CUSTOM else ''}")
     problem = ""
     if asked.family in _IMPORTED and (found := columns.problem(row)):
         problem = found + _WHOLE_JOB
@@ -59,7 +59,7 @@ def read(line: bytes, asked: Asked, columns: Columns) -> Row:
     return Row(needs, problem or needs.refused, carried or bool(needs.refused))
 
 
-def _needs(row: dict[str, Any], asked: Asked) -> Needs | None:
+def _needs(row: dict[str, Any], asked: TargetModel) -> Needs | None:
     if asked.family is Family.CUSTOM:
         return None
     if asked.family is Family.LEGACY_EMBEDDING:
@@ -67,7 +67,9 @@ def _needs(row: dict[str, Any], asked: Asked) -> Needs | None:
     name, needs_of = _REQUESTS[asked.family]
     request = row.get(name)
     return (
-        needs_of(request, asked) if isinstance(request, dict) else refused(f"{name} is missing, or no object")
+        needs_of(request, asked)
+        if isinstance(request, dict)
+        else refused(f"{name} is missing or not an object")
     )
 
 
@@ -76,7 +78,7 @@ def _object(line: bytes) -> dict[str, Any] | None:
         value = msgspec.json.decode(line)
     except UNREADABLE:
         try:
-            # Half a surrogate pair and NaN, which msgspec is strict about, would not stop every importer.
+            # Not every importer refuses NaN and half a surrogate pair, as msgspec does.
             value = json.loads(line)
         except (ValueError, RecursionError):
             return None

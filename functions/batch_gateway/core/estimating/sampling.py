@@ -1,4 +1,4 @@
-"""Which bytes of an input are read: all of a small one, places spread evenly over a large one."""
+"""Choose the bytes of an input to read: all of a small one, places spread evenly over a large one."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -7,12 +7,12 @@ from typing import NamedTuple
 from batch_gateway.core.lines import whole_lines
 
 MOST_BYTES = 4 * 1024 * 1024
-"""Of an input are read, unless single lines are longer than their share."""
+"""Most bytes of an input that are read, unless single lines are longer than their share."""
 MOST_OBJECTS = 50
-"""Of an input are read whole."""
+"""Most objects of an input that are read whole."""
 MOST_ROWS = 10_000
 PLACES = 16
-"""Places that a larger input is read in."""
+"""Number of places in which a larger input is read."""
 
 
 class Object(NamedTuple):
@@ -25,12 +25,12 @@ class Object(NamedTuple):
 
     @property
     def uri(self) -> str:
-        """As callers write it."""
+        """The URI as callers write it."""
         return f"gs://{self.bucket}/{self.name}"
 
 
 class Place(NamedTuple):
-    """Bytes of an object. The lines that begin in them are meant, to their ends."""
+    """A range of bytes of an object, which stands for the whole lines that begin in it."""
 
     object: Object
     start: int
@@ -38,12 +38,12 @@ class Place(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line, its number if the object was read from its beginning, and its size with its line feed.
+    """A line of an object.
 
     Attributes:
-        content: None if it is too long to be read.
-        number: From 1 on.
-        size: Bytes; of one that is too long, those that were skipped.
+        content: The line; None if it is too long to be read.
+        number: Line number from 1; None if the object was not read from its beginning.
+        size: Size in bytes with its line feed; the bytes that were skipped if it is too long.
     """
 
     content: bytes | None
@@ -52,7 +52,7 @@ class Line(NamedTuple):
 
 
 def plan(objects: Sequence[Object]) -> list[Place]:
-    """What to read."""
+    """Return the places to read."""
     sizes = [each.size for each in objects]
     total = sum(sizes)
     if total <= MOST_BYTES and len(objects) <= MOST_OBJECTS:
@@ -67,7 +67,7 @@ def plan(objects: Sequence[Object]) -> list[Place]:
             index += 1
         start = at - (ends[index] - sizes[index])
         if sizes[index] <= size:
-            start = 0  # so small that it may as well be read from its beginning
+            start = 0  # small enough to be read from its beginning
         place = Place(objects[index], start, min(size, sizes[index] - start))
         if place.size > 0 and (not places or places[-1].object != place.object or places[-1].start != start):
             places.append(place)
@@ -75,10 +75,10 @@ def plan(objects: Sequence[Object]) -> list[Place]:
 
 
 def lines_of(place: Place, chunks: Iterable[bytes]) -> Iterator[Line]:
-    """The lines of a place.
+    """Yield the lines of a place.
 
     Args:
-        place: What to read.
+        place: The place to read.
         chunks: The object's bytes from the place's start on; from one byte before, unless it starts at 0.
     """
     begun = 1 if place.start else 0
@@ -87,7 +87,7 @@ def lines_of(place: Place, chunks: Iterable[bytes]) -> Iterator[Line]:
     at = 0
     for block in whole_lines(chunks):
         if block.oversized:
-            # Which of the block's lines is too long is not told; its lines are then not numbered on.
+            # A block does not tell which of its lines is too long, so the numbering ends here.
             yield Line(None, None, block.end - at - sum(map(len, block.lines)))
             number = None
         for line in block.lines:

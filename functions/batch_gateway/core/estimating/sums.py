@@ -1,4 +1,4 @@
-"""Rows of a sample, summed up, and carried on to the whole input."""
+"""Sum up the rows of a sample, and extrapolate them to the whole input."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,26 +9,26 @@ from batch_gateway.core.estimating.needs import Needs
 from batch_gateway.core.estimating.ranges import Range
 from batch_gateway.core.pricing.prices import PriceTable
 
-Use = Counter[tuple[str, str]]
+UnitCounts = Counter[tuple[str, str]]
 """Units by (context window, item)."""
 
 _LEVELS = range(3)
 _EXPECTED, _HIGH = 1, 2
 _NARROWER, _WIDER = (9, 10), (11, 10)
-"""Below the sparsest and beyond the densest part of a sample, the rest of the input may be by a tenth."""
+"""The rest of the input may be a tenth below the sparsest and a tenth above the densest part of a sample."""
 _ROWS, _INPUT, _OUTPUT = ("", "rows"), ("", "input"), ("", "output")
-"""Counted beside what has a price."""
+"""Keys of counts without a price."""
 
 
-class Rates(NamedTuple):
-    """What rows are counted by.
+class EstimationContext(NamedTuple):
+    """The facts on a model that rows are counted with.
 
     Attributes:
-        prices: For context windows.
-        model_key: The model in the price table; None if it is not there.
-        habit: How much the model writes.
-        output_limit: Of the model; None if unknown.
-        prompt_limit: Of the model; None if unknown.
+        prices: Price table, for context windows.
+        model_key: The model's key in the price table; None if it is not there.
+        habit: Expected length of the model's answers.
+        output_limit: Most tokens of an answer; None if unknown.
+        prompt_limit: Most tokens of a prompt; None if unknown.
     """
 
     prices: PriceTable
@@ -38,27 +38,27 @@ class Rates(NamedTuple):
     prompt_limit: int | None
 
 
-class Part(NamedTuple):
+class SampleChunk(NamedTuple):
     """Consecutive rows of a sample.
 
     Attributes:
-        size: Bytes of their lines.
-        uses: What they use, by level; rows and tokens among it.
+        size: Size of their lines in bytes.
+        uses: Units that they use by level (low, expected, high), rows and tokens included.
     """
 
     size: int
-    uses: tuple[Use, Use, Use]
+    uses: tuple[UnitCounts, UnitCounts, UnitCounts]
 
 
-class PartBuilder:
-    """Sums up consecutive rows."""
+class ChunkBuilder:
+    """The sums of consecutive rows."""
 
-    def __init__(self, rates: Rates) -> None:
+    def __init__(self, rates: EstimationContext) -> None:
         self._rates = rates
-        self._uses: tuple[Use, Use, Use] = (Counter(), Counter(), Counter())
+        self._uses: tuple[UnitCounts, UnitCounts, UnitCounts] = (Counter(), Counter(), Counter())
 
     def add(self, needs: Needs | None, *, free: bool) -> None:
-        """Adds a row; what is free by all that is known counts in the high only."""
+        """Add a row; one that is probably free counts in the high only."""
         for use in self._uses:
             use[_ROWS] += 1
         if needs is None:
@@ -69,7 +69,7 @@ class PartBuilder:
                 self._uses[level], {item: units[level] for item, units in needs.input.items()}, output[level]
             )
 
-    def _add(self, use: Use, units: dict[str, int], output: int) -> None:
+    def _add(self, use: UnitCounts, units: dict[str, int], output: int) -> None:
         rates = self._rates
         if rates.prompt_limit is not None:
             units = {item: min(number, rates.prompt_limit) for item, number in units.items()}
@@ -81,61 +81,61 @@ class PartBuilder:
         use[_INPUT] += prompt
         use[_OUTPUT] += output
 
-    def part(self, size: int) -> Part:
-        """What was added, given the bytes of all its lines, blank ones included."""
-        return Part(size, self._uses)
+    def part(self, size: int) -> SampleChunk:
+        """Return the sums, given the bytes of all lines, blank ones included."""
+        return SampleChunk(size, self._uses)
 
 
-class Whole(NamedTuple):
-    """All of an input.
+class Extrapolation(NamedTuple):
+    """The estimated sums of a whole input.
 
     Attributes:
-        rows: How many.
+        rows: Number of rows.
         exact: Whether every row was read.
-        input: Tokens or characters.
-        output: Tokens.
-        uses: What has a price, by level.
+        input: Tokens or characters of input.
+        output: Tokens of output.
+        uses: Units of priced items by level (low, expected, high).
     """
 
     rows: Range
     exact: bool
     input: Range
     output: Range
-    uses: tuple[Use, Use, Use]
+    uses: tuple[UnitCounts, UnitCounts, UnitCounts]
 
 
-def whole(parts: Sequence[Part], size: int) -> Whole:
-    """The whole input, by what of it was read.
+def extrapolate(parts: Sequence[SampleChunk], size: int) -> Extrapolation:
+    """Extrapolate the parts that were read to the whole input.
 
-    What was not read is taken to be like the rest, byte for byte: like its mean, like the part that has
-    least of a thing, and like the one that has most.
+    The rest is taken to be like them, byte for byte: like their mean (expected), like the part with the least
+    of an item (low) and like the one with the most (high).
 
     Args:
-        parts: What was read, at least a byte of it.
-        size: Of the input, in bytes.
+        parts: The parts that were read, with at least one byte unless the input is empty.
+        size: Size of the input in bytes.
     """
     read = sum(part.size for part in parts)
     rest = max(0, size - read)
-    uses: list[Use] = []
+    uses: list[UnitCounts] = []
     for level in _LEVELS:
-        use: Use = Counter()
+        use: UnitCounts = Counter()
         for part in parts:
             use.update(part.uses[level])
         for key in list(use) if rest else ():
-            use[key] += _carried_on(key, parts, level, rest)
+            use[key] += _extrapolated(key, parts, level, rest)
         uses.append(use)
     low, expected, high = uses
     rows, tokens, written = (Range(low[key], expected[key], high[key]) for key in (_ROWS, _INPUT, _OUTPUT))
     for use in uses:
         for key in (_ROWS, _INPUT, _OUTPUT):
             del use[key]
-    return Whole(rows, rest == 0, tokens, written, (low, expected, high))
+    return Extrapolation(rows, rest == 0, tokens, written, (low, expected, high))
 
 
-def _carried_on(key: tuple[str, str], parts: Sequence[Part], level: int, rest: int) -> int:
+def _extrapolated(key: tuple[str, str], parts: Sequence[SampleChunk], level: int, rest: int) -> int:
     sizes = [part for part in parts if part.size]
     if level == _EXPECTED:
         return rest * sum(part.uses[level][key] for part in sizes) // sum(part.size for part in sizes)
-    (numerator, denominator), pick = ((_NARROWER, min), (_WIDER, max))[level == _HIGH]
+    (numerator, denominator), pick = (_WIDER, max) if level == _HIGH else (_NARROWER, min)
     carried = pick(rest * part.uses[level][key] * numerator // (part.size * denominator) for part in sizes)
-    return carried + (level == _HIGH)  # what was rounded down
+    return carried + (level == _HIGH)  # to make up for rounding down

@@ -1,4 +1,4 @@
-"""What the rows of a sample say together, and the estimate that follows."""
+"""Read the rows of a sample and estimate the whole input from them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -10,9 +10,9 @@ from batch_gateway.core.estimating.estimate import (
     MOST_SHOWN,
     Estimate,
     InvalidRow,
-    limits_broken,
-    priced,
-    prices_said,
+    describe_prices,
+    exceeded_limits,
+    with_prices,
 )
 from batch_gateway.core.estimating.families import (
     Family,
@@ -23,11 +23,18 @@ from batch_gateway.core.estimating.families import (
 )
 from batch_gateway.core.estimating.habits import Habit
 from batch_gateway.core.estimating.imports import Columns
-from batch_gateway.core.estimating.needs import Asked, Needs, SizeOf
+from batch_gateway.core.estimating.needs import Needs, SizeOf, TargetModel
 from batch_gateway.core.estimating.ranges import exactly
 from batch_gateway.core.estimating.rows import read
 from batch_gateway.core.estimating.sampling import MOST_ROWS, Line, Object
-from batch_gateway.core.estimating.sums import Part, PartBuilder, Rates, Use, Whole, whole
+from batch_gateway.core.estimating.sums import (
+    ChunkBuilder,
+    EstimationContext,
+    Extrapolation,
+    SampleChunk,
+    UnitCounts,
+    extrapolate,
+)
 from batch_gateway.core.json_limits import count_values
 from batch_gateway.core.lines import MAX_LINE_BYTES
 from batch_gateway.core.pricing.models import short_name
@@ -35,18 +42,18 @@ from batch_gateway.core.pricing.prices import PriceTable
 
 _TEXT = "Input: tokens are guessed from the length of texts by script; the high is near one token a byte."
 _MEDIA = (
-    "Images, video, audio and documents: Google's token rates; how long they play and how many pages they "
-    "have is guessed from their size, or by default where that is unknown. The high is likely, not certain."
+    "Images, video, audio and documents: Google's token rates; their playing time and number of pages "
+    "are guessed from their size, or by default if that is unknown. The high is likely, not certain."
 )
 _UNCACHED = "Cached tokens: none, since hits cannot be foreseen; they cost less."
 _SEARCH = "Fees for searches (grounding with Google Search and the like) are not in the amounts."
 
 
 class Survey:
-    """Reads rows, place by place.
+    """The rows of a sample, read place by place.
 
     Attributes:
-        sampled: Rows so far.
+        sampled: Number of rows so far.
     """
 
     def __init__(self, model: str, habit: Habit, prices: PriceTable, size_of: SizeOf) -> None:
@@ -57,11 +64,11 @@ class Survey:
         self._family = family_of(model)
         gemini = self._family is Family.GEMINI
         by_character = prices.unit(key) == "character"
-        self._asked = Asked(self._family, version_of(model), by_character, size_of)
+        self._asked = TargetModel(self._family, version_of(model), by_character, size_of)
         limit = prompt_limit(model) if gemini else None
-        self._rates = Rates(prices, key, habit, output_limit(model), limit)
+        self._rates = EstimationContext(prices, key, habit, output_limit(model), limit)
         self._columns = Columns()
-        self._parts: list[Part] = []
+        self._parts: list[SampleChunk] = []
         self._invalid: list[InvalidRow] = []
         self._invalid_rows = self._fatal = 0
         self._unlimited = self._limited = 0
@@ -69,14 +76,14 @@ class Survey:
         self._unbounded: dict[str, None] = {}
 
     def read(self, place: Object, lines: Iterable[Line], go_on: Callable[[], bool]) -> None:
-        """Reads the lines of a place until they end, or there are enough of them.
+        """Read the lines of a place until they end, or there are enough of them.
 
         Args:
-            place: The object that they are of.
-            lines: Its lines.
-            go_on: Whether there is time for another line.
+            place: The object that contains them.
+            lines: The lines.
+            go_on: Returns True if there is time for another line.
         """
-        builder = PartBuilder(self._rates)
+        builder = ChunkBuilder(self._rates)
         size = 0
         for line in lines:
             size += line.size
@@ -90,7 +97,7 @@ class Survey:
                 break
         self._parts.append(builder.part(size))
 
-    def _read_row(self, place: Object, line: Line, content: bytes, builder: PartBuilder) -> None:
+    def _read_row(self, place: Object, line: Line, content: bytes, builder: ChunkBuilder) -> None:
         self.sampled += 1
         try:
             count_values(content)
@@ -122,10 +129,10 @@ class Survey:
             self._unlimited += needs.limit is None
 
     def estimate(self, size: int, *, location: str, at: datetime) -> Estimate:
-        """The estimate of the whole input.
+        """Return the estimate of the whole input.
 
         Args:
-            size: Of the input, in bytes.
+            size: Size of the input in bytes.
             location: Where the job will run.
             at: The time whose prices are in force.
         """
@@ -135,23 +142,25 @@ class Survey:
             estimate = msgspec.structs.replace(
                 estimate, rows=total.rows.expected if total else None, exact_rows=bool(total and total.exact)
             )
-            return estimate.warned(
+            return estimate.with_warnings(
                 "The amounts are unknown: custom models are billed by the hour of their machines."
             )
         total = self._whole(size)
         if total is None:
-            return estimate.warned("The amounts are unknown: nothing of the input could be read in time.")
-        estimate = priced(estimate, total, self._prices, location=location, at=at)
+            return estimate.with_warnings(
+                "The amounts are unknown: no part of the input could be read in time."
+            )
+        estimate = with_prices(estimate, total, self._prices, location=location, at=at)
         estimate = msgspec.structs.replace(
             estimate,
             assumptions=(
                 *self._assumptions(total, size),
-                *prices_said(self._model, self._prices, location=location, at=at),
+                *describe_prices(self._model, self._prices, location=location, at=at),
             ),
             warnings=(
                 *estimate.warnings,
                 *self._prices.notices(self._model, at),
-                *limits_broken(self._family, total.rows, size),
+                *exceeded_limits(self._family, total.rows, size),
                 *self._warnings(total),
             ),
         )
@@ -162,10 +171,10 @@ class Survey:
         return estimate
 
     def estimate_of_table(self, rows: int, *, location: str, at: datetime) -> Estimate:
-        """The estimate of a table whose rows nobody reads: by what earlier rows used, if there were any.
+        """Return the estimate of a table whose rows are not read, from the usage of earlier jobs' rows.
 
         Args:
-            rows: Of the table.
+            rows: Number of rows of the table.
             location: As in estimate.
             at: As in estimate.
         """
@@ -173,18 +182,18 @@ class Survey:
         estimate = self._blank()
         estimate = msgspec.structs.replace(estimate, rows=rows, exact_rows=True)
         if habit.input is None:
-            return estimate.warned(
+            return estimate.with_warnings(
                 "The amounts are unknown: rows of a BigQuery table are counted, not read, and there is no "
                 "history with this model to go by."
             )
-        uses: tuple[Use, Use, Use] = (Counter(), Counter(), Counter())
+        uses: tuple[UnitCounts, UnitCounts, UnitCounts] = (Counter(), Counter(), Counter())
         output = habit.output(Needs({}), None)
         for use, asked, written in zip(uses, habit.input, output, strict=True):
             window = self._prices.context_window(key, asked)
             use[window, "input_text"] = asked * rows
             use[window, habit.item] = written * rows
-        total = Whole(exactly(rows), True, habit.input.times(rows), output.times(rows), uses)  # noqa: FBT003 - a tuple
-        estimate = priced(estimate, total, self._prices, location=location, at=at)
+        total = Extrapolation(exactly(rows), True, habit.input.times(rows), output.times(rows), uses)  # noqa: FBT003 - a tuple
+        estimate = with_prices(estimate, total, self._prices, location=location, at=at)
         said = (
             f"Input: history, {habit.input.expected:,} tokens a row; the table's {rows:,} rows were not read."
         )
@@ -194,16 +203,16 @@ class Survey:
                 said,
                 habit.said,
                 _UNCACHED,
-                *prices_said(self._model, self._prices, location=location, at=at),
+                *describe_prices(self._model, self._prices, location=location, at=at),
             ),
         )
-        estimate = estimate.warned(*self._prices.notices(self._model, at))
-        estimate = estimate.warned(*limits_broken(self._family, total.rows, 0))
+        estimate = estimate.with_warnings(*self._prices.notices(self._model, at))
+        estimate = estimate.with_warnings(*exceeded_limits(self._family, total.rows, 0))
         return estimate.without_high("The high is unknown: rows of a BigQuery table are counted, not read.")
 
     def unknown(self, reason: str) -> Estimate:
-        """The estimate of an input of which nothing can be said; why, without a full stop."""
-        return self._blank().warned(f"The amounts are unknown: {reason}.")
+        """Return the estimate of an unknown input; the reason has no full stop."""
+        return self._blank().with_warnings(f"The amounts are unknown: {reason}.")
 
     def _blank(self) -> Estimate:
         return Estimate(
@@ -214,12 +223,12 @@ class Survey:
             invalid_rows=tuple(self._invalid),
         )
 
-    def _whole(self, size: int) -> Whole | None:
+    def _whole(self, size: int) -> Extrapolation | None:
         if not size:
-            return whole((), 0)
-        return whole(self._parts, size) if any(part.size for part in self._parts) else None
+            return extrapolate((), 0)
+        return extrapolate(self._parts, size) if any(part.size for part in self._parts) else None
 
-    def _assumptions(self, total: Whole, size: int) -> list[str]:
+    def _assumptions(self, total: Extrapolation, size: int) -> list[str]:
         said = [
             "Input: characters without white space, counted, as this model is charged."
             if self._asked.by_character
@@ -236,11 +245,11 @@ class Survey:
             )
         if self._family.answers:
             said.append(self._rates.habit.said)
-            said += self._limits_said()
+            said += self._limit_assumptions()
             said.append(_UNCACHED)
         return said
 
-    def _limits_said(self) -> list[str]:
+    def _limit_assumptions(self) -> list[str]:
         said = []
         if self._limited:
             said.append(f"Output, high: maxOutputTokens (max_tokens) of the rows, in {self._limited:,} rows.")
@@ -251,7 +260,7 @@ class Survey:
             )
         return said
 
-    def _warnings(self, total: Whole) -> list[str]:
+    def _warnings(self, total: Extrapolation) -> list[str]:
         said = []
         if self._fatal:
             said.append(

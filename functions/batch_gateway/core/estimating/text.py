@@ -1,20 +1,20 @@
-"""Text -> tokens, by script: without a tokenizer, so a range.
+"""Estimate the tokens of text by script: as a range, since there is no tokenizer.
 
-What is known of Gemini's tokenizer:
+Facts on Gemini's tokenizer:
 
 - "A token is equivalent to about 4 characters", and 100 tokens are 60 to 80 English words ("Understand
   and count tokens", ai.google.dev).
-- It splits digits, keeps white space, and falls back to bytes for what it does not know (Gemma's
+- It splits digits, keeps white space, and falls back to bytes for unknown characters (Gemma's
   technical report of 2024, section 2, on the vocabulary that Gemma shares with Gemini). So a text never
   has more tokens than UTF-8 bytes.
-- The prompts and answers of Google's and LiteLLM's documentation whose counts were printed with them have
-  one token a word and mark (tests/unit/estimating/test_text.py holds them).
+- The prompts and answers of Google's and LiteLLM's documentation that are printed with their counts have
+  one token per word and mark (tests/unit/estimating/test_text.py holds them).
 
-For Latin script ``expected`` stands between the first and the third: about 4.4 characters of English a
-token. All other figures are guesses, led by what others published of tokenizers with large vocabularies:
-DeepSeek's documentation has 0.6 tokens for a Chinese character, Google's gemini-cli 1.3 at most for any
-character beyond ASCII. ``high`` is one token a byte, except for letters in words (half a token each, which
-only unpronounceable ones exceed) and for scripts of three bytes a character (two tokens each).
+For Latin script ``expected`` stands between the first and the third: about 4.4 characters of English per
+token. All other figures are guesses, based on publications about tokenizers with large vocabularies:
+DeepSeek's documentation gives 0.6 tokens for a Chinese character, Google's gemini-cli at most 1.3 for any
+character beyond ASCII. ``high`` is one token per byte, except for letters in words (half a token each, which
+only unpronounceable words exceed) and for scripts of three bytes per character (two tokens each).
 """
 
 import re
@@ -26,7 +26,7 @@ from batch_gateway.core.estimating.ranges import NOTHING, Range
 
 _LATIN = "A-Za-z\u00c0-\u024f\u1e00-\u1eff"
 _WORD = re.compile(f"[{_LATIN}]+")
-# Base64, hashes and the like: long, and with a digit somewhere.
+# Base64, hashes and the like: long, and with at least one digit.
 _BLOB = re.compile(r"[A-Za-z0-9+/]{24,}={0,2}")
 _HAS_DIGIT = re.compile(r"[0-9]")
 _MARKS = re.compile(r"[!-/:-@\[-`{-~]+")
@@ -35,13 +35,13 @@ _LONE_SPACE = re.compile(f" (?![{_LATIN} ])")
 _LONGEST_WORD = 15
 _LONGEST_REMEMBERED = 64
 _PIECE = 256 * 1024
-"""Characters that are looked at together."""
+"""Most characters that are analysed at once."""
 _USUAL_WORD = 4
 _SHORT_CAPITALS = 3
 
 
 class _Script(NamedTuple):
-    """Thousandths of a token a character."""
+    """The characters of a script, and thousandths of a token per character."""
 
     pattern: re.Pattern[str]
     low: int
@@ -76,17 +76,17 @@ _OTHERS = re.compile(rf"[^ \t\n\r!-~{_LATIN}{_KNOWN}]+")
 
 
 def tokens_of(text: str) -> Range:
-    """How many tokens a text may have."""
+    """Estimate the tokens of a text."""
     if not text:
         return NOTHING
     thousandths = [each for piece in _pieces(text) for each in _in_piece(piece)]
     low, expected, high = (sum(level) for level in zip(*thousandths, strict=True))
-    # At least one: the model is given something. Halves of tokens are rounded to where they do no harm.
+    # At least one, since the text is not empty. The low is rounded down and the high up.
     return Range(max(1, low // 1000), max(1, round(expected / 1000)), max(1, -(-high // 1000)))
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Cut a text where a word ends, so that the words of a long one are not all held at once."""
+    """Cut a long text at the ends of words, so that its words are not all in memory at once."""
     at = 0
     while at < len(text):
         end = at + _PIECE
@@ -107,7 +107,7 @@ def _in_piece(text: str) -> list[Range]:
 
 
 def characters_of(text: str) -> int:
-    """What text embeddings are charged by: code points without white space (Vertex AI pricing page)."""
+    """Count code points without white space: text embeddings are charged so (Vertex AI pricing page)."""
     return sum(len("".join(piece.split())) for piece in _pieces(text))
 
 
@@ -118,7 +118,7 @@ def _in_blobs(characters: int) -> Range:
 def _in_words(text: str) -> Range:
     low = expected = high = 0
     for word in _WORD.findall(text):
-        # Not Range's own arithmetic: this is where the time goes.
+        # Not Range's own arithmetic: most of the time is spent here.
         least, usual, most = _of_word(word) if len(word) <= _LONGEST_REMEMBERED else _of_new_word(word)
         low += least
         expected += usual
@@ -142,7 +142,7 @@ _of_word = lru_cache(maxsize=1 << 14)(_of_new_word)
 
 
 def _in_marks(text: str) -> Range:
-    """Digits, marks and white space; a single space belongs to the word that follows it."""
+    """Estimate digits, marks and white space; a single space belongs to the word that follows it."""
     digits = sum(text.count(digit) for digit in "0123456789")
     marks = [len(run) for run in _MARKS.findall(text)]
     gaps = _GAP.findall(text)
@@ -159,6 +159,6 @@ def _in_script(script: _Script, text: str) -> Range:
 
 
 def _in_others(text: str) -> Range:
-    """Emoji, symbols, rare scripts: half a token a byte, at most one."""
+    """Estimate emoji, symbols and rare scripts: half a token per byte, at most one."""
     size = sum(len(run.encode(errors="surrogatepass")) for run in _OTHERS.findall(text))
     return Range(250, 500, 1000).times(size)

@@ -1,37 +1,37 @@
-"""Wildcards in names of objects, matched without ever going back.
+"""Match names of objects with wildcards, without backtracking.
 
-A pattern is an automaton whose states are the bits of one integer, so that a name takes one step a
-character, whatever the pattern: a regular expression would try every way to share a name out among the
-stars, which are more than there are atoms for twenty of them.
+A pattern is an automaton whose states are the bits of one integer, so that a name takes one step per
+character, whatever the pattern. A regular expression may try every way to divide a name among the stars, and
+the number of ways grows exponentially with them.
 """
 
 from collections.abc import Callable, Iterator
 
 MOST_CHARACTERS = 1024
-"""Of a pattern: names of objects have at most 1024 bytes ("Object naming requirements" of Cloud Storage)."""
+"""Longest pattern: object names have at most 1024 bytes ("Object naming requirements" of Cloud Storage)."""
 _MOST_REMEMBERED = 10_000
-"""Different characters of all names."""
+"""Most different characters whose transitions are cached."""
 
 
 def prefix_of(pattern: str) -> str | None:
-    """Return what the names that a pattern matches begin with; None for a name without wildcards."""
+    """Return the prefix of all names that a pattern matches; None for a name without wildcards."""
     start = min((at for mark in "*?[" if (at := pattern.find(mark)) >= 0), default=None)
     return None if start is None else pattern[:start]
 
 
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """Return a test of names against Cloud Storage's wildcards ("URI wildcards" of its documentation).
+    """Return a predicate for names by Cloud Storage's wildcards ("URI wildcards" of its documentation).
 
     ``*`` stays within a folder, ``**`` does not, ``?`` is one character, ``[a-c]`` one of a set.
 
     Args:
-        pattern: Of at most MOST_CHARACTERS.
+        pattern: Pattern of at most MOST_CHARACTERS characters.
     """
     return _Automaton(pattern).matches
 
 
 class _Automaton:
-    """State number n: what comes next is the nth part that is no star, and stars before it may go on."""
+    """In state n, the nth part that is not a star is expected, and stars before it may match more."""
 
     def __init__(self, pattern: str) -> None:
         self._literals: dict[str, int] = {}
@@ -70,7 +70,7 @@ class _Automaton:
         return bool(states & self._end)
 
     def _move(self, character: str) -> int:
-        """The states that a character leads on from."""
+        """Return the states that a character advances."""
         states = self._literals.get(character, 0)
         if character != "/":
             states |= self._marks
@@ -81,7 +81,7 @@ class _Automaton:
 
 
 def _parts(pattern: str) -> Iterator[str]:
-    """Stars, question marks, sets with their brackets, and the characters between them."""
+    """Yield stars, question marks, sets with their brackets, and the characters between them."""
     at = 0
     while at < len(pattern):
         size = 1
@@ -97,7 +97,7 @@ def _parts(pattern: str) -> Iterator[str]:
 
 
 def _ranges(part: str) -> list[tuple[str, str]]:
-    """First and last character of each range of a set in brackets; empty if one ends before it begins."""
+    """Return the first and last character of each range of a set; empty if a range ends before it begins."""
     inside = part[1:-1]
     found = []
     at = 0

@@ -1,1 +1,1 @@
-"""Jobs: their records, names, labels, outputs and reports."""
+"""Job records, and the names, labels, outputs and reports of jobs."""

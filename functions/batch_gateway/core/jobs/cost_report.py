@@ -1,10 +1,10 @@
-"""A job's cost as callers get to see it (the answer of ``GET …/{id}/cost``)."""
+"""Build the cost report of a job (the answer to ``GET …/{id}/cost``)."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from batch_gateway.core.accounting.settlement import Output
-from batch_gateway.core.jobs.record import UNTOLD, WITH_OUTPUT_STATES, Bounds, JobRecord
+from batch_gateway.core.jobs.record import UNKNOWN_BOUNDS, WITH_OUTPUT_STATES, Bounds, JobRecord
 from batch_gateway.core.pricing.cost import Cost, LineItem, rows_without_price
 from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.money import format_nano, format_pico
@@ -12,11 +12,11 @@ from batch_gateway.core.usage import NO_PRICE, NO_USAGE, Unpriced
 
 
 def cost_report(job: JobRecord, outputs: Iterable[Output]) -> dict[str, Any]:
-    """The report, ready for JSON.
+    """Return the cost report of a job, ready for JSON.
 
-    ``amount`` is a floor unless ``complete``. ``rows.unpriced`` are those of ``rows.succeeded`` that
-    the amount does not, or not wholly, contain, for any of ``unpricedReasons``; the other members of
-    ``rows`` add up to all rows.
+    ``amount`` is a floor unless ``complete``. ``rows.unpriced`` counts the rows of ``rows.succeeded`` whose
+    cost is not, or not wholly, in the amount, for any of ``unpricedReasons``; the other members of ``rows``
+    add up to all rows.
     """
     rows, tokens = job.usage.rows, job.usage.tokens
     status = status_of(job)
@@ -69,11 +69,12 @@ def cost_report(job: JobRecord, outputs: Iterable[Output]) -> dict[str, Any]:
 
 
 def status_of(job: JobRecord) -> str:
-    """``FINAL``: ended, everything in its directory is settled, and no more is expected.
+    """Return how final a job's cost is.
 
-    ``PENDING``: nothing is settled yet.
-
-    ``PARTIAL``: something is settled, but the job runs or more output may be to come.
+    Returns:
+        ``FINAL``: the job has ended, everything in its directory is settled, and no more is expected.
+        ``PENDING``: nothing is settled yet.
+        ``PARTIAL``: something is settled, but the job still runs or more output may come.
     """
     if job.closed and job.seen.terminal:
         return "FINAL"
@@ -81,9 +82,9 @@ def status_of(job: JobRecord) -> str:
 
 
 def is_complete(job: JobRecord) -> bool:
-    """Whether the amount holds the cost of every row, and no more rows are expected.
+    """Return True if the amount contains the cost of every row, and no more rows are expected.
 
-    Rows that Vertex AI counts as answered and that are in no output may have cost something.
+    Rows that Vertex AI counts as answered but that are in no output may have cost something.
     """
     answered = job.seen.completion.successful if job.seen.completion else 0
     wrote = answered or job.deleted or job.seen.state in WITH_OUTPUT_STATES
@@ -93,19 +94,19 @@ def is_complete(job: JobRecord) -> bool:
 
 
 def _has_gaps(job: JobRecord) -> bool:
-    """Return whether the cost of something that is settled is not known."""
+    """Return True if part of the settled usage has no known cost."""
     return bool(job.cost.unpriced_rows or job.usage.rows.unread or job.unreadable_outputs)
 
 
 def _estimate(bounds: Bounds | None) -> dict[str, str | None] | None:
-    if bounds is None or bounds == UNTOLD:
+    if bounds is None or bounds == UNKNOWN_BOUNDS:
         return None
     levels = {"low": bounds.low_nano, "expected": bounds.expected_nano, "high": bounds.high_nano}
     return {name: None if nano is None else format_nano(nano) for name, nano in levels.items()}
 
 
 def _unpriced_reasons(job: JobRecord) -> list[dict[str, Any]]:
-    """Why rows are unpriced; a row may be without a price and of another reason as well."""
+    """List why rows are unpriced; a row without a price may count for another reason as well."""
     reasons = [
         Unpriced(NO_PRICE, rows_without_price(job.cost.line_items).total()),
         Unpriced(NO_USAGE, job.usage.rows.unmetered),
@@ -127,7 +128,7 @@ def _line_item(item: LineItem) -> dict[str, Any]:
 
 
 def _waste(cost: Cost) -> dict[str, Any]:
-    """What was paid for in vain; where nothing is known about a reason's rows, the sum is a floor."""
+    """Report what was paid for useless rows; the sum is a floor where the cost of a reason is unknown."""
     return {
         "amount": format_nano(sum(wasted.amount_nano or 0 for wasted in cost.waste)),
         "reasons": [
@@ -143,7 +144,7 @@ def _waste(cost: Cost) -> dict[str, Any]:
 
 
 def _query_fees(cost: Cost) -> dict[str, Any] | None:
-    """The fees of searches, which are not in the amount; no upper bound is known if a fee is not."""
+    """Report search fees, which are not in the amount; one unknown fee leaves the upper bound unknown."""
     if not cost.query_fees:
         return None
     amounts = [fee.amount_nano for fee in cost.query_fees]
@@ -165,7 +166,7 @@ def _query_fees(cost: Cost) -> dict[str, Any] | None:
 
 
 def _progress(job: JobRecord) -> dict[str, int | None]:
-    """Rows done and rows in all, as Vertex counts them or as settled, whichever is ahead; null: unknown."""
+    """Return rows done and all rows, by Vertex AI's count or as settled: the higher one; null: unknown."""
     rows, stats = job.usage.rows.total, job.seen.completion
     if stats is None:
         return {"completed": rows or None, "total": rows if rows and job.closed else None}
@@ -174,11 +175,11 @@ def _progress(job: JobRecord) -> dict[str, int | None]:
 
 
 def _projected(job: JobRecord) -> str | None:
-    """Return what the job is expected to have cost in the end; None while that cannot be told.
+    """Project the job's final cost in USD; return None if that is not possible yet.
 
-    What the rows that are settled cost, carried on to all rows; until one of them is answered, the
-    estimate. Rows that were carried over cost nothing, and tell nothing about the others. A job that has
-    ended has run no more rows than Vertex counts as completed.
+    The cost of the settled rows is extrapolated to all rows; until one of them is answered, the estimate is
+    used. Rows that were carried over cost nothing and say nothing about the others. A job that has ended has
+    run no more rows than Vertex AI counts as completed.
     """
     if _has_gaps(job):
         return None

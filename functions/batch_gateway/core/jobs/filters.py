@@ -1,8 +1,8 @@
-"""List filters: narrowing a caller's filter to what the caller may see.
+"""Narrow a caller's list filter to the jobs that the caller may see.
 
-The syntax is AIP-160's (https://google.aip.dev/160): strings in double or single quotes with
-backslash escapes, parentheses, AND, OR and NOT. Only quotes and parentheses can change how our own
-condition is read, so those are all that is looked at.
+The syntax is AIP-160's (https://google.aip.dev/160): strings in double or single quotes with backslash
+escapes, parentheses, AND, OR and NOT. Only quotes and parentheses can change how our own condition is read,
+so nothing else is checked.
 """
 
 import re
@@ -12,16 +12,16 @@ _BEFORE_A_STRING = re.compile(r"[\s=!<>:(,.-]")
 
 
 def narrow(client_filter: str, label: str, value: str) -> str:
-    """A filter for what matches the client's and carries a label.
+    """Return a filter for jobs that match the client's filter and carry a label.
 
     Args:
         client_filter: As the client wrote it; may be empty.
         label: Key of the label.
-        value: Its value: letters, digits, ``_`` and ``-`` only.
+        value: Value of the label: letters, digits, ``_`` and ``-`` only.
 
     Raises:
-        ValueError: Quotes or parentheses of the client's filter are not balanced, so that it could
-            reach out of its place.
+        ValueError: Quotes or parentheses of the client's filter are not balanced, so that it could escape
+            from the parentheses around it.
     """
     condition = f'labels.{label}="{value}"'
     if not client_filter.strip():
@@ -30,13 +30,13 @@ def narrow(client_filter: str, label: str, value: str) -> str:
     while position < len(client_filter):
         token = _TOKEN.match(client_filter, position)
         if token is None:
-            raise ValueError("a quote is not closed, or a backslash stands outside of quotes")
+            raise ValueError("a quote is not closed, or there is a backslash outside quotes")
         if token[0][0] in "\"'" and position and not _BEFORE_A_STRING.match(client_filter[position - 1]):
-            # Whether such a quote begins a string, readers may disagree.
-            raise ValueError("a quote stands in the middle of a word")
+            # Parsers may disagree on whether such a quote begins a string.
+            raise ValueError("there is a quote in the middle of a word")
         depth += {"(": 1, ")": -1}.get(token[0], 0)
         if depth < 0:
-            raise ValueError("a closing parenthesis has no opening one")
+            raise ValueError("a closing parenthesis has no opening parenthesis")
         position = token.end()
     if depth:
         raise ValueError("a parenthesis is not closed")

@@ -1,9 +1,9 @@
-"""The labels of a job that say whose it is."""
+"""The labels that the gateway sets on jobs."""
 
-TEAM = "team"
-"""Whose a job is; jobs made outside the gateway may carry it too."""
-KEY = "api_key"
-"""Likewise, for the jobs of a key without a team."""
-MARKER = "gateway_submission"
-"""Of a job that was created with an Idempotency-Key: its submission's marker."""
-OURS = (TEAM, KEY, MARKER)
+TEAM_LABEL = "team"
+"""The team that a job belongs to; jobs made outside the gateway may carry it too."""
+KEY_LABEL = "api_key"
+"""The id of the key that a job belongs to, for keys without a team."""
+MARKER_LABEL = "gateway_submission"
+"""The submission's marker, for jobs that were created with an Idempotency-Key."""
+OURS = (TEAM_LABEL, KEY_LABEL, MARKER_LABEL)

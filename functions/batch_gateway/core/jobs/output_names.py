@@ -1,10 +1,10 @@
-"""Which objects are batch output, by their names.
+"""Recognize the objects that are batch output by their names.
 
 File names: "Batch inference" pages of Google's documentation (``predictions.jsonl``; custom models'
 ``prediction.results-*`` and ``prediction.errors_stats-*``), discovery text of
 BatchPredictionJob.outputConfig (``predictions_0001.<ext>``, ``errors_0001.<ext>``), and public readers of
-long jobs' ``incremental_predictions*``, which repeat rows of the final file; some name a file so, some a
-folder beside it.
+long jobs' ``incremental_predictions*``, which repeat rows of the final file; some use that name for a file,
+others for a folder beside it.
 """
 
 import re
@@ -26,7 +26,7 @@ _INCREMENTAL = "incremental_predictions"
 
 
 class OutputKind(StrEnum):
-    """What an output object holds."""
+    """The content of an output object."""
 
     RESULTS = "results"
     ERRORS = "errors"
@@ -34,7 +34,7 @@ class OutputKind(StrEnum):
 
 
 def kind_of(name: str) -> OutputKind | None:
-    """What an object (its name in the bucket) holds; None if it is no output."""
+    """Return the kind of an object by its name in the bucket; None if it is not output."""
     *folders, file = name.split("/")
     if not folders:
         return None
@@ -49,17 +49,17 @@ def kind_of(name: str) -> OutputKind | None:
 
 
 def is_final_output(name: str) -> bool:
-    """Whether an object is to be counted, once: it holds results, or the errors beside them."""
+    """Return True if an object counts once: it holds results, or the errors beside them."""
     return kind_of(name) in {OutputKind.RESULTS, OutputKind.ERRORS}
 
 
 def is_incremental_output(name: str) -> bool:
-    """Tell whether an object repeats rows of the final file: it counts until there is one."""
+    """Return True if an object repeats rows of the final file; it counts until there is one."""
     return kind_of(name) is OutputKind.INCREMENTAL
 
 
 def lacks_shards(names: Iterable[str]) -> bool:
-    """Tell whether objects are shards of which some are not among them: ``…-00000-of-00002`` alone."""
+    """Return True if some shards are missing: there is ``…-00000-of-00002`` alone, for example."""
     found: dict[tuple[str, str, str | None], set[int]] = defaultdict(set)
     for name in names:
         if shard := _SHARD.fullmatch(name):
@@ -68,13 +68,13 @@ def lacks_shards(names: Iterable[str]) -> bool:
 
 
 def number_of_shards(name: str) -> int:
-    """Return how many shards there are of what an object is a shard of; 1 if it is none."""
+    """Return the number of shards that a shard's name gives; 1 if the object is not a shard."""
     shard = _SHARD.fullmatch(name)
     return int(shard[3]) if shard else 1
 
 
 def unreadable_format(name: str) -> str | None:
-    """Why an object's rows cannot be counted, as far as its name tells; None if they may be."""
+    """Return why an object's rows cannot be counted, going by its name; None if they may be countable."""
     extension = name.rpartition("/")[2].rpartition(".")[2].lower()
     if extension in _BINARY:
         return f"is {extension}, which is binary: write jsonl or csv"
@@ -82,21 +82,21 @@ def unreadable_format(name: str) -> str | None:
 
 
 def directory_of(bucket: str, name: str) -> str:
-    """``gs://bucket/path`` of the job's folder that an object is in, in the form of gcsOutputDirectory."""
+    """Return the job's folder that contains an object, as ``gs://bucket/path`` like gcsOutputDirectory."""
     directory, _, last = f"gs://{bucket}/{name}".rpartition("/")[0].rpartition("/")
     return directory if last.startswith(_INCREMENTAL) else f"{directory}/{last}"
 
 
 def is_made_by_vertex(directory: str) -> bool:
-    """Whether a directory is named as Vertex names them: ``prediction-model-<timestamp>`` and the like."""
+    """Return True if a directory is named as Vertex AI does, such as ``prediction-model-<timestamp>``."""
     return directory.rpartition("/")[2].startswith("prediction-")
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """(bucket, name) of ``gs://bucket/name``; the name may be empty.
+    """Split ``gs://bucket/name`` into (bucket, name); the name may be empty.
 
     Raises:
-        ValueError: It is no ``gs://`` URI.
+        ValueError: It is not a ``gs://`` URI.
     """
     scheme, _, rest = uri.partition("gs://")
     bucket, _, name = rest.partition("/")

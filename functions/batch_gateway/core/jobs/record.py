@@ -1,7 +1,7 @@
-"""Jobs as Vertex shows them, and what we keep of them.
+"""Job records, and the observations of Vertex AI's job resources that they keep.
 
-Facts on fields and states: BatchPredictionJob and JobState of the Vertex AI API, discovery revision
-20261106 (v1 and v1beta1 agree on all that is used here).
+Source for fields and states: BatchPredictionJob and JobState of the Vertex AI API, discovery revision
+20261106 (v1 and v1beta1 agree on everything used here).
 """
 
 import re
@@ -30,7 +30,7 @@ _STATES = (
     "JOB_STATE_PARTIALLY_SUCCEEDED",
 )
 WITH_OUTPUT_STATES = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDED"})
-"""States of jobs that wrote output."""
+"""States of jobs that have written output."""
 TERMINAL_STATES = WITH_OUTPUT_STATES | {"JOB_STATE_FAILED", "JOB_STATE_CANCELLED", "JOB_STATE_EXPIRED"}
 """States that a job does not leave."""
 LIVE_STATES = tuple(state for state in _STATES if state not in TERMINAL_STATES)
@@ -39,15 +39,16 @@ _NAME = re.compile(
     r"projects/([A-Za-z0-9][A-Za-z0-9.:_-]{0,127})/locations/([A-Za-z0-9-]{1,63})"
     r"/batchPredictionJobs/([A-Za-z0-9_-]{1,128})"
 )
-"""Of names that can be a document's as well."""
+"""Job names whose parts can also be part of a document's name."""
 _CLOCK_SKEW = timedelta(milliseconds=100)
-"""By how much the clocks that stamp jobs and rows may differ. Little, since an earlier job's last rows may be
-hardly older; a job's own cannot come near: Vertex AI starts it a minute or more after its create."""
+"""Tolerance for differences between the clocks that stamp jobs and rows. It is small, since an earlier job's
+last rows may be only slightly older; a job's own rows are far later: Vertex AI starts it a minute or more
+after its create."""
 _FRACTION = re.compile(r"\.(\d+)")
 
 
 class JobKey(msgspec.Struct, frozen=True, order=True):
-    """What a job is found by: the project's id as configured, never its number."""
+    """The key of a job record; the project is its id as configured, never its number."""
 
     project: str
     location: str
@@ -55,12 +56,12 @@ class JobKey(msgspec.Struct, frozen=True, order=True):
 
     @property
     def path(self) -> str:
-        """Its resource name, with the project's id."""
+        """The job's resource name, with the project's id."""
         return f"projects/{self.project}/locations/{self.location}/batchPredictionJobs/{self.job_id}"
 
 
 class Completion(msgspec.Struct, frozen=True, rename="camel"):
-    """Vertex's completionStats: rows; an incomplete count of -1 means unknown."""
+    """Row counts of Vertex AI's completionStats; an incomplete count of -1 means unknown."""
 
     successful: int = 0
     failed: int = 0
@@ -68,24 +69,25 @@ class Completion(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def completed(self) -> int:
-        """Rows that have an outcome."""
+        """Number of rows that have an outcome."""
         return self.successful + self.failed
 
     @property
     def total(self) -> int | None:
-        """All rows, None while that is unknown."""
+        """Number of all rows; None while that is unknown."""
         return None if self.incomplete < 0 else self.completed + self.incomplete
 
 
 class Observation(msgspec.Struct, frozen=True, rename="camel"):
-    """The part of a job resource that the gateway follows, cut to what a record holds.
+    """The part of a job resource that the gateway follows, shortened to fit into a record.
 
     Attributes:
-        name: As Vertex gave it: with the project's number.
-        labels_cut: Number of labels that were left out, because Vertex AI itself takes none like them.
-        input_uris_cut: Number of further inputs.
-        output_prefix: ``gs://bucket/path`` that the caller chose, without a slash at its end.
-        output_directory: ``gs://bucket/path/prediction-model-…`` once Vertex reports it, likewise.
+        name: As Vertex AI gave it, with the project's number.
+        labels_cut: Number of labels that were left out because Vertex AI itself accepts none like them.
+        input_uris_cut: Number of input URIs that were left out.
+        output_prefix: ``gs://bucket/path`` that the caller chose, without a trailing slash.
+        output_directory: ``gs://bucket/path/prediction-model-…`` once Vertex AI reports it, without a
+            trailing slash.
         output_table: ``bq://project.dataset.table`` of a job that writes to BigQuery, once it is known.
         error: google.rpc.Status of a failed or cancelled job; its code is a gRPC number.
     """
@@ -110,17 +112,17 @@ class Observation(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def terminal(self) -> bool:
-        """Whether the job has ended."""
+        """True if the job has ended."""
         return self.state in TERMINAL_STATES
 
 
 class Weighed(msgspec.Struct, frozen=True, rename="camel"):
-    """The input that a bound was told by.
+    """The input that was read to compute a bound.
 
     Attributes:
-        objects: How many.
-        bytes: All together.
-        generation: The highest of them: any object that is written later has a higher one.
+        objects: Number of objects.
+        bytes: Size of all of them together.
+        generation: The highest generation among them: any object that is written later has a higher one.
     """
 
     objects: int
@@ -129,10 +131,10 @@ class Weighed(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Bounds(msgspec.Struct, frozen=True, rename="camel"):
-    """What a job was expected to cost before it was submitted, nano-USD; None where it could not be told.
+    """The estimated cost of a job before it ran, nano-USD; None where it could not be estimated.
 
     Attributes:
-        weighed: The input, if all of it was read to tell the high; else the high is an estimate.
+        weighed: The input, if all of it was read to compute the high; else the high is an estimate.
     """
 
     low_nano: int | None
@@ -141,17 +143,17 @@ class Bounds(msgspec.Struct, frozen=True, rename="camel"):
     weighed: Weighed | None = None
 
 
-UNTOLD = Bounds(None, None, None)
-"""The estimate of a job of which somebody looked and nothing could be told."""
+UNKNOWN_BOUNDS = Bounds(None, None, None)
+"""The estimate of a job that was weighed without a result."""
 
 
 class Repricing(msgspec.Struct, frozen=True, rename="camel"):
-    """What a job cost before it was priced again.
+    """A repricing of a job, with its cost before.
 
     Attributes:
         time: When it was priced again.
-        by: Alias of the key that asked for it; empty if a later output came when the table had changed.
-        amount_nano: What it cost until then, nano-USD.
+        by: Alias of the key that asked for it; empty if output was settled after the table had changed.
+        amount_nano: Its cost until then, nano-USD.
         price_table: Version of the table that it was priced with until then.
     """
 
@@ -162,34 +164,34 @@ class Repricing(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
-    """What the books hold on a job.
+    """The record of a job.
 
     Attributes:
-        key: Where it is.
+        key: Project, location and id of the job.
         seen: The newest observation.
         create_time: When it was created; decides which hour, day and price its cost belongs to.
-        api_key: Alias of the key that created it; None for one made outside the gateway.
-        team: The key's team, if any.
-        key_id: Of that key; stays the same when its alias changes.
+        api_key: Alias of the key that created it; None if it was made outside the gateway.
+        team: The key's team; None if it has none.
+        key_id: Id of that key; stays the same when its alias changes.
         usage: Sum over the settled outputs.
-        cost: Of that usage.
-        settled_outputs: Number of outputs in the books, readable or not.
-        result_outputs: Those of them that hold final results, unless they were deleted unread.
-        incremental_outputs: Incremental ones of them that count, because there are no final results.
-        unreadable_outputs: Those of them that could not be read.
+        cost: Cost of that usage.
+        settled_outputs: Number of outputs on record, readable or not.
+        result_outputs: How many of them hold final results, unless they were deleted unread.
+        incremental_outputs: How many of them are incremental and count, because there are no final results.
+        unreadable_outputs: How many of them could not be read.
         closed: The job has ended, everything in its output directory is settled, and no more is expected.
         output_missing: It was closed without all of the output that it should have.
-        reopened: How often output came after it was closed, and changed what it cost.
-        next_look: When the sweep looks again for output of a closed job; None if it is watched no more.
-        announced: The event of its end went out while its cost was not final yet.
-        base_model: Of a tuned model, as Vertex names it; empty if it has none that is known. None: not
+        reopened: How often output arrived after it was closed and changed its cost.
+        next_look: When the sweep looks again for output of a closed job; None if it is no longer watched.
+        announced: The event of its end was sent before its cost was final.
+        base_model: Base of a tuned model, as Vertex AI names it; empty if none is known, None if it was not
             looked up yet.
         deleted: Vertex AI no longer has the job, so that it will never be seen to end.
         deleted_at: When that was found out.
-        repricings: What it cost before, the latest last.
-        reserved_nano: What is still reserved for it in the budgets of its key and team, nano-USD.
+        repricings: Its earlier costs, the latest last.
+        reserved_nano: Amount still reserved for it in the budgets of its key and team, nano-USD.
         reserved_at: When it was reserved.
-        estimate: What it was expected to cost; None if nobody looked, UNTOLD if somebody did in vain.
+        estimate: Its estimated cost; None if it was never estimated, UNKNOWN_BOUNDS if that was not possible.
     """
 
     key: JobKey
@@ -219,19 +221,19 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def ended(self) -> bool:
-        """Whether the job runs no more. Only jobs that have ended can be deleted."""
+        """True if the job no longer runs. Only jobs that have ended can be deleted."""
         return self.seen.terminal or self.deleted
 
     @property
     def overran(self) -> bool:
-        """Whether it cost more than was reserved for it: its input was overwritten after it was weighed."""
+        """True if it cost more than was reserved: its input was overwritten after it was weighed."""
         if self.reserved_at is None or self.estimate is None or self.estimate.high_nano is None:
             return False
         return self.cost.amount_nano > self.estimate.high_nano
 
     @property
     def priced_model(self) -> str:
-        """The model whose prices apply: a tuned model costs what its base does (Vertex AI pricing page)."""
+        """The model whose prices apply: a tuned model costs as much as its base (Vertex AI pricing page)."""
         return self.base_model or self.seen.model
 
     @property
@@ -241,29 +243,29 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def carried_before(self) -> datetime:
-        """The time before which a row was processed by an earlier job, whose output is this one's input."""
+        """The time before which rows were processed by an earlier job, whose output this one resumed from."""
         return (self.seen.create_time or self.create_time) - _CLOCK_SKEW
 
 
 def parse_name(name: str) -> tuple[str, str, str] | None:
-    """(project id or number, location, job id) of a job's resource name; None if it is none."""
+    """Return (project id or number, location, job id) of a job's resource name; None if it is not one."""
     match = _NAME.fullmatch(name)
     return (match[1], match[2], match[3]) if match else None
 
 
 def state_name(value: object) -> str:
-    """A state's name; clients that ask for ``enum-encoding=int`` get numbers."""
+    """Return a state's name; clients that ask for ``enum-encoding=int`` get numbers."""
     if isinstance(value, int) and 0 <= value < len(_STATES):
         return _STATES[value]
     return value if isinstance(value, str) and value else _STATES[0]
 
 
 def parse_time(value: object) -> datetime | None:
-    """An RFC 3339 time of Google's (up to nanoseconds) in UTC; None if it is none."""
+    """Parse an RFC 3339 time of Google's (up to nanoseconds) as UTC; return None if it is not one."""
     if not isinstance(value, str):
         return None
     try:
-        # datetime knows microseconds only.
+        # datetime has no more than microseconds.
         parsed = datetime.fromisoformat(_FRACTION.sub(lambda m: f".{m[1][:6]:0<6}", value))
         return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
@@ -271,17 +273,17 @@ def parse_time(value: object) -> datetime | None:
 
 
 def uris_of(value: object) -> tuple[str, ...]:
-    """URIs of a gcsSource; Google's own examples send a string where the schema has a list."""
+    """Return the URIs of a gcsSource; Google's own examples send a string where the schema has a list."""
     if isinstance(value, str):
         return (value,)
     return tuple(uri for uri in value if isinstance(uri, str)) if isinstance(value, list) else ()
 
 
 def observe(job: dict[str, Any]) -> Observation | None:
-    """What a job resource shows; None if it does not show enough to follow the job by.
+    """Extract an observation from a job resource; return None if it has no valid name.
 
-    A resource trimmed by ``fields`` or ``readMask`` must not be passed: a field that is not there
-    would be taken for one that Vertex has not set.
+    A resource trimmed by ``fields`` or ``readMask`` must not be passed: a field that was trimmed would be
+    taken for one that Vertex AI has not set.
     """
     name = job.get("name")
     if not isinstance(name, str) or parse_name(name) is None:
@@ -324,7 +326,7 @@ def _completion(stats: object) -> Completion | None:
 
 
 def _int64(value: object) -> int:
-    """An int64, which proto3 JSON writes as a string and leaves out when it is nil."""
+    """Parse an int64, which proto3 JSON writes as a string and leaves out when it is zero."""
     try:
         number = int(value) if isinstance(value, str | int) else 0
     except ValueError:
@@ -343,7 +345,7 @@ def _string(parent: dict[str, Any], name: str) -> str | None:
 
 
 def _table(job: dict[str, Any], output_info: dict[str, Any]) -> str | None:
-    """Where the rows are once the job has run: as reported, else the table that the caller named."""
+    """Return the table of the output rows: as reported, else the one that the caller named."""
     dataset, table = (
         _string(output_info, "bigqueryOutputDataset"),
         _string(output_info, "bigqueryOutputTable"),
@@ -354,11 +356,11 @@ def _table(job: dict[str, Any], output_info: dict[str, Any]) -> str | None:
     return wanted if wanted.count(".") == 2 else None  # noqa: PLR2004 - bq://project.dataset.table
 
 
-def newer(recorded: Observation, seen: Observation) -> Observation:
-    """What is known of a job after another look at it.
+def merge_observations(recorded: Observation, seen: Observation) -> Observation:
+    """Merge a new observation of a job into the recorded one.
 
-    Looks may come out of order: an older one changes nothing, an ended job stays ended, and an output
-    directory once reported stays known.
+    Observations may arrive out of order: an older one changes nothing, an ended job stays ended, and an
+    output directory once reported stays known.
     """
     if recorded.update_time and seen.update_time and seen.update_time < recorded.update_time:
         return recorded

@@ -1,7 +1,7 @@
-"""Names of Google's resources in what callers write: projects, locations, models, endpoints, datasets.
+"""Parse the names of Google's resources that callers send: projects, locations, models, endpoints, datasets.
 
 They become hosts, and paths of calls that are made with the gateway's own token. So one strict rule holds for
-all of them, wherever they stand: no dot segments, no marks that mean something in a URL.
+all of them: no dot segments, and no characters that have a meaning in a URL.
 """
 
 import re
@@ -22,9 +22,9 @@ class Resource(NamedTuple):
 
     Attributes:
         project: Id or number; empty in a name that begins below a location.
-        location: Empty likewise.
-        path: What follows them, such as ``publishers/google/models/gemini-2.5-flash``.
-        publisher: Of a publisher's model; else empty.
+        location: Location; empty in a name that begins below a location.
+        path: The rest of the name, such as ``publishers/google/models/gemini-2.5-flash``.
+        publisher: Publisher of a publisher's model; else empty.
         kind: ``models``, ``endpoints`` or ``datasets``.
         name: The last part, with its version if it has one.
     """
@@ -38,7 +38,7 @@ class Resource(NamedTuple):
 
 
 def parse_resource(name: str) -> Resource | None:
-    """Return the parts of a resource's name; None if it is none that may become part of a path."""
+    """Return the parts of a resource's name; None if it must not become part of a path."""
     match = _RESOURCE.fullmatch(name)
     if match is None:
         return None
@@ -49,10 +49,10 @@ def parse_resource(name: str) -> Resource | None:
 
 
 def is_location(location: str) -> bool:
-    """Whether this could be one of Google's locations: it is about to become a host name."""
+    """Return True if this could be one of Google's locations and may become part of a host name."""
     return _LOCATION.fullmatch(location) is not None
 
 
 def is_project(project: str) -> bool:
-    """Whether this is a project id or a project number."""
+    """Return True if this is a project id or a project number."""
     return _PROJECT.fullmatch(project) is not None

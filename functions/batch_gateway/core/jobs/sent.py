@@ -1,22 +1,22 @@
-"""What tells a create from others, so that its job is known again if its answer was lost."""
+"""Describe creates by what identifies their jobs, so that a job can be found if the answer was lost."""
 
 from collections.abc import Mapping
 
 import msgspec
 
 from batch_gateway.core import excerpts
-from batch_gateway.core.jobs.labels import KEY, TEAM
+from batch_gateway.core.jobs.labels import KEY_LABEL, TEAM_LABEL
 from batch_gateway.core.jobs.record import Observation
 
 
 class Sent(msgspec.Struct, frozen=True, rename="camel"):
-    """What a create and its job have in common, cut to what a record holds.
+    """The features that a create and its job have in common, shortened to fit into a record.
 
     Attributes:
-        owner: Those labels that say whose it is.
+        owner: The labels that name the owner.
         output_prefix: As in Observation.
-        model: The last part of its name, without a version: Vertex AI may write the rest in another way.
-        display_name: Its name for people.
+        model: The last part of its name, without a version: Vertex AI may write the rest differently.
+        display_name: The job's name for people.
     """
 
     owner: dict[str, str]
@@ -26,8 +26,10 @@ class Sent(msgspec.Struct, frozen=True, rename="camel"):
 
     @classmethod
     def of(cls, labels: Mapping[str, object], output_prefix: object, model: str, display_name: str) -> "Sent":
-        """Make it of what was sent."""
-        known, _ = excerpts.labels({name: labels[name] for name in (TEAM, KEY) if name in labels}, ())
+        """Return the features of a create."""
+        known, _ = excerpts.labels(
+            {name: labels[name] for name in (TEAM_LABEL, KEY_LABEL) if name in labels}, ()
+        )
         return cls(
             known,
             excerpts.directory(output_prefix),
@@ -37,5 +39,5 @@ class Sent(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def sent_of(seen: Observation) -> Sent:
-    """Return what a job shows of the create that it came of."""
+    """Return the features of the create that a job was made by."""
     return Sent.of(seen.labels, seen.output_prefix, seen.model, seen.display_name)

@@ -1,7 +1,7 @@
-"""How long output may still come of a job that has ended, and when the sweep looks for it.
+"""Decide how long and how often the sweep looks for more output of a job that has ended.
 
-Nobody publishes how long Vertex AI goes on exporting after a cancel or an expiry ("all completed rows are
-exported" is all that "Batch inference with Gemini" says), nor for how long an output may be written anew.
+It is not published how long Vertex AI goes on exporting after a cancel or an expiry ("all completed rows are
+exported" is all that "Batch inference with Gemini" says), nor for how long an output may be rewritten.
 """
 
 from datetime import datetime, timedelta
@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 from batch_gateway.core.jobs.record import JobRecord
 
 WATCH = timedelta(hours=24)
-"""How long after its end a job is watched: as long as a job may run, so that no export of what it did should
-take longer."""
+"""Time after its end during which a job is watched: as long as a job may run, since exporting its rows should
+not take longer than that."""
 _LONGEST_LIFE = timedelta(hours=72 + 24)
-"""In the queue, and running ("Batch inference with Gemini")."""
+"""Longest time in the queue plus longest run time ("Batch inference with Gemini")."""
 _EVERY_SWEEP = timedelta(hours=1)
-"""How long after its end a closed job is looked at by every sweep; from then on, ever less often."""
+"""Time after its end during which every sweep looks at a closed job; later looks are ever further apart."""
 
 
 def ended_at(job: JobRecord) -> datetime:
-    """Return when an ended job ended, or the latest time at which it can have.
+    """Return when an ended job ended, or the latest time at which it can have ended.
 
     Vertex AI sets no endTime on expired jobs (BatchPredictionJob, discovery revision 20261106), and a job
     that was deleted may never have been seen to end.
@@ -28,12 +28,12 @@ def ended_at(job: JobRecord) -> datetime:
 
 
 def is_watched(job: JobRecord, now: datetime) -> bool:
-    """Tell whether more output of an ended job may come."""
+    """Return True if more output of an ended job may come."""
     return now - ended_at(job) < WATCH
 
 
 def never_ran(job: JobRecord) -> bool:
-    """Tell whether a job failed before it began, so that there is nothing that it could write.
+    """Return True if a job failed before it began, so that it cannot have written anything.
 
     startTime is set when a job enters JOB_STATE_RUNNING (BatchPredictionJob, discovery revision 20261106).
     """
@@ -44,9 +44,9 @@ def never_ran(job: JobRecord) -> bool:
 
 
 def next_look(job: JobRecord, now: datetime) -> datetime | None:
-    """Return when to look again for output of a closed job; None if it is watched no more.
+    """Return when to look again for output of a closed job; None if it is no longer watched.
 
-    The last look is when the watch ends, so that nothing is missed which came before.
+    The last look is at the end of the watch, so that it finds everything written during the watch.
     """
     age = now - ended_at(job)
     if age >= WATCH:

@@ -1,1 +1,1 @@
-"""What goes out of a job or a budget: events, and signed webhooks."""
+"""Events of jobs and budgets, and signed webhooks."""

@@ -1,7 +1,7 @@
-"""What goes out when a job has ended or a budget is passed: the event's JSON, and when it is tried again.
+"""Build the events of ended jobs and exceeded budgets, and schedule their deliveries.
 
 The form is the payload that Standard Webhooks 1.0.0 recommends: ``{"type", "timestamp", "data"}``. An event
-is kept until it has arrived, at the webhook of its key and at the topic, each with a schedule of its own.
+is kept until it has arrived, at the webhook of its key and at the topic, each on its own schedule.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ TYPE_OF_STATE: Mapping[str, str] = {
     "JOB_STATE_EXPIRED": "batch.expired",
 }
 COST_UPDATED = "batch.cost_updated"
-"""The event of a job whose cost became final, or changed, after the event of its end."""
+"""Event of a job whose cost became final, or changed, after the event of its end."""
 BudgetType = Literal["budget.warning", "budget.exceeded"]
 OVERRUN = "budget.overrun"
 
@@ -41,23 +41,24 @@ _DELAYS = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
-"""After the first attempt, the second and so on: the example schedule of Standard Webhooks 1.0.0."""
+"""Delays after the first attempt, the second and so on: the example schedule of Standard Webhooks 1.0.0."""
 _JITTER_PERCENT = 10
 _LONGEST_DELAY = _DELAYS[-1]
 GIVEN_UP_AFTER = timedelta(days=4)
-"""The schedule takes 75 h 35 min and its jitter; a receiver that asks for more time has until then."""
+"""Age at which an event is abandoned. The schedule takes 75 h 35 min and its jitter; a receiver that asks for
+more time has until then."""
 LEASE = timedelta(minutes=2)
-"""How long whoever has taken an event on has it to himself: longer than a sweep and one last attempt take."""
+"""Time for which a claimed event is reserved for its sender: longer than a sweep and one last attempt."""
 _KEPT = timedelta(days=30)
 
 
 class Delivery(msgspec.Struct, frozen=True, rename="camel"):
-    """How far an event has come on one of its ways.
+    """The delivery of an event to its webhook or to the topic.
 
     Attributes:
-        state: ``unwanted``: nobody was there to take it when it was first tried.
-        attempts: How often it was tried.
-        next_attempt: When it is to be tried again; None unless it is due.
+        state: ``unwanted``: there was no receiver when it was first tried.
+        attempts: Number of attempts.
+        next_attempt: Time of the next attempt; None unless it is due.
     """
 
     next_attempt: datetime | None
@@ -65,25 +66,25 @@ class Delivery(msgspec.Struct, frozen=True, rename="camel"):
     attempts: int = 0
 
     def is_due(self, now: datetime) -> bool:
-        """Whether it is to be tried now."""
+        """Return True if an attempt is due."""
         return self.next_attempt is not None and self.next_attempt <= now
 
 
 class Event(msgspec.Struct, frozen=True, rename="camel"):
-    """An event on its way out.
+    """An event to be delivered.
 
     Attributes:
-        id: Made of what happened, so that noting it twice is noting it once; without a full stop.
+        id: Derived from what happened, so that noting it twice has no effect; without a full stop.
         type: ``batch.completed`` and the like.
         time: When it happened.
-        body: The JSON, kept to the byte so that every attempt sends the same.
-        key_id: Of the key whose webhook it goes to; None for none.
-        team: Whose it is, if anybody's.
-        model: Short name; empty if it is about none.
-        next_attempt: When somebody should look at it again; None once nothing is due any more.
-        webhook: How far it has come to the key's webhook.
-        topic: How far it has come to the topic.
-        expires: When it is forgotten; None for never.
+        body: The JSON, byte for byte, so that every attempt sends the same.
+        key_id: Id of the key whose webhook receives it; None for no webhook.
+        team: Team that it concerns; None if there is none.
+        model: Short name of the model that it concerns; empty if there is none.
+        next_attempt: When the next delivery is due; None once both are done.
+        webhook: Delivery to the key's webhook.
+        topic: Delivery to the topic.
+        expires: When it may be deleted; None for never.
     """
 
     id: str
@@ -99,23 +100,23 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
     expires: datetime | None
 
     def is_too_old(self, now: datetime) -> bool:
-        """Whether no further attempt is worth it."""
+        """Return True if further attempts are pointless."""
         return now - self.time > GIVEN_UP_AFTER
 
 
 def is_update(job: JobRecord) -> bool:
-    """Tell whether the event of a job's end has gone out before the one that is due now."""
+    """Return True if the event of a job's end was sent before the one that is due now."""
     return job.reopened > 0 or (job.announced and job.closed)
 
 
 def job_event(job: JobRecord, now: datetime) -> Event | None:
-    """The event of a job's end, or of its cost after that; None for a job that was never seen to end.
+    """Return the event of a job's end, or of its cost after that; None if it was never seen to end.
 
-    A job has one event of its end. What is said when it is closed later than that, or once more, is what it
-    costs now: whoever takes each event of an end for a job must not take two.
+    A job has one event of its end. When it is closed later, or again, the event reports its cost: a receiver
+    that counts the events of ends as jobs must not count it twice.
 
     Args:
-        job: As it stands once it is announced or closed.
+        job: The record once it is announced or closed.
         now: The time. Whoever writes the event has until LEASE later for the first attempt.
     """
     kind = TYPE_OF_STATE.get(job.seen.state)
@@ -140,47 +141,47 @@ def job_event(job: JobRecord, now: datetime) -> Event | None:
 
 def budget_event(
     kind: BudgetType,
-    limit: OwnedBudget,
-    ledger: BudgetBalance,
+    budget: OwnedBudget,
+    balance: BudgetBalance,
     window: Window,
     now: datetime,
     *,
     key_id: str | None,
     team: str | None,
 ) -> Event:
-    """The event of a budget's soft or hard limit being passed: one a window.
+    """Return the event of a budget whose soft or hard limit is exceeded: one per window.
 
     Args:
-        kind: Which of them.
-        limit: The budget.
-        ledger: What is spent and reserved in the window.
+        kind: The limit that is exceeded.
+        budget: The budget.
+        balance: The amounts spent and reserved in the window.
         window: The window.
         now: The time.
-        key_id: Of the key whose webhook shall hear of it; None for none.
-        team: The team of that key, or whose budget it is.
+        key_id: Id of the key whose webhook receives it; None for no webhook.
+        team: The team of that key, or the one whose budget it is.
     """
     data = {
-        "owner": limit.owner,
+        "owner": budget.owner,
         "currency": "USD",
-        "maxBudget": _usd(limit.max_nano),
-        "softBudget": _usd(limit.soft_nano),
-        "budgetDuration": limit.duration,
-        "spent": _usd(ledger.spent_nano),
-        "reserved": _usd(ledger.reserved_nano),
+        "maxBudget": _usd(budget.max_nano),
+        "softBudget": _usd(budget.soft_nano),
+        "budgetDuration": budget.duration,
+        "spent": _usd(balance.spent_nano),
+        "reserved": _usd(balance.reserved_nano),
         "windowStart": _utc(window.start),
         "windowReset": _utc(window.reset),
     }
-    event = _event(kind, (limit.owner, *window.periods), data, now, key_id=key_id, team=team, model="")
-    # For as long as it is known, it is not said again.
+    event = _event(kind, (budget.owner, *window.periods), data, now, key_id=key_id, team=team, model="")
+    # It is not sent again while it is on record.
     expires = max(now + _KEPT, window.reset) if window.reset else None
     return msgspec.structs.replace(event, expires=expires)
 
 
 def overrun_event(job: JobRecord, now: datetime) -> Event:
-    """The event of a job that cost more than was reserved for it: one for each job.
+    """Return the event of a job that cost more than was reserved for it: one for each job.
 
     Args:
-        job: Which has overrun.
+        job: The job that has overrun.
         now: The time.
     """
     report = cost_report(job, ())
@@ -231,35 +232,37 @@ def _utc(time: datetime | None) -> datetime | None:
     return time and time.astimezone(UTC)
 
 
-def over(
+def finish(
     delivery: Delivery, state: Literal["delivered", "abandoned", "unwanted"], tried: int = 1
 ) -> Delivery:
-    """A delivery that is not tried again; ``tried`` is 0 if that is not for one more attempt."""
+    """Return a delivery that is not tried again; ``tried`` is the number of attempts to add, 0 or 1."""
     return Delivery(None, state, delivery.attempts + tried)
 
 
-def failed(event: Event, delivery: Delivery, now: datetime, wait: timedelta = timedelta(0)) -> Delivery:
-    """A delivery after one more attempt that failed: tried again later, or abandoned.
+def retry_or_abandon(
+    event: Event, delivery: Delivery, now: datetime, wait: timedelta = timedelta(0)
+) -> Delivery:
+    """Return a delivery after a further failed attempt: tried again later, or abandoned.
 
     Args:
-        event: That it is of.
-        delivery: As it stood.
+        event: The event that is delivered.
+        delivery: The delivery before the attempt.
         now: The time.
-        wait: How long the receiver asked to be left alone, at least.
+        wait: Shortest pause that the receiver asked for.
     """
     attempts = delivery.attempts + 1
     if attempts > len(_DELAYS) or event.is_too_old(now):
-        return over(delivery, "abandoned")
+        return finish(delivery, "abandoned")
     delay = _DELAYS[attempts - 1]
-    # Made of the id, so that events that failed together do not come again together.
+    # Derived from the id, so that events that failed together are not tried again together.
     percent = zlib.crc32(f"{event.id}:{attempts}".encode()) % (_JITTER_PERCENT + 1)
     return Delivery(now + max(delay + delay * percent / 100, min(wait, _LONGEST_DELAY)), "due", attempts)
 
 
-def looked_at(event: Event, now: datetime, webhook: Delivery, topic: Delivery) -> Event:
-    """An event after a look at it: somebody should look again when the first of what is due is.
+def after_attempt(event: Event, now: datetime, webhook: Delivery, topic: Delivery) -> Event:
+    """Return an event after its deliveries were attempted; its next attempt is the first that is due.
 
-    What was due and was not tried waits until the lease of who looked has ended.
+    A delivery that was due but not attempted waits until the sender's lease has ended.
     """
     times = [each.next_attempt for each in (webhook, topic) if each.next_attempt is not None]
     first = min(times) if times else None
@@ -269,7 +272,7 @@ def looked_at(event: Event, now: datetime, webhook: Delivery, topic: Delivery) -
 
 
 def read_retry_after(value: str | None, now: datetime) -> timedelta:
-    """How long a Retry-After header asks to wait: seconds or a date (RFC 9110, 10.2.3); nil if it is none."""
+    """Return the wait that a Retry-After header asks for: seconds or a date (RFC 9110, 10.2.3); else zero."""
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
         return timedelta(seconds=min(int(text[:9]), int(_LONGEST_DELAY.total_seconds())))

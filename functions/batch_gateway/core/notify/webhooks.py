@@ -1,4 +1,4 @@
-"""Webhooks in the form of Standard Webhooks 1.0.0: where they may go to, and how they are signed.
+"""Check the URLs of webhooks and sign their messages, by Standard Webhooks 1.0.0.
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 """
@@ -20,7 +20,7 @@ _FEWEST_BYTES, _MOST_BYTES, _NEW_BYTES = 24, 64, 32
 
 _LONGEST_URL = 2048
 _VISIBLE = re.compile(r"[!-~]+")
-# At least two labels, the last of which begins with a letter: so no address in any notation is a name.
+# At least two labels, the last of which begins with a letter, so that no IP address in any notation matches.
 _NAME = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _HTTPS_PORT, _HTTP_PORT = 443, 80
@@ -28,9 +28,9 @@ _FIRST_FREE_PORT = 1024
 
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052
 _UNICAST = ip_network("2000::/3")
-# The special-purpose registries of IANA (RFC 6890 and 9637) and multicast. Listed here since `is_global` of
-# the ipaddress module lets some of them pass, others depending on Python's version; it is asked as well, for
-# what may be registered later.
+# The special-purpose registries of IANA (RFC 6890 and 9637) and multicast. They are listed here since
+# `is_global` of the ipaddress module accepts some of them, others depending on Python's version; it is also
+# checked, for later registrations.
 _NOT_PUBLIC = tuple(
     map(
         ip_network,
@@ -38,7 +38,7 @@ _NOT_PUBLIC = tuple(
             *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
             *("192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15"),
             *("198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
-            # Teredo and other protocols' own; documentation; 6to4, which may hold any IPv4 address.
+            # Teredo and other protocols; documentation; 6to4, which may contain any IPv4 address.
             *("2001::/23", "2001:db8::/32", "3fff::/20", "2002::/16"),
         ),
     )
@@ -46,17 +46,17 @@ _NOT_PUBLIC = tuple(
 
 
 class ForbiddenUrlError(ValueError):
-    """A URL that no webhook goes to; the message says why, and never what the URL is."""
+    """A URL that webhooks must not use; the message says why, and never contains the URL."""
 
 
 class Target(NamedTuple):
-    """Where a webhook goes to.
+    """The destination of a webhook.
 
     Attributes:
-        secure: Whether over TLS; only a loopback target is not.
-        host: A name in lower case; of a loopback target possibly an address.
+        secure: Whether TLS is used; only a loopback target may do without.
+        host: A name in lower case; a loopback target may have an address.
         port: 443, or 1024 and above.
-        path: Path and query, as they go on the wire.
+        path: Path and query, as they are sent.
     """
 
     secure: bool
@@ -72,11 +72,11 @@ class Target(NamedTuple):
 
 
 def read_url(url: str, *, allow_private: bool = False) -> Target:
-    """Checks the form of a URL. What its name resolves to is checked when it is called (``is_public``).
+    """Parse a URL and check its form. Its addresses are checked when it is called (``is_public``).
 
     Args:
         url: As an administrator wrote it.
-        allow_private: Whether plain HTTP and addresses are fine for this machine itself; for tests.
+        allow_private: Whether plain HTTP and addresses of this machine itself are allowed; for tests.
 
     Raises:
         ForbiddenUrlError: It is not ``https://name.domain[:port]/path``.
@@ -91,7 +91,7 @@ def read_url(url: str, *, allow_private: bool = False) -> Target:
     except ValueError as error:
         raise ForbiddenUrlError("a webhook's URL must be https://name.domain/path") from error
     if "@" in parts.netloc:
-        raise ForbiddenUrlError("a webhook's URL must have no user name and password in it")
+        raise ForbiddenUrlError("a webhook's URL must not contain a user name or password")
     local = allow_private and host in _LOOPBACK
     if parts.scheme != "https" and not (local and parts.scheme == "http"):
         raise ForbiddenUrlError("a webhook's URL must begin with https://")
@@ -107,7 +107,7 @@ def read_url(url: str, *, allow_private: bool = False) -> Target:
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is one of the public internet.
+    """Return True if an address is on the public internet.
 
     An IPv4 address inside an IPv6 one (mapped, or NAT64) counts as itself.
 
@@ -128,7 +128,7 @@ def is_public(address: str) -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an address is this machine's own."""
+    """Return True if an address is this machine's own."""
     try:
         return ip_address(address).is_loopback
     except ValueError:
@@ -136,19 +136,19 @@ def is_loopback(address: str) -> bool:
 
 
 def new_secret() -> str:
-    """A secret for an endpoint that was given none: 256 random bits."""
+    """Make a secret of 256 random bits for a webhook that was given none."""
     return _SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_NEW_BYTES)).decode()
 
 
 def read_secret(secret: str) -> bytes:
-    """The bytes of a secret.
+    """Decode a secret to its bytes.
 
     Raises:
         ValueError: It is not ``whsec_`` and 24 to 64 bytes in base64; the message does not repeat it.
     """
     encoded = secret.removeprefix(_SECRET_PREFIX)
     try:
-        # Some write base64 without the padding; more of it than needed does no harm.
+        # Some write base64 without padding; superfluous padding does no harm.
         raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except (binascii.Error, ValueError):
         raw = b""
@@ -160,16 +160,16 @@ def read_secret(secret: str) -> bytes:
 
 
 def signed_headers(secret: str, event_id: str, sent: datetime, body: bytes) -> Mapping[str, str]:
-    """The headers of one attempt.
+    """Return the signed headers of one attempt.
 
     Args:
-        secret: As ``read_secret`` takes it.
-        event_id: The same for all attempts, so that receivers can tell repetitions. Without a full stop.
+        secret: As ``read_secret`` accepts it.
+        event_id: The same for all attempts, so that receivers can recognize repetitions; without a full stop.
         sent: When this attempt is made.
-        body: To the byte as it is sent.
+        body: The body, byte for byte as it is sent.
 
     Raises:
-        ValueError: The secret is none.
+        ValueError: The secret is not valid.
     """
     timestamp = int(sent.timestamp())
     signed = b".".join((event_id.encode(), str(timestamp).encode(), body))

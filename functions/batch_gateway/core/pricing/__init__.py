@@ -1,1 +1,1 @@
-"""What things cost: models, the dated price table, money."""
+"""Models, the dated price table, money and the cost of usage."""

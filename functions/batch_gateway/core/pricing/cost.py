@@ -1,4 +1,4 @@
-"""Usage x prices -> line items, what was wasted, and what searches cost at most."""
+"""Price usage: line items, the cost of useless rows, and the most that searches may cost."""
 
 from collections import Counter
 from datetime import datetime
@@ -18,9 +18,9 @@ class LineItem(msgspec.Struct, frozen=True, rename="camel"):
         model: As in Quantity.
         context_window: As in Quantity.
         item: As in Quantity.
-        quantity: In units.
+        quantity: Number of units.
         unit: ``token`` or ``character``.
-        unit_price_pico: pico-USD a unit; None if the table has no price for it.
+        unit_price_pico: pico-USD per unit; None if the table has no price for it.
         amount_nano: nano-USD; None if there is no price.
         rows: Number of rows that used any of it.
     """
@@ -36,13 +36,13 @@ class LineItem(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class WastedCost(msgspec.Struct, frozen=True, rename="camel"):
-    """What rows cost whose answer is of no use, for one reason.
+    """The cost of rows whose answers are useless for one reason.
 
     Attributes:
         kind: As in Waste.
         reason: As in Waste.
-        rows: How many.
-        amount_nano: nano-USD, a part of the cost's amount; None if none of what they used has a price.
+        rows: Number of rows.
+        amount_nano: nano-USD, part of the cost's amount; None if nothing that they used has a price.
     """
 
     kind: str
@@ -52,15 +52,15 @@ class WastedCost(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class QueryCost(msgspec.Struct, frozen=True, rename="camel"):
-    """What a model's searches cost at most: part of them is free by the day and account.
+    """The most that a model's searches may cost: some are free per day and account.
 
     Attributes:
         model: As in Quantity.
-        item: ``grounded_prompt`` or ``search_query``, by what the model's fee is for.
-        quantity: How many.
+        item: ``grounded_prompt`` or ``search_query``: the unit of the model's fee.
+        quantity: Number of units.
         unit_price_pico: pico-USD each; None if no fee is known.
         amount_nano: nano-USD, rounded up; None if no fee is known.
-        grounding: Kind of grounding that it is for, of those in ``core.usage``.
+        grounding: Kind of grounding, one of those in ``core.usage``.
     """
 
     model: str
@@ -72,16 +72,16 @@ class QueryCost(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Cost(msgspec.Struct, frozen=True, rename="camel"):
-    """What usage costs.
+    """The cost of usage.
 
     Attributes:
         line_items: In the order of the usage's quantities.
         amount_nano: Sum of the line items that have a price, nano-USD: a floor if ``unpriced_rows``.
         unpriced_rows: Rows whose cost is not, or not wholly, in the amount: no usage, no price, or counts
             that do not fit together.
-        price_table: Version of the table that was used; empty before anything was priced.
-        waste: What of the amount was spent in vain, by kind and reason; failed rows are free.
-        query_fees: Fees of searches by model, in no line item and not in the amount.
+        price_table: Version of the price table; empty before anything was priced.
+        waste: The part of the amount that useless rows cost, by kind and reason; failed rows are free.
+        query_fees: Search fees by model, which are in no line item and not in the amount.
     """
 
     line_items: tuple[LineItem, ...] = ()
@@ -95,7 +95,7 @@ class Cost(msgspec.Struct, frozen=True, rename="camel"):
 def unit_price(
     quantity: Quantity, prices: PriceTable, location: str, at: datetime, until: datetime | None = None
 ) -> int | None:
-    """pico-USD a unit, or None; tool-use tokens of grounded rows are free by Google's rule."""
+    """Return pico-USD per unit, or None; tool-use tokens of grounded rows are free by Google's rule."""
     if quantity.item == UNBILLED_TOOL_USE:
         return 0
     return prices.unit_price(
@@ -111,14 +111,14 @@ def unit_price(
 def cost_of(
     usage: Usage, prices: PriceTable, *, location: str, at: datetime, until: datetime | None = None
 ) -> Cost:
-    """Prices usage. Exact: rounding to nano-USD happens once, on the sum.
+    """Price usage exactly: it is rounded to nano-USD once, on the sum.
 
     Args:
-        usage: Of a whole job (the amount is rounded once per call).
+        usage: Usage of a whole job (the amount is rounded once per call).
         prices: The table in force.
         location: Where the job ran; some prices are higher outside ``global``.
         at: When it ran, with a time zone.
-        until: If it may run at any time from ``at`` to this: each item at its dearest price then.
+        until: End of the time in which it may run, from ``at`` on; each item takes its highest price then.
     """
     unit_prices = [unit_price(quantity, prices, location, at, until) for quantity in usage.quantities]
     amounts = iter(
@@ -146,7 +146,7 @@ def cost_of(
     return Cost(
         line_items=items,
         amount_nano=sum(item.amount_nano or 0 for item in items),
-        # A row may be without a price and of the others as well.
+        # A row without a price may be among the others too.
         unpriced_rows=min(
             usage.rows.unmetered
             + sum(unpriced.rows for unpriced in usage.unpriced)
@@ -154,12 +154,12 @@ def cost_of(
             usage.rows.succeeded,
         ),
         price_table=prices.version,
-        waste=_wasted(usage.waste, prices, location, at),
+        waste=_cost_of_waste(usage.waste, prices, location, at),
         query_fees=tuple(_query_cost(searches, prices) for searches in usage.searches),
     )
 
 
-def _wasted(
+def _cost_of_waste(
     waste: tuple[Waste, ...], prices: PriceTable, location: str, at: datetime
 ) -> tuple[WastedCost, ...]:
     exact: list[int] = []
@@ -198,7 +198,7 @@ def _query_cost(searches: Quantity, prices: PriceTable) -> QueryCost:
 
 
 def rows_without_price(items: tuple[LineItem, ...]) -> Counter[str]:
-    """Count the rows with an unpriced item by model: in each window the most that any one item was used by.
+    """Count rows with an unpriced item by model: in each window, the rows of the most frequent one.
 
     A row uses several items, so the sum would count it more than once.
     """

@@ -1,4 +1,4 @@
-"""Token counts by modality, as usageMetadata has them.
+"""Split token counts by modality, as in usageMetadata.
 
 Source: GenerateContentResponse.UsageMetadata of the Vertex AI API, discovery revision 20261106.
 """
@@ -8,10 +8,10 @@ from typing import NamedTuple
 import msgspec
 
 LARGEST_COUNT = 2**31 - 1
-"""Token counts are int32."""
+"""Largest token count: they are int32."""
 
 _UNKNOWN = "other"
-"""Stands for all that are not known, so that what is kept does not grow with what rows say."""
+"""Stands for all unknown modalities, so that rows cannot add any number of them to the records."""
 
 _MODALITIES: dict[str | None, str] = {
     "": "text",
@@ -25,31 +25,31 @@ _MODALITIES: dict[str | None, str] = {
 
 
 class ContradictionError(ValueError):
-    """Counts of one row that cannot all be true."""
+    """The counts of a row cannot all be true."""
 
 
 class ModalityTokenCount(msgspec.Struct, gc=False):
-    """Tokens of one modality; proto3 JSON leaves out what is nil."""
+    """Tokens of one modality; proto3 JSON leaves out zeros."""
 
     modality: str | None = None
     tokenCount: int | None = None  # noqa: N815 - Google's name
 
 
 def check_counts(*counts: int) -> None:
-    """Refuses counts that Google could not have meant.
+    """Check that counts are possible.
 
     Raises:
-        ContradictionError: One is negative or no int32.
+        ContradictionError: One is negative or not an int32.
     """
     if min(counts) < 0 or max(counts) > LARGEST_COUNT:
-        raise ContradictionError("a count that is no int32 of Google's, or negative")
+        raise ContradictionError("a count is negative or not an int32")
 
 
 class Split(NamedTuple):
     """A count by modality.
 
     Attributes:
-        tokens: By modality; they add up to the count.
+        tokens: Tokens by modality; they add up to the count.
         agrees: Whether the details fit the count.
     """
 
@@ -58,17 +58,17 @@ class Split(NamedTuple):
 
 
 def count_of(count: int | None, details: list[ModalityTokenCount] | None) -> int | None:
-    """A count, or where only its details are given their sum; None if neither is."""
+    """Return a count, or the sum of its details if only they are given; None if neither is."""
     if count is None and details:
         return sum(max(detail.tokenCount or 0, 0) for detail in details)
     return count
 
 
 def by_modality(total: int, details: list[ModalityTokenCount] | None) -> Split:
-    """Splits a count by modality.
+    """Split a count by modality.
 
-    What details leave out is text. Of details beyond the count as many count as it holds, those with the
-    most common price first: no more than was used.
+    Tokens that the details leave out are text. If the details exceed the count, as many count as fit into it,
+    those with the most common price first, so that no more is charged than was used.
     """
     if not details:
         return Split({"text": total}, agrees=True)
@@ -87,7 +87,7 @@ def by_modality(total: int, details: list[ModalityTokenCount] | None) -> Split:
 
 
 def _named(details: list[ModalityTokenCount]) -> tuple[dict[str, int], bool]:
-    """What details name by modality, and whether each of them can be a count."""
+    """Return the tokens that details name by modality, and whether each of them is possible."""
     named: dict[str, int] = {}
     for detail in details:
         modality = modality_name(detail.modality)
@@ -96,7 +96,7 @@ def _named(details: list[ModalityTokenCount]) -> tuple[dict[str, int], bool]:
 
 
 def modality_name(modality: str | None) -> str:
-    """The modality's name in items: ``text``, ``image``, ..., ``other``."""
+    """Return the modality's name in items: ``text``, ``image``, ..., ``other``."""
     name = _MODALITIES.get(modality)
     return name or _MODALITIES.get((modality or "").upper(), _UNKNOWN)
 
@@ -108,9 +108,10 @@ _ORDER = ("text", "document", "image", "video", "audio", _UNKNOWN)
 def cached_by_modality(
     cached: int, details: list[ModalityTokenCount] | None, inputs: dict[str, int]
 ) -> Split:
-    """Splits cached tokens by modality; they are a part of the prompt's, modality by modality.
+    """Split cached tokens by modality; they are part of the prompt's, modality by modality.
 
-    What details leave out is of the modality with the most common price. No more is cached than there is.
+    Tokens that the details leave out are of the modality with the most common price. A modality has no more
+    cached tokens than input tokens.
     """
     if not details and inputs.get("text", 0) >= cached:
         return Split({"text": cached}, agrees=True)

@@ -1,4 +1,4 @@
-"""Names of models: what a caller writes, what Vertex takes."""
+"""Translate the names of models between LiteLLM's form and Vertex AI's."""
 
 import re
 from typing import Any
@@ -18,13 +18,13 @@ _PUBLISHERS = (
 
 
 def resource_name(litellm_model: str, project: str, location: str) -> str:
-    """The full resource name of a model in LiteLLM's form.
+    """Return the full resource name of a model in LiteLLM's form.
 
     ``vertex_ai/gemini-2.5-flash`` is a publisher's model, ``vertex_ai/meta/llama-4-maas`` names its
     publisher, ``vertex_ai/1234567890`` is a tuned model of the project.
 
     Raises:
-        ValueError: No publisher is known for the name; it says what to write instead.
+        ValueError: No publisher is known for the name; the message says what to write instead.
     """
     name = litellm_model.removeprefix("vertex_ai/")
     parent = f"projects/{project}/locations/{location}"
@@ -47,22 +47,22 @@ def resource_name(litellm_model: str, project: str, location: str) -> str:
 
 
 def short_name(model: str) -> str:
-    """The last part of a model's name: what people call it."""
+    """Return the last part of a model's name, which people call it by."""
     return model.rsplit("/", 1)[-1]
 
 
 def is_registered(model: str) -> bool:
-    """Whether a model is of a project's own registry (tuned, custom, AutoML) rather than a publisher's."""
+    """Return True if a model is in a project's own registry (tuned, custom, AutoML), not a publisher's."""
     resource = parse_resource(model)
     return resource is not None and bool(resource.project) and resource.path == f"models/{resource.name}"
 
 
 def base_model_of(model: dict[str, Any]) -> str | None:
-    """The publisher's model that a Model resource was tuned from; None if it names none.
+    """Return the publisher's model that a Model resource was tuned from; None if it names none.
 
     Vertex AI labels the models that its tuning jobs make with their base, with underscores for full stops,
-    which no label may hold (``gemini-2_5-flash-lite``; public sources). ``baseModelSource`` is the field that
-    the API documents (Model, discovery revision 20261106).
+    which labels cannot contain (``gemini-2_5-flash-lite``; public sources). ``baseModelSource`` is the field
+    that the API documents (Model, discovery revision 20261106).
     """
     label = _member(model, "labels").get(_BASE_MODEL_LABEL)
     if isinstance(label, str) and label:

@@ -1,7 +1,7 @@
-"""Money as integers.
+"""Represent money as integers.
 
-Books and answers are in nano-USD (1e-9 USD, the resolution of google.type.Money). Unit prices need
-more: a cached token of gemini-3.1-flash-lite costs 12.5 nano-USD, so they are pico-USD (1e-12 USD).
+Records and reports are in nano-USD (1e-9 USD, the resolution of google.type.Money). Unit prices need more
+digits: a cached token of gemini-3.1-flash-lite costs 12.5 nano-USD, so they are in pico-USD (1e-12 USD).
 """
 
 from collections.abc import Sequence
@@ -19,24 +19,24 @@ def _format(units: int, digits: int) -> str:
 
 
 def format_nano(nano_usd: int) -> str:
-    """Nano-USD as an exact decimal string of USD: ``2301000`` is ``"0.002301"``."""
+    """Format nano-USD as an exact decimal string of USD: ``2301000`` is ``"0.002301"``."""
     return _format(nano_usd, _DIGITS_NANO)
 
 
 def format_pico(pico_usd: int) -> str:
-    """Pico-USD as an exact decimal string of USD: ``150000`` is ``"0.00000015"``."""
+    """Format pico-USD as an exact decimal string of USD: ``150000`` is ``"0.00000015"``."""
     return _format(pico_usd, _DIGITS_PICO)
 
 
 def round_pico(pico_usd: int) -> int:
-    """Pico-USD to nano-USD, halves to the even neighbour."""
+    """Round pico-USD to nano-USD, halves to even."""
     nano, rest = divmod(pico_usd, PICO_PER_NANO)
     twice = 2 * rest
     return nano + (twice > PICO_PER_NANO or (twice == PICO_PER_NANO and nano % 2 == 1))
 
 
 def apportion(parts_pico: Sequence[int]) -> list[int]:
-    """Rounds parts to nano-USD so that they add up to their rounded sum.
+    """Round parts to nano-USD so that they add up to their rounded sum.
 
     Each part is off by less than one nano-USD; what rounding leaves over goes to the parts with the
     largest remainders, the first of equals first.

@@ -1,4 +1,4 @@
-"""What is about to change of a model: its price, whether new projects may use it, whether anybody may."""
+"""Read and describe coming changes of models: of their prices, and of who may use them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
-from batch_gateway.core.pricing.price_form import PER, PICO_PER_USD, a_day, a_text, an_object
+from batch_gateway.core.pricing.price_form import PER, PICO_PER_USD, read_day, read_members, read_text
 
 
 @dataclass(frozen=True, slots=True)
 class PriceChange:
-    """One thing that changes on a day, at midnight UTC.
+    """A change of a model on a day, at midnight UTC.
 
     Attributes:
-        day: The first day that it holds for.
+        day: The first day that it applies to.
         model: Key in the price table.
         kind: ``price``; ``closed``: refused to projects that have not used it; ``retired``: refused to all.
-        said: The same as a sentence, with its source.
+        said: The change as a sentence, with its source.
     """
 
     day: date
@@ -27,15 +27,17 @@ class PriceChange:
 
 
 def read_retirement(model: str, value: Any) -> tuple[PriceChange, ...]:
-    """Reads a model's ``retirement``.
+    """Read a model's ``retirement``.
 
     Raises:
-        ValueError: It is not well formed; the message says where.
+        ValueError: It is malformed; the message says where.
     """
     where = f"{model}: retirement"
-    fields = an_object(where, value, {"source"}, {"closed", "retired"})
-    source = a_text(f"{where}: source", fields["source"])
-    days = {kind: a_day(f"{where}: {kind}", fields[kind]) for kind in ("closed", "retired") if kind in fields}
+    fields = read_members(where, value, {"source"}, {"closed", "retired"})
+    source = read_text(f"{where}: source", fields["source"])
+    days = {
+        kind: read_day(f"{where}: {kind}", fields[kind]) for kind in ("closed", "retired") if kind in fields
+    }
     if not days:
         raise ValueError(f"{where}: says neither closed nor retired")
     found = []
@@ -51,14 +53,14 @@ def read_retirement(model: str, value: Any) -> tuple[PriceChange, ...]:
 def price_change(
     model: str, day: date, before: Mapping[str, int], after: Mapping[str, int], where: str = ""
 ) -> PriceChange | None:
-    """Describe a step of a model's batch prices.
+    """Describe a change of a model's batch prices.
 
     Args:
         model: Key in the price table.
-        day: The first day of the new ones.
+        day: The first day of the new prices.
         before: pico-USD by item.
         after: pico-USD by item.
-        where: What of the model they hold for, such as `` outside global``.
+        where: Where they apply, such as `` outside global``; empty for everywhere.
 
     Returns:
         None if they are the same.

@@ -1,4 +1,4 @@
-"""The form of the price table's parts: what its readers refuse, each with a message that names the place."""
+"""Read parts of the price table; each error message names the place in the table."""
 
 import re
 from datetime import date
@@ -7,14 +7,14 @@ from typing import Any
 
 PICO_PER_USD = 10**12
 PER = 10**6
-"""The table's prices are USD per so many units."""
+"""Number of units that the table's prices, in USD, are for."""
 
 # So few digits that price times multiplier is exact in Decimal's default precision.
 _PRICE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,12})?")
 
 
-def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """JSON would let the last of two equal keys win, and a price vanish unseen."""
+def refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Build an object, refusing equal keys: JSON takes the last, so that a price could vanish unseen."""
     result = dict(pairs)
     if len(result) != len(pairs):
         keys = [key for key, _ in pairs]
@@ -22,10 +22,12 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def an_object(where: str, value: Any, required: set[str], allowed: set[str] | None = None) -> dict[str, Any]:
-    """Checks that a value is an object with the required keys, and no others than the allowed ones."""
+def read_members(
+    where: str, value: Any, required: set[str], allowed: set[str] | None = None
+) -> dict[str, Any]:
+    """Read an object that has the required keys and no others than the allowed ones."""
     if not isinstance(value, dict):
-        raise ValueError(f"{where}: must be an object")  # noqa: TRY004 - bad data, not a caller's mistake
+        raise ValueError(f"{where}: must be an object")  # noqa: TRY004 - bad data, not a programming error
     if missing := required - value.keys():
         raise ValueError(f"{where}: {min(missing)}: missing")
     if allowed is not None and (unknown := value.keys() - required - allowed):
@@ -33,26 +35,26 @@ def an_object(where: str, value: Any, required: set[str], allowed: set[str] | No
     return value
 
 
-def a_day(where: str, value: Any) -> date:
-    """Reads a date."""
+def read_day(where: str, value: Any) -> date:
+    """Read a date."""
     try:
         return date.fromisoformat(value)
     except (TypeError, ValueError):
-        raise ValueError(f"{where}: no date like 2027-01-31") from None
+        raise ValueError(f"{where}: must be a date such as 2027-01-31") from None
 
 
-def a_text(where: str, value: Any) -> str:
-    """Reads a text that must say something, such as where a price is from."""
+def read_text(where: str, value: Any) -> str:
+    """Read a text that must not be empty, such as the source of a price."""
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{where}: must be a text that is not empty")
+        raise ValueError(f"{where}: must be a non-empty text")
     return value
 
 
-def a_price(where: str, value: Any, multiplier: Decimal = Decimal(1)) -> int:
-    """Reads a price, times a multiplier, as pico-USD a unit."""
+def read_price(where: str, value: Any, multiplier: Decimal = Decimal(1)) -> int:
+    """Read a price and return it times a multiplier, in pico-USD per unit."""
     if not isinstance(value, str) or not _PRICE.fullmatch(value):
-        raise ValueError(f"{where}: {value!r} is no decimal string from 0 on")
+        raise ValueError(f"{where}: {value!r} is not a decimal string of 0 or more")
     pico = Decimal(value) * multiplier * (PICO_PER_USD // PER)
     if pico != int(pico):
-        raise ValueError(f"{where}: {value} times {multiplier} is no whole number of pico-USD")
+        raise ValueError(f"{where}: {value} times {multiplier} is not a whole number of pico-USD")
     return int(pico)

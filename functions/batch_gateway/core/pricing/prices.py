@@ -1,8 +1,8 @@
-"""What Vertex AI charges: a dated table, read once, and the look-up of one unit's price.
+"""Look up Vertex AI's unit prices in a dated table that is read once.
 
-The prices are data: ``prices.json`` beside this module says how to read them and where each is from.
-Here they become integers of pico-USD (1e-12 USD), fine enough for every price of the table, also with
-the surcharge of jobs outside the global location.
+The prices are data: ``prices.json`` beside this module says how to read them and where each is from. Here
+they become integers in pico-USD (1e-12 USD), which is exact for every price of the table, also with the
+surcharge for jobs outside the global location.
 """
 
 import json
@@ -17,19 +17,26 @@ from pathlib import Path
 from typing import Any, Literal
 
 from batch_gateway.core.pricing.price_changes import PriceChange, price_change, read_retirement
-from batch_gateway.core.pricing.price_form import PER, a_day, a_price, a_text, an_object, without_duplicates
+from batch_gateway.core.pricing.price_form import (
+    PER,
+    read_day,
+    read_members,
+    read_price,
+    read_text,
+    refuse_duplicates,
+)
 from batch_gateway.core.pricing.query_fees import QueryFee, QueryFees, query_fee, read_query_fees
 
 DEFAULT_CONTEXT_THRESHOLD = 200_000
-"""Prompt tokens up to which a row is short, for models that name no other threshold."""
+"""Most prompt tokens of a row in the first context window, for models without another threshold."""
 
 LONGEST_QUEUE = timedelta(hours=72)
-"""How long a job may wait until it starts, at the price of that time ("Batch inference with Gemini")."""
+"""Longest wait of a job before it starts, whose price applies ("Batch inference with Gemini")."""
 
 Mode = Literal["batch", "standard"]
 
 _MODALITIES = ("text", "image", "video", "audio", "document")
-_FAMILIES = {
+_ITEM_FAMILIES = {
     "input": _MODALITIES,
     "cached_input": _MODALITIES,
     "cache_creation_input": ("text",),
@@ -37,7 +44,9 @@ _FAMILIES = {
     "output": (*_MODALITIES, "thoughts"),
 }
 # Rate key -> the items it prices.
-_ITEMS_OF_KEY = {family: tuple(f"{family}_{kind}" for kind in kinds) for family, kinds in _FAMILIES.items()}
+_ITEMS_OF_KEY = {
+    family: tuple(f"{family}_{kind}" for kind in kinds) for family, kinds in _ITEM_FAMILIES.items()
+}
 _ITEMS_OF_KEY |= {item: (item,) for items in tuple(_ITEMS_OF_KEY.values()) for item in items}
 _RATE_KEYS = set(_ITEMS_OF_KEY)
 
@@ -50,10 +59,10 @@ _SUFFIXES = (
     ("gemini-", re.compile(r"(?<=-preview)-[0-9]{2}-([0-9]{2}|[0-9]{4})$")),
     ("gemini-", re.compile(r"-preview$")),
 )
-"""What names of models may end with, by what they begin with, in the order in which it is taken off."""
+"""Endings of model names by how the names begin, in the order in which they are removed."""
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 _NOTICE = timedelta(days=30)
-"""How long before a change people are told of it."""
+"""Time before a change from which it is announced."""
 
 
 @cache
@@ -63,7 +72,7 @@ def _windows(threshold: int) -> tuple[str, str]:
 
 
 def context_window(prompt_tokens: int, threshold: int = DEFAULT_CONTEXT_THRESHOLD) -> str:
-    """Names a row's window as Anthropic's Cost API does: up to ``threshold`` ``0-200k``, then ``200k-1M``."""
+    """Name a row's window as Anthropic's Cost API does: ``0-200k`` up to the threshold, then ``200k-1M``."""
     return _windows(threshold)[prompt_tokens > threshold]
 
 
@@ -73,8 +82,8 @@ class _Period:
 
     Attributes:
         start: When they begin.
-        rates: (mode, context window, is it global?) -> item -> pico-USD.
-        doubts: What of them is derived or disputed, as sentences.
+        rates: pico-USD by (mode, context window, whether the location is global) and item.
+        doubts: Sentences on the prices that are derived or disputed.
     """
 
     start: datetime
@@ -84,7 +93,7 @@ class _Period:
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """One model's prices, the latest period first; ``threshold`` is None where windows don't exist."""
+    """A model's prices, the latest period first; ``threshold`` is None if the model has no windows."""
 
     unit: str
     threshold: int | None
@@ -92,17 +101,17 @@ class _Model:
     retirement: tuple[PriceChange, ...]
 
     def in_force(self, at: datetime, until: datetime) -> tuple[_Period, ...]:
-        """The periods that any of the time is in, the latest first."""
+        """Return the periods that overlap a span of time, the latest first."""
         first = next(number for number, period in enumerate(self.periods) if period.start <= at)
         return tuple(period for period in self.periods[: first + 1] if period.start <= max(at, until))
 
 
 @dataclass(frozen=True, slots=True)
 class PriceTable:
-    """Prices of every known model. Immutable; ``load()`` gives the one that is shipped.
+    """The prices of all known models; ``load()`` returns the table that is shipped.
 
     Attributes:
-        version: Names the table in every cost that it priced, e.g. ``2026-11-28``.
+        version: Identifies the table in every cost that it priced, e.g. ``2026-11-28``.
     """
 
     version: str
@@ -112,22 +121,22 @@ class PriceTable:
 
     @classmethod
     def from_json(cls, data: bytes) -> "PriceTable":
-        """Reads and checks a table of the form of ``prices.json``.
+        """Read and check a table in the form of ``prices.json``.
 
         Raises:
-            ValueError: The table is not well formed; the message names the model and the key.
+            ValueError: The table is malformed; the message names the model and the key.
         """
-        table = json.loads(data, object_pairs_hook=without_duplicates)
+        table = json.loads(data, object_pairs_hook=refuse_duplicates)
         optional = {"about", "non_global_from", "query_fees"}
-        an_object("table", table, {"version", "currency", "per", "models", "aliases"}, optional)
+        read_members("table", table, {"version", "currency", "per", "models", "aliases"}, optional)
         if (table["currency"], table["per"]) != ("USD", PER):
             raise ValueError(f"table: currency and per: only USD per {PER} units are read")
-        non_global_from = _start("table: non_global_from", table.get("non_global_from"))
+        non_global_from = _read_start("table: non_global_from", table.get("non_global_from"))
         models = {
-            key: _model(key, value, non_global_from)
-            for key, value in an_object("models", table["models"], set()).items()
+            key: _read_model(key, value, non_global_from)
+            for key, value in read_members("models", table["models"], set()).items()
         }
-        for alias, key in an_object("aliases", table["aliases"], set()).items():
+        for alias, key in read_members("aliases", table["aliases"], set()).items():
             if not (key is None or str(key) in models) or alias in models or not _MODEL_KEY.fullmatch(alias):
                 raise ValueError(f"aliases: {alias}: must be a new lower-case name of a model in the table")
         fees = read_query_fees(table.get("query_fees", []), models)
@@ -135,23 +144,23 @@ class PriceTable:
 
     @property
     def shortest_window(self) -> int:
-        """Prompt tokens up to which a row of any model is in its model's first context window."""
+        """Most prompt tokens with which a row of any model is in the model's first context window."""
         thresholds = (model.threshold for model in self._models.values())
         return min((DEFAULT_CONTEXT_THRESHOLD, *(t for t in thresholds if t is not None)))
 
     def resolve(self, model: str) -> str | None:
-        """The table's key for a model as jobs, rows or LiteLLM's configuration name it.
+        """Return the table's key for a model as jobs, rows or LiteLLM's configuration name it.
 
-        Takes ``gemini-2.5-flash``, ``gemini-2.0-flash-001@default``, ``vertex_ai/gemini-2.5-flash``,
+        Accepts ``gemini-2.5-flash``, ``gemini-2.0-flash-001@default``, ``vertex_ai/gemini-2.5-flash``,
         ``publishers/google/models/gemini-2.5-flash`` and the full name with project and location; and
-        names with a revision, a date or ``-preview`` at the end, at the price of the name without it.
+        names that end with a revision, a date or ``-preview``, at the price of the name without it.
 
         Returns:
             A key for the other methods; None for models without prices, such as tuned ones, and for names
-            that stand for a different model each season, such as ``gemini-flash-latest``.
+            that stand for a different model over time, such as ``gemini-flash-latest``.
         """
         if "/models/" in model and "publishers/" not in model:
-            return None  # of the project's own registry, where an owner may choose any id
+            return None  # in the project's own registry, where an owner may choose any id
         name = model.rpartition("/")[2].partition("@")[0].lower()
         for prefix, suffix in (("", None), *_SUFFIXES):
             if suffix and name.startswith(prefix):
@@ -161,15 +170,15 @@ class PriceTable:
         return None
 
     def unit(self, model_key: str | None) -> str:
-        """What the model is charged by: ``token`` or ``character``; ``token`` for unknown models."""
+        """Return the unit that a model is charged by: ``token`` or ``character``; ``token`` if unknown."""
         return model.unit if (model := self._models.get(model_key or "")) else "token"
 
     def context_window(self, model_key: str | None, prompt_tokens: int) -> str:
-        """The window that prices a whole row, e.g. ``0-200k``.
+        """Return the window that prices a whole row, e.g. ``0-200k``.
 
         Args:
-            model_key: From ``resolve``; an unknown model's rows are told apart at the default threshold.
-            prompt_tokens: Tokens of the row's prompt, cached ones included.
+            model_key: From ``resolve``; rows of an unknown model are split at the default threshold.
+            prompt_tokens: Tokens of the row's prompt, including cached ones.
 
         Returns:
             The window's name; empty for models that are charged by the character.
@@ -189,19 +198,19 @@ class PriceTable:
         until: datetime | None = None,
         mode: Mode = "batch",
     ) -> int | None:
-        """The price of one unit of an item, in pico-USD.
+        """Return the price of one unit of an item, in pico-USD.
 
         Args:
             model_key: From ``resolve``.
             item: E.g. ``input_text``, ``cached_input_audio``, ``output_thoughts``.
             context_window: From ``context_window``.
-            location: The job's; everything but ``global`` may cost more, ``us`` and ``eu`` too.
+            location: The job's location; all but ``global`` may cost more, even ``us`` and ``eu``.
             at: When the work was done, with a time zone.
-            until: For work that may be done at any time from ``at`` to this: the dearest price is given.
-            mode: ``standard`` for what the same would have cost outside of batch.
+            until: End of the time in which it may be done, from ``at`` on; the highest price is returned.
+            mode: ``standard`` for the price of the same work outside batch jobs.
 
         Returns:
-            None if the table has no price for it (of ``until``: at some time), which is not the same as free.
+            None if the table has no price for it (with ``until``: at some time), which does not mean free.
         """
         if (model := self._models.get(model_key or "")) is None:
             return None
@@ -214,21 +223,21 @@ class PriceTable:
         return dearest
 
     def query_fee(self, model_key: str, item: str) -> QueryFee | None:
-        """What a model's grounding costs; None if the table does not say, which is not the same as free.
+        """Return the fee of a model's grounding; None if the table has none, which does not mean free.
 
         Args:
             model_key: From ``resolve``.
-            item: A kind of grounding, of those in ``core.usage``.
+            item: A kind of grounding, one of those in ``core.usage``.
         """
         return query_fee(self._query_fees, model_key, item)
 
     def doubts(self, model_key: str, at: datetime) -> tuple[str, ...]:
-        """What of a model's prices in force at a time is derived or disputed, as sentences."""
+        """Return sentences on the derived or disputed prices of a model in force at a time."""
         model = self._models.get(model_key)
         return model.in_force(at, at)[0].doubts if model else ()
 
     def changes_between(self, after: datetime, until: datetime) -> list[PriceChange]:
-        """What begins after a time and not after another, of all models, in order."""
+        """Return the changes of all models after one time and up to another, in order."""
         changes = [change for key, model in self._models.items() for change in _changes(key, model)]
         return sorted(
             (change for change in changes if after < _midnight(change.day) <= until),
@@ -236,7 +245,7 @@ class PriceTable:
         )
 
     def notices(self, model_key: str, at: datetime) -> tuple[str, ...]:
-        """What people should know of a model before they start a job, as sentences.
+        """Return sentences on what people should know about a model before they start a job.
 
         That is whether it is closed or retired, and what changes within 30 days.
         """
@@ -251,7 +260,7 @@ class PriceTable:
 
 @cache
 def load() -> PriceTable:
-    """The table that is shipped with the code."""
+    """Return the table that is shipped with the code."""
     return PriceTable.from_json(Path(__file__).with_name("prices.json").read_bytes())
 
 
@@ -259,16 +268,16 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def _start(where: str, day: Any) -> datetime:
-    """When what begins on a day does; null is ever before."""
-    return _EARLIEST if day is None else _midnight(a_day(where, day))
+def _read_start(where: str, day: Any) -> datetime:
+    """Read the day on which something begins; null means always."""
+    return _EARLIEST if day is None else _midnight(read_day(where, day))
 
 
 def _changes(key: str, model: _Model) -> list[PriceChange]:
     found = list(model.retirement)
     threshold = model.threshold
     short, long = ("", "") if threshold is None else _windows(threshold)
-    # What changes for all is said once.
+    # A change that applies everywhere is reported once.
     places = ((short, True, ""), (short, False, " outside global"), (long, True, f" in its window {long}"))
     for before, after in pairwise(model.periods[::-1]):
         steps = (
@@ -280,28 +289,28 @@ def _changes(key: str, model: _Model) -> list[PriceChange]:
     return found
 
 
-def _model(key: str, value: Any, non_global_from: datetime) -> _Model:
+def _read_model(key: str, value: Any, non_global_from: datetime) -> _Model:
     required = {"unit", "non_global_multiplier", "prices"}
-    fields = an_object(key, value, required, {"context_threshold", "retirement"})
+    fields = read_members(key, value, required, {"context_threshold", "retirement"})
     if not _MODEL_KEY.fullmatch(key):
         raise ValueError(f"{key}: a model's key is its bare name in lower case")
     multiplier, threshold = fields["non_global_multiplier"], None
     if fields["unit"] == "token":
         threshold = fields.get("context_threshold", DEFAULT_CONTEXT_THRESHOLD)
         if not isinstance(threshold, int) or threshold <= 0 or threshold % 1000:
-            raise ValueError(f"{key}: context_threshold: {threshold!r} is no whole number of thousands")
+            raise ValueError(f"{key}: context_threshold: {threshold!r} is not a whole number of thousands")
     elif fields["unit"] != "character" or "context_threshold" in fields:
         raise ValueError(f"{key}: unit: must be token, or character without a context_threshold")
     if not isinstance(multiplier, str) or not _MULTIPLIER.fullmatch(multiplier):
-        raise ValueError(f"{key}: non_global_multiplier: {multiplier!r} is no decimal string from 1 on")
+        raise ValueError(f"{key}: non_global_multiplier: {multiplier!r} is not a decimal string of 1 or more")
     entries = fields["prices"] if isinstance(fields["prices"], list) else []
-    periods = [_period(key, entry, threshold, Decimal(multiplier)) for entry in entries]
+    periods = [_read_period(key, entry, threshold, Decimal(multiplier)) for entry in entries]
     if not periods or periods[0].start != _EARLIEST:
         raise ValueError(f"{key}: from: the first price must start at null, so that none is missing")
     if any(later.start <= earlier.start for earlier, later in pairwise(periods)):
         raise ValueError(f"{key}: from: dates must ascend")
     if Decimal(multiplier) > 1:
-        plain = [_period(key, entry, threshold, Decimal(1)) for entry in entries]
+        plain = [_read_period(key, entry, threshold, Decimal(1)) for entry in entries]
         *_, first = (period for period in periods if period.start <= non_global_from)
         periods = [
             *(period for period in plain if period.start < non_global_from),
@@ -312,33 +321,33 @@ def _model(key: str, value: Any, non_global_from: datetime) -> _Model:
     return _Model(fields["unit"], threshold, tuple(periods[::-1]), retirement)
 
 
-def _period(key: str, value: Any, threshold: int | None, multiplier: Decimal) -> _Period:
+def _read_period(key: str, value: Any, threshold: int | None, multiplier: Decimal) -> _Period:
     marks = {"derived", "disputed"}
-    fields = an_object(f"{key}: prices", value, {"from", "source", "batch"}, marks | {"standard"})
+    fields = read_members(f"{key}: prices", value, {"from", "source", "batch"}, marks | {"standard"})
     where = f"{key}: from {fields['from']}"
-    a_text(f"{where}: source", fields["source"])
-    start = _start(where, fields["from"])
+    read_text(f"{where}: source", fields["source"])
+    start = _read_start(where, fields["from"])
     doubts = tuple(
-        f"Prices of {key}, {mark}: {a_text(f'{where}: {mark}', fields[mark])}"
+        f"Prices of {key}, {mark}: {read_text(f'{where}: {mark}', fields[mark])}"
         for mark in sorted(marks & fields.keys())
     )
     rates: dict[tuple[str, str, bool], Mapping[str, int]] = {}
     for mode in fields.keys() & {"batch", "standard"}:
-        prices = dict(an_object(f"{where}: {mode}", fields[mode], set()))
+        prices = dict(read_members(f"{where}: {mode}", fields[mode], set()))
         windows = {"": prices}
         if threshold is not None:
             long = prices.pop("long_context", prices)
             windows = {context_window(0, threshold): prices, context_window(threshold + 1, threshold): long}
         for window, given in windows.items():
-            rates[mode, window, True] = _rates(f"{where}: {mode}", given, Decimal(1))
-            rates[mode, window, False] = _rates(f"{where}: {mode}", given, multiplier)
+            rates[mode, window, True] = _read_rates(f"{where}: {mode}", given, Decimal(1))
+            rates[mode, window, False] = _read_rates(f"{where}: {mode}", given, multiplier)
     return _Period(start, rates, doubts)
 
 
-def _rates(where: str, prices: Any, multiplier: Decimal) -> dict[str, int]:
-    if not an_object(where, prices, set(), _RATE_KEYS):
+def _read_rates(where: str, prices: Any, multiplier: Decimal) -> dict[str, int]:
+    if not read_members(where, prices, set(), _RATE_KEYS):
         raise ValueError(f"{where}: has no prices")
     rates: dict[str, int] = {}
-    for key in sorted(prices, key=len):  # a family's key is shorter than those of its items
-        rates |= dict.fromkeys(_ITEMS_OF_KEY[key], a_price(f"{where}: {key}", prices[key], multiplier))
+    for key in sorted(prices, key=len):  # the key of a family is shorter than those of its items
+        rates |= dict.fromkeys(_ITEMS_OF_KEY[key], read_price(f"{where}: {key}", prices[key], multiplier))
     return rates

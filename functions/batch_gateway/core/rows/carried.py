@@ -1,7 +1,7 @@
-"""Rows that a resumed job carries over from the output of an earlier one, which paid for them.
+"""Recognize rows that a resumed job carries over from the output of an earlier one, which paid for them.
 
 Vertex AI merges the earlier job's good rows into the new output ("Resume a batch job" of Google's
-documentation). Only the time at which a row was processed tells them, and it always does.
+documentation). They are recognized by the time at which they were processed, which every row has.
 """
 
 from collections.abc import Callable
@@ -9,18 +9,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 
-def carried_over(before: datetime | None) -> Callable[[Any], bool]:
-    """Return a test of a row's ``processed_time``: whether it is before a time.
+def carried_over_test(before: datetime | None) -> Callable[[Any], bool]:
+    """Return a predicate for a row's ``processed_time`` that is true before a time.
 
-    A row without a time, or with one that cannot be read, is not: it is charged rather than given away.
+    It is false for a row without a readable time: such a row is charged rather than treated as free.
 
     Args:
-        before: None if no row is carried over.
+        before: The time; None if no row is carried over.
     """
     if before is None:
         return lambda _: False
-    # Text as Gemini's rows have it sorts by time, and need not be parsed from the next second on. Within the
-    # same year: the end tells it from other ways to write a time (":" follows the digits).
+    # Times in the form of Gemini's rows sort as text, so those from the next second on need no parsing. The
+    # upper bound keeps it to the same year and excludes other forms (":" sorts after the digits).
     first = f"{before.astimezone(UTC) + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}"
     end = f"{first[:5]}:"
 

@@ -1,11 +1,11 @@
-"""Rows whose answer stands in another place than their documentation says.
+"""Find answers of rows that are not where they are documented.
 
-No such row was captured live. They are read where their meaning is beyond doubt, and that is where they
+No such row was captured live. They are read if their meaning is beyond doubt, which is the case if they
 report usage by the names of a known API:
 
 - ``{"custom_id", "result": {"type": "succeeded", "message": {"model", "usage"}}}``: Message Batches API of
   Anthropic; results of type ``errored``, ``canceled`` and ``expired`` failed.
-- ``{"usageMetadata"}`` or ``{"embedding", "tokenCount"}``: a response of Gemini's at the root of the row.
+- ``{"usageMetadata"}`` or ``{"embedding", "tokenCount"}``: a response of Gemini at the root of the row.
 - ``{"model", "content" or "choices", "usage"}``: one of Claude or an open model at the root.
 - ``{"status_code", "body": {"usage"}}``: one of OpenAI's Batch API. A ``body`` may be the request's as well.
 """
@@ -32,14 +32,14 @@ class _Root(msgspec.Struct):
 _decode_root = msgspec.json.Decoder(_Root).decode
 
 
-def restated(line: bytes) -> bytes | None:
-    """Return a row without an answer in its place as one that has what stands elsewhere as its ``response``.
+def restate(line: bytes) -> bytes | None:
+    """Rewrite a row so that its ``response`` is the answer that is found elsewhere in it.
 
     Returns:
-        None if nothing that can be an answer or an error stands elsewhere.
+        None if nothing in it can be an answer or an error.
 
     Raises:
-        UnrecognizedError: Answers stand in two places.
+        UnrecognizedError: There are answers in two places.
     """
     root = _decode_root(line)
     in_result = is_object(root.result)

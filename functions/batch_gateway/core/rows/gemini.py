@@ -1,26 +1,25 @@
-"""Rows of Gemini and of gemini-embedding.
+"""Measure rows of Gemini and of gemini-embedding.
 
 - Gemini: ``{"status", "processed_time", "request", "response": GenerateContentResponse}``; live
   captures of 2025-09 and 2026-09, and "Batch inference with Gemini" of Google's documentation.
 - gemini-embedding: ``{"key", "request", "response": {"tokenCount": "2", "embedding"}}`` in the
   documentation, ``{"response": {"usageMetadata": {"promptTokenCount"}}}`` as seen live.
 
-Members and their meaning: GenerateContentResponse of the Vertex AI API, discovery revision 20261106. Where
-a row departs from it:
+Members and their meaning: GenerateContentResponse of the Vertex AI API, discovery revision 20261106. Rows
+that depart from it:
 
 - A count that is missing beside its details is their sum (``cacheTokensDetails`` without
   ``cachedContentTokenCount``: python-genai#795).
-- Where the total says so, thoughts are contained in the answer's tokens, tool use in the prompt's, or
-  cached tokens stand beside the prompt's. None is charged twice.
-- A total that no such reading explains, or details that are more than their count, leave the row not
-  wholly priced.
+- If the total shows it, thoughts are contained in the answer's tokens, tool use in the prompt's, or cached
+  tokens are not contained in the prompt's. None is charged twice.
+- If no such reading explains the total, or details exceed their count, the row is not wholly priced.
 """
 
 from typing import Any
 
 import msgspec
 
-from batch_gateway.core.json_io import is_given, loaded
+from batch_gateway.core.json_io import decode_member, is_given
 from batch_gateway.core.pricing.modalities import (
     ModalityTokenCount,
     by_modality,
@@ -29,17 +28,17 @@ from batch_gateway.core.pricing.modalities import (
     count_of,
 )
 from batch_gateway.core.rows.grounding import Grounding, searches_of
-from batch_gateway.core.rows.measured import Measured, Refused, UnrecognizedError
+from batch_gateway.core.rows.measured import ErrorRow, RowUsage, UnrecognizedError
 from batch_gateway.core.rows.totals import AS_DOCUMENTED, held_by, reading_of, reason_of
 from batch_gateway.core.rows.waste import answer_waste, is_error, prompt_waste
 from batch_gateway.core.usage import DETAILS_CONTRADICT, TOTAL_CONTRADICTS
 
 UNBILLED_TOOL_USE = "input_grounding"
-"""Tool-use tokens of a row grounded with Google Search: billed per query, not per token."""
+"""Item of tool-use tokens of a row grounded with Google Search: billed per query, not per token."""
 
 
 class UsageMetadata(msgspec.Struct, rename="camel", gc=False):
-    """Tokens of a row; proto3 JSON leaves out what is nil.
+    """Tokens of a row; proto3 JSON leaves out zeros.
 
     ``promptTokenDetails`` is another spelling of ``promptTokensDetails``, seen with gemini-embedding-2.
     """
@@ -69,7 +68,7 @@ class _PromptFeedback(msgspec.Struct, rename="camel", gc=False):
 
 
 class Response(msgspec.Struct, rename="camel", gc=False):
-    """Of any family; ``usage`` and ``body`` are for that of messages, ``error`` for any."""
+    """A response of any family; ``usage`` and ``body`` belong to that of messages, ``error`` to all."""
 
     candidates: list[Candidate] | None = None
     embedding: msgspec.Raw = msgspec.Raw()
@@ -83,7 +82,7 @@ class Response(msgspec.Struct, rename="camel", gc=False):
 
 
 class _Counts(msgspec.Struct, gc=False):
-    """Tokens by part, as documented: the prompt's hold the cached ones, and nothing else is contained."""
+    """Tokens by part, as documented: the prompt's include the cached ones; no other part contains another."""
 
     prompt: int
     answered: int
@@ -97,11 +96,11 @@ class _Counts(msgspec.Struct, gc=False):
 
 
 _THOUGHTS_IN_ANSWER, _TOOL_USE_IN_PROMPT, _CACHED_BESIDE_PROMPT = "thoughts", "tool use", "cached"
-"""How parts may stand to each other instead, if their total says so."""
+"""Other relations of the parts, if the total shows them."""
 
 
 def is_answer(response: Response) -> bool:
-    """Return whether a response is one of these models', whatever it says of its usage."""
+    """Return True if a response is of these models, whether or not it reports usage."""
     return (
         response.usage_metadata is not None
         or response.candidates is not None
@@ -112,23 +111,23 @@ def is_answer(response: Response) -> bool:
     )
 
 
-def measure(response: Response, line: bytes) -> Measured | Refused:
-    """Return what a row used, or why it was refused.
+def measure(response: Response, line: bytes) -> RowUsage | ErrorRow:
+    """Return the usage of a row, or its error.
 
     Args:
-        response: Of the row.
-        line: The row, of whose request a grounded answer needs the tools.
+        response: Response of the row.
+        line: The row; the tools of its request tell the kind of grounding.
 
     Raises:
-        ContradictionError: A count is none that Google could have meant.
-        UnrecognizedError: The response holds both an answer and an error.
+        ContradictionError: A count is not possible.
+        UnrecognizedError: The response has both an answer and an error.
     """
     usage = response.usage_metadata or UsageMetadata()
     candidates = response.candidates or []
-    if (error := loaded(response.error)) and is_error(error) is not False:
+    if (error := decode_member(response.error)) and is_error(error) is not False:
         if is_answer(msgspec.structs.replace(response, candidates=candidates or None, model_version=None)):
             raise UnrecognizedError("an answer and an error")
-        return Refused((error,))
+        return ErrorRow((error,))
     prompt = usage.prompt_token_count if usage.prompt_token_count is not None else response.token_count
     prompt = count_of(prompt, usage.prompt_tokens_details or usage.prompt_token_details)
     counts = _Counts(
@@ -151,7 +150,7 @@ def measure(response: Response, line: bytes) -> Measured | Refused:
     items, agrees = _items(usage, priced, reading, searched=searched)
     whole_prompt = counts.prompt + (counts.cached if reading == _CACHED_BESIDE_PROMPT else 0)
     feedback = response.prompt_feedback
-    return Measured(
+    return RowUsage(
         model=response.model_version,
         prompt_tokens=whole_prompt,
         items=items,
@@ -169,13 +168,13 @@ def measure(response: Response, line: bytes) -> Measured | Refused:
 
 
 def _reading(total: int | None, counts: _Counts, *, searched: bool) -> str | None:
-    """Return how the parts stand to each other, as ``totals.reading_of``."""
+    """Return the relation of the parts, as ``totals.reading_of``."""
     if total is None:
         return AS_DOCUMENTED
     others = {}
     if 0 < counts.thoughts <= counts.answered:
         others[_THOUGHTS_IN_ANSWER] = counts.total - counts.thoughts
-    # Those of a search are not charged, so it would have to be known which of the prompt's they are.
+    # Tool-use tokens of a search are free, so it would have to be known which of the prompt's they are.
     if 0 < counts.tool_use <= counts.prompt and not searched:
         others[_TOOL_USE_IN_PROMPT] = counts.total - counts.tool_use
     if counts.cached:

@@ -1,9 +1,9 @@
-"""What Gemini rows searched, by the kind of grounding, since each kind has a fee of its own.
+"""Count the searches of Gemini rows by kind of grounding, since each kind has its own fee.
 
 Members: GroundingMetadata and Tool of the Vertex AI API. Google Search and web grounding for enterprise
-report alike (``webSearchQueries``, chunks of ``web``): only the request's tools, which a row echoes, tell
-them apart. Grounding with Google Maps shows in chunks of ``maps``; where it reports its queries is not
-documented, so all of a row's queries may be its. No count here is less than what may be charged.
+report in the same way (``webSearchQueries``, chunks of ``web``): only the request's tools, which a row
+echoes, distinguish them. Grounding with Google Maps shows in chunks of ``maps``; where it reports its queries
+is not documented, so all of a row's queries may belong to it. No count here is less than what may be charged.
 """
 
 from collections.abc import Sequence
@@ -26,11 +26,11 @@ _KINDS = {
     "enterprisewebsearch": ENTERPRISE_WEB_SEARCH,
     "googlemaps": MAPS_GROUNDING,
 }
-"""By the tool's name without case and underscores: an importer may spell a request's keys otherwise."""
+"""Kinds by the tool's name without case and underscores: importers may spell a request's keys differently."""
 
 
 class Grounding(msgspec.Struct, rename="camel", gc=False):
-    """What an answer was grounded in."""
+    """The grounding metadata of an answer."""
 
     web_search_queries: list[Any] | None = None
     image_search_queries: Any = None
@@ -54,11 +54,11 @@ def searches_of(groundings: Sequence[Grounding], line: bytes) -> dict[str, int]:
     """Count a row's searches by kind of grounding.
 
     Args:
-        groundings: Of its answers.
+        groundings: Grounding metadata of its answers.
         line: The row.
 
     Returns:
-        By item of ``core.usage``, none of them nil.
+        Searches by kind of grounding (``core.usage``), without zeros.
     """
     chunks = {
         name
@@ -82,7 +82,7 @@ def searches_of(groundings: Sequence[Grounding], line: bytes) -> dict[str, int]:
         searches[MAPS_GROUNDING] = max(searched + retrieved, 1)
     elif retrieved:
         searches[RETRIEVAL] = retrieved
-    # Queries of Google Maps, as far as anything tells, are not counted for the web too.
+    # Queries that seem to be of Google Maps are not counted for the web too.
     if searched and (web or in_web or MAPS_GROUNDING not in searches):
         searches[next(iter(web)) if len(web) == 1 else UNKNOWN_GROUNDING] = searched
     return searches
@@ -93,7 +93,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _asked(line: bytes) -> set[str]:
-    """The kinds of grounding that a row's request asked for; none where it does not say."""
+    """Return the kinds of grounding that a row's request asked for; empty if it does not say."""
     try:
         request = _decode(line).request
     except UNREADABLE:

@@ -1,26 +1,26 @@
-"""What one row used, whatever family it is of."""
+"""The usage of one row, of any family."""
 
 from typing import Any
 
 import msgspec
 
 
-class Measured(msgspec.Struct):
+class RowUsage(msgspec.Struct):
     """The usage of a row that was answered.
 
     Attributes:
         model: As the row names it; None if it does not.
-        prompt_tokens: Decides the context window; cached ones included.
-        items: Units by item; those that are nil count as absent.
+        prompt_tokens: Prompt tokens including cached ones; they decide the context window.
+        items: Units by item; zeros are ignored.
         input: Prompt and tool-use tokens as reported.
-        cached: Those of the input that came from a cache.
-        output: Tokens of the answer, with thoughts.
-        thoughts: Those of the output that were thoughts.
-        metered: Whether the row says what it used; a prompt of no tokens says nothing.
-        doubt: Why the items are not, or not wholly, what it used, by the reasons of ``core.usage``; None
-            if they are.
+        cached: Input tokens that came from a cache.
+        output: Tokens of the answer, including thoughts.
+        thoughts: Output tokens that were thoughts.
+        metered: Whether the row reports its usage; a prompt of no tokens reports nothing.
+        doubt: Why the items are not, or not wholly, its usage, by the reasons of ``core.usage``; None if
+            they are.
         searches: Searches made for it, by kind of grounding (``core.usage``).
-        waste: (kind, reason) if nobody can use the answer.
+        waste: (kind, reason) if the answer is useless; else None.
     """
 
     model: str | None
@@ -36,15 +36,15 @@ class Measured(msgspec.Struct):
     waste: tuple[str, str] | None = None
 
 
-class Refused(msgspec.Struct):
-    """A row whose answer is an error, which costs nothing.
+class ErrorRow(msgspec.Struct):
+    """The error of a row, which costs nothing.
 
     Attributes:
-        causes: What it says about the error, as in ``waste.failure``.
+        causes: The row's descriptions of the error, as in ``waste.failure``.
     """
 
     causes: tuple[Any, ...]
 
 
 class UnrecognizedError(ValueError):
-    """A row of no known shape."""
+    """A row is of no known shape."""

@@ -1,16 +1,16 @@
-"""Rows of Claude and of open models (Llama, gpt-oss, Qwen, DeepSeek, E5).
+"""Measure rows of Claude and of open models (Llama, gpt-oss, Qwen, DeepSeek, E5).
 
-Their answers stand at ``response``, ``response.body`` or ``response.message``, and report their tokens as
-``usage``; an error is an ``error``, a ``type`` that says so, or a ``status_code`` of HTTP's. No line of
+Their answers are at ``response``, ``response.body`` or ``response.message``, and report their tokens as
+``usage``; an error is an ``error``, a ``type`` that says so, or an HTTP ``status_code``. No line of
 either was captured live: the shapes follow Google's documentation of the output columns
 ("Batch predictions with Claude", "Batch predictions for open models"), the Messages and Message Batches
 APIs of Anthropic and the Chat Completions, Embeddings and Batch APIs of OpenAI, and are unconfirmed.
 
 - Claude: ``{"custom_id", "request", "response": {"model", "stop_reason", "usage": {"input_tokens",
   "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"}}, "status"}``. The input
-  tokens do not hold those read from or written to a cache.
+  tokens do not include those read from or written to a cache.
 - Open models: ``{"custom_id", "id", "response": {"model", "choices", "usage": {"prompt_tokens",
-  "completion_tokens"}}}``. The prompt's tokens hold the cached ones, the completion's the reasoning.
+  "completion_tokens"}}}``. The prompt's tokens include the cached ones, the completion's the reasoning.
 """
 
 from typing import Any
@@ -19,13 +19,13 @@ import msgspec
 
 from batch_gateway.core.json_io import is_given, is_object
 from batch_gateway.core.pricing.modalities import check_counts
-from batch_gateway.core.rows.measured import Measured, Refused, UnrecognizedError
+from batch_gateway.core.rows.measured import ErrorRow, RowUsage, UnrecognizedError
 from batch_gateway.core.rows.totals import held_by, reading_of, reason_of
 from batch_gateway.core.rows.waste import answer_waste, is_error
 from batch_gateway.core.usage import DETAILS_CONTRADICT, TOTAL_CONTRADICTS, WEB_SEARCH
 
 _WITHOUT_CACHES, _CACHED_BESIDE_PROMPT, _REASONING_BESIDE_COMPLETION = "caches", "cached", "reasoning"
-"""How parts may stand to each other, other than documented, if their total says so."""
+"""Relations of the parts that differ from the documentation, if the total shows them."""
 
 
 class _CacheCreation(msgspec.Struct):
@@ -92,16 +92,16 @@ _FAILURES = {
     "canceled": "CANCELLED",
     "expired": "DEADLINE_EXCEEDED",
 }
-"""Types of errors and of results without an answer, with the names of their statuses."""
+"""Status names by the types of errors and of results without an answer."""
 
 
-def measure(line: bytes) -> Measured | Refused | None:
-    """Return what a row used, or why it was refused; None if its response is neither an answer nor an error.
+def measure(line: bytes) -> RowUsage | ErrorRow | None:
+    """Return the usage of a row, or its error; None if its response is neither an answer nor an error.
 
     Raises:
         msgspec.DecodeError: The row is not of this form.
-        ContradictionError: A count cannot be one.
-        UnrecognizedError: The response holds both an answer and an error, or two answers.
+        ContradictionError: A count is not possible.
+        UnrecognizedError: The response has both an answer and an error, or two answers.
     """
     response = _decode_row(line).response or _Response()
     inner = [_decode_message(member) for member in (response.body, response.message) if is_object(member)]
@@ -114,9 +114,9 @@ def measure(line: bytes) -> Measured | Refused | None:
     ]
     causes = _causes(response.status_code, messages)
     if len(answers) > 1 or (answered and causes):
-        raise UnrecognizedError("an answer and another, or an error")
+        raise UnrecognizedError("an answer and another answer or an error")
     if not answered:
-        return Refused(causes) if causes else None
+        return ErrorRow(causes) if causes else None
     message = answered[0]
     model = message.model or response.model
     usage = message.usage or _Usage()
@@ -131,7 +131,7 @@ def measure(line: bytes) -> Measured | Refused | None:
 
 
 def _causes(status_code: Any, messages: list[_Message]) -> tuple[Any, ...]:
-    """Return what a response says about its error; nothing if it has none."""
+    """Return the parts of a response that describe its error; empty if it has none."""
     types = [message.type for message in messages if isinstance(message.type, str)]
     return (
         *(message.error for message in messages if is_error(message.error) is not False),
@@ -140,7 +140,7 @@ def _causes(status_code: Any, messages: list[_Message]) -> tuple[Any, ...]:
     )
 
 
-def _claude(model: str | None, usage: _Usage) -> Measured:
+def _claude(model: str | None, usage: _Usage) -> RowUsage:
     fresh, output = usage.input_tokens or 0, usage.output_tokens or 0
     read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
     creation = usage.cache_creation or _CacheCreation()
@@ -159,12 +159,12 @@ def _claude(model: str | None, usage: _Usage) -> Measured:
         "cache_creation_1h_input_text": long,
         "output_text": output,
     }
-    # The API gives no total; one that does is taken at its word, with or without what caches are about.
+    # The API reports no total; if there is one, it may or may not include the tokens of caches.
     if reading_of(usage.total_tokens, prompt + output, {_WITHOUT_CACHES: fresh + output}) is None:
         doubt = reason_of(usage.total_tokens, prompt + output)
         if doubt == TOTAL_CONTRADICTS:
             items = dict(zip(items, held_by(usage.total_tokens or 0, *items.values()), strict=True))
-    return Measured(
+    return RowUsage(
         model=model,
         prompt_tokens=prompt,
         items=items,
@@ -177,7 +177,7 @@ def _claude(model: str | None, usage: _Usage) -> Measured:
     )
 
 
-def _open_model(model: str | None, usage: _Usage) -> Measured:
+def _open_model(model: str | None, usage: _Usage) -> RowUsage:
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     cached = (usage.prompt_tokens_details and usage.prompt_tokens_details.cached_tokens) or 0
     thoughts = (usage.completion_tokens_details and usage.completion_tokens_details.reasoning_tokens) or 0
@@ -199,7 +199,7 @@ def _open_model(model: str | None, usage: _Usage) -> Measured:
         asked, said = held_by(usage.total_tokens or 0, prompt, completion)
     if doubt is None and (cached > prompt or thoughts > completion):
         doubt = DETAILS_CONTRADICT
-    return Measured(
+    return RowUsage(
         model=model,
         prompt_tokens=prompt,
         items={

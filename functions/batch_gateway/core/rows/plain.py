@@ -1,7 +1,6 @@
-"""Rows of Gemini as most of them are, added up at a fraction of the general way's cost.
+"""Add up the most common form of Gemini rows, at a fraction of the cost of the general path.
 
-Everything here must come to the same as ``gemini.measure`` and ``Tally``; tests hold the one against the
-other.
+The result must be the same as with ``gemini.measure`` and ``Tally``; tests compare the two.
 """
 
 from batch_gateway.core.pricing.modalities import LARGEST_COUNT, modality_name
@@ -9,21 +8,22 @@ from batch_gateway.core.rows.gemini import Response
 
 _REASONS = ("STOP", "MAX_TOKENS")
 _MAX_KINDS = 256
-"""Kinds of rows that are kept apart: a row may name any version and modality. Others are not plain."""
+"""Most kinds of rows that are summed apart, since rows may name any version and modality; further kinds
+are not plain."""
 
 
 class PlainSums:
     """Sums over plain rows that name the same version, finish reason and modalities.
 
     Attributes:
-        rows: How many.
-        prompt: Prompt tokens but those of another modality than the first.
-        others: Those, and the rows that had any, by modality.
-        cached: Those of the prompt tokens that came from a cache, all of the first modality.
-        cached_rows: Rows that had any.
+        rows: Number of rows.
+        prompt: Prompt tokens of the first modality.
+        others: Prompt tokens of other modalities, and the number of rows that had any, by modality.
+        cached: Prompt tokens that came from a cache, all of the first modality.
+        cached_rows: Number of rows that had any.
         answered: Tokens of the answers.
-        thoughts: Tokens.
-        thought_rows: Rows that had any.
+        thoughts: Tokens of thoughts.
+        thought_rows: Number of rows that had any.
     """
 
     __slots__ = (
@@ -45,7 +45,7 @@ class PlainRows:
     """Sums over plain rows.
 
     Args:
-        limit: Prompt tokens up to which a row may be plain: all must be in their models' first windows.
+        limit: Most prompt tokens of a plain row: all must be in their models' first windows.
     """
 
     def __init__(self, limit: int) -> None:
@@ -54,11 +54,11 @@ class PlainRows:
 
     @property
     def rows(self) -> int:
-        """How many were added since the last time that they were handed over."""
+        """Number of rows that were added since the last drain."""
         return sum(plain.rows for plain in self._sums.values())
 
     def drain(self) -> list[tuple[PlainKey, PlainSums]]:
-        """Hands over what was added since the last time."""
+        """Return the sums since the last drain, and start again from zero."""
         drained = list(self._sums.items())
         self._sums.clear()
         return drained
@@ -66,7 +66,7 @@ class PlainRows:
     def add(  # noqa: C901, PLR0911, PLR0912 - calls cost as much as what they would hold
         self, response: Response
     ) -> bool:
-        """Adds a row if it is plain: one answer without searches, few modalities, no long prompt.
+        """Add a row if it is plain: one answer without searches, few modalities, no long prompt.
 
         Returns:
             False if the row is not plain; nothing was added then.

@@ -1,10 +1,10 @@
-"""Rows with predictions: text embeddings, and custom and AutoML models.
+"""Measure rows with predictions: of text embeddings, and of custom and AutoML models.
 
 - text-embedding-00x: ``{"instance": {"content"}, "predictions": [{"embeddings": {"statistics":
   {"token_count"}}}], "status"}``; "Batch text embeddings" of Google's documentation.
 - Custom and AutoML models: ``{"instance", "prediction"}`` or ``{"key", "prediction"}``, where a
   prediction may be any JSON; "Get batch predictions" of the documentation. They are billed by the hour
-  of their machines, which no row tells.
+  of their machines, which rows do not report.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ import msgspec
 
 from batch_gateway.core.json_io import UNREADABLE
 from batch_gateway.core.pricing.modalities import check_counts
-from batch_gateway.core.rows.measured import Measured
+from batch_gateway.core.rows.measured import RowUsage
 
 
 class _Statistics(msgspec.Struct):
@@ -36,17 +36,17 @@ _decode_predictions = msgspec.json.Decoder(list[_Prediction] | None, strict=Fals
 _decode_instance = msgspec.json.Decoder(_Instance).decode
 
 
-def measure(predictions: msgspec.Raw, instance: msgspec.Raw, *, by_character: bool) -> Measured:
-    """What a row used; a custom model's row does not say.
+def measure(predictions: msgspec.Raw, instance: msgspec.Raw, *, by_character: bool) -> RowUsage:
+    """Return the usage of a row; a custom model's row does not report any.
 
     Args:
-        predictions: Of an embedding model; empty if the row has none.
-        instance: What was asked; empty if the row does not echo it.
+        predictions: The row's predictions; empty if it has none.
+        instance: The input; empty if the row does not echo it.
         by_character: Whether its model is charged by the character.
 
     Raises:
         msgspec.DecodeError: They are embeddings, but not of the documented form.
-        ContradictionError: The counts cannot be true.
+        ContradictionError: A count is not possible.
     """
     counts = _token_counts(predictions)
     tokens = sum(count or 0 for count in counts)
@@ -54,7 +54,7 @@ def measure(predictions: msgspec.Raw, instance: msgspec.Raw, *, by_character: bo
     quantity = tokens or None
     if by_character:
         quantity = _characters(instance)
-    return Measured(
+    return RowUsage(
         model=None,
         prompt_tokens=tokens,
         items={"input_text": quantity or 0},
@@ -84,7 +84,7 @@ def _are_embeddings(predictions: Any) -> bool:
 
 
 def _characters(instance: msgspec.Raw) -> int | None:
-    """Billable characters of an embedded text; None if the line does not echo it.
+    """Count the billable characters of an embedded text; return None if the line does not echo it.
 
     "Characters are counted by UTF-8 code points and white space is excluded from the count": Vertex
     AI pricing page, on text models.

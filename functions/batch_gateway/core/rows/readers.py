@@ -1,4 +1,4 @@
-"""The right way to read an output object, by its name."""
+"""Choose the reader for an output object by its name."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,46 +16,46 @@ from batch_gateway.core.usage import Rows, Usage, Waste
 
 _GZIP = b"\x1f\x8b"
 _HEAD_BYTES = 16
-"""Bytes in which a binary file shows: a TFRecord begins with its length in eight bytes and a checksum."""
+"""Bytes that reveal a binary file: a TFRecord begins with its length in eight bytes and a checksum."""
 
 
 class UnreadableOutputError(ValueError):
-    """An object whose rows cannot be counted; the message says why."""
+    """The rows of an object cannot be counted; the message says why."""
 
 
 class Reader(Protocol):
-    """Sums up the rows of one object, block by block."""
+    """A reader that sums up the rows of one object, block by block."""
 
     resumable: bool
-    """Whether another reader may go on after any block, and the usages of both add up to the whole."""
+    """True if another reader can resume after any block, so that the usages of both add up to the whole."""
 
     @property
     def usage(self) -> Usage:
-        """Of the blocks so far."""
+        """The usage of the blocks so far."""
 
     @property
     def unrecognized(self) -> Sequence[UnrecognizedRow]:
         """The first rows of no known shape."""
 
     def add_block(self, block: Block) -> None:
-        """Adds the next lines.
+        """Add the next lines.
 
         Raises:
-            UnreadableOutputError: They are no lines of text.
+            UnreadableOutputError: They are not lines of text.
         """
 
 
 def reader_for(name: str, prices: PriceTable, job_model: str, resumed_at: datetime | None = None) -> Reader:
-    """A reader for an object.
+    """Return a reader for an object.
 
     Args:
-        name: Of the object in its bucket.
+        name: Name of the object in its bucket.
         prices: As in Tally.
         job_model: As in Tally.
         resumed_at: As in Tally.
 
     Raises:
-        UnreadableOutputError: Nothing of that kind can be read.
+        UnreadableOutputError: Objects of that kind cannot be read.
     """
     if reason := unreadable_format(name):
         raise UnreadableOutputError(reason)
@@ -67,7 +67,7 @@ def reader_for(name: str, prices: PriceTable, job_model: str, resumed_at: dateti
 
 
 class _JsonLines:
-    """One JSON object a line, each a row."""
+    """A reader of lines that are JSON objects, one per row."""
 
     resumable = True
 
@@ -90,15 +90,15 @@ class _JsonLines:
             self._tally.add_malformed()
 
 
-class _ErrorRow(msgspec.Struct):
+class _ErrorLine(msgspec.Struct):
     error: Any = None
 
 
-_decode_error = msgspec.json.Decoder(_ErrorRow).decode
+_decode_error = msgspec.json.Decoder(_ErrorLine).decode
 
 
 class _ErrorLines:
-    """Rows that failed, ``{"instance", "error": {"code", "message"}}``, among statistics and the like.
+    """A reader of failed rows, ``{"instance", "error": {"code", "message"}}``, among statistics and the like.
 
     Source: "Get batch predictions" of Google's documentation, and BatchPredictionJob.outputConfig of
     the discovery revision 20261106.
@@ -130,9 +130,9 @@ class _ErrorLines:
 
 
 class _CsvRows:
-    """Records after a header; a quoted field may hold line feeds.
+    """A reader of CSV records after a header; a quoted field may contain line feeds.
 
-    Its rows are a custom or AutoML model's: they say nothing of what they used.
+    The rows are a custom or AutoML model's, which do not report their usage.
     """
 
     resumable = False  # a block may end within a record
@@ -156,28 +156,28 @@ class _CsvRows:
     def add_block(self, block: Block) -> None:
         self._head.check(block)
         for line in block.lines:
-            blank = not line.strip()  # within a quoted field it ends no record either
+            blank = not line.strip()  # a blank line does not end a record within a quoted field either
             self._quoted ^= line.count(b'"') % 2 == 1
             self._records += not (blank or self._quoted)
         self._malformed += block.oversized
 
 
 class _Head:
-    """The first bytes of an object, by which binary files are told."""
+    """The first bytes of an object, which reveal binary files."""
 
     def __init__(self) -> None:
         self._head = b""
 
     def check(self, block: Block) -> None:
-        """Takes the next lines.
+        """Check the next lines.
 
         Raises:
-            UnreadableOutputError: This is no text.
+            UnreadableOutputError: The object is not text.
         """
         if len(self._head) >= _HEAD_BYTES:
             return
         self._head = (self._head + b"".join(block.lines[:_HEAD_BYTES]))[:_HEAD_BYTES]
         if self._head.startswith(_GZIP) or b"\0" in self._head:
             raise UnreadableOutputError(
-                "is no text but binary (TFRecord, compressed, UTF-16): write jsonl or csv"
+                "is binary, not text (TFRecord, compressed, UTF-16): write jsonl or csv"
             )

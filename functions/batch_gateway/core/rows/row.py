@@ -1,4 +1,4 @@
-"""One line of output, as far as it is decoded for every family."""
+"""Decode a line of output as far as all families need it."""
 
 import re
 from codecs import BOM_UTF8
@@ -43,11 +43,11 @@ _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_response_only = msgspec.json.Decoder(_ResponseOnly).decode
 
 
-def readable(line: bytes) -> bytes:
-    """Return a line that decode_row does not take, put so that it does if Python's json would read it.
+def make_readable(line: bytes) -> bytes:
+    """Re-encode a line that decode_row rejects but Python's json accepts.
 
     That is without a byte order mark, NaN, infinities and halves of surrogate pairs. Such a number becomes
-    ``[0]``, and is so neither a count nor a text. It takes one copy of the line, and time in proportion.
+    ``[0]``, which is neither a count nor a text. It takes one copy of the line, and time in proportion.
     """
     text = bytearray(line.removeprefix(BOM_UTF8))
     for start, end in _spans(_NUMBER, text):
@@ -57,7 +57,7 @@ def readable(line: bytes) -> bytes:
     return bytes(text)
 
 
-# Possessive, so that nothing is tried twice and nothing is kept to go back to.
+# Possessive, so that there is no backtracking and no memory for it.
 _NUMBER = re.compile(
     rb"""
     (?: [^"NI-]++ | -(?!Infinity) | "[^"\\]*+(?:\\.[^"\\]*+)*+" )*+
@@ -75,7 +75,7 @@ _HALF_PAIR = re.compile(
 
 
 def _spans(pattern: re.Pattern[bytes], text: bytearray) -> Iterator[tuple[int, int]]:
-    """Yield where the pattern's group stands, again and again; the text may be changed there meanwhile."""
+    """Yield each position of the pattern's group; the text may be changed there in between."""
     at = 0
     while found := pattern.match(text, at):
         yield found.span(1)
@@ -83,11 +83,11 @@ def _spans(pattern: re.Pattern[bytes], text: bytearray) -> Iterator[tuple[int, i
 
 
 def is_answered(row: Row, line: bytes) -> bool:
-    """Return whether a row has a response with anything in it.
+    """Return True if a row has a response that is not empty.
 
     Args:
-        row: As decoded, without the members that nobody needs.
-        line: What it was decoded from.
+        row: As decoded, without unneeded members.
+        line: The line that it was decoded from.
     """
     if row.response is None:
         return False
@@ -101,7 +101,7 @@ def is_answered(row: Row, line: bytes) -> bool:
 
 
 def member_names(line: bytes) -> tuple[str, ...]:
-    """Return the names of a row's members, for people to look at: not too many, and of no long line."""
+    """Return the names of a row's members, for people: not too many, and none for a very long line."""
     if len(line) > _MAX_NAMED_BYTES:
         return ()
     try:
@@ -111,7 +111,7 @@ def member_names(line: bytes) -> tuple[str, ...]:
 
 
 def is_predicted(row: Row) -> bool:
-    """Return whether a row has predictions; an empty list holds none, but one may be null."""
+    """Return True if a row has predictions; an empty list has none, but a prediction may be null."""
     return bool(row.prediction) or (
         is_given(row.predictions) and _EMPTY_LIST.fullmatch(row.predictions) is None
     )

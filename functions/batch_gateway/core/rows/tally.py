@@ -1,4 +1,4 @@
-"""The sums over the rows of one output object."""
+"""Sum up the rows of one output object."""
 
 from codecs import BOM_UTF8
 from collections import Counter
@@ -6,31 +6,31 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from batch_gateway.core.json_io import UNREADABLE, is_given, loaded
+from batch_gateway.core.json_io import UNREADABLE, decode_member, is_given
 from batch_gateway.core.pricing.modalities import ContradictionError, modality_name
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.rows import gemini, messages, predictions
-from batch_gateway.core.rows.carried import carried_over
-from batch_gateway.core.rows.elsewhere import restated
-from batch_gateway.core.rows.measured import Measured, Refused, UnrecognizedError
+from batch_gateway.core.rows.carried import carried_over_test
+from batch_gateway.core.rows.elsewhere import restate
+from batch_gateway.core.rows.measured import ErrorRow, RowUsage, UnrecognizedError
 from batch_gateway.core.rows.plain import PlainRows
 from batch_gateway.core.rows.row import (
     Row,
     decode_row,
     is_answered,
     is_predicted,
+    make_readable,
     member_names,
-    readable,
 )
 from batch_gateway.core.rows.waste import answer_waste, failure, is_error
 from batch_gateway.core.usage import Key, Quantity, Rows, Tokens, Unpriced, Usage, Waste, quantities_of
 
 _OTHER_MODEL = "other"
 _MAX_UNPRICED_MODELS = 32
-"""Models without a price that are kept apart: a row may claim to be of any."""
+"""Most models without a price that are summed apart, since rows may name any model."""
 _MAX_MODEL_NAME = 128
 _MAX_REMEMBERED = 256
-"""Entries of what is only there to be quick."""
+"""Most entries of the cache of model keys."""
 _MAX_NAMED_ROWS = 5
 
 
@@ -38,7 +38,7 @@ _Sums = dict[Key, list[int]]
 
 
 class _Wasted:
-    """Sums over the rows of one (kind, reason)."""
+    """Sums over the useless rows of one (kind, reason)."""
 
     def __init__(self) -> None:
         self.rows = self.unmetered = 0
@@ -50,7 +50,7 @@ class UnrecognizedRow(NamedTuple):
 
     Attributes:
         row: Its number among the rows that were added, from 1.
-        members: Names of its members, those that are not too many.
+        members: Names of its members, up to a limit.
     """
 
     row: int
@@ -58,14 +58,14 @@ class UnrecognizedRow(NamedTuple):
 
 
 class Tally:
-    """Sums the usage of output lines; one for each object that is read.
+    """The sums of the usage of output lines; one for each object that is read.
 
     Args:
-        prices: Knows models, context windows and units; no amounts are computed here.
-        job_model: The model that the job names, or the base of a tuned one; for rows which name none,
-            or one without a price.
-        resumed_at: Time before which an earlier job, whose output was the input of this one, processed
-            rows and paid for them; None: there are none.
+        prices: Source of models, context windows and units; no amounts are computed here.
+        job_model: The model that the job names, or the base of a tuned one; for rows that name none, or one
+            without a price.
+        resumed_at: Time before which rows were processed by an earlier job, which paid for them; None if no
+            rows are carried over.
 
     Attributes:
         unrecognized: The first rows of no known shape.
@@ -75,7 +75,7 @@ class Tally:
         self._prices = prices
         self._job_model = prices.resolve(job_model)
         self._job_model_name = job_model.rsplit("/", 1)[-1]
-        self._is_carried_over = carried_over(resumed_at)
+        self._is_carried_over = carried_over_test(resumed_at)
         self._models: dict[str | None, str] = {}
         self._unpriced_models: set[str] = set()
         self.unrecognized: list[UnrecognizedRow] = []
@@ -90,8 +90,8 @@ class Tally:
 
     @property
     def usage(self) -> Usage:
-        """What has been added so far."""
-        self._settle_plain()
+        """The usage that has been added so far."""
+        self._flush_plain()
         return Usage(
             rows=Rows(
                 succeeded=self._succeeded,
@@ -112,22 +112,22 @@ class Tally:
         )
 
     def add_malformed(self) -> None:
-        """Counts a line that could not even be read, such as one beyond the size limit."""
+        """Count a line that could not even be read, such as one beyond the size limit."""
         self._malformed += 1
 
     def add_failed(self, *causes: Any) -> None:
-        """Counts a row that failed, for what `waste.failure` makes of the causes."""
+        """Count a failed row under the reason that `waste.failure` derives from the causes."""
         self._failed += 1
         self._wasted(failure(*causes)).rows += 1
 
     def add(self, line: bytes) -> None:
-        """Adds one line of output, without its line break; a blank line counts as nothing."""
+        """Add one line of output, without its line break; a blank line is ignored."""
         self.add_lines((line,))
 
     def add_lines(self, lines: Iterable[bytes]) -> None:
-        """Adds lines of output, each without its line break; blank ones count as nothing.
+        """Add lines of output, each without its line break; blank ones are ignored.
 
-        Rows that are plain are added up right here, at a fraction of the general way's cost.
+        Plain rows are added up at once, at a fraction of the cost of the general path.
         """
         decode, add_plain, is_carried_over = decode_row, self._plain.add, self._is_carried_over
         for line in lines:
@@ -144,8 +144,8 @@ class Tally:
             ):
                 self._add_row(row, line)
 
-    def _settle_plain(self) -> None:
-        """Moves the sums of plain rows to where all others are."""
+    def _flush_plain(self) -> None:
+        """Add the sums of plain rows to those of all others."""
         for (version, reason, asked, said), plain in self._plain.drain():
             waste = answer_waste([reason])
             if waste:
@@ -169,11 +169,11 @@ class Tally:
             self._thoughts += plain.thoughts
 
     def _add_unreadable(self, line: bytes) -> None:
-        """Adds a line that msgspec does not take: it is blank, odd or malformed."""
+        """Add a line that msgspec rejects: it is blank, unusual or malformed."""
         if not line.removeprefix(BOM_UTF8).strip():
             return
         try:
-            line = readable(line)
+            line = make_readable(line)
             row = decode_row(line)
         except UNREADABLE:
             self._malformed += 1
@@ -182,7 +182,7 @@ class Tally:
 
     def _add_row(self, row: Row, line: bytes) -> None:
         try:
-            self._sort(row, line)
+            self._classify(row, line)
         except (*UNREADABLE, ContradictionError):
             self._malformed += 1
         except UnrecognizedError:
@@ -195,29 +195,33 @@ class Tally:
             number = so_far + self._succeeded + self._plain.rows
             self.unrecognized.append(UnrecognizedRow(number, member_names(line)))
 
-    def _sort(self, row: Row, line: bytes) -> None:
-        """Adds a row by what it says: an answer, or that it failed and nothing else."""
-        failed, error = is_error(row.status), loaded(row.error)
+    def _classify(self, row: Row, line: bytes) -> None:
+        """Add a row as carried over, failed or answered.
+
+        Raises:
+            UnrecognizedError: It is none of them, or seems to be two of them.
+        """
+        failed, error = is_error(row.status), decode_member(row.error)
         if failed is None:
-            raise UnrecognizedError("a status that says neither")
+            raise UnrecognizedError("a status that is neither success nor error")
         there = is_answered(row, line) or is_predicted(row)
         if there and not failed and self._is_carried_over(row.processed_time):
             self._carried_over += 1
             return
         found = self._measure(row, line) if there else self._measure_elsewhere(line)
         says_error = failed or is_error(error) is not False
-        if isinstance(found, Refused):
+        if isinstance(found, ErrorRow):
             self.add_failed(row.status, error, *found.causes)
         elif found is None and says_error and not there:
             self.add_failed(row.status, error)
-        # An error beside reported usage is an echo of the input line, whose members come back.
+        # An error beside reported usage is an echo of the input line's members.
         elif found is None or failed or (says_error and not (there and found.metered)):
-            raise UnrecognizedError("neither an answer nor an error, or both")
+            raise UnrecognizedError("neither an answer nor an error, or both at once")
         else:
-            self._commit(found)
+            self._add_usage(found)
 
-    def _measure(self, row: Row, line: bytes) -> Measured | Refused | None:
-        """Returns what a row used, or why it was refused; None if that cannot be told."""
+    def _measure(self, row: Row, line: bytes) -> RowUsage | ErrorRow | None:
+        """Return the usage of a row, or its error; None if it shows neither."""
         response = row.response
         if response is None or not is_answered(row, line):
             by_character = self._prices.unit(self._model(None)) == "character"
@@ -227,17 +231,17 @@ class Tally:
             return messages.measure(line)
         return gemini.measure(response, line)
 
-    def _measure_elsewhere(self, line: bytes) -> Measured | Refused | None:
-        """Returns the same of a row without an answer in its place; None if there is nothing that counts."""
+    def _measure_elsewhere(self, line: bytes) -> RowUsage | ErrorRow | None:
+        """Measure a row whose answer is not where it is documented; return None if nothing in it counts."""
         try:
-            row = restated(line)
+            row = restate(line)
             found = self._measure(decode_row(row), row) if row else None
         except (*UNREADABLE, ContradictionError):
             return None
-        return None if isinstance(found, Measured) and not found.metered else found
+        return None if isinstance(found, RowUsage) and not found.metered else found
 
     def _model(self, version: str | None) -> str:
-        """The price table's key for a row: its own version if that has a price, else the job's model."""
+        """Return a row's key in the price table: its own version if it has a price, else the job's model."""
         model = self._models.get(version)
         if model is None:
             if len(self._models) >= _MAX_REMEMBERED:
@@ -247,7 +251,7 @@ class Tally:
         return model
 
     def _unpriced_model(self, name: str) -> str:
-        """The name of a model without a price, if it is one of not too many."""
+        """Return the name of a model without a price; ``other`` beyond the limit on such names."""
         if len(name) > _MAX_MODEL_NAME or not name.isprintable():
             return _OTHER_MODEL
         if name not in self._unpriced_models and len(self._unpriced_models) >= _MAX_UNPRICED_MODELS:
@@ -261,7 +265,7 @@ class Tally:
             wasted = self._waste[kind_and_reason] = _Wasted()
         return wasted
 
-    def _commit(self, row: Measured) -> None:
+    def _add_usage(self, row: RowUsage) -> None:
         model = self._model(row.model)
         window = self._prices.context_window(model, row.prompt_tokens)
         self._succeeded += 1

@@ -1,7 +1,7 @@
-"""Why a row is of no use: it failed, was blocked or was cut off.
+"""Classify why a row is useless: it failed, was blocked or was cut off.
 
-Reasons come from a fixed vocabulary, so that what is kept does not grow with what a row says; anything
-else is ``OTHER``. Finish and block reasons of Gemini: Candidate.finishReason and
+Reasons come from a fixed vocabulary, so that records do not grow with the texts of rows; anything else is
+``OTHER``. Finish and block reasons of Gemini: Candidate.finishReason and
 PromptFeedback.blockReason of the Vertex AI API, discovery revision 20261106, and those of google-genai
 3.4.0 beyond it. Stop reasons of Claude: Messages API of Anthropic. Finish reasons of open models:
 Chat Completions API of OpenAI. Status names and their numbers: google/rpc/code.proto.
@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 FAILED, BLOCKED, TRUNCATED = "failed", "blocked", "truncated"
-"""The kinds."""
+"""Kinds of waste."""
 
 _OTHER = "OTHER"
 _UNKNOWN = "UNKNOWN"
@@ -37,7 +37,7 @@ _STATUSES = (
     *("PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE"),
     *("UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED"),
 )
-"""Names by number."""
+"""Status names by number."""
 _STATUS_OF_HTTP = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -50,27 +50,27 @@ _STATUS_OF_HTTP = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-"""Names by HTTP's number; of those that share 400 or 500 the most common."""
+"""Status names by HTTP status; the most common of those that share 400 or 500."""
 _SUCCESSES = {
     *("ok", "200 ok", "success", "succeeded", "successful", "complete", "completed", "done", "finished"),
     *("job_state_succeeded", "none", "null"),
 }
-"""Statuses that are no error, in lower case."""
+"""Statuses that are not errors, in lower case."""
 _NOTHING: tuple[Any, ...] = (None, "", {}, [])
 _NAMES = "|".join(filter(None, _STATUSES))
-# A member of JSON in the text goes before a mere mention.
+# A JSON member in the text takes precedence over a mere mention.
 _STATUS_MEMBER = re.compile(rf'\\?"status\\?"\s*:\s*\\?"({_NAMES})\b')
 _STATUS_MENTION = re.compile(rf"\b({_NAMES})\b")
 _CODE_MEMBER = re.compile(r'\\?"code\\?"\s*:\s*\\?"?(\d{1,3})\b|^\s*(\d{1,3})\s*$', re.ASCII)
 _LONGEST_STATUS = 4096
-"""Characters of a status text that are searched."""
+"""Most characters of a status text that are searched."""
 
 
 def is_error(said: Any) -> bool | None:
-    """Return whether a row's status or error is one; None if that cannot be told.
+    """Return True if a row's status or error is an error; None if that is unclear.
 
-    Codes of success are 0 (google/rpc/code.proto) and 200 to 299 (HTTP). Any other text than a word of
-    success is an error: Vertex AI's statuses are such ("Failed to parse JSON into proto").
+    Codes of success are 0 (google/rpc/code.proto) and 200 to 299 (HTTP). Any text but a word of success is
+    an error, as are Vertex AI's statuses ("Failed to parse JSON into proto").
     """
     if isinstance(said, str):
         text = said.strip().casefold()
@@ -88,10 +88,10 @@ def is_error(said: Any) -> bool | None:
 
 
 def failure(*causes: Any) -> tuple[str, str]:
-    """(kind, status name) of a failed row.
+    """Return (kind, status name) of a failed row.
 
     Args:
-        causes: What the row says about it: texts, numbers, or objects of google.rpc.Status or the like;
+        causes: The row's descriptions of its error: texts, numbers, or objects such as google.rpc.Status;
             the first that yields a name decides.
     """
     for cause in causes:
@@ -101,12 +101,12 @@ def failure(*causes: Any) -> tuple[str, str]:
 
 
 def prompt_waste(block_reason: Any) -> tuple[str, str]:
-    """(kind, reason) of a prompt that was refused."""
+    """Return (kind, reason) of a prompt that was refused."""
     return BLOCKED, block_reason if _is_in(block_reason, _BLOCKED) else _OTHER
 
 
 def answer_waste(finish_reasons: Sequence[Any]) -> tuple[str, str] | None:
-    """(kind, reason) of answers none of which is whole, by the first of them; None if one is, or none is."""
+    """Return (kind, reason) of the first answer if all are useless; None if one is usable or none exists."""
     wasted = [reason for reason in finish_reasons if reason is not None and not _is_in(reason, _GOOD)]
     if not wasted or len(wasted) < len(finish_reasons):
         return None

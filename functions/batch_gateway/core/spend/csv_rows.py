@@ -1,4 +1,4 @@
-"""Rows -> CSV as RFC 4180 has it, safe to open in a spreadsheet."""
+"""Write rows as CSV by RFC 4180 that is safe to open in a spreadsheet."""
 
 import csv
 import io
@@ -8,22 +8,22 @@ CONTENT_TYPE = "text/csv; charset=utf-8; header=present"
 
 _CHUNK_CHARACTERS = 64 * 1024
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""What a spreadsheet takes for a formula by its beginning, full-width too ("CSV Injection" of OWASP)."""
+"""First characters of what spreadsheets take for a formula, also full-width ("CSV Injection" of OWASP)."""
 
 
 def text(value: str | None) -> str:
-    """A cell with what others wrote; what could be a formula is marked as text with an apostrophe."""
+    """Return a cell with a value that others wrote; an apostrophe marks as text what could be a formula."""
     if not value:
         return ""
     return f"'{value}" if value.startswith(_FORMULA) else value
 
 
 def csv_chunks(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
-    """A file in chunks, in constant memory.
+    """Yield a file in chunks, in constant memory.
 
     Args:
         header: Names of the columns.
-        rows: Cells as they shall stand; see ``text``.
+        rows: Cells, written as they are; see ``text``.
     """
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer)

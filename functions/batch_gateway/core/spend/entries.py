@@ -1,7 +1,7 @@
-"""Spend over time: sums over the totals, or over jobs, by whatever they are told apart by.
+"""Sum spend over time, from totals or from jobs, by any fields.
 
-Totals and jobs give the same sums to the nano-dollar, since a job is turned into the very cells that
-settling it moves the totals by.
+Totals and jobs give the same sums to the nano-dollar, since a job is turned into the same deltas that
+settling it adds to the totals.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,49 +10,57 @@ from typing import NamedTuple
 
 import msgspec
 
-from batch_gateway.core.access.callers import KEY_LABEL, MARKER_LABEL
-from batch_gateway.core.accounting.settlement import DailyTotal, ItemTotal, TotalDelta, TotalKey, total_deltas
+from batch_gateway.core.accounting.settlement import (
+    DailyTotal,
+    ItemTotal,
+    TotalDelta,
+    TotalKey,
+    quarter_of_job,
+    total_deltas,
+    total_key,
+)
+from batch_gateway.core.jobs.labels import KEY_LABEL
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.cost import Cost
 from batch_gateway.core.pricing.models import short_name
-from batch_gateway.core.spend.time_buckets import QUARTER, Calendar, Span, quarter_of
+from batch_gateway.core.spend.time_buckets import QUARTER, Calendar, Span
 from batch_gateway.core.usage import Usage
 
-PLAIN_FIELDS = ("model", "team", "api_key", "project", "location")
-"""Fields of a cell that spend can be grouped and filtered by, beside ``label:NAME``."""
+GROUP_FIELDS = ("model", "team", "api_key", "project", "location")
+"""Fields of a total that spend can be grouped and filtered by, besides ``label:NAME``."""
 JOB = "job"
-"""Likewise, for entries that are jobs."""
+"""Field that spend can be grouped and filtered by if its entries are jobs."""
 LABEL = "label:"
 
 MOST_GROUPS = 100_000
-"""Groups that are summed at once, in all buckets of a day or longer: what bounds the memory of an answer."""
+"""Most groups that are summed at once, in all buckets of a day or longer: the bound on memory."""
 
 Filter = tuple[str, frozenset[str]]
-"""A field, and the values that it may have; ``""`` for entries that have none."""
+"""A field and the values that it may have; ``""`` stands for entries without a value."""
 Getter = Callable[["Entry"], str | None]
 
 
 class TooManyGroupsError(ValueError):
-    """So many groups that they cannot be summed in bounded memory."""
+    """There are too many groups to sum them in bounded memory."""
 
 
 class Entry(NamedTuple):
-    """Something that was spent on one day.
+    """Spend on one day.
 
     Attributes:
-        cell: How much, when and for what: of all jobs in a cell of the totals, or of one job.
-        job: That job; None for a cell of the totals.
+        total: Amounts by time and item, of all jobs with the same key or of one job.
+        job: That job; None if the entry is of all jobs.
     """
 
-    cell: DailyTotal
+    total: DailyTotal
     job: JobRecord | None = None
 
 
 class Result(NamedTuple):
-    """What a group spent.
+    """The spend of a group.
 
     Attributes:
-        group: The values of the fields that were grouped by, in their order; None where it has none.
+        group: The values of the fields that were grouped by, in their order; None for a missing value.
         amount_nano: nano-USD.
         unpriced: Some of the usage has no price or could not be read, so that the amount is a floor.
     """
@@ -63,39 +71,39 @@ class Result(NamedTuple):
 
 
 class Bucket(NamedTuple):
-    """What was spent in a span of time, by group, the largest amount first."""
+    """The spend in a span of time, by group, the largest amount first."""
 
     span: Span
     results: list[Result]
 
 
 def is_field(name: str) -> bool:
-    """Whether spend can be grouped by it."""
-    return name in PLAIN_FIELDS or name == JOB or (name.startswith(LABEL) and name != LABEL)
+    """Return True if spend can be grouped by a field."""
+    return name in GROUP_FIELDS or name == JOB or (name.startswith(LABEL) and name != LABEL)
 
 
 def getter(field: str) -> Getter:
-    """Gets a field's value from an entry; None if it has none. A label may have an empty value."""
+    """Return a function that gets a field of an entry; None if it has none. A label's value may be empty."""
     if field == JOB:
         return lambda entry: entry.job.seen.name if entry.job else None
     if field.startswith(LABEL):
         name = field.removeprefix(LABEL)
-        return lambda entry: entry.cell.labels.get(name)
-    return lambda entry: getattr(entry.cell, field) or None
+        return lambda entry: entry.total.labels.get(name)
+    return lambda entry: getattr(entry.total, field) or None
 
 
 def needs_labels(fields: Iterable[str]) -> bool:
-    """Whether fields tell apart what roll-ups hold together."""
+    """Return True if fields need labels that roll-ups leave out."""
     return any(field.startswith(LABEL) and field != f"{LABEL}{KEY_LABEL}" for field in fields)
 
 
 def names_of(job: JobRecord) -> set[str]:
-    """What a job may be filtered by: its name, with the project's number or its id, or only its own id."""
+    """Return the names of a job for filters: with the project's number, with its id, or the job id alone."""
     return {job.seen.name, job.key.path, job.key.job_id}
 
 
-def matching(entries: Iterable[Entry], filters: Iterable[Filter]) -> Iterator[Entry]:
-    """The entries that pass every filter."""
+def filter_entries(entries: Iterable[Entry], filters: Iterable[Filter]) -> Iterator[Entry]:
+    """Yield the entries that pass every filter."""
     tests = [(field, getter(field), values) for field, values in filters]
     for entry in entries:
         if all(_passes(entry, field, get, values) for field, get, values in tests):
@@ -109,9 +117,9 @@ def _passes(entry: Entry, field: str, get: Getter, values: frozenset[str]) -> bo
 
 
 def equalities(filters: Iterable[Filter]) -> dict[str, str]:
-    """Fields that must have one certain value, for a store that can look for them.
+    """Return the fields that must have one certain value, for a store that can query for them.
 
-    Names in double underscores, which labels may have, are Firestore's own.
+    Names in double underscores, which labels may have, are reserved by Firestore.
     """
     return {
         field: value
@@ -126,29 +134,29 @@ def _is_reserved(field: str) -> bool:
     return name.startswith("__") and name.endswith("__")
 
 
-def entries_of_totals(cells: Iterable[DailyTotal]) -> Iterator[Entry]:
-    """Cells of the totals, each in one piece.
+def entries_of_totals(totals: Iterable[DailyTotal]) -> Iterator[Entry]:
+    """Yield an entry for each total, its parts added up.
 
     Args:
-        cells: Parts of a cell must follow each other.
+        totals: Parts of totals; those with the same key must follow each other.
     """
     last: DailyTotal | None = None
-    for cell in cells:
-        if last is not None and _same(last, cell):
-            last = _added(last, cell)
+    for total in totals:
+        if last is not None and _have_same_key(last, total):
+            last = _add_totals(last, total)
             continue
         if last is not None:
             yield Entry(last)
-        last = cell
+        last = total
     if last is not None:
         yield Entry(last)
 
 
-def _same(one: DailyTotal, other: DailyTotal) -> bool:
+def _have_same_key(one: DailyTotal, other: DailyTotal) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in TotalKey.__struct_fields__)
 
 
-def _added(one: DailyTotal, other: DailyTotal) -> DailyTotal:
+def _add_totals(one: DailyTotal, other: DailyTotal) -> DailyTotal:
     quarters, items = dict(one.quarters), dict(one.items)
     for quarter, amount in other.quarters.items():
         quarters[quarter] = quarters.get(quarter, 0) + amount
@@ -161,52 +169,41 @@ def _added(one: DailyTotal, other: DailyTotal) -> DailyTotal:
 
 
 def entries_of_job(job: JobRecord) -> list[Entry]:
-    """A job, as the cells that it moved the totals by: one for each model; one if it cost nothing."""
-    moved = total_deltas(msgspec.structs.replace(job, cost=Cost(), usage=Usage(), unreadable_outputs=0), job)
-    if moved:
-        return [Entry(_cell(total, movement), job) for total, movement in moved]
-    # Of a job that used nothing there is no movement that would name it.
-    created = job.create_time.astimezone(UTC)
-    cell = DailyTotal(
-        day=created.date().isoformat(),
-        model=short_name(job.priced_model),
-        api_key=job.api_key or "",
-        team=job.team or "",
-        project=job.key.project,
-        location=job.key.location,
-        labels={name: value for name, value in job.seen.labels.items() if name != MARKER_LABEL},
-        quarters={str(quarter_of(created)): 0},
-    )
-    return [Entry(cell, job)]
+    """Return a job as the totals that it changed: one for each model; one if it cost nothing."""
+    deltas = total_deltas(
+        msgspec.structs.replace(job, cost=Cost(), usage=Usage(), unreadable_outputs=0), job
+    ) or [
+        # A job that used nothing has no delta that would name its model.
+        (total_key(job, short_name(job.priced_model)), TotalDelta(quarter_of_job(job), 0, {}, {}))
+    ]
+    return [Entry(_daily_total(key, delta), job) for key, delta in deltas]
 
 
-def _cell(total: TotalKey, movement: TotalDelta) -> DailyTotal:
-    items = {
-        item: ItemTotal(quantity, movement.amounts_nano.get(item, 0))
-        for item, quantity in movement.quantities.items()
-    }
-    quarters = {str(movement.quarter): movement.amount_nano}
+def _daily_total(key: TotalKey, delta: TotalDelta) -> DailyTotal:
     return DailyTotal(
-        **msgspec.structs.asdict(total),
-        quarters=quarters,
-        items=items,
-        unpriced_rows=movement.unpriced_rows,
+        **msgspec.structs.asdict(key),
+        quarters={str(delta.quarter): delta.amount_nano},
+        items={
+            item: ItemTotal(quantity, delta.amounts_nano.get(item, 0))
+            for item, quantity in delta.quantities.items()
+        },
+        unpriced_rows=delta.unpriced_rows,
     )
 
 
-def buckets(
+def sum_by_bucket(
     entries: Iterable[Entry], span: Span, calendar: Calendar, fields: Sequence[str]
 ) -> Iterator[Bucket]:
-    """Sums entries by bucket of time and group. Holds the groups of as many buckets as a day touches.
+    """Sum entries by bucket of time and group. Holds the groups of as many buckets as a day touches.
 
     Args:
-        entries: By day, the earliest first. What is outside of the span is left out.
-        span: What to sum over.
-        calendar: How to cut it.
-        fields: What to group by.
+        entries: By day, the earliest first. Spend outside the span is left out.
+        span: The time to sum over.
+        calendar: The width and time zone of buckets.
+        fields: Fields to group by.
 
     Yields:
-        Every bucket of the span, also one in which nothing was spent.
+        Every bucket of the span, even if nothing was spent in it.
 
     Raises:
         TooManyGroupsError: There are more than MOST_GROUPS at once.
@@ -215,18 +212,18 @@ def buckets(
     coming = iter(entries)
     entry = next(coming, None)
     for part in calendar.spans(*span):
-        while entry is not None and _midnight(entry.cell) < part.end:
+        while entry is not None and _midnight(entry.total) < part.end:
             sums.add(entry)
             entry = next(coming, None)
         yield Bucket(part, sums.take(calendar.floor(part.start)))
 
 
-def _midnight(cell: DailyTotal) -> datetime:
-    return datetime.fromisoformat(cell.day).replace(tzinfo=UTC)
+def _midnight(total: DailyTotal) -> datetime:
+    return datetime.fromisoformat(total.day).replace(tzinfo=UTC)
 
 
 class _Sums:
-    """Sums by the start of their bucket and by group."""
+    """Sums by the start of the bucket and by group."""
 
     def __init__(self, span: Span, calendar: Calendar, fields: Sequence[str]) -> None:
         self._span = span
@@ -238,22 +235,22 @@ class _Sums:
         self._starts: dict[str, datetime | None] = {}
 
     def add(self, entry: Entry) -> None:
-        """Adds what an entry spent within the span."""
-        cell = entry.cell
-        if cell.day != self._day:
-            self._day, self._starts = cell.day, {}
+        """Add the part of an entry that was spent within the span."""
+        total = entry.total
+        if total.day != self._day:
+            self._day, self._starts = total.day, {}
         group = tuple([get(entry) for get in self._getters])
-        unpriced = cell.unpriced_rows > 0
-        for quarter, amount in cell.quarters.items():
+        unpriced = total.unpriced_rows > 0
+        for quarter, amount in total.quarters.items():
             if quarter not in self._starts:
-                self._starts[quarter] = self._start(cell, quarter)
+                self._starts[quarter] = self._start(total, quarter)
             start = self._starts[quarter]
             if start is not None:
                 self._add(start, group, amount, unpriced=unpriced)
 
-    def _start(self, cell: DailyTotal, quarter: str) -> datetime | None:
-        """When the bucket begins that a quarter of an hour is in; None if that is outside of the span."""
-        time = _midnight(cell) + int(quarter) * QUARTER
+    def _start(self, total: DailyTotal, quarter: str) -> datetime | None:
+        """Return the start of the bucket that contains a quarter of an hour; None outside the span."""
+        time = _midnight(total) + int(quarter) * QUARTER
         return self._calendar.floor(time) if self._span.start <= time < self._span.end else None
 
     def _add(self, start: datetime, group: tuple[str | None, ...], amount: int, *, unpriced: bool) -> None:
@@ -266,7 +263,7 @@ class _Sums:
         groups[group] = (before + amount, was_unpriced or unpriced)
 
     def take(self, start: datetime) -> list[Result]:
-        """The results of a bucket, which are then forgotten."""
+        """Return the results of a bucket, and free their memory."""
         groups = self._sums.pop(start, {})
         self._groups -= len(groups)
         results = [Result(group, *sums) for group, sums in groups.items() if any(sums)]

@@ -1,11 +1,11 @@
-"""Spend as a FOCUS dataset: FinOps Open Cost and Usage Specification, version 1.2 (tag v1.2, May 2025).
+"""Export spend as a FOCUS dataset (FinOps Open Cost and Usage Specification 1.2: tag v1.2, May 2025).
 
-A row for each item of a cell of the totals, or of a job. All columns of the specification are there, in
-its (alphabetical) order, then ours. A column without a value is empty, which is FOCUS's null.
+There is a row for each item of a total or of a job. All columns of the specification are there, in its
+(alphabetical) order, then ours. A column without a value is empty, which is FOCUS's null.
 
-What the gateway cannot know stays empty even where the specification allows no null: ``BilledCost``, since
-Google's invoice may hold discounts, credits and taxes, ``BillingAccountId``, and the costs of usage
-without a price, for which ``x_Unpriced`` is true.
+Unknown values are empty even where the specification allows no null: ``BilledCost``, since Google's invoice
+may include discounts, credits and taxes, ``BillingAccountId``, and the costs of usage without a price, for
+which ``x_Unpriced`` is true.
 """
 
 from collections.abc import Iterator
@@ -91,10 +91,10 @@ COLUMNS = (
 """Columns of the file, in order."""
 
 _TAG_PREFIX = "batch-gateway/"
-"""Of the tags that are ours: no label of Vertex AI's has a slash, so none can be taken for another."""
+"""Prefix of the gateway's tags. Labels of Vertex AI cannot contain a slash, so they cannot clash."""
 _MONTHS = Calendar("1mo", UTC)
 _PRICED_BY = {"token": (10**6, "1000000 Tokens"), "character": (10**3, "1000 Characters")}
-"""Units that a price is for, as on the pricing page of Vertex AI, by what is counted."""
+"""Units that a price is for, as on the pricing page of Vertex AI, by the unit that is counted."""
 _CONSTANT = {
     "BillingCurrency": "USD",
     "ChargeCategory": "Usage",
@@ -115,11 +115,11 @@ class _Charge(NamedTuple):
     """An item with its price.
 
     Attributes:
-        item: As in core.cost.LineItem.
-        context_window: Likewise; None if it is not known.
-        quantity: Likewise.
-        unit: Likewise.
-        unit_price_pico: pico-USD a unit; None if it is not known.
+        item: As in LineItem.
+        context_window: As in LineItem; None if it is not known.
+        quantity: As in LineItem.
+        unit: As in LineItem.
+        unit_price_pico: pico-USD per unit; None if it is not known.
         amount_nano: nano-USD; None if there is no price.
     """
 
@@ -132,12 +132,12 @@ class _Charge(NamedTuple):
 
 
 def rows(entry: Entry, prices: PriceTable) -> Iterator[list[str]]:
-    """The rows of an entry, with a cell for each of COLUMNS; none for what was taken back again."""
-    charges = _of_job(entry.job, entry.cell.model) if entry.job else _of_cell(entry.cell, prices)
-    shared = {**_CONSTANT, **_common(entry.cell), **(_resource(entry.job) if entry.job else {})}
+    """Yield the rows of an entry, with a cell for each of COLUMNS; items that add up to zero have none."""
+    charges = _of_job(entry.job, entry.total.model) if entry.job else _of_total(entry.total, prices)
+    shared = {**_CONSTANT, **_common(entry.total), **(_resource(entry.job) if entry.job else {})}
     for charge in charges:
         if charge.quantity or charge.amount_nano:
-            row = {**shared, **_figures(entry.cell, charge)}
+            row = {**shared, **_figures(entry.total, charge)}
             yield [row.get(column, "") for column in COLUMNS]
 
 
@@ -154,23 +154,23 @@ def _of_job(job: JobRecord, model: str) -> Iterator[_Charge]:
             )
 
 
-def _of_cell(cell: DailyTotal, prices: PriceTable) -> Iterator[_Charge]:
-    for item, total in sorted(cell.items.items()):
-        amount = None if is_unpriced(cell, item, prices) else total.amount_nano
-        unit = prices.unit(cell.model)
-        yield _Charge(item, None, total.quantity, unit, unit_price(cell, item, prices), amount)
+def _of_total(total: DailyTotal, prices: PriceTable) -> Iterator[_Charge]:
+    for item, used in sorted(total.items.items()):
+        amount = None if is_unpriced(total, item, prices) else used.amount_nano
+        unit = prices.unit(total.model)
+        yield _Charge(item, None, used.quantity, unit, unit_price(total, item, prices), amount)
 
 
-def _common(cell: DailyTotal) -> dict[str, str]:
-    midnight = datetime.fromisoformat(cell.day).replace(tzinfo=UTC)
+def _common(total: DailyTotal) -> dict[str, str]:
+    midnight = datetime.fromisoformat(total.day).replace(tzinfo=UTC)
     month = next(_MONTHS.spans(_MONTHS.floor(midnight), midnight + timedelta(days=31)))
     tags = {
-        **cell.labels,
-        **({f"{_TAG_PREFIX}team": cell.team} if cell.team else {}),
-        **({f"{_TAG_PREFIX}api_key": cell.api_key} if cell.api_key else {}),
+        **total.labels,
+        **({f"{_TAG_PREFIX}team": total.team} if total.team else {}),
+        **({f"{_TAG_PREFIX}api_key": total.api_key} if total.api_key else {}),
     }
-    # global is no region, and FOCUS takes no placeholders.
-    region = "" if cell.location == "global" else text(cell.location)
+    # global is not a region, and FOCUS allows no placeholders.
+    region = "" if total.location == "global" else text(total.location)
     return {
         "BillingPeriodStart": _time(month.start),
         "BillingPeriodEnd": _time(month.end),
@@ -178,11 +178,11 @@ def _common(cell: DailyTotal) -> dict[str, str]:
         "ChargePeriodEnd": _time(midnight + timedelta(days=1)),
         "RegionId": region,
         "RegionName": region,
-        "SubAccountId": text(cell.project),
+        "SubAccountId": text(total.project),
         "Tags": msgspec.json.encode(tags, order="deterministic").decode(),
-        "x_Model": text(cell.model),
-        "x_Team": text(cell.team),
-        "x_ApiKey": text(cell.api_key),
+        "x_Model": text(total.model),
+        "x_Team": text(total.team),
+        "x_ApiKey": text(total.api_key),
     }
 
 
@@ -194,19 +194,19 @@ def _resource(job: JobRecord) -> dict[str, str]:
     }
 
 
-def _figures(cell: DailyTotal, charge: _Charge) -> dict[str, str]:
+def _figures(total: DailyTotal, charge: _Charge) -> dict[str, str]:
     per, priced_by = _PRICED_BY[charge.unit]
     amount = "" if charge.amount_nano is None else format_nano(charge.amount_nano)
     price = "" if charge.unit_price_pico is None else format_pico(charge.unit_price_pico * per)
-    sku = f"{cell.model}/{charge.item}"
-    # A price depends on the mode, on where the job ran and, of some models, on the prompt's length.
+    sku = f"{total.model}/{charge.item}"
+    # A price depends on the mode, on where the job ran and, for some models, on the prompt's length.
     details = {
         "x_Mode": "batch",
-        "x_Place": "global" if cell.location == "global" else "regional",
+        "x_Place": "global" if total.location == "global" else "regional",
         **({"x_ContextWindow": charge.context_window} if charge.context_window else {}),
     }
     return {
-        "ChargeDescription": text(f"{cell.model}: {charge.item}, batch"),
+        "ChargeDescription": text(f"{total.model}: {charge.item}, batch"),
         "ConsumedQuantity": str(charge.quantity),
         "ConsumedUnit": f"{charge.unit.capitalize()}s",
         # Agreements on lower prices are not known: without one, the contracted price is the list price.

@@ -1,4 +1,4 @@
-"""What the totals leave to the price table: which of their items has a price, and which."""
+"""Find the unit prices of the items in totals, which store amounts only."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,46 +9,46 @@ from batch_gateway.core.pricing.prices import LONGEST_QUEUE, PriceTable
 from batch_gateway.core.rows import UNBILLED_TOOL_USE
 
 _LATEST_START = timedelta(days=1) + LONGEST_QUEUE
-"""From the beginning of the day of a job's creation until it starts at the latest, at the price of then."""
+"""From the beginning of the day on which a job is created to its latest start, whose price applies."""
 _MATCHES = 10**6
-"""A price matches if it gives the amount to this fraction."""
+"""A price matches if it gives the amount with an error of at most one part in this many."""
 
 
-def is_unpriced(cell: DailyTotal, item: str, prices: PriceTable) -> bool:
-    """Whether nothing of an item has a price in the books, so that its amount of 0 does not mean free.
+def is_unpriced(total: DailyTotal, item: str, prices: PriceTable) -> bool:
+    """Return True if no unit of an item was priced, so that its amount of 0 does not mean free.
 
-    An item of which only some has a price cannot be told from one that has it all.
+    An item that was priced in part cannot be told from one that was priced in full.
     """
-    total = cell.items[item]
-    if total.amount_nano or total.quantity <= 0:
+    used = total.items[item]
+    if used.amount_nano or used.quantity <= 0:
         return False
-    return 0 not in _prices_of(cell, item, prices)
+    return 0 not in _prices_of(total, item, prices)
 
 
-def unit_price(cell: DailyTotal, item: str, prices: PriceTable) -> int | None:
-    """The price of a unit of an item, in pico-USD; None if none of the table's gives the item's amount.
+def unit_price(total: DailyTotal, item: str, prices: PriceTable) -> int | None:
+    """Return the price of a unit of an item, in pico-USD; None if no price of the table gives its amount.
 
-    So it is with usage of several prices (short and long prompts), with usage that was priced by an
-    older table, and with usage without a price.
+    That is so for usage at several prices (short and long prompts), for usage that was priced by an older
+    table, and for usage without a price.
     """
-    total = cell.items[item]
-    candidates = _prices_of(cell, item, prices)
-    if not candidates or is_unpriced(cell, item, prices):
+    used = total.items[item]
+    candidates = _prices_of(total, item, prices)
+    if not candidates or is_unpriced(total, item, prices):
         return None
-    amount = total.amount_nano * PICO_PER_NANO
-    nearest = min(candidates, key=lambda price: (abs(total.quantity * price - amount), price))
+    amount = used.amount_nano * PICO_PER_NANO
+    nearest = min(candidates, key=lambda price: (abs(used.quantity * price - amount), price))
     # Each job was rounded by itself, and there is at least one in each quarter of an hour.
-    allowed = max(PICO_PER_NANO * len(cell.quarters), abs(amount) // _MATCHES)
-    return nearest if abs(total.quantity * nearest - amount) <= allowed else None
+    allowed = max(PICO_PER_NANO * len(total.quarters), abs(amount) // _MATCHES)
+    return nearest if abs(used.quantity * nearest - amount) <= allowed else None
 
 
-def _prices_of(cell: DailyTotal, item: str, prices: PriceTable) -> set[int]:
+def _prices_of(total: DailyTotal, item: str, prices: PriceTable) -> set[int]:
     if item == UNBILLED_TOOL_USE:
         return {0}
-    midnight = datetime.fromisoformat(cell.day).replace(tzinfo=UTC)
-    windows = {prices.context_window(cell.model, length) for length in (0, LARGEST_COUNT)}
+    midnight = datetime.fromisoformat(total.day).replace(tzinfo=UTC)
+    windows = {prices.context_window(total.model, length) for length in (0, LARGEST_COUNT)}
     found = {
-        prices.unit_price(cell.model, item, context_window=window, location=cell.location, at=at)
+        prices.unit_price(total.model, item, context_window=window, location=total.location, at=at)
         for window in windows
         for at in (midnight, midnight + _LATEST_START)
     }

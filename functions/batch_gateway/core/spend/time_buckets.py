@@ -1,4 +1,4 @@
-"""Spans of time that spend is summed over: hours, days and months, in a time zone that is an offset."""
+"""Cut time into the hours, days and months that spend is summed over, in a time zone given by its offset."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import NamedTuple
 
 QUARTER = timedelta(minutes=15)
-"""What the totals are kept by. Every time zone in use is a whole number of them from UTC."""
+"""Resolution of the totals. Every time zone in use is a whole number of quarters from UTC."""
 WIDTHS = ("1h", "1d", "1mo")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -17,11 +17,11 @@ _DECEMBER = 12
 
 
 class Span(NamedTuple):
-    """A bucket of time, or as much of it as was asked for.
+    """A bucket of time, or the part of it that was asked for.
 
     Attributes:
-        start: From when on; in the time zone that was asked for.
-        end: Until when; that moment is the next one's.
+        start: Its beginning, in the time zone that was asked for.
+        end: Its end, which belongs to the next bucket.
     """
 
     start: datetime
@@ -29,25 +29,25 @@ class Span(NamedTuple):
 
 
 class Calendar(NamedTuple):
-    """How time is cut.
+    """The buckets of time: their width and time zone.
 
     Attributes:
         width: One of WIDTHS.
-        zone: Decides where hours, days and months begin.
+        zone: Decides when hours, days and months begin.
     """
 
     width: str
     zone: timezone
 
     def floor(self, time: datetime) -> datetime:
-        """When the bucket began that a time is in."""
+        """Return the start of the bucket that contains a time."""
         local = time.astimezone(self.zone).replace(minute=0, second=0, microsecond=0)
         if self.width != "1h":
             local = local.replace(hour=0)
         return local.replace(day=1) if self.width == "1mo" else local
 
     def spans(self, start: datetime, end: datetime) -> Iterator[Span]:
-        """The buckets from one time to another; the first and the last may be cut short."""
+        """Yield the buckets from one time to another; the first and the last may be cut short."""
         at = start.astimezone(self.zone)
         while at < end:
             following = self._after(self.floor(at))
@@ -55,7 +55,7 @@ class Calendar(NamedTuple):
             at = following
 
     def is_whole(self, span: Span) -> bool:
-        """Whether a bucket is not cut short."""
+        """Return True if a bucket is not cut short."""
         return self.floor(span.start) == span.start and self._after(span.start) == span.end
 
     def _after(self, start: datetime) -> datetime:
@@ -68,7 +68,7 @@ class Calendar(NamedTuple):
 
 
 def parse_offset(text: str) -> timezone | None:
-    """A time zone written as its offset: ``+05:30``, ``-08:00``, ``Z`` or ``UTC``; None if it is none."""
+    """Parse a time zone's offset: ``+05:30``, ``-08:00``, ``Z`` or ``UTC``; return None if it is not one."""
     if text in {"Z", "UTC"}:
         return UTC
     match = _OFFSET.fullmatch(text)
@@ -79,16 +79,16 @@ def parse_offset(text: str) -> timezone | None:
     return timezone(offset) if _FURTHEST[0] <= offset <= _FURTHEST[1] else None
 
 
-def quarter_from(time: datetime) -> datetime:
-    """When the quarter of an hour began that a time is in."""
+def floor_to_quarter(time: datetime) -> datetime:
+    """Return the start of the quarter of an hour that contains a time."""
     return _EPOCH + (time - _EPOCH) // QUARTER * QUARTER
 
 
-def quarter_until(time: datetime) -> datetime:
-    """The first full quarter of an hour at or after a time."""
+def ceil_to_quarter(time: datetime) -> datetime:
+    """Return the first start of a quarter of an hour at or after a time."""
     return _EPOCH - (_EPOCH - time) // QUARTER * QUARTER
 
 
 def quarter_of(time: datetime) -> int:
-    """The number of a time's quarter of an hour in its day, from 0 to 95."""
+    """Return the number of a time's quarter of an hour in its day, from 0 to 95."""
     return time.hour * 4 + time.minute // 15

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from batch_gateway.core.access.grants import Grant, normal_uri
+from batch_gateway.core.access.grants import Grant, normalize_uri
 from batch_gateway.core.access.keys import Budget
 from batch_gateway.core.accounting.budgets import check_window
 from batch_gateway.core.jobs.resource_names import is_location, is_project
@@ -149,7 +149,7 @@ def grant_of(fields: OwnerFields, old: Grant) -> Grant:
         if not is_location(location):
             raise invalid(f"locations: {location!r} is no location")
     for prefix in grant.allowed_uri_prefixes:
-        if normal_uri(prefix) is None or "*" in prefix:
+        if normalize_uri(prefix) is None or "*" in prefix:
             raise invalid(
                 f"allowed_uri_prefixes: {prefix!r} is not of the form gs://BUCKET/PATH or "
                 "bq://PROJECT.DATASET, without wildcards"

@@ -9,9 +9,22 @@ from datetime import datetime, timezone
 import msgspec
 from werkzeug.wrappers import Request
 
-from batch_gateway.core.access.callers import KEY_LABEL, Caller
-from batch_gateway.core.spend.entries import JOB, LABEL, PLAIN_FIELDS, Filter, is_field, needs_labels
-from batch_gateway.core.spend.time_buckets import Span, parse_offset, quarter_from, quarter_until
+from batch_gateway.core.access.callers import Caller
+from batch_gateway.core.jobs.labels import KEY_LABEL
+from batch_gateway.core.spend.entries import (
+    GROUP_FIELDS,
+    JOB,
+    LABEL,
+    Filter,
+    is_field,
+    needs_labels,
+)
+from batch_gateway.core.spend.time_buckets import (
+    Span,
+    ceil_to_quarter,
+    floor_to_quarter,
+    parse_offset,
+)
 from batch_gateway.gateway.http import params
 
 _MOST_FIELDS = 10
@@ -77,7 +90,7 @@ def parse(request: Request, caller: Caller, now: datetime, further: AbstractSet[
             "start_time: must be given, in Unix seconds or as RFC 3339, such as 2026-11-22T00:00:00Z"
         )
     end = params.time(request, "end_time")
-    span = Span(quarter_from(start), quarter_until(end or now))
+    span = Span(floor_to_quarter(start), ceil_to_quarter(end or now))
     if start >= (end or now):
         raise params.invalid(
             f"end_time: must be later than start_time{'' if end else ', which is in the future'}"
@@ -86,7 +99,7 @@ def parse(request: Request, caller: Caller, now: datetime, further: AbstractSet[
 
 
 def _fields() -> str:
-    return f"{', '.join(PLAIN_FIELDS)}, {LABEL}NAME and {JOB}"
+    return f"{', '.join(GROUP_FIELDS)}, {LABEL}NAME and {JOB}"
 
 
 def _zone(request: Request) -> timezone:

@@ -17,15 +17,15 @@ from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.spend import focus
 from batch_gateway.core.spend.csv_rows import CONTENT_TYPE, csv_chunks
 from batch_gateway.core.spend.entries import (
+    GROUP_FIELDS,
     JOB,
-    PLAIN_FIELDS,
     Entry,
     TooManyGroupsError,
-    buckets,
     entries_of_job,
     entries_of_totals,
     equalities,
-    matching,
+    filter_entries,
+    sum_by_bucket,
 )
 from batch_gateway.core.spend.time_buckets import WIDTHS, Calendar, Span
 from batch_gateway.gateway.costs import parameters, views
@@ -84,7 +84,7 @@ class Spend:
         end = page.start
         entries = _EntryCounter(self._entries(page, query, calendar), limited=not query.is_rolled_up)
         try:
-            for bucket in buckets(entries, page, calendar, query.group_by):
+            for bucket in sum_by_bucket(entries, page, calendar, query.group_by):
                 data.append(msgspec.Raw(msgspec.json.encode(views.bucket(bucket, query.group_by))))
                 end = bucket.span.end
                 shown += len(bucket.results)
@@ -137,11 +137,11 @@ class Spend:
             fields = tuple(field for field in query.group_by if field != JOB)
             header = (*views.JOB_COLUMNS, *fields, *views.AMOUNT_COLUMNS)
             return csv_chunks(header, views.job_rows(entries, fields))
-        fields = query.group_by or PLAIN_FIELDS
+        fields = query.group_by or GROUP_FIELDS
         # Of the years to come there is nothing to say, and counting through their days takes long.
         start, end = query.span
         span = Span(start, max(start, min(end, self._now() + _YEAR)))
-        found = buckets(entries, span, calendar, fields)
+        found = sum_by_bucket(entries, span, calendar, fields)
         return csv_chunks(("start_time", "end_time", *fields, *views.AMOUNT_COLUMNS), views.day_rows(found))
 
     def _focus(self, query: SpendQuery) -> Iterator[bytes]:
@@ -156,7 +156,7 @@ class Spend:
         prices = self._prices()
         # A row tells labels apart, which roll-ups do not.
         entries = self._jobs(span) if query.of_jobs else self._cells(span, query)
-        rows = (row for entry in matching(entries, query.filters) for row in focus.rows(entry, prices))
+        rows = (row for entry in filter_entries(entries, query.filters) for row in focus.rows(entry, prices))
         return csv_chunks(focus.COLUMNS, rows)
 
     def _entries(self, span: Span, query: SpendQuery, calendar: Calendar) -> Iterator[Entry]:
@@ -169,7 +169,7 @@ class Spend:
             entries = map(Entry, self._months(span, calendar))
         else:
             entries = map(Entry, self._store.daily_rollups(*rollups.days_of(span)))
-        return matching(entries, query.filters)
+        return filter_entries(entries, query.filters)
 
     def _cells(self, span: Span, query: SpendQuery) -> Iterator[Entry]:
         cells = self._store.list_totals(*rollups.days_of(span), equalities(query.filters))

@@ -8,7 +8,7 @@ from typing import Any
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.money import format_nano
 from batch_gateway.core.spend.csv_rows import text
-from batch_gateway.core.spend.entries import JOB, LABEL, PLAIN_FIELDS, Bucket, Entry, Result, getter
+from batch_gateway.core.spend.entries import GROUP_FIELDS, JOB, LABEL, Bucket, Entry, Result, getter
 
 AMOUNT_COLUMNS = ("amount", "currency", "unpriced")
 """Columns at the end of every row."""
@@ -33,7 +33,7 @@ def _result_view(result: Result, fields: Sequence[str]) -> dict[str, Any]:
         "object": "organization.costs.result",
         "amount": {"value": format_nano(result.amount_nano), "currency": "usd"},
         "unpriced": result.unpriced,
-        **{name: values.get(name) for name in (*PLAIN_FIELDS, JOB)},
+        **{name: values.get(name) for name in (*GROUP_FIELDS, JOB)},
         "labels": labels or None,
     }
 
@@ -58,8 +58,8 @@ def job_rows(entries: Iterable[Entry], fields: Sequence[str]) -> Iterator[list[s
     for (job, group), same in apart:
         if job:
             parts = list(same)
-            amount = sum(sum(part.cell.quarters.values()) for part in parts)
-            unpriced = any(part.cell.unpriced_rows > 0 for part in parts)
+            amount = sum(sum(part.total.quarters.values()) for part in parts)
+            unpriced = any(part.total.unpriced_rows > 0 for part in parts)
             yield [*_job_cells(job), *map(text, group), *_amount(amount, unpriced=unpriced)]
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from werkzeug.wrappers import Response
 
-from batch_gateway.core.access.callers import not_yours
+from batch_gateway.core.access.callers import job_not_allowed
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.cost_report import cost_report
 from batch_gateway.core.jobs.record import JobRecord
@@ -62,7 +62,7 @@ class Costs:
             # It does not say whose it is.
             job = None
         if call.caller.scope and (job is None or not call.caller.owns(job.seen.labels)):
-            raise not_yours("get", key.path)
+            raise job_not_allowed("get", key.path)
         if job is None:
             raise ApiError(
                 "NOT_FOUND",

@@ -29,6 +29,7 @@ from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.accounting.budgets import BudgetExceededError, OwnedBudget
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import estimate_report
+from batch_gateway.core.jobs.labels import KEY_LABEL, MARKER_LABEL, TEAM_LABEL
 from batch_gateway.core.jobs.record import Bounds, JobKey, JobRecord, Observation, parse_name
 from batch_gateway.gateway.http import requests, responses
 from batch_gateway.gateway.http.call import Call
@@ -329,16 +330,12 @@ def _labels(caller: Caller, submission: Submission, written: dict[str, Any]) -> 
 
     Those that say whose a job is, and which submission it is of, are ours to set.
     """
-    ours = (
-        {callers.MARKER_LABEL}
-        if caller.scope is None
-        else {callers.MARKER_LABEL, callers.TEAM_LABEL, callers.KEY_LABEL}
-    )
+    ours = {MARKER_LABEL} if caller.scope is None else {MARKER_LABEL, TEAM_LABEL, KEY_LABEL}
     labels = {name: value for name, value in written.items() if name not in ours}
     if caller.scope:
         labels[caller.scope[0]] = caller.scope[1]
     if submission.marker:
-        labels[callers.MARKER_LABEL] = submission.marker
+        labels[MARKER_LABEL] = submission.marker
     return labels
 
 

@@ -4,10 +4,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from batch_gateway.core.access import callers
 from batch_gateway.core.errors import ApiError
+from batch_gateway.core.jobs.labels import MARKER_LABEL
 from batch_gateway.core.jobs.record import Observation, observe, parse_name
-from batch_gateway.core.json_io import read_object
+from batch_gateway.core.json_io import decode_object
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.ports import Submission, Upstream, UpstreamResponse, UpstreamUnavailableError
 
@@ -26,10 +26,10 @@ def job_in(sent: bytes, upstream: UpstreamResponse) -> Observation | None:
 
     What the answer leaves out of it is as it was sent.
     """
-    job = read_object(upstream.body) if upstream.status in _SUCCESSES else None
+    job = decode_object(upstream.body) if upstream.status in _SUCCESSES else None
     if job is None or parse_name(str(job.get("name"))) is None:
         return None  # what was sent must not name it
-    return observe({**(read_object(sent) or {}), **job})
+    return observe({**(decode_object(sent) or {}), **job})
 
 
 def find_marked(upstream: Upstream, call: Call, sent: bytes, submission: Submission) -> Answer | None:
@@ -38,7 +38,7 @@ def find_marked(upstream: Upstream, call: Call, sent: bytes, submission: Submiss
     Raises:
         ApiError: CREATE_FATE_UNKNOWN: it cannot be known now.
     """
-    wanted = quote(f'labels.{callers.MARKER_LABEL}="{submission.marker}"')
+    wanted = quote(f'labels.{MARKER_LABEL}="{submission.marker}"')
     try:
         page = upstream.send(
             "GET",
@@ -49,7 +49,7 @@ def find_marked(upstream: Upstream, call: Call, sent: bytes, submission: Submiss
         )
     except UpstreamUnavailableError as error:
         raise unknown(submission, "cannot be asked for the job") from error
-    found = read_object(page.body)
+    found = decode_object(page.body)
     jobs = found.get("batchPredictionJobs", []) if found is not None else None
     if page.status != _OK or not isinstance(jobs, list):
         raise unknown(submission, "cannot be asked for the job")
@@ -58,7 +58,7 @@ def find_marked(upstream: Upstream, call: Call, sent: bytes, submission: Submiss
     answer = UpstreamResponse(_OK, page.headers, msgspec.json.encode(jobs[0]))
     seen = job_in(sent, answer)
     labels = jobs[0].get("labels") if seen else None
-    marked = isinstance(labels, dict) and labels.get(callers.MARKER_LABEL) == submission.marker
+    marked = isinstance(labels, dict) and labels.get(MARKER_LABEL) == submission.marker
     if seen is None or not marked:
         raise unknown(submission, "was asked for the job and answered with something else")
     return answer, seen

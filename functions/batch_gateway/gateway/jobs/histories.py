@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from threading import Lock
 
-from batch_gateway.core.estimating.habits import Habit, habit_by_default, habit_of
+from batch_gateway.core.estimating.habits import Habit, default_habit, habit_of
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.logs import log
 from batch_gateway.ports import Store, StoreUnavailableError
@@ -57,4 +57,4 @@ class Histories:
             # An estimate without history is worth more than none; its assumptions say that it has none.
             log("WARNING", "history not read", error=error)
             jobs = []
-        return habit_of(jobs, whose, model, prices) or habit_by_default(model)
+        return habit_of(jobs, whose, model, prices) or default_habit(model)

@@ -128,7 +128,7 @@ class FileSizes:
 
     def _may_see(self, uri: str) -> bool:
         """Whether the caller may read it: our account may read more, and its answer tells what is there."""
-        normal = grants.normal_uri(uri)
+        normal = grants.normalize_uri(uri)
         if normal is None or not normal.startswith("gs://") or "*" in uri:
             return False
         try:

@@ -10,7 +10,7 @@ import msgspec
 
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.sent import Sent
-from batch_gateway.core.json_io import UNREADABLE, read_object
+from batch_gateway.core.json_io import UNREADABLE, decode_object
 
 _SCANNER = json.JSONDecoder()
 _SNAKE = re.compile(r"_([a-z0-9])")
@@ -123,7 +123,7 @@ class JobBody:
             return ""
 
     def _object(self, name: str) -> dict[str, Any]:
-        return read_object(bytes(self._fields.get(name, b"{}"))) or {}
+        return decode_object(bytes(self._fields.get(name, b"{}"))) or {}
 
 
 def _spans(raw: bytes, names: Container[str]) -> tuple[dict[str, tuple[int, int]], int, bool]:

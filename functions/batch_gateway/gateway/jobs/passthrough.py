@@ -57,7 +57,7 @@ class Passthrough:
         job = responses.parse_json(upstream)
         self._track_page(call, [job])
         if not call.caller.owns(_labels(job)):
-            raise callers.not_yours("get", call.key.path)
+            raise callers.job_not_allowed("get", call.key.path)
         return responses.relay(upstream)
 
     def list_jobs(self, call: Call) -> Response:
@@ -134,7 +134,7 @@ class Passthrough:
         if job is None:
             self._check_record(call, permission)
         elif not call.caller.owns(_labels(job)):
-            raise callers.not_yours(permission, call.key.path)
+            raise callers.job_not_allowed(permission, call.key.path)
         return job
 
     def _check_record(self, call: Call, permission: str) -> None:
@@ -147,7 +147,7 @@ class Passthrough:
             # An outage must not tell another team's job from none either.
             record = None
         if record is None or not call.caller.owns(record.seen.labels):
-            raise callers.not_yours(permission, call.key.path)
+            raise callers.job_not_allowed(permission, call.key.path)
 
     def _track_page(self, call: Call, jobs: list[Any]) -> None:
         whole = [job for job in jobs if isinstance(job, dict)]

@@ -2,7 +2,7 @@
 
 from threading import Lock
 
-from batch_gateway.core.access import callers
+from batch_gateway.core.access import ids
 from batch_gateway.core.errors import ApiError
 from batch_gateway.logs import log
 from batch_gateway.ports import Store, StoreUnavailableError
@@ -29,7 +29,7 @@ class Places:
             ApiError: It is malformed or not served.
             StoreUnavailableError: It is a number, and what it belongs to can't be looked up now.
         """
-        callers.check_place(project, location)
+        ids.check_place(project, location)
         project_id = self._id_of(project)
         if not self._settings.serves(project_id, location):
             hint = (

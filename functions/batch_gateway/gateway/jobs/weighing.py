@@ -7,7 +7,7 @@ it would take time from the answer, and a Cloud Run function has no time after i
 
 import msgspec
 
-from batch_gateway.core.jobs.record import UNTOLD, Bounds, JobRecord
+from batch_gateway.core.jobs.record import UNKNOWN_BOUNDS, Bounds, JobRecord
 from batch_gateway.gateway.jobs.estimate import Estimates
 from batch_gateway.ports import Store
 
@@ -36,7 +36,7 @@ class Weighing:
         claimed = self._store.amend_job(
             job.key,
             lambda record: (
-                msgspec.structs.replace(record, estimate=UNTOLD) if _is_unweighed(record) else None
+                msgspec.structs.replace(record, estimate=UNKNOWN_BOUNDS) if _is_unweighed(record) else None
             ),
         )
         if claimed is None or claimed[0].seen.input_uris_cut:
