@@ -1,4 +1,4 @@
-"""``POST /v1/costs:reprice``: prices settled usage again, with the table that is in force now."""
+"""Reprice settled usage with the current price table (``POST /v1/costs:reprice``)."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -18,11 +18,11 @@ from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import Change, Store
 
 _JOBS = 200
-"""Jobs that one call looks at: some seconds' worth of Firestore's time."""
+"""Jobs that one call examines: a few seconds of reading Firestore."""
 
 
 class Repricings:
-    """Prices jobs again. The old amount and table stay on record; totals follow."""
+    """Handler of repricing. The old amount and table stay on record; totals are adjusted."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Repricings:
         self._now = now
 
     def reprice(self, request: Request, caller: Caller) -> AuditedResponse:
-        """Prices a page of jobs, by the time they were created and, if given, by model."""
+        """Reprice a page of jobs, chosen by time of creation and, if given, by model."""
         body = bodies.decode(requests.body(request), bodies.Reprice)
         if body.end_time <= body.start_time:
             raise params.invalid("end_time: must be later than start_time")
@@ -63,7 +63,7 @@ class Repricings:
         def repricing(record: JobRecord) -> Change | None:
             return reprice(record, prices, by=by, now=self._now())
 
-        # Most jobs cost what they did: that is told from what was read already.
+        # Most jobs cost the same as before; the record at hand is enough to tell.
         return self._store.reprice(job.key, repricing) if repricing(job) else None
 
 

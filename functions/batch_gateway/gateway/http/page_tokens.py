@@ -36,7 +36,7 @@ def position(page: str | None) -> tuple[datetime, JobKey] | None:
         at = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=_Position)
         key, time = JobKey(at.project, at.location, at.job_id), at.time.astimezone(UTC)
     except (ValueError, OverflowError, binascii.Error, msgspec.DecodeError) as error:
-        raise params.invalid("page: pass next_page of the answer before, as it is") from error
+        raise params.invalid("page: pass next_page of the previous answer unchanged") from error
     if at.time.tzinfo is None or parse_name(key.path) is None:
-        raise params.invalid("page: pass next_page of the answer before, as it is")
+        raise params.invalid("page: pass next_page of the previous answer unchanged")
     return time, key
