@@ -84,7 +84,7 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
         return self.expires is not None and self.expires <= now
 
     def record(self, job: JobRecord) -> JobRecord:
-        """Return the record of its job with the caller as owner; for the administrator, the label's team is."""
+        """Return the record of its job, owned by the caller; the administrator's by the label's team."""
         team = self.team if self.key_id else job.seen.labels.get(TEAM_LABEL)
         return msgspec.structs.replace(
             job,

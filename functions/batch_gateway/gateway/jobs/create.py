@@ -14,8 +14,6 @@ three states: answered (the answer is returned again), being sent (the create is
 left without an answer: then the job is looked up by its marker label, and sent only if there is none.
 """
 
-import hashlib
-import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,8 +22,6 @@ import msgspec
 from werkzeug.wrappers import Response
 
 from batch_gateway import log_events
-from batch_gateway.core.access import callers
-from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.accounting.budgets import BudgetExceededError, Limit
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import estimate_report
@@ -38,6 +34,7 @@ from batch_gateway.gateway.jobs.create_policy import CreatePolicy
 from batch_gateway.gateway.jobs.estimate import Estimates
 from batch_gateway.gateway.jobs.job_body import JobBody
 from batch_gateway.gateway.jobs.places import Places
+from batch_gateway.gateway.jobs.submissions import labels_of, new_submission
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     RecordError,
@@ -50,8 +47,6 @@ from batch_gateway.ports import (
     UpstreamUnavailableError,
 )
 
-KEPT = timedelta(hours=24)
-"""Lifetime of an Idempotency-Key."""
 _SENDING = timedelta(seconds=90)
 """Time for which an unanswered submission may still be in flight: more than all our time limits together."""
 _SETTLING = timedelta(seconds=create_outcome.SETTLING_SECONDS)
@@ -94,7 +89,7 @@ class Creates:
         changed: dict[str, Any] = {"model": model} if model != body.model else {}
         if call.request.args.get("validateOnly", "").lower() == "true":
             return responses.json(estimate_report(self._estimates.for_caller(call, body.json, model)))
-        submission = self._submission(call, body, model)
+        submission = new_submission(call, body, model, self._now())
         limits = [limit for limit in call.caller.limits if limit.max_nano is not None]
         if limits:
             submission = self._with_reservation(call, body, model, submission)
@@ -109,40 +104,12 @@ class Creates:
                 return self._record_and_relay(call, *found, submission)
         try:
             if call.caller.scope or submission.marker:
-                changed["labels"] = _labels(call.caller, submission, body.labels)
+                changed["labels"] = labels_of(call.caller, submission, body.labels)
             sent = body.with_members(changed)
         except ApiError:
             self._forget(submission)
             raise
         return self._send(call, sent, submission)
-
-    def _submission(self, call: Call, body: JobBody, model: str) -> Submission:
-        now = self._now()
-        scope = call.caller.scope
-        sent = body.sent(model, dict([scope]) if scope else None)
-        idempotency_key = call.request.headers.get("Idempotency-Key", "")
-        submission = Submission(
-            id=uuid.uuid4().hex,
-            project=call.project,
-            location=call.location,
-            api_key=call.caller.api_key,
-            team=call.caller.team,
-            key_id=call.caller.key_id,
-            display_name=sent.display_name,
-            created=now,
-            sent=sent,
-        )
-        if not idempotency_key:
-            return submission
-        owner = call.caller.scope or (callers.MASTER, "")
-        return msgspec.structs.replace(
-            submission,
-            id=_hash(*owner, idempotency_key)[:32],
-            body_hash=_hash(call.project, call.location, body.raw.decode("latin-1")),
-            # Random, so that nobody can plant a job that would be found in place of ours.
-            marker=uuid.uuid4().hex,
-            expires=now + KEPT,
-        )
 
     def _with_reservation(self, call: Call, body: JobBody, model: str, submission: Submission) -> Submission:
         """Return the submission with its estimate and the most it may cost, to be reserved in the budgets.
@@ -335,24 +302,6 @@ class Creates:
             log("WARNING", "submission not dropped", submission=submission.id, error=error)
 
 
-def _labels(caller: Caller, submission: Submission, written: dict[str, Any]) -> dict[str, Any]:
-    """Return the labels to send for a scoped key, or for a create with an Idempotency-Key.
-
-    The labels for the job's owner and its submission are set by the gateway only: the caller's are dropped.
-    """
-    ours = (
-        {callers.MARKER_LABEL}
-        if caller.scope is None
-        else {callers.MARKER_LABEL, callers.TEAM_LABEL, callers.KEY_LABEL}
-    )
-    labels = {name: value for name, value in written.items() if name not in ours}
-    if caller.scope:
-        labels[caller.scope[0]] = caller.scope[1]
-    if submission.marker:
-        labels[callers.MARKER_LABEL] = submission.marker
-    return labels
-
-
 def _in_use() -> ApiError:
     return ApiError(
         "ABORTED",
@@ -360,7 +309,3 @@ def _in_use() -> ApiError:
         "A create with this Idempotency-Key is in progress. Send it again in a moment to get its answer.",
         retry_after=5,
     )
-
-
-def _hash(*parts: str) -> str:
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
