@@ -463,7 +463,7 @@ def on_record(*uris, model=FLASH, location=LOCATION, team=None, key_id=None, bas
 
 
 def asked_of(bench, job, seconds=9.0):
-    return estimate_report(bench.estimates.of_job(job, seconds))
+    return estimate_report(bench.estimates.estimate_job(job, seconds))
 
 
 @pytest.mark.parametrize("location", [LOCATION, "global"])

@@ -94,7 +94,7 @@ def request(query):
 
 
 def costs(store, query, caller=ADMIN):
-    answer = Spend(store, prices.load, lambda: NOW).costs(request(query), caller)
+    answer = Spend(store, prices.load, lambda: NOW).report(request(query), caller)
     assert answer.status_code == 200
     return json.loads(answer.data)
 

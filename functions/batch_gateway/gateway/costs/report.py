@@ -65,7 +65,7 @@ class Spend:
         self._prices = prices
         self._now = now
 
-    def costs(self, request: Request, caller: Caller) -> Response:
+    def report(self, request: Request, caller: Caller) -> Response:
         """Return a page of buckets in the shape of OpenAI's costs API (``GET /v1/costs``).
 
         Raises:
@@ -85,7 +85,7 @@ class Spend:
         entries = _EntryCounter(self._entries(page, query, calendar), limited=not query.is_rolled_up)
         try:
             for bucket in buckets(entries, page, calendar, query.group_by):
-                data.append(msgspec.Raw(msgspec.json.encode(views.bucket(bucket, query.group_by))))
+                data.append(msgspec.Raw(msgspec.json.encode(views.bucket_view(bucket, query.group_by))))
                 end = bucket.span.end
                 shown += len(bucket.results)
                 if shown >= _RESULTS or entries.read >= _ENTRIES:

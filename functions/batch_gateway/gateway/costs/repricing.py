@@ -39,9 +39,7 @@ class Repricings:
         body = bodies.decode(requests.body(request), bodies.Reprice)
         if body.end_time <= body.start_time:
             raise params.invalid("end_time: must be later than start_time")
-        jobs = self._store.jobs_created(
-            body.start_time, body.end_time, page_tokens.position(body.page), _JOBS
-        )
+        jobs = self._store.jobs_created(body.start_time, body.end_time, page_tokens.decode(body.page), _JOBS)
         prices = self._prices()
         repriced = []
         for job in jobs:
@@ -52,7 +50,7 @@ class Repricings:
             "price_table": prices.version,
             "examined": len(jobs),
             "repriced": [_view(job) for job in repriced],
-            "next_page": page_tokens.token(jobs[-1].create_time, jobs[-1].key)
+            "next_page": page_tokens.encode(jobs[-1].create_time, jobs[-1].key)
             if len(jobs) == _JOBS
             else None,
         }

@@ -16,7 +16,7 @@ JOB_COLUMNS = ("create_time", "job", "display_name", "state")
 """Columns at the beginning of a job's row."""
 
 
-def bucket(found: Bucket, fields: Sequence[str]) -> dict[str, Any]:
+def bucket_view(found: Bucket, fields: Sequence[str]) -> dict[str, Any]:
     """Return a bucket in OpenAI's shape; fields that are not grouped by are null."""
     return {
         "object": "bucket",

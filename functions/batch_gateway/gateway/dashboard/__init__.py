@@ -54,12 +54,12 @@ class _Files(NamedTuple):
     by_name: dict[str, _File]
 
 
-def page(request: Request) -> Response:
+def serve_page(request: Request) -> Response:
     """Return the page, which names the version of its files (``GET /dashboard``)."""
     return _answer(request, _files().by_name[_PAGE], _ASK)
 
 
-def file(request: Request) -> Response:
+def serve_file(request: Request) -> Response:
     """Return one of the page's files (``GET /dashboard/VERSION/NAME``).
 
     A page that was loaded before a deployment asks for an older version; it gets the current file, which must

@@ -48,7 +48,7 @@ from batch_gateway.ports import (
 )
 
 _SENDING = timedelta(seconds=90)
-"""Time for which an unanswered submission may still be in flight: more than all our time limits together."""
+"""Time for which an unanswered submission may still be in flight: more than all our time limits."""
 _SETTLING = timedelta(seconds=create_outcome.SETTLING_SECONDS)
 _HTTP_ERROR = 400
 _REFUSED = frozenset(range(400, 500)) - {408, 499}
@@ -88,7 +88,9 @@ class Creates:
         # An alias is replaced by the model's full name.
         changed: dict[str, Any] = {"model": model} if model != body.model else {}
         if call.request.args.get("validateOnly", "").lower() == "true":
-            return responses.json(estimate_report(self._estimates.for_caller(call, body.json, model)))
+            return responses.json(
+                estimate_report(self._estimates.estimate_for_caller(call, body.json, model))
+            )
         submission = new_submission(call, body, model, self._now())
         limits = [limit for limit in call.caller.limits if limit.max_nano is not None]
         if limits:
@@ -117,7 +119,7 @@ class Creates:
         Raises:
             ApiError: ESTIMATE_UNKNOWN, or the input cannot be read in time.
         """
-        estimate = self._estimates.for_caller(call, body.json, model)
+        estimate = self._estimates.estimate_for_caller(call, body.json, model)
         if estimate.high_nano is None:
             raise budget_errors.unknown(estimate)
         bounds = Bounds(estimate.low_nano, estimate.expected_nano, estimate.high_nano, estimate.weighed)

@@ -78,20 +78,22 @@ class Estimates:
             ApiError: The same create would be rejected.
         """
         body = JobBody(requests.body(call.request))
-        return responses.json(estimate_report(self.for_caller(call, body.json, self._authorize(call, body))))
+        return responses.json(
+            estimate_report(self.estimate_for_caller(call, body.json, self._authorize(call, body)))
+        )
 
-    def for_caller(self, call: Call, body: dict[str, Any], model: str) -> Estimate:
-        """Estimate a create as ``of`` does; for a caller with a budget, the high is a bound or unknown.
+    def estimate_for_caller(self, call: Call, body: dict[str, Any], model: str) -> Estimate:
+        """Estimate a create; for a caller with a budget, its high is an upper bound or unknown.
 
         Args:
-            call: As in ``of``.
-            body: As in ``of``.
-            model: As in ``of``.
+            call: As in ``estimate_create``.
+            body: As in ``estimate_create``.
+            model: As in ``estimate_create``.
 
         Raises:
             ApiError: The bound needs the whole input, which is too large, or too many are being read.
         """
-        estimate = self.of(call, body, model)
+        estimate = self.estimate_create(call, body, model)
         if estimate.high_nano is None or all(limit.max_nano is None for limit in call.caller.limits):
             return estimate
         try:
@@ -126,7 +128,7 @@ class Estimates:
         )
         return bounded(estimate, scale.weight, weighed, prices, location=call.location, at=now)
 
-    def of(self, call: Call, body: dict[str, Any], model: str) -> Estimate:
+    def estimate_create(self, call: Call, body: dict[str, Any], model: str) -> Estimate:
         """Estimate a create. Amounts that cannot be known are None, and the warnings say why.
 
         Args:
@@ -138,7 +140,7 @@ class Estimates:
         table = either(either(source, "bigquerySource"), "inputUri")
         caller = call.caller
         deadline = time.monotonic() + SECONDS
-        return self._of_input(
+        return self._estimate_input(
             uris_of(either(either(source, "gcsSource"), "uris")),
             str(table) if table else None,
             self._base_of(model, call.project, call.location),
@@ -151,8 +153,8 @@ class Estimates:
             deadline=deadline,
         )
 
-    def of_job(self, job: JobRecord, seconds: float) -> Estimate:
-        """Estimate a job on record from its input alone, as ``of`` does.
+    def estimate_job(self, job: JobRecord, seconds: float) -> Estimate:
+        """Estimate a job on record from its input alone, as ``estimate_create`` does.
 
         Files that its rows name are not looked up: the grants of its key are not known here.
 
@@ -162,7 +164,7 @@ class Estimates:
         """
         scope = ("team", job.team) if job.team else ("key_id", job.key_id) if job.key_id else None
         uris = job.seen.input_uris
-        return self._of_input(
+        return self._estimate_input(
             uris,
             next((uri for uri in uris if uri.startswith("bq://")), None),
             job.base_model or self._base_of(job.seen.model, job.key.project, job.key.location),
@@ -172,7 +174,7 @@ class Estimates:
             deadline=time.monotonic() + seconds,
         )
 
-    def _of_input(
+    def _estimate_input(
         self,
         uris: Sequence[str],
         table: str | None,

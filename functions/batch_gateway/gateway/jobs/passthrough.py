@@ -102,7 +102,7 @@ class Passthrough:
             self._track(call, [last])
         return AuditedResponse(call.key.path, responses.relay(self._relay(call)))
 
-    def operation(self, call: Call) -> Response:
+    def get_operation(self, call: Call) -> Response:
         """Relay the operation that a delete returned."""
         return responses.relay(self._relay(call))
 

@@ -42,7 +42,7 @@ class Weighing:
         if claimed is None or claimed[0].seen.input_uris_cut:
             # Only part of the input URIs are on record: an estimate from them would be too low.
             return
-        estimate = self._estimates.of_job(claimed[0], SECONDS)
+        estimate = self._estimates.estimate_job(claimed[0], SECONDS)
         bounds = Bounds(estimate.low_nano, estimate.expected_nano, estimate.high_nano)
         self._store.amend_job(job.key, lambda record: msgspec.structs.replace(record, estimate=bounds))
 
