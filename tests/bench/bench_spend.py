@@ -53,25 +53,25 @@ BATCH = 30
 ADMIN = Caller(api_key="master")
 TEAM = Caller(api_key="key-1", team="team-1", key_id="k1")
 CASES = {
-    "month by day and team": ("costs", f"{MONTH}&limit=31&group_by=team", ADMIN),
-    "month by day and model, for one team of 40": ("costs", f"{MONTH}&limit=31&group_by=model", TEAM),
+    "month by day and team": ("report", f"{MONTH}&limit=31&group_by=team", ADMIN),
+    "month by day and model, for one team of 40": ("report", f"{MONTH}&limit=31&group_by=model", TEAM),
     "month by hour and model, at +05:30": (
-        "costs",
+        "report",
         f"{MONTH}&bucket_width=1h&limit=744&group_by=model&time_zone=%2B05:30",
         ADMIN,
     ),
-    "year by month and model": ("costs", f"{YEAR}&bucket_width=1mo&group_by=model", ADMIN),
+    "year by month and model": ("report", f"{YEAR}&bucket_width=1mo&group_by=model", ADMIN),
     "year by month and model, by a label (reads every cell)": (
-        "costs",
+        "report",
         f"{YEAR}&bucket_width=1mo&group_by=model,label:environment",
         ADMIN,
     ),
     "year by month and model, at +05:30": (
-        "costs",
+        "report",
         f"{YEAR_IN_INDIA}&bucket_width=1mo&group_by=model&time_zone=%2B05:30",
         ADMIN,
     ),
-    "year by day, team and model": ("costs", f"{YEAR}&limit=366&group_by=team,model", ADMIN),
+    "year by day, team and model": ("report", f"{YEAR}&limit=366&group_by=team,model", ADMIN),
     "year as CSV": ("export", YEAR, ADMIN),
     "year as FOCUS": ("export", f"{YEAR}&format=focus", ADMIN),
     "year as CSV, a row for each job (scans the jobs)": ("export", f"{YEAR}&group_by=job", ADMIN),

@@ -18,7 +18,7 @@ from batch_gateway.core.notify import notifications
 from batch_gateway.core.notify.notifications import COST_UPDATED, OVERRUN, TYPE_OF_STATE
 from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.http import authentication, connections, openapi, requests
-from batch_gateway.gateway.jobs import create, input_bounds, weighing
+from batch_gateway.gateway.jobs import input_bounds, submissions, weighing
 from batch_gateway.settlement import adoption, settle
 from documents import DOCS, DOCUMENTS, ROOT, blocks, code_spans, prose, table_rows
 
@@ -270,9 +270,9 @@ def hours(span):
             "errors.md",
             f"more than {requests.MAX_BODY_BYTES // MIB} MiB, or {requests.MOST_WIDE_BYTES / MIB:g} MiB with",
         ),
-        ("errors.md", f"another body in the last {hours(create.KEPT)} hours"),
+        ("errors.md", f"another body in the last {hours(submissions.KEY_LIFETIME)} hours"),
         ("errors.md", f"less than {NUMBERS[adoption.LOOK_BACK.days]} days old"),
-        ("api.md", f"be repeated for {hours(create.KEPT)} hours"),
+        ("api.md", f"be repeated for {hours(submissions.KEY_LIFETIME)} hours"),
         ("api.md", f"An output line may have {lines.MAX_LINE_BYTES // MIB} MiB"),
         ("api.md", f"A request's body may have {requests.MAX_BODY_BYTES // MIB} MiB"),
         ("api.md", f"otherwise {hours(watch.WATCH)} hours after its end"),

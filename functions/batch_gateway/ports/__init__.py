@@ -1,6 +1,7 @@
-"""What the use cases need of the outside, as protocols; adapters implement them.
+"""Define what the use cases need from outside systems, as protocols that adapters implement.
 
-``tests/fakes`` has those of Firestore and Cloud Storage in dicts; tests/contract holds both to the same.
+``tests/fakes`` implements those of Firestore and Cloud Storage in memory; tests/contract runs the same tests
+against both.
 """
 
 from batch_gateway.ports.keys import AliasTakenError, Audit, AuditEntry, KeyStore, Report, TeamDeletedError

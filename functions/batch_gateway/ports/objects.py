@@ -1,4 +1,4 @@
-"""Cloud Storage."""
+"""Define access to Cloud Storage."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -8,15 +8,15 @@ import msgspec
 
 
 class ObjectsUnavailableError(OSError):
-    """Cloud Storage did not answer, or refused. The operation may be tried again."""
+    """Cloud Storage did not answer, or denied access. The operation may be retried."""
 
 
 class ObjectChangedError(Exception):
-    """The object was overwritten or deleted while it was read."""
+    """An object was overwritten or deleted while it was read."""
 
 
 class ObjectInfo(msgspec.Struct, frozen=True):
-    """An object: name in its bucket, generation, size in bytes, and when it was written."""
+    """An object: name in its bucket, generation, size in bytes, and time of writing."""
 
     name: str
     generation: int
@@ -28,14 +28,14 @@ class ObjectStore(Protocol):
     """Cloud Storage. Every method raises ObjectsUnavailableError if it does not answer."""
 
     def stat(self, bucket: str, name: str) -> ObjectInfo | None:
-        """The live object; None if there is none."""
+        """Return the live object; None if there is none."""
 
     def read(self, bucket: str, name: str, generation: int, start: int = 0) -> Iterator[bytes]:
-        """Streams one generation in chunks, from a byte on.
+        """Stream one generation in chunks, from byte ``start`` on.
 
         Raises:
-            ObjectChangedError: That generation is no longer there.
+            ObjectChangedError: The generation no longer exists.
         """
 
     def list(self, bucket: str, prefix: str) -> Iterable[ObjectInfo]:
-        """Live objects whose names begin with the prefix."""
+        """List live objects whose names begin with the prefix."""

@@ -1,14 +1,14 @@
-"""Records that are at fault themselves."""
+"""Define errors about single records."""
 
 from typing import NamedTuple
 
 
 class RecordError(Exception):
-    """Firestore does not take such a record, or holds one that cannot be read. Trying again is no help."""
+    """Firestore rejects a record, or holds one that cannot be read. Retrying does not help."""
 
 
 class Unreadable(NamedTuple):
-    """A record that is there and cannot be read: ``collection/name``, and what is wrong with it."""
+    """A record that exists but cannot be read: ``collection/name``, and the problem."""
 
     name: str
     problem: str

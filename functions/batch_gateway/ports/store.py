@@ -1,4 +1,4 @@
-"""The books."""
+"""Define the store of jobs, outputs, submissions, totals and budget balances."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -22,37 +22,36 @@ changes, or None: nothing to do."""
 
 
 STORED_FIELDS = ("state", "team", "api_key", "project", "location")
-"""What jobs can be listed by without reading others."""
+"""Fields by which the store can filter jobs without reading others."""
 
 
 class StoreUnavailableError(Exception):
-    """Firestore did not answer, or not in time. The operation may be tried again."""
+    """Firestore did not answer in time. The operation may be retried."""
 
 
 class Submission(msgspec.Struct, frozen=True, rename="camel"):
-    """A create that is about to be sent: kept until its job is recorded or it is known to be none.
+    """A create that is about to be sent: kept until its job is recorded or known not to exist.
 
-    One with an Idempotency-Key is kept for a day, with its answer.
+    With an Idempotency-Key it is kept for a day, with its answer.
 
     Attributes:
-        id: Unique; of one with an Idempotency-Key, the hash of caller and key.
-        project: Id.
-        location: As in the path.
+        id: Unique id; with an Idempotency-Key, the hash of caller and key.
+        project: Id of the project.
+        location: Location, as in the path.
         api_key: Alias of the caller's key.
         team: The caller's team, if any.
-        display_name: Of the job to be; what people find it by if its record is missing.
-        sent: What the job can be known by if the answer is lost and there is no marker.
-        created: When it was last sent.
-        body_hash: SHA-256 of project, location and body, if there is an Idempotency-Key; else None.
-        marker: Value of the label that the job carries, by which it can be found; empty without an
-            Idempotency-Key.
-        answer: The job resource that it was answered with, if it was; empty if that is too large to keep.
-        job: Name of that job.
-        expires: When the Idempotency-Key may be used for something else.
-        key_id: Of the caller's key; None for the administrator's.
-        reserved_nano: What is reserved for it in the budgets of key and team, nano-USD.
-        reserved_at: When it was reserved.
-        estimate: What its job is expected to cost.
+        display_name: Display name of the job, by which people can find it if its record is missing.
+        sent: Fields that identify the job if the answer is lost and there is no marker.
+        created: Time when it was last sent.
+        body_hash: SHA-256 of project, location and body with an Idempotency-Key, else None.
+        marker: Value of the label by which the job can be found; empty without an Idempotency-Key.
+        answer: The job resource in the answer; empty if too large to keep, None if there is no answer yet.
+        job: Name of the job in the answer.
+        expires: Time when the Idempotency-Key may be used for another body.
+        key_id: Id of the caller's key; None for the administrator's.
+        reserved_nano: Amount reserved for it in the budgets of key and team, nano-USD.
+        reserved_at: Time of the reservation.
+        estimate: Expected cost of the job.
     """
 
     id: str
@@ -75,15 +74,15 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def owners(self) -> tuple[str, ...]:
-        """Whose budgets it is reserved in."""
+        """Return the owners whose budgets hold the reservation."""
         return owners_of(self.key_id, self.team)
 
     def is_over(self, now: datetime) -> bool:
-        """Whether its Idempotency-Key may be used for something else."""
+        """Return whether its Idempotency-Key may be used for another body."""
         return self.expires is not None and self.expires <= now
 
     def record(self, job: JobRecord) -> JobRecord:
-        """The job that came of it, as the caller's; the administrator's is its label's team's."""
+        """Return the record of its job, owned by the caller; the administrator's by the label's team."""
         team = self.team if self.key_id else job.seen.labels.get(TEAM_LABEL)
         return msgspec.structs.replace(
             job,
@@ -96,64 +95,65 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Observed(NamedTuple):
-    """A job's record before and after somebody looked at the job."""
+    """A job's record before and after an observation."""
 
     before: JobRecord
     now: JobRecord
 
 
 class Store(Outbox, SweepStore, Protocol):
-    """The books, in Firestore.
+    """Jobs, outputs, submissions, totals and budget balances, in Firestore.
 
-    Every method raises StoreUnavailableError if it does not answer, and RecordError for a record that it
-    does not take, or that is asked for by name and cannot be read. Lists of records have an Unreadable in
-    its place, or none: it is named in the log then, and costs the others nothing.
+    Every method raises StoreUnavailableError if Firestore does not answer, and RecordError for a record that
+    is rejected, or that is read by name and cannot be decoded. In a list, such a record is replaced by an
+    Unreadable, or logged and left out, so that the others can still be read.
     """
 
     def ping(self) -> None:
-        """Returns if the store answers."""
+        """Return if the store answers."""
 
     def begin_submission(
         self, submission: Submission, limits: Sequence[OwnedBudget] = ()
     ) -> Submission | None:
-        """Notes a create before it is sent, and reserves what it may cost, in one transaction.
+        """Add a submission before it is sent, and reserve the most it may cost, in one transaction.
 
         Returns:
-            The submission with that id that is there already and is not over; None if this one was noted.
+            An existing submission with the same id that has not expired; None if this one was added.
 
         Raises:
-            BudgetExceededError: A limit has no room for it; nothing was noted.
+            BudgetExceededError: It does not fit a budget; nothing was written.
         """
 
     def retake_submission(self, old: Submission, new: Submission) -> bool:
-        """Replaces a submission, unless somebody else did since it was read; whether it was replaced."""
+        """Replace a submission unless it was changed since it was read; return whether it was replaced."""
 
     def open_submissions(self, limit: int) -> Sequence[Submission | Unreadable]:
-        """Submissions without an answer."""
+        """Return submissions without an answer."""
 
     def drop_submission(self, submission: Submission) -> None:
-        """Forgets a create that made no job, and releases what was reserved for it."""
+        """Delete a submission that made no job, and release its reservation."""
 
     def budget_balances(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, BudgetBalance]:
-        """What owners have spent and reserved: (owner, periods) -> by owner the sum over its periods."""
+        """Return the budget balance of each owner, summed over periods; entries are (owner, periods)."""
 
     def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
-        """Records a new job and settles its submission at once. A job on record stays as it is.
+        """Record a new job, and finish its submission in the same transaction.
 
-        A submission with an answer is kept with it, any other is forgotten. What it had reserved is
-        reserved for the job from now on, if this put it on record; else it is released.
+        A job that is on record already is not changed.
+        A submission with an answer is kept, any other is deleted. Its reservation passes to the job if this
+        call recorded the job; otherwise it is released.
         """
 
     def get_job(self, key: JobKey) -> JobRecord | None:
-        """A job's record; None if there is none."""
+        """Return a job's record; None if there is none."""
 
     def observe(self, seen: Mapping[JobKey, Observation]) -> dict[JobKey, Observed]:
-        """Brings records up to date with what was seen; writes only what changed.
+        """Update records from observations; only changed records are written.
 
         An observation older than the recorded one changes nothing.
 
         Returns:
-            Of those jobs that are on record: how they stood, and how they stand.
+            The jobs that are on record, each before and after.
         """
 
     def amend_job(
@@ -162,41 +162,41 @@ class Store(Outbox, SweepStore, Protocol):
         change: Callable[[JobRecord], JobRecord | None],
         event: Callable[[JobRecord], Event | None] = ...,
     ) -> tuple[JobRecord, Event | None] | None:
-        """Changes a job's record, nothing that totals depend on, and notes an event of it, all or nothing.
+        """Change a job's record, but nothing that totals depend on, and add its event in one transaction.
 
         Args:
             key: The job; must be on record.
-            change: Given the record, as it shall stand, or None to leave it.
-            event: Given the changed record, what goes out of it; nothing by default.
+            change: Takes the current record, and returns the new one, or None to change nothing.
+            event: Takes the new record, and returns the event to add; none by default.
 
         Returns:
-            The changed record and its event; None if it was left.
+            The new record and its event; None if nothing was changed.
         """
 
     def jobs_by_directory(self, directory: str) -> list[JobRecord]:
-        """Jobs whose recorded output directory this is (more than one is Vertex's mistake)."""
+        """Return jobs with this output directory on record (more than one would be an error of Vertex AI)."""
 
     def jobs_without_directory(self, output_prefix: str, limit: int) -> list[JobRecord]:
-        """Jobs with this output prefix that, as far as is known, run and have no output directory yet."""
+        """Return running jobs with this output prefix that have no output directory on record yet."""
 
     def get_outputs(self, key: JobKey) -> list[Output]:
-        """A job's settled outputs, by URI."""
+        """Return a job's settled outputs, ordered by URI."""
 
     def get_output(self, key: JobKey, uri: str) -> tuple[Output | None, Checkpoint | None]:
-        """Return an output as it was last settled, and how far it was read since; None each if not at all."""
+        """Return an output as it was last settled, and its checkpoint; each is None if there is none."""
 
     def get_job_and_outputs(self, key: JobKey) -> tuple[JobRecord, list[Output]] | None:
-        """A job's record and its outputs as they stood at one moment."""
+        """Return a job's record and outputs from one consistent read; None if there is no record."""
 
     def jobs_created(
         self, start: datetime, end: datetime, after: tuple[datetime, JobKey] | None, limit: int
     ) -> list[JobRecord]:
-        """Jobs with ``start <= createTime < end``, the oldest first.
+        """Return jobs with ``start <= createTime < end``, the oldest first.
 
         Args:
-            start: From when on.
-            end: Until when.
-            after: Time and key of the last job of the page before; None for the first page.
+            start: Earliest time of creation.
+            end: Time of creation to stop before.
+            after: Creation time and key of the previous page's last job; None for the first page.
             limit: Number of jobs in a page.
         """
 
@@ -210,58 +210,60 @@ class Store(Outbox, SweepStore, Protocol):
         until: datetime | None = None,
         equal: Mapping[str, str] = {},
     ) -> list[JobRecord]:
-        """Jobs, the newest first.
+        """Return jobs, the newest first.
 
         Args:
-            scope: Only those of ``("team", id)`` or ``("key_id", id)``; None for everybody's.
-            since: Only those created from then on; None for any.
-            before: Time and key of the last job of the page before; None for the first page.
+            scope: Owner of the jobs, ``("team", id)`` or ``("key_id", id)``; None for all.
+            since: Earliest time of creation; None for any.
+            before: Creation time and key of the previous page's last job; None for the first page.
             limit: Number of jobs in a page.
-            until: Only those created before then; None for any.
-            equal: Only those that have these values, by names of STORED_FIELDS.
+            until: Time of creation to stop before; None for any.
+            equal: Values that fields must have, by names in STORED_FIELDS.
         """
 
     def reprice(self, key: JobKey, repricing: Callable[[JobRecord], Change | None]) -> JobRecord | None:
-        """Commits a job's new price and the totals, as settle does.
+        """Commit a job's new cost and the totals in one transaction.
 
         Returns:
-            The job as it then stands; None if there was nothing to do.
+            The changed job; None if there was nothing to do.
         """
 
     def settle(self, key: JobKey, output: Output, settlement: Settlement) -> JobRecord | None:
         """Commit output, job and totals in one transaction.
 
-        The incremental outputs whose place the output takes are marked as superseded in it.
+        Incremental outputs that the output replaces are marked as superseded in the same transaction.
 
         Args:
             key: The job; must be on record.
             output: The output as just read.
-            settlement: Computes what changes; may be called again if the transaction is.
+            settlement: Computes the change; called again if the transaction is retried.
 
         Returns:
-            The job as it then stands; None if there was nothing to do.
+            The changed job; None if there was nothing to do.
         """
 
     def park(self, output: Output) -> None:
-        """Keeps an output that belongs to no known job, so that it is not lost."""
+        """Park an output that belongs to no known job, so that it is not lost."""
 
     def unpark(self, output: Output) -> None:
-        """Forgets a parked output: it was settled, or is gone."""
+        """Delete a parked output: it was settled, or no longer exists."""
 
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Note how far an output was read; Firestore forgets it when it expires."""
+        """Store how far an output was read; Firestore deletes it when it expires."""
 
     def list_totals(self, first: str, last: str, equal: Mapping[str, str]) -> Iterator[DailyTotal]:
-        """The cells of a range of UTC days, in the order of days; a cell may come in several parts.
+        """Yield the daily totals of a range of UTC days, ordered by day; a total may come in several parts.
 
         Args:
             first: The first day, ``2026-11-22``.
             last: The last day.
-            equal: What fields have to be: those of TotalKey, or ``label:NAME``.
+            equal: Values that fields must have: fields of TotalKey, or ``label:NAME``.
         """
 
     def daily_rollups(self, first: str, last: str) -> Iterator[DailyTotal]:
-        """The cells of a range of UTC days without labels (`core.rollups`), each in one piece, by day.
+        """Yield the daily totals without labels (`core.accounting.rollups`) of a range of UTC days, by day.
+
+        Each total comes in one piece.
 
         Args:
             first: The first day, ``2026-11-22``.
@@ -269,10 +271,10 @@ class Store(Outbox, SweepStore, Protocol):
         """
 
     def monthly_rollups(self, month: str) -> Iterator[DailyTotal]:
-        """The cells of a UTC month (``2026-11``), likewise; each stands on the middle of the month."""
+        """Yield the totals without labels of a UTC month (``2026-11``), each dated to its middle."""
 
     def project_of_number(self, number: str) -> str | None:
-        """The id of a served project, by its number."""
+        """Return the id of a served project by its number; None if the number is unknown."""
 
     def remember_project(self, number: str, project: str) -> None:
-        """Notes the number of a served project."""
+        """Store the number of a served project."""

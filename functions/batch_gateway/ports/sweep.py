@@ -1,4 +1,4 @@
-"""What the sweep goes by: whose turn it is, and what one sweep leaves to the next."""
+"""Define the state of the sweep: its cursors, and the notes that one sweep leaves for the next."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,11 +14,11 @@ Turn = Literal["jobs", "ended", "parked"]
 
 
 class PlaceNotes(msgspec.Struct, frozen=True, rename="camel"):
-    """How far the jobs of a place have been looked through.
+    """Progress of listing the jobs of a place.
 
     Attributes:
-        looked: When they were last; what is older has been seen by then, but for the gap.
-        gap: Between which times of creation they have not been.
+        looked: Time of the last listing: all older jobs have been seen, except those in the gap.
+        gap: Range of creation times whose jobs have not been listed.
     """
 
     looked: datetime | None = None
@@ -26,13 +26,13 @@ class PlaceNotes(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class BudgetNotes(msgspec.Struct, frozen=True, rename="camel"):
-    """Which budgets have been checked.
+    """Progress of checking budgets.
 
     Attributes:
-        ledgers: Until where changes of ledgers have been seen; None: from the beginning on.
-        records: Until when changes of keys and teams have been seen; None: all of them are to be checked.
-        due: Owners that are to be checked, and there was no time.
-        over: Owners whose budget is passed, and when it resets; None for never.
+        ledgers: Mark up to which changes of budget balances have been seen; None: none have.
+        records: Time up to which changes of keys and teams have been seen; None: all must be checked.
+        due: Owners that are still to be checked, as time ran out.
+        over: Owners whose budget is exceeded, with the time when it resets; None for never.
     """
 
     ledgers: str | None = None
@@ -42,12 +42,12 @@ class BudgetNotes(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class SweepNotes(msgspec.Struct, frozen=True, rename="camel"):
-    """What one sweep leaves to the next.
+    """Notes that one sweep leaves for the next.
 
     Attributes:
         first_place: The place that was listed first, ``project/location``.
-        places: What is known of each place, by that name.
-        budgets: Which budgets have been checked.
+        places: Progress in each place, by the same name.
+        budgets: Progress of checking budgets.
     """
 
     first_place: str = ""
@@ -56,32 +56,32 @@ class SweepNotes(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class SweepStore(Protocol):
-    """The part of the books that only the sweep uses. Errors are as in Store."""
+    """The part of the store that only the sweep uses. Errors are as in Store."""
 
     def sweep_notes(self) -> SweepNotes:
-        """What the last sweep has left."""
+        """Return the notes of the last sweep."""
 
     def put_sweep_notes(self, notes: SweepNotes) -> None:
-        """Leaves that to the next sweep."""
+        """Store notes for the next sweep."""
 
     def changed_owners(self, mark: str | None) -> tuple[set[str], str | None]:
-        """Owners whose ledgers have changed since a mark, and the mark for the next time."""
+        """Return owners whose budget balances have changed since a mark, and the mark for the next call."""
 
     def open_jobs(self, limit: int) -> Sequence[JobRecord | Unreadable]:
-        """Jobs that are not closed, beginning with the one after that which had the last turn.
+        """Return jobs that are not closed, starting after the job that had the last turn.
 
         Returns:
-            At most ``limit`` jobs; after the last in order comes the first again, and none comes twice.
+            At most ``limit`` jobs, each once; the last in order is followed by the first.
         """
 
     def ended_jobs(self, limit: int) -> Sequence[JobRecord | Unreadable]:
-        """Those of them that have ended, as far as is known, in a turn of their own."""
+        """Return the open jobs that have ended, as recorded; they have a turn of their own."""
 
     def parked(self, limit: int) -> Sequence[Output | Unreadable]:
-        """Outputs that belong to no known job, likewise."""
+        """Return parked outputs, starting after the one that had the last turn."""
 
     def pass_turn(self, turn: Turn, last: JobKey | Output) -> None:
-        """Notes who had the last turn, for all instances."""
+        """Store which record had the last turn, for all instances."""
 
     def watched_jobs(self, due: datetime, limit: int) -> Sequence[JobRecord | Unreadable]:
-        """Closed jobs whose next look is due by then, the longest due first."""
+        """Return closed jobs whose next look is due by a time, the longest due first."""

@@ -1,4 +1,4 @@
-"""BigQuery."""
+"""Define access to BigQuery."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,7 +8,7 @@ import msgspec
 
 
 class TablesUnavailableError(OSError):
-    """BigQuery did not answer, or refused. The operation may be tried again."""
+    """BigQuery did not answer, or denied access. The operation may be retried."""
 
 
 class TableInfo(msgspec.Struct, frozen=True):
@@ -16,10 +16,10 @@ class TableInfo(msgspec.Struct, frozen=True):
 
     Attributes:
         uri: ``bq://project.dataset.table``.
-        generation: When it was last modified, in milliseconds since 1970: grows when it is overwritten.
-        size: Bytes.
+        generation: Time of its last change in milliseconds since 1970, which grows when it is overwritten.
+        size: Size in bytes.
         rows: Number of rows.
-        location: Where its dataset is, and so where it has to be queried.
+        location: Location of its dataset, where it must be queried.
         columns: Type of each column by name in lower case, as BigQuery's REST API calls it: ``STRING``,
             ``JSON``, ``RECORD`` …
     """
@@ -36,24 +36,24 @@ class Tables(Protocol):
     """BigQuery. Every method raises TablesUnavailableError if it does not answer."""
 
     def stat(self, uri: str) -> TableInfo | None:
-        """The table as it is now; None if there is none.
+        """Return the current table; None if there is none.
 
-        A view counts as none: Vertex AI makes none, and reading one bills for whatever it reads.
+        A view counts as none: Vertex AI does not make views, and reading one is billed for all that it reads.
 
         Args:
             uri: ``bq://project.dataset.table``.
         """
 
     def usage_lines(self, table: TableInfo, *, carried_before: datetime) -> Iterator[tuple[bytes, int]]:
-        """What decides the usage of a table's rows, without the rest.
+        """Yield a table's rows, reduced to the parts that decide usage.
 
         Args:
-            table: As stat gave it.
-            carried_before: Of rows that were processed before this time, a ``processed_time`` says so.
+            table: The table as returned by stat.
+            carried_before: Rows with an earlier ``processed_time`` were carried over.
 
         Yields:
-            A row as ``rows.Tally`` reads it, and how many rows come to the same.
+            A row as ``rows.Tally`` reads it, and the number of rows that reduce to the same.
 
         Raises:
-            ObjectChangedError: The table is no longer as stat gave it.
+            ObjectChangedError: The table has changed since stat.
         """

@@ -1,4 +1,4 @@
-"""Vertex AI."""
+"""Define access to Vertex AI."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -12,8 +12,8 @@ class UpstreamUnavailableError(Exception):
     """Vertex AI could not be reached or did not answer.
 
     Attributes:
-        sent: The request may have been received, so that its fate is unknown.
-        timed_out: It was a time limit that ended the wait.
+        sent: The request may have been received, so its outcome is unknown.
+        timed_out: The wait ended with a time limit.
     """
 
     def __init__(self, message: str, *, sent: bool, timed_out: bool = False) -> None:
@@ -23,18 +23,18 @@ class UpstreamUnavailableError(Exception):
 
 
 class AnswerTooLargeError(UpstreamUnavailableError):
-    """Vertex AI answered with more than is read; a list may be asked for in smaller pages."""
+    """Vertex AI's answer is larger than the limit; a list can be requested in smaller pages."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, sent=True)
 
 
 class UpstreamCredentialsError(Exception):
-    """No Google access token could be had for a project; the message says why."""
+    """There is no Google access token for a project; the message says why."""
 
 
 class UpstreamResponse(msgspec.Struct, frozen=True):
-    """An answer of Vertex AI: HTTP status, headers by lower-case name, body as it came."""
+    """A response of Vertex AI: HTTP status, headers by lower-case name, body as it came."""
 
     status: int
     headers: dict[str, str]
@@ -55,15 +55,15 @@ class Upstream(Protocol):
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> UpstreamResponse:
-        """Sends a request with a Google token of ours; GETs are retried where that is safe.
+        """Send a request with the gateway's own Google token; GETs are retried where that is safe.
 
         Args:
             method: HTTP method.
-            path: From the version on: ``/v1/projects/…``.
+            path: Path from the version on: ``/v1/projects/…``.
             project: Id of the project, as configured: decides whose token is sent.
-            location: Decides the host.
+            location: Location: decides the host.
             query: Raw query string, without ``?``.
-            headers: What to pass on, already rid of credentials.
+            headers: Headers to forward, without credentials.
             body: Raw body, or None.
 
         Raises:
@@ -72,23 +72,23 @@ class Upstream(Protocol):
         """
 
     def get(self, path: str, *, project: str, location: str, query: str = "") -> dict[str, object] | None:
-        """A resource, or a page of a list; None if there is none or it may not be seen.
+        """Get a resource or a page of a list; None if there is none or access is denied.
 
         Args:
-            path: After the version: ``projects/…``.
+            path: Path after the version: ``projects/…``.
             project: As in send.
             location: As in send.
             query: As in send.
 
         Raises:
-            UpstreamUnavailableError: No answer, or one that is no answer (5xx, 429).
+            UpstreamUnavailableError: No answer, or one that leaves it open (5xx, 429).
             UpstreamCredentialsError: No token.
         """
 
     def get_job(self, key: JobKey) -> dict[str, object] | None:
-        """The job resource, whole; None if there is no such job or it may not be seen.
+        """Get the whole job resource; None if there is no such job or access is denied.
 
         Raises:
-            UpstreamUnavailableError: No answer, or one that is no answer (5xx, 429).
+            UpstreamUnavailableError: No answer, or one that leaves it open (5xx, 429).
             UpstreamCredentialsError: No token.
         """

@@ -21,8 +21,8 @@ def request(path="/dashboard", **headers):
 def get(name=None, version=None, **headers):
     sent = {key.replace("_", "-"): value for key, value in headers.items()}
     if name is None:
-        return dashboard.page(request(**sent))
-    return dashboard.file(request(f"/dashboard/{version or present()}/{name}", **sent))
+        return dashboard.serve_page(request(**sent))
+    return dashboard.serve_file(request(f"/dashboard/{version or present()}/{name}", **sent))
 
 
 def text_of(response):

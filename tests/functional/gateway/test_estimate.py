@@ -255,7 +255,7 @@ def test_a_pattern_that_too_many_names_begin_like_costs_an_unknown_amount(bench,
     for uris in (["gs://in/*.jsonl"], ["gs://in/1.jsonl"] * 5 + ["gs://in/1*"] * 2):
         found = bench.ask(*uris)
         assert (found["low"], found["expected"], found["high"]) == (None, None, None)
-        assert "more than 6 names begin as the input's do" in found["warnings"][0]
+        assert "more than 6 names begin like the input's URIs" in found["warnings"][0]
 
 
 def test_a_listing_that_takes_too_long_is_given_up(bench, monkeypatch):
@@ -327,8 +327,8 @@ def test_when_time_is_up_the_estimate_is_of_what_was_read(bench, monkeypatch):
     [
         ("gs://in/missing.jsonl", "there is no object gs://in/missing.jsonl"),
         ("gs://in/missing-*.jsonl", "there is no object"),
-        ("gs://in", "is no gs://BUCKET/OBJECT"),
-        ("/etc/passwd", "is no gs://BUCKET/OBJECT"),
+        ("gs://in", "is not of the form gs://BUCKET/OBJECT"),
+        ("/etc/passwd", "is not of the form gs://BUCKET/OBJECT"),
     ],
 )
 def test_an_input_that_is_not_there_costs_an_unknown_amount(bench, uri, reason):
@@ -352,7 +352,7 @@ def test_cloud_storage_being_down_leaves_the_amount_unknown(bench):
     for uri in ("gs://in/rows.jsonl", "gs://in/*.jsonl"):
         found = bench.ask(uri)
         assert found["high"] is None
-        assert "cannot be read by the gateway now" in found["warnings"][0]
+        assert "the gateway cannot read" in found["warnings"][0]
         assert "ya29" not in json.dumps(found)
 
 
@@ -439,7 +439,7 @@ def test_rows_of_a_table_are_counted_and_cost_what_earlier_ones_did(bench):
 def test_a_table_that_cannot_be_seen_costs_an_unknown_amount(bench):
     assert "no table bq://acme.d.t" in bench.ask(**table_body())["warnings"][0]
     bench.tables["bq://acme.d.t"] = TablesUnavailableError("down")
-    assert "cannot be looked at now" in bench.ask(**table_body())["warnings"][0]
+    assert "the gateway cannot read" in bench.ask(**table_body())["warnings"][0]
 
 
 def test_the_location_is_that_of_the_call(bench):
@@ -463,7 +463,7 @@ def on_record(*uris, model=FLASH, location=LOCATION, team=None, key_id=None, bas
 
 
 def asked_of(bench, job, seconds=9.0):
-    return estimate_report(bench.estimates.of_job(job, seconds))
+    return estimate_report(bench.estimates.estimate_job(job, seconds))
 
 
 @pytest.mark.parametrize("location", [LOCATION, "global"])

@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from batch_gateway.gateway.jobs.create import _SENDING, _SETTLING, KEPT
+from batch_gateway.gateway.jobs.create import _SENDING, _SETTLING
+from batch_gateway.gateway.jobs.submissions import KEY_LIFETIME
 from functional.gateway.conftest import FLASH, JOBS, job_body, job_resource, json_answer, reason
 from functional.gateway.loopback import Answer
 from functional.gateway.scoped import clocked, new_key, team_keys
 
-SETTLING, SENDING, A_DAY = (span.total_seconds() for span in (_SETTLING, _SENDING, KEPT))
+SETTLING, SENDING, A_DAY = (span.total_seconds() for span in (_SETTLING, _SENDING, KEY_LIFETIME))
 
 
 def create(world, idempotency_key="once", body=None, **given):

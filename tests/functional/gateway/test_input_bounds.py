@@ -168,8 +168,8 @@ def test_a_row_without_a_bound_is_named(world, line, said):
     [
         ({"vertexMultimodalDatasetSource": {"datasetName": "d"}}, "vertexMultimodalDatasetSource"),
         ({"vertex_multimodal_dataset_source": {"dataset_name": "d"}}, "vertex_multimodal_dataset_source"),
-        ({"instancesFormat": "csv"}, "jsonl only"),
-        ({"instancesFormat": "file-list"}, "jsonl only"),
+        ({"instancesFormat": "csv"}, "only rows of instancesFormat jsonl"),
+        ({"instancesFormat": "file-list"}, "only rows of instancesFormat jsonl"),
     ],
     ids=str,
 )
@@ -299,7 +299,7 @@ def test_a_row_that_is_too_long_is_refused(weigher, monkeypatch):
     ("error", "said"),
     [
         (ObjectChangedError("x"), "was overwritten while it was read"),
-        (ObjectsUnavailableError("x"), "cannot be read"),
+        (ObjectsUnavailableError("x"), "cannot read the input"),
     ],
 )
 def test_an_input_that_goes_away_is_refused_for_now(world, monkeypatch, error, said):

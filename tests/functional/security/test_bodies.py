@@ -145,7 +145,7 @@ def test_many_names_of_which_the_last_is_there_twice_are_refused(gateway):
     """One body must not keep the gateway busy for hours: an answer that does not come has no status."""
     reply = gateway.request("POST", JOBS, body=many(900, tail=',"z":1,"z":2'), key=gateway.scoped)
 
-    assert (reply.status, "is there twice" in reply.text) == (400, True)
+    assert (reply.status, "occurs twice" in reply.text) == (400, True)
 
 
 @pytest.mark.parametrize("path", ["/key/generate", "/team/new", "/key/delete"])

@@ -1,1 +1,1 @@
-"""Use cases of the administrator: keys, teams, audit trail, sweep."""
+"""Handle the administrator's requests: keys, teams, audit trail, sweep."""

@@ -1,4 +1,4 @@
-"""The audit trail: who did what, when, and what came of it."""
+"""Write and list the audit trail: time, actor, action, target and outcome of every change."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,14 +16,14 @@ _MAX_LIMIT = 1000
 
 
 class AuditTrail:
-    """Writes and reads the trail."""
+    """The audit trail."""
 
     def __init__(self, audit: Audit, now: Callable[[], datetime]) -> None:
         self._audit = audit
         self._now = now
 
     def record(self, caller: Caller, action: str, target: str, outcome: str) -> None:
-        """Adds an entry. If Firestore does not take it, the log has it: what was done is done."""
+        """Add an entry; if Firestore is unavailable, log it instead: the change has been made already."""
         entry = AuditEntry(self._now(), caller.api_key, action, target, outcome)
         try:
             self._audit.append(entry)
@@ -31,7 +31,7 @@ class AuditTrail:
             log("ERROR", "audit entry not stored", entry=entry, error=error)
 
     def list_entries(self, request: Request, _: Caller) -> Response:
-        """``GET /audit?start_time&end_time&limit``: entries, the newest first.
+        """List entries, the newest first (``GET /audit?start_time&end_time&limit``).
 
         For the next page, pass the last entry's time as ``end_time``.
         """
@@ -43,10 +43,10 @@ class AuditTrail:
 
 
 def outcome_of(response: Response) -> str:
-    """An answer in a word."""
+    """Return the outcome of a response: ``OK`` or its HTTP status."""
     return "OK" if response.status_code < 400 else f"HTTP {response.status_code}"  # noqa: PLR2004 - HTTP's border
 
 
 def outcome_of_error(error: Exception) -> str:
-    """An error in a word or two."""
+    """Return the outcome of an error: status and reason, or the exception's name."""
     return f"{error.status} {error.reason}" if isinstance(error, ApiError) else type(error).__name__

@@ -1,7 +1,7 @@
-"""The bodies of the administrator's calls: fields with LiteLLM's names, checked one by one.
+"""Define and check the bodies of the administrator's requests, with LiteLLM's field names.
 
-A field that is left out stays as it is (or gets its default), ``null`` takes it away. A field that the
-gateway does not know is refused: it might be a limit that nobody would enforce.
+A field that is left out stays as it is (or gets its default); ``null`` removes it. An unknown field is
+rejected: it might be a limit that would not be enforced.
 """
 
 import re
@@ -25,16 +25,16 @@ _MAX_METADATA_BYTES = 8 * 1024
 _MAX_LIST = 100
 _MAX_LISTS_BYTES = 8 * 1024
 MOST_OWNERS = 100
-"""Keys or teams on a page of a list: the ledgers of each are read."""
+"""Most keys or teams on a page of a list: the budget balances of each are read."""
 MOST_NAMED = 100
-"""Keys or teams that one call deletes."""
+"""Most keys or teams that one request deletes."""
 _ALIAS = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
 _MAX_RPM = 1_000_000
 _MAX_BUDGET_USD = Decimal(10**9)
 
 
 class OwnerFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What keys and teams have in common."""
+    """Fields that keys and teams have in common."""
 
     models: list[str] | UnsetType | None = UNSET
     projects: list[str] | UnsetType | None = UNSET
@@ -70,7 +70,7 @@ class UpdateKey(OwnerFields):
 
 
 class RegenerateKey(msgspec.Struct, forbid_unknown_fields=True):
-    """Body of ``POST /key/regenerate``. The old secret stays good for the grace period, if one is given."""
+    """Body of ``POST /key/regenerate``. The old secret stays valid for the grace period, if one is given."""
 
     key: str
     grace_period: str | None = None
@@ -117,7 +117,7 @@ Body = TypeVar("Body")
 
 
 def decode(raw: bytes, kind: type[Body]) -> Body:
-    """A body of the given kind.
+    """Decode a body of the given kind.
 
     Raises:
         ApiError: INVALID_ARGUMENT; the message names the field.
@@ -129,10 +129,10 @@ def decode(raw: bytes, kind: type[Body]) -> Body:
 
 
 def grant_of(fields: OwnerFields, old: Grant) -> Grant:
-    """What is allowed after a call.
+    """Return the grant after a change.
 
     Raises:
-        ApiError: A value that could never match anything, or could match too much; or too many values.
+        ApiError: A value could never match anything or would match too much, or there are too many values.
     """
     grant = Grant(
         models=_list(fields.models, old.models),
@@ -144,10 +144,10 @@ def grant_of(fields: OwnerFields, old: Grant) -> Grant:
     _check_lists(fields, grant)
     for project in grant.projects:
         if not is_project(project):
-            raise invalid(f"projects: {project!r} is no project id")
+            raise invalid(f"projects: {project!r} is not a project id")
     for location in grant.locations:
         if not is_location(location):
-            raise invalid(f"locations: {location!r} is no location")
+            raise invalid(f"locations: {location!r} is not a location")
     for prefix in grant.allowed_uri_prefixes:
         if normalize_uri(prefix) is None or "*" in prefix:
             raise invalid(
@@ -155,14 +155,18 @@ def grant_of(fields: OwnerFields, old: Grant) -> Grant:
                 "bq://PROJECT.DATASET, without wildcards"
             )
     if "" in grant.models:
-        raise invalid("models: a name is empty")
+        raise invalid("models: a name must not be empty")
     if grant.rpm_limit is not None and not 1 <= grant.rpm_limit <= _MAX_RPM:
-        raise invalid(f"rpm_limit: must be from 1 to {_MAX_RPM}; to shut a key out, set blocked")
+        raise invalid(f"rpm_limit: must be from 1 to {_MAX_RPM}; to disable a key, set blocked")
     return grant
 
 
 def _check_lists(fields: OwnerFields, grant: Grant) -> None:
-    """Refuses more than a key or team may be given. What it has from before may stay."""
+    """Reject lists that are too long. Lists that the request does not change may stay as they are.
+
+    Raises:
+        ApiError: A list that was given has too many entries, or all lists together have too many bytes.
+    """
     lists = ("models", "projects", "locations", "allowed_uri_prefixes")
     for field in lists:
         if getattr(fields, field) is not UNSET:
@@ -172,10 +176,10 @@ def _check_lists(fields: OwnerFields, grant: Grant) -> None:
 
 
 def budget_of(fields: OwnerFields, old: Budget) -> Budget:
-    """The budget after a call.
+    """Return the budget after a change.
 
     Raises:
-        ApiError: It is negative, finer than a nano-dollar, or its duration is none.
+        ApiError: An amount is negative, too large or finer than a nano-dollar, or the duration is invalid.
     """
     duration = old.budget_duration
     if fields.budget_duration is not UNSET:
@@ -197,7 +201,7 @@ def _nano(field: str, budget: Decimal | UnsetType | None, old: int | None) -> in
         return old
     if budget is None:
         return None
-    # The digits are looked at before anything is computed: arithmetic would round, or never end.
+    # The digits are checked before any arithmetic, which would round, or take forever with a huge exponent.
     digits, exponent = budget.as_tuple().digits, budget.as_tuple().exponent
     if (
         not isinstance(exponent, int)
@@ -210,15 +214,15 @@ def _nano(field: str, budget: Decimal | UnsetType | None, old: int | None) -> in
 
 
 def usd(nano: int | None) -> msgspec.Raw | None:
-    """nano-USD as a JSON number of USD, exact to the digit."""
+    """Return nano-USD as an exact JSON number of USD."""
     return None if nano is None else msgspec.Raw(format_nano(nano).encode())
 
 
 def metadata_of(fields: OwnerFields, old: dict[str, Any]) -> dict[str, Any]:
-    """The metadata after a call.
+    """Return the metadata after a change.
 
     Raises:
-        ApiError: It is too large, or has what JSON cannot carry.
+        ApiError: It is too large, or cannot be written as JSON.
     """
     if fields.metadata is UNSET:
         return old
@@ -233,21 +237,23 @@ def metadata_of(fields: OwnerFields, old: dict[str, Any]) -> dict[str, Any]:
 
 
 def checked_alias(field: str, alias: str) -> str:
-    """A name for people.
+    """Check an alias, and return it.
 
     Raises:
         ApiError: It is empty or too long, or has control characters.
     """
     if not _ALIAS.fullmatch(alias):
-        raise invalid(f"{field}: {alias!r} is no alias: 1 to 128 characters, none of them control characters")
+        raise invalid(
+            f"{field}: {alias!r} is not a valid alias: use 1 to 128 characters, without control characters"
+        )
     return alias
 
 
 def check_number(field: str, values: Sized, most: int) -> None:
-    """Refuse a list that is longer than one call may name.
+    """Check the length of a list.
 
     Raises:
-        ApiError: It is.
+        ApiError: It has more than ``most`` entries.
     """
     if len(values) > most:
         raise invalid(f"{field}: must not have more than {most} entries")

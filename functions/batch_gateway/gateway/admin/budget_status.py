@@ -1,4 +1,4 @@
-"""How much of their budgets keys and teams have used, as answers show it."""
+"""Report how much of their budgets keys and teams have used."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -11,14 +11,14 @@ from batch_gateway.ports import Store
 
 
 class BudgetStatus:
-    """Looks up what was spent and reserved in the present windows."""
+    """Reader of the amounts spent and reserved in the current budget windows."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store = store
         self._now = now
 
-    def of(self, budgets: Mapping[str, Budget]) -> dict[str, dict[str, Any]]:
-        """Members of an answer by owner (``key:ID``, ``team:ID``); ``spend`` is LiteLLM's name."""
+    def by_owner(self, budgets: Mapping[str, Budget]) -> dict[str, dict[str, Any]]:
+        """Return the fields for an answer by owner (``key:ID``, ``team:ID``); ``spend`` is LiteLLM's name."""
         now = self._now()
         windows = {owner: window_of(budget.budget_duration, now) for owner, budget in budgets.items()}
         ledgers = self._store.budget_balances((owner, window.periods) for owner, window in windows.items())

@@ -1,4 +1,4 @@
-"""The administrator's calls on API keys, with LiteLLM's paths and field names."""
+"""Make, change, rotate, delete and list API keys, with LiteLLM's paths and field names."""
 
 import re
 import secrets
@@ -26,11 +26,11 @@ from batch_gateway.ports import AliasTakenError, Endpoint, KeyStore
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 MOST_KEYS = 5_000
-"""Secrets of keys on record: the pages of a list that are far back skip as many."""
+"""Most secrets on record: the last page of a list has to skip as many."""
 
 
 class Keys:
-    """API keys: made, changed, rotated, deleted, looked at."""
+    """Handler of requests about API keys."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Keys:
         self._now = now
 
     def generate(self, request: Request, caller: Caller) -> AuditedResponse:
-        """``POST /key/generate``: a new key. Its secret is in this answer and nowhere else."""
+        """Make a key; its secret is shown in this answer only (``POST /key/generate``)."""
         body = bodies.decode(requests.body(request), bodies.GenerateKey)
         now, secret, key_id = self._now(), new_secret(), secrets.token_hex(8)
         if body.team_id is not None:
@@ -77,7 +77,7 @@ class Keys:
         )
 
     def update(self, request: Request, _: Caller) -> AuditedResponse:
-        """``POST /key/update``: what is given changes, everything else stays."""
+        """Change the given fields of a key (``POST /key/update``)."""
         body = bodies.decode(requests.body(request), bodies.UpdateKey)
         if isinstance(body.team_id, str):
             self._check_team(body.team_id)
@@ -111,7 +111,7 @@ class Keys:
             )
 
         with _alias_conflict():
-            # What is taken away must be taken from a secret in its grace period too.
+            # A restriction must also hold for a secret in its grace period.
             for secret in self._keys.list_secrets(named.key_id):
                 self._keys.change_key(secret.token, change)
         key = self._keys.get_key(token)
@@ -120,7 +120,7 @@ class Keys:
         return AuditedResponse(key.key_alias, responses.json({**key_view(key), **_shown_once(webhook)}))
 
     def regenerate(self, request: Request, caller: Caller) -> AuditedResponse:
-        """``POST /key/regenerate``: a new secret for a key; the old one ends after the grace period."""
+        """Make a new secret for a key; the old one ends after the grace period (``POST /key/regenerate``)."""
         body = bodies.decode(requests.body(request), bodies.RegenerateKey)
         now, secret = self._now(), new_secret()
         ends = _expiry(now, body.grace_period) or now
@@ -138,7 +138,7 @@ class Keys:
             created_by=caller.api_key,
         )
         self._check_room()
-        # The new secret first: a failure in between leaves two good ones, not none.
+        # The new secret is added first: a failure in between leaves two valid secrets, not none.
         with _alias_conflict():
             self._keys.add_key(new)
         self._keys.change_key(
@@ -150,7 +150,7 @@ class Keys:
         return AuditedResponse(new.key_alias, responses.json({"key": secret, **key_view(new)}))
 
     def delete(self, request: Request, _: Caller) -> AuditedResponse:
-        """``POST /key/delete``: keys by secret or token, or by alias with all their secrets."""
+        """Delete keys by secret or token, or by alias with all their secrets (``POST /key/delete``)."""
         body = bodies.decode(requests.body(request), bodies.DeleteKeys)
         bodies.check_number("keys", body.keys, bodies.MOST_NAMED)
         bodies.check_number("key_aliases", body.key_aliases, bodies.MOST_NAMED)
@@ -173,13 +173,13 @@ class Keys:
         )
 
     def info(self, request: Request, caller: Caller) -> Response:
-        """``GET /key/info?key=``: a key as the administrator sees it, or one's own."""
-        # ?key= is also where Google's clients put the key that a call is made with.
+        """Return a key: any for the administrator, else the caller's own (``GET /key/info?key=``)."""
+        # Google's clients also send the caller's own key as ?key=.
         wanted = request.args.get("key")
         own = requests.api_key(request) or ""
         if not caller.is_admin and wanted not in {None, own, token_of(own)}:
             raise ApiError(
-                "PERMISSION_DENIED", "ADMIN_ONLY", "Only the administrator's key may look at other keys."
+                "PERMISSION_DENIED", "ADMIN_ONLY", "Only the administrator's key may see other keys."
             )
         token = _token(wanted or own)
         key = self._keys.get_key(token)
@@ -190,13 +190,13 @@ class Keys:
         )
 
     def list_keys(self, request: Request, _: Caller) -> Response:
-        """``GET /key/list?team_id&page&size``: keys without their secrets, by alias."""
+        """List keys without their secrets, by alias (``GET /key/list?team_id&page&size``)."""
         page = params.number(request, "page", 1, 1_000_000)
         size = params.number(request, "size", 50, bodies.MOST_OWNERS)
         team_id = request.args.get("team_id")
         team_id = team_id and params.check_value("team_id", team_id)
         count = self._keys.count_keys(team_id)
-        # What is beyond the last page need not be looked for.
+        # Pages beyond the last one need no read.
         skipped = (page - 1) * size
         keys = self._keys.page_of_keys(team_id, skipped, size) if skipped < count else []
         return responses.json(
@@ -209,22 +209,26 @@ class Keys:
         )
 
     def _with_budget_status(self, keys: list[KeyRecord]) -> list[dict[str, Any]]:
-        budget_status = self._budget_status.of({f"key:{key.key_id}": key.budget for key in keys})
+        budget_status = self._budget_status.by_owner({f"key:{key.key_id}": key.budget for key in keys})
         return [{**key_view(key), **budget_status[f"key:{key.key_id}"]} for key in keys]
 
     def _team_of(self, key: KeyRecord) -> dict[str, Any] | None:
-        """A key's team, whose budget holds for the key as well."""
+        """Return a key's team, whose budget applies to the key as well."""
         team = self._keys.get_team(key.team_id) if key.team_id else None
         if team is None:
             return None
         owner = f"team:{team.team_id}"
-        return {**team_view(team), **self._budget_status.of({owner: team.budget})[owner]}
+        return {**team_view(team), **self._budget_status.by_owner({owner: team.budget})[owner]}
 
     def _webhook(self, url: str | None, secret: str | None) -> Endpoint | None:
-        """A checked webhook, with a secret of ours if none is given; None if there is no URL."""
+        """Check a webhook, and make a secret if none is given; None if there is no URL.
+
+        Raises:
+            ApiError: URL or secret is invalid, or a secret is given without a URL.
+        """
         if url is None:
             if secret is not None:
-                raise params.invalid("webhook_secret: is of no use without a webhook_url")
+                raise params.invalid("webhook_secret: must not be given without a webhook_url")
             return None
         try:
             webhooks.read_url(url, allow_private=self._allow_private)
@@ -248,12 +252,12 @@ class Keys:
             raise ApiError(
                 "NOT_FOUND",
                 "TEAM_UNKNOWN",
-                f"There is no team {team_id!r}. Make it with POST /team/new first.",
+                f"There is no team {team_id!r}. Create it with POST /team/new first.",
             )
 
 
 def _shown_once(webhook: Endpoint | None) -> dict[str, str]:
-    """The secret of a webhook that was just set: nobody gets to see it again."""
+    """Return the secret of a webhook that was just set; it is not shown again."""
     return {"webhook_secret": webhook.secret} if webhook else {}
 
 
@@ -265,13 +269,13 @@ def _alias_conflict() -> Iterator[None]:
         raise ApiError(
             "ALREADY_EXISTS",
             "KEY_ALIAS_TAKEN",
-            f"Another key has the alias {str(error)!r}. Costs are told apart by it: choose another one.",
+            f"Another key has the alias {str(error)!r}. Costs are reported by alias: choose another one.",
         ) from error
 
 
 def _checked_alias(alias: str) -> str:
     if alias == MASTER:
-        raise params.invalid(f"key_alias: {MASTER!r} is the administrator's")
+        raise params.invalid(f"key_alias: {MASTER!r} is reserved for the administrator")
     return bodies.checked_alias("key_alias", alias)
 
 
@@ -285,13 +289,11 @@ def _expiry(now: datetime, duration: str | None) -> datetime | None:
 
 
 def _token(key: str) -> str:
-    """The token of a key that is named by its secret or by its token."""
+    """Return the token of a key that is given by its secret or its token."""
     return key if _TOKEN.fullmatch(key) else token_of(key)
 
 
 def _unknown(key: str) -> ApiError:
     # The message must not repeat what may be a secret.
     shown = key if _TOKEN.fullmatch(key) or not key.startswith("sk-") else name_of(key)
-    return ApiError(
-        "NOT_FOUND", "KEY_UNKNOWN", f"There is no key {shown!r}. GET /key/list shows which there are."
-    )
+    return ApiError("NOT_FOUND", "KEY_UNKNOWN", f"Unknown key {shown!r}. GET /key/list lists all keys.")

@@ -1,4 +1,4 @@
-"""``POST /internal/reconcile``: runs the sweep for the scheduler, or for the administrator."""
+"""Run the sweep for the scheduler or the administrator (``POST /internal/reconcile``)."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -20,11 +20,11 @@ from batch_gateway.settlement.sweep import reconcile
 from batch_gateway.tracking import Tracker
 
 Identity = Callable[[str, str, str, bool], bool]
-"""(identity token, account, audience, whether Cloud Run has checked that token) -> whether it is good."""
+"""(identity token, account, audience, whether Cloud Run has checked the token) -> whether it is valid."""
 
 
 class Sweeps:
-    """Lets the sweep be called, and knows which places it has to look through."""
+    """Handler that authorizes a sweep and finds the places to sweep."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Sweeps:
         self._now = now
 
     def run(self, request: Request) -> Response:
-        """Sweeps once and says what it did.
+        """Sweep once, and return what was done.
 
         Raises:
             ApiError: The caller is neither the scheduler nor the administrator.
@@ -61,13 +61,13 @@ class Sweeps:
         secret = requests.api_key(request) or ""
         account = self._settings.reconcile_account
         if account and is_token(secret):
-            # Anybody who may call can write any Host: it is no audience to believe claims for.
+            # A caller can send any Host header, so it cannot serve as the audience of a trusted token.
             audience = self._settings.reconcile_audience
             checked = self._settings.private and audience is not None and _is_checked(request, secret)
             if self._identity(secret, account, audience or f"https://{request.host}", checked):
                 return
             if self._settings.private and audience is None:
-                log("WARNING", "no token can be believed: general_settings.reconcile_audience is not set")
+                log("WARNING", "no identity token can be trusted: set general_settings.reconcile_audience")
         elif self._authenticator.authenticate(secret, requests.address(request)).is_admin:
             return
         raise ApiError(
@@ -78,7 +78,7 @@ class Sweeps:
         )
 
     def _places(self, upstream: Upstream) -> list[tuple[str, str]]:
-        """Every place that is served; where a project is served as a whole, all of Vertex AI's locations."""
+        """Return every place that is served; the location ``*`` stands for all of Vertex AI's."""
         places = {place for place in self._settings.served if place[1] != "*"}
         for project in {project for project, location in self._settings.served if location == "*"}:
             found = upstream.get(f"projects/{project}/locations", project=project, location="global")
@@ -88,10 +88,10 @@ class Sweeps:
 
 
 def _is_checked(request: Request, token: str) -> bool:
-    """Whether a request's token is the one that Cloud Run has checked.
+    """Return whether a request's token is the one that Cloud Run has checked.
 
-    It checks Authorization; but beside X-Serverless-Authorization it checks that one, and hands Authorization
-    on as it came ("Authenticating service-to-service" of its documentation).
+    Cloud Run checks Authorization. If there is an X-Serverless-Authorization, it checks that one instead, and
+    passes Authorization on unchecked (its documentation, "Authenticating service-to-service").
     """
     _, _, sent = request.headers.get("Authorization", "").partition(" ")
     return sent.strip() == token and "X-Serverless-Authorization" not in request.headers

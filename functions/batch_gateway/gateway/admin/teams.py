@@ -1,4 +1,4 @@
-"""The administrator's calls on teams, with LiteLLM's paths and field names."""
+"""Make, change, delete and list teams, with LiteLLM's paths and field names."""
 
 import uuid
 from collections.abc import Callable
@@ -21,11 +21,11 @@ from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import KeyStore, TeamDeletedError
 
 MOST_TEAMS = 1_000
-"""The pages of a list that are far back skip as many."""
+"""Most teams: the last page of a list has to skip as many."""
 
 
 class Teams:
-    """Teams: made, changed, deleted, looked at."""
+    """Handler of requests about teams."""
 
     def __init__(
         self,
@@ -38,12 +38,12 @@ class Teams:
         self._now = now
 
     def new(self, request: Request, _: Caller) -> AuditedResponse:
-        """``POST /team/new``."""
+        """Make a team (``POST /team/new``)."""
         body = bodies.decode(requests.body(request), bodies.NewTeam)
         team_id = body.team_id or str(uuid.uuid4())
         if not TEAM_ID.fullmatch(team_id):
             raise params.invalid(
-                f"team_id: {team_id!r} cannot be a label: it takes at most 63 lower-case letters, digits, "
+                f"team_id: {team_id!r} cannot be used as a label: use at most 63 lower-case letters, digits, "
                 "'_' and '-'"
             )
         if self._keys.count_teams() >= MOST_TEAMS:
@@ -65,7 +65,7 @@ class Teams:
             raise ApiError(
                 "ALREADY_EXISTS",
                 "TEAM_ID_USED",
-                f"There was a team {team_id!r}, and its jobs and costs on record carry that id. Choose "
+                f"There was a team {team_id!r} before, and its jobs and costs on record have that id. Choose "
                 "another team_id; team_alias may be the same.",
             ) from error
         if made is None:
@@ -77,7 +77,7 @@ class Teams:
         return AuditedResponse(team_id, responses.json(team_view(team)))
 
     def update(self, request: Request, _: Caller) -> AuditedResponse:
-        """``POST /team/update``: what is given changes, everything else stays."""
+        """Change the given fields of a team (``POST /team/update``)."""
         body = bodies.decode(requests.body(request), bodies.UpdateTeam)
 
         def change(team: TeamRecord | None) -> TeamRecord | None:
@@ -100,7 +100,7 @@ class Teams:
         return AuditedResponse(team.team_id, responses.json(team_view(team)))
 
     def delete(self, request: Request, _: Caller) -> AuditedResponse:
-        """``POST /team/delete``: teams that have no keys left. Their costs stay on record, with their ids."""
+        """Delete teams without keys; their costs stay on record under their ids (``POST /team/delete``)."""
         body = bodies.decode(requests.body(request), bodies.DeleteTeams)
         bodies.check_number("team_ids", body.team_ids, bodies.MOST_NAMED)
         for team_id in body.team_ids:
@@ -118,7 +118,7 @@ class Teams:
         return AuditedResponse(",".join(body.team_ids), responses.json({"deleted_teams": body.team_ids}))
 
     def info(self, request: Request, _: Caller) -> Response:
-        """``GET /team/info?team_id=``: a team and its keys."""
+        """Return a team and its keys (``GET /team/info?team_id=``)."""
         team_id = request.args.get("team_id", "")
         team = self._keys.get_team(team_id)
         if team is None:
@@ -129,7 +129,7 @@ class Teams:
         )
 
     def list_teams(self, request: Request, _: Caller) -> Response:
-        """``GET /team/list?page&size``: teams, by id; without ``page``, all of them if they fit into one."""
+        """List teams by id; without ``page``, all if they fit on one page (``GET /team/list?page&size``)."""
         page = params.number(request, "page", 1, 1_000_000)
         size = params.number(request, "size", bodies.MOST_OWNERS, bodies.MOST_OWNERS)
         teams = self._keys.page_of_teams((page - 1) * size, size + 1)
@@ -141,7 +141,7 @@ class Teams:
         return responses.json(self._with_budget_status(teams[:size]))
 
     def _with_budget_status(self, teams: list[TeamRecord]) -> list[dict[str, Any]]:
-        budget_status = self._budget_status.of({f"team:{team.team_id}": team.budget for team in teams})
+        budget_status = self._budget_status.by_owner({f"team:{team.team_id}": team.budget for team in teams})
         return [{**team_view(team), **budget_status[f"team:{team.team_id}"]} for team in teams]
 
 
@@ -150,6 +150,4 @@ def _alias(alias: str | None) -> str | None:
 
 
 def _unknown(team_id: str) -> ApiError:
-    return ApiError(
-        "NOT_FOUND", "TEAM_UNKNOWN", f"There is no team {team_id!r}. GET /team/list shows which there are."
-    )
+    return ApiError("NOT_FOUND", "TEAM_UNKNOWN", f"Unknown team {team_id!r}. GET /team/list lists all teams.")

@@ -1,4 +1,4 @@
-"""Keys and teams as answers show them."""
+"""Format keys and teams for answers."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from batch_gateway.gateway.admin import bodies
 
 
 def key_view(key: KeyRecord) -> dict[str, Any]:
-    """A key for an answer: everything but its secret, which nobody has any more."""
+    """Return a key for an answer: everything but its secret, which is not stored."""
     return {
         "token": key.token,
         "key_name": key.key_name,
@@ -28,7 +28,7 @@ def key_view(key: KeyRecord) -> dict[str, Any]:
 
 
 def team_view(team: TeamRecord) -> dict[str, Any]:
-    """A team for an answer."""
+    """Return a team for an answer."""
     return {
         "team_id": team.team_id,
         "team_alias": team.team_alias,
@@ -42,7 +42,7 @@ def team_view(team: TeamRecord) -> dict[str, Any]:
 
 
 def _budget_view(budget: Budget) -> dict[str, Any]:
-    """A budget for an answer: JSON numbers of USD, written out exactly."""
+    """Return a budget for an answer, with exact JSON numbers of USD."""
     return {
         "max_budget": bodies.usd(budget.max_budget_nano),
         "soft_budget": bodies.usd(budget.soft_budget_nano),

@@ -1,1 +1,1 @@
-"""Use cases of spend: reports, exports, repricing."""
+"""Report and export spend, and reprice jobs."""

@@ -1,6 +1,6 @@
-"""What a call for spend asks: its parameters, checked one by one.
+"""Parse and check the parameters of spend reports.
 
-A parameter that is not known is refused: it might be a filter that would not be applied.
+An unknown parameter is rejected: it might be a filter that would not be applied.
 """
 
 from collections.abc import Set as AbstractSet
@@ -28,22 +28,22 @@ from batch_gateway.core.spend.time_buckets import (
 from batch_gateway.gateway.http import params
 
 _MOST_FIELDS = 10
-"""Of group_by, and of filters."""
+"""Most fields in group_by, and in filters."""
 _LONGEST_LABEL = 128
-"""Bytes of a label's name ("Requirements for labels" of Resource Manager: 63 characters)."""
+"""Most bytes in a label's name ("Requirements for labels" of Resource Manager: 63 characters)."""
 _KEY = "key"
-"""Google's clients may send their key so; it was read before."""
+"""Google's clients may send the API key as this parameter; authentication has read it."""
 
 
 class SpendQuery(msgspec.Struct, frozen=True):
-    """A call's parameters.
+    """The parameters of a spend report.
 
     Attributes:
-        span: From when until when, cut at quarters of an hour.
-        zone: Decides where days and months begin.
-        group_by: Fields.
-        filters: What the caller wants to see and what the caller may see.
-        open_end: No end was given: until now.
+        span: Start and end, rounded outwards to quarters of an hour.
+        zone: Time zone in which days and months begin.
+        group_by: Fields to group by.
+        filters: Filters that the caller asked for, and those for what the caller may see.
+        open_end: No end was given, so it is now.
     """
 
     span: Span
@@ -54,36 +54,36 @@ class SpendQuery(msgspec.Struct, frozen=True):
 
     @property
     def of_jobs(self) -> bool:
-        """Whether totals are not enough to answer it."""
+        """Return whether the report needs single jobs rather than totals."""
         return JOB in self.group_by or any(field == JOB for field, _ in self.filters)
 
     @property
     def is_rolled_up(self) -> bool:
-        """Whether totals without labels are enough to answer it."""
+        """Return whether totals without labels are enough for the report."""
         return not self.of_jobs and not needs_labels([*self.group_by, *(field for field, _ in self.filters)])
 
 
 def parse(request: Request, caller: Caller, now: datetime, further: AbstractSet[str]) -> SpendQuery:
-    """The parameters of a call.
+    """Parse a request's parameters.
 
     Args:
-        request: The call.
-        caller: Who may see only so much.
-        now: Until when, if the call does not say.
-        further: Names of parameters that are looked at elsewhere.
+        request: The request.
+        caller: The caller, whose scope is added to the filters.
+        now: End of the report if none is given.
+        further: Names of parameters that are parsed elsewhere.
 
     Raises:
-        ApiError: INVALID_ARGUMENT; the message says what is right.
+        ApiError: INVALID_ARGUMENT; the message says what is valid.
     """
     own = {"start_time", "end_time", "group_by", "time_zone"}
     for name in request.args:
         if name not in own | further | {_KEY} and not is_field(name):
             raise params.invalid(
-                f"{name}: there is no such parameter. There are {', '.join(sorted(own | further))}, and the "
+                f"{name}: unknown parameter. The parameters are {', '.join(sorted(own | further))}, and the "
                 f"filters {_fields()}"
             )
         if name in own | further and name != "group_by" and len(request.args.getlist(name)) > 1:
-            raise params.invalid(f"{name}: is given twice")
+            raise params.invalid(f"{name}: must be given only once")
     start = params.time(request, "start_time")
     if start is None:
         raise params.invalid(
@@ -104,12 +104,12 @@ def _fields() -> str:
 
 def _zone(request: Request) -> timezone:
     text = request.args.get("time_zone", "Z")
-    # A plus that is not written as %2B comes as a space.
+    # A plus that is not written as %2B arrives as a space.
     zone = parse_offset(f"+{text[1:]}" if text.startswith(" ") else text)
     if zone is None:
         raise params.invalid(
             "time_zone: must be an offset from UTC in quarters of an hour, from -12:00 to +14:00, such as "
-            "+05:30; names of zones are not taken"
+            "+05:30; names of time zones are not supported"
         )
     return zone
 
@@ -118,7 +118,7 @@ def _group_by(request: Request) -> tuple[str, ...]:
     fields = [field for text in request.args.getlist("group_by") for field in text.split(",") if field]
     for field in fields:
         if not is_field(field):
-            raise params.invalid(f"group_by: {field!r} is none of {_fields()}")
+            raise params.invalid(f"group_by: {field!r} is not one of {_fields()}")
     _check_fields("group_by", set(fields))
     return tuple(dict.fromkeys(fields))
 
@@ -142,9 +142,9 @@ def _filters(request: Request, caller: Caller) -> tuple[Filter, ...]:
 
 
 def _scope(caller: Caller) -> list[Filter]:
-    """What a key may see: its team's spend, or that of the jobs that carry its id, as with jobs themselves.
+    """Return the filters for what a key may see: its team's spend, or that of jobs labelled with its id.
 
-    An alias would not do: it can be given to another key once it is free.
+    The rule is the same as for jobs. The alias is not used: another key can have it once it is free.
     """
     if caller.is_admin:
         return []

@@ -1,4 +1,4 @@
-"""Spend over time, as an answer and as a file."""
+"""Report spend over time, as a page of JSON or as a file."""
 
 import base64
 import binascii
@@ -35,24 +35,24 @@ from batch_gateway.logs import log
 from batch_gateway.ports import Store
 
 _LIMITS = {"1h": (24, 744), "1d": (7, 366), "1mo": (12, 120)}
-"""Buckets in a page by default, hours and days as OpenAI has them, and at most."""
+"""Buckets in a page by bucket width: default (for hours and days OpenAI's) and maximum."""
 _RESULTS = 20_000
-"""Results after which a page ends early, with the bucket that they are in."""
+"""Results after which a page ends early, at the end of a bucket."""
 _ENTRIES = 20_000
-"""Jobs and cells read after which a page ends early, likewise: some seven seconds of reading."""
+"""Jobs and daily totals read after which a page ends early, at the end of a bucket: some seven seconds."""
 _MOST_ENTRIES = 60_000
-"""Jobs and cells that may be read for a page with one bucket."""
+"""Most jobs and daily totals that are read for a page, even if it has only one bucket."""
 _JOBS = 200
-"""Jobs that are read at once."""
+"""Jobs in one read."""
 _DAY = timedelta(days=1)
 _YEAR = timedelta(days=366)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Spend:
-    """Answers from the totals; from the jobs where each is wanted by itself.
+    """Handler of spend reports: reads totals, or jobs if they are asked for one by one.
 
-    Spend belongs to the time at which a job was created.
+    Spend is reported at the time at which its job was created.
     """
 
     def __init__(
@@ -65,12 +65,12 @@ class Spend:
         self._prices = prices
         self._now = now
 
-    def costs(self, request: Request, caller: Caller) -> Response:
-        """``GET /v1/costs``: a page of buckets, in the shape of OpenAI's costs API.
+    def report(self, request: Request, caller: Caller) -> Response:
+        """Return a page of buckets in the shape of OpenAI's costs API (``GET /v1/costs``).
 
         Raises:
-            ApiError: INVALID_ARGUMENT, also if there are too many groups for an answer.
-            StoreUnavailableError: The books cannot be reached.
+            ApiError: INVALID_ARGUMENT, also if there are too many groups or entries for one answer.
+            StoreUnavailableError: Firestore does not answer.
         """
         query = parameters.parse(request, caller, self._now(), {"bucket_width", "limit", "page"})
         width = request.args.get("bucket_width", "1d")
@@ -85,7 +85,7 @@ class Spend:
         entries = _EntryCounter(self._entries(page, query, calendar), limited=not query.is_rolled_up)
         try:
             for bucket in sum_by_bucket(entries, page, calendar, query.group_by):
-                data.append(msgspec.Raw(msgspec.json.encode(views.bucket(bucket, query.group_by))))
+                data.append(msgspec.Raw(msgspec.json.encode(views.bucket_view(bucket, query.group_by))))
                 end = bucket.span.end
                 shown += len(bucket.results)
                 if shown >= _RESULTS or entries.read >= _ENTRIES:
@@ -105,19 +105,19 @@ class Spend:
         )
 
     def export(self, request: Request, caller: Caller) -> Response:
-        """``GET /v1/costs:export``: all of it as a file, streamed.
+        """Stream the whole report as a file (``GET /v1/costs:export``).
 
         Raises:
             ApiError: INVALID_ARGUMENT.
-            StoreUnavailableError: The books cannot be reached. If that happens while the file is on its
-                way, the connection breaks off, so that a part is not taken for the whole.
+            StoreUnavailableError: Firestore does not answer. If that happens after the file has begun, the
+                connection is cut, so that a part cannot be mistaken for the whole.
         """
         query = parameters.parse(request, caller, self._now(), {"format"})
         kind = request.args.get("format", "csv")
         if kind not in {"csv", "focus"}:
             raise params.invalid("format: must be csv or focus")
         chunks = self._focus(query) if kind == "focus" else self._csv(query)
-        # With the first chunk at hand, what goes wrong at the beginning is still answered properly.
+        # The first chunk is made before the answer begins, so that early errors are still reported as errors.
         try:
             first = next(chunks)
         except TooManyGroupsError as error:
@@ -138,7 +138,7 @@ class Spend:
             header = (*views.JOB_COLUMNS, *fields, *views.AMOUNT_COLUMNS)
             return csv_chunks(header, views.job_rows(entries, fields))
         fields = query.group_by or GROUP_FIELDS
-        # Of the years to come there is nothing to say, and counting through their days takes long.
+        # The years to come have no spend, and going through their days takes long.
         start, end = query.span
         span = Span(start, max(start, min(end, self._now() + _YEAR)))
         found = sum_by_bucket(entries, span, calendar, fields)
@@ -147,20 +147,19 @@ class Spend:
     def _focus(self, query: SpendQuery) -> Iterator[bytes]:
         if set(query.group_by) - {JOB}:
             raise params.invalid(
-                f"group_by: a FOCUS file has a row for everything that differs; only {JOB} may be given, for "
-                "rows of each job"
+                f"group_by: a FOCUS file always has its own rows; only {JOB} may be given, for rows by job"
             )
         if query.zone != UTC:
             raise params.invalid("time_zone: a FOCUS file is in UTC; leave it out")
         span = query.span if query.of_jobs else _whole_days(query)
         prices = self._prices()
-        # A row tells labels apart, which roll-ups do not.
+        # Rows are by label, and roll-ups have no labels.
         entries = self._jobs(span) if query.of_jobs else self._cells(span, query)
         rows = (row for entry in filter_entries(entries, query.filters) for row in focus.rows(entry, prices))
         return csv_chunks(focus.COLUMNS, rows)
 
     def _entries(self, span: Span, query: SpendQuery, calendar: Calendar) -> Iterator[Entry]:
-        """Read what was spent in a span, from as little as tells apart what was asked for."""
+        """Read the spend of a span from the smallest source that has the fields asked for."""
         if query.of_jobs:
             entries = self._jobs(span)
         elif not query.is_rolled_up:
@@ -176,7 +175,7 @@ class Spend:
         return entries_of_totals(cells)
 
     def _months(self, span: Span, calendar: Calendar) -> Iterator[DailyTotal]:
-        """Read a span by whole months, and what is cut short by days."""
+        """Read a span month by month, with partial months read by day."""
         for part in calendar.spans(*span):
             if not calendar.is_whole(part):
                 yield from self._days(part)
@@ -202,11 +201,11 @@ class Spend:
 
 
 class _TooManyEntriesError(ValueError):
-    """More was read for one answer than can be waited for."""
+    """One answer would need more entries than can be read in time."""
 
 
 class _EntryCounter:
-    """Entries, and how many of them were read; those of roll-ups are few, and do not count."""
+    """Iterable that counts the entries read; those of roll-ups are few and are not counted."""
 
     def __init__(self, entries: Iterator[Entry], *, limited: bool) -> None:
         self._entries = entries
@@ -222,7 +221,11 @@ class _EntryCounter:
 
 
 def _whole_days(query: SpendQuery) -> Span:
-    """The span of a file whose items are known by the day only."""
+    """Return the span of a file whose rows are whole days.
+
+    Raises:
+        ApiError: Start or end is not at midnight, UTC.
+    """
     start, end = query.span
     if query.open_end:
         end = -(-(end - _EPOCH) // _DAY) * _DAY + _EPOCH
@@ -235,7 +238,11 @@ def _whole_days(query: SpendQuery) -> Span:
 
 
 def _page_span(span: Span, calendar: Calendar, limit: int, page: str | None) -> Span:
-    """What of the span is on a page."""
+    """Return the part of a span that is on a page.
+
+    Raises:
+        ApiError: The page token does not belong to the report.
+    """
     start = span.start if page is None else _start_of(page)
     if not span.start <= start < span.end or (page is not None and calendar.floor(start) != start):
         raise _invalid_page()
@@ -258,26 +265,27 @@ def _start_of(page: str) -> datetime:
 
 
 def _invalid_page() -> ApiError:
-    return params.invalid("page: pass next_page of the answer before, as it is, with its other parameters")
+    return params.invalid(
+        "page: pass next_page of the previous answer unchanged, with the same other parameters"
+    )
 
 
 def _too_many_groups() -> ApiError:
     return params.invalid(
-        "group_by: makes more groups than can be summed at once. Narrow them with filters or group by fewer "
-        f"fields; for a row for each job, take the file of /v1/costs:export with group_by={JOB}"
+        "group_by: makes more groups than can be summed at once. Add filters or group by fewer fields; for "
+        f"one row per job, use /v1/costs:export with group_by={JOB}"
     )
 
 
 def _too_many_entries() -> ApiError:
     return params.invalid(
-        f"bucket_width: one bucket sums more than {_MOST_ENTRIES:,} jobs, or groups of jobs that share their "
-        "labels. Take shorter buckets or fewer filters by label, or the file of "
-        "/v1/costs:export"
+        f"bucket_width: one bucket sums more than {_MOST_ENTRIES:,} jobs, or groups of jobs with the same "
+        "labels. Use shorter buckets or fewer filters by label, or /v1/costs:export"
     )
 
 
 def _log_failure(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Says in the log that a file broke off: its answer had begun, so nothing else can."""
+    """Log the failure of an export: its answer has begun, so the error cannot be returned."""
     try:
         yield from chunks
     except Exception as error:

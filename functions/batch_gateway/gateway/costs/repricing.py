@@ -1,4 +1,4 @@
-"""``POST /v1/costs:reprice``: prices settled usage again, with the table that is in force now."""
+"""Reprice settled usage with the current price table (``POST /v1/costs:reprice``)."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -18,11 +18,11 @@ from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import Store
 
 _JOBS = 200
-"""Jobs that one call looks at: some seconds' worth of Firestore's time."""
+"""Jobs that one call examines: a few seconds of reading Firestore."""
 
 
 class Repricings:
-    """Prices jobs again. The old amount and table stay on record; totals follow."""
+    """Handler of repricing. The old amount and table stay on record; totals are adjusted."""
 
     def __init__(
         self,
@@ -35,13 +35,11 @@ class Repricings:
         self._now = now
 
     def reprice(self, request: Request, caller: Caller) -> AuditedResponse:
-        """Prices a page of jobs, by the time they were created and, if given, by model."""
+        """Reprice a page of jobs, chosen by time of creation and, if given, by model."""
         body = bodies.decode(requests.body(request), bodies.Reprice)
         if body.end_time <= body.start_time:
             raise params.invalid("end_time: must be later than start_time")
-        jobs = self._store.jobs_created(
-            body.start_time, body.end_time, page_tokens.position(body.page), _JOBS
-        )
+        jobs = self._store.jobs_created(body.start_time, body.end_time, page_tokens.decode(body.page), _JOBS)
         prices = self._prices()
         repriced = []
         for job in jobs:
@@ -52,7 +50,7 @@ class Repricings:
             "price_table": prices.version,
             "examined": len(jobs),
             "repriced": [_view(job) for job in repriced],
-            "next_page": page_tokens.token(jobs[-1].create_time, jobs[-1].key)
+            "next_page": page_tokens.encode(jobs[-1].create_time, jobs[-1].key)
             if len(jobs) == _JOBS
             else None,
         }
@@ -63,7 +61,7 @@ class Repricings:
         def repricing(record: JobRecord) -> Change | None:
             return reprice(record, prices, by=by, now=self._now())
 
-        # Most jobs cost what they did: that is told from what was read already.
+        # Most jobs cost the same as before; the record at hand is enough to tell.
         return self._store.reprice(job.key, repricing) if repricing(job) else None
 
 

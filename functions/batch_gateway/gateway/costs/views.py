@@ -1,4 +1,4 @@
-"""Spend as callers get to see it: results in a page of JSON, rows in a file."""
+"""Format spend: results for a page of JSON, rows for a file."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
@@ -16,8 +16,8 @@ JOB_COLUMNS = ("create_time", "job", "display_name", "state")
 """Columns at the beginning of a job's row."""
 
 
-def bucket(found: Bucket, fields: Sequence[str]) -> dict[str, Any]:
-    """A bucket in OpenAI's shape; fields that were not grouped by are null."""
+def bucket_view(found: Bucket, fields: Sequence[str]) -> dict[str, Any]:
+    """Return a bucket in OpenAI's shape; fields that are not grouped by are null."""
     return {
         "object": "bucket",
         "start_time": int(found.span.start.timestamp()),
@@ -39,7 +39,7 @@ def _result_view(result: Result, fields: Sequence[str]) -> dict[str, Any]:
 
 
 def day_rows(found: Iterable[Bucket]) -> Iterator[list[str]]:
-    """A row for each day and group."""
+    """Yield a row for each day and group."""
     for bucket in found:
         start, end = bucket.span.start.isoformat(), bucket.span.end.isoformat()
         for result in bucket.results:
@@ -52,7 +52,7 @@ def day_rows(found: Iterable[Bucket]) -> Iterator[list[str]]:
 
 
 def job_rows(entries: Iterable[Entry], fields: Sequence[str]) -> Iterator[list[str]]:
-    """A row for each job, or as many as it has models if these are told apart."""
+    """Yield a row for each job, or one for each of its models if they are grouped by."""
     getters = [getter(field) for field in fields]
     apart = groupby(entries, lambda entry: (entry.job, [get(entry) for get in getters]))
     for (job, group), same in apart:

@@ -1,7 +1,8 @@
-"""The dashboard: static files that show what the API tells, and nothing else.
+"""Serve the dashboard: static files that show data from the API, and nothing else.
 
-The page needs no key; what it shows does. Its files are read once, compressed once, and served under a
-version made of their content, so that browsers keep them for good and a new deployment is seen at once.
+The page needs no key; the API that it calls does. Its files are read and compressed once, and served under a
+version that is a hash of their content, so that browsers may cache them forever and still see a new
+deployment at once.
 """
 
 import gzip
@@ -26,20 +27,20 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Content-Security-Policy: nothing from elsewhere, nothing inline, in nobody's frame."""
+"""Content-Security-Policy: nothing from other origins, nothing inline, no framing."""
 _FOREVER = "public, max-age=31536000, immutable"
 _ASK = "no-cache"
-"""Kept, and asked about before each use."""
+"""Cached, and revalidated before each use."""
 
 
 class _File(NamedTuple):
-    """A file as it is sent.
+    """A file to send.
 
     Attributes:
         type: Content-Type.
-        plain: Its bytes.
-        packed: The same, gzipped.
-        tag: Its ETag, without quotes.
+        plain: Content.
+        packed: The content, gzipped.
+        tag: ETag, without quotes.
     """
 
     type: str
@@ -53,16 +54,16 @@ class _Files(NamedTuple):
     by_name: dict[str, _File]
 
 
-def page(request: Request) -> Response:
-    """``GET /dashboard``: the page, which names the version of the files that it is made of."""
+def serve_page(request: Request) -> Response:
+    """Return the page, which names the version of its files (``GET /dashboard``)."""
     return _answer(request, _files().by_name[_PAGE], _ASK)
 
 
-def file(request: Request) -> Response:
-    """``GET /dashboard/VERSION/NAME``: one of its files.
+def serve_file(request: Request) -> Response:
+    """Return one of the page's files (``GET /dashboard/VERSION/NAME``).
 
-    Another version than the present one is what a page asks for that was loaded before a deployment; it
-    gets the present file, which must not be kept under that address.
+    A page that was loaded before a deployment asks for an older version; it gets the current file, which must
+    not be cached under that address.
 
     Raises:
         ApiError: NOT_FOUND.
@@ -71,9 +72,7 @@ def file(request: Request) -> Response:
     files = _files()
     found = files.by_name.get(name)
     if found is None or name == _PAGE:
-        raise ApiError(
-            "NOT_FOUND", "PATH_UNKNOWN", f"The dashboard has no file {name!r}. It is at /dashboard."
-        )
+        raise ApiError("NOT_FOUND", "PATH_UNKNOWN", f"The dashboard has no file {name!r}. Open /dashboard.")
     return _answer(request, found, _FOREVER if version == files.version else _ASK)
 
 
@@ -120,8 +119,8 @@ def _files() -> _Files:
 
 
 def _page_of(contents: dict[str, bytes], version: str) -> bytes:
-    """The page with the version in its addresses, and its modules named at once rather than one by one."""
-    # What is fetched on demand is no module.
+    """Return the page with the version in its URLs, and with all its modules preloaded at once."""
+    # uPlot is loaded on demand, and is not a module.
     modules = [name for name in contents if name.endswith(".js") and not name.startswith("uPlot")]
     preloads = "\n    ".join(
         f'<link rel="modulepreload" href="/dashboard/{{version}}/{name}" />' for name in modules

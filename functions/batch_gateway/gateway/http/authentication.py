@@ -20,7 +20,7 @@ from batch_gateway.ports import KeyStore, StoreUnavailableError
 REVOCATION_SECONDS = 10.0
 """Lifetime of a cached key: a change to a key takes effect within this time."""
 _OUTAGE_SECONDS = 600.0
-"""How long a cached key stays valid while Firestore is down (keys cannot change then either)."""
+"""Lifetime of a cached key while Firestore is down (keys cannot change then either)."""
 
 _Found = tuple[KeyRecord, TeamRecord | None]
 

@@ -38,7 +38,7 @@ _LINGER_SECONDS = 3.0
 _LINGER_BYTES = 16 * 1024 * 1024
 _SMALL_BYTES = 64 * 1024
 _SMALL_SECONDS = 0.25
-"""How long to wait for the rest of a body that small, so that the connection can be reused."""
+"""Time to wait for the rest of so small a body, so that the connection can be reused."""
 _MOST_PIECES = 16
 _READ = "batch_gateway.read"
 _lingering = BoundedSemaphore(64)

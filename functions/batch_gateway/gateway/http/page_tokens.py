@@ -17,13 +17,13 @@ class _Position(msgspec.Struct, array_like=True):
     job_id: str
 
 
-def token(time: datetime, key: JobKey) -> str:
+def encode(time: datetime, key: JobKey) -> str:
     """Return the token of the page that begins after a job."""
     at = _Position(time, key.project, key.location, key.job_id)
     return base64.urlsafe_b64encode(msgspec.json.encode(at)).decode().rstrip("=")
 
 
-def position(page: str | None) -> tuple[datetime, JobKey] | None:
+def decode(page: str | None) -> tuple[datetime, JobKey] | None:
     """Return the creation time and key of the previous page's last job; None for the first page.
 
     Raises:
@@ -36,7 +36,7 @@ def position(page: str | None) -> tuple[datetime, JobKey] | None:
         at = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=_Position)
         key, time = JobKey(at.project, at.location, at.job_id), at.time.astimezone(UTC)
     except (ValueError, OverflowError, binascii.Error, msgspec.DecodeError) as error:
-        raise params.invalid("page: pass next_page of the answer before, as it is") from error
+        raise params.invalid("page: pass next_page of the previous answer unchanged") from error
     if at.time.tzinfo is None or parse_name(key.path) is None:
-        raise params.invalid("page: pass next_page of the answer before, as it is")
+        raise params.invalid("page: pass next_page of the previous answer unchanged")
     return time, key

@@ -167,8 +167,8 @@ def _too_slow() -> ApiError:
     return ApiError(
         "INVALID_ARGUMENT",
         "BODY_TOO_SLOW",
-        f"The body did not arrive within {connections.BODY_SECONDS:g} s, or your key was sending more than "
-        f"{connections.MOST_SLOW} slow bodies at once. Send it again.",
+        f"The body did not arrive within {connections.BODY_SECONDS:g} s, or too many slow bodies were being "
+        f"sent: a key may send {connections.MOST_SLOW} at once. Send it again.",
     )
 
 

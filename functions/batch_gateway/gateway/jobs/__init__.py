@@ -1,1 +1,1 @@
-"""Use cases of jobs: create, passthrough, estimate, cost, list."""
+"""Handle jobs: create, passthrough, estimate, cost, list."""

@@ -1,4 +1,4 @@
-"""What a create is told that a budget has no room for."""
+"""Make the errors for creates that do not fit their budgets."""
 
 from batch_gateway.core.accounting.budgets import BudgetExceededError
 from batch_gateway.core.errors import ApiError
@@ -7,18 +7,18 @@ from batch_gateway.core.pricing.money import format_nano
 
 
 def unknown(estimate: Estimate) -> ApiError:
-    """The refusal of a job that nobody can say the cost of, for a caller with a budget."""
+    """Return the error for a job of unknown cost, for a caller with a budget."""
     why = " ".join(estimate.warnings) or "its output may be of any length."
     return ApiError(
         "FAILED_PRECONDITION",
         "ESTIMATE_UNKNOWN",
-        f"The job was not submitted: your key has a budget, and what the job may cost cannot be told: {why} "
+        f"The job was not submitted: your key has a budget, and the job's highest cost is unknown: {why} "
         "Set maxOutputTokens, use a model with a known price, or ask the administrator.",
     )
 
 
 def exceeded(error: BudgetExceededError) -> ApiError:
-    """The refusal, with the figures and what can be done."""
+    """Return the error for a create that exceeds a budget, with the figures and advice."""
     budget, balance, window = error.budget, error.balance, error.window
     usd = {
         "limit": format_nano(budget.max_nano or 0),
@@ -30,8 +30,8 @@ def exceeded(error: BudgetExceededError) -> ApiError:
     return ApiError(
         "RESOURCE_EXHAUSTED",
         "BUDGET_EXCEEDED",
-        f"The job was not submitted: of the budget of {budget.name}, USD {usd['limit']}, USD {usd['spent']} "
-        f"are spent and USD {usd['reserved']} are reserved for jobs under way, and this job may cost up to "
+        f"The job was not submitted: of the budget of {budget.name} (USD {usd['limit']}), USD {usd['spent']} "
+        f"is spent and USD {usd['reserved']} is reserved for running jobs, and this job may cost up to "
         f"USD {usd['estimate']}. {resets} Lower maxOutputTokens, send fewer rows, or ask the administrator.",
         metadata={
             "owner": budget.owner,

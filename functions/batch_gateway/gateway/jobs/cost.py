@@ -1,4 +1,4 @@
-"""What a job cost."""
+"""Report the cost of one job."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -26,7 +26,7 @@ from batch_gateway.tracking import Tracker
 
 
 class Costs:
-    """Answers from the books; looks at Vertex AI only for what may still change."""
+    """Handler of cost reports; Vertex AI is asked only about jobs that are not closed."""
 
     def __init__(
         self,
@@ -46,12 +46,15 @@ class Costs:
         self._now = now
 
     def get(self, call: Call) -> Response:
-        """The cost of one job as it stands now.
+        """Return the current cost of one job.
+
+        A job that is not closed is refreshed, estimated if it has no estimate, and closed if it has ended and
+        all its output is settled; the event of that is delivered by the next sweep.
 
         Raises:
             ApiError: NOT_FOUND if the job is not on record, PERMISSION_DENIED if it is another team's.
-            StoreUnavailableError: The books cannot be reached.
-            RecordError: The books have a record of it that cannot be read.
+            StoreUnavailableError: Firestore does not answer.
+            RecordError: The job's record cannot be read.
         """
         key = call.key
         try:
@@ -59,7 +62,7 @@ class Costs:
         except RecordError:
             if call.caller.scope is None:
                 raise
-            # It does not say whose it is.
+            # A record that cannot be read does not show its owner.
             job = None
         if call.caller.scope and (job is None or not call.caller.owns(job.seen.labels)):
             raise job_not_allowed("get", key.path)
@@ -67,8 +70,8 @@ class Costs:
             raise ApiError(
                 "NOT_FOUND",
                 "JOB_NOT_ON_RECORD",
-                f"The gateway has no record of {key.path}. Check the id; a job that was created outside the "
-                "gateway is put on record by the sweep, if it is less than seven days old.",
+                f"The gateway has no record of {key.path}. Check the id. A job that was created outside the "
+                "gateway is put on record by the sweep if it is less than seven days old.",
             )
         if not job.closed:
             job = self._refresh(job)
@@ -82,14 +85,14 @@ class Costs:
         try:
             close_if_settled(job, self._settlement(), self._now())
         except OSError as error:
-            # Whether all is settled is asked again with the next call.
+            # The next call tries again.
             log("WARNING", "output not listed", job=job.key.path, error=error)
 
     def _refresh(self, job: JobRecord) -> JobRecord:
         try:
             seen = self._upstream.get_job(job.key)
         except (UpstreamUnavailableError, UpstreamCredentialsError) as error:
-            # The books still say what is known; the state is as old as the last look.
+            # The record is still the best answer; its state is as old as the last refresh.
             log("WARNING", "job not refreshed", job=job.key.path, error=error)
             return job
         looked = self._tracker.see(job.key.project, [seen] if seen else [])

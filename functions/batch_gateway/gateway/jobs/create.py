@@ -1,4 +1,4 @@
-"""``POST batchPredictionJobs``: checked, noted, sent once, recorded, answered.
+"""Create jobs (``POST batchPredictionJobs``): check, note, send once, record, answer.
 
 Timeline::
 
@@ -6,16 +6,14 @@ Timeline::
               │ Firestore down:   │ no answer, or one without a job: fate unknown
               │ nothing is sent   │ Idempotency-Key: look for the job by its marker
 
-What is noted and recorded is cut to what Firestore holds (core/excerpts.py), so that a job which Vertex AI
-takes can be recorded too.
+Submissions and records are cut to what a Firestore document holds (core/excerpts.py), so that every job that
+Vertex AI accepts can be recorded.
 
-With an ``Idempotency-Key`` the submission is found again by its id, the hash of caller and key. It is in
-one of three conditions: answered (the answer is given again), being sent (refused for a moment), or left
-without an answer, whose job is looked for by the marker among its labels and sent only if there is none.
+With an ``Idempotency-Key`` the submission is found again by its id, the hash of caller and key. It has one of
+three states: answered (the answer is returned again), being sent (the create is rejected for a moment), or
+left without an answer: then the job is looked up by its marker label, and sent only if there is none.
 """
 
-import hashlib
-import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,12 +22,9 @@ import msgspec
 from werkzeug.wrappers import Response
 
 from batch_gateway import log_events
-from batch_gateway.core.access import callers
-from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.accounting.budgets import BudgetExceededError, OwnedBudget
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import estimate_report
-from batch_gateway.core.jobs.labels import KEY_LABEL, MARKER_LABEL, TEAM_LABEL
 from batch_gateway.core.jobs.record import Bounds, JobKey, JobRecord, Observation, parse_name
 from batch_gateway.gateway.http import requests, responses
 from batch_gateway.gateway.http.call import Call
@@ -39,6 +34,7 @@ from batch_gateway.gateway.jobs.create_policy import CreatePolicy
 from batch_gateway.gateway.jobs.estimate import Estimates
 from batch_gateway.gateway.jobs.job_body import JobBody
 from batch_gateway.gateway.jobs.places import Places
+from batch_gateway.gateway.jobs.submissions import labels_of, new_submission
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     RecordError,
@@ -51,20 +47,18 @@ from batch_gateway.ports import (
     UpstreamUnavailableError,
 )
 
-KEPT = timedelta(hours=24)
-"""How long an Idempotency-Key is remembered."""
 _SENDING = timedelta(seconds=90)
-"""A submission without an answer may still be on its way for this long: more than all our time limits."""
+"""Time for which an unanswered submission may still be in flight: more than all our time limits."""
 _SETTLING = timedelta(seconds=create_outcome.SETTLING_SECONDS)
 _HTTP_ERROR = 400
 _REFUSED = frozenset(range(400, 500)) - {408, 499}
-"""Statuses that say that there is no job. A request that timed out or was cancelled may have made one."""
+"""Statuses that mean that no job was created. A request that timed out or was cancelled may have made one."""
 _MOST_ANSWER_BYTES = 500_000
-"""A larger answer is not kept with its Idempotency-Key: a document has 1 MiB, and this in base64."""
+"""Largest answer kept with an Idempotency-Key: a document holds 1 MiB, and the answer is in base64."""
 
 
 class Creates:
-    """Submits jobs. A job is on record before its answer goes back."""
+    """Handler of creates. A job is on record before its answer is returned."""
 
     def __init__(
         self,
@@ -84,18 +78,20 @@ class Creates:
         self._now = now
 
     def create(self, call: Call) -> AuditedResponse:
-        """Handle one create; its target is the name of the job, if there is one."""
+        """Create a job; the target is the job's name, empty if there is none."""
         response = self._create(call)
         return AuditedResponse(responses.resource_name(response), response)
 
     def _create(self, call: Call) -> Response:
         body = JobBody(requests.body(call.request))
         model = self._policy.authorize(call, body)
-        # An alias becomes the name it stands for.
+        # An alias is replaced by the model's full name.
         changed: dict[str, Any] = {"model": model} if model != body.model else {}
         if call.request.args.get("validateOnly", "").lower() == "true":
-            return responses.json(estimate_report(self._estimates.for_caller(call, body.json, model)))
-        submission = self._submission(call, body, model)
+            return responses.json(
+                estimate_report(self._estimates.estimate_for_caller(call, body.json, model))
+            )
+        submission = new_submission(call, body, model, self._now())
         limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]
         if limits:
             submission = self._with_reservation(call, body, model, submission)
@@ -110,44 +106,20 @@ class Creates:
                 return self._record_and_relay(call, *found, submission)
         try:
             if call.caller.scope or submission.marker:
-                changed["labels"] = _labels(call.caller, submission, body.labels)
+                changed["labels"] = labels_of(call.caller, submission, body.labels)
             sent = body.with_members(changed)
         except ApiError:
             self._forget(submission)
             raise
         return self._send(call, sent, submission)
 
-    def _submission(self, call: Call, body: JobBody, model: str) -> Submission:
-        now = self._now()
-        scope = call.caller.scope
-        sent = body.sent(model, dict([scope]) if scope else None)
-        idempotency_key = call.request.headers.get("Idempotency-Key", "")
-        submission = Submission(
-            id=uuid.uuid4().hex,
-            project=call.project,
-            location=call.location,
-            api_key=call.caller.api_key,
-            team=call.caller.team,
-            key_id=call.caller.key_id,
-            display_name=sent.display_name,
-            created=now,
-            sent=sent,
-        )
-        if not idempotency_key:
-            return submission
-        owner = call.caller.scope or (callers.MASTER, "")
-        return msgspec.structs.replace(
-            submission,
-            id=_hash(*owner, idempotency_key)[:32],
-            body_hash=_hash(call.project, call.location, body.raw.decode("latin-1")),
-            # At random, so that nobody can prepare a job for it to be found in place of ours.
-            marker=uuid.uuid4().hex,
-            expires=now + KEPT,
-        )
-
     def _with_reservation(self, call: Call, body: JobBody, model: str, submission: Submission) -> Submission:
-        """A submission with what it may cost at most, to be reserved in the caller's budgets."""
-        estimate = self._estimates.for_caller(call, body.json, model)
+        """Return the submission with its estimate and the most it may cost, to be reserved in the budgets.
+
+        Raises:
+            ApiError: ESTIMATE_UNKNOWN, or the input cannot be read in time.
+        """
+        estimate = self._estimates.estimate_for_caller(call, body.json, model)
         if estimate.high_nano is None:
             raise budget_errors.unknown(estimate)
         bounds = Bounds(estimate.low_nano, estimate.expected_nano, estimate.high_nano, estimate.weighed)
@@ -161,7 +133,7 @@ class Creates:
         except BudgetExceededError as error:
             raise budget_errors.exceeded(error) from error
         except StoreUnavailableError as error:
-            log("ERROR", "create refused: the books cannot be reached", error=error)
+            log("ERROR", "create rejected: Firestore is unavailable", error=error)
             raise ApiError(
                 "UNAVAILABLE",
                 "BOOKS_UNAVAILABLE",
@@ -170,14 +142,14 @@ class Creates:
             ) from error
 
     def _resume(self, earlier: Submission, submission: Submission) -> Submission:
-        """What a create whose Idempotency-Key was used before goes on with.
+        """Decide how to continue a create whose Idempotency-Key was seen before.
 
         Returns:
-            The earlier submission if it was answered; else one that may be sent now, with the marker of
-            the earlier one if its job may be there.
+            The earlier submission if it was answered; else one that may be sent now. It has the earlier
+            one's marker, by which a job that may exist is found.
 
         Raises:
-            ApiError: The key was used for something else, or the earlier create is still under way.
+            ApiError: The key was used for another body, or the earlier create is still in progress.
         """
         if earlier.body_hash != submission.body_hash:
             raise ApiError(
@@ -208,7 +180,7 @@ class Creates:
                 call.path,
                 project=call.project,
                 location=call.location,
-                # A trimmed answer might not even name the job, so creates are always answered in full.
+                # A trimmed answer might not even name the job, so the full answer is always requested.
                 query=requests.query(call.request, only=requests.SYSTEM_PARAMETERS),
                 headers=requests.headers(call.request, has_body=True),
                 body=body,
@@ -239,10 +211,10 @@ class Creates:
     def _recover(
         self, call: Call, body: bytes, submission: Submission, problem: str, *, timed_out: bool = False
     ) -> Response:
-        """Answers a create that may have made a job, though the answer did not show it.
+        """Answer a create that may have made a job although the answer does not show one.
 
         Raises:
-            ApiError: CREATE_FATE_UNKNOWN. The submission stays, and the sweep finds out.
+            ApiError: CREATE_FATE_UNKNOWN. The submission is kept for the sweep to resolve.
         """
         submission = self._mark_unresolved(submission)
         found = self._find_marked(call, body, submission) if submission.marker else None
@@ -251,7 +223,10 @@ class Creates:
         return self._record_and_relay(call, *found, submission)
 
     def _replay(self, call: Call, submission: Submission) -> Response:
-        """The answer of an earlier create with this key; the job as it is now, if the answer was large."""
+        """Return the answer of the earlier create with this key.
+
+        If that was too large to keep, it is the job as it is now.
+        """
         headers = {"Idempotency-Replayed": "true"}
         if submission.answer:
             return responses.replay(submission.answer, headers)
@@ -263,10 +238,10 @@ class Creates:
         return response
 
     def _find_marked(self, call: Call, sent: bytes, submission: Submission) -> create_outcome.Answer | None:
-        """The job that carries a submission's marker; None if there is none.
+        """Find the job that carries a submission's marker; None if there is none.
 
         Raises:
-            ApiError: It cannot be known now.
+            ApiError: CREATE_FATE_UNKNOWN: Vertex AI cannot be asked now.
         """
         try:
             return create_outcome.find_marked(self._upstream, call, sent, submission)
@@ -277,7 +252,11 @@ class Creates:
     def _record_and_relay(
         self, call: Call, upstream: UpstreamResponse, seen: Observation, submission: Submission
     ) -> Response:
-        """Records the job, then relays the answer."""
+        """Record the job, then relay the answer.
+
+        Raises:
+            ApiError: JOB_NOT_RECORDED.
+        """
         number, location, job_id = parse_name(seen.name) or ("", "", "")
         key = JobKey(call.project, location, job_id)
         record = submission.record(JobRecord(key, seen, seen.create_time or submission.created))
@@ -297,8 +276,8 @@ class Creates:
             raise ApiError(
                 "UNAVAILABLE",
                 "JOB_NOT_RECORDED",
-                f"The job was submitted as {seen.name}, but its record could not be written: its cost "
-                "will be tracked only after the gateway has found it again. Do not submit it again.",
+                f"The job was submitted as {seen.name}, but its record could not be written. The sweep will "
+                "find it and track its cost. Do not submit it again.",
                 metadata={"job": seen.name, "submission": submission.id},
             ) from error
         self._places.learn(number, call.project)
@@ -306,47 +285,29 @@ class Creates:
         return responses.relay(upstream)
 
     def _mark_unresolved(self, submission: Submission) -> Submission:
-        """Notes that a create is no longer under way, though nobody knows what became of it."""
+        """Mark a create as no longer in progress, although it is unknown whether it made a job."""
         unresolved = msgspec.structs.replace(submission, created=self._now() - _SENDING + _SETTLING)
         if not submission.marker:
             return submission
         try:
             self._store.retake_submission(submission, unresolved)
         except StoreUnavailableError as error:
-            # Then its Idempotency-Key can be used again a little later.
-            log("WARNING", "submission not landed", submission=submission.id, error=error)
+            # Then the Idempotency-Key can be used again only a little later.
+            log("WARNING", "submission not marked as unresolved", submission=submission.id, error=error)
         return unresolved
 
     def _forget(self, submission: Submission) -> None:
         try:
             self._store.drop_submission(submission)
         except StoreUnavailableError as error:
-            # Left behind, it does no harm: it names no job.
+            # A submission that is left behind does no harm: it names no job.
             log("WARNING", "submission not dropped", submission=submission.id, error=error)
-
-
-def _labels(caller: Caller, submission: Submission, written: dict[str, Any]) -> dict[str, Any]:
-    """The labels of a scoped key's job, or of one with an Idempotency-Key.
-
-    Those that say whose a job is, and which submission it is of, are ours to set.
-    """
-    ours = {MARKER_LABEL} if caller.scope is None else {MARKER_LABEL, TEAM_LABEL, KEY_LABEL}
-    labels = {name: value for name, value in written.items() if name not in ours}
-    if caller.scope:
-        labels[caller.scope[0]] = caller.scope[1]
-    if submission.marker:
-        labels[MARKER_LABEL] = submission.marker
-    return labels
 
 
 def _in_use() -> ApiError:
     return ApiError(
         "ABORTED",
         "IDEMPOTENCY_KEY_IN_USE",
-        "A create with this Idempotency-Key is under way. Send the same again in a moment to get its answer.",
+        "A create with this Idempotency-Key is in progress. Send it again in a moment to get its answer.",
         retry_after=5,
     )
-
-
-def _hash(*parts: str) -> str:
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()

@@ -1,4 +1,4 @@
-"""What became of a create: the job in its answer, the job that carries its marker, or that nobody knows."""
+"""Determine the outcome of a create: the job in its answer, the job with its marker, or unknown."""
 
 from urllib.parse import quote
 
@@ -12,23 +12,22 @@ from batch_gateway.gateway.http.call import Call
 from batch_gateway.ports import Submission, Upstream, UpstreamResponse, UpstreamUnavailableError
 
 SETTLING_SECONDS = 10
-"""How long Vertex AI may still be at work on a create whose answer was lost."""
+"""Seconds for which Vertex AI may still be handling a create whose answer was lost."""
 _OK = 200
 _SUCCESSES = range(200, 300)
 
-
 Answer = tuple[UpstreamResponse, Observation]
-"""An answer, and the job that it shows."""
+"""A response, and the job in it."""
 
 
 def job_in(sent: bytes, upstream: UpstreamResponse) -> Observation | None:
-    """Return the job that a create was answered with; None if the answer is no job.
+    """Return the job in the answer to a create; None if the answer is not a job.
 
-    What the answer leaves out of it is as it was sent.
+    Fields that the answer lacks are taken from the body that was sent.
     """
     job = decode_object(upstream.body) if upstream.status in _SUCCESSES else None
     if job is None or parse_name(str(job.get("name"))) is None:
-        return None  # what was sent must not name it
+        return None  # the name must come from the answer, not from the body
     return observe({**(decode_object(sent) or {}), **job})
 
 
@@ -36,7 +35,7 @@ def find_marked(upstream: Upstream, call: Call, sent: bytes, submission: Submiss
     """Look for the job that carries a submission's marker; None if there is none.
 
     Raises:
-        ApiError: CREATE_FATE_UNKNOWN: it cannot be known now.
+        ApiError: CREATE_FATE_UNKNOWN: Vertex AI does not answer, or not with a list of jobs.
     """
     wanted = quote(f'labels.{MARKER_LABEL}="{submission.marker}"')
     try:
@@ -48,11 +47,11 @@ def find_marked(upstream: Upstream, call: Call, sent: bytes, submission: Submiss
             query=f"filter={wanted}&pageSize=1",
         )
     except UpstreamUnavailableError as error:
-        raise unknown(submission, "cannot be asked for the job") from error
+        raise unknown(submission, "did not answer when asked for the job") from error
     found = decode_object(page.body)
     jobs = found.get("batchPredictionJobs", []) if found is not None else None
     if page.status != _OK or not isinstance(jobs, list):
-        raise unknown(submission, "cannot be asked for the job")
+        raise unknown(submission, "did not answer with a list of jobs")
     if not jobs:
         return None
     answer = UpstreamResponse(_OK, page.headers, msgspec.json.encode(jobs[0]))
@@ -60,28 +59,28 @@ def find_marked(upstream: Upstream, call: Call, sent: bytes, submission: Submiss
     labels = jobs[0].get("labels") if seen else None
     marked = isinstance(labels, dict) and labels.get(MARKER_LABEL) == submission.marker
     if seen is None or not marked:
-        raise unknown(submission, "was asked for the job and answered with something else")
+        raise unknown(submission, "was asked for the job and returned something else")
     return answer, seen
 
 
 def unknown(submission: Submission, problem: str, *, timed_out: bool = False) -> ApiError:
-    """Return the error of a create of which nobody knows what became.
+    """Return the error for a create that may or may not have made a job.
 
     Args:
         submission: The create.
-        problem: What Vertex AI did.
-        timed_out: It was a time limit that ended the wait.
+        problem: What Vertex AI did, as a predicate: "did not answer the create".
+        timed_out: The wait for Vertex AI ended with a time limit.
     """
     advice = (
-        "Send the same again with the same Idempotency-Key: it is submitted only if it does not exist."
+        "Send it again with the same Idempotency-Key: the job is submitted only if it does not exist."
         if submission.marker
         else "List the jobs by display_name before you submit it again, or use an Idempotency-Key next time."
     )
     return ApiError(
         "DEADLINE_EXCEEDED" if timed_out else "UNAVAILABLE",
         "CREATE_FATE_UNKNOWN",
-        f"Vertex AI {problem}, so the job may or may not exist. If it does, the gateway will put it on "
-        f"record. {advice}",
+        f"Vertex AI {problem}, so the job may or may not exist. If it does, the gateway will find and "
+        f"track it. {advice}",
         metadata={"submission": submission.id},
         retry_after=SETTLING_SECONDS if submission.marker else None,
     )

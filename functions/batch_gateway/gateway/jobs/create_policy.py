@@ -1,4 +1,4 @@
-"""Checks whether a caller may send a create."""
+"""Check that a caller may send a create."""
 
 from batch_gateway.core.access import grants
 from batch_gateway.core.errors import ApiError
@@ -10,7 +10,7 @@ from batch_gateway.settings import Settings
 
 
 class CreatePolicy:
-    """Holds a create against the configuration and the caller's grants."""
+    """The rules for creates: the configuration and the caller's grants."""
 
     def __init__(self, settings: Settings, places: Places) -> None:
         self._settings = settings
@@ -20,7 +20,7 @@ class CreatePolicy:
         """Check that a caller may send a create.
 
         Returns:
-            The full name of its model, with an alias looked up.
+            The model's full name, with an alias resolved.
 
         Raises:
             ApiError: The caller may not send it.
@@ -39,10 +39,10 @@ class CreatePolicy:
         return resource
 
     def _check_resource(self, call: Call, field: str, name: str) -> None:
-        """Refuses the name of a project's resource that could be bent, or is of a place not the caller's.
+        """Reject a project's resource name that is malformed, or in a place that the caller may not use.
 
-        It may become a path that is called with the gateway's own token. No other name does, so what is wrong
-        with those is left to Vertex AI to say.
+        Such a name may become a path that the gateway calls with its own token. Other names do not, so it is
+        left to Vertex AI to reject those.
         """
         if not name.startswith("projects/"):
             return
@@ -51,7 +51,7 @@ class CreatePolicy:
             raise ApiError(
                 "INVALID_ARGUMENT",
                 "RESOURCE_INVALID",
-                f"The {field} {name[:200]!r} is no name of a resource. Write "
+                f"The {field} {name[:200]!r} is not a valid resource name. Write "
                 "projects/PROJECT/locations/LOCATION/models/ID, or publishers/PUBLISHER/models/MODEL.",
                 metadata={"field": field},
             )
@@ -66,7 +66,7 @@ class CreatePolicy:
             raise ApiError(
                 "INVALID_ARGUMENT",
                 "MODEL_NOT_SERVED_HERE",
-                f"The model {model!r} is configured for {', '.join(places)}, not for "
+                f"The model {model!r} is configured for {', '.join(places)}, but not for "
                 f"{call.project}/{call.location}. Send the job there, or write the model's full name.",
             )
         return resource or model

@@ -1,4 +1,4 @@
-"""What a job would cost, before it is submitted, or before any of its output is there."""
+"""Estimate the cost of a job, before it is submitted or before it has any output."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +38,7 @@ from batch_gateway.ports import (
 
 
 class Estimates:
-    """Reads a sample of a job's input and prices it. Submits nothing."""
+    """Estimator of jobs: reads a sample of the input and prices it. Submits nothing."""
 
     def __init__(
         self,
@@ -51,16 +51,16 @@ class Estimates:
         authorize: Callable[[Call, JobBody], str],
         now: Callable[[], datetime],
     ) -> None:
-        """Takes what it stands on.
+        """Store the dependencies.
 
         Args:
-            store: The books.
-            upstream: For the base of tuned models.
-            objects: Cloud Storage, on first use.
-            tables: BigQuery, on first use.
-            prices: The price table.
-            authorize: Refuses a create that the caller may not send; returns its model's full name.
-            now: The clock.
+            store: Jobs, for the history of a key or team.
+            upstream: Vertex AI, for the base models of tuned models.
+            objects: Makes the Cloud Storage client on first use.
+            tables: Makes the BigQuery client on first use.
+            prices: Loads the price table.
+            authorize: Rejects a create that the caller may not send; returns its model's full name.
+            now: Returns the current time.
         """
         self._histories = Histories(store)
         self._upstream = upstream
@@ -72,26 +72,28 @@ class Estimates:
         self._bounds = InputBounds(objects)
 
     def estimate(self, call: Call) -> Response:
-        """Handles one ``:estimateCost``.
+        """Estimate the create in the body (``:estimateCost``).
 
         Raises:
-            ApiError: The same create would be refused.
+            ApiError: The same create would be rejected.
         """
         body = JobBody(requests.body(call.request))
-        return responses.json(estimate_report(self.for_caller(call, body.json, self._authorize(call, body))))
+        return responses.json(
+            estimate_report(self.estimate_for_caller(call, body.json, self._authorize(call, body)))
+        )
 
-    def for_caller(self, call: Call, body: dict[str, Any], model: str) -> Estimate:
-        """What a create would cost; for a caller with a budget its high is a bound, if there is one.
+    def estimate_for_caller(self, call: Call, body: dict[str, Any], model: str) -> Estimate:
+        """Estimate a create; for a caller with a budget, its high is an upper bound or unknown.
 
         Args:
-            call: As in of.
-            body: As in of.
-            model: As in of.
+            call: As in ``estimate_create``.
+            body: As in ``estimate_create``.
+            model: As in ``estimate_create``.
 
         Raises:
-            ApiError: The whole input has to be read for that, and cannot be.
+            ApiError: The bound needs the whole input, which is too large, or too many are being read.
         """
-        estimate = self.of(call, body, model)
+        estimate = self.estimate_create(call, body, model)
         if estimate.high_nano is None or all(limit.max_nano is None for limit in call.caller.budgets):
             return estimate
         try:
@@ -104,9 +106,9 @@ class Estimates:
         if extra := sorted(
             name for name in source if snake_case(name) not in {"instances_format", "gcs_source"}
         ):
-            raise UnknownError(f"{extra[0]} says what is read beside gcsSource")
+            raise UnknownError(f"{extra[0]} names input beside gcsSource, which cannot be bounded")
         if either(source, "instancesFormat") not in {None, "jsonl"}:
-            raise UnknownError("rows can be read of the instancesFormat jsonl only")
+            raise UnknownError("only rows of instancesFormat jsonl can be read")
         deadline = time.monotonic() + SECONDS
         objects = objects_of(self._objects, uris_of(either(either(source, "gcsSource"), "uris")), deadline)
         prices, now = self._prices(), self._now()
@@ -116,27 +118,29 @@ class Estimates:
             self._bounds.weigh(call.caller.key_id or "", objects, scale)
         except ObjectsUnavailableError as error:
             log("WARNING", "input not read", uri=objects[0].uri, error=error)
-            raise UnknownError("the input cannot be read by the gateway now") from error
+            raise UnknownError("the gateway cannot read the input now") from error
         except ObjectChangedError as error:
-            raise UnknownError("the input was overwritten while it was read; send the same again") from error
+            raise UnknownError(
+                "the input was overwritten while it was read; send the request again"
+            ) from error
         weighed = Weighed(
             len(objects), sum(each.size for each in objects), max(each.generation for each in objects)
         )
         return bounded(estimate, scale.weight, weighed, prices, location=call.location, at=now)
 
-    def of(self, call: Call, body: dict[str, Any], model: str) -> Estimate:
-        """What a create would cost. Whatever cannot be known is None, and the warnings say why.
+    def estimate_create(self, call: Call, body: dict[str, Any], model: str) -> Estimate:
+        """Estimate a create. Amounts that cannot be known are None, and the warnings say why.
 
         Args:
-            call: Who asks, and for which location.
-            body: Of the create. What it names must have been held against the caller's grants.
-            model: Its model's full name.
+            call: The call, for its caller and location.
+            body: The create's body. Its URIs and names must have been checked against the caller's grants.
+            model: The model's full name.
         """
         source = either(body, "inputConfig")
         table = either(either(source, "bigquerySource"), "inputUri")
         caller = call.caller
         deadline = time.monotonic() + SECONDS
-        return self._of_input(
+        return self._estimate_input(
             uris_of(either(either(source, "gcsSource"), "uris")),
             str(table) if table else None,
             self._base_of(model, call.project, call.location),
@@ -149,18 +153,18 @@ class Estimates:
             deadline=deadline,
         )
 
-    def of_job(self, job: JobRecord, seconds: float) -> Estimate:
-        """Return what a job on record will cost, from its input alone, as ``of`` does.
+    def estimate_job(self, job: JobRecord, seconds: float) -> Estimate:
+        """Estimate a job on record from its input alone, as ``estimate_create`` does.
 
-        Files that its rows name are not looked at: what its key may read is not known here.
+        Files that its rows name are not looked up: the grants of its key are not known here.
 
         Args:
             job: The job.
-            seconds: How long its input may be read.
+            seconds: Time limit for reading its input.
         """
         scope = ("team", job.team) if job.team else ("key_id", job.key_id) if job.key_id else None
         uris = job.seen.input_uris
-        return self._of_input(
+        return self._estimate_input(
             uris,
             next((uri for uri in uris if uri.startswith("bq://")), None),
             job.base_model or self._base_of(job.seen.model, job.key.project, job.key.location),
@@ -170,7 +174,7 @@ class Estimates:
             deadline=time.monotonic() + seconds,
         )
 
-    def _of_input(
+    def _estimate_input(
         self,
         uris: Sequence[str],
         table: str | None,
@@ -181,16 +185,16 @@ class Estimates:
         size_of: SizeOf,
         deadline: float,
     ) -> Estimate:
-        """Return the estimate of an input.
+        """Estimate the cost of an input.
 
         Args:
-            uris: Its objects, if it is not a table.
-            table: Its table, if it is one.
-            model: Full name of the model whose rows they are.
-            location: Where the job runs.
-            history: Whose earlier jobs count, as ``Store.recent_jobs`` takes it, and what to call them.
-            size_of: Size of a file that rows name.
-            deadline: Until when the input may be read, by time.monotonic.
+            uris: The input's objects, if it is not a table.
+            table: The input's table, if it is one.
+            model: Full name of the base model, which decides price and row format.
+            location: Location of the job.
+            history: Scope of the earlier jobs that count, as in ``Store.recent_jobs``, and its name.
+            size_of: Returns the size in bytes of a file that rows name.
+            deadline: Time to stop reading the input, by time.monotonic.
         """
         prices = self._prices()
         survey = Survey(model, self._histories.habit(*history, model, prices), prices, size_of)
@@ -208,7 +212,7 @@ class Estimates:
         return survey.estimate(sum(each.size for each in objects), location=location, at=now)
 
     def _base_of(self, model: str, project: str, location: str) -> str:
-        """What a tuned model was tuned from: it costs the same, and takes the same rows."""
+        """Return the base of a tuned model: it has the same price and row format."""
         if not is_registered(model):
             return model
         path = model.partition("@")[0]
@@ -221,8 +225,8 @@ class Estimates:
         try:
             found = self._tables().stat(table)
         except (TablesUnavailableError, ValueError) as error:
-            log("WARNING", "table not looked at", table=table, error=error)
-            raise UnknownError(f"{table} cannot be looked at now") from error
+            log("WARNING", "table not read", table=table, error=error)
+            raise UnknownError(f"the gateway cannot read {table} now") from error
         if found is None:
             raise UnknownError(f"there is no table {table}, or the gateway may not see it")
         return found.rows
@@ -230,16 +234,18 @@ class Estimates:
     def _lines(self, place: Place) -> Iterator[Any]:
         at = place.object
         try:
-            # From a byte before, which tells whether a line begins here.
+            # From one byte earlier, which shows whether a line begins here.
             start = max(0, place.start - 1)
             yield from lines_of(place, self._objects().read(at.bucket, at.name, at.generation, start))
         except ObjectsUnavailableError as error:
             log("WARNING", "input not read", uri=at.uri, error=error)
-            raise UnknownError(f"{at.uri} cannot be read by the gateway now") from error
+            raise UnknownError(f"the gateway cannot read {at.uri} now") from error
         except ObjectChangedError as error:
-            raise UnknownError(f"{at.uri} was overwritten while it was read; ask again") from error
+            raise UnknownError(
+                f"{at.uri} was overwritten while it was read; send the request again"
+            ) from error
 
 
 def _history_name(team: str | None, api_key: str | None) -> str:
-    """Return what a history is called in the assumptions of an estimate."""
+    """Return the name of a history in the assumptions of an estimate."""
     return f"team {team}" if team else f"key {api_key}" if api_key else "all"

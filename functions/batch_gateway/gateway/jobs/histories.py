@@ -1,4 +1,4 @@
-"""What earlier jobs tell about the answers of a model; creates that come at once read it once."""
+"""Read how a model answered in earlier jobs; concurrent creates share one read."""
 
 from concurrent.futures import Future
 from threading import Lock
@@ -10,11 +10,11 @@ from batch_gateway.ports import Store, StoreUnavailableError
 
 Scope = tuple[str, str] | None
 _JOBS = 100
-"""Earlier jobs that a history is made of."""
+"""Number of earlier jobs in a history."""
 
 
 class Histories:
-    """Habits by whose jobs they are from, and by model."""
+    """Histories of output by scope and model."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -22,14 +22,14 @@ class Histories:
         self._under_way: dict[tuple[Scope, str], Future[Habit]] = {}
 
     def habit(self, scope: Scope, whose: str, model: str, prices: PriceTable) -> Habit:
-        """Return what the answers of a model were like in earlier jobs, else the default.
+        """Return how a model answered in earlier jobs, or the default if there are none.
 
-        Whoever comes while another reads the same takes what that one finds.
+        A call that arrives while another reads the same history waits for its result.
 
         Args:
-            scope: Whose jobs, as Store.recent_jobs has it.
-            whose: What to call them.
-            model: Full name.
+            scope: Scope of the earlier jobs, as in Store.recent_jobs.
+            whose: Name of the scope, for the estimate's assumptions.
+            model: The model's full name.
             prices: The price table.
         """
         key = (scope, model)
@@ -54,7 +54,7 @@ class Histories:
         try:
             jobs = self._store.recent_jobs(scope, None, None, _JOBS)
         except StoreUnavailableError as error:
-            # An estimate without history is worth more than none; its assumptions say that it has none.
+            # An estimate without history is better than none; its assumptions say so.
             log("WARNING", "history not read", error=error)
             jobs = []
         return habit_of(jobs, whose, model, prices) or default_habit(model)

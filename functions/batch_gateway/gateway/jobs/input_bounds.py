@@ -1,4 +1,4 @@
-"""Reads the whole input of a job whose cost has to stay within a budget."""
+"""Read the whole input of a job whose cost must stay within a budget."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,18 +13,18 @@ from batch_gateway.core.lines import MAX_LINE_BYTES, Block, whole_lines
 from batch_gateway.ports import ObjectStore
 
 SECONDS = 45.0
-"""How long an input is read: with the minute that Vertex AI is waited for, within the gateway's 120 s."""
+"""Time limit for one input; with the minute that Vertex AI has to answer, within the gateway's 120 s."""
 MOST_BYTES = 4 * 1024**3
-"""Of an input that is begun with: what is read in that time at best."""
+"""Largest input that is read at all: the most that can be read in that time."""
 SMALL_BYTES = 4 * 1024 * 1024
-"""Of an input that is weighed whatever else is being weighed: the sample of an estimate is as large."""
+"""Largest input that does not wait for others: the sample of an estimate is as large."""
 _AT_ONCE = 2
-"""Larger inputs that an instance reads at the same time: a processor reads one of them at its full speed."""
+"""Larger inputs that an instance reads at the same time: one alone can keep a processor busy."""
 _LARGE_BLOCK_BYTES = 1024 * 1024
 
 
 class InputBounds:
-    """Read inputs for a bound of what they cost; one for each instance."""
+    """Reader of whole inputs for an upper bound of their cost; one for each instance."""
 
     def __init__(
         self, objects: Callable[[], ObjectStore], clock: Callable[[], float] = time.monotonic
@@ -36,18 +36,18 @@ class InputBounds:
         self._busy: set[str] = set()
 
     def weigh(self, whose: str, objects: Sequence[Object], scale: Scale) -> None:
-        """Put all rows of an input on a scale.
+        """Add all rows of an input to a scale.
 
         Args:
-            whose: The key that it is for: it has one larger input read at a time.
-            objects: The input.
-            scale: Where its rows go.
+            whose: Id of the key; one larger input is read for it at a time.
+            objects: The input's objects.
+            scale: Adds up the bounds of the rows.
 
         Raises:
-            ApiError: It is too large to be read in time, or too many are being read.
-            UnboundedError: It may cost anything; which row does, and why.
+            ApiError: The input is too large to be read in time, or too many are being read.
+            UnboundedError: A row has no bound; the message names the row and the reason.
             ObjectsUnavailableError: Cloud Storage does not answer.
-            ObjectChangedError: It was overwritten meanwhile.
+            ObjectChangedError: An object was overwritten meanwhile.
         """
         size = sum(each.size for each in objects)
         if size > MOST_BYTES:
@@ -70,12 +70,12 @@ class InputBounds:
             if sum(map(len, block.lines)) < _LARGE_BLOCK_BYTES:
                 scale.add(block.lines)
             else:
-                # It takes several times its size in memory, so not many of them at once.
+                # A large block takes several times its size in memory, so only one is decoded at a time.
                 with self._large:
                     scale.add(block.lines)
         except UnboundedError as error:
             raise UnboundedError(f"row {scale.weight.rows:,} of the input, in {at.uri}: {error}") from error
-        # Others wait for the interpreter meanwhile, and would for five milliseconds each time.
+        # Yield the interpreter to other threads, which would otherwise wait five milliseconds each time.
         time.sleep(0)
 
     @contextmanager
@@ -88,8 +88,8 @@ class InputBounds:
                 raise ApiError(
                     "UNAVAILABLE",
                     "WEIGHING_BUSY",
-                    "Your key has a budget, so the whole input is read to tell what the job may cost at "
-                    "most. Other inputs are being read now. Send the same again in a moment.",
+                    "Your key has a budget, so the whole input is read to find the most that the job may "
+                    "cost. Other inputs are being read now. Send the request again in a moment.",
                     retry_after=10,
                 )
             self._busy.add(whose)
@@ -104,8 +104,8 @@ def _too_large(size: int, objects: int) -> ApiError:
     return ApiError(
         "FAILED_PRECONDITION",
         "INPUT_TOO_LARGE_TO_WEIGH",
-        "Your key has a budget, so the whole input is read to tell what the job may cost at most, and "
+        "Your key has a budget, so the whole input is read to find the most that the job may cost, and "
         f"{size:,} bytes in {objects:,} objects are more than can be read in {SECONDS:.0f} s. Split "
-        "it over several jobs, merge small objects, or ask the administrator for a key without max_budget.",
+        "it into several jobs, merge small objects, or ask the administrator for a key without max_budget.",
         metadata={"bytes": str(size), "objects": str(objects)},
     )

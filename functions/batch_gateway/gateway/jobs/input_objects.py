@@ -1,4 +1,4 @@
-"""Finds the objects of an input, and the sizes of files that its rows name."""
+"""Find the objects of an input, and the sizes of files that its rows name."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,29 +14,29 @@ from batch_gateway.logs import log
 from batch_gateway.ports import ObjectInfo, ObjectStore, ObjectsUnavailableError
 
 MOST_LISTED = 1000
-"""Objects of an input that are looked at, over all its URIs."""
+"""Most objects of an input, over all its URIs."""
 MOST_NAMES = 10_000
-"""Names that are listed to find them, over all URIs: ten pages of Cloud Storage's."""
+"""Most names that are listed to find them, over all URIs: ten pages of Cloud Storage."""
 MOST_FILES = 50
-"""Files named by rows whose size is looked up."""
+"""Most files named by rows whose sizes are looked up."""
 SECONDS = 15.0
-"""How long an input is read; after that the estimate is made of what was read."""
+"""Time limit for reading an input; after that the estimate is made from what was read."""
 
 
 class UnknownError(Exception):
-    """Why nothing can be said of an input; a sentence's beginning, without its full stop."""
+    """An input cannot be estimated; the message says why, as a clause without a full stop."""
 
 
 def objects_of(store: Callable[[], ObjectStore], uris: Sequence[str], deadline: float) -> list[Object]:
     """Find the objects of an input.
 
     Args:
-        store: Makes the client of Cloud Storage.
-        uris: Of the input, with or without wildcards.
-        deadline: Until when names may be listed, by time.monotonic.
+        store: Makes the Cloud Storage client.
+        uris: The input's URIs, with or without wildcards.
+        deadline: Time to stop listing names, by time.monotonic.
 
     Raises:
-        UnknownError: They cannot be told, or are too many.
+        UnknownError: The objects cannot be found or read, or are too many.
     """
     if not uris:
         raise UnknownError("the body names no input in gcsSource or bigquerySource")
@@ -46,13 +46,13 @@ def objects_of(store: Callable[[], ObjectStore], uris: Sequence[str], deadline: 
         scheme, _, path = uri.partition("://")
         bucket, _, pattern = path.partition("/")
         if scheme != "gs" or not bucket or not pattern:
-            raise UnknownError(f"{uri!r} is no gs://BUCKET/OBJECT")
+            raise UnknownError(f"{uri!r} is not of the form gs://BUCKET/OBJECT")
         try:
-            # One more than is looked at, to tell that there are more.
+            # One more than the limit, to see that there are more.
             listed = list(islice(listing.matching(bucket, pattern), MOST_LISTED + 1 - len(found)))
         except ObjectsUnavailableError as error:
             log("WARNING", "input not listed", uri=uri, error=error)
-            raise UnknownError(f"{uri} cannot be read by the gateway now") from error
+            raise UnknownError(f"the gateway cannot read {uri} now") from error
         except ValueError as error:
             raise UnknownError(f"{uri} names no object: {error}") from error
         if not listed:
@@ -64,7 +64,7 @@ def objects_of(store: Callable[[], ObjectStore], uris: Sequence[str], deadline: 
 
 
 class _Listing:
-    """Finds the objects of an input, in so many names and so much time."""
+    """Listing of an input's objects, limited in names and time."""
 
     def __init__(self, objects: ObjectStore, deadline: float) -> None:
         self._objects = objects
@@ -72,7 +72,7 @@ class _Listing:
         self._names = 0
 
     def matching(self, bucket: str, pattern: str) -> Iterator[Object]:
-        """Yield the objects that a name or a pattern means.
+        """Yield the objects that a name or a pattern matches.
 
         Raises:
             ValueError: The pattern could match nothing.
@@ -92,12 +92,16 @@ class _Listing:
         return (Object(bucket, info.name, info.generation, info.size) for info in infos)
 
     def _count(self, bucket: str, prefix: str) -> bool:
-        """Count a name that is looked at, whether it matches or not."""
+        """Count a listed name, whether it matches or not; return True.
+
+        Raises:
+            UnknownError: There are too many names, or the time is up.
+        """
         self._names += 1
         if self._names > MOST_NAMES:
             raise UnknownError(
-                f"more than {MOST_NAMES:,} names begin as the input's do, last gs://{bucket}/{prefix}; "
-                "write more of them before the first wildcard"
+                f"more than {MOST_NAMES:,} names begin like the input's URIs, at gs://{bucket}/{prefix}; "
+                "write more of the name before the first wildcard"
             )
         if time.monotonic() >= self._deadline:
             raise UnknownError(f"the input's objects could not be listed within {SECONDS:g} s; name fewer")
@@ -105,7 +109,7 @@ class _Listing:
 
 
 class FileSizes:
-    """Sizes of files that rows name: of those that the caller was granted, and of a few only."""
+    """Look-up of sizes of files that rows name: a few only, and only those that the caller may read."""
 
     def __init__(self, objects: Callable[[], ObjectStore], caller: Caller, deadline: float) -> None:
         self._objects = objects
@@ -114,7 +118,7 @@ class FileSizes:
         self._sizes: dict[str, int | None] = {}
 
     def __call__(self, uri: str) -> int | None:
-        """Return a file's size in bytes; None if it cannot be told, or is not the caller's to know."""
+        """Return a file's size in bytes; None if it is unknown, or the caller may not know it."""
         if uri in self._sizes:
             return self._sizes[uri]
         if len(self._sizes) >= MOST_FILES or time.monotonic() >= self._deadline or not self._may_see(uri):
@@ -127,7 +131,10 @@ class FileSizes:
         return self._sizes[uri]
 
     def _may_see(self, uri: str) -> bool:
-        """Whether the caller may read it: our account may read more, and its answer tells what is there."""
+        """Return whether the caller may read a file.
+
+        The gateway's own account may read more, so a size would reveal files that the caller may not see.
+        """
         normal = grants.normalize_uri(uri)
         if normal is None or not normal.startswith("gs://") or "*" in uri:
             return False

@@ -1,4 +1,4 @@
-"""The body of a create: looked at without touching what is not ours to change."""
+"""Read and change the body of a create, with every byte kept that is not ours to change."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from batch_gateway.core.json_io import UNREADABLE, decode_object
 _SCANNER = json.JSONDecoder()
 _SNAKE = re.compile(r"_([a-z0-9])")
 _MOST_FIELDS = 1_000
-"""Of a body, on its first level: a BatchPredictionJob has about thirty."""
+"""Most top-level fields of a body: a BatchPredictionJob has about thirty."""
 
 
 class JobBody:
@@ -26,10 +26,10 @@ class JobBody:
     """
 
     def __init__(self, raw: bytes) -> None:
-        """Read the names of a body's fields; their values stay as they came.
+        """Read the names of a body's fields; their values stay undecoded.
 
         Raises:
-            ApiError: It is no JSON object, or has more fields than any job.
+            ApiError: The body is not a JSON object, or has more fields than any job.
         """
         self.raw = raw
         try:
@@ -37,21 +37,21 @@ class JobBody:
         except msgspec.ValidationError as error:
             raise _invalid("it must be a JSON object") from error
         except UNREADABLE as error:
-            raise _invalid(f"it is no JSON: {error}") from error
+            raise _invalid(f"it is not JSON: {error}") from error
         if len(self._fields) > _MOST_FIELDS:
             raise _invalid(f"it must not have more than {_MOST_FIELDS:,} fields")
 
     @property
     def model(self) -> str:
-        """The model as the caller wrote it; empty if it is no string, which Vertex AI will refuse."""
+        """Return the model as the caller wrote it; empty if it is not a string: Vertex AI rejects that."""
         return self._text("model")
 
     @property
     def labels(self) -> dict[str, Any]:
-        """The labels.
+        """Return the labels.
 
         Raises:
-            ApiError: They are no object.
+            ApiError: They are not an object.
         """
         try:
             written = self._fields.get("labels", b"null")
@@ -61,11 +61,11 @@ class JobBody:
 
     @cached_property
     def json(self) -> dict[str, Any]:
-        """The whole body.
+        """Return the whole body.
 
         Raises:
-            ApiError: A name is there twice in one object, be it once in camelCase and once in snake_case:
-                what we check might not be what Vertex AI reads.
+            ApiError: An object has a name twice, possibly once in camelCase and once in snake_case: Vertex AI
+                might read another value than the one that was checked.
         """
         try:
             whole: dict[str, Any] = json.loads(self.raw, object_pairs_hook=_without_duplicates)
@@ -74,11 +74,11 @@ class JobBody:
         return whole
 
     def sent(self, model: str, owner: Mapping[str, str] | None) -> Sent:
-        """Return what the job can be known by, in either spelling that Vertex AI reads.
+        """Return the fields that identify the job, from either spelling that Vertex AI reads.
 
         Args:
             model: Full name of the model.
-            owner: The label that says whose the job is, if it is ours to set; None: those of the body do.
+            owner: The owner label that the gateway sets; None to use the labels of the body.
         """
         output = self._object("outputConfig") or self._object("output_config")
         destination = output.get("gcsDestination") or output.get("gcs_destination")
@@ -92,7 +92,7 @@ class JobBody:
         """Return the body with some top-level members set, and every other byte as it was.
 
         Raises:
-            ApiError: It cannot be read.
+            ApiError: The body cannot be read.
         """
         if not members:
             return self.raw
@@ -129,10 +129,10 @@ class JobBody:
 def _spans(raw: bytes, names: Container[str]) -> tuple[dict[str, tuple[int, int]], int, bool]:
     """Find where the values of an object's members stand, where it closes, and whether it is empty.
 
-    Of equal names it is the last one's. Bytes are taken for characters, which is right for all that JSON is
-    made of, and lets places in the text be places in the bytes.
+    Of equal names the last one counts. The bytes are decoded as Latin-1: JSON's own characters are ASCII, so
+    they are read correctly, and positions in the text are positions in the bytes.
     """
-    raw.decode()  # refuses what readers of UTF-8 might read differently
+    raw.decode()  # rejects invalid UTF-8, which readers might interpret differently
     body = raw.decode("latin-1")
     spans: dict[str, tuple[int, int]] = {}
     first = position = _skip_space(body, _skip_space(body, 0) + 1)
@@ -155,12 +155,12 @@ def _skip_space(body: str, position: int) -> int:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Google's JSON takes either spelling of a field. Of these only hashes are kept: names may be long.
+    # Google's JSON accepts either spelling of a field. Only hashes are kept, since names may be long.
     seen: set[int] = set()
     for name, _ in pairs:
         spelling = hash(_SNAKE.sub(lambda match: match[1].upper(), name))
         if spelling in seen:
-            raise ValueError(f"{name!r} is there twice, in one spelling or in two")
+            raise ValueError(f"{name!r} occurs twice, possibly in both spellings")
         seen.add(spelling)
     return dict(pairs)
 

@@ -1,6 +1,6 @@
-"""``GET /v1/jobs``: the jobs on record with what they cost, the newest first.
+"""List the jobs on record with their costs, the newest first (``GET /v1/jobs``).
 
-Vertex AI's own list knows no costs, one location at a time and only jobs that were not deleted.
+Vertex AI's own list has no costs, covers one location at a time, and omits deleted jobs.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from batch_gateway.ports import STORED_FIELDS, Store
 _DEFAULT_LIMIT = 50
 _MAX_LIMIT = 500
 _MOST_EXAMINED = 250
-"""Jobs that one call reads, if no index answers its filters; the next page goes on from there."""
+"""Jobs that one call reads if no index covers its filters; the next page continues from there."""
 _MOST_PARAMETERS = 20
 _LABEL = "label:"
 _PARAMETERS = frozenset({"limit", "page", "start_time", "end_time", "search", "key"})
@@ -35,13 +35,13 @@ _REPORTED_TOO = ("rows", "estimate", "projected", "progress")
 
 
 class Jobs:
-    """Lists jobs from the books."""
+    """Handler of lists of jobs on record."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def list(self, request: Request, caller: Caller) -> Response:
-        """A page of the jobs that the caller may see and that the filters let through.
+        """Return a page of the jobs that the caller may see and that match the filters.
 
         Raises:
             ApiError: INVALID_ARGUMENT; the message names the parameter.
@@ -51,7 +51,7 @@ class Jobs:
         equal = _equalities(request)
         many = limit if _is_indexed(request, equal) else max(limit, _MOST_EXAMINED)
         since, end = params.time(request, "start_time"), params.time(request, "end_time")
-        position = page_tokens.position(request.args.get("page"))
+        position = page_tokens.decode(request.args.get("page"))
         batch = self._store.recent_jobs(caller.record_scope, since, position, many, until=end, equal=equal)
         found = [job for job in batch if matches(job)][:limit]
         last = found[-1] if len(found) == limit else batch[-1] if len(batch) == many else None
@@ -60,7 +60,7 @@ class Jobs:
             {
                 "object": "list",
                 "data": [_view(job) for job in found],
-                "next_page": page_tokens.token(last.create_time, last.key)
+                "next_page": page_tokens.encode(last.create_time, last.key)
                 if last is not None and more
                 else None,
             }
@@ -68,7 +68,7 @@ class Jobs:
 
 
 def _equalities(request: Request) -> dict[str, str]:
-    """Find the fields that must have one certain value, which the store looks for by an index."""
+    """Return the fields that must have one exact value, which the store can look up by an index."""
     wanted = {name: request.args.getlist(name) for name in request.args if name in STORED_FIELDS}
     return {name: values[0] for name, values in wanted.items() if len(values) == 1 and values[0]}
 
@@ -81,7 +81,7 @@ def _filter(request: Request) -> Callable[[JobRecord], bool]:
     for name in request.args:
         if name not in _PARAMETERS and name not in _FIELDS and not name.startswith(_LABEL):
             known = ", ".join(sorted(_PARAMETERS - {"key"} | _FIELDS.keys()))
-            raise params.invalid(f"{name}: there is no such parameter. There are {known} and label:NAME")
+            raise params.invalid(f"{name}: unknown parameter. The parameters are {known} and label:NAME")
     if len(set(request.args)) > _MOST_PARAMETERS:
         raise params.invalid(f"filters: there must not be more than {_MOST_PARAMETERS} parameters")
     wanted = {name: set(request.args.getlist(name)) for name in request.args if name in _FIELDS}
@@ -105,7 +105,7 @@ def _filter(request: Request) -> Callable[[JobRecord], bool]:
 
 
 def _texts(job: JobRecord) -> tuple[str, ...]:
-    """What a search looks at."""
+    """Return the texts that a search looks at."""
     labels = tuple(f"{name}={value}" for name, value in job.seen.labels.items())
     return (job.key.job_id, job.seen.display_name, short_name(job.seen.model), job.team or "", *labels)
 

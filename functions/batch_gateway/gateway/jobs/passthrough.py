@@ -1,7 +1,7 @@
-"""What can be done to jobs that are there, passed through: get, list, cancel, delete, and operations.
+"""Relay calls for existing jobs: get, list, cancel, delete, and operations.
 
-A scoped key sees and ends its own team's jobs. Whose a job is, its labels say: they are set at create
-and Vertex AI does not let them be changed, so no record is needed to tell.
+A scoped key sees, cancels and deletes its own team's jobs. A job's labels tell its owner: they are set at
+create and Vertex AI does not allow changes to them, so no record is needed.
 """
 
 from typing import Any
@@ -31,11 +31,11 @@ from batch_gateway.tracking import Tracker
 _OK = 200
 _NOT_FOUND = 404
 _NO_ANSWER = frozenset({429, *range(500, 600)})
-"""Statuses that do not say whether there is a job."""
+"""Statuses that leave open if the job exists."""
 
 
 class Passthrough:
-    """Relays calls, and keeps the books up to date with what their answers show."""
+    """Relay of calls, which also keeps job records up to date with the answers."""
 
     def __init__(self, store: Store, upstream: Upstream, tracker: Tracker, places: Places) -> None:
         self._store = store
@@ -44,10 +44,10 @@ class Passthrough:
         self._places = places
 
     def get(self, call: Call) -> Response:
-        """A job. What it shows is noted."""
+        """Relay a job, and track its state."""
         partial = requests.is_partial(call.request)
         if partial and call.caller.scope:
-            # The labels may be among what was trimmed.
+            # The labels may have been trimmed from the answer.
             self._check_owner(call, "get")
         upstream = self._relay(call)
         if partial or upstream.status != _OK:
@@ -61,7 +61,7 @@ class Passthrough:
         return responses.relay(upstream)
 
     def list_jobs(self, call: Call) -> Response:
-        """A page of jobs. What it shows is noted."""
+        """Relay a page of jobs, and track their states."""
         query = None
         if call.caller.scope:
             wanted = (call.request.args.getlist("filter") or [""])[-1]
@@ -83,27 +83,27 @@ class Passthrough:
         own = [job for job in jobs if call.caller.owns(_labels(job))]
         if len(own) == len(jobs):
             return responses.relay(upstream)
-        # The filter should have kept them away; what it lets through is still not shown.
-        log("ERROR", "the team filter let other jobs through", api_key=call.caller.api_key)
+        # The filter should have excluded them; they are removed all the same.
+        log("ERROR", "jobs of other owners passed the owner filter", api_key=call.caller.api_key)
         return responses.json({**page, "batchPredictionJobs": own})
 
     def cancel(self, call: Call) -> AuditedResponse:
-        """Ask Vertex AI to end a job."""
+        """Ask Vertex AI to cancel a job."""
         body = requests.body(call.request) or b"{}"
         if call.caller.scope:
             self._check_owner(call, "cancel")
-            body = b"{}"  # it has no other meaning, and must not get one
+            body = b"{}"  # a cancel has no fields, and a caller must not be able to add any
         return AuditedResponse(call.key.path, responses.relay(self._relay(call, body=body)))
 
     def delete(self, call: Call) -> AuditedResponse:
-        """Delete a job upstream, not from the books. Its last state is noted first: later there is none."""
+        """Delete a job at Vertex AI; its record stays. Its last state is tracked first: it is gone later."""
         last = self._check_owner(call, "delete")
         if last is not None:
             self._track(call, [last])
         return AuditedResponse(call.key.path, responses.relay(self._relay(call)))
 
-    def operation(self, call: Call) -> Response:
-        """The operation that a delete returned."""
+    def get_operation(self, call: Call) -> Response:
+        """Relay the operation that a delete returned."""
         return responses.relay(self._relay(call))
 
     def _relay(self, call: Call, *, body: bytes | None = None, query: str | None = None) -> UpstreamResponse:
@@ -120,10 +120,11 @@ class Passthrough:
         )
 
     def _check_owner(self, call: Call, permission: str) -> dict[str, Any] | None:
-        """The job as Vertex AI has it, None if it has none.
+        """Return the job as Vertex AI has it; None if it does not exist.
 
         Raises:
-            ApiError: It is somebody else's, or the caller cannot know that there is none.
+            ApiError: The job is another team's, or the caller may not know that it does not exist.
+            UpstreamUnavailableError: Vertex AI did not tell.
         """
         look = self._upstream.send(
             "GET", f"/v1/{call.key.path}", project=call.project, location=call.location
@@ -138,13 +139,17 @@ class Passthrough:
         return job
 
     def _check_record(self, call: Call, permission: str) -> None:
-        """For a job that Vertex AI does not have (any more): only its owner learns that it is gone."""
+        """Ensure that only its owner learns that a job does not exist at Vertex AI (any more).
+
+        Raises:
+            ApiError: The caller does not own the job, as far as is known.
+        """
         if call.caller.scope is None:
             return
         try:
             record = self._store.get_job(call.key)
         except (StoreUnavailableError, RecordError):
-            # An outage must not tell another team's job from none either.
+            # Even in an outage the answer must not show that another team's job exists.
             record = None
         if record is None or not call.caller.owns(record.seen.labels):
             raise callers.job_not_allowed(permission, call.key.path)
@@ -156,11 +161,11 @@ class Passthrough:
         try:
             self._track(call, whole)
         except StoreUnavailableError as error:
-            # Reads of jobs go through all the same; the next one shows the same again.
+            # Reads of jobs still pass through; the next one shows the same state again.
             log("WARNING", "jobs not tracked", jobs=len(whole), error=error)
 
     def _track(self, call: Call, jobs: list[dict[str, Any]]) -> None:
-        """Takes note of whole jobs. One that the books do not take is passed through all the same."""
+        """Track whole jobs. One whose record cannot be written is relayed all the same."""
         for key, error in self._tracker.see(call.project, jobs).refused.items():
             log("ERROR", "job not tracked", job=key.path, error=error)
 

@@ -1,8 +1,8 @@
-"""Estimates of jobs that were created without one: most are, so that a create does not wait for it.
+"""Weigh jobs: estimate those that were created without an estimate.
 
-Only a key with a budget has its create weighed before it is sent. Any other job is weighed by whoever first
-wants to know what it will cost: a call for its cost, else the sweep. Not in the create's own request: there
-it would take time from the answer, and a Cloud Run function has no time after it.
+Most are, so that creates need not wait for it: only creates of a key with a budget are estimated before they
+are sent. Any other job is weighed by the first call for its cost, or else by the sweep. It cannot be done in
+the create's own request: there it would delay the answer, and a Cloud Run function has no time after that.
 """
 
 import msgspec
@@ -12,24 +12,24 @@ from batch_gateway.gateway.jobs.estimate import Estimates
 from batch_gateway.ports import Store
 
 SECONDS = 2.0
-"""How long the sample of one input is read; the estimate is then made of what was read."""
+"""Time limit for reading the sample of one input; the estimate is made from what was read."""
 
 
 class Weighing:
-    """Puts a job's estimate on record, once."""
+    """Recorder of estimates, once for each job."""
 
     def __init__(self, store: Store, estimates: Estimates) -> None:
         self._store = store
         self._estimates = estimates
 
     def weigh(self, job: JobRecord) -> None:
-        """Estimate a job that has no estimate and no output yet, and put that on record.
+        """Estimate a job that has no estimate and no output yet, and record the estimate.
 
-        It is noted before the input is read that somebody does. So nobody does it twice, and an input that
-        takes long to be refused does so in one request only.
+        The job is claimed before its input is read. So it is estimated only once, and an input that fails
+        slowly delays one request only.
 
         Raises:
-            StoreUnavailableError: The books cannot be reached.
+            StoreUnavailableError: Firestore does not answer.
         """
         if not _is_unweighed(job):
             return
@@ -40,13 +40,13 @@ class Weighing:
             ),
         )
         if claimed is None or claimed[0].seen.input_uris_cut:
-            # Of inputs that are not all on record, those that are would say too little.
+            # Only part of the input URIs are on record: an estimate from them would be too low.
             return
-        estimate = self._estimates.of_job(claimed[0], SECONDS)
+        estimate = self._estimates.estimate_job(claimed[0], SECONDS)
         bounds = Bounds(estimate.low_nano, estimate.expected_nano, estimate.high_nano)
         self._store.amend_job(job.key, lambda record: msgspec.structs.replace(record, estimate=bounds))
 
 
 def _is_unweighed(job: JobRecord) -> bool:
-    """Return whether nobody has looked yet, and it is not too late: an estimate knows no output."""
+    """Return whether a job can still be weighed: nobody has claimed it, and it has no output yet."""
     return job.estimate is None and not job.settled_outputs and not job.closed

@@ -1,0 +1,72 @@
+"""Make the submission of a create, and the labels of its job."""
+
+import hashlib
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from batch_gateway.core.access import callers
+from batch_gateway.core.access.callers import Caller
+from batch_gateway.core.jobs.labels import KEY_LABEL, MARKER_LABEL, TEAM_LABEL
+from batch_gateway.gateway.http.call import Call
+from batch_gateway.gateway.jobs.job_body import JobBody
+from batch_gateway.ports import Submission
+
+KEY_LIFETIME = timedelta(hours=24)
+"""Lifetime of an Idempotency-Key."""
+
+
+def new_submission(call: Call, body: JobBody, model: str, now: datetime) -> Submission:
+    """Make the submission of a create; with an Idempotency-Key, its id is derived from caller and key.
+
+    Args:
+        call: The create.
+        body: The create's body.
+        model: Full name of the model.
+        now: Current time.
+    """
+    scope = call.caller.scope
+    sent = body.sent(model, dict([scope]) if scope else None)
+    idempotency_key = call.request.headers.get("Idempotency-Key", "")
+    submission = Submission(
+        id=uuid.uuid4().hex,
+        project=call.project,
+        location=call.location,
+        api_key=call.caller.api_key,
+        team=call.caller.team,
+        key_id=call.caller.key_id,
+        display_name=sent.display_name,
+        created=now,
+        sent=sent,
+    )
+    if not idempotency_key:
+        return submission
+    owner = call.caller.scope or (callers.MASTER, "")
+    return msgspec.structs.replace(
+        submission,
+        id=_hash(*owner, idempotency_key)[:32],
+        body_hash=_hash(call.project, call.location, body.raw.decode("latin-1")),
+        # Random, so that nobody can plant a job that would be found in place of ours.
+        marker=uuid.uuid4().hex,
+        expires=now + KEY_LIFETIME,
+    )
+
+
+def labels_of(caller: Caller, submission: Submission, written: dict[str, Any]) -> dict[str, Any]:
+    """Return the labels to send for a scoped key, or for a create with an Idempotency-Key.
+
+    The labels for the job's owner and its submission are set by the gateway only: the caller's are dropped.
+    """
+    ours = {MARKER_LABEL} if caller.scope is None else {MARKER_LABEL, TEAM_LABEL, KEY_LABEL}
+    labels = {name: value for name, value in written.items() if name not in ours}
+    if caller.scope:
+        labels[caller.scope[0]] = caller.scope[1]
+    if submission.marker:
+        labels[MARKER_LABEL] = submission.marker
+    return labels
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
