@@ -92,5 +92,5 @@ class Costs:
             # The books still say what is known; the state is as old as the last look.
             log("WARNING", "job not refreshed", job=job.key.path, error=error)
             return job
-        looked = self._tracker.see(job.key.project, [seen] if seen else [])
+        looked = self._tracker.observe(job.key.project, [seen] if seen else [])
         return looked.changed.get(job.key, job)

@@ -161,7 +161,7 @@ class Passthrough:
 
     def _note(self, call: Call, jobs: list[dict[str, Any]]) -> None:
         """Takes note of whole jobs. One that the books do not take is passed through all the same."""
-        for key, error in self._tracker.see(call.project, jobs).refused.items():
+        for key, error in self._tracker.observe(call.project, jobs).refused.items():
             log("ERROR", "job not tracked", job=key.path, error=error)
 
 
