@@ -1,9 +1,9 @@
-"""What functions-framework calls: takes request and event apart and hands them to a use case."""
+"""The two functions that functions-framework calls: unpack a request or event and call a use case."""
 
 import sys
 from typing import TYPE_CHECKING, Any
 
-from batch_gateway import log_events, wiring
+from batch_gateway import wiring
 from batch_gateway.core.jobs.record import parse_time
 from batch_gateway.logs import log
 from batch_gateway.settlement.deps import NotYetError
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 _OUR_ENDPOINT = "run"
-"""Flask's name of what functions-framework passes on to a function."""
+"""Flask endpoint that functions-framework passes on to a function."""
 
 
 def gateway(request: "Request") -> "Response":
-    """HTTP function: the gateway."""
+    """Handle an HTTP request to the gateway."""
     from batch_gateway.gateway.http import connections  # noqa: PLC0415 - settle needs no werkzeug
 
     response = wiring.gateway().handle(request)
@@ -29,10 +29,10 @@ def gateway(request: "Request") -> "Response":
 
 
 def take_every_path() -> None:
-    """Let the gateway answer what functions-framework would answer itself: two paths, and redirects.
+    """Let the gateway answer requests that functions-framework would answer itself: two paths, and redirects.
 
-    It does so only once it has read the whole body, for which it would wait for ever. Its application is the
-    one in whose context it imports main.py.
+    functions-framework reads the whole body first, and would wait for it without a time limit. Its
+    application is the one in whose context it imports main.py.
     """
     flask: Any = sys.modules.get("flask")
     if flask is None or not flask.has_app_context() or flask.current_app.name != gateway.__name__:
@@ -45,10 +45,11 @@ def take_every_path() -> None:
 
 
 def settle(event: "CloudEvent") -> None:
-    """CloudEvent function for ``google.cloud.storage.object.v1.finalized``.
+    """Handle a CloudEvent ``google.cloud.storage.object.v1.finalized``.
 
     Raises:
-        ServiceUnavailable: It is too early. Answered 503: the event comes again, and it is no crash.
+        ServiceUnavailable: It is too early. The answer is 503: the event is delivered again, and Error
+            Reporting does not count a crash.
         Exception: Nothing was written; Eventarc delivers the event again, for up to 24 hours.
     """
     data: Any = event.data
@@ -56,7 +57,7 @@ def settle(event: "CloudEvent") -> None:
         (data.get(field) for field in ("bucket", "name")) if isinstance(data, dict) else (None, None)
     )
     if not bucket or not name:
-        # No other delivery of the same event would name an object either.
+        # Further deliveries of the same event would not name an object either.
         log("ERROR", "event without an object", event=event["id"])
         return
     deps = wiring.settlement()
@@ -72,6 +73,6 @@ def settle(event: "CloudEvent") -> None:
         log("NOTICE", "output not settled yet", uri=uri, reason=error)
         raise ServiceUnavailable(str(error)) from error
     except Exception as error:
-        log_events.problem("ERROR", "settlement.failed", "output not settled", uri=uri, error=repr(error))
+        log("ERROR", "output not settled", event="settlement.failed", uri=uri, error=repr(error))
         raise
     log("DEBUG", "event handled", uri=uri, outcome=outcome)

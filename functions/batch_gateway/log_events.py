@@ -1,8 +1,8 @@
-"""What happens to jobs, as structured log lines: names and fields are what metrics and alerts go by.
+"""Write log lines about jobs. Metrics and alerts depend on their event names and fields.
 
-Names of fields: OpenTelemetry's semantic conventions for generative AI where they have one
-(``gen_ai.request.model``, ``gen_ai.usage.input_tokens`` …), ours beside them. Amounts
-are USD, as JSON numbers.
+Fields have the names of OpenTelemetry's semantic conventions for generative AI where there is one
+(``gen_ai.request.model``, ``gen_ai.usage.input_tokens`` …), and our own names otherwise. Amounts are USD, as
+JSON numbers.
 """
 
 from collections.abc import Sequence
@@ -31,12 +31,12 @@ _SEVERITIES: dict[str, Severity] = {
 
 
 def usd(nano_usd: int) -> msgspec.Raw:
-    """An amount as a JSON number, exact to the digit."""
+    """Return an amount as a JSON number, exact to the nano-dollar."""
     return msgspec.Raw(format_nano(nano_usd).encode())
 
 
-def of_job(job: JobRecord) -> dict[str, Any]:
-    """What every line about a job says."""
+def job_fields(job: JobRecord) -> dict[str, Any]:
+    """Return the fields that every line about a job has."""
     return {
         "job": job.seen.name,
         "gen_ai.request.model": short_name(job.seen.model),
@@ -47,12 +47,12 @@ def of_job(job: JobRecord) -> dict[str, Any]:
 
 
 def state_changed(before: JobRecord, now: JobRecord) -> None:
-    """A job was seen in another state than before."""
+    """Log that a job has changed its state."""
     log(
         "INFO",
         "job state changed",
         event="job.state_changed",
-        **of_job(now),
+        **job_fields(now),
         state=now.seen.state,
         previous_state=before.seen.state,
         error=now.seen.error,
@@ -60,14 +60,14 @@ def state_changed(before: JobRecord, now: JobRecord) -> None:
 
 
 def output_settled(before: JobRecord, job: JobRecord, output: Output, written: datetime) -> None:
-    """An output is in the books; ``cost_usd`` is what the job's amount moved by."""
+    """Log that an output was settled; ``cost_usd`` is the change of the job's amount."""
     rows, tokens = output.usage.rows, output.usage.tokens
     unpriced = job.cost.unpriced_rows - before.cost.unpriced_rows
     log(
         "WARNING" if rows.unread or unpriced > 0 or output.unreadable else "INFO",
         "output settled",
         event="output.settled",
-        **of_job(job),
+        **job_fields(job),
         uri=output.uri,
         # As text: a JSON number of this size loses digits in Cloud Logging.
         generation=str(output.generation),
@@ -82,33 +82,40 @@ def output_settled(before: JobRecord, job: JobRecord, output: Output, written: d
 
 
 def reopened(job: JobRecord) -> None:
-    """Output of a closed job came or changed: its cost is not final until the job is closed again."""
-    log("WARNING", "job reopened", event="job.reopened", **of_job(job), state=job.seen.state)
+    """Log that output of a closed job came or changed: its cost is not final until it is closed again."""
+    log("WARNING", "job reopened", event="job.reopened", **job_fields(job), state=job.seen.state)
 
 
 def unrecognized_rows(job: JobRecord, uri: str, rows: Sequence[UnrecognizedRow], before: int) -> None:
-    """Names rows of no known shape by number and members, never by what they hold; nothing without any.
+    """Log the number and member names of each row of an unknown shape, never its content.
 
     Args:
-        job: Whose output it is.
-        uri: Of the output.
-        rows: The first of them.
-        before: Rows of the output that were read before these were counted.
+        job: The job that wrote the output.
+        uri: URI of the output.
+        rows: The first unrecognized rows.
+        before: Number of rows of the output that were read in earlier steps.
     """
     if rows:
         named = [{"row": before + row.row, "members": row.members} for row in rows]
-        problem("WARNING", "rows.unrecognized", "rows of no known shape", **of_job(job), uri=uri, rows=named)
+        log(
+            "WARNING",
+            "rows of an unknown shape",
+            event="rows.unrecognized",
+            **job_fields(job),
+            uri=uri,
+            rows=named,
+        )
 
 
 def ended(job: JobRecord) -> None:
-    """A job has ended. If it is closed, everything that it wrote is settled and its cost is final."""
+    """Log that a job has ended. If it is closed, all of its output is settled and its cost is final."""
     event = COST_UPDATED if is_update(job) else TYPE_OF_STATE.get(job.seen.state, "batch.deleted")
     tokens = job.usage.tokens
     log(
         _SEVERITIES[event],
         "job closed" if job.closed else "job ended",
         event=event,
-        **of_job(job),
+        **job_fields(job),
         state=job.seen.state,
         error=job.seen.error,
         rows=job.usage.rows,
@@ -119,13 +126,13 @@ def ended(job: JobRecord) -> None:
 
 
 def refused(call: str, status: int, *, project: str, location: str, reason: str, detail: str) -> None:
-    """Vertex AI refused a call: for a missing right, a model or job that is not there, or a quota.
+    """Log that Vertex AI refused a call: for a missing permission, an unknown model or job, or a quota.
 
     Args:
         call: ``create``, ``cancel``, ``delete`` or ``get``.
         status: HTTP status, such as 403.
         project: Id of the project that was called.
-        location: Likewise.
+        location: Location that was called.
         reason: Google's reason in capitals (``SERVICE_DISABLED``), or the name of the status.
         detail: Google's message.
     """
@@ -133,7 +140,7 @@ def refused(call: str, status: int, *, project: str, location: str, reason: str,
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         severity = "NOTICE"
     elif status == HTTPStatus.NOT_FOUND and call != "create":
-        # A job that is not there is a caller's mistake; a create's 404 is about the model.
+        # An unknown job is a caller's mistake; a create's 404 is about the model.
         severity = "INFO"
     log(
         severity,
@@ -146,8 +153,3 @@ def refused(call: str, status: int, *, project: str, location: str, reason: str,
         reason=reason,
         detail=detail,
     )
-
-
-def problem(severity: Severity, event: str, message: str, **fields: Any) -> None:
-    """Says that somebody should look at something: ``output.parked``, ``job.stuck`` and the like."""
-    log(severity, message, event=event, **fields)

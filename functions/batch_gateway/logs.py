@@ -1,6 +1,6 @@
-"""Structured logs: one JSON object a line, as Cloud Logging takes them from Cloud Run.
+"""Write structured logs: one JSON object per line, as Cloud Logging reads them from Cloud Run.
 
-Nothing that a caller sent as a credential may be passed here.
+Never pass a caller's credentials to this module.
 """
 
 import sys
@@ -14,12 +14,12 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 def log(severity: Severity, message: str, **fields: Any) -> None:
-    """Writes one line.
+    """Write one line.
 
     Args:
         severity: Cloud Logging's LogSeverity.
-        message: What happened, as a short constant text, so that it can be searched for.
-        fields: The facts.
+        message: A short constant text that can be searched for.
+        fields: Further fields of the line.
     """
     line = _encode({"severity": severity, "message": message, **fields}).decode()
     sys.stdout.write(line + "\n")

@@ -1,7 +1,7 @@
-"""The environment and the configuration file: the only module that reads them.
+"""Read the environment and the configuration file; no other module does.
 
-The file has LiteLLM's own form, so that a proxy's file can be used as it is. What we don't need of
-it is ignored with one warning; a wrong value stops the start and names its line and key.
+The file has LiteLLM's own form, so that a proxy's file can be used as it is. Settings that the gateway does
+not need are ignored with one warning. An invalid value stops the start; the error names its line and key.
 """
 
 import os
@@ -28,11 +28,11 @@ _KNOWN_PARAMS = {"model", "vertex_project", "vertex_location", "vertex_credentia
 
 
 class ConfigError(ValueError):
-    """A wrong value in the configuration; the message names file, line and key."""
+    """The configuration has an invalid value; the message names file, line and key."""
 
 
 class Alias(msgspec.Struct, frozen=True):
-    """A name that callers may write as ``model``: at (project, location) it means ``resource``."""
+    """A name that callers may write as ``model``; in its project and location it stands for ``resource``."""
 
     model_name: str
     project: str
@@ -41,26 +41,27 @@ class Alias(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is set from outside.
+    """All settings of environment and configuration file.
 
     Attributes:
-        project: Of Firestore; "" leaves it to the client library.
+        project: Project of Firestore; "" leaves it to the client library.
         database: Firestore database.
-        master_key: The administrator's key; None if there is none, so that nobody is let in.
-        served: Credentials by (project id, location); None for application default ones, else a
-            path or JSON. A location of "*" stands for every one.
-        aliases: Names of models.
-        reconcile_account: E-mail of the service account that may call the sweep; None if there is none.
-        reconcile_audience: What its tokens have to be made for; None for ``https://`` and the host called.
-        settlement_seconds: How long one invocation may read an output before it leaves the rest to the next.
-        private: Whether Cloud Run lets only callers through that it has checked itself.
-        budget_action: What becomes of running jobs when a budget is passed: nothing, warn or cancel.
+        master_key: The administrator's key; None if there is no administrator.
+        served: Credentials by (project id, location): None for application default credentials, else a
+            path or JSON. The location "*" stands for all locations.
+        aliases: Aliases of models.
+        reconcile_account: E-mail address of the service account that may call the sweep; None for none.
+        reconcile_audience: Audience that its tokens must have; None for ``https://`` and the host called.
+        settlement_seconds: Seconds that one invocation may read an output; the next one reads the rest.
+        private: Whether Cloud Run checks all callers itself, and lets only authorized ones through.
+        budget_action: Action for running jobs when a budget is exceeded: nothing, warn or cancel.
         vertex_emulator: ``host:port``, or None for Google's own hosts.
         pubsub_topic: ``projects/P/topics/T`` that events are published to; None for none.
-        allow_private_webhooks: Whether webhooks may go to this machine, in plain HTTP: for trying them out.
+        allow_private_webhooks: Whether webhooks may go to private addresses, and to this machine in plain
+            HTTP; for trying them out.
         bigquery_emulator: URL, or None for Google's own.
         pubsub_emulator: ``host:port``, or None for Google's own.
-        warnings: What was ignored.
+        warnings: Warnings about ignored settings.
     """
 
     project: str = ""
@@ -81,37 +82,37 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
     def serves(self, project: str, location: str) -> bool:
-        """Whether calls to this project and location are let through."""
+        """Return whether a project and location are served."""
         return (project, location) in self.served or (project, "*") in self.served
 
     @property
     def only_place(self) -> tuple[str, str] | None:
-        """The one (project, location) that is served; None if there are several, or any location is."""
+        """Return the only (project, location) that is served; None if more than one is."""
         place = next(iter(self.served), ("", "*"))
         return place if len(self.served) == 1 and place[1] != "*" else None
 
     @property
     def projects(self) -> frozenset[str]:
-        """Ids of the projects that are served."""
+        """Return the ids of the projects that are served."""
         return frozenset(project for project, _ in self.served)
 
     def resolve_model(self, model: str, project: str, location: str) -> str | None:
-        """The resource name that an alias stands for there; None if it is no alias there."""
+        """Return the resource name that an alias stands for in a place; None if it is not an alias there."""
         for alias in self.aliases:
             if (alias.model_name, alias.project, alias.location) == (model, project, location):
                 return alias.resource
         return None
 
     def places_of(self, model: str) -> list[str]:
-        """Where an alias is configured, for a message: ``project/location``."""
+        """Return the places of an alias as ``project/location``, for a message."""
         return sorted({f"{a.project}/{a.location}" for a in self.aliases if a.model_name == model})
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from the environment and the file that it names.
+    """Read the settings from the environment and the file that it names.
 
     Raises:
-        ConfigError: A wrong value.
+        ConfigError: A value is invalid.
     """
     project = environ.get("GOOGLE_CLOUD_PROJECT", "")
     beside_main = Path(__file__).parent.parent / "config.yaml"
@@ -143,7 +144,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 class _Config:
-    """Reads one file; knows the line of every value."""
+    """Reads one file, and knows the line of each value for error messages."""
 
     def __init__(self, path: str, environ: Mapping[str, str], default_project: str) -> None:
         self._path = Path(path)
@@ -164,24 +165,24 @@ class _Config:
         self.has_models = False
 
     def warnings(self) -> list[str]:
-        """One line on what was ignored, or none."""
+        """Return a warning about ignored settings, if there are any."""
         parts = []
         if self._ignored:
-            parts.append(f"settings that the gateway has no use for: {', '.join(sorted(set(self._ignored)))}")
+            parts.append(f"settings that the gateway does not need: {', '.join(sorted(set(self._ignored)))}")
         if self._other_providers:
             parts.append(f"models that are not on Vertex AI: {', '.join(sorted(set(self._other_providers)))}")
         return [f"{self._path}: ignored {'; and '.join(parts)}"] if parts else []
 
     def read(self) -> None:
-        """Reads the file into the attributes."""
+        """Read the file into the attributes."""
         try:
             root = yaml.compose(self._path.read_text(encoding="utf-8"), yaml.SafeLoader)
         except OSError as error:
             raise ConfigError(f"{self._path}: cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise ConfigError(f"{self._path}: is no UTF-8 text") from error
+            raise ConfigError(f"{self._path}: is not UTF-8") from error
         except yaml.YAMLError as error:
-            raise ConfigError(f"{self._path}: is no YAML: {' '.join(str(error).split())}") from error
+            raise ConfigError(f"{self._path}: is not valid YAML: {' '.join(str(error).split())}") from error
         if root is None:
             return
         for key, node in self._mapping(root, "").items():
@@ -204,7 +205,7 @@ class _Config:
             "settlement_seconds": ("settlement_seconds", self._seconds),
         }
         if self._environ.get("FUNCTION_TARGET") == "settle":
-            # Settlement lets nobody in: its function is not given the key, and must start without it.
+            # Settlement serves no callers: its function does not get the key, and must start without it.
             readers["master_key"] = ("master_key", lambda _node, _name: None)
         for key, value in self._mapping(node, "general_settings").items():
             if key in readers:
@@ -241,7 +242,7 @@ class _Config:
         self._ignored += [f"{where}.{key}" for key in params.keys() - _KNOWN_PARAMS]
         project, location = self._read_place(node, params)
         if "*" in model:
-            return  # a wildcard names no model; its project and location are served all the same
+            return  # a wildcard names no model, but its project and location are served
         try:
             resource = resource_name(model.partition("/")[2], project, location)
         except ValueError as error:
@@ -249,7 +250,7 @@ class _Config:
         self.aliases.append(Alias(name, project, location, resource))
 
     def _read_place(self, node: yaml.Node, params: dict[str, yaml.Node]) -> tuple[str, str]:
-        """Project and location of a model; they are served from now on, with its credentials."""
+        """Return project and location of a model, and add them to the served ones with its credentials."""
         where = "model_list[].litellm_params"
         project, location, credentials = self._default_project, _DEFAULT_LOCATION, None
         if "vertex_project" in params:
@@ -278,15 +279,15 @@ class _Config:
             try:
                 msgspec.json.decode(text)
             except msgspec.DecodeError as error:
-                raise self._error(node, key, f"is no JSON: {error}") from error
+                raise self._error(node, key, f"is not valid JSON: {error}") from error
             return text
         path = self._path.parent / text
         if not path.is_file():
-            raise self._error(node, key, f"names a file that is not there: {path}")
+            raise self._error(node, key, f"names a file that does not exist: {path}")
         return str(path)
 
     def _mapping(self, node: yaml.Node, key: str) -> dict[str, yaml.Node]:
-        """The members of a mapping, those that are merged into it (``<<``) included."""
+        """Return the members of a mapping, including those that are merged into it (``<<``)."""
         if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null":
             return {}
         if not isinstance(node, yaml.MappingNode):
@@ -306,7 +307,7 @@ class _Config:
 
     def _text(self, node: yaml.Node, key: str) -> str:
         if not isinstance(node, yaml.ScalarNode) or node.tag == "tag:yaml.org,2002:null" or not node.value:
-            raise self._error(node, key, "must be a text")
+            raise self._error(node, key, "must be a non-empty string")
         value: str = node.value
         if value.startswith(_ENVIRONMENT_REFERENCE):
             name = value.removeprefix(_ENVIRONMENT_REFERENCE)

@@ -1,4 +1,4 @@
-"""Follows jobs through the answers that pass by."""
+"""Keep job records up to date with the job resources in Vertex AI's answers."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -12,8 +12,8 @@ from batch_gateway.ports import RecordError, Store
 _REMEMBERED_JOBS = 10_000
 
 
-def note(store: Store, seen: Mapping[JobKey, Observation]) -> dict[JobKey, JobRecord]:
-    """Brings records up to date with what was seen, and says where a job's state changed.
+def record_observations(store: Store, seen: Mapping[JobKey, Observation]) -> dict[JobKey, JobRecord]:
+    """Save the observed states of jobs, and log each change of state.
 
     Returns:
         The records of those jobs that are on record.
@@ -25,13 +25,13 @@ def note(store: Store, seen: Mapping[JobKey, Observation]) -> dict[JobKey, JobRe
     return {key: observed.now for key, observed in found.items()}
 
 
-class Seen(NamedTuple):
-    """What came of a look at jobs.
+class TrackedJobs(NamedTuple):
+    """The result of observing jobs.
 
     Attributes:
-        changed: Records of those that had changed since this instance saw them.
-        unknown: Those that are not on record.
-        refused: Why the books could not take note of a job.
+        changed: Records of the jobs that have changed since this instance last saw them.
+        unknown: Jobs that are not on record.
+        refused: Errors of the jobs whose record could not be updated.
     """
 
     changed: dict[JobKey, JobRecord]
@@ -40,10 +40,10 @@ class Seen(NamedTuple):
 
 
 class Tracker:
-    """Brings the books up to date with job resources that were seen.
+    """Updates job records from job resources.
 
-    Polling is most of the traffic and most polls show nothing new, so an instance remembers what it
-    has last seen of a job: an unchanged job costs no read and no write of Firestore.
+    Most of the traffic is polling, and most polls show nothing new. So an instance remembers the last state
+    that it has seen of each job: an unchanged job takes no read and no write of Firestore.
     """
 
     def __init__(self, store: Store) -> None:
@@ -51,11 +51,11 @@ class Tracker:
         self._lock = Lock()
         self._last_seen: OrderedDict[JobKey, Observation] = OrderedDict()
 
-    def see(self, project: str, jobs: Iterable[dict[str, Any]]) -> Seen:
-        """Takes note of whole job resources of one project (id as configured).
+    def observe(self, project: str, jobs: Iterable[dict[str, Any]]) -> TrackedJobs:
+        """Record the states of full job resources of one project (id as configured).
 
         Raises:
-            StoreUnavailableError: Nothing is lost: the next answer shows the same again.
+            StoreUnavailableError: Firestore cannot be reached. The next answer shows the same states again.
         """
         changed: dict[JobKey, Observation] = {}
         for job in jobs:
@@ -67,31 +67,31 @@ class Tracker:
             if self._last_seen.get(key) != seen:
                 changed[key] = seen
         if not changed:
-            return Seen({}, {}, {})
-        records, refused = self._note(changed)
+            return TrackedJobs({}, {}, {})
+        records, refused = self._record(changed)
         with self._lock:
-            # A job that is not on record may be just about to be: then the next look must count.
+            # A job that is not on record may be added at any moment, so it is not remembered.
             for key in records:
                 self._last_seen[key] = changed[key]
                 self._last_seen.move_to_end(key)
             while len(self._last_seen) > _REMEMBERED_JOBS:
                 self._last_seen.popitem(last=False)
         noted = records.keys() | refused.keys()
-        return Seen(records, {key: seen for key, seen in changed.items() if key not in noted}, refused)
+        return TrackedJobs(records, {key: seen for key, seen in changed.items() if key not in noted}, refused)
 
-    def _note(
+    def _record(
         self, changed: Mapping[JobKey, Observation]
     ) -> tuple[dict[JobKey, JobRecord], dict[JobKey, RecordError]]:
-        """Takes note of all jobs at once, or one by one if a record is at fault: it costs itself alone."""
+        """Record all jobs at once, or one by one if a record is unreadable, to leave out only that one."""
         try:
-            return note(self._store, changed), {}
+            return record_observations(self._store, changed), {}
         except RecordError as error:
             if len(changed) == 1:
                 return {}, dict.fromkeys(changed, error)
         records: dict[JobKey, JobRecord] = {}
         refused: dict[JobKey, RecordError] = {}
         for key, seen in changed.items():
-            found, failed = self._note({key: seen})
+            found, failed = self._record({key: seen})
             records |= found
             refused |= failed
         return records, refused

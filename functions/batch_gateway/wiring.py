@@ -1,8 +1,8 @@
-"""Puts the real parts together, once an instance and on first use.
+"""Build the real adapters and use cases, once for each instance and on first use.
 
 functions-framework loads the code before gunicorn forks its worker, and gRPC does not survive a fork:
-no client may be made at import. SDKs are imported where they are first needed, because each costs a
-cold start some tenths of a second.
+no client may be made at import. SDKs are imported where they are first needed, because each adds some
+tenths of a second to a cold start.
 """
 
 # ruff: noqa: PLC0415 - imports on first use, for the reason above
@@ -46,7 +46,7 @@ def _firestore() -> "Client":
 
 @cache
 def store() -> Store:
-    """The books."""
+    """Return the Store port."""
     from batch_gateway.adapters.firestore import FirestoreStore
 
     return FirestoreStore(_firestore())
@@ -54,7 +54,7 @@ def store() -> Store:
 
 @cache
 def keys() -> "FirestoreKeys":
-    """API keys, teams and the audit trail."""
+    """Return the store of API keys, teams and the audit trail."""
     from batch_gateway.adapters.firestore import FirestoreKeys
 
     return FirestoreKeys(_firestore())
@@ -62,7 +62,7 @@ def keys() -> "FirestoreKeys":
 
 @cache
 def upstream() -> Upstream:
-    """Vertex AI, or its emulator."""
+    """Return the client of Vertex AI or its emulator."""
     from batch_gateway.adapters.vertex import Vertex
 
     return Vertex(SETTINGS.served, SETTINGS.vertex_emulator)
@@ -70,7 +70,7 @@ def upstream() -> Upstream:
 
 @cache
 def objects() -> ObjectStore:
-    """Cloud Storage."""
+    """Return the client of Cloud Storage."""
     from batch_gateway.adapters.storage import CloudStorage
 
     return CloudStorage(SETTINGS.project)
@@ -78,7 +78,7 @@ def objects() -> ObjectStore:
 
 @cache
 def tables() -> Tables:
-    """BigQuery."""
+    """Return the client of BigQuery."""
     from batch_gateway.adapters.bigquery import BigQuery
 
     return BigQuery(SETTINGS.project, SETTINGS.bigquery_emulator)
@@ -86,7 +86,7 @@ def tables() -> Tables:
 
 @cache
 def gateway() -> "Gateway":
-    """The HTTP use cases."""
+    """Return the HTTP use cases."""
     from batch_gateway.gateway import app
 
     return app.Gateway(
@@ -114,13 +114,13 @@ def _identities() -> "GoogleIdentities":
 
 
 def is_identity(token: str, account: str, audience: str, checked: bool) -> bool:  # noqa: FBT001 - a port
-    """See gateway.sweeps.Identity."""
+    """Check an identity token, as ``gateway.admin.sweep.Identity`` describes."""
     return _identities().is_of(token, account, audience, checked=checked)
 
 
 @cache
-def notifying() -> "NotifyDeps":
-    """What sends events out."""
+def notify_deps() -> "NotifyDeps":
+    """Return the dependencies of sending events."""
     from batch_gateway.adapters.webhooks import HttpsReceivers
     from batch_gateway.notify.delivery import NotifyDeps
     from batch_gateway.notify.endpoints import KeyEndpoints
@@ -153,7 +153,7 @@ def settlement() -> "SettlementDeps":
         prices=prices.load(),
         tables=tables,
         keys=keys(),
-        notify=notifying,
+        notify=notify_deps,
         budget_action=SETTINGS.budget_action,
         clock=monotonic,
         now=_now,

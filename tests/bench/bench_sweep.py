@@ -203,13 +203,13 @@ class Bench:
     def sweep(self, number):
         """Sweeps as five minutes later than the last time; (row of the table, what it did)."""
         self.upstream.calls.clear()
-        original = sweep_jobs.JobLooks.look
+        original = sweep_jobs.JobSweeper.sweep_open
 
         def noting(looking, record):
             self.looked_at.add(record.key)
             original(looking, record)
 
-        sweep_jobs.JobLooks.look = noting
+        sweep_jobs.JobSweeper.sweep_open = noting
         places = [(PROJECT, place) for place in self.places]
         begun = time.perf_counter()
         try:
@@ -222,7 +222,7 @@ class Bench:
                     weigh=lambda _: None,
                 )
         finally:
-            sweep_jobs.JobLooks.look = original
+            sweep_jobs.JobSweeper.sweep_open = original
         took = time.perf_counter() - begun
         calls = self.upstream.calls
         print(

@@ -334,7 +334,7 @@ def test_a_look_at_many_jobs_notes_all_but_the_one_at_fault(firestore):
     tracker = Tracker(firestore)
     jobs = [everything(number, createTime="2026-11-22T10:00:00Z") for number in (1, 2, 3, 4)]
 
-    seen = tracker.see("acme-batch", jobs)
+    seen = tracker.observe("acme-batch", jobs)
 
     assert (seen.changed.keys(), seen.refused.keys()) == ({key(1), key(3)}, {key(2)})
     assert seen.unknown.keys() == {key(4)}

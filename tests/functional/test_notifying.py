@@ -16,7 +16,7 @@ from batch_gateway.adapters.webhooks import HttpsReceivers
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.notify.notifications import LEASE, job_event
 from batch_gateway.core.notify.webhooks import ForbiddenUrlError, new_secret
-from batch_gateway.notify.delivery import Delivered, NotifyDeps, deliver_due, notify
+from batch_gateway.notify.delivery import DeliveryReport, NotifyDeps, deliver_due, notify
 from batch_gateway.ports import Endpoint, Reply, StoreUnavailableError, UnreachableError
 from fakes import MemoryOutbox
 from functional.tls import Server, answering
@@ -142,7 +142,7 @@ def test_an_event_goes_out_at_once_and_only_once(world, capsys):
     }
     assert topic["event"] == "pubsub.delivered"
     world.time += timedelta(days=20)
-    assert world.due() == Delivered()
+    assert world.due() == DeliveryReport()
     assert len(world.posts) == len(world.published) == 1
 
 
@@ -154,7 +154,7 @@ def test_nobody_to_tell_is_fine(world, capsys):
         assert world.states(event) == ("unwanted", "unwanted")
         assert world.outbox.events[event.id].webhook.attempts == 0
     world.time += timedelta(days=1)
-    assert world.due() == Delivered()
+    assert world.due() == DeliveryReport()
     assert logged(capsys) == []
 
 
@@ -165,7 +165,7 @@ def test_it_is_tried_ten_times_with_the_same_body_and_then_given_up(world, capsy
     attempts = [world.time]
     while world.outbox.events[event.id].next_attempt:
         world.time = world.outbox.events[event.id].next_attempt - timedelta(seconds=1)
-        assert world.due() == Delivered()
+        assert world.due() == DeliveryReport()
         world.time += timedelta(seconds=1)
         world.due()
         attempts.append(world.time)
@@ -189,7 +189,7 @@ def test_counts_tell_what_became_of_the_attempts(world):
     world.endpoints.update(k0=Endpoint("https://a.example.com/", SECRET), k2=Endpoint(URL, SECRET))
     world.reply = lambda url: Reply(503) if url == URL else Reply(204)
     world.time += LEASE
-    assert world.due() == Delivered(delivered=4, failed=2)
+    assert world.due() == DeliveryReport(delivered=4, failed=2)
 
 
 def test_a_receiver_gets_the_time_that_it_asks_for(world):
@@ -230,7 +230,7 @@ def test_a_topic_that_refuses_does_not_hold_up_the_webhook(world, capsys):
     assert line["problem"] == "Pub/Sub answered 403: no permission"
     world.refusal = None
     world.time += MINUTE
-    assert world.due() == Delivered(delivered=1)
+    assert world.due() == DeliveryReport(delivered=1)
     assert (len(world.posts), len(world.published)) == (1, 1)
 
 
@@ -273,9 +273,9 @@ def test_a_secret_that_is_none_is_a_failure_like_any_other(world, capsys):
 def test_an_event_whose_writer_died_goes_out_when_its_lease_ends(world):
     event = world.note()
     world.time += LEASE - timedelta(seconds=1)
-    assert world.due() == Delivered()
+    assert world.due() == DeliveryReport()
     world.time += timedelta(seconds=1)
-    assert world.due() == Delivered(delivered=2)
+    assert world.due() == DeliveryReport(delivered=2)
     assert world.states(event) == ("delivered", "delivered")
 
 
@@ -382,7 +382,7 @@ def test_a_receiver_that_does_not_answer_is_tried_once_a_call_and_keeps_nobody_w
     # Once it answers again, those that had no turn are there at once.
     world.reply = lambda _: Reply(200)
     world.time += LEASE
-    assert world.due() == Delivered(delivered=30)
+    assert world.due() == DeliveryReport(delivered=30)
     assert {world.states(event) for event in dead} == {("delivered", "delivered")}
 
 
@@ -458,7 +458,7 @@ def test_more_than_one_batch_is_delivered_in_a_call(world):
     events = [world.note(number, f"k{number % 7}") for number in range(130)]
     world.endpoints.update({f"k{number}": Endpoint(URL, SECRET) for number in range(7)})
     world.time += LEASE
-    assert world.due() == Delivered(delivered=260)
+    assert world.due() == DeliveryReport(delivered=260)
     assert {world.states(event) for event in events} == {("delivered", "delivered")}
 
 
@@ -469,7 +469,7 @@ def test_no_attempt_is_begun_after_the_time_is_up(world):
     looks = itertools.count()  # each of which takes a tenth of a second
     world.deps = dataclasses.replace(world.deps, clock=lambda: next(looks) / 10)
     world.time += LEASE
-    assert world.due(seconds=-1) == Delivered(complete=False)
+    assert world.due(seconds=-1) == DeliveryReport(complete=False)
     assert world.posts == []
     done = world.due(seconds=0.25)
     assert not done.complete

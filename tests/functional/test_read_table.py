@@ -127,7 +127,7 @@ def test_a_tuned_model_is_counted_as_its_base(tables):
     ],
 )
 def test_a_table_that_is_gone_is_unreadable(tables, seen):
-    assert read(tables, job(**seen)) == Output(URI, 0, 0, Usage(), NOW, unreadable="there is no such table")
+    assert read(tables, job(**seen)) == Output(URI, 0, 0, Usage(), NOW, unreadable="the table does not exist")
 
 
 @pytest.mark.parametrize("completion", [None, Completion(failed=3)])

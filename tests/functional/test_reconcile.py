@@ -509,7 +509,7 @@ def test_what_is_no_job_in_a_list_of_jobs_is_named(world, bad):
     done = world.sweep()
 
     assert (done.adopted, done.complete, named(done)) == (2, False, ["acme-batch/us-central1"])
-    assert "no job" in done.problems[0]
+    assert "is not a job" in done.problems[0]
 
 
 @pytest.mark.parametrize("found", [5, "x", {"a": 1}], ids=str)
@@ -570,7 +570,7 @@ def test_a_create_is_kept_while_its_place_cannot_be_listed(world):
     done = world.sweep(now=CREATED + timedelta(hours=2))
 
     assert done.dropped_submissions == 0
-    assert done.problems == ["acme-batch/us-central1: the jobs of acme-batch/us-central1 cannot be listed"]
+    assert done.problems == ["acme-batch/us-central1: cannot list the jobs of acme-batch/us-central1"]
     assert world.sweep(now=CREATED + timedelta(days=8)).dropped_submissions == 1
 
 

@@ -796,7 +796,7 @@ def test_an_output_too_large_for_one_go_is_read_on_from_where_it_was_left(books,
         else:
             break
 
-    assert all("goes on from there" in why and not settled for why, settled in said)
+    assert all("continues from there" in why and not settled for why, settled in said)
     assert outcome is Outcome.SETTLED
     assert_settled(books, 50)
     assert len(starts) > 5

@@ -213,7 +213,7 @@ def test_settings_that_nobody_needs_are_one_warning(configure: Configure, tmp_pa
     )
     assert settings.warnings == (
         (
-            f"{tmp_path}/config.yaml: ignored settings that the gateway has no use for: "
+            f"{tmp_path}/config.yaml: ignored settings that the gateway does not need: "
             "general_settings.database_url, litellm_settings, model_list[].litellm_params.rpm, "
             "model_list[].litellm_params.timeout, model_list[].model_info; "
             "and models that are not on Vertex AI: gpt"
@@ -313,18 +313,18 @@ PARAMS = "model_list[].litellm_params"
         ("model_list:\n\n  - model_name: a\n", "line 3: model_list[].litellm_params is missing"),
         (
             "model_list:\n  - model_name:\n    litellm_params: {}\n",
-            "line 2: model_list[].model_name must be a text",
+            "line 2: model_list[].model_name must be a non-empty string",
         ),
         (
             "model_list:\n  - model_name: ''\n    litellm_params: {}\n",
-            "line 2: model_list[].model_name must be a text",
+            "line 2: model_list[].model_name must be a non-empty string",
         ),
         (
             "model_list:\n  - model_name: a\n    litellm_params: text\n",
             f"line 3: {PARAMS} must be a mapping of keys to values",
         ),
         (model("vertex_project: my-project"), f"line 4: {PARAMS}.model is missing"),
-        (model("model: [a]"), f"line 4: {PARAMS}.model must be a text"),
+        (model("model: [a]"), f"line 4: {PARAMS}.model must be a non-empty string"),
         (
             model(HERE, "model: vertex_ai/llama"),
             (
@@ -337,20 +337,23 @@ PARAMS = "model_list[].litellm_params"
             model(FLASH, "vertex_project: My_Project"),
             f"line 5: {PARAMS}.vertex_project must be a project id, not 'My_Project'",
         ),
-        (model(FLASH, "vertex_project:"), f"line 5: {PARAMS}.vertex_project must be a text"),
+        (model(FLASH, "vertex_project:"), f"line 5: {PARAMS}.vertex_project must be a non-empty string"),
         (model(FLASH), f"line 4: {PARAMS}.vertex_project must be a project id, not ''"),
         (
             model(FLASH, HERE, "vertex_location: evil.com"),
             f"line 6: {PARAMS}.vertex_location must be a location, not 'evil.com'",
         ),
-        (model(FLASH, HERE, "vertex_location: [eu]"), f"line 6: {PARAMS}.vertex_location must be a text"),
+        (
+            model(FLASH, HERE, "vertex_location: [eu]"),
+            f"line 6: {PARAMS}.vertex_location must be a non-empty string",
+        ),
         (
             model(FLASH, HERE, "vertex_credentials: not-there.json"),
-            f"line 6: {PARAMS}.vertex_credentials names a file that is not there: not-there.json",
+            f"line 6: {PARAMS}.vertex_credentials names a file that does not exist: not-there.json",
         ),
         (
             model(FLASH, HERE, "vertex_credentials: [a]"),
-            f"line 6: {PARAMS}.vertex_credentials must be a text",
+            f"line 6: {PARAMS}.vertex_credentials must be a non-empty string",
         ),
         (
             model(FLASH, HERE, "vertex_credentials: os.environ/NOT_SET"),
@@ -360,9 +363,18 @@ PARAMS = "model_list[].litellm_params"
             model(FLASH, HERE) + entry(FLASH, HERE, "vertex_credentials: '{}'", name="n"),
             f"line 10: {PARAMS}.vertex_credentials must be the same for all models of my-project/us-central1",
         ),
-        ("general_settings:\n  master_key:\n", "line 2: general_settings.master_key must be a text"),
-        ("general_settings:\n  master_key: null\n", "line 2: general_settings.master_key must be a text"),
-        ("general_settings:\n  master_key: [a]\n", "line 2: general_settings.master_key must be a text"),
+        (
+            "general_settings:\n  master_key:\n",
+            "line 2: general_settings.master_key must be a non-empty string",
+        ),
+        (
+            "general_settings:\n  master_key: null\n",
+            "line 2: general_settings.master_key must be a non-empty string",
+        ),
+        (
+            "general_settings:\n  master_key: [a]\n",
+            "line 2: general_settings.master_key must be a non-empty string",
+        ),
         (
             "general_settings:\n  x: 1\n  master_key: os.environ/NOT_SET\n",
             "line 3: general_settings.master_key names the environment variable NOT_SET, which is not set",
@@ -380,7 +392,7 @@ def test_a_variable_that_is_empty_is_not_set(refusal: Callable[..., str]) -> Non
 
 def test_credentials_that_are_no_json_are_refused_without_being_shown(refusal: Callable[..., str]) -> None:
     said = refusal(model(FLASH, HERE, 'vertex_credentials: \'{"private_key": "secret\''))
-    assert said.startswith(f"config.yaml, line 6: {PARAMS}.vertex_credentials is no JSON: ")
+    assert said.startswith(f"config.yaml, line 6: {PARAMS}.vertex_credentials is not valid JSON: ")
     assert "secret" not in said
 
 
@@ -399,14 +411,14 @@ def test_what_is_no_yaml_is_refused_with_its_line(
     refusal: Callable[..., str], content: str, line: int
 ) -> None:
     said = refusal(content)
-    assert said.startswith("config.yaml: is no YAML: ")
+    assert said.startswith("config.yaml: is not valid YAML: ")
     assert f"line {line}," in said
     assert "\n" not in said
 
 
 def test_what_is_no_text_is_refused(refusal: Callable[..., str]) -> None:
-    assert refusal(b"a: \xff\n") == "config.yaml: is no UTF-8 text"
-    assert refusal(b"a: \0\n").startswith("config.yaml: is no YAML: ")
+    assert refusal(b"a: \xff\n") == "config.yaml: is not UTF-8"
+    assert refusal(b"a: \0\n").startswith("config.yaml: is not valid YAML: ")
 
 
 def test_a_file_that_is_not_there_stops_the_start(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Sends events to webhooks and to the topic."""
+"""Send events to webhooks and to the Pub/Sub topic."""

@@ -1,13 +1,14 @@
-"""Sends events out: to the webhook of their key, and to the topic.
+"""Send events to the webhook of their key, and to the Pub/Sub topic.
 
-An event is noted in one batch with what it tells of, so nothing that happens from there on loses it::
+An event is written in the same batch as the change that it reports, so it cannot be lost afterwards::
 
     closing: job + event, atomic -> notify: first attempt, at once -> amend
                                        | crash: the lease ends
                                        v
-    sweep: claim (a new lease) -> the attempts that are due -> amend: done, or when to try again, or given up
+    sweep: claim (a new lease) -> the attempts that are due -> amend: done, or next attempt, or abandoned
 
-Sent and not amended is sent again: events go out at least once, and receivers tell repetitions by the id.
+An event that was sent but not amended is sent again: delivery is at least once, and receivers recognize
+repetitions by the id.
 """
 
 from collections import defaultdict
@@ -43,8 +44,8 @@ from batch_gateway.ports import (
 
 _BATCH = 50
 _WORKERS = 8
-_SECONDS_A_WEBHOOK = 10.0
-"""Of one call: one that answers, but slowly, leaves the rest of its events to the next."""
+_MOST_WEBHOOK_SECONDS = 10.0
+"""Time for one webhook in one call; a slow one has the rest of its events left to the next call."""
 _SUCCESSES = range(200, 300)
 _GONE, _TOO_MANY, _SERVER_ERROR = 410, 429, 500
 _OUTCOMES: dict[str, tuple[Severity, str]] = {
@@ -53,7 +54,7 @@ _OUTCOMES: dict[str, tuple[Severity, str]] = {
     "abandoned": ("ERROR", "abandoned"),
 }
 
-Way = Literal["webhook", "pubsub"]
+Channel = Literal["webhook", "pubsub"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +78,15 @@ class NotifyDeps:
     now: Callable[[], datetime]
 
 
-class Delivered(msgspec.Struct, rename="camel"):
-    """What became of the attempts of one call, webhooks and topic together.
+class DeliveryReport(msgspec.Struct, rename="camel"):
+    """The results of one call's attempts, webhooks and topic together.
 
     Attributes:
-        delivered: Taken by their receiver.
-        failed: To be tried again.
-        abandoned: Given up.
-        problems: What could not be done for reasons of our own; left for the next call.
-        complete: Whether everything that was due had its turn.
+        delivered: Deliveries that the receiver accepted.
+        failed: Deliveries that will be tried again.
+        abandoned: Deliveries that will not be tried again.
+        problems: Failures on our side, such as of Firestore; left to the next call.
+        complete: Whether all due events were attempted.
     """
 
     delivered: int = 0
@@ -96,65 +97,65 @@ class Delivered(msgspec.Struct, rename="camel"):
 
 
 def has_receiver(key_id: str | None, deps: NotifyDeps) -> bool:
-    """Tell whether anybody is told of what happens to a key's jobs: a topic, or the key's webhook."""
+    """Return whether events about a key's jobs have a receiver: the topic, or the key's webhook."""
     return deps.topic is not None or (key_id is not None and deps.endpoints.endpoint_of(key_id) is not None)
 
 
 def notify(event: Event, deps: NotifyDeps) -> None:
-    """Makes the first attempt for an event that was just noted. Never raises: the sweep does what is left."""
-    delivering = _Delivering(deps)
+    """Make the first attempt to deliver a new event. Never raises: the sweep retries."""
+    run = _DeliveryRun(deps)
     try:
-        delivering.deliver(event)
-    except Exception as error:  # noqa: BLE001 - what it tells of is settled, and the outbox has the event
-        delivering.leave(event, error)
+        run.deliver(event)
+    except Exception as error:  # noqa: BLE001 - the change is saved, and the outbox has the event
+        run.defer(event, error)
 
 
-def deliver_due(deps: NotifyDeps, now: datetime, until: float, fresh: Iterable[Event] = ()) -> Delivered:
-    """Makes the attempts that are due.
+def deliver_due(deps: NotifyDeps, now: datetime, until: float, fresh: Iterable[Event] = ()) -> DeliveryReport:
+    """Make the attempts that are due.
 
-    Events of one key go one after the other, those of different keys side by side: a receiver that does
-    not answer keeps nobody waiting but itself, and is tried only once a call; a slow one has ten seconds.
+    Events of one key are sent in sequence, those of different keys in parallel: a receiver that does not
+    answer delays only its own events, and is tried only once a call; a slow one has ten seconds.
 
     Args:
-        deps: The outside.
-        now: The time; what becomes due later is left to the next call.
-        until: No event is begun with after that, on ``deps.clock``. The last ones may take 25 s more.
-        fresh: Events that the caller has just noted, in place of a ``notify`` for each.
+        deps: The ports.
+        now: The current time; events that become due later are left to the next call.
+        until: Time on ``deps.clock`` after which no event is begun. The last ones may take 25 s more.
+        fresh: Events that the caller has just written, instead of a ``notify`` for each.
 
     Raises:
-        StoreUnavailableError: The outbox cannot be reached; the next call does what is left.
+        StoreUnavailableError: The outbox cannot be reached; the next call continues.
     """
-    delivering = _Delivering(deps, until)
+    run = _DeliveryRun(deps, until)
     with ThreadPoolExecutor(_WORKERS, "notify") as pool:
-        list(pool.map(delivering.deliver_all, _by_key(fresh)))
+        list(pool.map(run.deliver_all, _by_key(fresh)))
         while deps.clock() < until:
             claimed = deps.outbox.claim_events(now, _BATCH)
-            list(pool.map(delivering.deliver_all, _by_key(delivering.readable(claimed))))
+            list(pool.map(run.deliver_all, _by_key(run.skip_unreadable(claimed))))
             if len(claimed) < _BATCH:
-                return delivering.done
-    delivering.done.complete = False
-    return delivering.done
+                return run.done
+    run.done.complete = False
+    return run.done
 
 
 def _by_key(events: Iterable[Event]) -> list[list[Event]]:
     by_key: dict[str | None, list[Event]] = defaultdict(list)
     for event in events:
         by_key[event.key_id].append(event)
-    # What is of no key goes to no receiver that could keep the next one waiting.
+    # Events without a key have no webhook that could delay the next one.
     return [[event] for event in by_key.pop(None, [])] + list(by_key.values())
 
 
 class _Result(NamedTuple):
-    """What came of one attempt.
+    """The result of one attempt.
 
     Attributes:
-        state: What it means for the delivery; ``due`` is a failure.
-        problem: Why it failed.
-        status: What the receiver answered, if it did.
-        host: Of the receiver; the rest of a URL may be a secret.
-        wait: How long it asked to be left alone.
-        down: Whether its next event would fare no better.
-        tried: 1; 0 if there was no attempt.
+        state: New state of the delivery; ``due`` means that the attempt failed.
+        problem: Reason of a failure.
+        status: HTTP status of the receiver's answer, if there was one.
+        host: Host of the receiver; the rest of a URL may be secret.
+        wait: Time that the receiver asked us to wait.
+        down: Whether the next event would fail in the same way.
+        tried: Number of attempts: 1, or 0 if there was none.
     """
 
     state: Literal["due", "delivered", "abandoned", "unwanted"]
@@ -166,19 +167,19 @@ class _Result(NamedTuple):
     tried: int = 1
 
 
-class _Delivering:
-    """One call's attempts. It is shared by the threads that make them."""
+class _DeliveryRun:
+    """The attempts of one call, shared by the threads that make them."""
 
     def __init__(self, deps: NotifyDeps, until: float | None = None) -> None:
         self.deps = deps
-        self.done = Delivered()
+        self.done = DeliveryReport()
         self._until = until
         self._lock = Lock()
-        self._down: set[tuple[Way, str | None]] = set()
+        self._down: set[tuple[Channel, str | None]] = set()
         self._spent: dict[str | None, float] = defaultdict(float)
 
-    def readable(self, claimed: Iterable[Event | Unreadable]) -> Iterator[Event]:
-        """Passes over events that cannot be read, and names them."""
+    def skip_unreadable(self, claimed: Iterable[Event | Unreadable]) -> Iterator[Event]:
+        """Yield the events that can be read, and report the others."""
         for each in claimed:
             if isinstance(each, Unreadable):
                 self.done.problems.append(f"{each.name}: {each.problem}")
@@ -187,7 +188,7 @@ class _Delivering:
                 yield each
 
     def deliver_all(self, events: Iterable[Event]) -> None:
-        """Delivers the events of one key."""
+        """Deliver the events of one key."""
         for event in events:
             if self._until is not None and self.deps.clock() >= self._until:
                 self.done.complete = False
@@ -195,10 +196,10 @@ class _Delivering:
             try:
                 self.deliver(event)
             except StoreUnavailableError as error:
-                self.leave(event, error)
+                self.defer(event, error)
 
     def deliver(self, event: Event) -> None:
-        """Makes those attempts for an event that are due, and notes what came of them."""
+        """Make the due attempts for an event, and save their results."""
         now = self.deps.now()
         webhook = self._attempt("webhook", event, event.webhook, now)
         topic = self._attempt("pubsub", event, event.topic, now)
@@ -206,39 +207,39 @@ class _Delivering:
             return
 
         def change(record: Event) -> Event:
-            # Somebody else has been at it too, if this took longer than the lease: what arrived has arrived.
-            return after_attempt(record, now, _merged(record.webhook, webhook), _merged(record.topic, topic))
+            # If this took longer than the lease, another call may have tried as well: a success wins.
+            return after_attempt(record, now, _merge(record.webhook, webhook), _merge(record.topic, topic))
 
         self.deps.outbox.amend_event(event.id, change)
 
-    def _attempt(self, way: Way, event: Event, delivery: Delivery, now: datetime) -> Delivery:
+    def _attempt(self, channel: Channel, event: Event, delivery: Delivery, now: datetime) -> Delivery:
         if not delivery.is_due(now):
             return delivery
-        receiver = (way, event.key_id if way == "webhook" else None)
+        receiver = (channel, event.key_id if channel == "webhook" else None)
         if receiver in self._down:
-            # Its turn comes with the next call, once the lease has ended.
+            # The next call tries it, once the lease has ended.
             if not event.is_too_old(now):
                 return delivery
-            result = _Result("abandoned", "there was no time left for it", tried=0)
+            result = _Result("abandoned", "it became too old while its receiver was down", tried=0)
         else:
             begun = self.deps.clock()
             try:
-                result = self._to_webhook(event, now) if way == "webhook" else self._to_topic(event)
+                result = self._to_webhook(event, now) if channel == "webhook" else self._to_topic(event)
             except StoreUnavailableError as error:
-                self.leave(event, error)
+                self.defer(event, error)
                 return delivery
-            except Exception as error:  # noqa: BLE001 - one way's mistake must not undo what the other one did
+            except Exception as error:  # noqa: BLE001 - a failure of one channel must not lose the result of the other
                 result = _Result("due", type(error).__name__)
-            if way == "webhook":
+            if channel == "webhook":
                 self._spent[event.key_id] += self.deps.clock() - begun
-        if result.down or (way == "webhook" and self._spent[event.key_id] > _SECONDS_A_WEBHOOK):
+        if result.down or (channel == "webhook" and self._spent[event.key_id] > _MOST_WEBHOOK_SECONDS):
             self._down.add(receiver)
         if result.state == "due":
             delivery = retry_or_abandon(event, delivery, now, result.wait)
         else:
             delivery = finish(delivery, result.state, result.tried)
         if delivery.state != "unwanted":
-            self._tell(way, event, delivery, result)
+            self._log_attempt(channel, event, delivery, result)
         return delivery
 
     def _to_webhook(self, event: Event, now: datetime) -> _Result:
@@ -251,7 +252,7 @@ class _Delivering:
             reply = self.deps.receivers.post(endpoint.url, headers, event.body)
         except UnreachableError as error:
             return _Result("due", str(error), host=host, down=True)
-        except ValueError as error:  # a URL or a secret that is no good, which its owner may put right
+        except ValueError as error:  # an invalid URL or secret, which its owner may correct
             return _Result("due", str(error), host=host)
         status = reply.status
         if status in _SUCCESSES:
@@ -274,21 +275,21 @@ class _Delivering:
             return _Result("due", str(error), down=True)
         return _Result("delivered")
 
-    def leave(self, event: Event, error: Exception) -> None:
-        """Leaves an event to the next call: nothing is lost, it is due again when its lease ends."""
+    def defer(self, event: Event, error: Exception) -> None:
+        """Leave an event to the next call; it is due again when its lease ends."""
         with self._lock:
             self.done.problems.append(f"{event.id}: {error}")
         kind = type(error).__name__
         log("WARNING", "event left to the next sweep", event="notify.failed", id=event.id, error=kind)
 
-    def _tell(self, way: Way, event: Event, delivery: Delivery, result: _Result) -> None:
+    def _log_attempt(self, channel: Channel, event: Event, delivery: Delivery, result: _Result) -> None:
         severity, outcome = _OUTCOMES[delivery.state]
         with self._lock:
             setattr(self.done, outcome, getattr(self.done, outcome) + 1)
         log(
             severity,
             f"event {outcome}",
-            event=f"{way}.{outcome}",
+            event=f"{channel}.{outcome}",
             id=event.id,
             type=event.type,
             key_id=event.key_id,
@@ -301,8 +302,8 @@ class _Delivering:
         )
 
 
-def _merged(recorded: Delivery, made: Delivery) -> Delivery:
-    """Of two accounts of one delivery the one that is over, else the one with more attempts."""
+def _merge(recorded: Delivery, made: Delivery) -> Delivery:
+    """Merge two views of a delivery: a finished one wins, else the one with more attempts."""
     if recorded.state == "delivered" or made.state == "delivered":
         return made if made.state == "delivered" else recorded
     return max(recorded, made, key=lambda each: (each.next_attempt is None, each.attempts))

@@ -1,4 +1,4 @@
-"""The webhooks of keys."""
+"""Find and disable the webhooks of keys."""
 
 import msgspec
 
@@ -7,21 +7,18 @@ from batch_gateway.ports import Endpoint, KeyStore
 
 
 class KeyEndpoints:
-    """The Endpoints port, on the records of keys."""
+    """The Endpoints port, on key records."""
 
     def __init__(self, keys: KeyStore) -> None:
         self._keys = keys
 
     def endpoint_of(self, key_id: str) -> Endpoint | None:
-        """See Endpoints."""
         for key in self._keys.list_secrets(key_id):
             if key.webhook_url and key.webhook_secret:
                 return Endpoint(key.webhook_url, key.webhook_secret)
         return None
 
     def disable_endpoint(self, key_id: str, url: str) -> None:
-        """See Endpoints."""
-
         def without(key: KeyRecord) -> KeyRecord:
             if key.webhook_url != url:
                 return key

@@ -1,1 +1,1 @@
-"""From an output object to a cost in the books."""
+"""Settle output: read it, price it and record the cost of its job."""

@@ -11,7 +11,7 @@ from batch_gateway.ports import KeyStore, ObjectStore, Store, Tables, Upstream
 
 
 class NotYetError(Exception):
-    """The output cannot be settled now, but may be later: the event has to come again."""
+    """The output cannot be settled yet; the event has to be delivered again."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Budgets that are passed: who is told, and which running jobs are ended."""
+"""Find exceeded budgets, announce them, and act on running jobs."""
 
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
@@ -18,71 +18,73 @@ from batch_gateway.settlement.sweep_progress import Progress
 
 _OK = 200
 _AT_ONCE = 50
-"""Owners whose ledgers are read at once: 8 documents for each month of their windows, or 16 for days."""
-_CLOCKS = timedelta(minutes=2)
-"""By how much the clocks of instances may differ."""
+"""Owners whose balances are read at once: 8 documents for each month of their windows, or 16 for days."""
+_CLOCK_SKEW = timedelta(minutes=2)
+"""Tolerance for differences between the clocks of instances."""
 
 
 def check_budgets(deps: SettlementDeps, progress: Progress, now: datetime) -> AbstractSet[str]:
-    """Find the budgets that are passed, and say so once a window.
+    """Find the exceeded budgets, and announce each once a window.
 
-    Only owners are checked whose ledgers, or whose key or team, have changed since the last sweep: whoever
-    was over stays over until the window ends, and a window that begins has nothing to tell. What is reserved
-    counts towards the soft limit only: it may never be spent.
+    Only owners are checked whose balance, key or team has changed since the last sweep: an exceeded budget
+    stays so until its window ends, and a new window begins empty. Reservations count towards the soft limit
+    only, since they may never be spent.
 
     Args:
-        deps: The outside.
-        progress: Of the sweep; what there is no time for is left to the next one.
-        now: The time.
+        deps: The ports.
+        progress: Progress of the sweep; owners that there is no time for are left to the next one.
+        now: The current time.
 
     Returns:
-        Owners whose budget is passed.
+        Owners whose budget is exceeded.
     """
     notes = progress.notes.budgets
     spenders, mark = deps.store.changed_owners(notes.ledgers)
-    since = notes.records and notes.records - _CLOCKS
-    changed = deps.keys.changed_owners(since, report=lambda each: progress.report(each.name, each.problem))
+    since = notes.records and notes.records - _CLOCK_SKEW
+    changed = deps.keys.changed_owners(
+        since, report=lambda each: progress.report_problem(each.name, each.problem)
+    )
     due = [*notes.due, *sorted((spenders | changed) - set(notes.due))]
-    over = {owner: reset for owner, reset in notes.over.items() if reset is None or reset > now}
+    exceeded = {owner: reset for owner, reset in notes.over.items() if reset is None or reset > now}
     while due and not progress.is_late():
         some, due = due[:_AT_ONCE], due[_AT_ONCE:]
-        over = {owner: reset for owner, reset in over.items() if owner not in some}
-        over |= _check(some, deps, progress, now)
-    progress.note(budgets=BudgetNotes(mark, now, tuple(due), over))
-    return over.keys()
+        exceeded = {owner: reset for owner, reset in exceeded.items() if owner not in some}
+        exceeded |= _check_owners(some, deps, progress, now)
+    progress.update_notes(budgets=BudgetNotes(mark, now, tuple(due), exceeded))
+    return exceeded.keys()
 
 
-def _check(
+def _check_owners(
     owners: list[str], deps: SettlementDeps, progress: Progress, now: datetime
 ) -> dict[str, datetime | None]:
-    """Check some owners; those whose budget is passed, and when it resets."""
+    """Check some owners; return those whose budget is exceeded, with the time when it resets."""
 
     def report(record: Unreadable) -> None:
-        progress.report(record.name, record.problem)
+        progress.report_problem(record.name, record.problem)
 
-    # A rotated key is there twice, with the same budget.
+    # A key that is being rotated has two records with the same budget.
     by_name = {
         owner.limit.owner: owner
         for record in deps.keys.find_owners(owners, report=report)
-        if (owner := _owner_of(record))
+        if (owner := _to_owner(record))
     }
     windows = {name: window_of(owner.limit.duration, now) for name, owner in by_name.items()}
     ledgers = deps.store.budget_balances((name, window.periods) for name, window in windows.items())
-    over: dict[str, datetime | None] = {}
+    exceeded: dict[str, datetime | None] = {}
     for name, owner in by_name.items():
-        kinds = _kinds(owner.limit, ledgers[name])
+        kinds = _exceeded_limits(owner.limit, ledgers[name])
         if "budget.exceeded" in kinds:
-            over[name] = windows[name].reset
+            exceeded[name] = windows[name].reset
         for kind in kinds:
             event = owner.event(kind, ledgers[name], windows[name], now)
             if deps.store.add_event(event):
-                progress.say(event)
+                progress.queue_event(event)
                 data = msgspec.json.decode(event.body)["data"]
                 log("WARNING", "budget passed", event=event.type, **data)
-    return over
+    return exceeded
 
 
-def _owner_of(record: KeyRecord | TeamRecord) -> "_Owner | None":
+def _to_owner(record: KeyRecord | TeamRecord) -> "_Owner | None":
     if isinstance(record, TeamRecord):
         limit = budget_of_team(record)
         return _Owner(limit, None, record.team_id) if limit else None
@@ -99,7 +101,7 @@ class _Owner(NamedTuple):
         return budget_event(kind, self.limit, ledger, window, now, key_id=self.key_id, team=self.team)
 
 
-def _kinds(limit: OwnedBudget, ledger: BudgetBalance) -> list[BudgetType]:
+def _exceeded_limits(limit: OwnedBudget, ledger: BudgetBalance) -> list[BudgetType]:
     kinds: list[BudgetType] = []
     if limit.max_nano is not None and ledger.spent_nano > limit.max_nano:
         kinds.append("budget.exceeded")
@@ -109,15 +111,15 @@ def _kinds(limit: OwnedBudget, ledger: BudgetBalance) -> list[BudgetType]:
 
 
 def note_overrun(job: JobRecord, store: Store, now: datetime) -> Event | None:
-    """Say once that a job cost more than was reserved for it.
+    """Announce once that a job cost more than was reserved for it.
 
     Args:
-        job: As it stands in the books.
-        store: The books.
-        now: The time.
+        job: The job's record, up to date.
+        store: Takes the event.
+        now: The current time.
 
     Returns:
-        What goes out of it; None if it did not, or if it was said before.
+        The event to send; None if the job did not, or if that was announced before.
     """
     if not job.overran or job.estimate is None:
         return None
@@ -128,7 +130,7 @@ def note_overrun(job: JobRecord, store: Store, now: datetime) -> Event | None:
         "WARNING",
         "job cost more than was reserved for it",
         event=OVERRUN,
-        **log_events.of_job(job),
+        **log_events.job_fields(job),
         cost_usd=log_events.usd(job.cost.amount_nano),
         reserved_usd=log_events.usd(job.estimate.high_nano or 0),
         weighed=job.estimate.weighed,
@@ -136,17 +138,14 @@ def note_overrun(job: JobRecord, store: Store, now: datetime) -> Event | None:
     return event
 
 
-def act_on(job: JobRecord, over: AbstractSet[str], deps: SettlementDeps) -> None:
-    """Does to a running job what the configuration says if it costs more than it may.
-
-    That is: the budget that it counts against is passed, or what was reserved for it is.
-    """
-    owners = over & set(owners_of(job.key_id, job.team))
+def apply_budget_action(job: JobRecord, exceeded: AbstractSet[str], deps: SettlementDeps) -> None:
+    """Warn about a running job or cancel it, as configured, if it exceeds a budget or its reservation."""
+    owners = exceeded & set(owners_of(job.key_id, job.team))
     if deps.budget_action == "nothing" or not (owners or job.overran):
         return
-    fields = {**log_events.of_job(job), "owners": sorted(owners), "overrun": job.overran}
+    fields = {**log_events.job_fields(job), "owners": sorted(owners), "overrun": job.overran}
     if deps.budget_action == "warn":
-        log("WARNING", "job runs over budget", event="budget.job_running", **fields)
+        log("WARNING", "job runs exceeded budget", event="budget.job_running", **fields)
         return
     answer = deps.upstream.send(
         "POST",
@@ -158,7 +157,7 @@ def act_on(job: JobRecord, over: AbstractSet[str], deps: SettlementDeps) -> None
     done = answer.status == _OK
     log(
         "WARNING" if done else "ERROR",
-        "job cancelled over budget" if done else "job not cancelled",
+        "job cancelled exceeded budget" if done else "job not cancelled",
         event="budget.job_cancelled" if done else "budget.cancel_failed",
         http_status=answer.status,
         **fields,

@@ -1,4 +1,4 @@
-"""Whose output it is."""
+"""Find the job that wrote an output."""
 
 import msgspec
 
@@ -8,22 +8,23 @@ from batch_gateway.core.pricing.models import base_model_of, is_registered
 from batch_gateway.logs import log
 from batch_gateway.ports import Upstream, UpstreamCredentialsError, UpstreamUnavailableError
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps
-from batch_gateway.tracking import note
+from batch_gateway.tracking import record_observations
 
 _CANDIDATES = 50
-"""Jobs that are looked up in one try to find whose output it is; a later try takes the next ones, since those
-that are found to have ended are no candidates any more. Should one that has ended name a directory later, the
-sweep sees it in the list of jobs."""
+"""Jobs that are fetched in one try to find the job of an output. A later try takes the next ones, since those
+that turn out to have ended are no longer candidates. If an ended job reports its directory later, the sweep
+sees that in the list of jobs."""
 
 
 def find_job(directory: str, deps: SettlementDeps) -> JobRecord | None:
-    """Find the job that wrote a directory: as recorded, else as Vertex AI says.
+    """Find the job that wrote a directory: on record, else by asking Vertex AI.
 
     Returns:
-        Its record, with what was just seen of the job, which is not on record yet; None if it is nobody's.
+        Its record, with the state that Vertex AI has just shown, which is not saved yet; None if the
+        output is unclaimed.
 
     Raises:
-        NotYetError: Jobs with this output prefix still run, or more remain to be looked up.
+        NotYetError: Jobs with this output prefix are still running, or more have to be fetched.
     """
     known = deps.store.jobs_by_directory(directory)
     if known:
@@ -31,7 +32,7 @@ def find_job(directory: str, deps: SettlementDeps) -> JobRecord | None:
     candidates = deps.store.jobs_without_directory(directory.rpartition("/")[0], _CANDIDATES)
     running, changed = False, {}
     for candidate in candidates:
-        job = look_up(candidate, deps)
+        job = fetch_job(candidate, deps)
         if job is None:
             continue
         if job.seen.output_directory == directory:
@@ -40,17 +41,19 @@ def find_job(directory: str, deps: SettlementDeps) -> JobRecord | None:
         if job.seen != candidate.seen:
             changed[job.key] = job.seen
     if changed:
-        note(deps.store, changed)
+        record_observations(deps.store, changed)
     if running or len(candidates) == _CANDIDATES:
-        raise NotYetError(f"no job has reported {directory} as its output yet; {len(candidates)} may")
+        raise NotYetError(
+            f"no job has reported {directory} as its output yet; {len(candidates)} jobs may still do so"
+        )
     return None
 
 
-def look_up(job: JobRecord, deps: SettlementDeps) -> JobRecord | None:
-    """Return a job's record with what Vertex AI shows now, which is not put on record.
+def fetch_job(job: JobRecord, deps: SettlementDeps) -> JobRecord | None:
+    """Return a job's record with the state that Vertex AI shows now, which is not saved.
 
-    The look is spared if the job ended with a directory. None if Vertex AI does not have the job (any more):
-    nothing more will be heard of it.
+    Vertex AI is not asked if the job has ended with a directory. None if Vertex AI does not have the job, or
+    no longer has it: its state will not change any more.
     """
     if job.seen.terminal and job.seen.output_directory:
         return job
@@ -59,22 +62,22 @@ def look_up(job: JobRecord, deps: SettlementDeps) -> JobRecord | None:
     return msgspec.structs.replace(job, seen=merge_observations(job.seen, seen)) if seen else None
 
 
-def refresh(key: JobKey, deps: SettlementDeps) -> JobRecord | None:
-    """Return a job's record after a look as `look_up` has it, which is put on record."""
+def refresh_job(key: JobKey, deps: SettlementDeps) -> JobRecord | None:
+    """Fetch a job as `fetch_job` does, save its state, and return its record."""
     record = deps.store.get_job(key)
-    job = look_up(record, deps) if record else None
+    job = fetch_job(record, deps) if record else None
     if job is None or record is None or job.seen == record.seen:
         return job
-    return note(deps.store, {key: job.seen}).get(key)
+    return record_observations(deps.store, {key: job.seen}).get(key)
 
 
-def base_model(job: JobRecord, upstream: Upstream) -> str | None:
-    """The publisher's model that a tuned model was made from; empty if there is none, or none is known.
+def find_base_model(job: JobRecord, upstream: Upstream) -> str | None:
+    """Find the publisher's model that a tuned model was made from; empty if there is none, or none is known.
 
-    None if it could not be asked for now: the job is priced without, and asked about again.
+    None if Vertex AI could not be asked: the job is priced without it, and the next output asks again.
     """
     model = job.seen.model.partition("@")[0]
-    if job.base_model is not None or not _is_of_its_place(job, model):
+    if job.base_model is not None or not _is_in_location_of(job, model):
         return job.base_model
     try:
         found = upstream.get(model, project=job.key.project, location=job.key.location)
@@ -84,11 +87,11 @@ def base_model(job: JobRecord, upstream: Upstream) -> str | None:
     return base_model_of(found or {}) or ""
 
 
-def _is_of_its_place(job: JobRecord, model: str) -> bool:
-    """Whether a model is registered in the project and location of its job.
+def _is_in_location_of(job: JobRecord, model: str) -> bool:
+    """Return whether a model is registered in the project and location of its job.
 
-    Vertex AI takes no other ("must share the same ancestor Location", BatchPredictionJob.model, discovery
-    revision 20261106), and no other place is looked into with the gateway's token.
+    Vertex AI accepts no other ("must share the same ancestor Location", BatchPredictionJob.model, discovery
+    revision 20261106), and the gateway's token is used for no other place.
     """
     resource = parse_resource(model)
     if resource is None or not is_registered(model) or resource.location != job.key.location:

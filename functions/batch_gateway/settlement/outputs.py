@@ -1,4 +1,4 @@
-"""Puts one output into the books: reads it, prices it, commits it."""
+"""Settle one output: read it, price it and commit it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,30 +11,31 @@ from batch_gateway.core.accounting.settlement import Change, Output, settle_outp
 from batch_gateway.core.jobs.record import JobRecord, merge_observations
 from batch_gateway.core.rows.readers import UnreadableOutputError
 from batch_gateway.core.usage import Usage
+from batch_gateway.logs import log
 from batch_gateway.ports import ObjectInfo
 from batch_gateway.settlement.deps import SettlementDeps
-from batch_gateway.settlement.job_lookup import base_model
+from batch_gateway.settlement.job_lookup import find_base_model
 from batch_gateway.settlement.reading import read_usage
 
 
 def settle_live(
     job: JobRecord, bucket: str, live: ObjectInfo, deps: SettlementDeps, *, now: datetime, deadline: float
 ) -> bool:
-    """Settle the generation of an object that lives now.
+    """Settle the live generation of an object.
 
     Returns:
-        Whether there was anything to do.
+        Whether there was anything to settle.
 
     Raises:
-        NotYetError: It is too large for the time that was left; a later try goes on.
-        Exception: Anything that a port raises; nothing has been written.
+        NotYetError: The object is too large for the time that was left; a later try continues.
+        Exception: Any error of a port; nothing has been written.
     """
     read = read_output(job, bucket, live, deps, now=now, deadline=deadline)
     return read is not None and commit(read.job, read.output, deps, written=live.created) is not None
 
 
-class Read(NamedTuple):
-    """An output as read, and its job with the base of its model."""
+class ReadOutput(NamedTuple):
+    """An output that was read, and its job with the base of its model."""
 
     job: JobRecord
     output: Output
@@ -42,37 +43,37 @@ class Read(NamedTuple):
 
 def read_output(
     job: JobRecord, bucket: str, live: ObjectInfo, deps: SettlementDeps, *, now: datetime, deadline: float
-) -> Read | None:
-    """Read an object, unless its live generation is in the books.
+) -> ReadOutput | None:
+    """ReadOutput an object; None if its live generation, or a later one, is settled.
 
     Raises:
-        NotYetError: It is too large for the time that was left; a later try goes on.
-        Exception: Anything that a port raises.
+        NotYetError: The object is too large for the time that was left; a later try continues.
+        Exception: Any error of a port.
     """
     uri = f"gs://{bucket}/{live.name}"
     settled, begun = deps.store.get_output(job.key, uri)
     if settled is not None and settled.generation >= live.generation:
         return None
-    job = msgspec.structs.replace(job, base_model=base_model(job, deps.upstream))
+    job = msgspec.structs.replace(job, base_model=find_base_model(job, deps.upstream))
     usage, problem = Usage(), None
     try:
         usage = read_usage(job, bucket, live, begun, deps, now=now, deadline=deadline)
     except UnreadableOutputError as error:
         problem = str(error)
-    return Read(job, Output(uri, live.generation, live.size, usage, now, problem))
+    return ReadOutput(job, Output(uri, live.generation, live.size, usage, now, problem))
 
 
 def commit(job: JobRecord, output: Output, deps: SettlementDeps, *, written: datetime) -> JobRecord | None:
-    """Commit what was read of an output.
+    """Commit an output that was read.
 
     Args:
-        job: With the base of its model, and as Vertex AI shows it, which goes on record with the output.
-        output: As read.
-        deps: The outside.
-        written: When it was written.
+        job: The job with the base of its model, and in the state that Vertex AI shows, which is saved, too.
+        output: The output that was read.
+        deps: The ports.
+        written: Time at which the object was written.
 
     Returns:
-        The job as it then stands; None if the output was no news to the books.
+        The job's new record; None if the output was settled already.
     """
     before = job
 
@@ -94,16 +95,16 @@ def commit(job: JobRecord, output: Output, deps: SettlementDeps, *, written: dat
     return settled
 
 
-def lose(job: JobRecord, uri: str, deps: SettlementDeps, *, now: datetime) -> JobRecord | None:
-    """Put an output into the books that was deleted before it could be read.
+def record_lost(job: JobRecord, uri: str, deps: SettlementDeps, *, now: datetime) -> JobRecord | None:
+    """Record an output that was deleted before it could be read.
 
-    If it was settled before, its cost stays. If not, that is an error for good.
+    If it was settled before, its cost stays. If not, it stays unreadable.
 
     Returns:
-        The job as it then stands; None if the books had the output.
+        The job's new record; None if the output was settled already.
     """
     output = Output(uri, 0, 0, Usage(), now, unreadable="deleted before it could be read")
     lost = commit(job, output, deps, written=now)
     if lost is not None:
-        log_events.problem("ERROR", "output.lost", "output lost", job=job.seen.name, uri=uri)
+        log("ERROR", "output lost", event="output.lost", job=job.seen.name, uri=uri)
     return lost

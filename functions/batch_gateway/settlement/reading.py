@@ -1,4 +1,4 @@
-"""Reads one output object, in one go or, where it is too large for that, in several."""
+"""Read one output object, in several steps if it is too large for one."""
 
 from datetime import datetime, timedelta
 
@@ -27,17 +27,17 @@ def read_usage(
     """Read the usage of an object's rows.
 
     Args:
-        job: Whose output it is.
+        job: The job that wrote the object.
         bucket: Bucket.
         live: The object, in the generation to be read.
-        begun: How far it was read before, if it was.
-        deps: The outside.
-        now: The time.
-        deadline: When reading has to stop, on ``deps.clock``. What was read until then is kept.
+        begun: Checkpoint of an earlier try, if there is one.
+        deps: The ports.
+        now: The current time.
+        deadline: Time on ``deps.clock`` at which reading has to stop. The progress is saved.
 
     Raises:
-        NotYetError: Time ran out; the next try goes on from where this one stopped.
-        UnreadableOutputError: Its rows cannot be counted, now or ever.
+        NotYetError: Time ran out; the next try continues where this one stopped.
+        UnreadableOutputError: Its rows can never be counted.
     """
     uri = f"gs://{bucket}/{live.name}"
     usage, start = Usage(), 0
@@ -51,6 +51,6 @@ def read_usage(
             read = usage + reader.usage
             log_events.unrecognized_rows(job, uri, reader.unrecognized, usage.rows.total)
             deps.store.put_checkpoint(Checkpoint(uri, live.generation, offset, read, now + _KEPT))
-            raise NotYetError(f"read up to byte {offset} of {live.size}; the next try goes on from there")
+            raise NotYetError(f"read up to byte {offset} of {live.size}; the next try continues from there")
     log_events.unrecognized_rows(job, uri, reader.unrecognized, usage.rows.total)
     return usage + reader.usage

@@ -1,21 +1,20 @@
-"""Settles one output object: reads it, prices it, puts it into the books.
+"""Settle one output object: read it, price it and record its cost.
 
-An event is only a hint that there is something at a name. What is settled is the object that lives
-there now, so that late, doubled and disordered events come to the same. Timeline::
+An event is only a hint that there may be an object with that name. The object that is there now is settled,
+so late, repeated and reordered events have the same result. Timeline::
 
-    event -> is it output? -> whose job? -> live generation in the books? -> read it -> commit
-                  no: ignore     nobody: again later,    yes: done            |          all in one
-                                 at last park it                              |          transaction
-                                                     time is up: keep a checkpoint, again later
+    event -> is it output? -> find its job -> live generation settled? -> read it -> commit
+                no: ignore      unclaimed: retry,     yes: done             |         all in one
+                                finally park it                             |         transaction
+                                                    out of time: save a checkpoint, retry
 
-Whatever fails before the commit leaves the books untouched and raises, so that the event comes again.
+A failure before the commit changes nothing and raises, so that the event is delivered again.
 """
 
 from datetime import datetime, timedelta
 from enum import StrEnum
 from math import inf
 
-from batch_gateway import log_events
 from batch_gateway.core.accounting.settlement import Output
 from batch_gateway.core.jobs.output_names import (
     directory_of,
@@ -31,16 +30,16 @@ from batch_gateway.ports import ObjectInfo, UpstreamCredentialsError, UpstreamUn
 from batch_gateway.settlement.closing import close_if_settled
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 from batch_gateway.settlement.enforcement import note_overrun
-from batch_gateway.settlement.job_lookup import find_job, look_up
-from batch_gateway.settlement.outputs import commit, lose, read_output
-from batch_gateway.tracking import note
+from batch_gateway.settlement.job_lookup import fetch_job, find_job
+from batch_gateway.settlement.outputs import commit, read_output, record_lost
+from batch_gateway.tracking import record_observations
 
 GRACE = timedelta(minutes=10)
-"""How long an output may wait for its job's record before it counts as nobody's."""
+"""Time that an output may wait for its job's record before it counts as unclaimed."""
 
 
 class Outcome(StrEnum):
-    """What became of an event."""
+    """The result of an event."""
 
     IGNORED = "ignored"
     SETTLED = "settled"
@@ -52,19 +51,19 @@ class Outcome(StrEnum):
 def settle(
     bucket: str, name: str, written: datetime, now: datetime, deps: SettlementDeps, *, deadline: float = inf
 ) -> Outcome:
-    """Settles the object at a name.
+    """Settle the object with a name.
 
     Args:
         bucket: Bucket.
         name: Name of the object in it.
-        written: When the event's object was written.
-        now: The time.
-        deps: The outside.
-        deadline: When reading has to stop, on ``deps.clock``.
+        written: Time at which the event's object was written.
+        now: The current time.
+        deps: The ports.
+        deadline: Time on ``deps.clock`` at which reading has to stop.
 
     Raises:
-        NotYetError: The job is not known yet, or there was not enough time to read it all.
-        Exception: Anything that a port raises; nothing has been written, and the event must come again.
+        NotYetError: The job is not known yet, or there was not enough time to read the whole object.
+        Exception: Any error of a port; nothing has been written, and the event must be delivered again.
     """
     directory = directory_of(bucket, name)
     if not is_final_output(name):
@@ -72,40 +71,40 @@ def settle(
     job = find_job(directory, deps)
     live = deps.objects.stat(bucket, name)
     if job is None:
-        return _park_unclaimed(directory, bucket, live, deps, age=now - written, now=now)
+        return _handle_unclaimed(directory, bucket, live, deps, age=now - written, now=now)
     uri = f"gs://{bucket}/{name}"
     settled: JobRecord | None = None
     if live is None:
-        job = _as_shown(job, deps)
-        settled = lose(job, uri, deps, now=now)
+        job = _with_current_state(job, deps)
+        settled = record_lost(job, uri, deps, now=now)
     elif read := read_output(job, bucket, live, deps, now=now, deadline=deadline):
-        # A large output takes minutes to read: the job is looked at afterwards.
-        job = _as_shown(read.job, deps)
+        # A large output takes minutes to read, so the job is fetched afterwards.
+        job = _with_current_state(read.job, deps)
         settled = commit(job, read.output, deps, written=live.created)
     if settled is None:
-        job = _as_shown(job, deps)
-        _finish(note(deps.store, {job.key: job.seen}).get(job.key, job), uri, deps, now)
+        job = _with_current_state(job, deps)
+        _finish(record_observations(deps.store, {job.key: job.seen}).get(job.key, job), uri, deps, now)
         return Outcome.ALREADY_SETTLED
     _finish(settled, uri, deps, now)
     return Outcome.SETTLED if live is not None else Outcome.UNREADABLE
 
 
-def _as_shown(job: JobRecord, deps: SettlementDeps) -> JobRecord:
-    """Return a job as Vertex AI shows it; as it is on record if Vertex AI cannot be asked.
+def _with_current_state(job: JobRecord, deps: SettlementDeps) -> JobRecord:
+    """Return a job with the state that Vertex AI shows, or as it is on record if Vertex AI cannot be asked.
 
-    Then the books will be right all the same, and the job's state follows with the next look at it.
+    Its cost is right in either case; the sweep updates its state later.
     """
     try:
-        return look_up(job, deps) or job
+        return fetch_job(job, deps) or job
     except (UpstreamUnavailableError, UpstreamCredentialsError) as error:
         log("WARNING", "job not looked up", job=job.seen.name, error=error)
         return job
 
 
 def _finish(job: JobRecord, uri: str, deps: SettlementDeps, now: datetime) -> None:
-    """Close a job if this was the last of its output, and send out what happened."""
+    """Close a job if this was the last of its output, and send the events."""
     overrun = note_overrun(job, deps.store, now)
-    # While shards are missing, the directory is not looked through: that would be done for each of them.
+    # While shards are missing, the directory is not listed: that would be done for each shard.
     is_whole = job.settled_outputs >= number_of_shards(uri)
     closed = close_if_settled(job, deps, now) if is_whole else None
     for event in (overrun, closed):
@@ -113,7 +112,7 @@ def _finish(job: JobRecord, uri: str, deps: SettlementDeps, now: datetime) -> No
             notify(event, deps.notify())
 
 
-def _park_unclaimed(
+def _handle_unclaimed(
     directory: str,
     bucket: str,
     live: ObjectInfo | None,
@@ -125,9 +124,9 @@ def _park_unclaimed(
     if live is None or not is_made_by_vertex(directory):
         return Outcome.IGNORED
     if age < GRACE:
-        raise NotYetError(f"no job with the output directory {directory} is on record yet")
+        raise NotYetError(f"no job on record has the output directory {directory} yet")
     reason = "belongs to no job on record"
     output = Output(f"gs://{bucket}/{live.name}", live.generation, live.size, Usage(), now, reason)
     deps.store.park(output)
-    log_events.problem("ERROR", "output.parked", "output parked", uri=output.uri, reason=reason)
+    log("ERROR", "output parked", event="output.parked", uri=output.uri, reason=reason)
     return Outcome.PARKED

@@ -1,4 +1,4 @@
-"""What a sweep has done so far, and how it shares out its time; its threads share one account of it."""
+"""The progress of a sweep and its use of time, shared by its threads."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -7,33 +7,33 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from batch_gateway import log_events
 from batch_gateway.core import excerpts
 from batch_gateway.core.notify.notifications import Event
+from batch_gateway.logs import log
 from batch_gateway.ports import StoreUnavailableError, Unreadable
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 
 WORKERS = 8
-"""Calls that a sweep makes at once: of lists of jobs, and of looks at jobs."""
+"""Places, or jobs, that a sweep handles at once."""
 _LEAST_SHARE = 0.15
-"""Of its time a step has at least, however late it begins, so that none keeps another one from its turn."""
+"""Share of the time that each step has at least, however late it begins, so that none is starved."""
 Each = TypeVar("Each")
 
 
-class Sweep(msgspec.Struct, rename="camel"):
-    """What a sweep did.
+class SweepReport(msgspec.Struct, rename="camel"):
+    """The result of a sweep.
 
     Attributes:
-        jobs: Jobs that were not closed and were looked at.
-        adopted: Jobs taken on record that were made outside the gateway, or whose record had been lost.
-        settled: Outputs put into the books.
-        watched: Closed jobs that were looked at for output that came late or was overwritten.
+        jobs: Open jobs that were checked.
+        adopted: Jobs put on record that were created outside the gateway, or whose record was lost.
+        settled: Outputs that were settled.
+        watched: Closed jobs that were checked for late or overwritten output.
         closed: Jobs whose cost became final, or final again.
         parked: Outputs that belong to no job on record.
-        stuck: Jobs that have been queued or running for longer than Vertex AI lets them.
-        dropped_submissions: Creates that made no job.
+        stuck: Jobs that have been queued or running for longer than Vertex AI allows.
+        dropped_submissions: Submissions that created no job.
         delivered: Events taken by a webhook or the topic.
-        problems: What could not be done, and is tried again by the next sweep.
+        problems: Failures; the next sweep tries again.
         complete: Whether every place, job and output had its turn, and there were no problems.
     """
 
@@ -51,16 +51,16 @@ class Sweep(msgspec.Struct, rename="camel"):
 
 
 class Progress:
-    """What was done, what went wrong, and how much time is left.
+    """The progress of a sweep: results, failures, and the time that is left.
 
     Attributes:
-        done: What the sweep did so far.
-        events: What happened that is to be sent out.
-        notes: What this sweep knows from earlier ones, and leaves to later ones.
+        done: Results so far.
+        events: Events to send.
+        notes: State that one sweep leaves to the next.
     """
 
     def __init__(self, deps: SettlementDeps, seconds: float) -> None:
-        self.done = Sweep()
+        self.done = SweepReport()
         self.events: list[Event] = []
         self.begun = deps.clock()
         self.seconds = seconds
@@ -71,76 +71,76 @@ class Progress:
         self._lock = Lock()
 
     def count(self, **numbers: int) -> None:
-        """Add to the numbers of the sweep's answer."""
+        """Add to the counts of the report."""
         with self._lock:
             for name, number in numbers.items():
                 setattr(self.done, name, getattr(self.done, name) + number)
 
-    def say(self, event: Event | None) -> None:
-        """Keep an event for the step that sends events out; None is no event."""
+    def queue_event(self, event: Event | None) -> None:
+        """Keep an event for the step that sends events; None is ignored."""
         if event is not None:
             with self._lock:
                 self.events.append(event)
 
-    def note(self, **changes: Any) -> None:
-        """Leave something to later sweeps. Of two at once the last one's notes stay: old ones do no harm."""
+    def update_notes(self, **changes: Any) -> None:
+        """Save state for later sweeps. Of two sweeps at once the later write wins; old notes do no harm."""
         notes = msgspec.structs.replace(self.notes, **changes)
         if notes != self.notes:
             self._store.put_sweep_notes(notes)
             self.notes = notes
 
-    def name_stuck(self, name: str) -> None:
-        """Name a job that should have ended by now."""
+    def add_stuck(self, name: str) -> None:
+        """Add a job that should have ended by now to the report."""
         with self._lock:
             self.done.stuck.append(name)
 
-    def leave_incomplete(self, problem: str | None = None) -> None:
-        """Note that not everything had its turn, or why something has to be tried again."""
+    def mark_incomplete(self, problem: str | None = None) -> None:
+        """Mark the sweep as incomplete, with the problem if there is one."""
         with self._lock:
             self.done.complete = False
             self.done.problems += [problem] if problem else []
 
-    def report(self, what: str, problem: str) -> None:
-        """Note what went wrong with one place, job, record or output."""
-        self.leave_incomplete(f"{what}: {problem}")
-        log_events.problem("ERROR", "settlement.failed", "sweep problem", what=what, error=problem)
+    def report_problem(self, what: str, problem: str) -> None:
+        """Report and log a problem with one place, job, record or output."""
+        self.mark_incomplete(f"{what}: {problem}")
+        log("ERROR", "sweep problem", event="settlement.failed", what=what, error=problem)
 
-    def readable(self, found: Iterable[Each | Unreadable]) -> Iterator[Each]:
-        """Pass over records that cannot be read, and name them."""
+    def skip_unreadable(self, found: Iterable[Each | Unreadable]) -> Iterator[Each]:
+        """Yield the records that can be read, and report the others."""
         for each in found:
             if isinstance(each, Unreadable):
-                self.report(each.name, each.problem)
+                self.report_problem(each.name, each.problem)
             else:
                 yield each
 
     def begin_step(self, share: float) -> None:
-        """Give a step until that share of the time is used up, and some time in any case."""
+        """Begin a step that ends at a share of the sweep's time, or a little later if it begins late."""
         least = self._clock() + _LEAST_SHARE * self.seconds
         self.until = max(self.begun + share * self.seconds, least)
 
     def deadline(self) -> float:
-        """Return until when one output may be read: a large one must not take the time of all the others."""
+        """Return the deadline for reading one output, so that a large one cannot starve the others."""
         return min(self.until, self._clock() + self.seconds / 3)
 
     def is_late(self) -> bool:
-        """Tell whether the step has used up its time, so that something does not get its turn."""
+        """Return whether the step has used up its time; if so, mark the sweep as incomplete."""
         late = self._clock() > self.until
         if late:
-            self.leave_incomplete()
+            self.mark_incomplete()
         return late
 
     def is_over(self) -> bool:
-        """Tell whether the sweep has used up its time."""
+        """Return whether the sweep has used up its time."""
         return self._clock() - self.begun > self.seconds
 
     @contextmanager
-    def going_on(self, what: str) -> Iterator[None]:
-        """Keep what goes wrong with one place, job or output from the others."""
+    def isolate(self, what: str) -> Iterator[None]:
+        """Keep a failure of one place, job or output from stopping the others."""
         try:
             yield
         except StoreUnavailableError:
             raise
         except NotYetError as error:
-            self.leave_incomplete(f"{what}: {error}")
-        except Exception as error:  # noqa: BLE001 - nothing is lost: whatever it was is left for the next sweep
-            self.report(what, excerpts.text(str(error)))
+            self.mark_incomplete(f"{what}: {error}")
+        except Exception as error:  # noqa: BLE001 - nothing is lost: the next sweep tries again
+            self.report_problem(what, excerpts.text(str(error)))

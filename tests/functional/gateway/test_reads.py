@@ -221,10 +221,10 @@ def test_a_job_seen_before_it_was_recorded_is_brought_up_to_date_by_the_next_loo
     created = observe(job_resource())
     ended = job_resource(state="JOB_STATE_FAILED", updateTime="2026-11-22T10:01:00Z")
     tracker = Tracker(store)
-    tracker.see(PROJECT, [ended])
+    tracker.observe(PROJECT, [ended])
     store.add_job(JobRecord(key, created, created.create_time))
 
-    tracker.see(PROJECT, [ended])
+    tracker.observe(PROJECT, [ended])
 
     assert store.get_job(key).seen.state == "JOB_STATE_FAILED"
 

@@ -95,5 +95,5 @@ class Costs:
             # The record is still the best answer; its state is as old as the last refresh.
             log("WARNING", "job not refreshed", job=job.key.path, error=error)
             return job
-        looked = self._tracker.see(job.key.project, [seen] if seen else [])
+        looked = self._tracker.observe(job.key.project, [seen] if seen else [])
         return looked.changed.get(job.key, job)

@@ -281,7 +281,7 @@ class Creates:
                 metadata={"job": seen.name, "submission": submission.id},
             ) from error
         self._places.learn(number, call.project)
-        log("INFO", "job created", event="job.created", **log_events.of_job(record))
+        log("INFO", "job created", event="job.created", **log_events.job_fields(record))
         return responses.relay(upstream)
 
     def _mark_unresolved(self, submission: Submission) -> Submission:

@@ -166,7 +166,7 @@ class Passthrough:
 
     def _track(self, call: Call, jobs: list[dict[str, Any]]) -> None:
         """Track whole jobs. One whose record cannot be written is relayed all the same."""
-        for key, error in self._tracker.see(call.project, jobs).refused.items():
+        for key, error in self._tracker.observe(call.project, jobs).refused.items():
             log("ERROR", "job not tracked", job=key.path, error=error)
 
 
