@@ -113,7 +113,7 @@ def test_what_cloud_run_has_checked_is_believed_for_the_configured_audience_only
     assert asked(world, BEARER, private=True) == ("https://gateway.example", False)
     world.identity = lambda *_: False
     world.call("POST", PATH, key=None, headers=BEARER)
-    assert "reconcile_audience is not set" in capsys.readouterr().out
+    assert "set general_settings.reconcile_audience" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
