@@ -108,7 +108,7 @@ def test_the_high_takes_the_dearest_price_until_the_job_has_started(model, at, t
     assert (found.low_nano, found.expected_nano) == (low, expected)
     assert found.high_nano == pytest.approx(times * high, abs=2)
     until = (at + timedelta(hours=72)).strftime("%Y-%m-%dT%H:%MZ")
-    assert f"The high takes the dearest until {until}" in " ".join(found.assumptions)
+    assert f"The high takes the highest until {until}" in " ".join(found.assumptions)
 
 
 def test_a_fall_of_the_price_does_not_lower_the_high_before_it():

@@ -572,7 +572,7 @@ def later(*days: Any) -> dict[str, Any]:
         (table(period={"disputed": True}), "m-1: from None: disputed"),
         (table(non_global_from="July"), "table: non_global_from: no date"),
         (table(model={"retirement": {"retired": "2027-01-01"}}), "m-1: retirement: source: missing"),
-        (table(model={"retirement": {"source": "a page"}}), "m-1: retirement: says neither"),
+        (table(model={"retirement": {"source": "a page"}}), "m-1: retirement: must have closed or retired"),
         (table(model={"retirement": retired(source="")}), "m-1: retirement: source"),
         (table(model={"retirement": retired(retired="soon")}), "m-1: retirement: retired: no date"),
         (table(model={"retirement": retired(closed=20270101)}), "m-1: retirement: closed: no date"),

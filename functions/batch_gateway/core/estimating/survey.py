@@ -40,7 +40,9 @@ from batch_gateway.core.lines import MAX_LINE_BYTES
 from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.prices import PriceTable
 
-_TEXT = "Input: tokens are guessed from the length of texts by script; the high is near one token a byte."
+_TEXT = (
+    "Input: tokens are guessed from the length of texts by script; the high is close to one token per byte."
+)
 _MEDIA = (
     "Images, video, audio and documents: Google's token rates; their playing time and number of pages "
     "are guessed from their size, or by default if that is unknown. The high is likely, not certain."
@@ -165,7 +167,7 @@ class Survey:
             ),
         )
         if self._family.answers and self._unlimited and self._rates.output_limit is None:
-            self._unbounded["rows set no limit on their output, and none of the model is known"] = None
+            self._unbounded["rows set no limit on their output, and the model's limit is unknown"] = None
         for reason in self._unbounded:
             estimate = estimate.without_high(f"The high is unknown: {reason}.")
         return estimate
@@ -183,8 +185,8 @@ class Survey:
         estimate = msgspec.structs.replace(estimate, rows=rows, exact_rows=True)
         if habit.input is None:
             return estimate.with_warnings(
-                "The amounts are unknown: rows of a BigQuery table are counted, not read, and there is no "
-                "history with this model to go by."
+                "The amounts are unknown: rows of a BigQuery table are counted, not read, and there are no "
+                "earlier jobs with this model to estimate from."
             )
         uses: tuple[UnitCounts, UnitCounts, UnitCounts] = (Counter(), Counter(), Counter())
         output = habit.output(Needs({}), None)
@@ -265,7 +267,7 @@ class Survey:
         if self._fatal:
             said.append(
                 f"Rows that would fail the whole job before any row runs: {self._fatal:,} of those read. The "
-                "amounts are what it costs once they are put right."
+                "amounts assume that they are corrected."
             )
         if self._searches:
             said.append(_SEARCH)
