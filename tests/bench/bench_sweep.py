@@ -31,7 +31,8 @@ from batch_gateway.adapters.firestore import FirestoreKeys, FirestoreStore, conn
 from batch_gateway.adapters.firestore.documents import CALL, job_id, plain
 from batch_gateway.adapters.firestore.keys import _document
 from batch_gateway.core.access.keys import Budget, KeyRecord
-from batch_gateway.core.jobs.record import UNKNOWN_BOUNDS, JobKey, JobRecord, observe
+from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS
+from batch_gateway.core.jobs.record import JobKey, JobRecord, observe
 from batch_gateway.core.pricing import prices
 from batch_gateway.notify.delivery import NotifyDeps
 from batch_gateway.notify.endpoints import KeyEndpoints

@@ -8,7 +8,8 @@ import msgspec
 
 from batch_gateway.core.accounting.budgets import owners_of, reservation_deltas
 from batch_gateway.core.accounting.settlement import Output, settle_output
-from batch_gateway.core.jobs.record import Bounds, Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.jobs.cost_bounds import Bounds
+from batch_gateway.core.jobs.record import Completion, JobKey, JobRecord, Observation
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.cost import cost_of
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage, Waste

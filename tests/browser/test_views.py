@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from batch_gateway.core.jobs.record import UNKNOWN_BOUNDS, Bounds
+from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS, Bounds
 from batch_gateway.core.pricing.money import format_nano
 from browser.seeding import Seeder
 from functional.gateway.conftest import KEY

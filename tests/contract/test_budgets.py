@@ -10,7 +10,8 @@ import pytest
 from batch_gateway.adapters.firestore import budgets
 from batch_gateway.core.accounting.budgets import BudgetBalance, BudgetExceededError, OwnedBudget
 from batch_gateway.core.accounting.settlement import Output, settle_output
-from batch_gateway.core.jobs.record import Bounds, JobKey, JobRecord, Observation, Weighed
+from batch_gateway.core.jobs.cost_bounds import Bounds, Weighed
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
 from batch_gateway.ports import StoreUnavailableError, Submission

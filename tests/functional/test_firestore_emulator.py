@@ -204,7 +204,7 @@ def test_the_jar_itself_says_which_java_it_needs(tmp_path):
         jar.writestr("a/b/Main.class", bytes.fromhex("cafebabe") + (0).to_bytes(2) + (65).to_bytes(2))
     put_java(tmp_path, "17.0.15")
 
-    with pytest.raises(LocalStackError, match=r"Java 21 or merge_observations, and .* is Java 17"):
+    with pytest.raises(LocalStackError, match=r"Java 21 or newer, and .* is Java 17"):
         FirestoreEmulator(1, tmp_path / "log", {"PATH": str(tmp_path)}, cache=tmp_path, roots=iter([]))
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
 from batch_gateway.core.accounting.budgets import ALL, BudgetExceededError, OwnedBudget, Window
+from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS, Bounds, Weighed
 from batch_gateway.core.jobs.cost_report import cost_report
-from batch_gateway.core.jobs.record import UNKNOWN_BOUNDS, Bounds, Weighed, observe
+from batch_gateway.core.jobs.record import observe
 from batch_gateway.core.jobs.sent import Sent
 from batch_gateway.core.notify.notifications import job_event
 from batch_gateway.notify.delivery import NotifyDeps

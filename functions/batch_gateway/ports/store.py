@@ -8,8 +8,9 @@ import msgspec
 
 from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, owners_of
 from batch_gateway.core.accounting.settlement import Change, Checkpoint, DailyTotal, Output
+from batch_gateway.core.jobs.cost_bounds import Bounds
 from batch_gateway.core.jobs.labels import TEAM_LABEL
-from batch_gateway.core.jobs.record import Bounds, JobKey, JobRecord, Observation
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.jobs.sent import Sent
 from batch_gateway.core.notify.notifications import Event
 from batch_gateway.ports.notifications import Outbox

@@ -11,7 +11,7 @@ from batch_gateway.core.estimating import sampling
 from batch_gateway.core.estimating.bounds import Scale
 from batch_gateway.core.estimating.exact import UnboundedError
 from batch_gateway.core.estimating.sampling import Object
-from batch_gateway.core.jobs.record import Weighed
+from batch_gateway.core.jobs.cost_bounds import Weighed
 from batch_gateway.core.lines import whole_lines
 from batch_gateway.core.pricing import prices
 from batch_gateway.gateway.jobs import input_bounds

@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from batch_gateway.core.jobs.record import UNKNOWN_BOUNDS
+from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS
 from batch_gateway.core.usage import Rows, Tokens, Usage
 from batch_gateway.gateway.jobs import estimate, input_objects
 from batch_gateway.ports import ObjectsUnavailableError

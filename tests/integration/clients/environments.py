@@ -60,7 +60,7 @@ def why_no_node() -> str | None:
         return f"node and npm are not installed; the clients for Node need version {NODE_MAJOR} or newer"
     version = _run("node", "--version").strip()
     if int(version.lstrip("v").partition(".")[0]) < NODE_MAJOR:
-        return f"the clients for Node need node {NODE_MAJOR} or merge_observations, and this one is {version}"
+        return f"the clients for Node need node {NODE_MAJOR} or newer, and this one is {version}"
     return None
 
 

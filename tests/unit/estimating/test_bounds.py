@@ -74,7 +74,7 @@ def test_a_line_of_any_form_is_read_as_it_is():
     "line", [b"[]", b"1", b'"x"', b"{", b"{}{}", b'{"a":1}\r{"a":2}', b"\xff", b"\x1f\x8b", b"[" * 9999]
 )
 def test_what_is_no_object_is_no_row(line):
-    with pytest.raises(UnboundedError, match="no JSON object"):
+    with pytest.raises(UnboundedError, match="not a JSON object"):
         row_of(line)
 
 
@@ -143,7 +143,7 @@ def test_no_value_of_any_name_is_ever_lost(pairs, space, escape):
 
 def test_an_odd_line_that_is_long_is_refused():
     line = b'{"x":1,"x":2,"y":"' + b"y" * MOST_ODD_BYTES + b'"}'
-    with pytest.raises(UnboundedError, match="plain form"):
+    with pytest.raises(UnboundedError, match="unusual JSON"):
         row_of(line)
     assert values(row_of(line.replace(b'"x":1,', b"")), "x") == [2]
 

@@ -289,7 +289,7 @@ def test_types_must_not_change_from_row_to_row():
 def test_what_is_no_json_is_named():
     for line in (b"{", b"[]", b"\xff", b"1"):
         found = read_row(line)
-        assert "no JSON object" in found.problem
+        assert "not a JSON object" in found.problem
         assert found.needs is None
 
 

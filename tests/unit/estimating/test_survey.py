@@ -108,7 +108,7 @@ def test_the_high_takes_the_dearest_price_until_the_job_has_started(model, at, t
     assert (found.low_nano, found.expected_nano) == (low, expected)
     assert found.high_nano == pytest.approx(times * high, abs=2)
     until = (at + timedelta(hours=72)).strftime("%Y-%m-%dT%H:%MZ")
-    assert f"The high takes the dearest until {until}" in " ".join(found.assumptions)
+    assert f"The high takes the highest until {until}" in " ".join(found.assumptions)
 
 
 def test_a_fall_of_the_price_does_not_lower_the_high_before_it():
@@ -221,7 +221,7 @@ def test_embeddings_have_no_output_and_old_ones_count_characters():
 def test_a_model_without_a_price_costs_an_unknown_amount_never_nothing():
     found = surveyed([row()], model="publishers/google/models/gemini-99-unheard-of")
     assert (found.low_nano, found.expected_nano, found.high_nano) == (None, None, None)
-    assert "no price" in found.warnings[0]
+    assert "no matching price" in found.warnings[0]
     assert found.input[1] == tokens_of(TEXT).expected
     report = estimate_report(found)
     assert (report["low"], report["expected"], report["high"]) == (None, None, None)
@@ -258,7 +258,7 @@ def test_invalid_rows_are_named_up_to_twenty():
     assert found.invalid == 31
     assert [each.line for each in found.invalid_rows] == list(range(2, 22))
     assert found.invalid_rows[0].uri == "gs://in/rows.jsonl"
-    assert "no JSON object" in found.invalid_rows[0].reason
+    assert "not a JSON object" in found.invalid_rows[0].reason
     assert any("fail the whole job before any row runs: 31 of" in warning for warning in found.warnings)
     assert any("Google Search" in warning for warning in found.warnings)
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.core.accounting.settlement import Output
+from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS, Bounds
 from batch_gateway.core.jobs.cost_report import cost_report, is_complete, status_of
-from batch_gateway.core.jobs.record import UNKNOWN_BOUNDS, Bounds, Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.jobs.record import Completion, JobKey, JobRecord, Observation
 from batch_gateway.core.pricing.cost import Cost, LineItem, QueryCost, WastedCost
 from batch_gateway.core.usage import Rows, Tokens, Unpriced, Usage
 

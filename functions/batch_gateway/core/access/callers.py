@@ -95,7 +95,7 @@ def invalid_key(problem: str) -> ApiError:
         "PERMISSION_DENIED",
         "API_KEY_INVALID",
         f"The API key {problem}. Check that it was copied whole, or ask the gateway's administrator for "
-        "another one. (A Google access token is no gateway key.)",
+        "another one. (A Google access token is not a gateway key.)",
     )
 
 

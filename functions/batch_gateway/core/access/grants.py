@@ -146,14 +146,14 @@ def check_body(grants: Sequence[Grant], body: Any, *, has_budget: bool = False) 
                 "PERMISSION_DENIED",
                 "FIELD_NOT_ALLOWED",
                 f"This API key is limited in what it may read, and the instancesFormat {str(value)[:40]!r} "
-                f"may name more than the URIs do. Use one of: {', '.join(sorted(_FORMATS))}.",
+                f"may read more than the URIs name. Use one of: {', '.join(sorted(_FORMATS))}.",
                 metadata={"field": field},
             )
         if field in refused and value is not None:
             raise ApiError(
                 "PERMISSION_DENIED",
                 "FIELD_NOT_ALLOWED",
-                f"This API key is limited in what it may use, and the field {field!r} reaches beyond "
+                f"This API key is limited in what it may use, and the field {field!r} goes beyond "
                 "that. Use model, gcsSource, bigquerySource, gcsDestination and bigqueryDestination.",
                 metadata={"field": field},
             )

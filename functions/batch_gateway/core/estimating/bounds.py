@@ -111,7 +111,7 @@ class Scale:
             return
         limit = self._output_limit if row.limit is None else max(row.limit, self._limit)
         if limit is None:
-            raise UnboundedError("it sets no limit on its output, and none of the model is known")
+            raise UnboundedError("it sets no limit on its output, and the model's limit is unknown")
         output = limit * max(row.answers, self._answers)
         self._uses[window, row.item] += output
         self._output += output

@@ -10,7 +10,7 @@ from batch_gateway.core.estimating.bounds import Weight
 from batch_gateway.core.estimating.families import MOST_BYTES, Family
 from batch_gateway.core.estimating.ranges import Range
 from batch_gateway.core.estimating.sums import Extrapolation, UnitCounts
-from batch_gateway.core.jobs.record import Weighed
+from batch_gateway.core.jobs.cost_bounds import Weighed
 from batch_gateway.core.pricing.cost import cost_of
 from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.money import format_nano
@@ -117,7 +117,7 @@ def with_prices(
         return estimate
     estimate = msgspec.structs.replace(estimate, low_nano=None, expected_nano=None, high_nano=None)
     return estimate.with_warnings(
-        f"The amounts are unknown: the price table has no price for {estimate.model} that fits."
+        f"The amounts are unknown: the price table has no matching price for {estimate.model}."
     )
 
 
@@ -125,7 +125,7 @@ def describe_prices(model: str, prices: PriceTable, *, location: str, at: dateti
     """Describe the prices of an estimate, and doubts about them, as sentences."""
     said = (
         f"Prices: list prices for batch jobs in {location}, in force on {at:%Y-%m-%d}, from the table "
-        f"{prices.version}. The high takes the dearest until {at + LONGEST_QUEUE:%Y-%m-%dT%H:%MZ}, when the "
+        f"{prices.version}. The high takes the highest until {at + LONGEST_QUEUE:%Y-%m-%dT%H:%MZ}, when the "
         "job has left the queue at the latest."
     )
     return [said, *prices.doubts(model, at)]
@@ -154,8 +154,8 @@ def bounded(
         for each, most in ((estimate.input, weight.input), (estimate.output, weight.output))
     ]
     said = (
-        f"High, for a budget: all {weight.rows:,} rows were read. A token a byte of text, files by their "
-        "size, and the longest answers that the rows allow."
+        f"High, for a budget: all {weight.rows:,} rows were read. One token per byte of text, files by "
+        "their size, and the longest answers that the rows allow."
     )
     return msgspec.structs.replace(
         estimate,

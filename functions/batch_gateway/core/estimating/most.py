@@ -141,7 +141,7 @@ def _with_files(
         files = [(one, len(data) * 3 // 4 if isinstance(data, str) else None) for one, data in inline]
         for one in values(part, "fileData"):
             files += [(one, model.size_of(str(uri))) for uri in values(one, "fileUri")]
-        for modality, tokens in _dearest(part, files, wanted, model).items():
+        for modality, tokens in _highest(part, files, wanted, model).items():
             units[f"input_{modality}"] += tokens
     return {item: min(number, model.prompt_limit) for item, number in units.items()}
 
@@ -158,7 +158,7 @@ def _parts(request: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _dearest(
+def _highest(
     part: dict[str, Any], files: list[tuple[Any, int | None]], wanted: set[str], model: Model
 ) -> dict[str, int]:
     """Return the most tokens of a part's files by modality, over all readings of the part."""

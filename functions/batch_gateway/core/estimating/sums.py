@@ -53,8 +53,8 @@ class SampleChunk(NamedTuple):
 class ChunkBuilder:
     """The sums of consecutive rows."""
 
-    def __init__(self, rates: EstimationContext) -> None:
-        self._rates = rates
+    def __init__(self, context: EstimationContext) -> None:
+        self._context = context
         self._uses: tuple[UnitCounts, UnitCounts, UnitCounts] = (Counter(), Counter(), Counter())
 
     def add(self, needs: Needs | None, *, free: bool) -> None:
@@ -63,21 +63,21 @@ class ChunkBuilder:
             use[_ROWS] += 1
         if needs is None:
             return
-        output = self._rates.habit.output(needs, self._rates.output_limit)
+        output = self._context.habit.output(needs, self._context.output_limit)
         for level in _LEVELS[_HIGH if free else 0 :]:
             self._add(
                 self._uses[level], {item: units[level] for item, units in needs.input.items()}, output[level]
             )
 
     def _add(self, use: UnitCounts, units: dict[str, int], output: int) -> None:
-        rates = self._rates
-        if rates.prompt_limit is not None:
-            units = {item: min(number, rates.prompt_limit) for item, number in units.items()}
+        context = self._context
+        if context.prompt_limit is not None:
+            units = {item: min(number, context.prompt_limit) for item, number in units.items()}
         prompt = sum(units.values())
-        window = rates.prices.context_window(rates.model_key, prompt)
+        window = context.prices.context_window(context.model_key, prompt)
         for item, number in units.items():
             use[window, item] += number
-        use[window, rates.habit.item] += output
+        use[window, context.habit.item] += output
         use[_INPUT] += prompt
         use[_OUTPUT] += output
 

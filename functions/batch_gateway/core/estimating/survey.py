@@ -40,7 +40,9 @@ from batch_gateway.core.lines import MAX_LINE_BYTES
 from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.prices import PriceTable
 
-_TEXT = "Input: tokens are guessed from the length of texts by script; the high is near one token a byte."
+_TEXT = (
+    "Input: tokens are guessed from the length of texts by script; the high is close to one token per byte."
+)
 _MEDIA = (
     "Images, video, audio and documents: Google's token rates; their playing time and number of pages "
     "are guessed from their size, or by default if that is unknown. The high is likely, not certain."
@@ -66,7 +68,7 @@ class Survey:
         by_character = prices.unit(key) == "character"
         self._asked = TargetModel(self._family, version_of(model), by_character, size_of)
         limit = prompt_limit(model) if gemini else None
-        self._rates = EstimationContext(prices, key, habit, output_limit(model), limit)
+        self._context = EstimationContext(prices, key, habit, output_limit(model), limit)
         self._columns = Columns()
         self._parts: list[SampleChunk] = []
         self._invalid: list[InvalidRow] = []
@@ -83,7 +85,7 @@ class Survey:
             lines: The lines.
             go_on: Returns True if there is time for another line.
         """
-        builder = ChunkBuilder(self._rates)
+        builder = ChunkBuilder(self._context)
         size = 0
         for line in lines:
             size += line.size
@@ -164,8 +166,8 @@ class Survey:
                 *self._warnings(total),
             ),
         )
-        if self._family.answers and self._unlimited and self._rates.output_limit is None:
-            self._unbounded["rows set no limit on their output, and none of the model is known"] = None
+        if self._family.answers and self._unlimited and self._context.output_limit is None:
+            self._unbounded["rows set no limit on their output, and the model's limit is unknown"] = None
         for reason in self._unbounded:
             estimate = estimate.without_high(f"The high is unknown: {reason}.")
         return estimate
@@ -178,13 +180,13 @@ class Survey:
             location: As in estimate.
             at: As in estimate.
         """
-        habit, key = self._rates.habit, self._rates.model_key
+        habit, key = self._context.habit, self._context.model_key
         estimate = self._blank()
         estimate = msgspec.structs.replace(estimate, rows=rows, exact_rows=True)
         if habit.input is None:
             return estimate.with_warnings(
                 "The amounts are unknown: rows of a BigQuery table are counted, not read, and there is no "
-                "history with this model to go by."
+                "history of this model to estimate from."
             )
         uses: tuple[UnitCounts, UnitCounts, UnitCounts] = (Counter(), Counter(), Counter())
         output = habit.output(Needs({}), None)
@@ -244,7 +246,7 @@ class Survey:
                 "a tenth more than the densest."
             )
         if self._family.answers:
-            said.append(self._rates.habit.said)
+            said.append(self._context.habit.said)
             said += self._limit_assumptions()
             said.append(_UNCACHED)
         return said
@@ -253,9 +255,9 @@ class Survey:
         said = []
         if self._limited:
             said.append(f"Output, high: maxOutputTokens (max_tokens) of the rows, in {self._limited:,} rows.")
-        if self._unlimited and self._rates.output_limit:
+        if self._unlimited and self._context.output_limit:
             said.append(
-                f"Output, high: {self._rates.output_limit:,} tokens, the model's documented limit, for "
+                f"Output, high: {self._context.output_limit:,} tokens, the model's documented limit, for "
                 f"{self._unlimited:,} rows without maxOutputTokens. Set it to lower the high."
             )
         return said
@@ -265,7 +267,7 @@ class Survey:
         if self._fatal:
             said.append(
                 f"Rows that would fail the whole job before any row runs: {self._fatal:,} of those read. The "
-                "amounts are what it costs once they are put right."
+                "amounts assume that they are corrected."
             )
         if self._searches:
             said.append(_SEARCH)

@@ -31,7 +31,10 @@ def matcher(pattern: str) -> Callable[[str], bool]:
 
 
 class _Automaton:
-    """In state n, the nth part that is not a star is expected, and stars before it may match more."""
+    """An automaton for a pattern.
+
+    In state n, the nth part that is not a star is expected, and stars before it may match more.
+    """
 
     def __init__(self, pattern: str) -> None:
         self._literals: dict[str, int] = {}

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from batch_gateway.core.accounting.settlement import Output
-from batch_gateway.core.jobs.record import UNKNOWN_BOUNDS, WITH_OUTPUT_STATES, Bounds, JobRecord
+from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS, Bounds
+from batch_gateway.core.jobs.record import WITH_OUTPUT_STATES, JobRecord
 from batch_gateway.core.pricing.cost import Cost, LineItem, rows_without_price
 from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.money import format_nano, format_pico

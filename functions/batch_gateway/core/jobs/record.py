@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from batch_gateway.core import excerpts
+from batch_gateway.core.jobs.cost_bounds import Bounds
 from batch_gateway.core.jobs.labels import OURS
 from batch_gateway.core.pricing.cost import Cost
 from batch_gateway.core.usage import Usage
@@ -114,37 +115,6 @@ class Observation(msgspec.Struct, frozen=True, rename="camel"):
     def terminal(self) -> bool:
         """True if the job has ended."""
         return self.state in TERMINAL_STATES
-
-
-class Weighed(msgspec.Struct, frozen=True, rename="camel"):
-    """The input that was read to compute a bound.
-
-    Attributes:
-        objects: Number of objects.
-        bytes: Size of all of them together.
-        generation: The highest generation among them: any object that is written later has a higher one.
-    """
-
-    objects: int
-    bytes: int
-    generation: int
-
-
-class Bounds(msgspec.Struct, frozen=True, rename="camel"):
-    """The estimated cost of a job before it ran, nano-USD; None where it could not be estimated.
-
-    Attributes:
-        weighed: The input, if all of it was read to compute the high; else the high is an estimate.
-    """
-
-    low_nano: int | None
-    expected_nano: int | None
-    high_nano: int | None
-    weighed: Weighed | None = None
-
-
-UNKNOWN_BOUNDS = Bounds(None, None, None)
-"""The estimate of a job that was weighed without a result."""
 
 
 class Repricing(msgspec.Struct, frozen=True, rename="camel"):

@@ -112,7 +112,7 @@ def is_public(address: str) -> bool:
     An IPv4 address inside an IPv6 one (mapped, or NAT64) counts as itself.
 
     Args:
-        address: As getaddrinfo gives it; a zone (``%eth0``) is no part of a public address.
+        address: As getaddrinfo gives it; a zone (``%eth0``) is not part of a public address.
     """
     try:
         ip = ip_address(address)

@@ -39,7 +39,7 @@ def read_retirement(model: str, value: Any) -> tuple[PriceChange, ...]:
         kind: read_day(f"{where}: {kind}", fields[kind]) for kind in ("closed", "retired") if kind in fields
     }
     if not days:
-        raise ValueError(f"{where}: says neither closed nor retired")
+        raise ValueError(f"{where}: must have closed or retired")
     found = []
     if day := days.get("closed"):
         said = f"{model} is closed to projects that have not used it, from {day} on ({source})."

@@ -37,7 +37,7 @@ def unit_price(total: DailyTotal, item: str, prices: PriceTable) -> int | None:
         return None
     amount = used.amount_nano * PICO_PER_NANO
     nearest = min(candidates, key=lambda price: (abs(used.quantity * price - amount), price))
-    # Each job was rounded by itself, and there is at least one in each quarter of an hour.
+    # Each job was rounded separately, and there is at least one in each quarter of an hour.
     allowed = max(PICO_PER_NANO * len(total.quarters), abs(amount) // _MATCHES)
     return nearest if abs(used.quantity * nearest - amount) <= allowed else None
 

@@ -25,7 +25,8 @@ from batch_gateway import log_events
 from batch_gateway.core.accounting.budgets import BudgetExceededError, OwnedBudget
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import estimate_report
-from batch_gateway.core.jobs.record import Bounds, JobKey, JobRecord, Observation, parse_name
+from batch_gateway.core.jobs.cost_bounds import Bounds
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, parse_name
 from batch_gateway.gateway.http import requests, responses
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.http.routes import AuditedResponse

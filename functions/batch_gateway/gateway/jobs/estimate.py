@@ -14,7 +14,8 @@ from batch_gateway.core.estimating.estimate import bounded
 from batch_gateway.core.estimating.exact import UnboundedError
 from batch_gateway.core.estimating.needs import SizeOf, either, snake_case
 from batch_gateway.core.estimating.sampling import Place, lines_of, plan
-from batch_gateway.core.jobs.record import JobRecord, Weighed, uris_of
+from batch_gateway.core.jobs.cost_bounds import Weighed
+from batch_gateway.core.jobs.record import JobRecord, uris_of
 from batch_gateway.core.pricing.models import base_model_of, is_registered
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.gateway.http import requests, responses

@@ -7,7 +7,8 @@ the create's own request: there it would delay the answer, and a Cloud Run funct
 
 import msgspec
 
-from batch_gateway.core.jobs.record import UNKNOWN_BOUNDS, Bounds, JobRecord
+from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS, Bounds
+from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.gateway.jobs.estimate import Estimates
 from batch_gateway.ports import Store
 

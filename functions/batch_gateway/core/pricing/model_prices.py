@@ -1,0 +1,177 @@
+"""Read the prices of one model from the price table, and find its changes."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from batch_gateway.core.pricing.price_changes import PriceChange, price_change, read_retirement
+from batch_gateway.core.pricing.price_form import read_day, read_members, read_price, read_text
+
+DEFAULT_CONTEXT_THRESHOLD = 200_000
+"""Most prompt tokens of a row in the first context window, for models without another threshold."""
+
+_MODALITIES = ("text", "image", "video", "audio", "document")
+_ITEM_FAMILIES = {
+    "input": _MODALITIES,
+    "cached_input": _MODALITIES,
+    "cache_creation_input": ("text",),
+    "cache_creation_1h_input": ("text",),
+    "output": (*_MODALITIES, "thoughts"),
+}
+# Rate key -> the items it prices.
+_ITEMS_OF_KEY = {
+    family: tuple(f"{family}_{kind}" for kind in kinds) for family, kinds in _ITEM_FAMILIES.items()
+}
+_ITEMS_OF_KEY |= {item: (item,) for items in tuple(_ITEMS_OF_KEY.values()) for item in items}
+_RATE_KEYS = set(_ITEMS_OF_KEY)
+
+_MULTIPLIER = re.compile(r"[1-9](\.[0-9]{1,4})?")
+MODEL_KEY = re.compile(r"[a-z0-9][a-z0-9.-]*")
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+
+
+@cache
+def _windows(threshold: int) -> tuple[str, str]:
+    border = f"{threshold // 1000}k"
+    return f"0-{border}", f"{border}-1M"
+
+
+def context_window(prompt_tokens: int, threshold: int = DEFAULT_CONTEXT_THRESHOLD) -> str:
+    """Name a row's window as Anthropic's Cost API does: ``0-200k`` up to the threshold, then ``200k-1M``."""
+    return _windows(threshold)[prompt_tokens > threshold]
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Prices from ``start`` on.
+
+    Attributes:
+        start: When they begin.
+        rates: pico-USD by (mode, context window, whether the location is global) and item.
+        doubts: Sentences on the prices that are derived or disputed.
+    """
+
+    start: datetime
+    rates: Mapping[tuple[str, str, bool], Mapping[str, int]]
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPrices:
+    """A model's prices, the latest period first; ``threshold`` is None if the model has no windows."""
+
+    unit: str
+    threshold: int | None
+    periods: tuple[Period, ...]
+    retirement: tuple[PriceChange, ...]
+
+    def in_force(self, at: datetime, until: datetime) -> tuple[Period, ...]:
+        """Return the periods that overlap a span of time, the latest first."""
+        first = next(number for number, period in enumerate(self.periods) if period.start <= at)
+        return tuple(period for period in self.periods[: first + 1] if period.start <= max(at, until))
+
+
+def midnight(day: date) -> datetime:
+    """Return the beginning of a day in UTC."""
+    return datetime.combine(day, time(), UTC)
+
+
+def read_start(where: str, day: Any) -> datetime:
+    """Read the day on which something begins; null means always."""
+    return _EARLIEST if day is None else midnight(read_day(where, day))
+
+
+def changes_of(key: str, model: ModelPrices) -> list[PriceChange]:
+    """Return the changes of a model: its retirement, then the steps of its prices."""
+    found = list(model.retirement)
+    threshold = model.threshold
+    short, long = ("", "") if threshold is None else _windows(threshold)
+    # A change that applies everywhere is reported once.
+    places = ((short, True, ""), (short, False, " outside global"), (long, True, f" in its window {long}"))
+    for before, after in pairwise(model.periods[::-1]):
+        steps = (
+            price_change(key, after.start.date(), before.rates[place], after.rates[place], where)
+            for window, is_global, where in places
+            for place in [("batch", window, is_global)]
+        )
+        found += [step for step in steps if step][:1]
+    return found
+
+
+def read_model(key: str, value: Any, non_global_from: datetime) -> ModelPrices:
+    """Read a model's prices.
+
+    Args:
+        key: The model's key in the table.
+        value: Its entry.
+        non_global_from: When the surcharge outside the global location begins.
+
+    Raises:
+        ValueError: The entry is malformed; the message says where.
+    """
+    required = {"unit", "non_global_multiplier", "prices"}
+    fields = read_members(key, value, required, {"context_threshold", "retirement"})
+    if not MODEL_KEY.fullmatch(key):
+        raise ValueError(f"{key}: a model's key is its bare name in lower case")
+    multiplier, threshold = fields["non_global_multiplier"], None
+    if fields["unit"] == "token":
+        threshold = fields.get("context_threshold", DEFAULT_CONTEXT_THRESHOLD)
+        if not isinstance(threshold, int) or threshold <= 0 or threshold % 1000:
+            raise ValueError(f"{key}: context_threshold: {threshold!r} is not a whole number of thousands")
+    elif fields["unit"] != "character" or "context_threshold" in fields:
+        raise ValueError(f"{key}: unit: must be token, or character without a context_threshold")
+    if not isinstance(multiplier, str) or not _MULTIPLIER.fullmatch(multiplier):
+        raise ValueError(f"{key}: non_global_multiplier: {multiplier!r} is not a decimal string of 1 or more")
+    entries = fields["prices"] if isinstance(fields["prices"], list) else []
+    periods = [_read_period(key, entry, threshold, Decimal(multiplier)) for entry in entries]
+    if not periods or periods[0].start != _EARLIEST:
+        raise ValueError(f"{key}: from: the first price must start at null, so that none is missing")
+    if any(later.start <= earlier.start for earlier, later in pairwise(periods)):
+        raise ValueError(f"{key}: from: dates must ascend")
+    if Decimal(multiplier) > 1:
+        plain = [_read_period(key, entry, threshold, Decimal(1)) for entry in entries]
+        *_, first = (period for period in periods if period.start <= non_global_from)
+        periods = [
+            *(period for period in plain if period.start < non_global_from),
+            replace(first, start=non_global_from),
+            *(period for period in periods if period.start > non_global_from),
+        ]
+    retirement = read_retirement(key, fields["retirement"]) if "retirement" in fields else ()
+    return ModelPrices(fields["unit"], threshold, tuple(periods[::-1]), retirement)
+
+
+def _read_period(key: str, value: Any, threshold: int | None, multiplier: Decimal) -> Period:
+    marks = {"derived", "disputed"}
+    fields = read_members(f"{key}: prices", value, {"from", "source", "batch"}, marks | {"standard"})
+    where = f"{key}: from {fields['from']}"
+    read_text(f"{where}: source", fields["source"])
+    start = read_start(where, fields["from"])
+    doubts = tuple(
+        f"Prices of {key}, {mark}: {read_text(f'{where}: {mark}', fields[mark])}"
+        for mark in sorted(marks & fields.keys())
+    )
+    rates: dict[tuple[str, str, bool], Mapping[str, int]] = {}
+    for mode in fields.keys() & {"batch", "standard"}:
+        prices = dict(read_members(f"{where}: {mode}", fields[mode], set()))
+        windows = {"": prices}
+        if threshold is not None:
+            long = prices.pop("long_context", prices)
+            windows = {context_window(0, threshold): prices, context_window(threshold + 1, threshold): long}
+        for window, given in windows.items():
+            rates[mode, window, True] = _read_rates(f"{where}: {mode}", given, Decimal(1))
+            rates[mode, window, False] = _read_rates(f"{where}: {mode}", given, multiplier)
+    return Period(start, rates, doubts)
+
+
+def _read_rates(where: str, prices: Any, multiplier: Decimal) -> dict[str, int]:
+    if not read_members(where, prices, set(), _RATE_KEYS):
+        raise ValueError(f"{where}: has no prices")
+    rates: dict[str, int] = {}
+    for key in sorted(prices, key=len):  # the key of a family is shorter than those of its items
+        rates |= dict.fromkeys(_ITEMS_OF_KEY[key], read_price(f"{where}: {key}", prices[key], multiplier))
+    return rates
