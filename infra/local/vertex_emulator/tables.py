@@ -1,4 +1,4 @@
-"""BigQuery as far as a job needs it: a table to read its rows from, and a table to write rows to.
+"""The part of BigQuery that jobs need: reading rows from a table, and writing rows to one.
 
 By default tables are lists in memory; tests may plug in callables that reach a real SQL engine.
 """
@@ -26,7 +26,7 @@ class MemoryTables:
             return None if rows is None else list(rows)
 
     def append(self, uri: str, rows: list[Row]) -> None:
-        """Add rows to a table, which is made if it isn't there."""
+        """Add rows to a table; create it if it doesn't exist."""
         with self._lock:
             self._tables.setdefault(uri, []).extend(rows)
 
@@ -37,7 +37,7 @@ class MemoryTables:
 
 
 class Tables:
-    """Where jobs' BigQuery rows come from and go to.
+    """The source and the sink of jobs' BigQuery rows.
 
     Args:
         source: Returns a table's rows, or None if there is no such table; default: those in memory.
