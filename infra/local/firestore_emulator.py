@@ -1,6 +1,6 @@
 """Find or download Google's Firestore emulator, and run it.
 
-Looked for in this order: `FIRESTORE_EMULATOR_HOST` (somebody else's emulator, used as it is), the jar of a
+Looked for in this order: `FIRESTORE_EMULATOR_HOST` (an emulator that runs already), the jar of a
 gcloud installation, the jar cached under the repository, and at last a download of a pinned version, checked.
 """
 
@@ -135,7 +135,7 @@ def find_java(needed: int, env: Mapping[str, str] = os.environ) -> str:
     """Return a `java` of at least the needed version.
 
     Raises:
-        LocalStackError: There is none, or only an older one; the error says how to get one.
+        LocalStackError: None is found, or only an older one; the error says how to get one.
     """
     path = env.get("PATH", os.defpath)
     candidates = [
@@ -148,7 +148,7 @@ def find_java(needed: int, env: Mapping[str, str] = os.environ) -> str:
         if java is None or not Path(java).is_file():
             continue
         said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
-        # macOS has a /usr/bin/java that only says that there is no Java. Java 8 calls itself "1.8".
+        # macOS has a /usr/bin/java that only reports that Java is missing. The version of Java 8 is "1.8".
         version = re.search(r'version "(?:1\.)?(\d+)', said.stderr + said.stdout)
         if said.returncode == 0 and version:
             if int(version[1]) >= needed:

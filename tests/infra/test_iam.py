@@ -26,12 +26,12 @@ UPSTREAM = {
     "gateway.costs._refreshed": {f"{JOBS}.get"},
     # Only where no models are configured, see test_a_whole_project_needs_to_be_asked_for_its_locations.
     "gateway.sweeps._places": set(),
-    "settlement.adoption.look_through": {f"{JOBS}.list"},
-    "settlement.enforcement.act_on": {f"{JOBS}.cancel"},
-    "settlement.looks._is_deleted": {f"{JOBS}.get"},
-    "settlement.looks._refreshed": {f"{JOBS}.get"},
-    "settlement.owners.base_model": {"aiplatform.models.get"},
-    "settlement.owners.look_up": {f"{JOBS}.get"},
+    "settlement.adoption.scan_jobs": {f"{JOBS}.list"},
+    "settlement.enforcement.apply_budget_action": {f"{JOBS}.cancel"},
+    "settlement.sweep_jobs._is_deleted": {f"{JOBS}.get"},
+    "settlement.sweep_jobs._fetch_state": {f"{JOBS}.get"},
+    "settlement.job_lookup.find_base_model": {"aiplatform.models.get"},
+    "settlement.job_lookup.fetch_job": {f"{JOBS}.get"},
 }
 """What each place in the code that calls Vertex AI needs. New ones go here, and Terraform follows."""
 OBJECTS = {

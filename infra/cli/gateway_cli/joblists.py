@@ -32,8 +32,8 @@ def path_of(client: Client, name: str) -> str:
     """Return the path of a job that was named on the command line.
 
     Raises:
-        UsageError: That is no name.
-        CliError: There is no such job on record, or more than one.
+        UsageError: The name is not valid.
+        CliError: No job on record has the name, or several have it.
     """
     full = _NAME.fullmatch(name)
     if full:

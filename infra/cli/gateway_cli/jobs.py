@@ -144,7 +144,7 @@ def cancel(context: Context, args: Namespace) -> None:
 def delete(context: Context, args: Namespace) -> None:
     """Run ``gateway jobs delete``."""
     path = path_of(context.client, args.job)
-    confirm(f"This deletes {path.removeprefix('/v1/')} for good.", yes=args.yes)
+    confirm(f"This deletes {path.removeprefix('/v1/')} permanently.", yes=args.yes)
     _done(context, context.client.delete(path), "Deleted. Its cost stays on record.")
 
 

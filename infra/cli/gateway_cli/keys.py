@@ -36,7 +36,7 @@ def add(commands: Commands) -> None:
         "gateway keys create --alias nightly --team search --duration 90d\n"
         "gateway keys create --alias trial --model 'gemini-3.5-*' --max-budget 20 --budget-duration 1mo\n"
         "gateway keys create --alias ci -o json | jq -r .key > ci.key",
-        "The gateway keeps only a hash of the secret, so that nobody can show it again.",
+        "The gateway keeps only a hash of the secret, so it cannot be shown again.",
     )
     parser.add_argument(
         "--alias", metavar="ALIAS", help="its name in costs and in the audit trail (default: generated)"
@@ -188,7 +188,7 @@ def delete(context: Context, args: Namespace) -> None:
         if "key_aliases" in named
         else f"the secret {key['key_name']} of key {key['key_alias']!r}"
     )
-    confirm(f"This deletes {what} for good.", yes=args.yes)
+    confirm(f"This deletes {what} permanently.", yes=args.yes)
     answer = context.client.post("/key/delete", named)
     deleted = [{"alias": key["key_alias"], "token": token} for token in answer["deleted_keys"]]
     columns = (
@@ -245,7 +245,7 @@ def _find(client: Client, name: str) -> dict[str, Any]:
     """Return the key with an alias or token; during a rotation, the record of its newest secret.
 
     Raises:
-        CliError: There is none, or more than one.
+        CliError: No key has the name, or several tokens begin with it.
     """
     keys = _all(client)
     found = [key for key in keys if key["key_alias"] == name]

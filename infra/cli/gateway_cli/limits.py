@@ -70,7 +70,7 @@ def body_of(args: Namespace) -> dict[str, Any]:
     """Return the given limits, as the API takes them.
 
     Raises:
-        UsageError: A budget is none, or a limit is both set and taken away.
+        UsageError: A budget is invalid, or a limit is both set and removed.
     """
     fields = [field for field, _, _ in _LISTS.values()]
     body = {name: getattr(args, name) for name in (*fields, "rpm_limit", "budget_duration")}

@@ -18,7 +18,7 @@ def amount(value: object) -> Decimal | None:
     """Parse an amount of an answer; None for null.
 
     Raises:
-        CliError: It is none; a wrong sum would be worse than no sum.
+        CliError: It is not an amount; a wrong sum would be worse than none.
     """
     if value is None:
         return None
@@ -58,7 +58,7 @@ def budget(given: str) -> str:
     """Return a budget from the command line, as the API takes it: a decimal string of USD.
 
     Raises:
-        UsageError: It is no amount, or finer than a nano-dollar.
+        UsageError: It is not an amount, or is finer than a nano-dollar.
     """
     plain = given.removeprefix("$").replace(",", "")
     try:

@@ -195,7 +195,7 @@ def confirm(question: str, *, yes: bool) -> None:
         yes: The user said so beforehand.
 
     Raises:
-        UsageError: The user does not want it, or there is nobody to ask.
+        UsageError: The user declines, or there is no terminal to ask on.
     """
     if yes:
         return

@@ -134,7 +134,7 @@ def enable(context: Context, args: Namespace) -> None:
 
 def delete(context: Context, args: Namespace) -> None:
     """Run ``gateway teams delete``."""
-    confirm(f"This deletes team {args.team!r} for good.", yes=args.yes)
+    confirm(f"This deletes team {args.team!r} permanently.", yes=args.yes)
     answer = context.client.post("/team/delete", {"team_ids": [args.team]})
     if context.out.form == "table":
         context.out.note(f"Deleted team {args.team!r}.")

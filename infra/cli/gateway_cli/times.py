@@ -30,7 +30,7 @@ def parse(given: str, now: datetime, zone: tzinfo | None) -> datetime:
         zone: Where days begin and what times without a zone are meant in; None: the machine's.
 
     Raises:
-        UsageError: It is no time.
+        UsageError: It is not a time.
     """
     present = now.astimezone(zone).replace(tzinfo=None)
     midnight = present.replace(hour=0, minute=0, second=0, microsecond=0)

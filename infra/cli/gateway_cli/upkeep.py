@@ -113,7 +113,7 @@ def audit(context: Context, args: Namespace) -> None:
         if len(page) < wanted:
             break
         query["end_time"] = page[-1]["time"]
-    context.out.rows(_AUDIT, entries, none="Nobody did anything in that time.")
+    context.out.rows(_AUDIT, entries, none="No entries in that time.")
 
 
 def _amount(job: dict[str, Any], name: str) -> Decimal:

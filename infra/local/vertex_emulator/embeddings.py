@@ -10,7 +10,7 @@ from typing import Any
 
 from . import timestamps, tokens
 
-_DIMENSIONS = 8  # not 768: nobody reads the values, and files stay small
+_DIMENSIONS = 8  # not 768, to keep files small: the values are not read
 
 
 def gemini(

@@ -36,7 +36,7 @@ class VertexEmulator:
         seed: For the order of output rows.
         layout: How jobs leave their output, unless their labels say otherwise.
         source: Returns the rows of a BigQuery table that a job reads, given `bq://project.dataset.table`, or
-            None if there is no such table; by default those in `tables`.
+            None if the table does not exist; by default those in `tables`.
         sink: Takes rows, each a dict by column, to add to a BigQuery table; by default into `tables`.
 
     Attributes:
@@ -145,7 +145,7 @@ class VertexEmulator:
 
         Args:
             job: The id or name of the only one to move; by default all.
-            rows: Process only so many more rows of a running job.
+            rows: Number of rows of a running job to process.
         """
         for moved in [self._store.find(job)] if job else self._store.all():
             self._lifecycle.step(moved, rows)
@@ -173,6 +173,6 @@ class VertexEmulator:
             ValueError: If `state` isn't an end.
         """
         if state not in TERMINAL:
-            raise ValueError(f"{state} is no terminal state")
+            raise ValueError(f"{state} is not a terminal state")
         self._lifecycle.finish(self._store.find(job), state, error, rows, write=write)
         return self.job(job)

@@ -48,7 +48,7 @@ class Layout:
         """Return the layout with the changes of a job's labels.
 
         Raises:
-            ValueError: If a label that begins with `emulate_` is no setting, or its value makes no sense.
+            ValueError: If a label that begins with `emulate_` is not a setting, or its value is invalid.
         """
         wishes: dict[str, str | int] = {
             name.removeprefix(_LABEL): value for name, value in labels.items() if name.startswith(_LABEL)

@@ -58,7 +58,7 @@ class Lifecycle:
         storage: Where their rows come from and go to.
         tables: The same for BigQuery.
         speed: For the moves by the clock.
-        seed: For the order of the output and the values that nobody counts on.
+        seed: Seed of the order of the output and of arbitrary values.
     """
 
     def __init__(self, store: JobStore, storage: Storage, tables: Tables, speed: Speed, seed: int) -> None:

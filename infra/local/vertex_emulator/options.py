@@ -11,7 +11,7 @@ Vertex AI echoes such unknown siblings, and so the answer carries it too. Tokens
 
 How the row ends:
 
-- `hold`: true; it comes last, and the clock stops before it, so that the job runs until somebody ends it
+- `hold`: true; it comes last, and the clock stops before it, so that the job runs until it is ended by hand
 - `fail`: true or a message; the row fails and has no usage
 - `truncated`: true; cut off by the limit (MAX_TOKENS, `max_tokens`, `length`)
 - `blocked`: true; Gemini: prompt feedback instead of candidates; Claude: `refusal`; open: `content_filter`
@@ -58,7 +58,7 @@ def check(row: Any) -> None:
     """Refuse options that cannot be met, so that typing errors in tests are noticed.
 
     Raises:
-        ValueError: If `emulate` is no object, or has an unknown key or a value of another type.
+        ValueError: If `emulate` is not an object, or has an unknown key or a value of another type.
     """
     wishes = row.get("emulate", _NONE) if isinstance(row, dict) else _NONE
     if not isinstance(wishes, dict):

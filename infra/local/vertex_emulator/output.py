@@ -54,7 +54,7 @@ class Output:
     Args:
         storage: For objects.
         tables: For tables.
-        seed: For the values that nobody counts on.
+        seed: Seed of arbitrary values.
     """
 
     def __init__(self, storage: Storage, tables: Tables, seed: int) -> None:

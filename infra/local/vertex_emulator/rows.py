@@ -45,7 +45,7 @@ def answer(model: JobModel, row: Any, error: str, moment: datetime, rng: random.
         row: The input row.
         error: Why it fails, or `""`.
         moment: When it was processed.
-        rng: For values that nobody counts on (ids, probabilities, vectors).
+        rng: Random numbers for arbitrary values (ids, probabilities, vectors).
     """
     if model.family is Family.CUSTOM:
         return _custom(row, error, rng)

@@ -20,7 +20,7 @@ class MemoryTables:
         self._tables: dict[str, list[Row]] = {}
 
     def read(self, uri: str) -> list[Row] | None:
-        """Return a table's rows, or None if there is no such table."""
+        """Return a table's rows, or None if it does not exist."""
         with self._lock:
             rows = self._tables.get(uri)
             return None if rows is None else list(rows)
@@ -40,7 +40,7 @@ class Tables:
     """The source and the sink of jobs' BigQuery rows.
 
     Args:
-        source: Returns a table's rows, or None if there is no such table; default: those in memory.
+        source: Returns a table's rows, or None if the table does not exist; default: those in memory.
         sink: Takes rows to add to a table, at most ten thousand a call; default: keeps them in memory.
 
     Attributes:
