@@ -68,7 +68,7 @@ def fields(resources, kind):
 
 def test_the_queries_of_the_code_are_found():
     found = {query.place: query for query in queries(ADAPTER)}
-    assert found["books.jobs_without_directory"].equal == {
+    assert found["jobs.jobs_without_directory"].equal == {
         "seen.outputPrefix",
         "seen.outputDirectory",
         "seen.state",

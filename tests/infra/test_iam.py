@@ -16,16 +16,16 @@ ENTRIES = {"gateway": "batch_gateway.gateway", "settle": "batch_gateway.settleme
 JOBS = "aiplatform.batchPredictionJobs"
 UPSTREAM = {
     # A relayed call goes by its route: create, list, get, cancel, delete, and the operation of a delete.
-    "gateway.creates._send": {f"{JOBS}.create"},
+    "gateway.jobs.create._send": {f"{JOBS}.create"},
     # A create that was answered before is answered with the job as it is now.
-    "gateway.creates._replayed": {f"{JOBS}.get"},
-    "gateway.fates.find_marked": {f"{JOBS}.list"},
-    "gateway.estimates._base_of": {"aiplatform.models.get"},
-    "gateway.passthrough._relay": {f"{JOBS}.cancel", f"{JOBS}.delete", f"{JOBS}.get", f"{JOBS}.list"},
-    "gateway.passthrough._check_owner": {f"{JOBS}.get"},
-    "gateway.costs._refreshed": {f"{JOBS}.get"},
+    "gateway.jobs.create._replayed": {f"{JOBS}.get"},
+    "gateway.jobs.create_outcome.find_marked": {f"{JOBS}.list"},
+    "gateway.jobs.estimate._base_of": {"aiplatform.models.get"},
+    "gateway.jobs.passthrough._relay": {f"{JOBS}.cancel", f"{JOBS}.delete", f"{JOBS}.get", f"{JOBS}.list"},
+    "gateway.jobs.passthrough._check_owner": {f"{JOBS}.get"},
+    "gateway.jobs.cost._refreshed": {f"{JOBS}.get"},
     # Only where no models are configured, see test_a_whole_project_needs_to_be_asked_for_its_locations.
-    "gateway.sweeps._places": set(),
+    "gateway.admin.sweep._places": set(),
     "settlement.adoption.scan_jobs": {f"{JOBS}.list"},
     "settlement.enforcement.apply_budget_action": {f"{JOBS}.cancel"},
     "settlement.sweep_jobs._is_deleted": {f"{JOBS}.get"},
@@ -65,7 +65,9 @@ def needed_by(function):
     needs |= {Grant(function, permission, DATABASE) for permission in firestore_permissions(FUNCTIONS)}
     for call in (call for call in calls if call.port == "objects"):
         # Estimates and the checks before them read input; all else that is read is output.
-        buckets = INPUTS if call.place.startswith(("gateway.estimates.", "gateway.input_")) else OUTPUTS
+        buckets = (
+            INPUTS if call.place.startswith(("gateway.jobs.estimate.", "gateway.jobs.input_")) else OUTPUTS
+        )
         needs |= {Grant(function, *pair) for pair in product(OBJECTS[call.method], buckets)}
     needs |= {Grant(function, permission, "dataset batch_output") for permission in tables}
     if tables:
