@@ -115,7 +115,7 @@ def _identities() -> "GoogleIdentities":
 
 def is_identity(token: str, account: str, audience: str, checked: bool) -> bool:  # noqa: FBT001 - a port
     """Check an identity token, as ``gateway.admin.sweep.Identity`` describes."""
-    return _identities().is_of(token, account, audience, checked=checked)
+    return _identities().is_token_of(token, account, audience, checked=checked)
 
 
 @cache

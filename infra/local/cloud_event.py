@@ -1,4 +1,4 @@
-"""The event that Cloud Storage sends, by way of Eventarc, when an object was written."""
+"""Build the event that Cloud Storage sends through Eventarc when an object is written."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any
 from urllib.parse import quote
 
 EVENT_TYPE = "google.cloud.storage.object.v1.finalized"
-# What Cloud Storage puts into a notification; a listing may hold more, such as access control lists.
+# The members of a notification; a listing may have more, such as access control lists.
 _RESOURCE_FIELDS = (
     *("kind", "id", "selfLink", "name", "bucket", "generation", "metageneration", "contentType"),
     *("contentEncoding", "timeCreated", "updated", "storageClass", "timeStorageClassUpdated", "size"),
     *("md5Hash", "mediaLink", "metadata", "crc32c", "etag"),
 )
-# What must be a string although it counts something: JSON numbers end at 2**53.
+# Numbers that are strings in JSON, whose numbers are exact up to 2**53 only.
 _INT64_FIELDS = ("generation", "metageneration", "size")
 
 
 @dataclass(frozen=True)
 class Event:
-    """One CloudEvent, the same at every delivery."""
+    """A CloudEvent, which is the same in each delivery."""
 
     id: str
     resource: dict[str, Any]
 
     def headers(self) -> dict[str, str]:
-        """The event's attributes in binary content mode."""
-        # The HTTP binding of CloudEvents wants anything but printable ASCII, and %, percent-encoded.
+        """Return the event's attributes in binary content mode."""
+        # The HTTP binding of CloudEvents percent-encodes % and all but printable ASCII.
         subject = quote(f"objects/{self.resource['name']}", safe="!#$&'()*+,-./:;<=>?@[\\]^_`{|}~")
         return {
             "ce-id": self.id,
@@ -41,6 +41,6 @@ class Event:
 
 
 def notified_resource(listed: dict[str, Any]) -> dict[str, Any]:
-    """Returns an object of a listing as a notification shows it."""
+    """Return a listed object in the form of a notification."""
     resource = {name: listed[name] for name in _RESOURCE_FIELDS if listed.get(name) is not None}
     return {**resource, **{name: str(resource[name]) for name in _INT64_FIELDS if name in resource}}

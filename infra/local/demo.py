@@ -1,4 +1,4 @@
-"""`infra/local/up`: starts the stack, runs the README's example through it, and checks what that cost."""
+"""`infra/local/up`: start the stack, run the README's example, and check its cost."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _GATEWAY_PORT = 8080
 
 
 def example_command(readme: Path = README) -> str:
-    """Returns the command that the README shows for creating a job, to the letter."""
+    """Return the README's command for creating a job, unchanged."""
     text = readme.read_text(encoding="utf-8") if readme.is_file() else ""
     found = _EXAMPLE.search(text)
     if not found:
@@ -45,7 +45,7 @@ def example_command(readme: Path = README) -> str:
 
 
 def submit(stack: Stack, command: str) -> dict[str, Any]:
-    """Runs the README's command as a reader would, and returns the job that it created."""
+    """Run the README's command as a reader would, and return the job that it created."""
     answer = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command],  # noqa: S607 - the reader's own bash
         env=os.environ
@@ -71,7 +71,7 @@ def submit(stack: Stack, command: str) -> dict[str, Any]:
 
 
 def follow(stack: Stack, name: str, total: int) -> dict[str, Any]:
-    """Shows a job's progress, and what it is expected to cost, until it ends; returns the job."""
+    """Show a job's progress and projected cost until it ends; return the job."""
     progress = Progress(total)
 
     def ended() -> dict[str, Any] | None:
@@ -93,7 +93,7 @@ def follow(stack: Stack, name: str, total: int) -> dict[str, Any]:
 
 
 def check(cost: dict[str, Any], output: bytes, submitted: int) -> str:
-    """Compares a cost with an independent sum over the output's rows.
+    """Compare a cost with an independent sum over the output's rows.
 
     Args:
         cost: What the gateway says.
@@ -132,7 +132,7 @@ def check(cost: dict[str, Any], output: bytes, submitted: int) -> str:
 
 
 def documents_of(stack: Stack, job_id: str) -> list[str]:
-    """Returns the paths of the Firestore documents that are about a job."""
+    """Return the paths of a job's Firestore documents."""
     return [
         f"{PROJECT}/{document.reference.path}"
         for collection in stack.firestore_client().collections()
@@ -142,7 +142,7 @@ def documents_of(stack: Stack, job_id: str) -> list[str]:
 
 
 def demonstrate(stack: Stack) -> str:
-    """Runs the example from input to checked cost, and returns the job's name."""
+    """Run the example from input to checked cost, and return the job's name."""
     command = example_command()
     rows = EXAMPLE_INPUT.read_bytes()
     total = len(rows.splitlines())
@@ -161,7 +161,7 @@ def demonstrate(stack: Stack) -> str:
 
 
 def serve(stack: Stack, name: str | None) -> NoReturn:
-    """Says where everything is, and stays until Ctrl-C or until a process ends."""
+    """Print all addresses, and serve until Ctrl-C or until a process ends."""
     job_id = name.rpartition("/")[2] if name else "JOB_ID"
     print(f"""
 Serving until Ctrl-C:
@@ -184,20 +184,20 @@ For example:
         stack.check_alive()
         time.sleep(0.5)
         if time.monotonic() - swept > _SWEEP_SECONDS:
-            # The scheduler's part: what is left lying is found all the same.
+            # In place of the scheduler: the sweep finds what events missed.
             with contextlib.suppress(requests.RequestException):
                 stack.request("POST", "/internal/reconcile", timeout=90)
             swept = time.monotonic()
 
 
 def main(arguments: list[str]) -> int:
-    """Runs the command and returns its exit status."""
+    """Run the command and return its exit status."""
     once = arguments == ["--once"]
-    # A log file or a pipe is to show what happens when it happens.
+    # A log file or pipe should show each line at once.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
-    # A shell starts what it puts in the background with SIGINT ignored.
+    # A shell starts background processes with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     began = time.monotonic()
     print("Starting Firestore, Cloud Storage, Vertex AI, the two functions and the event relay...")
@@ -210,7 +210,7 @@ def main(arguments: list[str]) -> int:
             try:
                 name = demonstrate(stack)
             except (LocalStackError, TimeoutError, requests.RequestException) as error:
-                # What went wrong can be looked at while everything still runs.
+                # Everything keeps running, so that the problem can be examined.
                 print(f"\nThe example failed: {error}", file=sys.stderr)
                 name = None
             serve(stack, name)
@@ -223,7 +223,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _leave(number: int, _: FrameType | None) -> NoReturn:
-    """Turns a signal into an exception, so that the stack is taken down."""
+    """Turn a signal into an exception, so that the stack is taken down."""
     raise SystemExit(128 + number)
 
 

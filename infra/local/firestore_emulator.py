@@ -1,6 +1,6 @@
-"""Google's Firestore emulator: found on this machine or fetched, and run.
+"""Find or download Google's Firestore emulator, and run it.
 
-Looked for in this order: `FIRESTORE_EMULATOR_HOST` (somebody else's emulator, used as it is), the jar of a
+Looked for in this order: `FIRESTORE_EMULATOR_HOST` (an emulator that runs already), the jar of a
 gcloud installation, the jar cached under the repository, and at last a download of a pinned version, checked.
 """
 
@@ -43,8 +43,8 @@ class Release:
     sha256: str
 
 
-# The last one that Java 11 runs (from 1.20 on it is Java 21, which Debian 12 has no package of);
-# gcloud's component is of the same line. From firebase-tools 14.27.0.
+# The last version for Java 11 (1.20 and later need Java 21, which Debian 12 does not package);
+# gcloud's component has the same major version. From firebase-tools 14.27.0.
 RELEASE = Release(
     version="1.19.8",
     url="https://storage.googleapis.com/firebase-preview-drop/emulator/cloud-firestore-emulator-v1.19.8.jar",
@@ -54,7 +54,7 @@ RELEASE = Release(
 
 
 def sdk_roots(which: Callable[[str], str | None] = shutil.which, home: Path | None = None) -> Iterator[Path]:
-    """Yields the places where a gcloud installation may be, the one in use first."""
+    """Yield directories that may have a gcloud installation, the one in use first."""
     if gcloud := which("gcloud"):
         yield Path(gcloud).resolve().parents[1]
     yield Path("/usr/lib/google-cloud-sdk")
@@ -66,18 +66,18 @@ def sdk_roots(which: Callable[[str], str | None] = shutil.which, home: Path | No
 
 
 def cached_jar(cache: Path, release: Release = RELEASE) -> Path:
-    """Where a download of this release is kept."""
+    """Return the path of this release in the cache."""
     return cache / f"cloud-firestore-emulator-v{release.version}.jar"
 
 
 def find_jar(roots: Iterator[Path], cache: Path, release: Release = RELEASE) -> Path | None:
-    """Returns the emulator's jar if this machine has one: a gcloud installation's, else a cached download."""
+    """Return the emulator's jar if this machine has one: a gcloud installation's, else a cached download."""
     candidates = [*(root / _JAR_IN_SDK for root in roots), cached_jar(cache, release)]
     return next((each for each in candidates if each.is_file()), None)
 
 
 def fetch_jar(cache: Path, release: Release = RELEASE) -> Path:
-    """Downloads a release into the cache; only a file with the right checksum ever gets its final name.
+    """Download a release into the cache; only a file with the right checksum ever gets its final name.
 
     Args:
         cache: Directory to put it in, made if missing.
@@ -87,7 +87,7 @@ def fetch_jar(cache: Path, release: Release = RELEASE) -> Path:
         The jar's path.
 
     Raises:
-        LocalStackError: It cannot be downloaded, or what came is not what was pinned.
+        LocalStackError: It cannot be downloaded, or the file does not have the pinned checksum.
     """
     cache.mkdir(parents=True, exist_ok=True)
     target = cached_jar(cache, release)
@@ -121,21 +121,21 @@ def fetch_jar(cache: Path, release: Release = RELEASE) -> Path:
 
 
 def _main_class(jar: Path) -> tuple[str, int]:
-    """Returns the jar's main class and the Java version that it was compiled for."""
+    """Return the jar's main class and the Java version that it was compiled for."""
     with zipfile.ZipFile(jar) as archive:
         manifest = archive.read("META-INF/MANIFEST.MF").decode()
         named = re.search(r"^Main-Class: *(\S+)", manifest, re.MULTILINE)
-        # The jar of gcloud names none.
+        # The jar of gcloud does not name one.
         name = named[1] if named else _MAIN_CLASS
         with archive.open(f"{name.replace('.', '/')}.class") as file:
             return name, int.from_bytes(file.read(8)[6:8], "big") - _CLASS_FILE_OFFSET
 
 
 def find_java(needed: int, env: Mapping[str, str] = os.environ) -> str:
-    """Returns a `java` of at least the needed version.
+    """Return a `java` of at least the needed version.
 
     Raises:
-        LocalStackError: There is none, or only an older one; the error says how to get one.
+        LocalStackError: None is found, or only an older one; the error says how to get one.
     """
     path = env.get("PATH", os.defpath)
     candidates = [
@@ -148,7 +148,7 @@ def find_java(needed: int, env: Mapping[str, str] = os.environ) -> str:
         if java is None or not Path(java).is_file():
             continue
         said = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)
-        # macOS has a /usr/bin/java that only says that there is no Java. Java 8 calls itself "1.8".
+        # macOS has a /usr/bin/java that only reports that Java is missing. The version of Java 8 is "1.8".
         version = re.search(r'version "(?:1\.)?(\d+)', said.stderr + said.stdout)
         if said.returncode == 0 and version:
             if int(version[1]) >= needed:
@@ -183,7 +183,7 @@ class FirestoreEmulator:
         arguments = ["--host", HOST, "--port", str(port)]
         self.process = ManagedProcess(
             "Firestore's emulator",
-            # The emulator answers in English only; without this a Turkish machine's "i" breaks it.
+            # In a Turkish locale the emulator breaks on upper and lower case of "i".
             [find_java(needed, env), "-Duser.language=en", "-cp", str(jar), main_class, *arguments],
             is_ready=lambda _: self._answers(),
             log=log,

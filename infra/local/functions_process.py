@@ -1,4 +1,4 @@
-"""The two functions as Google's own functions-framework runs them, each in its own process."""
+"""Run the two functions under Google's functions-framework, each in its own process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def function_process(
     source: Path = SOURCE,
     health: str | None = None,
 ) -> ManagedProcess:
-    """Describes one function's process.
+    """Describe one function's process.
 
     Args:
         target: The entry point's name in main.py.
@@ -61,6 +61,6 @@ def function_process(
         ],
         is_ready=is_ready,
         log=logs / f"{target}.log",
-        # gunicorn puts a control socket there, else into the home directory, one for all of its servers.
+        # For gunicorn's control socket; by default all servers would share one in the home directory.
         env={**env, "FUNCTION_TARGET": target, "XDG_RUNTIME_DIR": str(runtime)},
     )

@@ -1,4 +1,4 @@
-"""Child processes of the local stack: each with its own process group, log, readiness test and end."""
+"""Run child processes of the local stack, each with its own process group, log and readiness test."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ T = TypeVar("T")
 
 
 class LocalStackError(Exception):
-    """Something that the person at the terminal can put right; its text says how."""
+    """A problem that the user can solve; its text says how."""
 
 
 def free_ports(count: int) -> list[int]:
-    """Picks ports that nobody listens on; all are held until the last is picked, so that they differ."""
+    """Pick free ports; each is held until the last is picked, so that they differ."""
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -34,15 +34,15 @@ def free_ports(count: int) -> list[int]:
 
 
 def is_listening(port: int) -> bool:
-    """Whether something accepts connections on the port."""
+    """Return whether a process accepts connections on a port."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((HOST, port)) == 0
 
 
 def port_or_free(preferred: int) -> int:
-    """Returns the preferred port when it is free, else any free one."""
-    # macOS lets one bind 127.0.0.1 beside a server on 0.0.0.0, so connecting is tried as well.
+    """Return the preferred port when it is free, else any free one."""
+    # macOS allows binding 127.0.0.1 beside a server on 0.0.0.0, so connecting is tried as well.
     if not is_listening(preferred):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -55,7 +55,7 @@ def port_or_free(preferred: int) -> int:
 def wait_until(
     predicate: Callable[[], T | None], timeout: float, message: str, *, interval: float = 0.05
 ) -> T:
-    """Polls until the predicate answers something true, and returns that.
+    """Poll until the predicate returns a true value, and return that.
 
     Args:
         predicate: Asked again and again.
@@ -102,11 +102,11 @@ class ManagedProcess:
         self._log_start = 0
 
     def start(self) -> None:
-        """Starts the process without waiting for it, so that several can start side by side."""
+        """Start the process without waiting for it, so that several can start side by side."""
         with self.log.open("ab") as log:
             self._log_start = log.tell()
             try:
-                # A session of its own: Ctrl-C reaches us only, and we end the children in order.
+                # In its own session, Ctrl-C does not reach it, and the children are ended in order.
                 self._process = subprocess.Popen(
                     self._command,
                     env=self._env,
@@ -119,7 +119,7 @@ class ManagedProcess:
                 raise LocalStackError(f"{self.name} cannot be started: {error}") from error
 
     def wait_ready(self) -> None:
-        """Waits until the process serves.
+        """Wait until the process serves.
 
         Raises:
             LocalStackError: It ended, or took too long; the error shows the end of its log.
@@ -140,45 +140,45 @@ class ManagedProcess:
             )
 
     def exit_code(self) -> int | None:
-        """The exit status, None while it runs or before it was started."""
+        """Return the exit status; None while it runs or before it is started."""
         return None if self._process is None else self._process.poll()
 
     def output(self) -> str:
-        """What the process has written since it was last started."""
+        """Return the output since the last start."""
         with self.log.open("rb") as log:
             log.seek(self._log_start)
             return log.read().decode(errors="replace")
 
     def tail(self, lines: int = 25) -> str:
-        """The last lines of what the process has written, indented."""
+        """Return the last lines of the output, indented."""
         last = self.output().splitlines()[-lines:]
         return "\n".join(f"    {line}" for line in last) or "    (empty)"
 
     def interrupt(self) -> None:
-        """Asks the whole process group to end, without waiting."""
+        """Ask the whole process group to end, without waiting."""
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Ends the process group at once, as a crash would."""
+        """End the process group at once, as a crash would."""
         self._signal(signal.SIGKILL)
         if self._process is not None:
             self._process.wait()
 
     def stop(self) -> None:
-        """Ends the process group: politely, then by force."""
+        """End the process group: politely, then by force."""
         if self._process is None:
             return
         if self._process.poll() is None:
             self.interrupt()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_STOP_SECONDS)
-            # Also when the leader has just ended: a worker that outlives it must not keep the port.
+            # Also if the leader has just ended: a worker that outlives it must not keep the port.
             self._signal(signal.SIGKILL, even_if_ended=True)
             self._process.wait()
         self._process = None
 
     def _signal(self, number: signal.Signals, *, even_if_ended: bool = False) -> None:
-        # The id of a group that ended long ago may be somebody else's by now.
+        # The id of a group that ended long ago may have been reused.
         if self._process is None or not (even_if_ended or self._process.poll() is None):
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):

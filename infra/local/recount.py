@@ -1,4 +1,4 @@
-"""What a gemini-3.5-flash batch's output costs, worked out a second time.
+"""Compute the cost of a gemini-3.5-flash batch's output a second time.
 
 On purpose none of the gateway's code is used, nor its price table: plain json, Decimal, and the published
 prices written out below. If both agree, it isn't because they share a mistake.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MODEL = "gemini-3.5-flash"
-# US dollars for a million tokens in batch mode at the location `global`, whatever the modality. It has no
+# US dollars per million tokens in batch mode at the location `global`, for all modalities. There is no
 # long-context tier.
 _INPUT = Decimal("0.75")
 _CACHED = Decimal("0.075")
@@ -25,7 +25,7 @@ _MILLION = 1_000_000
 
 @dataclass
 class Recount:
-    """An output's rows and cost."""
+    """Row counts and cost of an output."""
 
     amount: Decimal = Decimal(0)
     succeeded: int = 0
@@ -33,7 +33,7 @@ class Recount:
 
 
 def recount(lines: Iterable[bytes]) -> Recount:
-    """Adds up what the rows of an output cost."""
+    """Add up the costs of an output's rows."""
     result = Recount()
     for line in lines:
         if not line.strip():

@@ -1,4 +1,4 @@
-"""Stands in for Eventarc: tells the settle function about every object that was written.
+"""Stand in for Eventarc: send the settle function an event for each object that is written.
 
 gcp-storage-emulator sends no notifications, so the listings are polled; what is then delivered is what Cloud
 Storage and Eventarc would deliver, and as badly: at least once, in no order, again and again until the answer
@@ -31,7 +31,7 @@ _Key = tuple[str, str, str]  # bucket, name, generation
 
 @dataclass(frozen=True)
 class Backoff:
-    """How soon a refused event comes again. Eventarc's own figures are 10 s to 600 s, for 24 hours."""
+    """Pauses before a refused event is sent again. Eventarc's own are 10 s to 600 s, for 24 hours."""
 
     start: float = 0.5
     cap: float = 10.0
@@ -40,7 +40,7 @@ class Backoff:
 
 @dataclass(order=True)
 class _Delivery:
-    """An event that waits for its next attempt."""
+    """An event that is waiting for its next attempt."""
 
     due: float
     order: int
@@ -104,7 +104,7 @@ class Relay:
         self.stop()
 
     def start(self) -> None:
-        """Starts to watch; what is in the buckets already is no event."""
+        """Start watching; objects that are in the buckets already cause no event."""
         self._stopping.clear()
         with self._session() as session:
             self._discover(session)
@@ -114,7 +114,7 @@ class Relay:
             thread.start()
 
     def stop(self) -> None:
-        """Stops watching and delivering; an attempt under way is waited for a moment, then left behind."""
+        """Stop watching and delivering; wait a moment for an attempt under way."""
         self._stopping.set()
         with self._changed:
             self._queue.clear()
@@ -124,12 +124,12 @@ class Relay:
         self._threads = []
 
     def idle(self) -> bool:
-        """Whether nothing waits for delivery (of what the last poll saw)."""
+        """Return whether all events that the last poll found are delivered."""
         with self._changed:
             return not self._queue and not self._in_flight
 
     def deliver(self, bucket: str, name: str, generation: str | None = None) -> int:
-        """Delivers an object's event once, by hand, be it for the second time: same id, same body.
+        """Deliver an object's event once more by hand, with the same id and body.
 
         Args:
             bucket: The object's bucket.
@@ -152,18 +152,18 @@ class Relay:
     @staticmethod
     def _session() -> requests.Session:
         session = requests.Session()
-        session.trust_env = False  # a proxy of the machine has no business on the loopback interface
+        session.trust_env = False  # the loopback interface needs no proxy
         return session
 
     def _event(self, resource: dict[str, Any]) -> Event:
-        """Returns the object's event, which has one id however often it is asked for."""
+        """Return the object's event, with the same id each time."""
         with self._changed:
-            # Like a Pub/Sub message id: digits that say nothing.
+            # Digits without meaning, like a Pub/Sub message id.
             fresh = Event(str(random.randrange(10**15, 10**16)), resource)
             return self._events.setdefault(_key(resource), fresh)
 
     def _discover(self, session: requests.Session) -> list[Event]:
-        """Lists the buckets and returns the events of what no listing has shown before."""
+        """List the buckets, and return the events of objects that are new."""
         found = []
         for bucket in self._buckets:
             answer = session.get(f"{self._storage_url}/storage/v1/b/{bucket}/o", timeout=30)
@@ -178,7 +178,7 @@ class Relay:
     def _poll(self) -> None:
         with self._session() as session:
             while not self._stopping.wait(self._poll_interval):
-                # A listing that fails is made up for by the next one.
+                # The next listing makes up for one that fails.
                 with suppress(requests.RequestException):
                     for event in self._discover(session):
                         now = time.monotonic()
@@ -187,7 +187,7 @@ class Relay:
                             self._push(_Delivery(now, next(self._order), event, self._backoff.start, expires))
 
     def _push(self, delivery: _Delivery) -> None:
-        """Queues a delivery; the caller holds the lock."""
+        """Queue a delivery; the caller holds the lock."""
         if not self._stopping.is_set():
             heapq.heappush(self._queue, delivery)
             self._changed.notify()
@@ -202,7 +202,7 @@ class Relay:
                         self._again(delivery)
 
     def _again(self, delivery: _Delivery) -> None:
-        """Queues a refused delivery for later; the caller holds the lock."""
+        """Queue a refused delivery for later; the caller holds the lock."""
         due = time.monotonic() + delivery.delay
         if due > delivery.expires:
             self.expired += 1
@@ -212,7 +212,7 @@ class Relay:
         self._push(_Delivery(due, next(self._order), delivery.event, delay, delivery.expires))
 
     def _attempt(self, session: requests.Session, event: Event) -> int:
-        """Posts an event and returns the answer's status, 0 if there was none."""
+        """Post an event, and return the answer's status; 0 without an answer."""
         try:
             answer = session.post(
                 self._target_url,
@@ -229,7 +229,7 @@ class Relay:
         return answer.status_code
 
     def _next(self) -> _Delivery | None:
-        """Waits for a delivery that is due; None once the relay stops."""
+        """Wait for a delivery that is due, and return it; None when the relay stops."""
         with self._changed:
             while not self._stopping.is_set():
                 wait = self._queue[0].due - time.monotonic() if self._queue else None

@@ -1,4 +1,4 @@
-"""The whole system on this machine: emulators, the two functions, and the relay between them."""
+"""Run the whole system on this machine: emulators, the two functions, and the relay between them."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ GATEWAY_CONCURRENCY = 40
 """As deployed: the default of `gateway.concurrency` in Terraform; functions-framework reads THREADS."""
 INPUT_BUCKET = "batch-in"
 OUTPUT_BUCKET = "batch-out"
-# What would change the children's behaviour behind our back: credentials that they must not use here, and
-# functions-framework's switches.
+# Variables that would change the children's behaviour: credentials that they must not use here, and
+# functions-framework's options.
 _NOT_INHERITED = ("GOOGLE_APPLICATION_CREDENTIALS", "FIRESTORE_DATABASE", "DEBUG", "FUNCTION_USE_ASGI")
 
 
 class Stack:
-    """Everything, as a context manager; every process that it started has ended when it is left.
+    """The local stack as a context manager; leaving it ends each process that it started.
 
     Args:
         config: The gateway's configuration file.
@@ -75,7 +75,7 @@ class Stack:
         if gateway_port is not None:
             gateway = port_or_free(gateway_port)
         base = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-        # A proxy of the machine has no business on the loopback interface.
+        # The loopback interface needs no proxy.
         base |= dict.fromkeys(("NO_PROXY", "no_proxy"), f"{HOST},localhost")
         base |= {"PYTHONPATH": str(HERE), "PYTHONUNBUFFERED": "1"}
         try:
@@ -117,7 +117,7 @@ class Stack:
             source=source,
             health="/health/readiness",
         )
-        # As deployed: whoever settles has no use for the administrator's key.
+        # As deployed: the settle function does not get the administrator's key.
         settle_env = {name: value for name, value in functions_env.items() if name != "GATEWAY_MASTER_KEY"}
         self.settle = function_process(
             "settle", "cloudevent", settle_port, env=settle_env, logs=self.logs, source=source
@@ -134,7 +134,7 @@ class Stack:
 
     def __enter__(self) -> Self:
         try:
-            # Every address is known beforehand, so that nothing waits for anything else to start.
+            # All addresses are known in advance, so no process waits for another one to start.
             processes = [self.firestore.process, self.vertex, self.gateway, self.settle]
             for process in (self.storage.process, *processes):
                 if process is not None:
@@ -156,7 +156,7 @@ class Stack:
         self.close(keep_logs=isinstance(error, Exception))
 
     def close(self, *, keep_logs: bool = False) -> None:
-        """Ends everything that this stack started, and nothing else."""
+        """End everything that this stack started, and nothing else."""
         with _uninterrupted():
             self.relay.stop()
             for process in self._started:
@@ -171,27 +171,27 @@ class Stack:
                 shutil.rmtree(self.logs, ignore_errors=True)
 
     def check_alive(self) -> None:
-        """Raises an error with the end of its log if one of the processes has ended."""
+        """Raise an error, with the end of the log, if one of the processes has ended."""
         for process in self._started:
             if process.exit_code() is not None:
                 raise LocalStackError(f"{process.name} has ended. The end of its log:\n{process.tail()}")
 
     def request(self, method: str, path: str, *, key: str | None = None, **options: Any) -> requests.Response:
-        """Sends a request to the gateway, with the master key if no other is given ("" is none)."""
+        """Send a request to the gateway, by default with the master key; "" sends no key."""
         key = self.master_key if key is None else key
         headers = {**({"Authorization": f"Bearer {key}"} if key else {}), **options.pop("headers", {})}
         options = {"timeout": 120, **options}
         return self._http.request(method, f"{self.gateway_url}{path}", headers=headers, **options)
 
     def get(self, path: str, **options: Any) -> Any:
-        """Returns what the gateway answers to a GET that has to succeed."""
+        """Return the answer to a GET, which has to succeed."""
         answer = self.request("GET", path, **options)
         if not answer.ok:
             raise LocalStackError(f"GET {path}: {answer.status_code} {answer.text}")
         return answer.json()
 
     def wait_for_cost(self, name: str, timeout: float = 120.0) -> dict[str, Any]:
-        """Waits until a job's cost is FINAL and returns it."""
+        """Wait until a job's cost is FINAL and return it."""
 
         def final() -> dict[str, Any] | None:
             cost: dict[str, Any] = self.get(f"/v1/{name}/cost")
@@ -200,7 +200,7 @@ class Stack:
         return wait_until(final, timeout, f"the cost of {name} to be FINAL", interval=0.1)
 
     def storage_client(self) -> StorageClient:
-        """Returns a client of the storage emulator."""
+        """Return a client of the storage emulator."""
         anonymous = AnonymousCredentials()  # type: ignore[no-untyped-call]
         http = AuthorizedSession(anonymous)  # type: ignore[no-untyped-call]
         http.trust_env = False
@@ -208,27 +208,27 @@ class Stack:
         return StorageClient(PROJECT, anonymous, http, client_options=options)
 
     def firestore_client(self) -> FirestoreClient:
-        """Returns a client of the Firestore emulator."""
-        # The client takes the emulator's address from the environment only, and only when it is made.
+        """Return a client of the Firestore emulator."""
+        # The client reads the emulator's address from the environment only, when it is created.
         with patch.dict(os.environ, {"FIRESTORE_EMULATOR_HOST": self.firestore_host}):
             return FirestoreClient(PROJECT)
 
     def clear_firestore(self) -> None:
-        """Deletes every document, for a test that wants an empty database."""
+        """Delete all documents, for tests that need an empty database."""
         url = f"http://{self.firestore_host}/emulator/v1/projects/{PROJECT}/databases/(default)/documents"
         self._http.delete(url, timeout=30).raise_for_status()
 
     def upload(self, name: str, content: bytes, bucket: str = INPUT_BUCKET) -> str:
-        """Writes an object and returns its gs:// URI."""
+        """Write an object and return its gs:// URI."""
         self.storage_client().bucket(bucket).blob(name).upload_from_string(content, "application/jsonl")
         return f"gs://{bucket}/{name}"
 
     def upload_rows(self, name: str, rows: Iterable[Mapping[str, Any]], bucket: str = INPUT_BUCKET) -> str:
-        """Writes rows as a JSON lines object and returns its gs:// URI."""
+        """Write rows as a JSON lines object and return its gs:// URI."""
         return self.upload(name, "".join(f"{json.dumps(row)}\n" for row in rows).encode(), bucket)
 
     def read_under(self, uri: str) -> dict[str, bytes]:
-        """Returns the objects under a gs:// prefix, by name."""
+        """Return the objects under a gs:// prefix, by name."""
         bucket, _, prefix = uri.removeprefix("gs://").partition("/")
         blobs = self.storage_client().list_blobs(bucket, prefix=prefix)
         return {blob.name: blob.download_as_bytes() for blob in blobs}
@@ -236,7 +236,7 @@ class Stack:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Holds off Ctrl-C: an impatient second one must not leave processes behind."""
+    """Ignore Ctrl-C for a while: a second one must not leave processes behind."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""Cloud Storage as gcp-storage-emulator plays it: in memory, in a process of its own."""
+"""Run gcp-storage-emulator, which keeps objects in memory, in its own process."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ socketserver.TCPServer.request_queue_size = 256
 from gcp_storage_emulator.__main__ import main
 sys.exit(main())
 """
-"""It serves one connection at a time. Of a burst of them its own queue of five takes no more, so that the
-others try again only after TCP's pauses of one, three, seven … seconds."""
+"""It serves one connection at a time. Its own queue holds only five of a burst, and the others would retry
+after TCP's pauses of one, three, seven … seconds."""
 
 
 class StorageEmulator:
-    """The emulator and its buckets."""
+    """The emulator's process, and its buckets."""
 
     def __init__(self, port: int, log: Path, env: Mapping[str, str]) -> None:
         self.url = f"http://{HOST}:{port}"
@@ -41,7 +41,7 @@ class StorageEmulator:
         )
 
     def create_buckets(self, names: Iterable[str]) -> None:
-        """Makes the buckets, once the process serves."""
+        """Create the buckets when the process serves."""
         with requests.Session() as session:
             session.trust_env = False
             for name in names:

@@ -1,4 +1,4 @@
-"""What the demonstration shows: a progress line and a cost report."""
+"""Print the demonstration's progress line and cost report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BAR = 24
 
 
 class Progress:
-    """One line that is drawn over and over on a terminal; elsewhere a new line for each change."""
+    """A line that is redrawn on a terminal; elsewhere, a new line for each change."""
 
     def __init__(self, total: int, out: TextIO = sys.stdout) -> None:
         self._total = total
@@ -22,7 +22,7 @@ class Progress:
         self._started = time.monotonic()
 
     def show(self, done: int, state: str, projected: str | None) -> None:
-        """Shows how many rows are done, the job's state, and what it will cost as far as known."""
+        """Show the number of rows that are done, the job's state, and its projected cost."""
         filled = _BAR * min(done, self._total) // max(self._total, 1)
         bar = "#" * filled + "-" * (_BAR - filled)
         text = f"[{bar}] {done}/{self._total} rows  {state.removeprefix('JOB_STATE_').lower()}"
@@ -36,13 +36,13 @@ class Progress:
         self._drawn = text
 
     def end(self) -> None:
-        """Leaves the line as it stands."""
+        """End the line."""
         if self._drawn and self._out.isatty():
             self._out.write("\n")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int]) -> str:
-    """Lays out rows in columns.
+    """Lay out rows in columns.
 
     Args:
         header: The columns' names.
@@ -65,7 +65,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset
 
 
 def cost_report(cost: dict[str, Any], documents: Sequence[str]) -> str:
-    """Renders a job's cost, as the gateway's API answers it, for reading.
+    """Format a job's cost, as the gateway's API returns it, for reading.
 
     Args:
         cost: The answer to `GET .../cost`.

@@ -24,8 +24,8 @@ from werkzeug.wrappers import Request
 
 from batch_gateway.adapters.firestore import FirestoreKeys, FirestoreStore, connect
 from batch_gateway.adapters.firestore.budgets import SHARDS
-from batch_gateway.adapters.firestore.documents import CALL, plain
-from batch_gateway.adapters.firestore.keys import _document
+from batch_gateway.adapters.firestore.documents import CALL, to_document
+from batch_gateway.adapters.firestore.keys import _to_document
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
 from batch_gateway.core.accounting.budgets import window_of
@@ -51,9 +51,9 @@ def fill(client, keys, entries, now):
         key_id, team_id = f"k{number}", f"team-{number:05}"
         of = f"team-{number % TEAMS:05}"
         key = KeyRecord(f"{number:064}", key_id, "sk-", f"key-{number:05}", now, now, "m", of, budget=budget)
-        documents.append((client.collection("keys").document(key.token), _document(key)))
+        documents.append((client.collection("keys").document(key.token), _to_document(key)))
         team = TeamRecord(team_id, now, now, budget=budget)
-        documents.append((client.collection("teams").document(team_id), _document(team)))
+        documents.append((client.collection("teams").document(team_id), _to_document(team)))
         for owner in (f"key:{key_id}", f"team:{team_id}"):
             for month in months:
                 days = {f"{month}-{day:02}": {"spentNano": 7, "reservedNano": 7} for day in range(1, 29)}
@@ -62,7 +62,7 @@ def fill(client, keys, entries, now):
                 documents += [(client.collection("ledgers").document(name), ledger) for name in names]
     for number in range(entries):
         entry = AuditEntry(now - timedelta(seconds=number), "key-1", "job.create", f"job {number}", "OK")
-        documents.append((client.collection("audit").document(), plain(entry)))
+        documents.append((client.collection("audit").document(), to_document(entry)))
     write(client, documents)
 
 

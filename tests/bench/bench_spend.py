@@ -27,7 +27,7 @@ from werkzeug.test import EnvironBuilder  # noqa: E402 - found by the line above
 from werkzeug.wrappers import Request  # noqa: E402 - same
 
 from batch_gateway.adapters.firestore import FirestoreStore, connect  # noqa: E402 - same
-from batch_gateway.adapters.firestore.documents import plain  # noqa: E402 - same
+from batch_gateway.adapters.firestore.documents import to_document  # noqa: E402 - same
 from batch_gateway.adapters.firestore.totals import DAY_SHARDS, MONTH_SHARDS  # noqa: E402 - same
 from batch_gateway.core.access.callers import Caller  # noqa: E402 - same
 from batch_gateway.core.accounting.rollups import group_key  # noqa: E402 - same
@@ -111,8 +111,8 @@ def _records(client, documents):
     for number in range(documents):
         record = job(number, documents)
         (entry,) = entries_of_job(record)
-        yield client.collection("jobs").document(f"acme-batch:us-central1:{number}"), plain(record)
-        yield client.collection("totals").document(f"{entry.total.id}:{number % 8}"), plain(entry.total)
+        yield client.collection("jobs").document(f"acme-batch:us-central1:{number}"), to_document(record)
+        yield client.collection("totals").document(f"{entry.cell.id}:{number % 8}"), to_document(entry.cell)
 
 
 def _rollups(client, jobs):

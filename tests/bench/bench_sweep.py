@@ -28,8 +28,8 @@ sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "infra" / "local"), str(ROOT
 import msgspec
 
 from batch_gateway.adapters.firestore import FirestoreKeys, FirestoreStore, connect
-from batch_gateway.adapters.firestore.documents import CALL, job_id, plain
-from batch_gateway.adapters.firestore.keys import _document
+from batch_gateway.adapters.firestore.documents import CALL, job_id, to_document
+from batch_gateway.adapters.firestore.keys import _to_document
 from batch_gateway.core.access.keys import Budget, KeyRecord
 from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS
 from batch_gateway.core.jobs.record import JobKey, JobRecord, observe
@@ -141,11 +141,11 @@ def fill(client, found, keys, now):
     for key, resource, closed in found:
         seen = observe(resource)
         record = JobRecord(key, seen, seen.create_time, "nightly", closed=closed, estimate=UNKNOWN_BOUNDS)
-        documents.append((client.collection("jobs").document(job_id(key)), plain(record)))
+        documents.append((client.collection("jobs").document(job_id(key)), to_document(record)))
     for number in range(keys):
         alias, budget = f"key-{number:05}", Budget(10**12, "30d")
         key = KeyRecord(f"{number:064}", f"k{number}", "sk-", alias, now, now, "master", budget=budget)
-        documents.append((client.collection("keys").document(key.token), _document(key)))
+        documents.append((client.collection("keys").document(key.token), _to_document(key)))
         for period in (f"{now:%Y-%m}", "all"):
             owner = f"key:k{number}"
             content = {"owner": owner, "period": period, "spentNano": 7, "reservedNano": 0, "changed": now}

@@ -186,7 +186,7 @@ class Seeder:
         if not ended:
             owners, high = owners_of(job.key_id, team), job.estimate.high_nano
             job = msgspec.structs.replace(job, reserved_nano=high, reserved_at=created)
-            self.world.store._book(reservation_deltas(owners, created, high))
+            self.world.store._add_to_ledgers(reservation_deltas(owners, created, high))
         self.world.store.add_job(job)
         if content:
             uri = f"{directory}/predictions.jsonl"

@@ -600,7 +600,7 @@ def test_errors_of_custom_models_are_failed_rows(on_duckdb):
 def test_what_is_no_table_s_name_reaches_neither_sql_nor_a_path(on_duckdb, uri):
     assert on_duckdb.stat(uri) is None
     assert on_duckdb.emulator.asked == []
-    with pytest.raises(ValueError, match="no name of a table"):
+    with pytest.raises(ValueError, match="not a valid name of a table"):
         usage_query(TableInfo(uri, 1, 1, 1, "US", GEMINI), carried_before=CREATED)
 
 

@@ -1,4 +1,4 @@
-"""The ports without any service: for functional tests, and held to the same contract as the real ones."""
+"""In-memory adapters of the ports, for functional tests; contract tests check them and the real ones."""
 
 from fakes.keys import MemoryKeys
 from fakes.objects import MemoryObjects

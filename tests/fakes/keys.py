@@ -31,37 +31,30 @@ class MemoryKeys:
         self._audit: list[AuditEntry] = []
 
     def get_key(self, token: str) -> KeyRecord | None:
-        """See KeyStore."""
         self._check()
         return self._keys.get(token)
 
     def list_keys(self, team_id: str | None = None, *, report: Report | None = None) -> list[KeyRecord]:  # noqa: ARG002 - all can be read
-        """See KeyStore."""
         self._check()
         found = [key for key in self._keys.values() if team_id is None or key.team_id == team_id]
         return sorted(found, key=lambda key: (key.key_alias, key.created_at))
 
     def page_of_keys(self, team_id: str | None, skipped: int, limit: int) -> list[KeyRecord]:
-        """See KeyStore."""
         return self.list_keys(team_id)[skipped:][:limit]
 
     def count_keys(self, team_id: str | None = None) -> int:
-        """See KeyStore."""
         return len(self.list_keys(team_id))
 
     def list_secrets(self, key_id: str) -> list[KeyRecord]:
-        """See KeyStore."""
         return [key for key in self.list_keys() if key.key_id == key_id]
 
     def add_key(self, key: KeyRecord) -> None:
-        """See KeyStore."""
         self._check()
         with self._lock:
             self._check_alias(key)
             self._keys[key.token] = key
 
     def change_key(self, token: str, change: Callable[[KeyRecord], KeyRecord]) -> KeyRecord | None:
-        """See KeyStore."""
         self._check()
         with self._lock:
             if token not in self._keys:
@@ -72,16 +65,13 @@ class MemoryKeys:
             return key
 
     def delete_key(self, token: str) -> KeyRecord | None:
-        """See KeyStore."""
         self._check()
         return self._keys.pop(token, None)
 
     def page_of_teams(self, skipped: int, limit: int) -> list[TeamRecord]:
-        """See KeyStore."""
         return self.list_teams()[skipped:][:limit]
 
     def changed_owners(self, since: datetime | None, *, report: Report | None = None) -> set[str]:  # noqa: ARG002 - all can be read
-        """See KeyStore."""
         self._check()
         keys = {
             f"key:{key.key_id}" for key in self._keys.values() if since is None or key.updated_at >= since
@@ -95,30 +85,25 @@ class MemoryKeys:
         *,
         report: Report | None = None,  # noqa: ARG002 - all can be read
     ) -> list[KeyRecord | TeamRecord]:
-        """See KeyStore."""
         self._check()
         keys = [key for key in self._keys.values() if f"key:{key.key_id}" in owners]
         return [*keys, *(team for team in self._teams.values() if f"team:{team.team_id}" in owners)]
 
     def get_team(self, team_id: str) -> TeamRecord | None:
-        """See KeyStore."""
         self._check()
         return self._teams.get(team_id)
 
     def count_teams(self) -> int:
-        """See KeyStore."""
         self._check()
         return len(self._teams)
 
     def list_teams(self, *, report: Report | None = None) -> list[TeamRecord]:  # noqa: ARG002 - all can be read
-        """See KeyStore."""
         self._check()
         return sorted(self._teams.values(), key=lambda team: team.team_id)
 
     def change_team(
         self, team_id: str, change: Callable[[TeamRecord | None], TeamRecord | None]
     ) -> TeamRecord | None:
-        """See KeyStore."""
         self._check()
         with self._lock:
             if team_id in self._deleted_teams:
@@ -129,14 +114,12 @@ class MemoryKeys:
             return team
 
     def delete_team(self, team_id: str) -> None:
-        """See KeyStore."""
         self._check()
         with self._lock:
             if self._teams.pop(team_id, None):
                 self._deleted_teams.add(team_id)
 
     def take(self, counter: str, minute: str, portion: int, limit: int) -> int:
-        """See KeyStore."""
         self._check()
         with self._lock:
             taken = self._taken.get((counter, minute), 0)
@@ -145,12 +128,10 @@ class MemoryKeys:
             return more
 
     def append(self, entry: AuditEntry) -> None:
-        """See Audit."""
         self._check()
         self._audit.append(entry)
 
     def read(self, start: datetime | None, end: datetime | None, limit: int) -> list[AuditEntry]:
-        """See Audit."""
         self._check()
         found = [
             entry

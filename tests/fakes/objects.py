@@ -14,30 +14,27 @@ class MemoryObjects:
         self._generation = 0
 
     def put(self, bucket: str, name: str, data: bytes) -> ObjectInfo:
-        """Writes an object; one that was there is overwritten."""
+        """Write an object, overwriting an existing one."""
         self._generation += 1
         info = ObjectInfo(name, self._generation, len(data), datetime.now(UTC))
         self._objects[bucket, name] = (info, data)
         return info
 
     def delete(self, bucket: str, name: str) -> None:
-        """Deletes an object."""
+        """Delete an object."""
         del self._objects[bucket, name]
 
     def stat(self, bucket: str, name: str) -> ObjectInfo | None:
-        """See ObjectStore."""
         found = self._objects.get((bucket, name))
         return found[0] if found else None
 
     def read(self, bucket: str, name: str, generation: int, start: int = 0) -> Iterator[bytes]:
-        """See ObjectStore."""
         info, data = self._objects.get((bucket, name), (None, b""))
         if info is None or info.generation != generation:
             raise ObjectChangedError(f"gs://{bucket}/{name}#{generation}")
         yield from (data[at : at + 7] for at in range(start, len(data), 7))
 
     def list(self, bucket: str, prefix: str) -> Iterable[ObjectInfo]:
-        """See ObjectStore."""
         return [
             info
             for (b, name), (info, _) in sorted(self._objects.items())

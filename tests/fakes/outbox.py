@@ -24,13 +24,11 @@ class MemoryOutbox:
         self._outbox_lock = RLock()
 
     def add_event(self, event: Event) -> bool:
-        """See Outbox."""
         self._check_up()
         with self._outbox_lock:
             return self.events.setdefault(event.id, event) is event
 
     def claim_events(self, now: datetime, limit: int) -> list[Event]:
-        """See Outbox."""
         self._check_up()
         with self._outbox_lock:
             due = [(each.next_attempt, each.id) for each in self.events.values() if each.next_attempt]
@@ -41,7 +39,6 @@ class MemoryOutbox:
             return [self.events[event_id] for event_id in claimed]
 
     def amend_event(self, event_id: str, change: Callable[[Event], Event | None]) -> Event | None:
-        """See Outbox."""
         self._check_up()
         with self._outbox_lock:
             event = self.events.get(event_id)

@@ -69,22 +69,20 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
         self._turns: dict[Turn, str] = {}
         self._notes = SweepNotes()
         self._ledgers: dict[tuple[str, str], BudgetBalance] = {}
-        self._booked: list[str] = []
+        self._changed_owners: list[str] = []
 
     def ping(self) -> None:
-        """See Store."""
         if self.down:
             raise StoreUnavailableError("down")
 
     def begin_submission(
         self, submission: Submission, limits: Sequence[OwnedBudget] = ()
     ) -> Submission | None:
-        """See Store."""
         self.ping()
         with self._lock:
-            there = self.submissions.get(submission.id)
-            if there is not None and not there.is_over(submission.created):
-                return there
+            existing = self.submissions.get(submission.id)
+            if existing is not None and not existing.is_over(submission.created):
+                return existing
             for limit in limits:
                 window = window_of(limit.duration, submission.created)
                 ledger = self.budget_balances([(limit.owner, window.periods)])[limit.owner]
@@ -92,14 +90,13 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
             self.writes += 1
             self._release(submission)
             self.submissions[submission.id] = submission
-            self._book(
+            self._add_to_ledgers(
                 reservation_deltas(submission.owners, submission.reserved_at, submission.reserved_nano)
             )
         return None
 
     def retake_submission(self, old: Submission, new: Submission) -> bool:
-        """See Store."""
-        self._writing()
+        self._count_write()
         with self._lock:
             if self.submissions.get(old.id) != old:
                 return False
@@ -107,19 +104,16 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
         return True
 
     def open_submissions(self, limit: int) -> list[Submission]:
-        """See Store."""
         self.ping()
         return [each for each in self.submissions.values() if each.answer is None][:limit]
 
     def drop_submission(self, submission: Submission) -> None:
-        """See Store."""
-        self._writing()
+        self._count_write()
         with self._lock:
             self._release(submission)
             self.submissions.pop(submission.id, None)
 
     def budget_balances(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, BudgetBalance]:
-        """See Store."""
         self.ping()
         found = {}
         for owner, periods in entries:
@@ -129,27 +123,30 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
         return found
 
     def _release(self, submission: Submission) -> int:
-        """Releases what is reserved for a submission; how much that was."""
-        there = self.submissions.get(submission.id)
-        if there is None:
+        """Release the reservation of a submission; return its amount."""
+        existing = self.submissions.get(submission.id)
+        if existing is None:
             return 0
-        self._book(reservation_deltas(there.owners, there.reserved_at, -there.reserved_nano))
-        return there.reserved_nano
+        self._add_to_ledgers(
+            reservation_deltas(existing.owners, existing.reserved_at, -existing.reserved_nano)
+        )
+        return existing.reserved_nano
 
-    def _book(self, moved: Mapping[tuple[str, str], BudgetBalance]) -> None:
-        self._booked += [owner for owner, _ in moved]
+    def _add_to_ledgers(self, moved: Mapping[tuple[str, str], BudgetBalance]) -> None:
+        self._changed_owners += [owner for owner, _ in moved]
         for entry, change in moved.items():
             self._ledgers[entry] = self._ledgers.get(entry, BudgetBalance()) + change
 
     def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
-        """See Store."""
-        self._writing()
+        self._count_write()
         with self._lock:
             if submission is not None:
                 reserved = self._release(submission)
                 if job.key not in self._jobs:
                     job = msgspec.structs.replace(job, reserved_nano=reserved)
-                    self._book(reservation_deltas(submission.owners, submission.reserved_at, reserved))
+                    self._add_to_ledgers(
+                        reservation_deltas(submission.owners, submission.reserved_at, reserved)
+                    )
                 self.submissions.pop(submission.id, None)
                 if submission.answer is not None:
                     kept = msgspec.structs.replace(submission, reserved_nano=0)
@@ -157,12 +154,10 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
             self._jobs.setdefault(job.key, job)
 
     def get_job(self, key: JobKey) -> JobRecord | None:
-        """See Store."""
         self.ping()
         return self._jobs.get(key)
 
     def observe(self, seen: Mapping[JobKey, Observation]) -> dict[JobKey, Observed]:
-        """See Store."""
         self.ping()
         records = {}
         with self._lock:
@@ -183,7 +178,6 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
         change: Callable[[JobRecord], JobRecord | None],
         event: Callable[[JobRecord], Event | None] = lambda _: None,
     ) -> tuple[JobRecord, Event | None] | None:
-        """See Store."""
         self.ping()
         with self._lock:
             job = change(self._jobs[key])
@@ -195,12 +189,10 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
             return self._move(key, Change(job, [])), noted
 
     def jobs_by_directory(self, directory: str) -> list[JobRecord]:
-        """See Store."""
         self.ping()
         return [job for job in self._jobs.values() if job.seen.output_directory == directory]
 
     def jobs_without_directory(self, output_prefix: str, limit: int) -> list[JobRecord]:
-        """See Store."""
         self.ping()
         found = [
             job
@@ -212,23 +204,19 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
         return found[:limit]
 
     def get_outputs(self, key: JobKey) -> list[Output]:
-        """See Store."""
         self.ping()
         return sorted(self._outputs.get(key, {}).values(), key=lambda output: output.uri)
 
     def get_output(self, key: JobKey, uri: str) -> tuple[Output | None, Checkpoint | None]:
-        """See Store."""
         self.ping()
         return self._outputs.get(key, {}).get(output_id(uri)), self._checkpoints.get(uri)
 
     def get_job_and_outputs(self, key: JobKey) -> tuple[JobRecord, list[Output]] | None:
-        """See Store."""
         with self._lock:
             job = self.get_job(key)
             return (job, self.get_outputs(key)) if job else None
 
     def settle(self, key: JobKey, output: Output, settlement: Settlement) -> JobRecord | None:
-        """See Store."""
         self.ping()
         with self._lock:
             outputs, job = self._outputs.setdefault(key, {}), self._jobs[key]
@@ -243,7 +231,6 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
             return self._move(key, change)
 
     def reprice(self, key: JobKey, repricing: Callable[[JobRecord], Change | None]) -> JobRecord | None:
-        """See Store."""
         self.ping()
         with self._lock:
             change = repricing(self._jobs[key])
@@ -252,7 +239,7 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
     def _move(self, key: JobKey, change: Change) -> JobRecord:
         self.writes += 1
         job = change.job
-        self._book(balance_deltas(self._jobs[key], job))
+        self._add_to_ledgers(balance_deltas(self._jobs[key], job))
         self._jobs[key] = job
         for total, delta in change.deltas:
             cell = self._cells.get(total.id) or DailyTotal(**msgspec.structs.asdict(total))
@@ -274,7 +261,6 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
     def jobs_created(
         self, start: datetime, end: datetime, after: tuple[datetime, JobKey] | None, limit: int
     ) -> list[JobRecord]:
-        """See Store."""
         self.ping()
         found = sorted(
             (job for job in self._jobs.values() if start <= job.create_time < end),
@@ -292,7 +278,6 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
         until: datetime | None = None,
         equal: Mapping[str, str] = {},
     ) -> list[JobRecord]:
-        """See Store."""
         self.ping()
         found = sorted(self._jobs.values(), key=lambda job: (job.create_time, job.key), reverse=True)
         return [
@@ -305,6 +290,6 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
             and (before is None or (job.create_time, job.key) < before)
         ][:limit]
 
-    def _writing(self) -> None:
+    def _count_write(self) -> None:
         self.ping()
         self.writes += 1

@@ -1,4 +1,4 @@
-"""What MemoryStore has for the sweep, as FirestoreSweep has it."""
+"""The part of MemoryStore for the sweep."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 
 
 class MemorySweep:
-    """The part of the Store port that is about what was left lying. To be mixed into MemoryStore."""
+    """The part of the Store port for the sweep, a mix-in of MemoryStore."""
 
     _lock: RLock
     _jobs: dict[JobKey, JobRecord]
@@ -22,32 +22,28 @@ class MemorySweep:
     _checkpoints: dict[str, Checkpoint]
     _turns: dict[Turn, str]
     _notes: SweepNotes
-    _booked: list[str]
+    _changed_owners: list[str]
 
     def ping(self) -> None:
-        """See Store."""
+        """Raise StoreUnavailableError while the store is down: MemoryStore does."""
 
-    def _writing(self) -> None:
-        """Counts a write."""
+    def _count_write(self) -> None:
+        """Count a write."""
 
     def sweep_notes(self) -> SweepNotes:
-        """See SweepStore."""
         self.ping()
         return self._notes
 
     def put_sweep_notes(self, notes: SweepNotes) -> None:
-        """See SweepStore."""
-        self._writing()
+        self._count_write()
         self._notes = notes
 
     def changed_owners(self, mark: str | None) -> tuple[set[str], str | None]:
-        """See SweepStore."""
         self.ping()
         with self._lock:
-            return set(self._booked[int(mark or 0) :]), str(len(self._booked))
+            return set(self._changed_owners[int(mark or 0) :]), str(len(self._changed_owners))
 
     def open_jobs(self, limit: int) -> list[JobRecord]:
-        """See SweepStore."""
         self.ping()
         with self._lock:
             return self._in_turn(
@@ -55,20 +51,17 @@ class MemorySweep:
             )
 
     def ended_jobs(self, limit: int) -> list[JobRecord]:
-        """See SweepStore."""
         self.ping()
         with self._lock:
             ended = {job.key.path: job for job in self._jobs.values() if job.seen.terminal and not job.closed}
             return self._in_turn("ended", ended, limit)
 
     def watched_jobs(self, due: datetime, limit: int) -> list[JobRecord]:
-        """See Store."""
         self.ping()
         watched = [(job.next_look, job.key, job) for job in self._jobs.values() if job.next_look]
         return [job for look, _, job in sorted(watched) if look <= due][:limit]
 
     def parked(self, limit: int) -> list[Output]:
-        """See SweepStore."""
         self.ping()
         with self._lock:
             return self._in_turn("parked", self._parked, limit)
@@ -78,31 +71,25 @@ class MemorySweep:
         return [named[name] for name in sorted(named, key=lambda name: (name <= last, name))[:limit]]
 
     def pass_turn(self, turn: Turn, last: JobKey | Output) -> None:
-        """See SweepStore."""
-        self._writing()
+        self._count_write()
         self._turns[turn] = last.path if isinstance(last, JobKey) else last.id
 
     def park(self, output: Output) -> None:
-        """See Store."""
-        self._writing()
+        self._count_write()
         self._parked[output.id] = output
 
     def unpark(self, output: Output) -> None:
-        """See Store."""
-        self._writing()
+        self._count_write()
         self._parked.pop(output.id, None)
 
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """See Store."""
-        self._writing()
+        self._count_write()
         self._checkpoints[checkpoint.uri] = checkpoint
 
     def project_of_number(self, number: str) -> str | None:
-        """See Store."""
         self.ping()
         return self._projects.get(number)
 
     def remember_project(self, number: str, project: str) -> None:
-        """See Store."""
-        self._writing()
+        self._count_write()
         self._projects[number] = project

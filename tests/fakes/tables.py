@@ -8,14 +8,14 @@ from batch_gateway.ports import ObjectChangedError, TableInfo
 
 
 class MemoryTables:
-    """Tables that hold lines of output."""
+    """The Tables port in a dict, with lines of output as rows."""
 
     def __init__(self) -> None:
         self._tables: dict[str, tuple[TableInfo, list[bytes]]] = {}
         self._generation = 0
 
     def put(self, uri: str, lines: list[bytes]) -> TableInfo:
-        """Writes a table; one that was there is overwritten."""
+        """Write a table, overwriting an existing one."""
         self._generation += 1
         size = sum(map(len, lines))
         columns = {"response": "JSON", "status": "STRING"}
@@ -24,16 +24,14 @@ class MemoryTables:
         return info
 
     def remove(self, uri: str) -> None:
-        """Deletes a table."""
+        """Delete a table."""
         del self._tables[uri]
 
     def stat(self, uri: str) -> TableInfo | None:
-        """See Tables."""
         found = self._tables.get(uri)
         return found[0] if found else None
 
-    def usage_lines(self, table: TableInfo, *, carried_before: datetime) -> Iterator[tuple[bytes, int]]:  # noqa: ARG002 - all times are there
-        """See Tables."""
+    def usage_lines(self, table: TableInfo, *, carried_before: datetime) -> Iterator[tuple[bytes, int]]:  # noqa: ARG002 - no row is carried over
         found = self._tables.get(table.uri)
         if found is None:
             raise ObjectChangedError(table.uri)

@@ -1,4 +1,4 @@
-"""The totals of MemoryStore, as FirestoreTotals has them."""
+"""The part of MemoryStore for spend over time."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -9,15 +9,14 @@ from batch_gateway.core.spend.entries import Entry, getter
 
 
 class MemoryTotals:
-    """The part of the Store port that is about spend over time. To be mixed into MemoryStore."""
+    """The part of the Store port for spend over time, a mix-in of MemoryStore."""
 
     _cells: dict[str, DailyTotal]
 
     def ping(self) -> None:
-        """See Store."""
+        """Raise StoreUnavailableError while the store is down: MemoryStore does."""
 
     def list_totals(self, first: str, last: str, equal: Mapping[str, str]) -> Iterator[DailyTotal]:
-        """See Store."""
         self.ping()
         for _, cell in sorted(self._cells.items()):
             if first <= cell.day <= last and all(
@@ -26,7 +25,6 @@ class MemoryTotals:
                 yield cell
 
     def daily_rollups(self, first: str, last: str) -> Iterator[DailyTotal]:
-        """See Store."""
         sums: dict[tuple[str, str], tuple[Counter[str], int]] = {}
         for cell in self.list_totals(first, last, {}):
             key = (cell.day, group_key(cell))
@@ -37,7 +35,6 @@ class MemoryTotals:
             yield daily_rollup(day, group, quarters, unpriced)
 
     def monthly_rollups(self, month: str) -> Iterator[DailyTotal]:
-        """See Store."""
         sums: dict[str, tuple[int, int]] = {}
         for cell in self.list_totals(f"{month}-01", f"{month}-31", {}):
             amount, unpriced = sums.get(group_key(cell), (0, 0))

@@ -202,7 +202,7 @@ def test_a_key_is_changed_in_what_is_given_only(cli, world):
     (key,) = world.get("/key/list").json["keys"]
     assert (key["rpm_limit"], key["models"], key["expires"]) == (None, [], None)
 
-    assert "What shall change" in cli("keys", "update", "k2", status=2).err
+    assert "Nothing to change" in cli("keys", "update", "k2", status=2).err
     assert (
         "--clear rpm-limit"
         in cli("keys", "update", "k2", "--clear", "rpm-limit", "--rpm-limit", 1, status=2).err
@@ -390,7 +390,7 @@ def test_a_job_is_shown_cancelled_and_deleted(cli, world):
 @pytest.mark.parametrize("name", ["../../key/list", "projects/a/locations/b", "a b", "x?y=z", "a/b", ""])
 def test_what_is_no_job_is_not_asked_for(cli, world, name):
     world.emulator.requests.clear()
-    assert "is no job" in cli("jobs", "cost", name, status=2).err
+    assert "is not the name of a job" in cli("jobs", "cost", name, status=2).err
 
 
 def test_a_job_that_is_not_on_record(cli):
@@ -427,7 +427,7 @@ def test_watching_ends_with_the_job(cli, world, monkeypatch):
     assert re.search(rf"cost {cost['amount']}  expected -", last)
     assert "cost 0.00 " not in watched.err
     assert "\x1b" not in watched.err
-    assert "No job runs now" in cli("jobs", "watch").err
+    assert "No job is running" in cli("jobs", "watch").err
 
 
 def test_watching_a_job_that_does_not_succeed_fails(cli, world, monkeypatch):
@@ -451,7 +451,7 @@ def test_repricing_asks_and_shows_what_changed(cli, world):
     (row,) = done.csv
     assert Decimal(row["difference"]) == Decimal("-0.000001")
     assert world.record(job).cost.amount_nano == before
-    assert "1 jobs looked at" in done.err
+    assert "1 jobs examined" in done.err
     again = cli("reprice", "--from", "1h", "--to", datetime.now(UTC) + DAY, "--yes")
     assert "No cost changed" in again.err
 

@@ -115,7 +115,7 @@ def is_valid(certificates, clock):
     identities = GoogleIdentities(f"http://127.0.0.1:{server.server_port}/certs", clock)
 
     def check(token, account=EMAIL, audience=AUDIENCE, *, checked=False):
-        return identities.is_of(token, account, audience, checked=checked)
+        return identities.is_token_of(token, account, audience, checked=checked)
 
     yield check
     server.shutdown()

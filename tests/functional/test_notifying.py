@@ -241,7 +241,7 @@ def test_a_topic_that_refuses_does_not_hold_up_the_webhook(world, capsys):
     "error",
     [
         UnreachableError("hooks.example.com gave no answer"),
-        ForbiddenUrlError("hooks.example.com has an address that is not of the public internet"),
+        ForbiddenUrlError("hooks.example.com has an address that is not public"),
         StoreUnavailableError("down"),
         RuntimeError("a mistake of ours"),
     ],

@@ -18,20 +18,20 @@ UPSTREAM = {
     # A relayed call goes by its route: create, list, get, cancel, delete, and the operation of a delete.
     "gateway.jobs.create._send": {f"{JOBS}.create"},
     # A create that was answered before is answered with the job as it is now.
-    "gateway.jobs.create._replay": {f"{JOBS}.get"},
+    "gateway.jobs.create._replayed": {f"{JOBS}.get"},
     "gateway.jobs.create_outcome.find_marked": {f"{JOBS}.list"},
     "gateway.jobs.estimate._base_of": {"aiplatform.models.get"},
     "gateway.jobs.passthrough._relay": {f"{JOBS}.cancel", f"{JOBS}.delete", f"{JOBS}.get", f"{JOBS}.list"},
     "gateway.jobs.passthrough._check_owner": {f"{JOBS}.get"},
-    "gateway.jobs.cost._refresh": {f"{JOBS}.get"},
+    "gateway.jobs.cost._refreshed": {f"{JOBS}.get"},
     # Only where no models are configured, see test_a_whole_project_needs_to_be_asked_for_its_locations.
     "gateway.admin.sweep._places": set(),
-    "settlement.adoption.look_through": {f"{JOBS}.list"},
-    "settlement.enforcement.act_on": {f"{JOBS}.cancel"},
+    "settlement.adoption.scan_jobs": {f"{JOBS}.list"},
+    "settlement.enforcement.apply_budget_action": {f"{JOBS}.cancel"},
     "settlement.sweep_jobs._is_deleted": {f"{JOBS}.get"},
-    "settlement.sweep_jobs._refreshed": {f"{JOBS}.get"},
-    "settlement.job_lookup.base_model": {"aiplatform.models.get"},
-    "settlement.job_lookup.look_up": {f"{JOBS}.get"},
+    "settlement.sweep_jobs._fetch_state": {f"{JOBS}.get"},
+    "settlement.job_lookup.find_base_model": {"aiplatform.models.get"},
+    "settlement.job_lookup.fetch_job": {f"{JOBS}.get"},
 }
 """What each place in the code that calls Vertex AI needs. New ones go here, and Terraform follows."""
 OBJECTS = {

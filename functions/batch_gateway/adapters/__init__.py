@@ -1,1 +1,1 @@
-"""One module per outside system, one SDK each."""
+"""Adapters of the ports: one module per outside system, with one SDK each."""

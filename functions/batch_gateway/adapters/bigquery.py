@@ -1,23 +1,22 @@
-"""BigQuery: what the rows of an output table used, by one query.
+"""Read the usage of an output table's rows in BigQuery, by one query.
 
-The query does not judge. It takes from every row the members that ``core.rows`` reads, leaves out
-prompts, answers and vectors, and counts rows that come to the same; what is left is the JSON of a line
-of output, and read as one.
+The query does not interpret rows. It selects the members that ``core.rows`` reads, leaves out prompts,
+answers and vectors, and counts identical rows; each result is the JSON of a line of output, and read as one.
 
 Columns, and who says so:
 
 - Gemini, Claude and open models: those of the input table, ``response`` and ``status`` ("Batch
   inference for BigQuery" of Google's documentation), and probably ``processed_time``. Whether
-  ``response`` is STRING or JSON is not documented: either is read.
+  ``response`` is STRING or JSON is not documented: both are read.
 - text-embedding-00x: ``content``, ``predictions`` and ``status`` ("Batch text embeddings").
 - Custom and AutoML models: their own in a table ``predictions``, their own and ``errors`` in a table
   ``errors`` (OutputConfig.bigqueryDestination of the Vertex AI API, discovery revision 20261106).
 
-Columns that Vertex AI does not write come from the caller's input and decide nothing.
+Columns that Vertex AI does not write come from the caller's input and are ignored.
 
-BigQuery bills a query by the columns that it reads, at least 10 MB ("Estimate and control costs"). It
-reads one plain table once, so no more than the table's size: a limit on the bytes billed would only
-leave large tables unsettled.
+BigQuery bills a query by the columns that it reads, at least 10 MB ("Estimate and control costs"). The query
+reads one table once, so at most the table's size; a limit on the bytes billed would only leave large tables
+unsettled.
 """
 
 import re
@@ -37,8 +36,8 @@ _NAME = re.compile(
     r"bq://(?P<project>(?:[a-z0-9.-]{1,255}:)?[a-z][a-z0-9-]{4,28}[a-z0-9])"
     r"\.(?P<dataset>\w{1,1024})\.(?P<table>[\w -]{1,1024})"
 )
-"""Of the characters that BigQuery allows ("Create datasets", "Table naming") those that a quoted name
-needs no escape for. The project may be one of a domain: ``example.com:project``."""
+"""The characters that BigQuery allows ("Create datasets", "Table naming") and that need no escape in a quoted
+name. The project may be one of a domain: ``example.com:project``."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _PAGE_ROWS = 5_000
@@ -46,15 +45,15 @@ _REQUEST_SECONDS = 30.0
 _QUERY_SECONDS = 180.0
 """A query that takes longer is cancelled by BigQuery and tried again by the next sweep."""
 
-_NEVER = DEFAULT_RETRY.with_predicate(lambda _: False)
-"""How the client is kept from starting over for minutes where its retries of a request gave up."""
+_NO_RETRY = DEFAULT_RETRY.with_predicate(lambda _: False)
+"""Keeps the client from repeating a failed query for minutes."""
 
 _TIMES = frozenset({"STRING", "TIMESTAMP", "DATETIME"})
-"""Types of a column that a time can be read from; in another it tells nothing."""
+"""Column types that a time can be read from; columns of other types are ignored."""
 
 Shape = Mapping[str, "Shape"] | list["Shape"] | bool | None
-"""What to keep of a JSON value: members of an object, the like of every element of an array, all (None), or
-only that it is there (True)."""
+"""The parts of a JSON value to keep: members of an object, a shape for each element of an array, everything
+(None), or only that it exists (True)."""
 
 _MESSAGE: Mapping[str, Shape] = {
     "model": None,
@@ -84,9 +83,9 @@ RESPONSE: Mapping[str, Shape] = {
     "message": _MESSAGE,
     "status_code": None,
 }
-"""What ``core.rows`` reads of a response."""
+"""The members of a response that ``core.rows`` reads."""
 PREDICTIONS: Shape = [{"embeddings": {"statistics": {"token_count": None}}}]
-"""What ``core.rows`` reads of an embedding model's predictions."""
+"""The members of an embedding model's predictions that ``core.rows`` reads."""
 
 
 class BigQuery:
@@ -94,7 +93,7 @@ class BigQuery:
 
     Args:
         project: Id of the project that runs the queries and pays for them.
-        emulator: URL of what plays BigQuery (``BIGQUERY_EMULATOR_HOST``), which needs no credentials.
+        emulator: URL of an emulator (``BIGQUERY_EMULATOR_HOST``), which needs no credentials.
     """
 
     def __init__(self, project: str, emulator: str | None = None) -> None:
@@ -109,11 +108,10 @@ class BigQuery:
         )
 
     def stat(self, uri: str) -> TableInfo | None:
-        """See Tables."""
         name = _NAME.fullmatch(uri)
         if name is None:
             return None
-        with _errors():
+        with _translate_errors():
             try:
                 table = self._client.get_table(
                     f"{name['project']}.{name['dataset']}.{name['table']}",
@@ -137,9 +135,8 @@ class BigQuery:
         )
 
     def usage_lines(self, table: TableInfo, *, carried_before: datetime) -> Iterator[tuple[bytes, int]]:
-        """See Tables."""
         counted = 0
-        with _errors():
+        with _translate_errors():
             try:
                 rows = self._client.query_and_wait(
                     usage_query(table, carried_before=carried_before),
@@ -148,7 +145,7 @@ class BigQuery:
                     api_timeout=_REQUEST_SECONDS,
                     wait_timeout=_QUERY_SECONDS,
                     retry=DEFAULT_RETRY.with_timeout(_REQUEST_SECONDS),
-                    job_retry=_NEVER,
+                    job_retry=_NO_RETRY,
                     page_size=_PAGE_ROWS,
                 )
                 for row in rows:
@@ -159,23 +156,23 @@ class BigQuery:
         now = self.stat(table.uri)
         if now is None or now.generation != table.generation:
             raise ObjectChangedError(table.uri)
-        # More are right: those of a streaming buffer are in no table's number of rows.
+        # More rows are possible: the number of rows does not include the streaming buffer.
         if counted < table.rows:
             raise TablesUnavailableError(
-                f"only {counted} of the {table.rows} rows of {table.uri} were to be seen: "
+                f"only {counted} of the {table.rows} rows of {table.uri} are visible: "
                 "a row-level access policy hides the others, or an answer was cut short"
             )
 
 
 def usage_query(table: TableInfo, *, carried_before: datetime) -> str:
-    """The query, in GoogleSQL: for each kind of row its JSON (``line``) and the number of rows (``count``).
+    """Return the query, in GoogleSQL: for each distinct row its JSON (``line``) and their number (``count``).
 
     Raises:
-        ValueError: The table's name is none.
+        ValueError: The table's name is invalid.
     """
     name = _NAME.fullmatch(table.uri)
     if name is None:
-        raise ValueError(f"no name of a table: {table.uri!r}")
+        raise ValueError(f"not a valid name of a table: {table.uri!r}")
     columns, members = _selection(table.columns, carried_before)
     line = ", ',', ".join(f"""'"{member}":', {value}""" for member, value in members.items())
     return (
@@ -187,26 +184,26 @@ def usage_query(table: TableInfo, *, carried_before: datetime) -> str:
 
 
 def _selection(columns: Mapping[str, str], carried_before: datetime) -> tuple[list[str], dict[str, str]]:
-    """The columns to read, and the members of a line: for each an expression for its JSON."""
+    """Return the columns to read, and an SQL expression for the JSON of each member of a line."""
     shapes: dict[str, Shape] = {"response": RESPONSE, "predictions": PREDICTIONS}
     answer = next((column for column in shapes if column in columns), None)
     if answer is None and "errors" in columns:
         return ["errors"], {"error": _json("errors")}
     if answer is None:
-        # A custom model's rows: none says what it cost.
+        # The rows of a custom model do not tell their usage.
         return ["1"], {"prediction": "'true'"}
     read = [column for column in ("status", "error") if column in columns]
     members = {column: _json(column) for column in read}
     if columns.get("processed_time") in _TIMES:
         read.append("processed_time")
         members["processed_time"] = _earlier("processed_time", carried_before)
-    members[answer] = _slim("answer", shapes[answer])
+    members[answer] = _reduce("answer", shapes[answer])
     kind = columns[answer]
     if kind == "STRING":
         text = f"NULLIF(TRIM({answer}), '')"
-        # A number of more digits than a FLOAT64 has is JSON too, but only in this mode.
+        # Numbers with more digits than a FLOAT64 are valid JSON, but are parsed in this mode only.
         read += [f"{text} AS text", f"SAFE.PARSE_JSON({text}, wide_number_mode => 'round') AS answer"]
-        # What a row that failed says instead of an answer need not be JSON.
+        # The error text of a failed row need not be JSON.
         other = "IF(status > '', 'null', 'malformed')" if columns.get("status") == "STRING" else "'malformed'"
         members[answer] = f"IF(text IS NOT NULL AND answer IS NULL, {other}, {members[answer]})"
     else:
@@ -218,16 +215,20 @@ def _selection(columns: Mapping[str, str], carried_before: datetime) -> tuple[li
 
 
 def _earlier(column: str, before: datetime) -> str:
-    """An expression for the JSON of some time before, or null: rows that differ in their times are alike."""
+    """Return an expression for the JSON of a fixed earlier time, or null; exact times would split groups."""
     early = f"SAFE_CAST({column} AS TIMESTAMP) < TIMESTAMP '{before.astimezone(UTC).isoformat()}'"
     return f"""IF({early}, '"{_EPOCH.isoformat()}"', 'null')"""
 
 
-def _slim(value: str, shape: Shape, depth: int = 0) -> str:
-    """An expression for the JSON of a value's shape.
+def _reduce(value: str, shape: Shape, depth: int = 0) -> str:
+    """Return an expression for the JSON of a value, reduced to its shape.
 
-    What has another type than its shape becomes ``[]`` or ``{}``, whichever is wrong, so that it counts
-    as what it is; and an object stays empty, or not, since an empty response is one that failed.
+    The shape ``{"usageMetadata": None}`` of the column ``answer`` becomes, without its type checks::
+
+        CONCAT('{"":0', ',"usageMetadata":', TO_JSON_STRING(JSON_QUERY(answer, '$.usageMetadata')), '}')
+
+    A value of another type than its shape becomes ``[]`` or ``{}``, whichever is the wrong type, so that it
+    counts as unrecognized. An empty object stays empty, since an empty response is a failed one.
     """
     if shape is None:
         return _json(value)
@@ -236,19 +237,19 @@ def _slim(value: str, shape: Shape, depth: int = 0) -> str:
     if isinstance(shape, list):
         element, at = f"element{depth}", f"at{depth}"
         elements = (
-            f"SELECT STRING_AGG({_slim(element, shape[0], depth + 1)}, ',' ORDER BY {at}) "  # noqa: S608 - ours
+            f"SELECT STRING_AGG({_reduce(element, shape[0], depth + 1)}, ',' ORDER BY {at}) "  # noqa: S608 - ours
             f"FROM UNNEST(JSON_QUERY_ARRAY({value})) AS {element} WITH OFFSET AS {at}"
         )
-        return _of_type(value, "array", f"CONCAT('[', IFNULL(({elements}), ''), ']')", "'{}'")
+        return _expect_type(value, "array", f"CONCAT('[', IFNULL(({elements}), ''), ']')", "'{}'")
     members = " ".join(
-        f"""',"{name}":', {_slim(f"JSON_QUERY({value}, '$.{name}')", inner, depth)},"""
+        f"""',"{name}":', {_reduce(f"JSON_QUERY({value}, '$.{name}')", inner, depth)},"""
         for name, inner in shape.items()
     )
     slim = f"""IF({_json(value)} = '{{}}', '{{}}', CONCAT('{{"":0', {members} '}}'))"""
-    return _of_type(value, "object", slim, "'[]'")
+    return _expect_type(value, "object", slim, "'[]'")
 
 
-def _of_type(value: str, kind: str, right: str, wrong: str) -> str:
+def _expect_type(value: str, kind: str, right: str, wrong: str) -> str:
     return (
         f"CASE IFNULL(JSON_TYPE({value}), 'null') "
         f"WHEN 'null' THEN 'null' WHEN '{kind}' THEN {right} ELSE {wrong} END"
@@ -260,7 +261,7 @@ def _json(value: str) -> str:
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (GoogleAPICallError, GoogleAuthError, RetryError, RequestException, TimeoutError) as error:

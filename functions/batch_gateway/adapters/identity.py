@@ -1,8 +1,8 @@
-"""Whose identity token it is.
+"""Verify identity tokens that Google has issued.
 
-Anybody may send tokens, and checking a signature takes Google's certificates. So what a token claims is held
-against what it has to be first, which costs microseconds; and the certificates are kept, and fetched again
-once a minute at most, whatever keys the tokens name.
+Anybody may send tokens, and verifying a signature takes Google's certificates. So a token's claims are
+checked first, which takes microseconds; and the certificates are cached, and fetched again once a minute at
+most, whatever keys the tokens name.
 """
 
 import time
@@ -29,27 +29,27 @@ _OK = 200
 
 
 class GoogleIdentities:
-    """Checks identity tokens that Google has issued. One for each instance: it keeps the certificates."""
+    """Verifies identity tokens that Google has issued. One for each instance: it caches the certificates."""
 
     def __init__(self, url: str = CERTIFICATES, clock: Callable[[], float] = time.monotonic) -> None:
         self._certificates = _Certificates(url, clock)
 
-    def is_of(self, token: str, account: str, audience: str, *, checked: bool) -> bool:
-        """Whether a token was made by Google for an account and an audience, and is good now.
+    def is_token_of(self, token: str, account: str, audience: str, *, checked: bool) -> bool:
+        """Return whether Google has issued a token to an account for an audience, and it is valid now.
 
         Args:
             token: A JWT.
-            account: E-mail of the account.
-            audience: What it must have been made for.
-            checked: It is the one that Cloud Run has checked already. Where Cloud Run then took its signature
-                off, its claims are taken as they are; one that has its signature is verified all the same.
+            account: E-mail address of the account.
+            audience: Audience that the token must have.
+            checked: Whether Cloud Run has checked the token already. If Cloud Run has removed the signature,
+                its claims are trusted; a token with its signature is verified in any case.
         """
         claims = tokens.claims_of(token)
         if claims is None or not claims.is_valid(account, audience, time.time()):
             return False
         if token.endswith(tokens.UNSIGNED):
             return checked
-        certificates = self._certificates.of(tokens.key_id_of(token) or "")
+        certificates = self._certificates.get(tokens.key_id_of(token) or "")
         try:
             jwt.decode(token, certificates, audience=audience, clock_skew_in_seconds=tokens.LEEWAY_SECONDS)
         except (ValueError, GoogleAuthError):
@@ -66,8 +66,8 @@ class _Certificates:
         self._known: dict[str, str] = {}
         self._fetched = self._tried = float("-inf")
 
-    def of(self, key_id: str) -> dict[str, str]:
-        """The certificates that are known, fetched anew if they are old or the key is not among them."""
+    def get(self, key_id: str) -> dict[str, str]:
+        """Return the certificates; fetch them again if they are old or lack a key."""
         with self._lock:
             now = self._clock()
             stale = now - self._fetched > _FRESH_SECONDS or key_id not in self._known
@@ -81,7 +81,7 @@ class _Certificates:
             self._known = msgspec.json.decode(self._download(), type=dict[str, str])
             self._fetched = now
         except (urllib3.exceptions.HTTPError, ValueError, *UNREADABLE) as error:
-            # Those that are known go on being good: Google lets keys overlap for days.
+            # The cached ones stay valid: Google lets keys overlap for days.
             log("WARNING", "Google's certificates not fetched", error=error)
 
     def _download(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Pub/Sub over REST: one method of one topic, for which the SDK and gRPC would be a long import.
+"""Publish to a Pub/Sub topic over REST: for one method, importing the SDK and gRPC would take too long.
 
 ``projects.topics.publish`` of the Pub/Sub API, v1
 (https://docs.cloud.google.com/pubsub/docs/reference/rest/v1/projects.topics/publish).
@@ -34,7 +34,7 @@ class PubSubTopic:
         self._http = urllib3.PoolManager(maxsize=_POOL_SIZE, retries=False)
 
     def publish(self, body: bytes, attributes: Mapping[str, str]) -> None:
-        """See Topic. Values beyond Pub/Sub's limit are cut off, empty ones left out."""
+        """Publish a message; cut values at Pub/Sub's limit, and leave out empty ones."""
         message = {
             "data": base64.b64encode(body).decode(),
             "attributes": {name: _cut(value) for name, value in attributes.items() if value},
@@ -63,7 +63,7 @@ def _cut(value: str) -> str:
 
 
 def _message(body: bytes) -> str:
-    """What Google says is wrong, such as a missing permission or topic."""
+    """Return the message of Google's error, such as a missing permission or topic."""
     try:
         return str(msgspec.json.decode(body)["error"]["message"])[:300]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError):

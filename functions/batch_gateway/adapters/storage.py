@@ -1,4 +1,4 @@
-"""Cloud Storage."""
+"""Read and list objects in Cloud Storage."""
 
 import base64
 import time
@@ -20,12 +20,12 @@ from batch_gateway.ports import ObjectChangedError, ObjectInfo, ObjectsUnavailab
 
 _CHUNK_BYTES = 1024 * 1024
 _ATTEMPTS = 5
-"""Times in a row that a download may break off without a byte in between before it is given up."""
+"""Consecutive failures, with no byte read in between, after which a download is given up."""
 _BACKOFF_SECONDS = 0.5
 _LISTED = "items(name,generation,size,timeCreated),nextPageToken"
-"""Of each object in a listing: its own metadata may be 8 KiB, a thousand times a page."""
+"""Fields of a listing. Custom metadata is left out: it may be 8 KiB for each of 1,000 objects on a page."""
 _TIMEOUT_SECONDS = 60.0
-"""For a connection, and for the next bytes on it."""
+"""Time limit for connecting, and for each read."""
 _TRANSIENT = {
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -34,7 +34,7 @@ _TRANSIENT = {
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 }
-"""After which Cloud Storage asks to try again ("Retry strategy" of its documentation)."""
+"""Statuses that Cloud Storage asks to retry ("Retry strategy" in its documentation)."""
 
 
 class CloudStorage:
@@ -44,30 +44,27 @@ class CloudStorage:
         self._client = Client(project=project or None)
 
     def stat(self, bucket: str, name: str) -> ObjectInfo | None:
-        """See ObjectStore."""
-        with _errors():
+        with _translate_errors():
             blob = self._client.bucket(bucket).get_blob(name)
         return _info(blob) if blob else None
 
     def read(self, bucket: str, name: str, generation: int, start: int = 0) -> Iterator[bytes]:
-        """See ObjectStore.
+        """Stream an object in one request; google-cloud-storage's own reader makes one for each chunk.
 
-        One request streams it all; google-cloud-storage's own reader would make one for each chunk.
-        When it breaks off, the next one goes on at the byte where it did. An object that is read from
-        its beginning is held against its checksum.
+        If the connection breaks off, the next request continues at the same byte. An object that is read from
+        its beginning is checked against its checksum.
         """
-        with _errors():
+        with _translate_errors():
             yield from _Download(self._client, bucket, name, generation, start)
 
     def list(self, bucket: str, prefix: str) -> Iterator[ObjectInfo]:
-        """See ObjectStore."""
-        with _errors(), suppress(NotFound):
+        with _translate_errors(), suppress(NotFound):
             for blob in self._client.list_blobs(bucket, prefix=prefix, fields=_LISTED):
                 yield _info(blob)
 
 
 class _Download:
-    """The bytes of one generation from ``start`` on."""
+    """Streams the bytes of one generation, beginning at ``start``."""
 
     def __init__(self, client: Client, bucket: str, name: str, generation: int, start: int) -> None:
         self._http = client._http  # noqa: SLF001 - the authorized session, which has no public name
@@ -93,10 +90,10 @@ class _Download:
             else:
                 break
         if self._expected not in {None, base64.b64encode(self._checksum.digest()).decode()}:
-            raise ObjectsUnavailableError(f"{self._what}: what was read does not have its checksum")
+            raise ObjectsUnavailableError(f"{self._what}: the data that was read does not match its checksum")
 
     def _stream(self) -> Iterator[bytes]:
-        # As google-cloud-storage asks: gzip means that a compressed object comes as it is stored.
+        # As google-cloud-storage does: with gzip, a compressed object is sent as it is stored.
         headers = {"Accept-Encoding": "gzip"}
         if self._at:
             headers["Range"] = f"bytes={self._at}-"
@@ -104,11 +101,11 @@ class _Download:
             "GET", self._url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS
         )
         if not response.ok:
-            self._refuse(response)
+            self._raise_for_status(response)
             return
         with response:
             if self._at and response.status_code != HTTPStatus.PARTIAL_CONTENT:
-                raise _TransientError(f"{response.status_code} in answer to a range")
+                raise _TransientError(f"{response.status_code} in answer to a request for a range")
             if not self._at:
                 self._expected = _crc32c(response)
             while chunk := response.raw.read(_CHUNK_BYTES, decode_content=False):
@@ -117,9 +114,9 @@ class _Download:
                 self._checksum.update(chunk)
                 yield chunk
 
-    def _refuse(self, response: Response) -> None:
-        """Raises what an answer means; nothing if it means that there are no bytes any more."""
-        error = from_http_response(response)  # it reads the answer, so that the connection is free again
+    def _raise_for_status(self, response: Response) -> None:
+        """Raise the error of an answer; return if it means that there are no more bytes."""
+        error = from_http_response(response)  # it reads the answer, which frees the connection
         if response.status_code == HTTPStatus.NOT_FOUND:
             raise ObjectChangedError(self._what) from error
         if response.status_code in _TRANSIENT:
@@ -129,17 +126,17 @@ class _Download:
 
 
 class _TransientError(Exception):
-    """An answer after which to try again."""
+    """An answer that should be retried."""
 
 
 def _crc32c(response: Response) -> str | None:
-    """The whole object's checksum as ``x-goog-hash: crc32c=…,md5=…`` has it."""
+    """Return the object's checksum from ``x-goog-hash: crc32c=…,md5=…``."""
     hashes = response.headers.get("x-goog-hash", "").replace(" ", "").split(",")
     return next((value.removeprefix("crc32c=") for value in hashes if value.startswith("crc32c=")), None)
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
+def _translate_errors() -> Iterator[None]:
     try:
         yield
     except (GoogleAPICallError, GoogleAuthError, RetryError, RequestException) as error:

@@ -1,4 +1,4 @@
-"""Vertex AI over HTTP: hosts, Google tokens, pooled connections, and retries where they are safe."""
+"""Call Vertex AI over HTTP, with Google tokens, pooled connections, and retries where they are safe."""
 
 import random
 import time
@@ -30,8 +30,8 @@ _SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 60
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
-"""Of an answer, unpacked: a page of a hundred jobs with all the labels that there may be has 2 MB, and a job
-whose request was of the largest size, 10 MiB."""
+"""Limit of an answer, decompressed. A page of a hundred jobs with the most labels allowed has 2 MB, and a job
+whose request had the largest size has 10 MiB."""
 MAX_ANSWER_VALUES = 300_000
 _HTTP_ERROR = 400
 _PIECE_BYTES = 1024 * 1024
@@ -44,13 +44,13 @@ _LONGEST_DETAIL = 500
 _TRIES = 3
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 4.0
-"""A longer Retry-After is left to the caller, who gets to see it."""
+"""A longer Retry-After is relayed to the caller."""
 
 
 def host_of(location: str) -> str:
-    """The API host of a location (discovery document, revision 20261106).
+    """Return the API host of a location (discovery document, revision 20261106).
 
-    The multi-regions have hosts of their own kind; regions are named in front.
+    The multi-regions us and eu have hosts of another form than regions.
     """
     if location == "global":
         return "aiplatform.googleapis.com"
@@ -62,7 +62,7 @@ def host_of(location: str) -> str:
 class GoogleToken:
     """An access token that is refreshed ahead of its expiry.
 
-    One thread refreshes while the others go on with the token that is still good.
+    One thread refreshes it while the others use the old token, which is still valid.
 
     Args:
         credentials: A path or JSON of any kind that google-auth loads (service account, impersonation,
@@ -76,10 +76,10 @@ class GoogleToken:
         self._session = requests.Session()
 
     def get(self) -> str:
-        """A token that is good for a while.
+        """Return a token that stays valid for a while.
 
         Raises:
-            UpstreamCredentialsError: None could be had.
+            UpstreamCredentialsError: No token could be obtained.
         """
         if self._expires_in() > _REFRESH_AHEAD:
             return str(self._credentials.token)
@@ -105,7 +105,7 @@ class GoogleToken:
             if self._credentials is None:
                 self._credentials = _load(self._source)
             self._credentials.refresh(google.auth.transport.requests.Request(self._session))
-        # google-auth lets what a broken file or token endpoint makes of its code come through.
+        # google-auth does not wrap the errors that a broken file or token endpoint causes.
         except (google.auth.exceptions.GoogleAuthError, OSError, ValueError, KeyError, TypeError) as error:
             if not still_good:
                 raise UpstreamCredentialsError(f"{type(error).__name__}: {error}") from error
@@ -118,7 +118,7 @@ def _load(source: str | None) -> Any:
         return google.auth.load_credentials_from_file(source, scopes=_SCOPES)[0]
     info = msgspec.json.decode(source)
     if info.get("type") == "impersonated_service_account" and "source_credentials" not in info:
-        # On Cloud Run the function's own identity is what impersonates; it has no file to name.
+        # On Cloud Run the function impersonates with its own identity, so there are no source credentials.
         from google.auth import impersonated_credentials  # noqa: PLC0415 - rarely needed, slow to import
 
         target = info["service_account_impersonation_url"].rpartition("/")[2].partition(":")[0]
@@ -136,7 +136,7 @@ class Vertex:
 
     Args:
         served: Credentials by (project, location), as in Settings.
-        emulator: ``host:port`` that every call goes to, in plain HTTP and without a token; or None.
+        emulator: ``host:port`` of an emulator, called in plain HTTP without a token; or None.
     """
 
     def __init__(self, served: Mapping[tuple[str, str], str | None], emulator: str | None = None) -> None:
@@ -144,8 +144,8 @@ class Vertex:
         self._emulator = emulator
         by_source = {source: GoogleToken(source) for source in set(served.values())}
         self._tokens = {place: by_source[source] for place, source in served.items()}
-        # urllib3 itself and not requests, which would take a fifth of a relayed call's time. It knows no
-        # proxies, no .netrc and no cookies: nothing adds an Authorization, or what another caller was told.
+        # urllib3 and not requests, which would take a fifth of a relayed call's time. It uses no proxies, no
+        # .netrc and no cookies: nothing adds an Authorization header, or a cookie of another caller.
         self._http = urllib3.PoolManager(_POOL_SIZE, maxsize=_POOL_SIZE, retries=False)
 
     def send(
@@ -159,7 +159,6 @@ class Vertex:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> UpstreamResponse:
-        """See Upstream."""
         sent_headers = {"Accept-Encoding": "gzip", **(headers or {})}
         if self._emulator:
             base = f"http://{self._emulator}"
@@ -167,7 +166,7 @@ class Vertex:
             base = f"https://{host_of(location)}"
             token = self._tokens.get((project, location)) or self._tokens.get((project, "*"))
             if token is None:
-                raise UpstreamCredentialsError(f"{project}/{location} is not (any more) in the configuration")
+                raise UpstreamCredentialsError(f"{project}/{location} is not in the configuration")
             sent_headers["Authorization"] = f"Bearer {token.get()}"
         url = f"{base}{path}?{query}" if query else base + path
         tries = _TRIES if method == "GET" else 1
@@ -177,7 +176,7 @@ class Vertex:
             try:
                 response = self._send_once(method, url, sent_headers, body)
             except UpstreamUnavailableError as error:
-                # Whoever has waited for a whole minute is not helped by another one, nor by the same again.
+                # Another try does not help after a time-out of a minute, or an answer that is too large.
                 if not tries or (error.sent and error.timed_out) or isinstance(error, AnswerTooLargeError):
                     raise
                 wait = pause
@@ -185,17 +184,15 @@ class Vertex:
                 wait = max(pause, _retry_after(response))
                 if response.status not in _RETRIED or not tries or wait > _LONGEST_PAUSE_SECONDS:
                     if response.status in _REFUSALS:
-                        _note_refusal(method, path, project, location, response)
+                        _log_refusal(method, path, project, location, response)
                     return response
             time.sleep(wait * random.uniform(1.0, 1.2))  # noqa: S311 - jitter
             pause *= 2
 
     def get_job(self, key: JobKey) -> dict[str, object] | None:
-        """See Upstream."""
         return self.get(key.path, project=key.project, location=key.location)
 
     def get(self, path: str, *, project: str, location: str, query: str = "") -> dict[str, object] | None:
-        """See Upstream."""
         response = self.send("GET", f"/v1/{path}", project=project, location=location, query=query)
         if response.status in {403, 404}:
             return None
@@ -203,7 +200,7 @@ class Vertex:
             raise UpstreamUnavailableError(f"Vertex AI answered {response.status}", sent=True)
         found = decode_object(response.body)
         if found is None:
-            raise UpstreamUnavailableError("the answer of Vertex AI is no JSON object", sent=True)
+            raise UpstreamUnavailableError("the answer of Vertex AI is not a JSON object", sent=True)
         return found
 
     def _send_once(
@@ -237,7 +234,7 @@ class Vertex:
         )
 
 
-def _note_refusal(method: str, path: str, project: str, location: str, response: UpstreamResponse) -> None:
+def _log_refusal(method: str, path: str, project: str, location: str, response: UpstreamResponse) -> None:
     verb = path.rpartition("/")[2].partition(":")[2]
     call = verb or {"POST": "create", "DELETE": "delete"}.get(method, "get")
     body = decode_object(response.body) or {}
@@ -254,7 +251,7 @@ def _note_refusal(method: str, path: str, project: str, location: str, response:
 
 
 def _read_error(response: urllib3.BaseHTTPResponse) -> bytes:
-    """Read an answer of which the status says enough: nothing of it, if it is too large."""
+    """Read an error answer; return no content if it is too large, since its status is enough."""
     try:
         return _read(response)
     except AnswerTooLargeError:
@@ -262,17 +259,17 @@ def _read_error(response: urllib3.BaseHTTPResponse) -> bytes:
 
 
 def _read(response: urllib3.BaseHTTPResponse) -> bytes:
-    """Read an answer, unpacked, as far as it is bounded.
+    """Read and decompress an answer within its limits.
 
     Raises:
         AnswerTooLargeError: It is too large, or has too many values to be decoded.
-        UpstreamUnavailableError: It does not end.
+        UpstreamUnavailableError: It does not end in time.
         HTTPError: It breaks off.
     """
     try:
         content = b"".join(_pieces(response))
     except BaseException:
-        response.close()  # the rest of it must not be taken for another answer
+        response.close()  # the rest must not be read as the next answer
         raise
     response.release_conn()
     try:
@@ -296,6 +293,6 @@ def _pieces(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
 
 
 def _retry_after(response: UpstreamResponse) -> float:
-    """Seconds that Retry-After asks for; 0 if it is not there or is a date, which Google does not send."""
+    """Return the seconds of Retry-After; 0 if it is missing or is a date, which Google does not send."""
     value = response.headers.get("retry-after", "")
     return float(value) if value.isdigit() else 0.0

@@ -1,11 +1,11 @@
-"""Webhooks over HTTPS, to public addresses only and within a time limit.
+"""Send webhooks over HTTPS, to public addresses only and within a time limit.
 
-A name is resolved here, every address that it has is checked, and the connection goes to one of those very
-addresses, so that a name which resolves to something else a moment later (DNS rebinding) gains nothing.
-TLS goes by the name all the same. No proxy, redirect, cookie or .netrc is followed.
+A host name is resolved here, each of its addresses is checked, and the connection goes to one of the checked
+addresses, so that resolving the name differently a moment later (DNS rebinding) has no effect. TLS verifies
+the host name as usual. Proxies, redirects, cookies and .netrc are not used.
 
-On plain sockets and the standard library's parser of answers, since the time limits of urllib3 and requests
-hold for each read: a receiver that sends a byte now and then would keep them waiting for ever.
+This uses sockets and the standard library's HTTP parser, because the time limits of urllib3 and requests
+apply to each read: a receiver that sends a byte now and then would keep them waiting without end.
 """
 
 import io
@@ -21,9 +21,10 @@ from batch_gateway.core.notify.webhooks import ForbiddenUrlError, Target, is_loo
 from batch_gateway.ports import Reply, UnreachableError
 
 _SECONDS = 15.0
-"""For everything: name, connection, TLS, sending, answer. Standard Webhooks 1.0.0 recommends 15 to 30 s."""
+"""Time limit of name resolution, connection, TLS, request and answer together. Standard Webhooks 1.0.0
+recommends 15 to 30 s."""
 _CONNECT_SECONDS = 5.0
-"""For one address, so that the next one has its chance."""
+"""Time limit for one address, so that there is time to try the next one."""
 _MOST_ADDRESSES = 4
 
 
@@ -31,8 +32,8 @@ class HttpsReceivers:
     """The Receivers port.
 
     Args:
-        allow_private: Whether addresses that are not public are fine, and plain HTTP to this machine itself;
-            for tests and the local stack.
+        allow_private: Whether private addresses are allowed, and plain HTTP to this machine; for tests and
+            the local stack.
         seconds: Time limit of one attempt.
     """
 
@@ -43,17 +44,16 @@ class HttpsReceivers:
         self._tls.set_alpn_protocols(["http/1.1"])
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """See Receivers."""
         target = read_url(url, allow_private=self._allow_private)
-        limit = _Limit(self._seconds)
+        deadline = _Deadline(self._seconds)
         try:
-            addresses = _resolve(target, limit)
+            addresses = _resolve(target, deadline)
             self._check(target, addresses)
-            with self._connect(target, addresses[:_MOST_ADDRESSES], limit) as connection:
-                limit.apply(connection)
+            with self._connect(target, addresses[:_MOST_ADDRESSES], deadline) as connection:
+                deadline.apply(connection)
                 connection.sendall(_request(target, headers, body))
-                answer = HTTPResponse(_Timed(connection, limit), method="POST")  # type: ignore[arg-type]
-                # Up to the end of the headers; the body is never asked for.
+                answer = HTTPResponse(_TimedSocket(connection, deadline), method="POST")  # type: ignore[arg-type]
+                # Reads the headers only; the body is not needed.
                 answer.begin()
                 return Reply(answer.status, answer.headers.get("Retry-After"))
         except TimeoutError as error:
@@ -67,17 +67,17 @@ class HttpsReceivers:
     def _check(self, target: Target, addresses: list[str]) -> None:
         for address in addresses:
             if not (is_public(address) or self._allow_private):
-                # Which address that is, is not told: names of the inside are not to be explored this way.
-                raise ForbiddenUrlError(f"{target.host} has an address that is not of the public internet")
+                # The message leaves out the address, so that nobody can explore an internal network this way.
+                raise ForbiddenUrlError(f"{target.host} has an address that is not public")
             if not (target.secure or is_loopback(address)):
-                raise ForbiddenUrlError(f"{target.host} is not this machine")
+                raise ForbiddenUrlError(f"{target.host} is not this machine: use https")
 
-    def _connect(self, target: Target, addresses: list[str], limit: "_Limit") -> socket.socket:
+    def _connect(self, target: Target, addresses: list[str], deadline: "_Deadline") -> socket.socket:
         last: OSError = OSError("no address")
         for address in addresses:
             try:
                 connection = socket.create_connection(
-                    (address, target.port), timeout=min(limit.left(), _CONNECT_SECONDS)
+                    (address, target.port), timeout=min(deadline.left(), _CONNECT_SECONDS)
                 )
             except OSError as error:
                 last = error
@@ -85,7 +85,7 @@ class HttpsReceivers:
             if not target.secure:
                 return connection
             try:
-                limit.apply(connection)
+                deadline.apply(connection)
                 return self._tls.wrap_socket(connection, server_hostname=target.host)
             except BaseException:
                 connection.close()
@@ -93,17 +93,17 @@ class HttpsReceivers:
         raise last
 
 
-class _Limit:
-    """What is left of the time for one attempt."""
+class _Deadline:
+    """The end of the time for one attempt."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Seconds.
+        """Return the seconds that are left.
 
         Raises:
-            TimeoutError: None are.
+            TimeoutError: No time is left.
         """
         left = self._end - time.monotonic()
         if left <= 0:
@@ -111,16 +111,16 @@ class _Limit:
         return left
 
     def apply(self, connection: socket.socket) -> None:
-        """Lets the next operation on a connection take what is left."""
+        """Set the time limit of a connection's next operation to the time that is left."""
         connection.settimeout(self.left())
 
 
-class _Timed(io.RawIOBase):
-    """What HTTPResponse needs of a socket: reads that all together stay within the limit."""
+class _TimedSocket(io.RawIOBase):
+    """The part of a socket that HTTPResponse needs, with all reads together within the deadline."""
 
-    def __init__(self, connection: socket.socket, limit: _Limit) -> None:
+    def __init__(self, connection: socket.socket, deadline: _Deadline) -> None:
         self._connection = connection
-        self._limit = limit
+        self._deadline = deadline
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(self)
@@ -129,16 +129,16 @@ class _Timed(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        self._limit.apply(self._connection)
+        self._deadline.apply(self._connection)
         return self._connection.recv_into(buffer)
 
 
-def _resolve(target: Target, limit: _Limit) -> list[str]:
-    """The addresses of a name, in the system's order of preference.
+def _resolve(target: Target, deadline: _Deadline) -> list[str]:
+    """Return the addresses of a name, in the system's order of preference.
 
     Raises:
-        OSError: It has none.
-        TimeoutError: The system did not say in time; it knows no time limit of its own.
+        OSError: The name has no address.
+        TimeoutError: The system did not answer in time; it has no time limit of its own.
     """
     found: list[str] = []
     problems: list[OSError] = []
@@ -152,7 +152,7 @@ def _resolve(target: Target, limit: _Limit) -> list[str]:
 
     asking = Thread(target=ask, daemon=True)
     asking.start()
-    asking.join(limit.left())
+    asking.join(deadline.left())
     if asking.is_alive():
         raise TimeoutError
     if problems:

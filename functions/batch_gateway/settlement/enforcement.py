@@ -145,7 +145,7 @@ def apply_budget_action(job: JobRecord, exceeded: AbstractSet[str], deps: Settle
         return
     fields = {**log_events.job_fields(job), "owners": sorted(owners), "overrun": job.overran}
     if deps.budget_action == "warn":
-        log("WARNING", "job runs exceeded budget", event="budget.job_running", **fields)
+        log("WARNING", "job runs over budget", event="budget.job_running", **fields)
         return
     answer = deps.upstream.send(
         "POST",
@@ -157,7 +157,7 @@ def apply_budget_action(job: JobRecord, exceeded: AbstractSet[str], deps: Settle
     done = answer.status == _OK
     log(
         "WARNING" if done else "ERROR",
-        "job cancelled exceeded budget" if done else "job not cancelled",
+        "job cancelled over budget" if done else "job not cancelled",
         event="budget.job_cancelled" if done else "budget.cancel_failed",
         http_status=answer.status,
         **fields,

@@ -53,7 +53,7 @@ def fetch_job(job: JobRecord, deps: SettlementDeps) -> JobRecord | None:
     """Return a job's record with the state that Vertex AI shows now, which is not saved.
 
     Vertex AI is not asked if the job has ended with a directory. None if Vertex AI does not have the job, or
-    no longer has it: its state will not change any more.
+    no longer has it: its state will not change.
     """
     if job.seen.terminal and job.seen.output_directory:
         return job

@@ -1,1 +1,1 @@
-"""The administrator's command line: the gateway's HTTP API for people who prefer a terminal."""
+"""The administrator's command line: the gateway's HTTP API in a terminal."""

@@ -1,4 +1,4 @@
-"""What a column shows, and how a value looks in it."""
+"""Take values from rows, and format them as cells of tables and CSV files."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -12,12 +12,12 @@ from gateway_cli import money, times
 
 _BAR = 10
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""What a spreadsheet takes for a formula by its beginning (OWASP, "CSV Injection")."""
+"""First characters of text that a spreadsheet takes for a formula (OWASP, "CSV Injection")."""
 _NUMBER = re.compile(r"[+-][0-9]+(\.[0-9]+)?")
 
 
 class Kind(Enum):
-    """What a value is."""
+    """The type of a column's values."""
 
     TEXT = auto()
     NUMBER = auto()
@@ -40,14 +40,14 @@ class Column:
     """A column of a table and of a CSV file.
 
     Attributes:
-        name: Its name in CSV; in a table too, with blanks for underscores.
-        value: Takes the value out of a row.
-        kind: What that is.
-        floor: Whether a row's amount is only a part of the true one.
-        style: A colour for a row's value, as rich names them.
-        csv_only: Left out of tables, where another column shows the same for people.
-        table_only: Left out of CSV, likewise.
-        spare: The columns with the highest are left out first where a terminal is too narrow; 0: never.
+        name: Name in CSV; in a table, underscores become blanks.
+        value: Returns the value of a row.
+        kind: Type of the values.
+        floor: Returns whether a row's amount is a lower bound.
+        style: Returns the colour of a row's value, as rich names them.
+        csv_only: Whether tables leave the column out, because another one shows the same for people.
+        table_only: Whether CSV leaves the column out, because another one has the same for programs.
+        spare: Columns with the highest number are left out first if a terminal is too narrow; 0: never.
     """
 
     name: str
@@ -60,17 +60,17 @@ class Column:
     spare: int = 0
 
     def title(self, zone: tzinfo | None) -> str:
-        """The head of the column in a table."""
+        """Return the heading of the column in a table."""
         unit = {Kind.MONEY: ", USD", Kind.TIME: ", local" if zone is None else f", {zone}"}
         return self.name.replace("_", " ") + unit.get(self.kind, "")
 
     def cells(self, rows: Sequence[Any], zone: tzinfo | None, *, ascii_only: bool) -> list[str]:
-        """The cells of the rows in a table."""
+        """Return the cells of the rows in a table."""
         values = [(self.value(row), self.floor(row)) for row in rows]
         return self.show(values, zone, ascii_only=ascii_only)
 
     def show(self, values: Sequence[tuple[Any, bool]], zone: tzinfo | None, *, ascii_only: bool) -> list[str]:
-        """The cells of values, each with whether it is a floor."""
+        """Return the cells of values, each given with whether it is a lower bound."""
         if self.kind is Kind.MONEY:
             amounts = [money.amount(value) for value, _ in values]
             decimals = money.decimals_of(amounts)
@@ -87,12 +87,12 @@ class Column:
 
 
 def of(name: str, member: str, kind: Kind = Kind.TEXT, spare: int = 0) -> Column:
-    """A column of a member that an answer may lack."""
+    """Return a column for a member that an answer may lack."""
     return Column(name, lambda row: row.get(member), kind, spare=spare)
 
 
 def readable(value: Any) -> str:
-    """A value for people."""
+    """Format a value for people."""
     if value is None or value in ("", [], {}):
         return "-"
     if isinstance(value, bool):
@@ -107,7 +107,7 @@ def readable(value: Any) -> str:
 
 
 def csv_cell(value: Any) -> str:
-    """A value for a program, or for a spreadsheet: what could be a formula is marked as text."""
+    """Format a value for a program or spreadsheet; text that could be a formula is marked as text."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -121,7 +121,7 @@ def csv_cell(value: Any) -> str:
 
 
 def clean(text: str) -> str:
-    """Text that others wrote, without what would steer the terminal or turn the direction of writing."""
+    """Escape control characters and changes of writing direction in text of others."""
     return "".join(
         char if char.isprintable() or char == "\u00a0" else char.encode("unicode_escape").decode()
         for char in text
@@ -129,7 +129,7 @@ def clean(text: str) -> str:
 
 
 def bar(part: Decimal, whole: Decimal, *, ascii_only: bool, width: int = _BAR) -> str:
-    """A bar that is full when the part is the whole."""
+    """Draw a bar that is full when the part equals the whole."""
     filled = 0 if whole <= 0 else min(width, max(0, int(width * part / whole)))
     if part > 0 and whole > 0:
         filled = max(filled, 1)

@@ -1,4 +1,4 @@
-"""The command ``gateway``: finds what was asked for, does it, and says what went wrong."""
+"""The command ``gateway``: parse the arguments, run the command, and report errors."""
 
 import argparse
 import os
@@ -29,18 +29,18 @@ examples:
 environment:
   GATEWAY_URL  the gateway; --url has precedence
   GATEWAY_KEY  the key; --key-file has precedence, and without both there is a prompt.
-               A key never stands on the command line, where others can see it.
+               A key is never given on the command line, where others can see it.
   NO_COLOR     no colours
 
 Answers go to stdout, everything else to stderr. Amounts are USD and exact.
 exit status: 0 done; 1 the gateway answered with an error, or a watched job did not succeed; 2 wrong usage;
 3 the gateway did not answer. `gateway COMMAND --help` has an example for every command."""
 _INTERRUPTED = 130
-"""As a shell has it for a command that Ctrl-C ended."""
+"""Exit status of a command that Ctrl-C ended, as in a shell."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """The grammar of the command line."""
+    """Return the parser of the command line."""
     root = argparse.ArgumentParser(
         prog="gateway",
         description=_DESCRIPTION,
@@ -55,10 +55,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command and returns its exit status.
+    """Run a command and return its exit status.
 
     Args:
-        arguments: What stands after ``gateway``; those of the process if left out.
+        arguments: Arguments after ``gateway``; by default those of the process.
     """
     for stream in (sys.stdout, sys.stderr):
         _never_fail(stream)
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("\nStopped.\n")
         return _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read us has enough (`| head`). Python would complain about it once more at its end.
+        # The reader has closed the pipe (`| head`). Without this, Python would complain again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     return status or DONE
@@ -95,6 +95,6 @@ def _complain(error: CliError) -> None:
 
 
 def _never_fail(stream: TextIO) -> None:
-    """A character that a terminal's encoding does not have becomes a question mark."""
+    """Replace characters that a terminal's encoding lacks with question marks."""
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="replace")

@@ -1,4 +1,4 @@
-"""The gateway's HTTP API."""
+"""Call the gateway's HTTP API."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -12,11 +12,11 @@ from requests.auth import AuthBase
 from gateway_cli.errors import AnswerError, UnreachableError, UsageError
 
 _SECONDS = (10, 540)
-"""To connect, and between two pieces of an answer: a sweep may take its function's whole nine minutes."""
+"""Time limits of connecting, and between two pieces of an answer: a sweep may take its whole nine minutes."""
 _PREFIXES = ("/vertex_ai", "/vertex-ai")
-"""A base URL for Google's clients may end in them; the gateway's own calls are not behind them."""
+"""Prefixes that a base URL for Google's clients may end in; the gateway's own calls do not have them."""
 _HTTP_ERROR = 300
-"""A redirection is none of the gateway's either: it is a login page in front of it."""
+"""First status of an error. The gateway never redirects; a login page in front of it does."""
 _MOST_SHOWN = 300
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _CHUNK = 64 * 1024
@@ -27,7 +27,7 @@ _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 
 class _Bearer(AuthBase):
-    """Without an auth object of ours requests would send what ~/.netrc has for the host."""
+    """Sets our key; without an auth object, requests would send the credentials of ~/.netrc."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -41,19 +41,19 @@ class Client:
     """Calls the gateway with one key.
 
     Args:
-        url: Where it is, such as ``https://gateway-abc.run.app``.
+        url: Base URL, such as ``https://gateway-abc.run.app``.
         key: The secret.
 
     Raises:
-        UsageError: The URL is none, or the key cannot be sent.
+        UsageError: The URL is invalid, or the key cannot be sent.
     """
 
     def __init__(self, url: str, key: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
-            raise UsageError(f"{url!r} is no URL of a gateway: write it as https://HOST")
+            raise UsageError(f"{url!r} is not the URL of a gateway: write it as https://HOST")
         if not key.isascii() or not key.isprintable() or " " in key:
-            raise UsageError("The key holds blanks or characters that no key has. Was the right file given?")
+            raise UsageError("The key has blanks or characters that no key has. Is it the right file?")
         self.url = url.rstrip("/")
         for prefix in _PREFIXES:
             self.url = self.url.removesuffix(prefix)
@@ -62,34 +62,34 @@ class Client:
         self._session.auth = _Bearer(key)
 
     def get(self, path: str, query: Query | None = None) -> Any:
-        """What a GET is answered.
+        """Return the answer to a GET.
 
         Raises:
-            AnswerError: An error.
-            UnreachableError: Nothing.
+            AnswerError: The answer is an error.
+            UnreachableError: There is no answer.
         """
         return self._json("GET", path, query=query)
 
     def post(self, path: str, body: Any) -> Any:
-        """What a POST of JSON is answered; errors as with ``get``."""
+        """Return the answer to a POST of JSON; errors as with ``get``."""
         return self._json("POST", path, body=msgspec.json.encode(body))
 
     def post_raw(self, path: str, body: bytes) -> Any:
-        """What a POST of JSON that is there already is answered; errors as with ``get``."""
+        """Return the answer to a POST of encoded JSON; errors as with ``get``."""
         return self._json("POST", path, body=body)
 
     def delete(self, path: str) -> Any:
-        """What a DELETE is answered; errors as with ``get``."""
+        """Return the answer to a DELETE; errors as with ``get``."""
         return self._json("DELETE", path)
 
     def stream(self, path: str, query: Query) -> Iterator[bytes]:
-        """A file, in pieces; errors as with ``get``, UnreachableError also if it breaks off."""
+        """Yield a file in pieces; errors as with ``get``, and UnreachableError also if it breaks off."""
         with self._send("GET", path, query=query, stream=True) as answer:
             try:
                 yield from answer.iter_content(_CHUNK)
             except requests.RequestException as error:
                 raise UnreachableError(
-                    f"The file broke off: {_cause(error)}. What came of it is not whole."
+                    f"The file broke off: {_cause(error)}. What was received is incomplete."
                 ) from error
 
     def _json(self, method: str, path: str, *, query: Query | None = None, body: bytes | None = None) -> Any:
@@ -130,7 +130,7 @@ class Client:
 
 
 def _refusal(url: str, answer: requests.Response) -> AnswerError:
-    """An error of the gateway or of Vertex AI, or of something that is neither."""
+    """Return the error that an answer of the gateway, Vertex AI or another server stands for."""
     try:
         body = _DECODER.decode(answer.content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, requests.RequestException):
@@ -163,7 +163,7 @@ def _stranger(url: str, answer: requests.Response) -> AnswerError:
 
 
 def _cause(error: BaseException) -> str:
-    """What is at the bottom of an error: requests wraps it several times over."""
+    """Return the root cause of an error, which requests wraps several times."""
     if isinstance(error, requests.Timeout):
         return "it took too long"
     seen: BaseException | None = error

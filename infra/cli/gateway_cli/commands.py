@@ -1,4 +1,4 @@
-"""How commands are described, and what they work with."""
+"""Declare commands, and make the context in which they run."""
 
 import argparse
 import getpass
@@ -18,17 +18,17 @@ from gateway_cli.printing import FORMS, Printer
 
 _COMMON = "options of every command"
 _WIDTH = 100
-"""Characters in a line of a description."""
+"""Characters per line of a description."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a command works with.
+    """The context of a command.
 
     Attributes:
-        client: The gateway.
-        out: Where answers go.
-        now: The present.
+        client: Client of the gateway.
+        out: Prints the answers.
+        now: The current time.
         utc: Whether days begin at midnight UTC.
     """
 
@@ -39,16 +39,16 @@ class Context:
 
     @property
     def zone(self) -> tzinfo | None:
-        """The zone of times; None: the machine's."""
+        """Return the time zone; None for the machine's."""
         return UTC if self.utc else None
 
 
 Command = Callable[[Context, Namespace], int | None]
-"""Does it, and returns the exit status if that is not 0."""
+"""Runs a command, and returns the exit status if that is not 0."""
 
 
 class Help(argparse.RawDescriptionHelpFormatter):
-    """Help as wide as it reads well, with the options of every command at its end."""
+    """Help text of limited width, with the options of every command at its end."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(
@@ -57,7 +57,7 @@ class Help(argparse.RawDescriptionHelpFormatter):
 
 
 class _Parser(ArgumentParser):
-    """A parser whose last group is that of the options of every command, whenever they were added."""
+    """A parser that lists the options of every command last, in whatever order they were added."""
 
     def format_help(self) -> str:
         self._action_groups.sort(key=lambda group: group.title == _COMMON)
@@ -65,7 +65,7 @@ class _Parser(ArgumentParser):
 
 
 class Commands:
-    """The commands below one word, such as those of ``gateway keys``."""
+    """The commands of a group, such as ``gateway keys``."""
 
     def __init__(self, parser: ArgumentParser) -> None:
         self._added = parser.add_subparsers(
@@ -76,14 +76,14 @@ class Commands:
     def add(
         self, name: str, command: Command, summary: str, example: str, more: str = "", *, formed: bool = True
     ) -> ArgumentParser:
-        """A command.
+        """Add a command.
 
         Args:
-            name: The word for it.
-            command: What it does.
-            summary: A sentence.
-            example: Lines that can be typed.
-            more: What there is to know beyond that.
+            name: Name of the command.
+            command: The function that runs it.
+            summary: Description in one sentence.
+            example: Example command lines.
+            more: Further description.
             formed: Whether its answer can be printed in several forms.
         """
         parser = self._parser_of(name, summary, f"{summary}\n\n{more}".strip(), example)
@@ -92,7 +92,7 @@ class Commands:
         return parser
 
     def group(self, name: str, summary: str, example: str) -> "Commands":
-        """A word with commands below it."""
+        """Add a group of commands."""
         return Commands(self._parser_of(name, summary, summary, example))
 
     def _parser_of(self, name: str, summary: str, description: str, example: str) -> ArgumentParser:
@@ -136,7 +136,7 @@ def _add_common(parser: ArgumentParser, *, formed: bool) -> None:
 
 
 def context_of(args: Namespace) -> Context:
-    """What a command works with.
+    """Return the context of a command.
 
     Raises:
         UsageError: There is no URL or no key.

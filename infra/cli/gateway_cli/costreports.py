@@ -1,4 +1,4 @@
-"""What a job costs, item by item."""
+"""Print a job's cost, item by item."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from gateway_cli.printing import Printer
 
 
 def show(out: Printer, report: dict[str, Any]) -> None:
-    """Prints a job's cost; in CSV its line items."""
+    """Print a job's cost; in CSV its line items."""
     if out.form != "table":
         out.rows(_ITEMS, report["lineItems"], raw=report)
         return
@@ -19,7 +19,7 @@ def show(out: Printer, report: dict[str, Any]) -> None:
         out.rows(_ITEMS, report["lineItems"], total=total)
     reasons = (report.get("waste") or {}).get("reasons")
     if reasons:
-        out.text("\nPaid for in vain:")
+        out.text("\nWaste (blocked and cut-off rows):")
         out.rows(_WASTE, reasons)
     fees = report.get("queryFees")
     if fees:

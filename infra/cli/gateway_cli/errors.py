@@ -1,4 +1,4 @@
-"""What can go wrong, each with the exit status that tells it to a script."""
+"""Errors of the command line, and their exit statuses for scripts."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ UNREACHABLE = 3
 
 
 class CliError(Exception):
-    """An error that the user gets to read.
+    """An error that is shown to the user.
 
     Attributes:
         status: The command's exit status.
@@ -20,13 +20,13 @@ class CliError(Exception):
 
 
 class UsageError(CliError):
-    """The command makes no sense as it was given."""
+    """The command was used in a wrong way."""
 
     status = USAGE
 
 
 class UnreachableError(CliError):
-    """The gateway did not answer, or not to the end."""
+    """The gateway did not answer, or its answer broke off."""
 
     status = UNREACHABLE
 
@@ -37,8 +37,8 @@ class AnswerError(CliError):
     Attributes:
         code: HTTP status.
         name: Name in google.rpc.Code, such as ``NOT_FOUND``; empty if the answer has none.
-        reason: Reason of its ErrorInfo, such as ``KEY_UNKNOWN``; empty if it has none.
-        metadata: Further facts of its ErrorInfo.
+        reason: Reason in its ErrorInfo, such as ``KEY_UNKNOWN``; empty if it has none.
+        metadata: Metadata of its ErrorInfo.
         retry_after: Seconds that the gateway asks to wait; None if it does not say.
     """
 
@@ -61,5 +61,5 @@ class AnswerError(CliError):
 
     @property
     def passing(self) -> bool:
-        """Whether the same call may well succeed a little later."""
+        """Return whether the same call may succeed a little later."""
         return self.code in {429, 500, 502, 503, 504}

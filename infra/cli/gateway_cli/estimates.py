@@ -1,4 +1,4 @@
-"""``gateway estimate``: what a job would cost."""
+"""``gateway estimate``: estimate the cost of a job."""
 
 import sys
 from argparse import Namespace
@@ -13,26 +13,28 @@ _ENDS = ("low", "expected", "high")
 
 
 def add(commands: Commands) -> None:
-    """Adds the command."""
+    """Add the command."""
     parser = commands.add(
         "estimate",
         estimate,
-        "What a job would cost: low, expected, high. Nothing is submitted.",
+        "Estimate the cost of a job: low, expected, high. Nothing is submitted.",
         "gateway estimate job.json --project acme --location global\n"
         "cat job.json | gateway estimate - -o json",
-        "FILE holds the JSON that would create the job. Rows that would fail it are named.",
+        "FILE is the JSON that would create the job. Rows that would make it fail are listed.",
     )
-    parser.add_argument("file", metavar="FILE", help="the body of a create; - is stdin")
+    parser.add_argument("file", metavar="FILE", help="body of a create; - for stdin")
     parser.add_argument(
-        "--project", metavar="PROJECT", help="where it would run; needed if several are served"
+        "--project", metavar="PROJECT", help="project in which it would run; needed if several are served"
     )
-    parser.add_argument("--location", metavar="LOCATION", help="likewise")
+    parser.add_argument(
+        "--location", metavar="LOCATION", help="location in which it would run; needed if several are served"
+    )
 
 
 def estimate(context: Context, args: Namespace) -> None:
-    """``gateway estimate``."""
+    """Run ``gateway estimate``."""
     if (args.project is None) != (args.location is None):
-        raise UsageError("Give both, --project and --location.")
+        raise UsageError("Give --project and --location together.")
     place = f"/projects/{args.project}/locations/{args.location}" if args.project else ""
     try:
         found = context.client.post_raw(f"/v1{place}/batchPredictionJobs:estimateCost", _read(args.file))
@@ -56,7 +58,7 @@ def estimate(context: Context, args: Namespace) -> None:
         known = (found["rows"] or {}).get("invalid") or len(invalid)
         out.note(f"Warning: invalid rows: {known}. A single one can fail the whole job:")
         for row in invalid:
-            line = f"line {row['line']}" if row["line"] else "some line"
+            line = f"line {row['line']}" if row["line"] else "unknown line"
             out.note(clean(f"  {row['uri']}, {line}: {row['reason']}"))
 
 

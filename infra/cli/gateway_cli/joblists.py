@@ -1,4 +1,4 @@
-"""Jobs as the gateway's own list shows them, and how a job is named on the command line."""
+"""List jobs, and resolve the name of a job on the command line."""
 
 import re
 from typing import Any
@@ -15,7 +15,7 @@ HOW_NAMED = (
 RUNNING = tuple(
     f"JOB_STATE_{each}" for each in ("QUEUED", "PENDING", "RUNNING", "CANCELLING", "PAUSED", "UPDATING")
 )
-"""States of google.cloud.aiplatform.v1.JobState that another state follows."""
+"""Non-terminal states of google.cloud.aiplatform.v1.JobState."""
 _COLOURS = {
     "SUCCEEDED": "green",
     "RUNNING": "cyan",
@@ -29,17 +29,17 @@ _ID = re.compile(_WORD)
 
 
 def path_of(client: Client, name: str) -> str:
-    """The path of a job that was named on the command line.
+    """Return the path of a job that was named on the command line.
 
     Raises:
-        UsageError: That is no name.
-        CliError: There is no such job on record, or more than one.
+        UsageError: The name is not valid.
+        CliError: No job on record has the name, or several have it.
     """
     full = _NAME.fullmatch(name)
     if full:
         return f"/v1/{full[1]}"
     if not _ID.fullmatch(name):
-        raise UsageError(f"{name!r} is no job. {HOW_NAMED}")
+        raise UsageError(f"{name!r} is not the name of a job. {HOW_NAMED}")
     for page in pages(client, "/v1/jobs", {"search": name}):
         found = [job for job in page["data"] if job["id"] == name]
         if len(found) > 1:
@@ -48,7 +48,7 @@ def path_of(client: Client, name: str) -> str:
         if found:
             return f"/v1/{_place(found[0])}"
     raise CliError(
-        f"The gateway has no record of a job {name}. `gateway jobs list` shows which there are. {HOW_NAMED}"
+        f"The gateway has no record of a job {name}. `gateway jobs list` lists all jobs. {HOW_NAMED}"
     )
 
 
@@ -57,23 +57,23 @@ def _place(job: dict[str, Any]) -> str:
 
 
 def word(state: object) -> str:
-    """A state for people."""
+    """Format a state for people."""
     return str(state or "unknown").removeprefix("JOB_STATE_").lower()
 
 
 def colour(state: object) -> str:
-    """A state's colour."""
+    """Return the colour of a state."""
     return _COLOURS.get(str(state).removeprefix("JOB_STATE_"), "")
 
 
 def state(given: str) -> str:
-    """A state from the command line, as the API has it."""
+    """Return the API's name of a state from the command line."""
     name = given.upper().replace("-", "_")
     return name if name.startswith("JOB_STATE_") else f"JOB_STATE_{name}"
 
 
 def settled(job: dict[str, Any], amount: Any) -> Any:
-    """Return an amount of a job's, None while no output is settled: what is 0 then is not known."""
+    """Return an amount of a job; None while no output is settled, since a 0 then means unknown."""
     return None if job["status"] == "PENDING" else amount
 
 
@@ -82,7 +82,7 @@ def _floor(job: dict[str, Any]) -> bool:
 
 
 def progress(job: dict[str, Any]) -> tuple[int | None, int | None]:
-    """Rows done and rows in all."""
+    """Return the numbers of rows that are done, and of all rows."""
     return job["progress"]["completed"], job["progress"]["total"]
 
 

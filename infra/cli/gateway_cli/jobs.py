@@ -1,4 +1,4 @@
-"""``gateway jobs``: jobs, with what they cost."""
+"""``gateway jobs``: show jobs and their costs, cancel and delete them."""
 
 import json
 from argparse import Namespace
@@ -16,7 +16,7 @@ _PAGE = 500
 
 
 def add(commands: Commands) -> None:
-    """Adds the commands."""
+    """Add the commands."""
     jobs = commands.group(
         "jobs",
         "List, watch, cancel and delete jobs, and see what they cost.",
@@ -36,7 +36,7 @@ def add(commands: Commands) -> None:
     )
     add_span(parser, None)
     parser.add_argument(
-        "--limit", type=positive, default=50, metavar="N", help="at most so many (default: 50)"
+        "--limit", type=positive, default=50, metavar="N", help="maximum number of jobs (default: 50)"
     )
     add_filters(parser)
     parser.add_argument(
@@ -67,7 +67,11 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("jobs", nargs="*", metavar="JOB", help="ids or full names")
     parser.add_argument(
-        "--interval", type=positive, default=5, metavar="SECONDS", help="between two looks (default: 5)"
+        "--interval",
+        type=positive,
+        default=5,
+        metavar="SECONDS",
+        help="seconds between two polls (default: 5)",
     )
 
     parser = jobs.add(
@@ -92,7 +96,7 @@ def add(commands: Commands) -> None:
 
 
 def list_jobs(context: Context, args: Namespace) -> None:
-    """``gateway jobs list``."""
+    """Run ``gateway jobs list``."""
     since, until = span_of(context, args)
     query: dict[str, Any] = {
         "limit": min(args.limit, _PAGE),
@@ -117,17 +121,17 @@ def list_jobs(context: Context, args: Namespace) -> None:
 
 
 def show(context: Context, args: Namespace) -> None:
-    """``gateway jobs show``."""
+    """Run ``gateway jobs show``."""
     context.out.record(_JOB, context.client.get(path_of(context.client, args.job)))
 
 
 def cost(context: Context, args: Namespace) -> None:
-    """``gateway jobs cost``."""
+    """Run ``gateway jobs cost``."""
     costreports.show(context.out, context.client.get(f"{path_of(context.client, args.job)}/cost"))
 
 
 def cancel(context: Context, args: Namespace) -> None:
-    """``gateway jobs cancel``."""
+    """Run ``gateway jobs cancel``."""
     path = path_of(context.client, args.job)
     confirm(f"This cancels {path.removeprefix('/v1/')}.", yes=args.yes)
     _done(
@@ -138,9 +142,9 @@ def cancel(context: Context, args: Namespace) -> None:
 
 
 def delete(context: Context, args: Namespace) -> None:
-    """``gateway jobs delete``."""
+    """Run ``gateway jobs delete``."""
     path = path_of(context.client, args.job)
-    confirm(f"This deletes {path.removeprefix('/v1/')} for good.", yes=args.yes)
+    confirm(f"This deletes {path.removeprefix('/v1/')} permanently.", yes=args.yes)
     _done(context, context.client.delete(path), "Deleted. Its cost stays on record.")
 
 

@@ -1,4 +1,4 @@
-"""``gateway keys``: API keys."""
+"""``gateway keys``: manage API keys."""
 
 from argparse import Namespace
 from typing import Any
@@ -13,15 +13,15 @@ from gateway_cli.printing import confirm
 
 _PAGE = 100
 _SHORTEST_TOKEN = 8
-"""Characters of a token that are enough to name a key, if no other begins with them."""
-_HOW_NAMED = "KEY is an alias, or a token as `gateway keys list -o json` shows it (its beginning will do)."
+"""Least number of a token's characters that name a key, if no other token begins with them."""
+_HOW_NAMED = "KEY is an alias, or a token as `gateway keys list -o json` shows it (its beginning is enough)."
 
 
 def add(commands: Commands) -> None:
-    """Adds the commands."""
+    """Add the commands."""
     keys = commands.group(
         "keys",
-        "Make, change, rotate and delete API keys.",
+        "Create, change, rotate and delete API keys.",
         "gateway keys create --alias nightly --team search --duration 90d\ngateway keys list --team search",
     )
     parser = keys.add(
@@ -32,27 +32,27 @@ def add(commands: Commands) -> None:
     parser = keys.add(
         "create",
         create,
-        "Make a key. Its secret is shown once.",
+        "Create a key. Its secret is shown once.",
         "gateway keys create --alias nightly --team search --duration 90d\n"
         "gateway keys create --alias trial --model 'gemini-3.5-*' --max-budget 20 --budget-duration 1mo\n"
         "gateway keys create --alias ci -o json | jq -r .key > ci.key",
-        "The gateway keeps only a hash of the secret, so that nobody can show it again.",
+        "The gateway keeps only a hash of the secret, so it cannot be shown again.",
     )
     parser.add_argument(
-        "--alias", metavar="ALIAS", help="its name in costs and in the audit trail; without one, it gets one"
+        "--alias", metavar="ALIAS", help="its name in costs and in the audit trail (default: generated)"
     )
-    parser.add_argument("--team", metavar="TEAM", help="its team, which has to be there")
+    parser.add_argument("--team", metavar="TEAM", help="its team, which must exist")
     parser.add_argument(
-        "--duration", metavar="TIME", help="how long it is good: 24h, 90d, 6mo (default: for ever)"
+        "--duration", metavar="TIME", help="how long it is valid: 24h, 90d, 6mo (default: no expiry)"
     )
     limits.add(parser)
 
     parser = keys.add(
         "show",
         show,
-        "Look at a key, or at one's own.",
+        "Show a key; by default, your own.",
         "gateway keys show\ngateway keys show nightly",
-        f"Without KEY: the key that the call is made with. {_HOW_NAMED}",
+        f"Without KEY: the key of this call. {_HOW_NAMED}",
     )
     parser.add_argument("name", nargs="?", metavar="KEY", help="alias or token")
 
@@ -62,13 +62,13 @@ def add(commands: Commands) -> None:
         "Change a key.",
         "gateway keys update nightly --max-budget 100 --budget-duration 1mo\n"
         "gateway keys update nightly --clear rpm-limit --clear expiry",
-        f"What is not given stays as it is; lists and metadata are replaced as a whole. {_HOW_NAMED}\n"
+        f"Other fields keep their values; lists and metadata are replaced as a whole. {_HOW_NAMED}\n"
         "It takes effect within ten seconds.",
     )
     parser.add_argument("name", metavar="KEY", help="alias or token")
     parser.add_argument("--alias", metavar="ALIAS", help="a new alias")
     parser.add_argument("--team", metavar="TEAM", dest="team_id", help="another team")
-    parser.add_argument("--duration", metavar="TIME", help="how long it is good from now on")
+    parser.add_argument("--duration", metavar="TIME", help="how long it is valid from now on")
     limits.add(parser)
     limits.add_clear(parser, {"team": "team_id", "expiry": "duration"})
 
@@ -84,7 +84,7 @@ def add(commands: Commands) -> None:
         "--grace-period", metavar="TIME", help="how long the old secret still works (default: not at all)"
     )
     parser.add_argument(
-        "--duration", metavar="TIME", help="how long the new one is good (default: as before)"
+        "--duration", metavar="TIME", help="how long the new secret is valid (default: as before)"
     )
     add_yes(parser)
 
@@ -94,7 +94,7 @@ def add(commands: Commands) -> None:
             disable if blocked else enable,
             "Refuse a key's requests until it is enabled again."
             if blocked
-            else "Let a disabled key in again.",
+            else "Accept a disabled key's requests again.",
             f"gateway keys {word} nightly",
             f"{_HOW_NAMED}\nIt takes effect within ten seconds.",
         )
@@ -103,7 +103,7 @@ def add(commands: Commands) -> None:
     parser = keys.add(
         "delete",
         delete,
-        "Delete a key for good. What it spent stays on record.",
+        "Delete a key permanently. Its costs stay on record.",
         "gateway keys delete nightly\ngateway keys delete nightly --yes",
         _HOW_NAMED,
     )
@@ -112,7 +112,7 @@ def add(commands: Commands) -> None:
 
 
 def list_keys(context: Context, args: Namespace) -> None:
-    """``gateway keys list``."""
+    """Run ``gateway keys list``."""
     columns = (
         Column("alias", lambda key: key["key_alias"]),
         Column("team", lambda key: key["team_id"], spare=1),
@@ -133,40 +133,40 @@ def list_keys(context: Context, args: Namespace) -> None:
 
 
 def create(context: Context, args: Namespace) -> None:
-    """``gateway keys create``."""
+    """Run ``gateway keys create``."""
     given = {"key_alias": args.alias, "team_id": args.team, "duration": args.duration}
     body = {name: value for name, value in given.items() if value is not None} | limits.body_of(args)
     _show_secret(context, context.client.post("/key/generate", body))
 
 
 def show(context: Context, args: Namespace) -> None:
-    """``gateway keys show``."""
+    """Run ``gateway keys show``."""
     query = {"key": _find(context.client, args.name)["token"]} if args.name else None
     answer = context.client.get("/key/info", query)
     context.out.record(_columns(context), answer["info"])
 
 
 def update(context: Context, args: Namespace) -> None:
-    """``gateway keys update``."""
+    """Run ``gateway keys update``."""
     given = {"key_alias": args.alias, "team_id": args.team_id, "duration": args.duration}
     body = {name: value for name, value in given.items() if value is not None} | limits.body_of(args)
     if not body:
-        raise UsageError("What shall change? See `gateway keys update --help`.")
+        raise UsageError("Nothing to change. See `gateway keys update --help`.")
     _change(context, args.name, body)
 
 
 def disable(context: Context, args: Namespace) -> None:
-    """``gateway keys disable``."""
+    """Run ``gateway keys disable``."""
     _change(context, args.name, {"blocked": True})
 
 
 def enable(context: Context, args: Namespace) -> None:
-    """``gateway keys enable``."""
+    """Run ``gateway keys enable``."""
     _change(context, args.name, {"blocked": False})
 
 
 def rotate(context: Context, args: Namespace) -> None:
-    """``gateway keys rotate``."""
+    """Run ``gateway keys rotate``."""
     key = _find(context.client, args.name)
     if not args.grace_period:
         confirm(
@@ -180,7 +180,7 @@ def rotate(context: Context, args: Namespace) -> None:
 
 
 def delete(context: Context, args: Namespace) -> None:
-    """``gateway keys delete``."""
+    """Run ``gateway keys delete``."""
     key = _find(context.client, args.name)
     named = {"key_aliases": [key["key_alias"]]} if args.name == key["key_alias"] else {"keys": [key["token"]]}
     what = (
@@ -188,7 +188,7 @@ def delete(context: Context, args: Namespace) -> None:
         if "key_aliases" in named
         else f"the secret {key['key_name']} of key {key['key_alias']!r}"
     )
-    confirm(f"This deletes {what} for good.", yes=args.yes)
+    confirm(f"This deletes {what} permanently.", yes=args.yes)
     answer = context.client.post("/key/delete", named)
     deleted = [{"alias": key["key_alias"], "token": token} for token in answer["deleted_keys"]]
     columns = (
@@ -242,23 +242,23 @@ def _all(client: Client, team: str | None = None) -> list[dict[str, Any]]:
 
 
 def _find(client: Client, name: str) -> dict[str, Any]:
-    """The key of an alias or a token; of several secrets that a key has while it is rotated, the newest.
+    """Return the key with an alias or token; during a rotation, the record of its newest secret.
 
     Raises:
-        CliError: There is none, or more than one.
+        CliError: No key has the name, or several tokens begin with it.
     """
     keys = _all(client)
     found = [key for key in keys if key["key_alias"] == name]
     if not found and len(name) >= _SHORTEST_TOKEN:
         found = [key for key in keys if key["token"].startswith(name)]
         if len(found) > 1:
-            raise CliError(f"{len(found)} tokens begin with {name!r}: write more of it.")
+            raise CliError(f"{len(found)} tokens begin with {name!r}: give more characters.")
     if found:
         return max(found, key=lambda key: str(key["created_at"]))
     if name.startswith("sk-"):
-        # Not repeated, and never sent: it may be a secret, which does not belong on a command line.
+        # Neither repeated nor sent: it may be a secret that was put on the command line by mistake.
         raise UsageError(
             "That looks like a secret, and may now be in your shell's history. Name the key by its alias; "
             "`gateway keys list` shows the end of each secret."
         )
-    raise CliError(f"There is no key {name!r}. `gateway keys list` shows which there are.")
+    raise CliError(f"Unknown key {name!r}. `gateway keys list` lists all keys.")

@@ -1,4 +1,4 @@
-"""What keys and teams have in common: limits, budgets, and how they are shown."""
+"""Options and columns that keys and teams share: limits, budgets and status."""
 
 from argparse import ArgumentParser, Namespace
 from datetime import datetime
@@ -29,7 +29,7 @@ _CLEARABLE = {
 
 
 def add(parser: ArgumentParser) -> None:
-    """Adds the options of limits and budgets."""
+    """Add the options for limits and budgets."""
     limits = parser.add_argument_group(
         "limits", "Lists are given one by one: --model a --model b. Without any: all."
     )
@@ -37,21 +37,23 @@ def add(parser: ArgumentParser) -> None:
         limits.add_argument(option, dest=field, action="append", metavar=metavar, help=what)
     limits.add_argument("--rpm-limit", type=positive, metavar="N", help="requests a minute")
     limits.add_argument(
-        "--max-budget", metavar="USD", help="what may be spent in a window; creates beyond it are refused"
+        "--max-budget",
+        metavar="USD",
+        help="most that may be spent in a window; creates beyond it are refused",
     )
-    limits.add_argument("--soft-budget", metavar="USD", help="from where on there are warnings")
+    limits.add_argument("--soft-budget", metavar="USD", help="warn above this amount")
     limits.add_argument(
         "--budget-duration",
         metavar="TIME",
         help="the budget's window: 24h, 7d, 1mo (a calendar month in UTC)",
     )
     limits.add_argument(
-        "--metadata", action="append", type=pair, metavar="NAME=VALUE", help="anything worth keeping with it"
+        "--metadata", action="append", type=pair, metavar="NAME=VALUE", help="any information to keep with it"
     )
 
 
 def add_clear(parser: ArgumentParser, further: dict[str, str]) -> None:
-    """``--clear``, which takes limits away; ``further`` has more names with their fields."""
+    """Add ``--clear``, which removes limits; ``further`` has more names with their fields."""
     names = {**_CLEARABLE, **further}
     parser.add_argument(
         "--clear",
@@ -59,16 +61,16 @@ def add_clear(parser: ArgumentParser, further: dict[str, str]) -> None:
         choices=sorted(names),
         metavar="LIMIT",
         default=[],
-        help=f"take a limit away: {', '.join(sorted(names))}",
+        help=f"remove a limit: {', '.join(sorted(names))}",
     )
     parser.set_defaults(clearable=names)
 
 
 def body_of(args: Namespace) -> dict[str, Any]:
-    """The limits that were given, as the API takes them.
+    """Return the given limits, as the API takes them.
 
     Raises:
-        UsageError: A budget is none, or a limit is both set and taken away.
+        UsageError: A budget is invalid, or a limit is both set and removed.
     """
     fields = [field for field, _, _ in _LISTS.values()]
     body = {name: getattr(args, name) for name in (*fields, "rpm_limit", "budget_duration")}
@@ -81,13 +83,13 @@ def body_of(args: Namespace) -> dict[str, Any]:
     for name in getattr(args, "clear", ()):
         field = args.clearable[name]
         if field in body or getattr(args, field, None) is not None:
-            raise UsageError(f"--clear {name}: it is given a value too.")
+            raise UsageError(f"--clear {name}: another option sets it.")
         body[field] = None
     return body
 
 
 def status(holder: dict[str, Any], now: datetime) -> str:
-    """Whether a key or team works."""
+    """Return whether a key or team is active, and if not, why."""
     ends = times.read(holder.get("expires"))
     if holder["blocked"]:
         return "disabled"
@@ -95,7 +97,7 @@ def status(holder: dict[str, Any], now: datetime) -> str:
 
 
 def status_column(now: datetime) -> Column:
-    """A column that says whether a key or team works."""
+    """Return a column with the status of a key or team."""
     colours = {"active": "green", "disabled": "red", "expired": "yellow"}
     return Column("status", lambda each: status(each, now), style=lambda each: colours[status(each, now)])
 

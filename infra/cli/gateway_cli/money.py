@@ -1,4 +1,4 @@
-"""Money for reading: exact, digit by digit. Amounts are decimal strings of USD on the wire; never floats."""
+"""Parse and format amounts exactly. On the wire they are decimal strings of USD; they are never floats."""
 
 import functools
 from collections.abc import Iterable, Sequence
@@ -10,39 +10,39 @@ _CENTS = 2
 _NANO = 9
 _MOST = Decimal(10**9)
 """The largest budget that the gateway takes, in USD."""
-# The usual context would round to 28 digits without a word.
+# The default context would silently round to 28 digits.
 _EXACT = Context(prec=1000, traps=[Inexact, InvalidOperation])
 
 
 def amount(value: object) -> Decimal | None:
-    """An amount of an answer, None for null.
+    """Parse an amount of an answer; None for null.
 
     Raises:
-        CliError: It is none; a wrong sum would be worse than no sum.
+        CliError: It is not an amount; a wrong sum would be worse than none.
     """
     if value is None:
         return None
     try:
         found = Decimal(str(value))
     except InvalidOperation as error:
-        raise CliError(f"The gateway answered with an amount that is none: {value!r}") from error
+        raise CliError(f"The gateway answered with an invalid amount: {value!r}") from error
     if not found.is_finite():
-        raise CliError(f"The gateway answered with an amount that is none: {value!r}")
+        raise CliError(f"The gateway answered with an invalid amount: {value!r}")
     return found
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
-    """Their sum, to the last digit."""
+    """Return the exact sum."""
     return functools.reduce(_EXACT.add, amounts, Decimal(0))
 
 
 def change(before: Decimal, after: Decimal) -> Decimal:
-    """The difference, to the last digit."""
+    """Return the exact difference."""
     return _EXACT.subtract(after, before)
 
 
 def decimals_of(values: Sequence[Decimal | None]) -> int:
-    """How many decimals show all the values exactly; at least two, as people write dollars."""
+    """Return the number of decimals that show all values exactly, but at least two."""
     found = [
         -exponent for value in values if value is not None and isinstance(exponent := _exponent(value), int)
     ]
@@ -50,29 +50,31 @@ def decimals_of(values: Sequence[Decimal | None]) -> int:
 
 
 def text(value: Decimal, decimals: int | None = None) -> str:
-    """An amount with separators between thousands; ``decimals`` lines it up with others."""
+    """Format an amount with thousands separators and so many decimals."""
     return f"{value:,.{decimals_of([value]) if decimals is None else decimals}f}"
 
 
 def budget(given: str) -> str:
-    """A budget from the command line, as the API takes it: a decimal string of USD.
+    """Return a budget from the command line, as the API takes it: a decimal string of USD.
 
     Raises:
-        UsageError: It is no amount, or finer than a nano-dollar.
+        UsageError: It is not an amount, or is finer than a nano-dollar.
     """
     plain = given.removeprefix("$").replace(",", "")
     try:
         value = Decimal(plain)
     except InvalidOperation as error:
-        raise UsageError(f"{given!r} is no amount of USD: write it as 250 or 0.5") from error
+        raise UsageError(f"{given!r} is not an amount of USD: write it as 250 or 0.5") from error
     if not value.is_finite() or not 0 <= value <= _MOST or decimals_of([value]) > _NANO:
-        raise UsageError(f"{given!r}: a budget is from 0 to 1,000,000,000 USD, with at most nine decimals")
+        raise UsageError(
+            f"{given!r}: a budget must be from 0 to 1,000,000,000 USD, with at most nine decimals"
+        )
     return f"{value:f}"
 
 
 def _exponent(value: Decimal) -> int | str:
-    """The exponent without trailing zeros: 0.50 needs one decimal."""
-    # Not normalize(): that would round to the context's precision.
+    """Return the exponent without trailing zeros: 0.50 needs one decimal."""
+    # normalize() would round to the context's precision.
     _, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int):
         return exponent

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 import argparse
 from argparse import ArgumentParser, Namespace
@@ -13,29 +13,34 @@ from gateway_cli.errors import UsageError
 
 
 def add_yes(parser: ArgumentParser) -> None:
-    """``--yes``, for what asks first."""
+    """Add ``--yes``, for commands that ask first."""
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
 
 
 def add_span(parser: ArgumentParser, since: str | None, *, required: bool = False) -> None:
-    """``--since`` and ``--until``, also as ``--from`` and ``--to``."""
+    """Add ``--since`` and ``--until``, also as ``--from`` and ``--to``."""
     default = f" (default: {since})" if since else ""
     parser.add_argument(
-        "--since", "--from", metavar="TIME", default=since, required=required, help=f"from then on{default}"
+        "--since",
+        "--from",
+        metavar="TIME",
+        default=since,
+        required=required,
+        help=f"beginning of the time span{default}",
     )
     parser.add_argument(
         "--until",
         "--to",
         metavar="TIME",
         required=required,
-        help="before then" + ("" if required else " (default: now)"),
+        help="end of the time span" + ("" if required else " (default: now)"),
     )
 
 
 def span_of(
     context: Context, args: Namespace, zone: tzinfo | None = None
 ) -> tuple[datetime | None, datetime | None]:
-    """When the span begins and ends; None where it is open.
+    """Return begin and end of the span; None where it is open.
 
     Raises:
         UsageError: It ends before it begins.
@@ -50,7 +55,7 @@ def span_of(
 
 
 def add_filters(parser: ArgumentParser) -> None:
-    """Filters of jobs and of spend. Of one filter given twice, either value will do."""
+    """Add filters of jobs and spend. If a filter is given twice, either value matches."""
     filters = parser.add_argument_group("filters", "Given twice, either value will do.")
     for option, metavar, what in (
         ("--model", "MODEL", "short name, such as gemini-3.5-flash"),
@@ -64,7 +69,7 @@ def add_filters(parser: ArgumentParser) -> None:
 
 
 def filters_of(args: Namespace) -> dict[str, list[str] | None]:
-    """The filters, as the API takes them."""
+    """Return the filters, as the API takes them."""
     query = {
         "model": args.model,
         "team": args.team,
@@ -78,7 +83,7 @@ def filters_of(args: Namespace) -> dict[str, list[str] | None]:
 
 
 def pair(text: str) -> tuple[str, str]:
-    """``NAME=VALUE``."""
+    """Parse ``NAME=VALUE``."""
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
@@ -86,14 +91,14 @@ def pair(text: str) -> tuple[str, str]:
 
 
 def positive(text: str) -> int:
-    """A number from 1 on."""
+    """Parse a number of 1 or more."""
     if not text.isascii() or not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 1 or more")
     return int(text)
 
 
 def pages(client: Client, path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """All pages of an answer that names the next one in ``next_page``."""
+    """Yield the entries of all pages of an answer that names the next one in ``next_page``."""
     token: Any = None
     while True:
         page = client.get(path, {**query, "page": token})

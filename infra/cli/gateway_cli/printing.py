@@ -1,4 +1,4 @@
-"""What the commands print: answers to stdout as a table, JSON or CSV; everything else to stderr."""
+"""Print answers to stdout as a table, JSON or CSV, and everything else to stderr."""
 
 import csv
 import io
@@ -19,16 +19,16 @@ from gateway_cli.errors import UsageError
 
 FORMS = ("table", "json", "csv")
 _NARROWEST = 16
-"""Characters of a column of text below which it is rather left out."""
+"""Width below which a text column is left out."""
 _GAP = 2
 _ENDLESS = 10_000
-"""Characters in a line of a file or a pipe: nothing is wrapped or cut there."""
-# Budgets are numbers in the API; they are written with the digits that they came with.
+"""Width of a file or pipe, in which nothing is wrapped or cut."""
+# Budgets are numbers in the API; they are printed with the digits that were received.
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def console(stream: TextIO) -> Console:
-    """A terminal, or what stands in its place; never with colours where NO_COLOR is set (https://no-color.org)."""
+    """Return a console for a stream, without colours if NO_COLOR is set (https://no-color.org)."""
     return Console(
         file=stream,
         width=None if stream.isatty() else _ENDLESS,
@@ -40,7 +40,7 @@ def console(stream: TextIO) -> Console:
 
 
 class Printer:
-    """Prints answers in the form that was asked for.
+    """Prints answers in the requested form.
 
     Args:
         form: One of ``FORMS``.
@@ -60,7 +60,7 @@ class Printer:
         none: str = "Nothing.",
         total: Mapping[str, tuple[Any, bool]] | None = None,
     ) -> None:
-        """Prints rows.
+        """Print rows.
 
         Args:
             columns: What of each is shown.
@@ -80,7 +80,7 @@ class Printer:
             self.note(none)
 
     def record(self, columns: Sequence[Column], row: Any, *, raw: Any = None) -> None:
-        """Prints one thing: a line for each of its values in a table."""
+        """Print one record; in a table, with a line for each value."""
         if self.form == "json":
             self.json(row if raw is None else raw)
         elif self.form == "csv":
@@ -97,17 +97,17 @@ class Printer:
             self._render(grid)
 
     def json(self, value: Any) -> None:
-        """Prints JSON, indented; money as exact as it came."""
+        """Print indented JSON, with amounts exactly as received."""
         encoded = msgspec.json.format(_ENCODER.encode(value), indent=2)
         sys.stdout.write(f"{encoded.decode()}\n")
 
     def text(self, line: str = "") -> None:
-        """Prints a line of a report; in tables only."""
+        """Print a line of a report, in tables only."""
         if self.form == "table":
             sys.stdout.write(f"{line}\n")
 
     def note(self, line: str) -> None:
-        """Tells the user something that is no part of the answer."""
+        """Print a note to stderr."""
         sys.stdout.flush()
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
@@ -126,13 +126,13 @@ class Printer:
         table, left_out = layout(columns, rows, self.zone, console(sys.stdout), total)
         self._render(table)
         if left_out:
-            self.note(f"Too narrow for: {', '.join(left_out)}. Widen the terminal, or take -o csv.")
+            self.note(f"Too narrow for: {', '.join(left_out)}. Widen the terminal, or use -o csv.")
 
     def _render(self, renderable: Table) -> None:
         target = console(sys.stdout)
         with target.capture() as captured:
             target.print(renderable)
-        # rich fills every line up to the last column's width.
+        # rich pads each line to the width of the last column.
         lines = captured.get().splitlines()
         sys.stdout.write("".join(f"{line.rstrip()}\n" for line in lines))
 
@@ -144,7 +144,7 @@ def layout(
     target: Console,
     total: Mapping[str, tuple[Any, bool]] | None = None,
 ) -> tuple[Table, list[str]]:
-    """A table that fits a terminal, and the names of columns that there was no room for."""
+    """Return a table that fits a terminal, and the names of the columns that were left out."""
     found: list[tuple[Column, str, list[str], int]] = []
     for column in columns:
         if not column.csv_only:
@@ -153,7 +153,7 @@ def layout(
             cells = column.show(values, zone, ascii_only=_is_ascii_only(target))
             title = column.title(zone)
             width = max(map(cell_len, [title, *cells]))
-            # Text may be wrapped, but not to a letter a line; the first column is what the rest is found by.
+            # Text may wrap, but not to one letter per line; the first column identifies the row.
             narrow = min(width, _NARROWEST) if column.kind is Kind.TEXT and found else width
             found.append((column, title, cells, narrow))
     left_out = []
@@ -188,20 +188,20 @@ def _is_ascii_only(target: Console) -> bool:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Asks before what cannot be undone.
+    """Ask for confirmation before an action that cannot be undone.
 
     Args:
         question: What is about to happen.
         yes: The user said so beforehand.
 
     Raises:
-        UsageError: The user does not want it, or there is nobody to ask.
+        UsageError: The user declines, or there is no terminal to ask on.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError(f"{question} Say --yes: there is no terminal to ask on.")
-    sys.stderr.write(f"{clean(question)} Go on? [y/N] ")
+        raise UsageError(f"{question} Give --yes: there is no terminal to ask on.")
+    sys.stderr.write(f"{clean(question)} Continue? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise UsageError("Nothing was done.")

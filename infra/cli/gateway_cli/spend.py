@@ -1,4 +1,4 @@
-"""``gateway spend`` and ``gateway export``: what was spent, over time."""
+"""``gateway spend`` and ``gateway export``: report spend over time."""
 
 import os
 import sys
@@ -18,24 +18,24 @@ from gateway_cli.options import add_filters, add_span, filters_of, pages, span_o
 from gateway_cli.times import GRAMMAR, fixed_zone, offset, rfc3339
 
 _WIDTHS = {"hour": ("1h", 744), "day": ("1d", 366), "month": ("1mo", 120), "all": ("1mo", 120)}
-"""Bucket -> the API's width, and the most of them that a page may have."""
+"""Bucket -> the API's width, and the most buckets that a page may have."""
 _FIELDS = ("model", "team", "api_key", "project", "location", "job")
 _SHORT = {"key": "api_key"}
 _BY = "model, team, key, project, location, job or label:NAME, with commas between them"
 
 
 def add(commands: Commands) -> None:
-    """Adds the commands."""
+    """Add the commands."""
     parser = commands.add(
         "spend",
         spend,
-        "What was spent, over time and by whatever you like.",
+        "Report spend over time, by any group.",
         "gateway spend\n"
         "gateway spend --by model --since 7d\n"
         "gateway spend --by team,label:env --since 2026-10-01 --until 2026-11-01 --bucket all\n"
         "gateway spend --team search --bucket month --since 12mo -o csv",
-        "A job's cost counts at the time at which the job was created. ≥: some usage has no price, so that "
-        "the amount is a floor.\n"
+        "A job's cost counts at the time at which the job was created. ≥: some usage has no price, so the "
+        "true amount may be higher.\n"
         f"{GRAMMAR}",
     )
     parser.add_argument("--by", type=_fields, default=(), metavar="FIELDS", help=_BY)
@@ -43,7 +43,7 @@ def add(commands: Commands) -> None:
         "--bucket",
         choices=_WIDTHS,
         default="day",
-        help="rows are for each of these, or for all of the time (default: day)",
+        help="time span of a row; all: one row for the whole time (default: day)",
     )
     add_span(parser, "30d")
     add_filters(parser)
@@ -51,17 +51,17 @@ def add(commands: Commands) -> None:
     parser = commands.add(
         "export",
         export,
-        "Spend as a file for finance.",
+        "Export spend as a file for finance.",
         "gateway export csv --since 2026-11-01 --until 2026-12-01 > november.csv\n"
         "gateway export csv --by job --since 7d --file jobs.csv\n"
         "gateway export focus --since 3mo --file focus.csv",
         "csv: a row for each day and group, or, with --by job, for each job.\n"
         "focus: columns of the FinOps FOCUS specification, for whole days of UTC.\n"
-        f"A --file is there only once it is whole. {GRAMMAR}",
+        f"A --file appears only when it is complete. {GRAMMAR}",
         formed=False,
     )
-    parser.add_argument("format", choices=("csv", "focus"), help="which columns")
-    parser.add_argument("--file", metavar="FILE", help="where to write it (default: stdout)")
+    parser.add_argument("format", choices=("csv", "focus"), help="columns of the file")
+    parser.add_argument("--file", metavar="FILE", help="file to write (default: stdout)")
     parser.add_argument(
         "--by", type=_fields, default=(), metavar="FIELDS", help=f"csv: {_BY}; focus: job or nothing"
     )
@@ -70,7 +70,7 @@ def add(commands: Commands) -> None:
 
 
 def spend(context: Context, args: Namespace) -> None:
-    """``gateway spend``."""
+    """Run ``gateway spend``."""
     zone = fixed_zone(context.now, utc=context.utc)
     width, limit = _WIDTHS[args.bucket]
     query = _query(context, args, zone) | {"bucket_width": width, "limit": limit}
@@ -94,12 +94,12 @@ def spend(context: Context, args: Namespace) -> None:
 
 
 def export(context: Context, args: Namespace) -> None:
-    """``gateway export``."""
+    """Run ``gateway export``."""
     focus = args.format == "focus"
     zone = UTC if focus else fixed_zone(context.now, utc=context.utc)
     query = _query(context, args, zone) | {"format": args.format}
     if focus:
-        # The file is in UTC by its specification, and the gateway takes no other zone for it.
+        # FOCUS files are in UTC by specification, and the gateway accepts no other zone for them.
         del query["time_zone"]
     chunks = context.client.stream("/v1/costs:export", query)
     if args.file is None:
@@ -123,18 +123,18 @@ def _query(context: Context, args: Namespace, zone: timezone) -> dict[str, Any]:
 
 
 def _fields(given: str) -> tuple[str, ...]:
-    """What ``--by`` names, as the API has it."""
+    """Parse the groups of ``--by`` to the API's names."""
     fields = []
     for name in given.split(","):
         field = _SHORT.get(name, name)
         if field not in _FIELDS and not (field.startswith("label:") and field != "label:"):
-            raise ArgumentTypeError(f"{name!r} is none of {_BY}")
+            raise ArgumentTypeError(f"{name!r} is not one of {_BY}")
         fields.append(field)
     return tuple(dict.fromkeys(fields))
 
 
 def _rows(buckets: list[dict[str, Any]], by: tuple[str, ...]) -> list[dict[str, Any]]:
-    """A row for each result of each bucket; without groups for each bucket, those without spend too."""
+    """Return a row for each result of each bucket; without groups, one for each bucket, even if empty."""
     rows = []
     for bucket in buckets:
         when = {
@@ -161,7 +161,7 @@ def _field(result: dict[str, Any], field: str) -> Any:
 
 
 def _summed(rows: list[dict[str, Any]], by: tuple[str, ...]) -> list[dict[str, Any]]:
-    """A row for each group, the largest first."""
+    """Return a row for each group, the largest first."""
     sums: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in rows:
         group = tuple(row[field] for field in by)
@@ -175,7 +175,7 @@ def _summed(rows: list[dict[str, Any]], by: tuple[str, ...]) -> list[dict[str, A
 
 
 def _when(bucket: str, zone: timezone) -> tuple[Column, ...]:
-    """When a bucket begins; people need no more of it than tells it from the next one."""
+    """Format the start of a bucket, as short as the width of buckets allows."""
     shown = {"hour": "%Y-%m-%d %H:%M", "day": "%Y-%m-%d", "month": "%Y-%m"}[bucket]
     return (
         Column(
@@ -189,7 +189,7 @@ def _when(bucket: str, zone: timezone) -> tuple[Column, ...]:
 
 
 def _write(path: Path, chunks: Iterator[bytes]) -> int:
-    """Writes a file that appears only once it is whole; returns its bytes.
+    """Write a file that appears only when it is complete; return its size in bytes.
 
     Raises:
         UsageError: It cannot be written.
@@ -215,7 +215,7 @@ def _write(path: Path, chunks: Iterator[bytes]) -> int:
 
 
 def _umask() -> int:
-    """The mask for new files, which can only be read by setting it."""
+    """Return the mask for new files, which can be read only by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -1,4 +1,4 @@
-"""``gateway teams``: what keys share."""
+"""``gateway teams``: manage teams."""
 
 from argparse import Namespace
 from typing import Any
@@ -15,7 +15,7 @@ _PAGE = 100
 
 
 def add(commands: Commands) -> None:
-    """Adds the commands."""
+    """Add the commands."""
     teams = commands.group(
         "teams",
         "Make, change and delete teams, and see their budgets.",
@@ -73,7 +73,7 @@ def add(commands: Commands) -> None:
 
 
 def list_teams(context: Context, _: Namespace) -> None:
-    """``gateway teams list``."""
+    """Run ``gateway teams list``."""
     columns = (
         Column("team", lambda team: team["team_id"]),
         Column("name", lambda team: team["team_alias"], spare=1),
@@ -99,14 +99,14 @@ def _all(client: Client) -> list[dict[str, Any]]:
 
 
 def create(context: Context, args: Namespace) -> None:
-    """``gateway teams create``."""
+    """Run ``gateway teams create``."""
     named = {"team_alias": args.name} if args.name is not None else {}
     body = {"team_id": args.team, **named, **limits.body_of(args)}
     context.out.record(_columns(context), context.client.post("/team/new", body))
 
 
 def show(context: Context, args: Namespace) -> None:
-    """``gateway teams show``."""
+    """Run ``gateway teams show``."""
     answer = context.client.get("/team/info", {"team_id": args.team})
     team = {**answer["team_info"], "keys": [key["key_alias"] for key in answer["keys"]]}
     columns = (*_columns(context), Column("keys", lambda each: each["keys"]))
@@ -114,27 +114,27 @@ def show(context: Context, args: Namespace) -> None:
 
 
 def update(context: Context, args: Namespace) -> None:
-    """``gateway teams update``."""
+    """Run ``gateway teams update``."""
     named = {"team_alias": args.team_alias} if args.team_alias is not None else {}
     body = {**named, **limits.body_of(args)}
     if not body:
-        raise UsageError("What shall change? See `gateway teams update --help`.")
+        raise UsageError("Nothing to change. See `gateway teams update --help`.")
     _change(context, args.team, body)
 
 
 def disable(context: Context, args: Namespace) -> None:
-    """``gateway teams disable``."""
+    """Run ``gateway teams disable``."""
     _change(context, args.team, {"blocked": True})
 
 
 def enable(context: Context, args: Namespace) -> None:
-    """``gateway teams enable``."""
+    """Run ``gateway teams enable``."""
     _change(context, args.team, {"blocked": False})
 
 
 def delete(context: Context, args: Namespace) -> None:
-    """``gateway teams delete``."""
-    confirm(f"This deletes team {args.team!r} for good.", yes=args.yes)
+    """Run ``gateway teams delete``."""
+    confirm(f"This deletes team {args.team!r} permanently.", yes=args.yes)
     answer = context.client.post("/team/delete", {"team_ids": [args.team]})
     if context.out.form == "table":
         context.out.note(f"Deleted team {args.team!r}.")

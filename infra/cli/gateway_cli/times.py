@@ -1,4 +1,4 @@
-"""Times as people write and read them."""
+"""Parse and format times for people."""
 
 import calendar
 import re
@@ -22,7 +22,7 @@ _MONTHS = 12
 
 
 def parse(given: str, now: datetime, zone: tzinfo | None) -> datetime:
-    """A time from the command line.
+    """Parse a time from the command line.
 
     Args:
         given: What was written.
@@ -30,7 +30,7 @@ def parse(given: str, now: datetime, zone: tzinfo | None) -> datetime:
         zone: Where days begin and what times without a zone are meant in; None: the machine's.
 
     Raises:
-        UsageError: It is no time.
+        UsageError: It is not a time.
     """
     present = now.astimezone(zone).replace(tzinfo=None)
     midnight = present.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -47,11 +47,11 @@ def parse(given: str, now: datetime, zone: tzinfo | None) -> datetime:
         found = datetime.fromisoformat(given)
         return found.astimezone(UTC) if found.tzinfo else _placed(found, zone)
     except (ValueError, OverflowError) as error:
-        raise UsageError(f"{given!r} is no time. {GRAMMAR}") from error
+        raise UsageError(f"{given!r} is not a time. {GRAMMAR}") from error
 
 
 def _placed(clock: datetime, zone: tzinfo | None) -> datetime:
-    """What a clock on the wall means, also on a day on which clocks change."""
+    """Return the time of a local clock, also on a day on which clocks change."""
     return (clock.astimezone() if zone is None else clock.replace(tzinfo=zone)).astimezone(UTC)
 
 
@@ -64,24 +64,24 @@ def _days_before(midnight: datetime, count: int, unit: str) -> datetime:
 
 
 def fixed_zone(now: datetime, *, utc: bool) -> timezone:
-    """The zone whose days are summed up: the API takes one offset for a whole call."""
+    """Return the zone of daily sums: the API takes one offset for a whole call."""
     return UTC if utc else timezone(now.astimezone().utcoffset() or timedelta())
 
 
 def offset(zone: timezone) -> str:
-    """A zone as the API takes it, such as ``+05:30``."""
+    """Format a zone's offset for the API, such as ``+05:30``."""
     minutes = int(zone.utcoffset(None).total_seconds()) // 60
     hours, rest = divmod(abs(minutes), 60)
     return f"{'-' if minutes < 0 else '+'}{hours:02}:{rest:02}"
 
 
 def rfc3339(time: datetime) -> str:
-    """A time as the API takes it."""
+    """Format a time for the API."""
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def read(value: object) -> datetime | None:
-    """A time of an answer; None if it is none."""
+    """Parse a time of an answer; None if it is not a time."""
     try:
         found = datetime.fromisoformat(str(value))
     except ValueError:
@@ -90,6 +90,6 @@ def read(value: object) -> datetime | None:
 
 
 def text(value: object, zone: tzinfo | None) -> str:
-    """A time of an answer, to the second; what is no time stays as it came."""
+    """Format a time of an answer, to the second; other text stays unchanged."""
     found = read(value)
     return f"{found.astimezone(zone):%Y-%m-%d %H:%M:%S}" if found else str(value)

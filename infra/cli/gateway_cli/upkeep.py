@@ -15,7 +15,7 @@ _PAGE = 1000
 
 
 def add(commands: Commands) -> None:
-    """Adds the commands."""
+    """Add the commands."""
     parser = commands.add(
         "reprice",
         reprice,
@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
         "gateway reprice --from 2026-11-01 --to 2026-12-01 --model gemini-3.5-flash\n"
         "gateway reprice --from 7d --to now --yes -o csv",
         "For jobs that were created in that time. Computed from stored usage; the old amount and table stay "
-        f"on record, and totals follow. Doing it twice changes nothing more.\n{GRAMMAR}",
+        f"on record, and totals follow. Running it twice changes nothing more.\n{GRAMMAR}",
     )
     add_span(parser, None, required=True)
     parser.add_argument("--model", metavar="MODEL", help="only jobs of this model (short name)")
@@ -32,28 +32,28 @@ def add(commands: Commands) -> None:
     commands.add(
         "sweep",
         sweep,
-        "Find what events missed, now: the scheduler does the same on its own.",
+        "Run a sweep now, to find what events missed; the scheduler runs it regularly.",
         "gateway sweep",
-        "Settles output whose event was lost, takes jobs on record that were made outside the gateway, and "
-        "names stuck jobs.",
+        "Settles output whose event was lost, adopts jobs that were created outside the gateway, and "
+        "lists stuck jobs.",
     )
 
     parser = commands.add(
         "audit",
         audit,
-        "Who did what, when, and what came of it; the newest first.",
+        "The audit trail, newest entries first.",
         "gateway audit --since today\n"
         "gateway audit --since 2026-11-01 --until 2026-12-01 --limit 100000 -o csv",
         GRAMMAR,
     )
     add_span(parser, None)
     parser.add_argument(
-        "--limit", type=positive, default=100, metavar="N", help="at most so many (default: 100)"
+        "--limit", type=positive, default=100, metavar="N", help="maximum number of entries (default: 100)"
     )
 
 
 def reprice(context: Context, args: Namespace) -> None:
-    """``gateway reprice``."""
+    """Run ``gateway reprice``."""
     since, until = span_of(context, args)
     body: dict[str, Any] = {"start_time": since and rfc3339(since), "end_time": until and rfc3339(until)}
     body |= {"model": args.model} if args.model else {}
@@ -72,9 +72,9 @@ def reprice(context: Context, args: Namespace) -> None:
             if not answer["next_page"]:
                 break
             body["page"] = answer["next_page"]
-            out.note(f"{examined:,} jobs looked at, {len(jobs):,} changed ...")
+            out.note(f"{examined:,} jobs examined, {len(jobs):,} changed ...")
     finally:
-        # If it stopped in between, what is done is done and has to be shown.
+        # If it stopped half-way, the part that was done has to be shown.
         sums = {name: money.total(_amount(job, name) for job in jobs) for name in ("amount_before", "amount")}
         total: dict[str, tuple[Any, bool]] = {name: (value, False) for name, value in sums.items()}
         total |= {
@@ -83,11 +83,11 @@ def reprice(context: Context, args: Namespace) -> None:
         }
         out.rows(_REPRICED, jobs, none="No cost changed.", total=total)
     change = f", from {money.text(sums['amount_before'])} to {money.text(sums['amount'])} USD" if jobs else ""
-    out.note(f"{examined:,} jobs looked at with price table {table}; {len(jobs):,} changed{change}.")
+    out.note(f"{examined:,} jobs examined with price table {table}; {len(jobs):,} changed{change}.")
 
 
 def sweep(context: Context, _: Namespace) -> None:
-    """``gateway sweep``."""
+    """Run ``gateway sweep``."""
     done = context.client.post("/internal/reconcile", {})
     out = context.out
     out.record(_SWEPT, done)
@@ -98,13 +98,11 @@ def sweep(context: Context, _: Namespace) -> None:
                 for line in lines:
                     out.text(f"  {clean(str(line))}")
     if not done["complete"]:
-        out.note(
-            "Not everything could be done, or time ran out before everything had its turn: run it again."
-        )
+        out.note("The sweep had problems or ran out of time: run it again.")
 
 
 def audit(context: Context, args: Namespace) -> None:
-    """``gateway audit``."""
+    """Run ``gateway audit``."""
     since, until = span_of(context, args)
     query: dict[str, Any] = {"start_time": since and rfc3339(since), "end_time": until and rfc3339(until)}
     entries: list[dict[str, Any]] = []
@@ -115,7 +113,7 @@ def audit(context: Context, args: Namespace) -> None:
         if len(page) < wanted:
             break
         query["end_time"] = page[-1]["time"]
-    context.out.rows(_AUDIT, entries, none="Nobody did anything in that time.")
+    context.out.rows(_AUDIT, entries, none="No entries in that time.")
 
 
 def _amount(job: dict[str, Any], name: str) -> Decimal:

@@ -1,4 +1,4 @@
-"""``gateway jobs watch``: bars that move until the jobs have ended and their costs are final."""
+"""``gateway jobs watch``: show the progress of jobs until they have ended and their costs are final."""
 
 import sys
 import time
@@ -18,9 +18,9 @@ from gateway_cli.options import pages
 from gateway_cli.printing import console, layout
 
 _SETTLING_SECONDS = 120
-"""How long a cost may take to become final once its job has ended; then the sweep has to look for it."""
+"""Longest wait for a final cost after a job has ended; after that, only the sweep helps."""
 _TRIES = 5
-"""Looks in a row that may fail before watching is given up."""
+"""Consecutive failures after which watching is given up."""
 _LONGEST_PAUSE = 60
 
 _SUMMARY = (
@@ -42,17 +42,17 @@ _SUMMARY = (
 
 
 def watch(context: Context, args: Namespace) -> int | None:
-    """Follows jobs. What moves goes to stderr, the costs in the end to stdout."""
+    """Watch jobs: progress goes to stderr, the final costs to stdout."""
     paths = [path_of(context.client, name) for name in args.jobs] or _running(context)
     if not paths:
-        context.out.note("No job runs now.")
+        context.out.note("No job is running.")
         return None
     costs = _follow(context, list(dict.fromkeys(paths)), args.interval)
     context.out.rows(_SUMMARY, costs)
     late = [cost["name"] for cost in costs if cost["status"] != "FINAL"]
     if late:
         context.out.note(
-            f"{len(late)} of the costs are not final yet, two minutes after their jobs ended. `gateway "
+            f"{len(late)} of the costs are not final two minutes after their jobs ended. `gateway "
             "sweep` finds output whose event was lost."
         )
     succeeded = all(cost["state"] == "JOB_STATE_SUCCEEDED" for cost in costs)
@@ -65,7 +65,7 @@ def _running(context: Context) -> list[str]:
 
 
 def _follow(context: Context, paths: Sequence[str], interval: int) -> list[dict[str, Any]]:
-    """Asks again and again for the costs that may still change; returns all of them."""
+    """Poll the costs that may still change; return all of them."""
     costs: dict[str, dict[str, Any]] = {}
     ended: dict[str, float] = {}
     target = console(sys.stderr)
@@ -77,7 +77,7 @@ def _follow(context: Context, paths: Sequence[str], interval: int) -> list[dict[
                     costs[path] = _look(context, path, screen)
                     if costs[path]["state"] not in RUNNING:
                         ended.setdefault(path, time.monotonic())
-                        # What is left is a matter of seconds.
+                        # The rest takes only seconds.
                         pause = min(pause, 1.0)
             found = [costs[path] for path in paths]
             screen.show(found)
@@ -91,7 +91,7 @@ def _is_over(cost: dict[str, Any], ended: float | None) -> bool:
 
 
 def _look(context: Context, path: str, screen: "_Screen") -> dict[str, Any]:
-    """A job's cost; a gateway that is away for a moment is no reason to stop watching."""
+    """Return a job's cost; tolerate a gateway that does not answer for a moment."""
     for number in range(1, _TRIES + 1):
         try:
             cost: dict[str, Any] = context.client.get(f"{path}/cost")
@@ -108,7 +108,7 @@ def _look(context: Context, path: str, screen: "_Screen") -> dict[str, Any]:
 
 
 class _Screen:
-    """Bars that are drawn over and over on a terminal; elsewhere a line for each change."""
+    """Progress bars that are redrawn on a terminal; elsewhere, a line for each change."""
 
     def __init__(self, target: Console, context: Context) -> None:
         self._target = target
@@ -126,7 +126,7 @@ class _Screen:
             self._live.stop()
 
     def show(self, costs: Sequence[dict[str, Any]]) -> None:
-        """Shows how far the jobs are."""
+        """Show the progress of the jobs."""
         if self._live:
             table, _ = layout(_SUMMARY, costs, self._zone, self._target)
             self._live.update(table, refresh=True)
@@ -134,7 +134,7 @@ class _Screen:
         columns = [column for column in _SUMMARY if not column.csv_only]
         cells = [column.cells(costs, self._zone, ascii_only=False) for column in columns]
         for number, cost in enumerate(costs):
-            # Lines have no head that would say which amount is which.
+            # Lines have no headings, so the amounts are labelled.
             line = "  ".join(
                 f"{column.name} {each[number]}" if column.kind is Kind.MONEY else each[number]
                 for column, each in zip(columns, cells, strict=True)
@@ -144,5 +144,5 @@ class _Screen:
                 self.say(line)
 
     def say(self, line: str) -> None:
-        """A line that stays."""
+        """Print a line above the bars."""
         self._target.print(Text(clean(line)), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The REST methods of batchPredictionJobs, of the operations that a delete returns, and models.get."""
+"""Serve the REST methods of batchPredictionJobs, of a delete's operations, and models.get."""
 
 import base64
 import binascii
@@ -15,13 +15,13 @@ from .jobs import JobStore
 from .layout import Layout
 from .render import Options, read_options, shape
 
-_PAGE = 100  # the most that list returns, and what it returns unasked
+_PAGE = 100  # largest and default page size of list
 _VERSIONS = ("v1", "v1beta1")
 
 
 @dataclass(frozen=True)
 class Route:
-    """Which method a request means, and on what."""
+    """The method and the resource of a request."""
 
     method: str
     version: str
@@ -31,7 +31,7 @@ class Route:
 
 
 def route(http_method: str, path: str) -> Route | None:
-    """Return what a request means, or None for a URL that Google doesn't know.
+    """Return the method of a request, or None for a URL that Google doesn't know.
 
     Args:
         http_method: GET, POST or DELETE.
@@ -87,7 +87,7 @@ class Api:
     def answer(
         self, found: Route, query: list[tuple[str, str]], content_type: str, body: bytes
     ) -> dict[str, Any]:
-        """Do what a request asks and return its answer.
+        """Handle a request and return its answer.
 
         Args:
             found: What it means.
@@ -123,7 +123,7 @@ class Api:
             and not content_type.startswith("application/x-www-form")
         ):
             version.read("CancelBatchPredictionJobRequest", create.parse_body(body, content_type))
-        # @google/genai sends {} with DELETE; what a DELETE carries is ignored.
+        # @google/genai sends {} with DELETE; the body of a DELETE is ignored.
         with self._store.lock:
             job = self._store.get(parent, found.id)
             if found.method == "cancel":

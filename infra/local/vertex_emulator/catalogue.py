@@ -1,4 +1,4 @@
-"""The models that jobs may name: those of publishers, and those of a project's own registry.
+"""Look up the models of jobs: those of publishers, and those of a project's own registry.
 
 A registered model is tuned or custom. That a model was tuned from a Gemini model shows in its resource as
 Google's own clients read it: the label `google-vertex-llm-tuning-base-model-id` (google-genai's `_Model`

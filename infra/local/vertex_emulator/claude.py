@@ -1,4 +1,4 @@
-"""A Claude row: an Anthropic message in `response` (Google's page "Batch inference with Claude").
+"""Make a Claude row: an Anthropic message in `response` (Google's page "Batch inference with Claude").
 
 The page names the columns (`custom_id`, `request`, `response`, `status`); the message is that of Anthropic's
 Messages API. No live line is public, so all of it is unconfirmed, in particular: whether a message stands in
@@ -13,7 +13,7 @@ from . import options, tokens
 
 
 def refusal(row: dict[str, Any]) -> str:
-    """Return why a row fails by itself, or `""`."""
+    """Return the reason why a row is invalid, or `""`."""
     request = row.get("request")
     if not isinstance(request, dict):
         return "request is required."
@@ -25,7 +25,7 @@ def refusal(row: dict[str, Any]) -> str:
 def answer(
     model: str, row: dict[str, Any], wishes: dict[str, Any], error: str, rng: random.Random
 ) -> dict[str, Any]:
-    """Return what a row's line has beside the columns of its input.
+    """Return the members of an output row beside the columns of its input.
 
     Args:
         model: The model's short name.
@@ -73,7 +73,7 @@ def _message(
 
 
 def _usage(wishes: dict[str, Any], prompt: int, output: int) -> dict[str, Any]:
-    # input_tokens leaves out what was read from and written to a cache, output_tokens includes thinking
+    # input_tokens leaves out tokens read from and written to a cache, output_tokens includes thinking
     # (Anthropic's Messages API, "Prompt caching" and "Extended thinking").
     five_minutes, hour = wishes.get("cache_creation", 0), wishes.get("cache_creation_1h", 0)
     usage: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The emulator's own endpoints, under /emulator.
+"""Serve the emulator's own endpoints, under /emulator.
 
 They tell what was asked, say what goes wrong, which models and tables there are, how jobs move, and what
 they leave.
@@ -17,7 +17,7 @@ from .tables import MemoryTables
 
 
 class Controls(Protocol):
-    """What the endpoints need of the emulator."""
+    """The part of the emulator that the endpoints need."""
 
     requests: RequestLog
     faults: Faults
@@ -31,7 +31,7 @@ class Controls(Protocol):
         """Return the registered models."""
 
     def step(self, job: str | None = None, *, rows: int | None = None) -> None:
-        """Move jobs on by one."""
+        """Advance jobs by one step."""
 
     def finish(
         self,
@@ -42,7 +42,7 @@ class Controls(Protocol):
         rows: int | None = None,
         write: bool = True,
     ) -> dict[str, Any]:
-        """Bring a job to an end."""
+        """End a job."""
 
 
 def answer(emulator: Controls, method: str, path: str, body: bytes) -> dict[str, Any]:

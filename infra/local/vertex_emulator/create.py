@@ -1,4 +1,4 @@
-"""The checks that Vertex AI makes on a new job after its JSON has been understood."""
+"""Check a new job as Vertex AI does after parsing its JSON."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Rows of Google's embedding models, of both generations.
+"""Make rows of Google's embedding models, of both generations.
 
 Sources: Google's page "Batch text embeddings", and what LiteLLM's tests call the live shape of a
 gemini-embedding row.
@@ -10,13 +10,13 @@ from typing import Any
 
 from . import timestamps, tokens
 
-_DIMENSIONS = 8  # not 768: nobody reads the values, and files stay small
+_DIMENSIONS = 8  # not 768, to keep files small: the values are not read
 
 
 def gemini(
     row: dict[str, Any], wishes: dict[str, Any], error: str, moment: datetime, rng: random.Random
 ) -> dict[str, Any]:
-    """Return what a gemini-embedding row's line has beside the columns of its input.
+    """Return the members of a gemini-embedding row beside the columns of its input.
 
     Args:
         row: The input row.

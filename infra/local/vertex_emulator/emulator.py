@@ -1,4 +1,4 @@
-"""The emulator as a Python object, for tests and for the command."""
+"""The emulator as a Python object, for tests and the command."""
 
 import math
 import threading
@@ -20,7 +20,7 @@ from .tables import Sink, Source, Tables
 
 
 class VertexEmulator:
-    """A Vertex AI of its own, listening on a local port while it is entered.
+    """An emulator of Vertex AI that listens on a local port while it is entered.
 
         with VertexEmulator(storage_endpoint="http://127.0.0.1:9023", auto=False) as vertex:
             ...  # create a job at vertex.url
@@ -36,7 +36,7 @@ class VertexEmulator:
         seed: For the order of output rows.
         layout: How jobs leave their output, unless their labels say otherwise.
         source: Returns the rows of a BigQuery table that a job reads, given `bq://project.dataset.table`, or
-            None if there is no such table; by default those in `tables`.
+            None if the table does not exist; by default those in `tables`.
         sink: Takes rows, each a dict by column, to add to a BigQuery table; by default into `tables`.
 
     Attributes:
@@ -89,21 +89,21 @@ class VertexEmulator:
 
     @property
     def host(self) -> str:
-        """`127.0.0.1:PORT`, the form of VERTEX_EMULATOR_HOST."""
+        """Return `127.0.0.1:PORT`, the form of VERTEX_EMULATOR_HOST."""
         return f"127.0.0.1:{self._server.server_port}"
 
     @property
     def url(self) -> str:
-        """`http://127.0.0.1:PORT`."""
+        """Return `http://127.0.0.1:PORT`."""
         return f"http://{self.host}"
 
     def project_number(self, project: str) -> str:
-        """Return the number that stands in names instead of a project's id."""
+        """Return a project's number, which resource names have instead of its id."""
         return self._store.parent(project, "-").split("/")[1]
 
     @property
     def layout(self) -> Layout:
-        """How the jobs to come leave their output, unless their labels say otherwise."""
+        """Return the output layout of new jobs, unless their labels change it."""
         return self._api.layout
 
     @layout.setter
@@ -139,13 +139,13 @@ class VertexEmulator:
             return self._store.find(job).as_json()
 
     def step(self, job: str | None = None, *, rows: int | None = None) -> None:
-        """Move jobs on by one: PENDING to RUNNING, RUNNING to the end, CANCELLING to CANCELLED.
+        """Advance jobs by one step: PENDING to RUNNING, RUNNING to the end, CANCELLING to CANCELLED.
 
         Deletions that are under way end, too.
 
         Args:
             job: The id or name of the only one to move; by default all.
-            rows: Process only so many more rows of a running job.
+            rows: Number of rows of a running job to process.
         """
         for moved in [self._store.find(job)] if job else self._store.all():
             self._lifecycle.step(moved, rows)
@@ -160,7 +160,7 @@ class VertexEmulator:
         rows: int | None = None,
         write: bool = True,
     ) -> dict[str, Any]:
-        """Bring a job to an end and return its resource.
+        """End a job and return its resource.
 
         Args:
             job: Its id or name.
@@ -173,6 +173,6 @@ class VertexEmulator:
             ValueError: If `state` isn't an end.
         """
         if state not in TERMINAL:
-            raise ValueError(f"{state} is no terminal state")
+            raise ValueError(f"{state} is not a terminal state")
         self._lifecycle.finish(self._store.find(job), state, error, rows, write=write)
         return self.job(job)

@@ -1,4 +1,4 @@
-"""Errors in Google's envelope (AIP-193): what the emulator raises, and how it looks on the wire."""
+"""Errors that the emulator raises, and their form on the wire: Google's envelope (AIP-193)."""
 
 from dataclasses import dataclass, field
 from html import escape

@@ -1,4 +1,4 @@
-"""Faults on demand: what goes wrong between a client and Google, a given number of times."""
+"""Inject faults between a client and Google, a given number of times."""
 
 import re
 import threading
@@ -10,7 +10,7 @@ _ACTIONS = {"status", "retry_after", "message", "delay_seconds", "drop", "drop_a
 
 @dataclass
 class Fault:
-    """One rule.
+    """A rule for injecting a fault.
 
     Attributes:
         method: The HTTP method that it applies to; `""` for any.
@@ -57,7 +57,7 @@ class Fault:
 
 
 class Faults:
-    """The rules in force; the first that applies to a request strikes it."""
+    """The rules in force; the first that applies to a request is used."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -87,7 +87,7 @@ class Faults:
         self.add(**rule.get("match", {}), times=rule.get("times", 1), **rule.get("action", {}))
 
     def take(self, method: str, target: str) -> Fault | None:
-        """Return the rule that strikes a request, and count the strike."""
+        """Return the rule for a request, and count its use."""
         with self._lock:
             for fault in self._rules:
                 if fault.strikes(method, target):

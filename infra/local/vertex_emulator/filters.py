@@ -1,4 +1,4 @@
-"""The `filter` of list: a small reading of AIP-160, for the fields that batchPredictionJobs.list supports.
+"""Parse the `filter` of list: a part of AIP-160, for the fields that batchPredictionJobs.list supports.
 
 Supported (Vertex AI API reference, batchPredictionJobs.list): `display_name` with =, != and : (wildcards),
 `model_display_name` and `state` with = and !=, `create_time` with all comparisons, `labels.key=value` and
@@ -51,7 +51,7 @@ class _Token:
 
 
 def parse(text: str) -> Test:
-    """Return a test of a job's JSON resource.
+    """Return a function that tests a job's JSON resource.
 
     Raises:
         ApiError: 400 if the filter can't be read, or names a field or comparison that isn't supported.
@@ -84,7 +84,7 @@ def _tokens(text: str) -> list[_Token]:
 
 
 class _Parser:
-    """Recursive descent over the tokens of one filter."""
+    """A recursive-descent parser of one filter's tokens."""
 
     def __init__(self, tokens: list[_Token], text: str) -> None:
         self._tokens = tokens

@@ -1,4 +1,4 @@
-"""The `response` of a Gemini row: candidates and usage (Vertex AI API reference, GenerateContentResponse)."""
+"""Make a Gemini row's `response`: candidates and usage (Vertex AI API reference, GenerateContentResponse)."""
 
 import base64
 import random
@@ -9,7 +9,7 @@ from . import options, timestamps, tokens
 
 
 def refusal(request: dict[str, Any]) -> str:
-    """Return why Gemini refuses a request, in Google's words, or `""`."""
+    """Return Gemini's reason for refusing a request, in Google's words, or `""`."""
     contents = request.get("contents")
     listed = contents if isinstance(contents, list) else [contents]
     if not contents:
@@ -72,9 +72,9 @@ def _candidate(output: int, reason: str, wishes: dict[str, Any], rng: random.Ran
 
 
 def _usage(prompt: dict[str, int], wishes: dict[str, Any], output: int) -> dict[str, Any]:
-    """Return usageMetadata; as in proto JSON, what is zero is missing."""
+    """Return usageMetadata; as in proto JSON, zeros are left out."""
     answer = {"TEXT": output, "IMAGE": int(wishes.get("output_image", 0))}
-    # What a blocked prompt consumed beyond itself is nothing.
+    # A blocked prompt consumes no tokens beyond its own.
     extra = {} if wishes.get("blocked") else wishes
     tool_use, thoughts = int(extra.get("tool_use", 0)), int(extra.get("thoughts", 0))
     if wishes.get("blocked"):
@@ -105,7 +105,7 @@ def _prompt(prompt: dict[str, int], wishes: dict[str, Any]) -> dict[str, int]:
     if "prompt_tokens" in wishes:
         others = sum(prompt.values()) - prompt["TEXT"]
         prompt["TEXT"] = max(0, int(wishes["prompt_tokens"]) - others)
-    # promptTokenCount includes the cached tokens, so there can't be more of those.
+    # promptTokenCount includes the cached tokens, so those can't be more.
     prompt["TEXT"] = max(prompt["TEXT"], int(wishes.get("cached", 0)))
     return prompt
 

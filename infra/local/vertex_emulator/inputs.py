@@ -1,4 +1,4 @@
-"""What a job reads: rows of objects or of a table, checked before the first of them is processed.
+"""Read a job's input: rows of objects or of a table, checked before the first is processed.
 
 Formats: JSON Lines, and for custom models CSV, whose first line names the columns and whose rows are sent
 to the model as arrays of strings (Google's page "Get batch inferences from a custom trained model").
@@ -19,7 +19,7 @@ from .tables import Tables
 
 
 class Row(NamedTuple):
-    """One row.
+    """An input row.
 
     Attributes:
         line: Its JSON.
@@ -93,7 +93,7 @@ def _csv_rows(storage: Storage, uris: list[str]) -> Iterator[tuple[bytes, Any]]:
 def _table_rows(uri: str, tables: Tables) -> Iterator[tuple[bytes, Any]]:
     try:
         found = tables.read(uri)
-    except Exception as error:  # whatever a test plugs in may raise
+    except Exception as error:  # the source that a test plugs in may raise any exception
         raise JobFailure(INTERNAL, f"System error. {error}") from error
     if found is None:
         table = uri.removeprefix("bq://").replace(".", ":", 1)

@@ -1,4 +1,4 @@
-"""The jobs and operations that exist, and what their owners may do to them.
+"""Store jobs and operations, and cancel or delete jobs.
 
 How a job moves on by itself is `lifecycle`'s subject. Everything here holds the store's lock for a moment
 only, never while storage is read or written.
@@ -27,7 +27,7 @@ TERMINAL = frozenset({SUCCEEDED, FAILED, CANCELLED, EXPIRED, PARTIALLY_SUCCEEDED
 
 @dataclass
 class Job:
-    """One job: what it was created with, where it stands, and its input once read."""
+    """A job: its request, its state, and its input when it has been read."""
 
     id: str
     parent: str
@@ -44,15 +44,15 @@ class Job:
     output_info: dict[str, str] = field(default_factory=dict)  # once it is shown
     lines: list[bytes] = field(default_factory=list)
     fails: list[bool] = field(default_factory=list)  # in the order of processing, as `lines`
-    held: int = 0  # of them, at the end, those that the clock does not get to
+    held: int = 0  # number of rows at the end that the clock leaves unprocessed
     done: int = 0
     failed: int = 0
     exported: int = 0  # rows that are in incremental files
-    _marks: list[tuple[int, datetime]] = field(default_factory=list)  # how many were done when
+    _marks: list[tuple[int, datetime]] = field(default_factory=list)  # (rows done, time)
 
     @property
     def name(self) -> str:
-        """The resource name, with the project's number."""
+        """Return the resource name, with the project's number."""
         return f"{self.parent}/batchPredictionJobs/{self.id}"
 
     def move(self, state: str, error: dict[str, Any] | None = None) -> None:
@@ -66,7 +66,7 @@ class Job:
             self.error = error
 
     def progress(self, done: int) -> None:
-        """Note how many rows are processed."""
+        """Record the number of rows that are processed."""
         if done != self.done:
             moment = timestamps.now()
             self._marks.append((done, moment))
@@ -74,7 +74,7 @@ class Job:
             self.done, self.update_time = done, moment
 
     def processed(self, number: int) -> datetime:
-        """Return when a row was processed; rows that were noted together are spread over the time."""
+        """Return the time at which a row was processed; rows recorded together are spread over the time."""
         index = bisect.bisect_right(self._marks, number, key=lambda mark: mark[0])
         done, moment = self._marks[index]
         before, since = self._marks[index - 1] if index else (0, self.start_time or self.create_time)
@@ -84,7 +84,7 @@ class Job:
         left = len(self.lines) - self.done
         done = self.done - self.failed
         counts = {"successfulCount": done, "failedCount": self.failed, "incompleteCount": left}
-        # int64 is a string in proto JSON, and zero is missing.
+        # int64 is a string in proto JSON, and zero is left out.
         return {name: str(number) for name, number in counts.items() if number}
 
     def as_json(self) -> dict[str, Any]:
@@ -165,7 +165,7 @@ class JobStore:
         """Add a job in PENDING, which is how live ones start."""
         with self.lock:
             newest = max((job.create_time for job in self._jobs.values()), default=timestamps.now())
-            # Strictly rising, so that "newest first" is one order only.
+            # Strictly increasing, so that "newest first" is a unique order.
             moment = max(timestamps.now(), newest + timedelta(microseconds=1))
             job = Job(self._new_id(), parent, body, model, layout, moment)
             self._jobs[job.name] = job
@@ -198,7 +198,7 @@ class JobStore:
         return sorted(jobs, key=lambda job: job.create_time, reverse=True)
 
     def cancel(self, job: Job) -> None:
-        """Cancel a job: at once if it has not started, else it stops at its next move.
+        """Cancel a job: at once if it has not started, else it stops at its next step.
 
         Raises:
             ApiError: 400 FAILED_PRECONDITION if it has finished, as a live one answered.
@@ -231,7 +231,7 @@ class JobStore:
             return operation
 
     def finish_deletions(self, before: float) -> None:
-        """Let the operations end that are due by a point of the monotonic clock."""
+        """End the operations that are due at a time of the monotonic clock."""
         with self.lock:
             for operation in self._operations.values():
                 if not operation.done and operation.due <= before:

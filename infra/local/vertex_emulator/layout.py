@@ -1,4 +1,4 @@
-"""How a job leaves its output: settings for what live sources differ about or don't say.
+"""Settings of a job's output, where live sources differ or don't tell.
 
 Each can be set for all jobs to come (`VertexEmulator(layout=...)`, `POST /emulator/layout`) and for one job
 by a label of its own: `"labels": {"emulate_shards": "3", "emulate_incremental": "folder"}`.
@@ -18,7 +18,7 @@ _CHOICES = {
 
 @dataclass(frozen=True)
 class Layout:
-    """What a job writes, and when it shows.
+    """The layout of a job's output, and the time at which it appears.
 
     Attributes:
         shards: 1 for `predictions.jsonl`, more for `predictions.jsonl-00000-of-00003` and so on (seen by
@@ -45,10 +45,10 @@ class Layout:
                 raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)!r}")
 
     def for_job(self, labels: dict[str, str]) -> "Layout":
-        """Return the layout with what a job's labels change.
+        """Return the layout with the changes of a job's labels.
 
         Raises:
-            ValueError: If a label that begins with `emulate_` is no setting, or its value makes no sense.
+            ValueError: If a label that begins with `emulate_` is not a setting, or its value is invalid.
         """
         wishes: dict[str, str | int] = {
             name.removeprefix(_LABEL): value for name, value in labels.items() if name.startswith(_LABEL)

@@ -1,4 +1,4 @@
-"""How jobs move on: PENDING, RUNNING row by row, and an end, by the clock or by hand.
+"""Advance jobs by the clock or by hand: PENDING, RUNNING row by row, and an end.
 
 Observed live: a create answers PENDING; a job whose bucket is bad goes from PENDING to FAILED; a job with
 failed rows ends SUCCEEDED; a cancelled one carries `error.code` 1 "CANCELED". Google's batch page: of a
@@ -33,7 +33,7 @@ _EXPORTS = 10  # incremental ones of a job that moves by the clock
 
 @dataclass(frozen=True)
 class Speed:
-    """How fast things happen when they happen by themselves.
+    """The speed at which the clock advances jobs.
 
     Attributes:
         pending_seconds: From the create to RUNNING (or to FAILED, if the input can't be read).
@@ -51,14 +51,14 @@ class Speed:
 
 
 class Lifecycle:
-    """Moves the jobs of a store; only one thread does so at a time.
+    """Advances the jobs of a store, in one thread at a time.
 
     Args:
         store: The jobs.
         storage: Where their rows come from and go to.
         tables: The same for BigQuery.
         speed: For the moves by the clock.
-        seed: For the order of the output and the values that nobody counts on.
+        seed: Seed of the order of the output and of arbitrary values.
     """
 
     def __init__(self, store: JobStore, storage: Storage, tables: Tables, speed: Speed, seed: int) -> None:
@@ -71,7 +71,7 @@ class Lifecycle:
         self._stopped = threading.Event()
 
     def run(self) -> None:
-        """Move jobs by the clock until `stop`."""
+        """Advance jobs by the clock until `stop`."""
         while not self._stopped.wait(_TICK_SECONDS):
             for job in reversed(self._store.all()):
                 self._tick(job)
@@ -91,13 +91,13 @@ class Lifecycle:
             elif job.state == RUNNING:
                 whole = self._speed.running_seconds
                 each = self._speed.seconds_per_row if whole is None else whole / len(job.lines)
-                # A clock that ticks often would write a large file again and again.
+                # With short ticks, a large file would be written too often.
                 least = max(1, len(job.lines) // _EXPORTS)
                 most = len(job.lines) - job.held
                 self._process(job, min(most, int(passed / each)) if each else most, least=least)
 
     def step(self, job: Job, count: int | None = None) -> None:
-        """Move a job on by one: to RUNNING, or by `count` rows (default: all), or out of CANCELLING."""
+        """Advance a job by one step: to RUNNING, or by `count` rows (default: all), or out of CANCELLING."""
         with self._moving:
             if job.state == PENDING:
                 self._start(job)
@@ -115,7 +115,7 @@ class Lifecycle:
         *,
         write: bool = True,
     ) -> None:
-        """Bring a job to an end of one's choice.
+        """End a job in a given state.
 
         Args:
             job: The job; one that has finished stays as it is.
@@ -141,7 +141,7 @@ class Lifecycle:
             self._fail(job, failure)
             return
         with self._store.lock:
-            if job.state == PENDING:  # else it was cancelled meanwhile
+            if job.state == PENDING:  # otherwise it was cancelled meanwhile
                 job.lines, job.fails = [row.line for row in found], [row.fails for row in found]
                 job.held = sum(row.holds for row in found)
                 job.move(RUNNING)
@@ -157,7 +157,7 @@ class Lifecycle:
         found = inputs.read(job, self._storage, self._tables)
         shuffled = found.copy()
         random.Random(self._seed).shuffle(shuffled)
-        # Vertex AI doesn't keep the order, and nobody must count on luck.
+        # Vertex AI doesn't keep the order, so no client may depend on it.
         shuffled = shuffled if shuffled != found else found[1:] + found[:1]
         return sorted(shuffled, key=lambda row: row.holds)
 
@@ -165,7 +165,7 @@ class Lifecycle:
         return output.Output(self._storage, self._tables, self._seed)
 
     def _process(self, job: Job, done: int, *, least: int = 1) -> None:
-        """Note how many rows of a running job are done, and end it after the last.
+        """Record the number of processed rows of a running job, and end it after the last.
 
         Args:
             job: The job.
@@ -188,7 +188,7 @@ class Lifecycle:
         self._end(job, CANCELLED, {"code": errors.CANCELLED, "message": "CANCELED"})
 
     def _end(self, job: Job, state: str, error: dict[str, Any] | None = None, *, write: bool = True) -> None:
-        """Write what is done, and only then say that the job has ended."""
+        """Write the output, and only then end the job."""
         good = state in (SUCCEEDED, PARTIALLY_SUCCEEDED)
         leaves = "final" if good else job.layout.ended
         if job.done and write:

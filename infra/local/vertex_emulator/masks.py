@@ -1,4 +1,4 @@
-"""Partial answers: the `fields` parameter of every method, and `readMask` of list.
+"""Reduce answers by the `fields` parameter of every method, and by `readMask` of list.
 
 `fields` follows Google's partial response syntax: `a,b/c,d(e,f)` and `*`; dots work as slashes. A name that
 the answer's type doesn't have is a 400, as on Google's side.
@@ -66,7 +66,7 @@ def parse_read_mask(text: str) -> Mask:
 
 
 def check(mask: Mask, schema: Schema, message: str, parameter: str) -> None:
-    """Refuse a mask that names what a message doesn't have.
+    """Refuse a mask with fields that a message doesn't have.
 
     Args:
         mask: The parsed mask.
@@ -91,7 +91,7 @@ def check(mask: Mask, schema: Schema, message: str, parameter: str) -> None:
 
 
 def apply(mask: Mask, value: Any) -> Any:
-    """Return what a mask leaves of an answer."""
+    """Return an answer reduced to a mask."""
     if not mask:
         return value
     if isinstance(value, list):

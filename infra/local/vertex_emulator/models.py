@@ -1,4 +1,4 @@
-"""Which models of publishers exist, and which of them write which kind of row."""
+"""The models of publishers, and the kinds of rows that they write."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -45,7 +45,7 @@ KNOWN_MODELS = frozenset(
     }
 )
 
-TUNED_BASE_MODEL = "gemini-2.5-flash"  # of tuned models that nobody registered
+TUNED_BASE_MODEL = "gemini-2.5-flash"  # for tuned models that are not registered
 
 
 class Family(Enum):

@@ -1,4 +1,4 @@
-"""A row of an open model as a service: an OpenAI chat completion or list of embeddings in `response`.
+"""Make a row of an open model as a service: an OpenAI chat completion or list of embeddings in `response`.
 
 Google's page "Batch inference with open models": input lines are those of OpenAI's batches, of which only
 `body` counts; `response` and `id` are added, `method` and `url` dropped, other columns kept. The answer is
@@ -13,12 +13,12 @@ from typing import Any
 from . import options, tokens
 
 DROPPED = frozenset({"method", "url"})
-_CREATED = 1_758_317_387  # seconds since the epoch; nobody counts on it
+_CREATED = 1_758_317_387  # seconds since the epoch; arbitrary
 _DIMENSIONS = 8
 
 
 def refusal(row: dict[str, Any], needed: str) -> str:
-    """Return why a row fails by itself, or `""`; `needed` is what its body must have."""
+    """Return the reason why a row is invalid, or `""`; `needed` is the member that its body must have."""
     body = row.get("body")
     if not isinstance(body, dict):
         return "body is required."
@@ -34,7 +34,7 @@ def answer(
     *,
     embedding: bool,
 ) -> dict[str, Any]:
-    """Return what a row's line has beside the columns of its input.
+    """Return the members of an output row beside the columns of its input.
 
     Args:
         model: The model's short name.

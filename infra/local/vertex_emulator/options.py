@@ -1,4 +1,4 @@
-"""What an input row may say about its own fate: `"emulate": {...}`, beside `request`, `body` or `content`.
+"""Read a row's own options: `"emulate": {...}`, beside `request`, `body` or `content`.
 
 Vertex AI echoes such unknown siblings, and so the answer carries it too. Tokens:
 
@@ -11,7 +11,7 @@ Vertex AI echoes such unknown siblings, and so the answer carries it too. Tokens
 
 How the row ends:
 
-- `hold`: true; it comes last, and the clock stops before it, so that the job runs until somebody ends it
+- `hold`: true; it comes last, and the clock stops before it, so that the job runs until it is ended by hand
 - `fail`: true or a message; the row fails and has no usage
 - `truncated`: true; cut off by the limit (MAX_TOKENS, `max_tokens`, `length`)
 - `blocked`: true; Gemini: prompt feedback instead of candidates; Claude: `refusal`; open: `content_filter`
@@ -28,7 +28,7 @@ How the line looks:
 - `malformed`: true; the line breaks off in the middle (in objects; a table can't hold half a row)
 - `pad_bytes`: that much base64 in a Gemini reply, as image output has
 
-An option that a family of models has no use for is ignored by its rows; an unknown one fails the job.
+Rows ignore options that do not apply to their family of models; an unknown one fails the job.
 """
 
 from typing import Any
@@ -49,27 +49,27 @@ _NONE: dict[str, Any] = {}
 
 
 def options(row: Any) -> dict[str, Any]:
-    """Return what a row wishes to become."""
+    """Return the options of a row."""
     wishes = row.get("emulate") if isinstance(row, dict) else None
     return wishes if isinstance(wishes, dict) else _NONE
 
 
 def check(row: Any) -> None:
-    """Refuse a wish that can't come true, so that a slip of the pen in a test doesn't pass unseen.
+    """Refuse options that cannot be met, so that typing errors in tests are noticed.
 
     Raises:
-        ValueError: If `emulate` is no object, or has an unknown key or a value of another type.
+        ValueError: If `emulate` is not an object, or has an unknown key or a value of another type.
     """
     wishes = row.get("emulate", _NONE) if isinstance(row, dict) else _NONE
     if not isinstance(wishes, dict):
-        raise ValueError("emulate must be an object")  # noqa: TRY004 - a value of the input's author
+        raise ValueError("emulate must be an object")  # noqa: TRY004 - a value in the input, not a type in the code
     for name, value in wishes.items():
         if type(value) not in _OPTIONS.get(name, ()):
             raise ValueError(f"emulate has no {name}: {value!r}")
 
 
 def output_tokens(wishes: dict[str, Any], prompt: str, limit: int | None) -> tuple[int, bool]:
-    """Return how long a row's answer is, and whether it was cut off.
+    """Return the length of a row's answer, and whether it was cut off.
 
     Args:
         wishes: The row's `emulate`.

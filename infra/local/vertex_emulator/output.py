@@ -1,4 +1,4 @@
-"""What a job writes: where, in which files or tables, and which rows in each.
+"""Write a job's output to files or tables.
 
 Sources: the directory and `predictions.jsonl` of live Gemini jobs; for custom models a directory and file
 names seen in public code (`prediction-usgs_earthquakes-2025_03_25T06_28_43_123Z`, with
@@ -23,7 +23,7 @@ from .models import Family
 from .storage import JobFailure, Storage
 from .tables import Row, Tables
 
-_LOT = 10_000  # rows to a call of the sink
+_LOT = 10_000  # rows per call of the sink
 
 
 def location(job: Job) -> dict[str, str]:
@@ -54,7 +54,7 @@ class Output:
     Args:
         storage: For objects.
         tables: For tables.
-        seed: For the values that nobody counts on.
+        seed: Seed of arbitrary values.
     """
 
     def __init__(self, storage: Storage, tables: Tables, seed: int) -> None:
@@ -81,7 +81,7 @@ class Output:
                 self._storage.write_lines(uri, self._lines(job, range(start, stop)))
 
     def export(self, job: Job) -> None:
-        """Write what a running job exports, if it does: the rows that are processed so far.
+        """Write the incremental export of a running job, if it has one: the rows that are processed so far.
 
         Raises:
             JobFailure: It can't be written.
@@ -141,7 +141,7 @@ class Output:
             lot = [_columns(line) for _, line in self._rows(job, indices[start : start + _LOT])]
             try:
                 self._tables.append(table, lot)
-            except Exception as error:  # whatever a test plugs in may raise
+            except Exception as error:  # the sink that a test plugs in may raise any exception
                 raise JobFailure(INTERNAL, f"Failed to export data. {error}") from error
 
 
@@ -160,7 +160,7 @@ def _split(job: Job) -> tuple[list[int], list[int]]:
 
 
 def _columns(line: Row) -> Row:
-    """Return a line as a row of a table, where an instance's members are columns of their own."""
+    """Return a line as a row of a table, in which each member of an instance is a column."""
     instance = line.get("instance")
     if not isinstance(instance, dict):
         return line
@@ -169,7 +169,7 @@ def _columns(line: Row) -> Row:
 
 
 def _csv(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield a header and rows; what columns a prediction takes depends on the model."""
+    """Yield a header and rows; the columns of a prediction depend on the model."""
     header: list[str] = []
     for line in lines:
         row = json.loads(line)

@@ -1,4 +1,4 @@
-"""How an answer looks: the query parameters that every method takes, and JSON as Google prints it."""
+"""Format answers: the query parameters of every method, and JSON as Google prints it."""
 
 import json
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ _RESPONSES = {
 
 @dataclass
 class Options:
-    """What a request's query says about the answer, and the method's own parameters."""
+    """The parameters of an answer's form, and the method's own parameters."""
 
     pretty: bool = True
     numeric_enums: bool = False
@@ -42,7 +42,7 @@ class Options:
 
 
 def pretty_wanted(query: list[tuple[str, str]]) -> bool:
-    """Return whether the answer, be it an error, is to be indented, as is Google's default."""
+    """Return whether an answer or error is indented, which is Google's default."""
     return dict(query).get("prettyPrint", dict(query).get("$prettyPrint", "true")).lower() not in (
         "false",
         "0",
@@ -99,7 +99,7 @@ def _numeric_enums(alt: str) -> bool:
 
 
 def shape(options: Options, answer: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer with numeric states if wanted, cut down to `fields`."""
+    """Return an answer reduced to `fields`, with numeric states if requested."""
     if options.numeric_enums:
         jobs = answer.get("batchPredictionJobs")
         if isinstance(jobs, list):
@@ -115,7 +115,7 @@ def _with_numeric_state(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def dump(answer: dict[str, Any], *, pretty: bool) -> bytes:
-    """Return JSON as Google prints it: indented by two, with a last newline, or compact."""
+    """Return JSON as Google prints it: indented by two, with a final newline, or compact."""
     if pretty:
         return (json.dumps(answer, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "replace")
     return json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")

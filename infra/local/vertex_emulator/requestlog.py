@@ -1,4 +1,4 @@
-"""What the emulator was asked, for tests that look at what a client really sent."""
+"""Record the requests to the emulator, for tests of what a client really sends."""
 
 import base64
 import threading
@@ -11,7 +11,7 @@ _KEPT = 10_000
 
 @dataclass(frozen=True)
 class LoggedRequest:
-    """One request as it came.
+    """A request as it was received.
 
     Attributes:
         method: The HTTP method.
@@ -27,12 +27,12 @@ class LoggedRequest:
 
     @property
     def path(self) -> str:
-        """The target without its query."""
+        """Return the target without its query."""
         return self.target.split("?", 1)[0]
 
     @property
     def query(self) -> str:
-        """The raw query, or `""`."""
+        """Return the raw query, or `""`."""
         return self.target.partition("?")[2]
 
     def header(self, name: str) -> str | None:
@@ -40,7 +40,7 @@ class LoggedRequest:
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the form of `GET /emulator/requests`."""
+        """Return the request in the form of `GET /emulator/requests`."""
         return {
             "method": self.method,
             "path": self.target,
@@ -58,7 +58,7 @@ class RequestLog:
         self._kept: deque[LoggedRequest] = deque(maxlen=_KEPT)
 
     def add(self, request: LoggedRequest) -> None:
-        """Keep a request; past ten thousand the oldest go."""
+        """Keep a request; drop the oldest beyond ten thousand."""
         with self._lock:
             self._kept.append(request)
 

@@ -1,4 +1,4 @@
-"""Output rows, one for each input row, in the shape of the model's family.
+"""Make output rows, one for each input row, in the format of the model's family.
 
 Shapes: a live capture of a Gemini job (2025-09-19, in LiteLLM's documentation of batch prediction), Google's
 "Batch inference with Gemini" pages for failed rows; each other family's module names its own. What an input
@@ -22,7 +22,7 @@ _ENCODER = msgspec.json.Encoder()  # a fifth of the time of json
 
 
 def outcome(family: Family, row: Any) -> str:
-    """Return why a row fails, or `""` if it succeeds."""
+    """Return the reason why a row fails, or `""` if it succeeds."""
     wish = options.options(row).get("fail")
     if wish:
         return wish if isinstance(wish, str) else "Request contains an invalid argument."
@@ -45,7 +45,7 @@ def answer(model: JobModel, row: Any, error: str, moment: datetime, rng: random.
         row: The input row.
         error: Why it fails, or `""`.
         moment: When it was processed.
-        rng: For values that nobody counts on (ids, probabilities, vectors).
+        rng: Random numbers for arbitrary values (ids, probabilities, vectors).
     """
     if model.family is Family.CUSTOM:
         return _custom(row, error, rng)
@@ -58,7 +58,7 @@ def answer(model: JobModel, row: Any, error: str, moment: datetime, rng: random.
 
 
 def encode(row: Any, line: dict[str, Any]) -> bytes:
-    """Return an output row as a line, which breaks off if its input row wished so."""
+    """Return an output row as a line, which breaks off if the options of its input row say so."""
     try:
         encoded = _ENCODER.encode(line)
     except (ValueError, OverflowError):  # half a surrogate pair, or a number beyond 64 bits

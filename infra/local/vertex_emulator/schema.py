@@ -1,4 +1,4 @@
-"""Google's own schema of the methods: which names exist, and what type each has.
+"""Google's own schema of the methods: names and types of all fields.
 
 The two files in `schema/` are extracts of the Vertex AI API discovery documents. The checks and their
 messages follow Google's HTTP/JSON transcoding: either spelling of a name (`displayName`, `display_name`),
@@ -38,7 +38,7 @@ _ONEOFS = {
 
 
 def snake(name: str) -> str:
-    """Return a JSON name as the proto spells it, which is how Google's messages spell it."""
+    """Return a JSON name in the spelling of protos and Google's messages."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", name).lower()
 
 
@@ -93,7 +93,7 @@ class Schema:
             elif content is not None:
                 inner = f"{path}.{snake(name)}" if path else snake(name)
                 checked = self._field(properties[name], content, inner, violations)
-                if not properties[name].get("readOnly"):  # Google ignores what only it may set
+                if not properties[name].get("readOnly"):  # Google ignores output-only fields
                     result[name] = checked
         self._check_oneof(message, result, path, violations)
         return result

@@ -1,4 +1,4 @@
-"""HTTP/1.1 with kept-alive connections in front of the methods and the control endpoints."""
+"""Serve the methods and the control endpoints over HTTP/1.1 with keep-alive."""
 
 import gzip
 import socket
@@ -124,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
         if retry_after is not None:
             self.send_header("Retry-After", str(retry_after))
         if "gzip" in self.headers.get("Accept-Encoding", ""):
-            # Google compresses for all who accept it, and a proxy in between has to cope.
+            # Google compresses if the client accepts it, and a proxy in between has to handle that.
             content = gzip.compress(content)
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(content)))
@@ -133,8 +133,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def version_string(self) -> str:
-        """Return what Google's front end calls itself."""
+        """Return the server name of Google's front end."""
         return "ESF"
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Print nothing: the request log has more."""
+        """Print nothing; the request log has more details."""

@@ -1,4 +1,4 @@
-"""Reading a job's input from, and writing its output to, the Cloud Storage emulator."""
+"""Read a job's input from the Cloud Storage emulator, and write its output to it."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -13,11 +13,11 @@ from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-unty
 from .errors import FAILED_PRECONDITION, INTERNAL, INVALID_ARGUMENT
 
 _IN_MEMORY = 8 * 1024 * 1024
-_RETRY = DEFAULT_RETRY.with_timeout(10)  # a storage emulator that is gone must not hold up all jobs
+_RETRY = DEFAULT_RETRY.with_timeout(10)  # a storage emulator that has ended must not hold up all jobs
 
 
-class JobFailure(Exception):  # noqa: N818 - it is a job's end, told to the job's owner
-    """Why a whole job fails: the code and message of its `error`."""
+class JobFailure(Exception):  # noqa: N818 - the end of a job, not an error of the emulator
+    """The failure of a whole job: the code and message of its `error`."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ def split_uri(uri: str) -> tuple[str, str]:
 
 
 class Storage:
-    """The storage emulator, seen with Google's own client."""
+    """The storage emulator, used through Google's own client."""
 
     def __init__(self, endpoint: str) -> None:
         self._client = Client(
@@ -99,7 +99,7 @@ class Storage:
         return found
 
     def write_lines(self, uri: str, lines: Iterable[bytes]) -> None:
-        """Write one object; `lines` are written as they are made, so that long ones fit."""
+        """Write one object, streaming `lines`, so that large objects fit in memory."""
         bucket, name = split_uri(uri)
         with SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
             for line in lines:

@@ -1,4 +1,4 @@
-"""BigQuery as far as a job needs it: a table to read its rows from, and a table to write rows to.
+"""The part of BigQuery that jobs need: reading rows from a table, and writing rows to one.
 
 By default tables are lists in memory; tests may plug in callables that reach a real SQL engine.
 """
@@ -20,13 +20,13 @@ class MemoryTables:
         self._tables: dict[str, list[Row]] = {}
 
     def read(self, uri: str) -> list[Row] | None:
-        """Return a table's rows, or None if there is no such table."""
+        """Return a table's rows, or None if it does not exist."""
         with self._lock:
             rows = self._tables.get(uri)
             return None if rows is None else list(rows)
 
     def append(self, uri: str, rows: list[Row]) -> None:
-        """Add rows to a table, which is made if it isn't there."""
+        """Add rows to a table; create it if it doesn't exist."""
         with self._lock:
             self._tables.setdefault(uri, []).extend(rows)
 
@@ -37,10 +37,10 @@ class MemoryTables:
 
 
 class Tables:
-    """Where jobs' BigQuery rows come from and go to.
+    """The source and the sink of jobs' BigQuery rows.
 
     Args:
-        source: Returns a table's rows, or None if there is no such table; default: those in memory.
+        source: Returns a table's rows, or None if the table does not exist; default: those in memory.
         sink: Takes rows to add to a table, at most ten thousand a call; default: keeps them in memory.
 
     Attributes:

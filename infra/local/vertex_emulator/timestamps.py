@@ -1,10 +1,10 @@
-"""Points in time as Google writes them: RFC 3339, always with microseconds, and Z."""
+"""Format and parse times as Google writes them: RFC 3339, always with microseconds, and Z."""
 
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """Return the present, in UTC."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)
 
 

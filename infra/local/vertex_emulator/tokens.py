@@ -1,13 +1,13 @@
-"""Made-up but repeatable token counts and replies: about four characters to a token."""
+"""Make up repeatable token counts and replies, with about four characters to a token."""
 
 import hashlib
 from typing import Any
 
 _TEXT = "the batch was read and each row has its own short answer here so all of them can be counted "
-_FILE_TOKENS = 258  # what Gemini counts for a small image
+_FILE_TOKENS = 258  # Gemini's count for a small image
 _MODALITIES = {"image": "IMAGE", "audio": "AUDIO", "video": "VIDEO", "application": "DOCUMENT"}
 _FILES = {"inlineData", "inline_data", "fileData", "file_data"}
-_LONGEST_REPLY = 2_000  # tokens that are spelled out; a reply said to be longer is cut here
+_LONGEST_REPLY = 2_000  # most tokens of a reply's text, whatever its count says
 
 
 def parts(request: dict[str, Any]) -> list[dict[str, Any]]:
@@ -66,7 +66,7 @@ def prompt_tokens(listed: list[dict[str, Any]], text: str) -> dict[str, int]:
 
 
 def reply_tokens(text: str) -> int:
-    """Return how long the reply to a text would be: 8 to 47 tokens."""
+    """Return the length of the reply to a text: 8 to 47 tokens."""
     return 8 + hashlib.sha256(text.encode("utf-8", "replace")).digest()[0] % 40
 
 

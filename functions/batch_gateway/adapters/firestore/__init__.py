@@ -1,4 +1,4 @@
-"""Firestore."""
+"""Adapters of Firestore."""
 
 from google.cloud.firestore_v1 import Client
 
@@ -9,5 +9,5 @@ __all__ = ["FirestoreKeys", "FirestoreStore", "connect"]
 
 
 def connect(project: str, database: str) -> Client:
-    """The client that the ports share. It connects on first use."""
+    """Return the client that the adapters share. It connects on first use."""
     return Client(project=project or None, database=database)

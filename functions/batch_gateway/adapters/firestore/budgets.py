@@ -1,10 +1,10 @@
-"""What keys and teams have spent and reserved.
+"""Store the amounts that keys and teams have spent and reserved.
 
 Collections::
 
     ledgers/{owner:month:shard}  {"owner", "period", "spentNano", "reservedNano",
                                   "days": {day: {"spentNano", "reservedNano"}}}; shards are added up
-    ledgers/{owner:all:shard}    the same without days: everything ever; and "changed", when it last was
+    ledgers/{owner:all:shard}    the same without days, for all time; and "changed": time of the last change
 """
 
 import zlib
@@ -15,29 +15,28 @@ from typing import Any
 from google.cloud.firestore_v1 import SERVER_TIMESTAMP, Client, FieldFilter, Increment, WriteBatch
 from google.cloud.firestore_v1.field_path import FieldPath
 
-from batch_gateway.adapters.firestore.documents import CALL, errors
+from batch_gateway.adapters.firestore.documents import CALL, translate_errors
 from batch_gateway.core.accounting.budgets import ALL, BudgetBalance
 
 SHARDS = 8
-"""Documents that a ledger's entry, or a cell of the totals, is spread over by job. Firestore sustains about
+"""Documents that an owner's balance, or a daily total, is spread over by job. Firestore sustains about
 one write a second to one document ("Best practices for Cloud Firestore"), and jobs tend to end together."""
 _MOST_AT_ONCE = 400
-"""Documents of one call, which are read well within the time that a call may take."""
+"""Documents of one call, few enough to be read well within its time limit."""
 _UNSEEN = timedelta(seconds=10)
-"""By how much older than its commit the time may be that a commit carries: longer than a commit may take."""
+"""Tolerance for a commit's timestamp being earlier than the commit: longer than a commit may take."""
 _SUMS = ("owner", "period", "spentNano", "reservedNano")
 _MONTH = len("2026-11")
 
 
 class FirestoreBudgets:
-    """The part of the Store port that is about budgets."""
+    """The part of the Store port for budgets."""
 
     _client: Client
 
     def budget_balances(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, BudgetBalance]:
-        """See Store."""
         wanted = dict(entries)
-        with errors():
+        with translate_errors():
             return self._read_ledgers(wanted)
 
     def _read_ledgers(self, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, BudgetBalance]:
@@ -45,7 +44,7 @@ class FirestoreBudgets:
         documents = [self._ledger(*name, shard) for name in sorted(names) for shard in range(SHARDS)]
         found = dict.fromkeys(wanted, BudgetBalance())
         days = {period for periods in wanted.values() for period in periods if len(period) > _MONTH}
-        # A month's days are most of its document: those that nobody asks for stay where they are.
+        # Days make up most of a month's document, so only the days that are needed are read.
         fields = [*_SUMS, *(FieldPath("days", day).to_api_repr() for day in sorted(days))]
         snapshots = (
             snapshot
@@ -56,21 +55,20 @@ class FirestoreBudgets:
             entry = snapshot.to_dict()
             if entry is None:
                 continue
-            known_by = {**entry.get("days", {}), entry["period"]: entry}
-            for period in known_by.keys() & set(wanted[entry["owner"]]):
-                sums = known_by[period]
+            sums_by_period = {**entry.get("days", {}), entry["period"]: entry}
+            for period in sums_by_period.keys() & set(wanted[entry["owner"]]):
+                sums = sums_by_period[period]
                 found[entry["owner"]] += BudgetBalance(sums.get("spentNano", 0), sums.get("reservedNano", 0))
         return found
 
     def changed_owners(self, mark: str | None) -> tuple[set[str], str | None]:
-        """See SweepStore."""
         query: Any = self._client.collection("ledgers").select(["owner", "changed"])
         if mark is not None:
             since = datetime.fromisoformat(mark) - _UNSEEN
             query = query.where(filter=FieldFilter("changed", ">", since))
         query = query.order_by("changed").limit(_MOST_AT_ONCE)
         owners: set[str] = set()
-        with errors():
+        with translate_errors():
             page = list(query.stream(**CALL))
             while page:
                 owners |= {str((snapshot.to_dict() or {}).get("owner")) for snapshot in page}
@@ -78,8 +76,10 @@ class FirestoreBudgets:
                 page = list(query.start_after(page[-1]).stream(**CALL))
         return owners, mark
 
-    def _book(self, batch: WriteBatch, moved: Mapping[tuple[str, str], BudgetBalance], by: str) -> None:
-        """Add to ledgers; ``by`` decides on the shard."""
+    def _add_to_ledgers(
+        self, batch: WriteBatch, moved: Mapping[tuple[str, str], BudgetBalance], by: str
+    ) -> None:
+        """Add to balances; ``by`` selects the shard."""
         written: dict[tuple[str, str], dict[str, Any]] = {}
         for (owner, period), change in moved.items():
             month = period[:_MONTH]

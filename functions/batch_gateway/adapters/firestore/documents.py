@@ -1,4 +1,4 @@
-"""Between records and Firestore's documents, and between its errors and ours."""
+"""Convert records to Firestore documents and back, and translate Firestore's errors."""
 
 import random
 import re
@@ -26,7 +26,7 @@ from batch_gateway.logs import log
 from batch_gateway.ports import RecordError, StoreUnavailableError, Unreadable
 
 _SECONDS = 4.0
-"""How long a request may wait for Firestore, retries included, before it is told that it is down."""
+"""Time limit of a call of Firestore, retries included."""
 CALL: dict[str, Any] = {
     "timeout": _SECONDS,
     "retry": Retry(predicate=if_transient_error, initial=0.1, maximum=1.0, timeout=_SECONDS),
@@ -41,10 +41,10 @@ _LONGEST_PAUSE_SECONDS = 0.4
 
 
 def optimistically(attempt: Callable[[], Result], *, tries: int = _TRIES) -> Result:
-    """Repeat an attempt that reads, and writes on the condition that nothing changed in between.
+    """Repeat an attempt that reads, and then writes on condition that nothing has changed in between.
 
-    In place of the SDK's transactions: those hold locks, take more round trips, and can neither be
-    given a time limit nor be told to stop. A batch is atomic, and its conditions make it safe to repeat.
+    This is used instead of the SDK's transactions, which hold locks, take more round trips, and have neither
+    a time limit nor a way to cancel. A batch is atomic, and its conditions make it safe to repeat.
     """
     for number in range(tries):
         try:
@@ -56,22 +56,22 @@ def optimistically(attempt: Callable[[], Result], *, tries: int = _TRIES) -> Res
     raise AssertionError("unreachable")
 
 
-def put(batch: WriteBatch, snapshot: DocumentSnapshot[Any], document: dict[str, Any]) -> None:
-    """Writes a document if it still is as the snapshot has it: with this content, or not there."""
+def write_if_unchanged(batch: WriteBatch, snapshot: DocumentSnapshot[Any], document: dict[str, Any]) -> None:
+    """Write a document on condition that it has not changed, or been created, since its snapshot."""
     if snapshot.exists:
         batch.update(snapshot.reference, document, option=LastUpdateOption(snapshot.update_time))
     else:
         batch.create(snapshot.reference, document)
 
 
-def delete(batch: WriteBatch, snapshot: DocumentSnapshot[Any]) -> None:
-    """Deletes a document if it still is as the snapshot has it."""
+def delete_if_unchanged(batch: WriteBatch, snapshot: DocumentSnapshot[Any]) -> None:
+    """Delete a document on condition that it has not changed since its snapshot."""
     batch.delete(snapshot.reference, option=LastUpdateOption(snapshot.update_time))
 
 
 @contextmanager
-def errors() -> Iterator[None]:
-    """Turns whatever Firestore raises into StoreUnavailableError, or RecordError if a record is at fault."""
+def translate_errors() -> Iterator[None]:
+    """Translate Firestore's errors to RecordError if a record is invalid, else to StoreUnavailableError."""
     try:
         yield
     except (InvalidArgument, msgspec.ValidationError) as error:
@@ -80,43 +80,45 @@ def errors() -> Iterator[None]:
         raise StoreUnavailableError(str(error)) from error
 
 
-def plain(record: msgspec.Struct) -> dict[str, Any]:
-    """Return a record as a document, what Firestore does not hold in a form that it does."""
-    document: dict[str, Any] = _held(msgspec.to_builtins(record, builtin_types=(datetime,)), 0)
+def to_document(record: msgspec.Struct) -> dict[str, Any]:
+    """Return a record as a document, with values that Firestore does not support encoded as JSON."""
+    document: dict[str, Any] = _encode(msgspec.to_builtins(record, builtin_types=(datetime,)), 0)
     return document
 
 
-def known(document: dict[str, Any] | None, kind: type[Record]) -> Record:
-    """A document that is there, as a record."""
-    return msgspec.convert(_native(document), kind)
+def from_document(document: dict[str, Any] | None, kind: type[Record]) -> Record:
+    """Return an existing document as a record."""
+    return msgspec.convert(_decode(document), kind)
 
 
-def typed(document: dict[str, Any] | None, kind: type[Record]) -> Record | None:
-    """A document as a record; None if there is none."""
-    return None if document is None else known(document, kind)
+def from_optional(document: dict[str, Any] | None, kind: type[Record]) -> Record | None:
+    """Return a document as a record; None if it does not exist."""
+    return None if document is None else from_document(document, kind)
 
 
-def each_known(snapshots: Iterable[DocumentSnapshot[Any]], kind: type[Record]) -> list[Record | Unreadable]:
-    """Return documents as records, and in place of one that cannot be read what it is called."""
-    return [_known_or_not(snapshot, kind) for snapshot in snapshots]
+def from_documents(
+    snapshots: Iterable[DocumentSnapshot[Any]], kind: type[Record]
+) -> list[Record | Unreadable]:
+    """Return documents as records, and the names of those that cannot be read in their place."""
+    return [_from_document_or_unreadable(snapshot, kind) for snapshot in snapshots]
 
 
-def _known_or_not(snapshot: DocumentSnapshot[Any], kind: type[Record]) -> Record | Unreadable:
+def _from_document_or_unreadable(snapshot: DocumentSnapshot[Any], kind: type[Record]) -> Record | Unreadable:
     try:
-        return known(snapshot.to_dict(), kind)
+        return from_document(snapshot.to_dict(), kind)
     except msgspec.MsgspecError as error:
-        return unreadable(snapshot, error)
+        return describe_unreadable(snapshot, error)
 
 
-def readable(query: Any, kind: type[Record], limit: int) -> list[Record]:
-    """Return the first records of an ordered query that can be read; the others are logged and passed over.
+def read_records(query: Any, kind: type[Record], limit: int) -> list[Record]:
+    """Return the first readable records of an ordered query; skip and log the others.
 
-    There are fewer than ``limit`` only where the query ends, so that pages go on behind a bad record.
+    Fewer than ``limit`` records means that the query has ended, so a page continues after a bad record.
     """
     found: list[Record] = []
     while True:
         snapshots = list(query.limit(limit).stream(**CALL))
-        for each in each_known(snapshots, kind):
+        for each in from_documents(snapshots, kind):
             if isinstance(each, Unreadable):
                 log_unreadable(each)
             else:
@@ -129,39 +131,39 @@ def readable(query: Any, kind: type[Record], limit: int) -> list[Record]:
 
 
 def log_unreadable(record: Unreadable) -> None:
-    """Name in the log a record that cannot be read."""
+    """Log the name of a record that cannot be read."""
     log("ERROR", "record unreadable", event="record.unreadable", record=record.name, error=record.problem)
 
 
-def unreadable(snapshot: DocumentSnapshot[Any], error: Exception) -> Unreadable:
-    """Name a document that cannot be read."""
+def describe_unreadable(snapshot: DocumentSnapshot[Any], error: Exception) -> Unreadable:
+    """Return the name and the problem of a document that cannot be read."""
     return Unreadable(f"{snapshot.reference.parent.id}/{snapshot.id}", f"cannot be read: {error}")
 
 
 _RESERVED = re.compile(r"~.*|__.*__|", re.DOTALL)
-"""Names of members that Firestore refuses, and those that begin like an escaped one."""
+"""Names of members that Firestore refuses, and those that look like an escaped name."""
 MOST_NAME_BYTES = 1_500
-"""Of a member's name, and of text that can be looked for as a whole."""
+"""Limit of a member's name, and of an indexed string."""
 _DEEPEST = 18
 _AS_JSON = "~json"
-"""The only member of what stands for a value that Firestore does not hold."""
+"""The only member of an object that stands for a value that Firestore does not support."""
 
 
 def field_name(name: str) -> str:
-    """Return the name that a member has in a document ("Usage and limits": no ``__.*__``, not empty)."""
+    """Return the name of a member in a document ("Usage and limits": no ``__.*__``, not empty)."""
     return f"~{name}" if _RESERVED.fullmatch(name) else name
 
 
-def _held(value: Any, depth: int) -> Any:
-    """Return a value as Firestore holds it: lists of lists, large integers and deep values as JSON."""
+def _encode(value: Any, depth: int) -> Any:
+    """Encode a value for Firestore: lists of lists, large integers and deep values as JSON."""
     if isinstance(value, dict):
         if depth > _DEEPEST or any(len(name.encode()) >= MOST_NAME_BYTES for name in value):
             return _as_json(value)
-        return {field_name(name): _held(member, depth + 1) for name, member in value.items()}
+        return {field_name(name): _encode(member, depth + 1) for name, member in value.items()}
     if isinstance(value, list):
         if depth > _DEEPEST:
             return _as_json(value)
-        return [_as_json(each) if isinstance(each, list) else _held(each, depth + 1) for each in value]
+        return [_as_json(each) if isinstance(each, list) else _encode(each, depth + 1) for each in value]
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return _as_json(value)
     return value
@@ -171,14 +173,14 @@ def _as_json(value: Any) -> dict[str, str]:
     return {_AS_JSON: msgspec.json.encode(value).decode()}
 
 
-def _native(value: Any) -> Any:
-    """Return a value as it was before it was held, the SDK's own kind of datetime as a plain one."""
+def _decode(value: Any) -> Any:
+    """Decode a value from Firestore, with the SDK's own kind of datetime as a standard one."""
     if isinstance(value, dict):
         if value.keys() == {_AS_JSON}:
             return msgspec.json.decode(value[_AS_JSON])
-        return {name.removeprefix("~"): _native(member) for name, member in value.items()}
+        return {name.removeprefix("~"): _decode(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [_native(member) for member in value]
+        return [_decode(member) for member in value]
     if isinstance(value, datetime):
         return datetime.combine(value.date(), value.timetz())
     return value

@@ -1,10 +1,10 @@
-"""Jobs and their outputs.
+"""Store jobs and their outputs.
 
 Collections::
 
     jobs/{project:location:id}                JobRecord
     jobs/{project:location:id}/outputs/{hash} Output, one for each object
-    checkpoints/{hash}                        Checkpoint of an object that is read in several goes
+    checkpoints/{hash}                        Checkpoint of an object that is read in several steps
 """
 
 from collections.abc import Callable, Mapping
@@ -17,15 +17,15 @@ from google.cloud.firestore_v1 import DocumentSnapshot, FieldFilter, WriteBatch
 from batch_gateway.adapters.firestore.budgets import FirestoreBudgets
 from batch_gateway.adapters.firestore.documents import (
     CALL,
-    delete,
-    errors,
+    delete_if_unchanged,
+    from_document,
+    from_optional,
     job_id,
-    known,
     optimistically,
-    plain,
-    put,
-    readable,
-    typed,
+    read_records,
+    to_document,
+    translate_errors,
+    write_if_unchanged,
 )
 from batch_gateway.adapters.firestore.outbox import FirestoreOutbox
 from batch_gateway.adapters.firestore.totals import FirestoreTotals
@@ -53,61 +53,60 @@ _FIELDS = {
 
 
 _TRIES_TO_SETTLE = 60
-"""All shards of a job change its record, and as many instances settle them at once as there may be: each try
-that fails is one that another instance has won."""
+"""All shards of a job change its record, and many instances may settle them at once: a try fails only if
+another instance has succeeded."""
 
 _OF_ONE_DIRECTORY = 10
-"""Jobs that are read of those with one output directory; it is one, unless Vertex AI made a mistake."""
+"""Limit of jobs that are read for one output directory; there is only one, unless Vertex AI is wrong."""
 
 
-class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
-    """The part of the Store port that is about jobs and what they cost."""
+class FirestoreJobs(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
+    """The part of the Store port for jobs and their costs."""
 
     def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
-        """See Store."""
-        with errors():
+        with translate_errors():
             optimistically(lambda: self._add(job, submission))
 
     def _add(self, job: JobRecord, submission: Submission | None) -> None:
         batch = self._client.batch()
-        known_already = self._job(job.key).get(["key"], **CALL).exists
+        is_known = self._job(job.key).get(["key"], **CALL).exists
         if submission is not None:
             document = self._client.collection("submissions").document(submission.id)
-            there = document.get(**CALL)
-            reserved = known(there.to_dict(), Submission).reserved_nano if there.exists else 0
-            if known_already and reserved:
+            existing = document.get(**CALL)
+            reserved = from_document(existing.to_dict(), Submission).reserved_nano if existing.exists else 0
+            if is_known and reserved:
                 made = reservation_deltas(submission.owners, submission.reserved_at, -reserved)
-                self._book(batch, made, submission.id)
+                self._add_to_ledgers(batch, made, submission.id)
             job = msgspec.structs.replace(job, reserved_nano=reserved)
             if submission.answer is not None:
-                put(batch, there, plain(msgspec.structs.replace(submission, reserved_nano=0)))
-            elif there.exists:
-                delete(batch, there)
-        if not known_already:
-            batch.create(self._job(job.key), plain(job))
+                write_if_unchanged(
+                    batch, existing, to_document(msgspec.structs.replace(submission, reserved_nano=0))
+                )
+            elif existing.exists:
+                delete_if_unchanged(batch, existing)
+        if not is_known:
+            batch.create(self._job(job.key), to_document(job))
         batch.commit(**CALL)
 
     def get_job(self, key: JobKey) -> JobRecord | None:
-        """See Store."""
-        with errors():
-            return typed(self._job(key).get(**CALL).to_dict(), JobRecord)
+        with translate_errors():
+            return from_optional(self._job(key).get(**CALL).to_dict(), JobRecord)
 
     def observe(self, seen: Mapping[JobKey, Observation]) -> dict[JobKey, Observed]:
-        """See Store."""
-        with errors():
+        with translate_errors():
             return optimistically(lambda: self._observe(seen))
 
     def _observe(self, seen: Mapping[JobKey, Observation]) -> dict[JobKey, Observed]:
         records: dict[JobKey, Observed] = {}
         batch = self._client.batch()
         for snapshot in self._client.get_all([self._job(key) for key in seen], **CALL):
-            record = typed(snapshot.to_dict(), JobRecord)
+            record = from_optional(snapshot.to_dict(), JobRecord)
             if record is None:
                 continue
             now = merge_observations(record.seen, seen[record.key])
             records[record.key] = Observed(record, msgspec.structs.replace(record, seen=now))
             if now != record.seen:
-                put(batch, snapshot, {"seen": plain(now)})
+                write_if_unchanged(batch, snapshot, {"seen": to_document(now)})
         if len(batch):
             batch.commit(**CALL)
         return records
@@ -118,31 +117,27 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
         change: Callable[[JobRecord], JobRecord | None],
         event: Callable[[JobRecord], Event | None] = lambda _: None,
     ) -> tuple[JobRecord, Event | None] | None:
-        """See Store."""
-
         def attempt() -> tuple[JobRecord, Event | None] | None:
             snapshot = self._job(key).get(**CALL)
-            job = change(known(snapshot.to_dict(), JobRecord))
+            job = change(from_document(snapshot.to_dict(), JobRecord))
             if job is None:
                 return None
             batch, noted = self._client.batch(), event(job)
             if noted is not None:
-                self._note(batch, noted)
+                self._add_event(batch, noted)
             return self._commit(batch, snapshot, Change(job, [])), noted
 
-        with errors():
+        with translate_errors():
             return optimistically(attempt)
 
     def jobs_by_directory(self, directory: str) -> list[JobRecord]:
-        """See Store."""
         query = self._client.collection("jobs").where(
             filter=FieldFilter("seen.outputDirectory", "==", directory)
         )
-        with errors():
-            return readable(query, JobRecord, _OF_ONE_DIRECTORY)
+        with translate_errors():
+            return read_records(query, JobRecord, _OF_ONE_DIRECTORY)
 
     def jobs_without_directory(self, output_prefix: str, limit: int) -> list[JobRecord]:
-        """See Store."""
         query = (
             self._client.collection("jobs")
             .where(filter=FieldFilter("seen.outputPrefix", "==", output_prefix))
@@ -150,39 +145,37 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
             .where(filter=FieldFilter("closed", "==", False))  # noqa: FBT003 - the SDK's signature
             .where(filter=FieldFilter("seen.state", "in", LIVE_STATES))
         )
-        with errors():
-            return readable(query, JobRecord, limit)
+        with translate_errors():
+            return read_records(query, JobRecord, limit)
 
     def get_outputs(self, key: JobKey) -> list[Output]:
-        """See Store."""
-        with errors():
+        with translate_errors():
             found = self._job(key).collection("outputs").stream(**CALL)
-            return sorted((known(s.to_dict(), Output) for s in found), key=lambda output: output.uri)
+            return sorted((from_document(s.to_dict(), Output) for s in found), key=lambda output: output.uri)
 
     def get_output(self, key: JobKey, uri: str) -> tuple[Output | None, Checkpoint | None]:
-        """See Store."""
         output, checkpoint = self._output(key, uri), self._checkpoint(uri)
-        with errors():
+        with translate_errors():
             found = {s.reference.path: s for s in self._client.get_all([output, checkpoint], **CALL)}
-        return typed(found[output.path].to_dict(), Output), typed(
+        return from_optional(found[output.path].to_dict(), Output), from_optional(
             found[checkpoint.path].to_dict(), Checkpoint
         )
 
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """See Store."""
-        with errors():
-            self._checkpoint(checkpoint.uri).set(plain(checkpoint), **CALL)
+        with translate_errors():
+            self._checkpoint(checkpoint.uri).set(to_document(checkpoint), **CALL)
 
     def get_job_and_outputs(self, key: JobKey) -> tuple[JobRecord, list[Output]] | None:
-        """See Store."""
-        with errors():
+        with translate_errors():
             snapshot = self._job(key).get(**CALL)
-            while (job := typed(snapshot.to_dict(), JobRecord)) is not None:
+            while (job := from_optional(snapshot.to_dict(), JobRecord)) is not None:
                 found = self._job(key).collection("outputs").stream(read_time=snapshot.read_time, **CALL)
-                outputs = sorted((known(s.to_dict(), Output) for s in found), key=lambda output: output.uri)
+                outputs = sorted(
+                    (from_document(s.to_dict(), Output) for s in found), key=lambda output: output.uri
+                )
                 if sum((each.usage.rows.total for each in outputs), 0) == job.usage.rows.total:
                     return job, outputs
-                # A commit of the very time of the read: Firestore's emulator shows the outputs after it.
+                # A commit at the exact time of the read: Firestore's emulator shows the later outputs.
                 again = self._job(key).get(**CALL)
                 if again.update_time == snapshot.update_time:
                     return job, outputs
@@ -192,7 +185,6 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
     def jobs_created(
         self, start: datetime, end: datetime, after: tuple[datetime, JobKey] | None, limit: int
     ) -> list[JobRecord]:
-        """See Store."""
         query = (
             self._client.collection("jobs")
             .where(filter=FieldFilter("createTime", ">=", start))
@@ -202,8 +194,8 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
         )
         if after:
             query = query.start_after({"createTime": after[0], "__name__": self._job(after[1])})
-        with errors():
-            return readable(query, JobRecord, limit)
+        with translate_errors():
+            return read_records(query, JobRecord, limit)
 
     def recent_jobs(
         self,
@@ -215,7 +207,6 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
         until: datetime | None = None,
         equal: Mapping[str, str] = {},
     ) -> list[JobRecord]:
-        """See Store."""
         query: Any = self._client.collection("jobs")
         for name, value in {**equal, **dict([scope] if scope else [])}.items():
             query = query.where(filter=FieldFilter(_FIELDS[name], "==", value))
@@ -228,45 +219,44 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
         )
         if before:
             query = query.start_after({"createTime": before[0], "__name__": self._job(before[1])})
-        with errors():
-            return readable(query, JobRecord, limit)
+        with translate_errors():
+            return read_records(query, JobRecord, limit)
 
     def reprice(self, key: JobKey, repricing: Callable[[JobRecord], Change | None]) -> JobRecord | None:
-        """See Store."""
-
         def attempt() -> JobRecord | None:
             snapshot = self._job(key).get(**CALL)
-            change = repricing(known(snapshot.to_dict(), JobRecord))
+            change = repricing(from_document(snapshot.to_dict(), JobRecord))
             return change and self._commit(self._client.batch(), snapshot, change)
 
-        with errors():
+        with translate_errors():
             return optimistically(attempt)
 
     def settle(self, key: JobKey, output: Output, settlement: Settlement) -> JobRecord | None:
-        """See Store."""
         job_ref, output_ref = self._job(key), self._output(key, output.uri)
 
         def attempt() -> JobRecord | None:
             snapshots = {s.reference.path: s for s in self._client.get_all([job_ref, output_ref], **CALL)}
             job_now, output_now = snapshots[job_ref.path], snapshots[output_ref.path]
-            job = known(job_now.to_dict(), JobRecord)
+            job = from_document(job_now.to_dict(), JobRecord)
             increments = self._increments(key) if supersedes(job, output) else []
-            change = settlement(job, typed(output_now.to_dict(), Output), [each for _, each in increments])
+            change = settlement(
+                job, from_optional(output_now.to_dict(), Output), [each for _, each in increments]
+            )
             if change is None:
                 return None
             batch = self._client.batch()
-            put(batch, output_now, plain(output))
+            write_if_unchanged(batch, output_now, to_document(output))
             for snapshot, increment in increments:
-                put(batch, snapshot, plain(supersede(increment, output.settled_at)))
+                write_if_unchanged(batch, snapshot, to_document(supersede(increment, output.settled_at)))
             return self._commit(batch, job_now, change)
 
-        with errors():
+        with translate_errors():
             return optimistically(attempt, tries=_TRIES_TO_SETTLE)
 
     def _increments(self, key: JobKey) -> list[tuple[DocumentSnapshot[Any], Output]]:
-        """Return the incremental outputs of a job that count; while its record stays, none is added."""
+        """Return a job's incremental outputs that count; none is added while its record is unchanged."""
         found = self._job(key).collection("outputs").stream(**CALL)
-        outputs = [(snapshot, known(snapshot.to_dict(), Output)) for snapshot in found]
+        outputs = [(snapshot, from_document(snapshot.to_dict(), Output)) for snapshot in found]
         return [(snapshot, output) for snapshot, output in outputs if output.is_counted_increment]
 
     def _commit(
@@ -275,11 +265,13 @@ class FirestoreBooks(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
         snapshot: DocumentSnapshot[Any],
         change: Change,
     ) -> JobRecord:
-        """Write a job record, its totals and its budget balances, all or nothing."""
+        """Write a job, and add its changes to totals and budgets, atomically."""
         job = change.job
-        put(batch, snapshot, plain(job))
-        self._move_totals(batch, change.deltas, job.key.path)
-        self._book(batch, balance_deltas(known(snapshot.to_dict(), JobRecord), job), job.key.path)
+        write_if_unchanged(batch, snapshot, to_document(job))
+        self._add_to_totals(batch, change.deltas, job.key.path)
+        self._add_to_ledgers(
+            batch, balance_deltas(from_document(snapshot.to_dict(), JobRecord), job), job.key.path
+        )
         batch.commit(**CALL)
         return job
 

@@ -1,10 +1,10 @@
-"""API keys, teams, their rates, and the audit trail.
+"""Store API keys, teams, their request rates, and the audit trail.
 
 Collections::
 
     keys/{token}            KeyRecord; the token is the hash of the secret
     key_aliases/{hash}      {"keyId": …}: each alias has one owner
-    teams/{team_id}         TeamRecord, and "deleted" if its id is only kept from being given out again
+    teams/{team_id}         TeamRecord, or only "deleted" if the id must not be used again
     rates/{counter:minute}  {"taken": …, "expires": …}
     audit/{auto}            AuditEntry; never changed
 """
@@ -19,14 +19,14 @@ from google.cloud.firestore_v1 import DELETE_FIELD, Client, DocumentSnapshot, Fi
 
 from batch_gateway.adapters.firestore.documents import (
     CALL,
-    delete,
-    errors,
-    known,
+    delete_if_unchanged,
+    describe_unreadable,
+    from_document,
     log_unreadable,
     optimistically,
-    plain,
-    put,
-    unreadable,
+    to_document,
+    translate_errors,
+    write_if_unchanged,
 )
 from batch_gateway.core.access.keys import TEAM_ID, KeyRecord, TeamRecord
 from batch_gateway.core.accounting.budgets import split_owner
@@ -34,10 +34,10 @@ from batch_gateway.ports import AliasTakenError, AuditEntry, Report, TeamDeleted
 
 _RATE_KEPT = timedelta(hours=1)
 _PAGE = 300
-"""Documents of one call: read well within the time that a call may take, also on a slow or busy processor."""
+"""Documents of one call, few enough for its time limit also on a slow or busy processor."""
 _MOST_VALUES = 30
-"""Values that a query may ask a field for ("in" of Firestore's documentation)."""
-Kept = TypeVar("Kept", KeyRecord, TeamRecord)
+"""Limit of values of an ``in`` filter (Firestore's documentation)."""
+Owner = TypeVar("Owner", KeyRecord, TeamRecord)
 
 
 class FirestoreKeys:
@@ -47,136 +47,123 @@ class FirestoreKeys:
         self._client = client
 
     def get_key(self, token: str) -> KeyRecord | None:
-        """See KeyStore."""
-        with errors():
-            return _record(self._key(token).get(**CALL).to_dict(), KeyRecord)
+        with translate_errors():
+            return _from_document(self._key(token).get(**CALL).to_dict(), KeyRecord)
 
     def list_keys(self, team_id: str | None = None, *, report: Report = log_unreadable) -> list[KeyRecord]:
-        """See KeyStore."""
         query: Any = self._client.collection("keys")
         if team_id is not None:
             query = query.where(filter=FieldFilter("team_id", "==", team_id))
-        with errors():
-            found = _readable(_each(query), KeyRecord, report)
+        with translate_errors():
+            found = _read_records(_read_all(query), KeyRecord, report)
         return sorted(found, key=lambda key: (key.key_alias, key.created_at))
 
     def page_of_keys(self, team_id: str | None, skipped: int, limit: int) -> list[KeyRecord]:
-        """See KeyStore."""
         query: Any = self._client.collection("keys")
         if team_id is not None:
             query = query.where(filter=FieldFilter("team_id", "==", team_id))
-        with errors():
+        with translate_errors():
             page = query.order_by("key_alias").offset(skipped).limit(limit).stream(**CALL)
             return sorted(
-                _readable(page, KeyRecord, log_unreadable), key=lambda key: (key.key_alias, key.created_at)
+                _read_records(page, KeyRecord, log_unreadable),
+                key=lambda key: (key.key_alias, key.created_at),
             )
 
     def count_keys(self, team_id: str | None = None) -> int:
-        """See KeyStore."""
         keys: Any = self._client.collection("keys")
         return _count(keys if team_id is None else keys.where(filter=FieldFilter("team_id", "==", team_id)))
 
     def list_secrets(self, key_id: str) -> list[KeyRecord]:
-        """See KeyStore."""
         query = self._client.collection("keys").where(filter=FieldFilter("key_id", "==", key_id))
-        with errors():
-            found = [_record(snapshot.to_dict(), KeyRecord) for snapshot in query.stream(**CALL)]
+        with translate_errors():
+            found = [_from_document(snapshot.to_dict(), KeyRecord) for snapshot in query.stream(**CALL)]
         return [key for key in found if key]
 
     def add_key(self, key: KeyRecord) -> None:
-        """See KeyStore."""
-
         def attempt() -> None:
             batch = self._client.batch()
-            self._claim(batch, key)
-            batch.create(self._key(key.token), _document(key))
+            self._claim_alias(batch, key)
+            batch.create(self._key(key.token), _to_document(key))
             batch.commit(**CALL)
 
-        with errors():
+        with translate_errors():
             optimistically(attempt)
 
     def change_key(self, token: str, change: Callable[[KeyRecord], KeyRecord]) -> KeyRecord | None:
-        """See KeyStore."""
-
         def attempt() -> KeyRecord | None:
             snapshot = self._key(token).get(**CALL)
-            old = _record(snapshot.to_dict(), KeyRecord)
+            old = _from_document(snapshot.to_dict(), KeyRecord)
             if old is None:
                 return None
             new = change(old)
             batch = self._client.batch()
             if new.key_alias != old.key_alias:
-                self._claim(batch, new)
-                self._free(batch, old)
-            put(batch, snapshot, _document(new))
+                self._claim_alias(batch, new)
+                self._free_alias(batch, old)
+            write_if_unchanged(batch, snapshot, _to_document(new))
             batch.commit(**CALL)
             return new
 
-        with errors():
+        with translate_errors():
             return optimistically(attempt)
 
     def delete_key(self, token: str) -> KeyRecord | None:
-        """See KeyStore."""
-
         def attempt() -> KeyRecord | None:
             snapshot = self._key(token).get(**CALL)
-            key = _record(snapshot.to_dict(), KeyRecord)
+            key = _from_document(snapshot.to_dict(), KeyRecord)
             if key is None:
                 return None
             batch = self._client.batch()
-            delete(batch, snapshot)
-            self._free(batch, key)
+            delete_if_unchanged(batch, snapshot)
+            self._free_alias(batch, key)
             batch.commit(**CALL)
             return key
 
-        with errors():
+        with translate_errors():
             return optimistically(attempt)
 
-    def _claim(self, batch: WriteBatch, key: KeyRecord) -> None:
-        """Makes an alias a key's, in a batch.
+    def _claim_alias(self, batch: WriteBatch, key: KeyRecord) -> None:
+        """Assign an alias to a key, in a batch.
 
         Raises:
-            AliasTakenError: It is another key's.
+            AliasTakenError: Another key has the alias.
         """
         snapshot = self._alias(key.key_alias).get(**CALL)
         owner = snapshot.to_dict()
         if owner is not None and owner["keyId"] != key.key_id:
             raise AliasTakenError(key.key_alias)
-        put(batch, snapshot, {"keyId": key.key_id})
+        write_if_unchanged(batch, snapshot, {"keyId": key.key_id})
 
-    def _free(self, batch: WriteBatch, key: KeyRecord) -> None:
-        """Frees a secret's alias, in a batch, unless another secret of the key has it too."""
+    def _free_alias(self, batch: WriteBatch, key: KeyRecord) -> None:
+        """Free the alias of a secret, in a batch, unless another secret of the key has it, too."""
         others = [other for other in self.list_secrets(key.key_id) if other.token != key.token]
         if all(other.key_alias != key.key_alias for other in others):
             batch.delete(self._alias(key.key_alias))
 
     def get_team(self, team_id: str) -> TeamRecord | None:
-        """See KeyStore."""
         if not TEAM_ID.fullmatch(team_id):
             return None
-        with errors():
-            return _record(self._team(team_id).get(**CALL).to_dict(), TeamRecord)
+        with translate_errors():
+            return _from_document(self._team(team_id).get(**CALL).to_dict(), TeamRecord)
 
     def count_teams(self) -> int:
-        """See KeyStore."""
         return _count(self._client.collection("teams"))
 
     def list_teams(self, *, report: Report = log_unreadable) -> list[TeamRecord]:
-        """See KeyStore."""
-        with errors():
-            found = _readable(_each(self._client.collection("teams")), TeamRecord, report)
+        with translate_errors():
+            found = _read_records(_read_all(self._client.collection("teams")), TeamRecord, report)
         return sorted(found, key=lambda team: team.team_id)
 
     def page_of_teams(self, skipped: int, limit: int) -> list[TeamRecord]:
-        """See KeyStore."""
-        # What is left of deleted teams has no such field.
+        # The documents of deleted teams do not have this field.
         query = self._client.collection("teams").order_by("team_id")
-        with errors():
-            return _readable(query.offset(skipped).limit(limit).stream(**CALL), TeamRecord, log_unreadable)
+        with translate_errors():
+            return _read_records(
+                query.offset(skipped).limit(limit).stream(**CALL), TeamRecord, log_unreadable
+            )
 
     def changed_owners(self, since: datetime | None, *, report: Report = log_unreadable) -> set[str]:
-        """See KeyStore."""
-        with errors():
+        with translate_errors():
             owners = {f"team:{each.id}" for each in self._changed_teams(since)}
             for each in self._changed_keys(since):
                 key_id = (each.to_dict() or {}).get("key_id")
@@ -189,38 +176,36 @@ class FirestoreKeys:
     def _changed_keys(self, since: datetime | None) -> Iterable[DocumentSnapshot[Any]]:
         found: Any = self._client.collection("keys").select(["key_id", "updated_at"])
         if since is None:
-            return _each(found)
+            return _read_all(found)
         return found.where(filter=FieldFilter("updated_at", ">=", since)).stream(**CALL)
 
     def _changed_teams(self, since: datetime | None) -> Iterable[DocumentSnapshot[Any]]:
         found: Any = self._client.collection("teams").select(["updated_at"])
         if since is None:
-            return _each(found)
+            return _read_all(found)
         return found.where(filter=FieldFilter("updated_at", ">=", since)).stream(**CALL)
 
     def find_owners(
         self, owners: Collection[str], *, report: Report = log_unreadable
     ) -> list[KeyRecord | TeamRecord]:
-        """See KeyStore."""
         ids: dict[str, list[str]] = {"key": [], "team": []}
         for owner in sorted(owners):
             kind, owner_id = split_owner(owner)
             ids.setdefault(kind, []).append(owner_id)
         teams = [self._team(team_id) for team_id in ids["team"] if TEAM_ID.fullmatch(team_id)]
-        with errors():
+        with translate_errors():
             found: list[KeyRecord | TeamRecord] = []
             for start in range(0, len(ids["key"]), _MOST_VALUES):
                 some = ids["key"][start : start + _MOST_VALUES]
                 query = self._client.collection("keys").where(filter=FieldFilter("key_id", "in", some))
-                found += _readable(query.stream(**CALL), KeyRecord, report)
+                found += _read_records(query.stream(**CALL), KeyRecord, report)
             if teams:
-                found += _readable(self._client.get_all(teams, **CALL), TeamRecord, report)
+                found += _read_records(self._client.get_all(teams, **CALL), TeamRecord, report)
         return found
 
     def change_team(
         self, team_id: str, change: Callable[[TeamRecord | None], TeamRecord | None]
     ) -> TeamRecord | None:
-        """See KeyStore."""
         if not TEAM_ID.fullmatch(team_id):
             return change(None)
 
@@ -228,18 +213,17 @@ class FirestoreKeys:
             snapshot = self._team(team_id).get(**CALL)
             if _is_deleted(snapshot.to_dict()):
                 raise TeamDeletedError(team_id)
-            new = change(_record(snapshot.to_dict(), TeamRecord))
+            new = change(_from_document(snapshot.to_dict(), TeamRecord))
             if new is not None:
                 batch = self._client.batch()
-                put(batch, snapshot, _document(new))
+                write_if_unchanged(batch, snapshot, _to_document(new))
                 batch.commit(**CALL)
             return new
 
-        with errors():
+        with translate_errors():
             return optimistically(attempt)
 
     def delete_team(self, team_id: str) -> None:
-        """See KeyStore."""
         if not TEAM_ID.fullmatch(team_id):
             return
 
@@ -248,15 +232,14 @@ class FirestoreKeys:
             if not snapshot.exists or _is_deleted(snapshot.to_dict()):
                 return
             batch = self._client.batch()
-            # Without its id it is on no page of teams.
-            put(batch, snapshot, {"deleted": datetime.now(UTC), "team_id": DELETE_FIELD})
+            # Without the field it is on no page of teams.
+            write_if_unchanged(batch, snapshot, {"deleted": datetime.now(UTC), "team_id": DELETE_FIELD})
             batch.commit(**CALL)
 
-        with errors():
+        with translate_errors():
             optimistically(attempt)
 
     def take(self, counter: str, minute: str, portion: int, limit: int) -> int:
-        """See KeyStore."""
         document = self._client.collection("rates").document(f"{counter}:{minute}")
 
         def attempt() -> int:
@@ -265,41 +248,44 @@ class FirestoreKeys:
             more = max(0, min(portion, limit - taken))
             if more:
                 batch = self._client.batch()
-                put(batch, snapshot, {"taken": taken + more, "expires": datetime.now(UTC) + _RATE_KEPT})
+                write_if_unchanged(
+                    batch, snapshot, {"taken": taken + more, "expires": datetime.now(UTC) + _RATE_KEPT}
+                )
                 batch.commit(**CALL)
             return more
 
-        with errors():
+        with translate_errors():
             return optimistically(attempt)
 
     def append(self, entry: AuditEntry) -> None:
-        """See Audit."""
-        with errors():
-            self._client.collection("audit").document().create(plain(entry), **CALL)
+        with translate_errors():
+            self._client.collection("audit").document().create(to_document(entry), **CALL)
 
     def read(self, start: datetime | None, end: datetime | None, limit: int) -> list[AuditEntry]:
-        """See Audit."""
         query: Any = self._client.collection("audit").order_by("time", direction=Query.DESCENDING)
         if start is not None:
             query = query.where(filter=FieldFilter("time", ">=", start))
         if end is not None:
             query = query.where(filter=FieldFilter("time", "<", end))
-        with errors():
-            return [known(snapshot.to_dict(), AuditEntry) for snapshot in query.limit(limit).stream(**CALL)]
+        with translate_errors():
+            return [
+                from_document(snapshot.to_dict(), AuditEntry)
+                for snapshot in query.limit(limit).stream(**CALL)
+            ]
 
     def _key(self, token: str) -> Any:
         return self._client.collection("keys").document(token)
 
     def _alias(self, alias: str) -> Any:
-        # Hashed, because an alias may have characters that a document's name must not have.
+        # Hashed, because an alias may have characters that are not allowed in a document's name.
         return self._client.collection("key_aliases").document(hashlib.sha256(alias.encode()).hexdigest())
 
     def _team(self, team_id: str) -> Any:
         return self._client.collection("teams").document(team_id)
 
 
-def _each(query: Any) -> Iterator[DocumentSnapshot[Any]]:
-    """Every document of a collection or query, however many there are."""
+def _read_all(query: Any) -> Iterator[DocumentSnapshot[Any]]:
+    """Yield all documents of a collection or query, in pages."""
     pages = query.order_by("__name__").limit(_PAGE)
     page = list(pages.stream(**CALL))
     while page:
@@ -309,35 +295,37 @@ def _each(query: Any) -> Iterator[DocumentSnapshot[Any]]:
 
 
 def _count(collection: Any) -> int:
-    with errors():
+    with translate_errors():
         return int(collection.count().get(**CALL)[0][0].value)
 
 
-def _document(record: KeyRecord | TeamRecord) -> dict[str, Any]:
-    """A record as a document; its metadata as text, since Firestore does not hold all of JSON."""
-    return {**plain(record), "metadata": msgspec.json.encode(record.metadata).decode()}
+def _to_document(record: KeyRecord | TeamRecord) -> dict[str, Any]:
+    """Return a record as a document, with its metadata as text: Firestore does not support all of JSON."""
+    return {**to_document(record), "metadata": msgspec.json.encode(record.metadata).decode()}
 
 
-def _record(document: dict[str, Any] | None, kind: type[Kept]) -> Kept | None:
-    """Return a document as a record; None if there is none, or of a deleted team."""
+def _from_document(document: dict[str, Any] | None, kind: type[Owner]) -> Owner | None:
+    """Return a document as a record; None if there is none, or if its team is deleted."""
     if document is None or _is_deleted(document):
         return None
     metadata = msgspec.json.decode(document.get("metadata", "{}"), type=dict[str, Any])
-    return msgspec.structs.replace(known({**document, "metadata": {}}, kind), metadata=metadata)
+    return msgspec.structs.replace(from_document({**document, "metadata": {}}, kind), metadata=metadata)
 
 
 def _is_deleted(document: dict[str, Any] | None) -> bool:
     return document is not None and "deleted" in document
 
 
-def _readable(snapshots: Iterable[DocumentSnapshot[Any]], kind: type[Kept], report: Report) -> list[Kept]:
-    """Return the records that can be read, and reports the others."""
+def _read_records(
+    snapshots: Iterable[DocumentSnapshot[Any]], kind: type[Owner], report: Report
+) -> list[Owner]:
+    """Return the records that can be read, and report the others."""
     found = []
     for snapshot in snapshots:
         try:
-            record = _record(snapshot.to_dict(), kind)
+            record = _from_document(snapshot.to_dict(), kind)
         except msgspec.MsgspecError as error:
-            report(unreadable(snapshot, error))
+            report(describe_unreadable(snapshot, error))
         else:
             found += [record] if record is not None else []
     return found

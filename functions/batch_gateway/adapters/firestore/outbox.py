@@ -1,8 +1,8 @@
-"""Events until they have arrived.
+"""Store events until they are delivered.
 
 Collections::
 
-    events/{id}    Event; found by nextAttempt, which is null once nothing is due any more
+    events/{id}    Event; found by nextAttempt, which is null when nothing is due
 """
 
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from google.cloud.firestore_v1 import Client, FieldFilter, WriteBatch
 
 from batch_gateway.adapters.firestore.documents import (
     CALL,
-    each_known,
-    errors,
+    from_documents,
+    from_optional,
     optimistically,
-    plain,
-    put,
-    typed,
+    to_document,
+    translate_errors,
+    write_if_unchanged,
 )
 from batch_gateway.core.notify.notifications import LEASE, Event
 from batch_gateway.ports import Unreadable
@@ -30,20 +30,17 @@ class FirestoreOutbox:
     _client: Client
 
     def add_event(self, event: Event) -> bool:
-        """See Outbox."""
-
         def attempt() -> bool:
             batch = self._client.batch()
-            added = self._note(batch, event)
+            added = self._add_event(batch, event)
             if added:
                 batch.commit(**CALL)
             return added
 
-        with errors():
+        with translate_errors():
             return optimistically(attempt)
 
     def claim_events(self, now: datetime, limit: int) -> list[Event | Unreadable]:
-        """See Outbox."""
         due = self._client.collection("events").where(filter=FieldFilter("nextAttempt", "<=", now))
         query = due.order_by("nextAttempt").limit(limit)
 
@@ -51,40 +48,38 @@ class FirestoreOutbox:
             found = list(query.stream(**CALL))
             batch = self._client.batch()
             for snapshot in found:
-                put(batch, snapshot, {"nextAttempt": now + LEASE})
+                write_if_unchanged(batch, snapshot, {"nextAttempt": now + LEASE})
             if found:
                 batch.commit(**CALL)
             return [
                 msgspec.structs.replace(event, next_attempt=now + LEASE)
                 if isinstance(event, Event)
                 else event
-                for event in each_known(found, Event)
+                for event in from_documents(found, Event)
             ]
 
-        with errors():
+        with translate_errors():
             return optimistically(attempt)
 
     def amend_event(self, event_id: str, change: Callable[[Event], Event | None]) -> Event | None:
-        """See Outbox."""
-
         def attempt() -> Event | None:
             snapshot = self._client.collection("events").document(event_id).get(**CALL)
-            event = typed(snapshot.to_dict(), Event)
+            event = from_optional(snapshot.to_dict(), Event)
             changed = event and change(event)
             if changed is None:
                 return None
             batch = self._client.batch()
-            put(batch, snapshot, plain(changed))
+            write_if_unchanged(batch, snapshot, to_document(changed))
             batch.commit(**CALL)
             return changed
 
-        with errors():
+        with translate_errors():
             return optimistically(attempt)
 
-    def _note(self, batch: WriteBatch, event: Event) -> bool:
-        """Adds an event to a batch, unless one with its id is there; whether it was added."""
+    def _add_event(self, batch: WriteBatch, event: Event) -> bool:
+        """Add an event to a batch unless its id exists; return whether it was added."""
         snapshot = self._client.collection("events").document(event.id).get(["id"], **CALL)
         if snapshot.exists:
             return False
-        put(batch, snapshot, plain(event))
+        write_if_unchanged(batch, snapshot, to_document(event))
         return True

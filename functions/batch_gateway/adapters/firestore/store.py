@@ -1,20 +1,19 @@
-"""The Store port as a whole."""
+"""The Store port, made of its parts."""
 
 from google.cloud.firestore_v1 import Client
 
-from batch_gateway.adapters.firestore.documents import CALL, errors
-from batch_gateway.adapters.firestore.jobs import FirestoreBooks
+from batch_gateway.adapters.firestore.documents import CALL, translate_errors
+from batch_gateway.adapters.firestore.jobs import FirestoreJobs
 from batch_gateway.adapters.firestore.submissions import FirestoreSubmissions
 from batch_gateway.adapters.firestore.sweep import FirestoreSweep
 
 
-class FirestoreStore(FirestoreBooks, FirestoreSubmissions, FirestoreSweep):
+class FirestoreStore(FirestoreJobs, FirestoreSubmissions, FirestoreSweep):
     """The Store port."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     def ping(self) -> None:
-        """See Store."""
-        with errors():
+        with translate_errors():
             self._client.collection("health").document("ping").get(**CALL)

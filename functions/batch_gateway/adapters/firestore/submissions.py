@@ -1,4 +1,4 @@
-"""Creates that are under way.
+"""Store submissions: creates that are noted before they are sent.
 
 Collections::
 
@@ -17,13 +17,13 @@ from google.cloud.firestore_v1 import FieldFilter
 from batch_gateway.adapters.firestore.budgets import FirestoreBudgets
 from batch_gateway.adapters.firestore.documents import (
     CALL,
-    delete,
-    each_known,
-    errors,
+    delete_if_unchanged,
+    from_documents,
+    from_optional,
     optimistically,
-    plain,
-    put,
-    typed,
+    to_document,
+    translate_errors,
+    write_if_unchanged,
 )
 from batch_gateway.core.accounting.budgets import (
     BudgetBalance,
@@ -36,39 +36,38 @@ from batch_gateway.core.accounting.budgets import (
 from batch_gateway.ports import Submission, Unreadable
 
 _PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8, 0.8, 0.8, 0.8, 0.8)
-"""How long a create waits at most, time after time, for room in a budget that others are about to make."""
+"""Longest pauses of a create that waits for reservations which other creates are about to release."""
 
 
 class FirestoreSubmissions(FirestoreBudgets):
-    """The part of the Store port that is about creates."""
+    """The part of the Store port for submissions."""
 
     def begin_submission(
         self, submission: Submission, limits: Sequence[OwnedBudget] = ()
     ) -> Submission | None:
-        """See Store."""
-        with errors():
+        with translate_errors():
             if not (submission.reserved_nano or limits):
                 with suppress(AlreadyExists):
-                    self._submission(submission.id).create(plain(submission), **CALL)
+                    self._submission(submission.id).create(to_document(submission), **CALL)
                     return None
             return self._reserve(submission, limits)
 
     def _reserve(self, submission: Submission, limits: Sequence[OwnedBudget]) -> Submission | None:
-        """Note and reserve, then look; whoever finds a budget over takes its own reservation back.
+        """Write submission and reservation, check the budgets, and undo both if one is exceeded.
 
-        Each create looks after its own reservation is written. So of creates that go beyond a budget together
-        the last to write sees all others, and nothing overshoots. But it also sees what others are about to
-        take back: while the ledgers change, it waits for room and tries again.
+        Each create checks after its own reservation is written. So if several creates exceed a budget
+        together, the last to write sees all the others, and the budget is not overrun. But it also sees
+        reservations that others are about to take back: while the balances change, it waits and tries again.
 
         Raises:
             BudgetExceededError: A budget has no room; nothing is reserved.
         """
         pauses = iter(_PAUSES_SECONDS)
         while True:
-            there = optimistically(lambda: self._note_reserved(submission))
-            if there is not None:
-                return there
-            found, refusal = self._look(submission, limits, own_nano=submission.reserved_nano)
+            existing = optimistically(lambda: self._write_reserved(submission))
+            if existing is not None:
+                return existing
+            found, refusal = self._check_budgets(submission, limits, own_nano=submission.reserved_nano)
             if refusal is None:
                 return None
             optimistically(lambda: self._release(submission.id))
@@ -78,14 +77,14 @@ class FirestoreSubmissions(FirestoreBudgets):
                     raise refusal
                 time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - jitter
                 before = found
-                found, refusal = self._look(submission, limits, own_nano=0)
+                found, refusal = self._check_budgets(submission, limits, own_nano=0)
                 if refusal is not None and found == before:
                     raise refusal
 
-    def _look(
+    def _check_budgets(
         self, submission: Submission, limits: Sequence[OwnedBudget], *, own_nano: int
     ) -> tuple[dict[str, BudgetBalance], BudgetExceededError | None]:
-        """Return what others have spent and reserved, and the refusal if that leaves no room."""
+        """Return the balances without this submission, and the error if a budget has no room for it."""
         windows = {each.owner: window_of(each.duration, submission.created) for each in limits}
         found = self._read_ledgers({owner: window.periods for owner, window in windows.items()})
         others = {owner: ledger + BudgetBalance(0, -own_nano) for owner, ledger in found.items()}
@@ -96,47 +95,43 @@ class FirestoreSubmissions(FirestoreBudgets):
             return others, refusal
         return others, None
 
-    def _note_reserved(self, submission: Submission) -> Submission | None:
-        """Note a submission and its reservation; return the one that is there already and not over."""
+    def _write_reserved(self, submission: Submission) -> Submission | None:
+        """Write a submission and its reservation; return an existing one that has not expired."""
         document = self._submission(submission.id).get(**CALL)
-        there = typed(document.to_dict(), Submission)
-        if there is not None and not there.is_over(submission.created):
-            # A write that was repeated because its answer was lost finds itself.
-            return None if there == submission else there
+        existing = from_optional(document.to_dict(), Submission)
+        if existing is not None and not existing.is_over(submission.created):
+            # A write that is repeated because its answer was lost finds its own submission.
+            return None if existing == submission else existing
         batch = self._client.batch()
-        put(batch, document, plain(submission))
-        if there is not None:
-            released = reservation_deltas(there.owners, there.reserved_at, -there.reserved_nano)
-            self._book(batch, released, there.id)
+        write_if_unchanged(batch, document, to_document(submission))
+        if existing is not None:
+            released = reservation_deltas(existing.owners, existing.reserved_at, -existing.reserved_nano)
+            self._add_to_ledgers(batch, released, existing.id)
         made = reservation_deltas(submission.owners, submission.reserved_at, submission.reserved_nano)
-        self._book(batch, made, submission.id)
+        self._add_to_ledgers(batch, made, submission.id)
         batch.commit(**CALL)
         return None
 
     def retake_submission(self, old: Submission, new: Submission) -> bool:
-        """See Store."""
-
         def attempt() -> bool:
             snapshot = self._submission(old.id).get(**CALL)
-            if typed(snapshot.to_dict(), Submission) != old:
+            if from_optional(snapshot.to_dict(), Submission) != old:
                 return False
             batch = self._client.batch()
-            put(batch, snapshot, plain(new))
+            write_if_unchanged(batch, snapshot, to_document(new))
             batch.commit(**CALL)
             return True
 
-        with errors():
+        with translate_errors():
             return optimistically(attempt)
 
     def open_submissions(self, limit: int) -> list[Submission | Unreadable]:
-        """See Store."""
         query = self._client.collection("submissions").where(filter=FieldFilter("answer", "==", None))
-        with errors():
-            return each_known(query.limit(limit).stream(**CALL), Submission)
+        with translate_errors():
+            return from_documents(query.limit(limit).stream(**CALL), Submission)
 
     def drop_submission(self, submission: Submission) -> None:
-        """See Store."""
-        with errors():
+        with translate_errors():
             if not submission.reserved_nano:
                 self._submission(submission.id).delete(**CALL)
                 return
@@ -144,13 +139,13 @@ class FirestoreSubmissions(FirestoreBudgets):
 
     def _release(self, submission_id: str) -> None:
         snapshot = self._submission(submission_id).get(**CALL)
-        there = typed(snapshot.to_dict(), Submission)
-        if there is None:
+        existing = from_optional(snapshot.to_dict(), Submission)
+        if existing is None:
             return
         batch = self._client.batch()
-        delete(batch, snapshot)
-        made = reservation_deltas(there.owners, there.reserved_at, -there.reserved_nano)
-        self._book(batch, made, there.id)
+        delete_if_unchanged(batch, snapshot)
+        made = reservation_deltas(existing.owners, existing.reserved_at, -existing.reserved_nano)
+        self._add_to_ledgers(batch, made, existing.id)
         batch.commit(**CALL)
 
     def _submission(self, submission_id: str) -> Any:

@@ -1,4 +1,4 @@
-"""The totals and their roll-ups.
+"""Store the daily totals and their roll-ups.
 
 Collections::
 
@@ -32,10 +32,10 @@ from batch_gateway.adapters.firestore.budgets import SHARDS
 from batch_gateway.adapters.firestore.documents import (
     CALL,
     MOST_NAME_BYTES,
-    errors,
     field_name,
-    known,
-    plain,
+    from_document,
+    to_document,
+    translate_errors,
 )
 from batch_gateway.core.accounting.rollups import daily_rollup, group_key, monthly_rollup
 from batch_gateway.core.accounting.settlement import DailyTotal, TotalDelta, TotalKey
@@ -43,30 +43,32 @@ from batch_gateway.core.spend.entries import LABEL
 
 DAY_SHARDS = 16
 MONTH_SHARDS = 64
-"""Documents of a day's or a month's roll-up. One holds 1 MiB: with 100 bytes a group, a month has room for
+"""Documents of a day's or a month's roll-up. Each holds 1 MiB: at 100 bytes a group, a month has room for
 some 160,000 groups."""
 _SPREAD = 4
-"""Those of them that one group is spread over by job: Firestore sustains about one write a second to one."""
+"""Number of those that a group is spread over by job: each sustains about one write a second."""
 _MONTH = len("2026-11")
 _PAGE = 300
-"""Documents of one call: read well within the time that a call may take, also on a slow or busy processor."""
+"""Documents of one call, few enough for its time limit also on a slow or busy processor."""
 _NAMES = {"api_key": "apiKey"}
 _AFTER_EVERY_ID = ":~"
-"""Follows a day in the order of names: later than all of its cells, earlier than the next day's."""
+"""Suffix that sorts a day's name after all of its totals, and before the next day's."""
 
 
 class FirestoreTotals:
-    """The part of the Store port that is about spend over time."""
+    """The part of the Store port for spend over time."""
 
     _client: Client
 
-    def _move_totals(self, batch: WriteBatch, deltas: Iterable[tuple[TotalKey, TotalDelta]], by: str) -> None:
+    def _add_to_totals(
+        self, batch: WriteBatch, deltas: Iterable[tuple[TotalKey, TotalDelta]], by: str
+    ) -> None:
         """Add to the totals and their roll-ups.
 
         Args:
             batch: Takes the writes.
-            deltas: What to add to which totals.
-            by: The job's path, which decides on the shards.
+            deltas: The totals and their changes.
+            by: The job's path, which selects the shards.
         """
         job = zlib.crc32(by.encode())
         rollups: dict[tuple[str, str], dict[str, Any]] = defaultdict(lambda: defaultdict(dict))
@@ -85,7 +87,6 @@ class FirestoreTotals:
             batch.set(self._client.collection(collection).document(name), dict(sums), merge=True)
 
     def daily_rollups(self, first: str, last: str) -> Iterator[DailyTotal]:
-        """See Store."""
         for day, shards in groupby(self._rollups("days", first, last), lambda found: found[0]):
             quarters: defaultdict[str, Counter[str]] = defaultdict(Counter)
             unpriced: Counter[str] = Counter()
@@ -97,7 +98,6 @@ class FirestoreTotals:
                 yield daily_rollup(day, key, amounts, unpriced[key])
 
     def monthly_rollups(self, month: str) -> Iterator[DailyTotal]:
-        """See Store."""
         amounts: Counter[str] = Counter()
         unpriced: Counter[str] = Counter()
         for _, sums in self._rollups("months", month, month):
@@ -115,23 +115,22 @@ class FirestoreTotals:
             yield snapshot.id.partition(":")[0], snapshot.to_dict() or {}
 
     def list_totals(self, first: str, last: str, equal: Mapping[str, str]) -> Iterator[DailyTotal]:
-        """See Store."""
         collection = self._client.collection("totals")
         query = collection.order_by("__name__").end_at(
             {"__name__": collection.document(last + _AFTER_EVERY_ID)}
         )
         if any(len(text.encode()) >= MOST_NAME_BYTES for pair in equal.items() for text in pair):
-            return  # Firestore refuses to look for it, and no cell has it: labels are shorter
+            return  # Firestore refuses the filter, and no total would match: labels are shorter
         for field, value in equal.items():
             query = query.where(filter=FieldFilter(_path(field), "==", value))
         for snapshot in _pages(query, collection.document(f"{first}:")):
-            yield known(snapshot.to_dict(), DailyTotal)
+            yield from_document(snapshot.to_dict(), DailyTotal)
 
 
 def _pages(query: Query, after: DocumentReference) -> Iterator[DocumentSnapshot[Any]]:
-    """Read a query page by page, from behind a document on."""
+    """Yield the documents of a query after a given one, page by page."""
     while True:
-        with errors():
+        with translate_errors():
             found = list(query.start_after({"__name__": after}).limit(_PAGE).stream(**CALL))
         yield from found
         if len(found) < _PAGE:
@@ -154,9 +153,9 @@ def _increments(total: TotalKey, delta: TotalDelta) -> dict[str, Any]:
         for item in delta.quantities.keys() | delta.amounts_nano.keys()
     }
     quarters = {str(delta.quarter): Increment(delta.amount_nano)}
-    # Merging an empty map would empty the one that is there.
+    # Merging an empty map would clear the existing one.
     return {
-        **plain(total),
+        **to_document(total),
         "quarters": quarters,
         "unpricedRows": Increment(delta.unpriced_rows),
         **({"items": items} if items else {}),
