@@ -22,7 +22,7 @@ CHECKS = [
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]
-SCHEMA = schemathesis.openapi.from_path(Path(batch_gateway.gateway.__file__).with_name("openapi.json"))
+SCHEMA = schemathesis.openapi.from_path(Path(batch_gateway.gateway.__file__).parent / "http" / "openapi.json")
 OPERATIONS = [result.ok() for result in SCHEMA.get_all_operations()]
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
