@@ -241,7 +241,7 @@ def test_deleting_asks(cli, world):
     assert "Nothing was done" in cli("keys", "delete", "k", status=2).err
     assert len(world.get("/key/list").json["keys"]) == 1
     cli.answer("y\n")
-    assert "for good" in cli("keys", "delete", "k").err
+    assert "permanently" in cli("keys", "delete", "k").err
     assert world.get("/key/list").json["keys"] == []
 
 
