@@ -18,12 +18,12 @@ UPSTREAM = {
     # A relayed call goes by its route: create, list, get, cancel, delete, and the operation of a delete.
     "gateway.jobs.create._send": {f"{JOBS}.create"},
     # A create that was answered before is answered with the job as it is now.
-    "gateway.jobs.create._replayed": {f"{JOBS}.get"},
+    "gateway.jobs.create._replay": {f"{JOBS}.get"},
     "gateway.jobs.create_outcome.find_marked": {f"{JOBS}.list"},
     "gateway.jobs.estimate._base_of": {"aiplatform.models.get"},
     "gateway.jobs.passthrough._relay": {f"{JOBS}.cancel", f"{JOBS}.delete", f"{JOBS}.get", f"{JOBS}.list"},
     "gateway.jobs.passthrough._check_owner": {f"{JOBS}.get"},
-    "gateway.jobs.cost._refreshed": {f"{JOBS}.get"},
+    "gateway.jobs.cost._refresh": {f"{JOBS}.get"},
     # Only where no models are configured, see test_a_whole_project_needs_to_be_asked_for_its_locations.
     "gateway.admin.sweep._places": set(),
     "settlement.adoption.scan_jobs": {f"{JOBS}.list"},
