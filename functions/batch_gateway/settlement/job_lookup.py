@@ -2,7 +2,7 @@
 
 import msgspec
 
-from batch_gateway.core.jobs.record import JobKey, JobRecord, merge_observations, observe, parse_name
+from batch_gateway.core.jobs.record import JobRecord, merge_observations, observe, parse_name
 from batch_gateway.core.jobs.resource_names import parse_resource
 from batch_gateway.core.pricing.models import base_model_of, is_registered
 from batch_gateway.logs import log
@@ -60,15 +60,6 @@ def fetch_job(job: JobRecord, deps: SettlementDeps) -> JobRecord | None:
     shown = deps.upstream.get_job(job.key)
     seen = observe(shown) if shown else None
     return msgspec.structs.replace(job, seen=merge_observations(job.seen, seen)) if seen else None
-
-
-def refresh_job(key: JobKey, deps: SettlementDeps) -> JobRecord | None:
-    """Fetch a job as `fetch_job` does, save its state, and return its record."""
-    record = deps.store.get_job(key)
-    job = fetch_job(record, deps) if record else None
-    if job is None or record is None or job.seen == record.seen:
-        return job
-    return record_observations(deps.store, {key: job.seen}).get(key)
 
 
 def find_base_model(job: JobRecord, upstream: Upstream) -> str | None:

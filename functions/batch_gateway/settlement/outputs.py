@@ -44,7 +44,7 @@ class ReadOutput(NamedTuple):
 def read_output(
     job: JobRecord, bucket: str, live: ObjectInfo, deps: SettlementDeps, *, now: datetime, deadline: float
 ) -> ReadOutput | None:
-    """ReadOutput an object; None if its live generation, or a later one, is settled.
+    """Read an object; None if its live generation, or a later one, is settled.
 
     Raises:
         NotYetError: The object is too large for the time that was left; a later try continues.

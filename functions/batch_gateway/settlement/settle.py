@@ -73,20 +73,18 @@ def settle(
     if job is None:
         return _handle_unclaimed(directory, bucket, live, deps, age=now - written, now=now)
     uri = f"gs://{bucket}/{name}"
-    settled: JobRecord | None = None
+    read = read_output(job, bucket, live, deps, now=now, deadline=deadline) if live else None
+    # A large output takes minutes to read, so the job is fetched afterwards.
+    job = _with_current_state(read.job if read else job, deps)
     if live is None:
-        job = _with_current_state(job, deps)
         settled = record_lost(job, uri, deps, now=now)
-    elif read := read_output(job, bucket, live, deps, now=now, deadline=deadline):
-        # A large output takes minutes to read, so the job is fetched afterwards.
-        job = _with_current_state(read.job, deps)
-        settled = commit(job, read.output, deps, written=live.created)
+    else:
+        settled = commit(job, read.output, deps, written=live.created) if read else None
     if settled is None:
-        job = _with_current_state(job, deps)
         _finish(record_observations(deps.store, {job.key: job.seen}).get(job.key, job), uri, deps, now)
         return Outcome.ALREADY_SETTLED
     _finish(settled, uri, deps, now)
-    return Outcome.SETTLED if live is not None else Outcome.UNREADABLE
+    return Outcome.SETTLED if live else Outcome.UNREADABLE
 
 
 def _with_current_state(job: JobRecord, deps: SettlementDeps) -> JobRecord:
