@@ -434,6 +434,16 @@ class TestKeysAndTeams:
         expect(page.locator(".owners li", has_text="weekly")).to_contain_text("$0.00 of $12.35 a month")
         assert seeded.world.keys.get_key(made["token"]).budget.max_budget_nano == 12_345_678_901
 
+    def test_a_key_is_made_only_when_the_teams_to_choose_from_are_known(self, page):
+        held = []
+        page.route("**/team/list?*", lambda route: held.append(route), times=1)  # noqa: PLW0108 - no builtin
+        with page.expect_request("**/team/list?*"):
+            page.reload()
+        expect(page.get_by_role("button", name="New key")).to_be_disabled()
+        held[0].continue_()
+        page.get_by_role("button", name="New key").click()
+        expect(page.get_by_label("Team", exact=True).locator("option")).to_have_count(5)
+
     def test_what_the_gateway_refuses_stays_in_the_form(self, page, admin):
         page.get_by_role("button", name="New key").click()
         page.get_by_label("Alias").fill("query-intents")

@@ -14,10 +14,16 @@ export async function show(root, view) {
   const teams = card('Teams', {
     actions: [button('New team', () => newTeam(() => again()), { symbol: 'plus' })],
   });
+  // Until the teams are known, a new key could be in none of them.
+  const create = button('New key', () => newKey(known, filter, () => again()), {
+    symbol: 'plus',
+    kind: 'primary',
+    disabled: true,
+  });
   const keys = card(filter ? `Keys of ${filter}` : 'Keys', {
     actions: [
       filter && h('a', { href: '#/keys' }, 'All keys'),
-      button('New key', () => newKey(known, filter, () => again()), { symbol: 'plus', kind: 'primary' }),
+      create,
     ].filter(Boolean),
   });
   fill(
@@ -34,6 +40,7 @@ export async function show(root, view) {
       everyKey(filter, signal),
     ]);
     known = allTeams;
+    create.disabled = false;
     teams.fill(
       allTeams.length
         ? h(
