@@ -162,6 +162,9 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
         reserved_nano: Amount still reserved for it in the budgets of its key and team, nano-USD.
         reserved_at: When it was reserved.
         estimate: Its estimated cost; None if it was never estimated, UNKNOWN_BOUNDS if that was not possible.
+        resumed_from: Name of the job that this one resumed, as Vertex AI gave it; None if it resumed none.
+        resumed_by: Name of the last job that resumed this one; None if there is none.
+        resuming: Id of the last submission that resumes it; counts only while it is open.
     """
 
     key: JobKey
@@ -188,6 +191,9 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
     reserved_nano: int = 0
     reserved_at: datetime | None = None
     estimate: Bounds | None = None
+    resumed_from: str | None = None
+    resumed_by: str | None = None
+    resuming: str | None = None
 
     @property
     def ended(self) -> bool:
