@@ -171,7 +171,8 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
             self._jobs.setdefault(job.key, job)
             if submission is not None and submission.resumes is not None:
                 self._amend(job.key, resumed_from=submission.resumes.name)
-                self._amend(submission.resumes.key, resumed_by=job.seen.name)
+                if submission.resumes.key in self._jobs:
+                    self._amend(submission.resumes.key, resumed_by=job.seen.name)
 
     def get_job(self, key: JobKey) -> JobRecord | None:
         self.ping()
