@@ -233,6 +233,14 @@ def test_a_resume_can_be_tried_without_one(world, vertex):
     assert cost(world, old)["resumedBy"] is None
 
 
+def test_the_new_output_may_not_lie_in_the_old_one(world, vertex):
+    old = ended(world, vertex)
+    directory = old["outputInfo"]["gcsOutputDirectory"]
+    for inside in (directory, f"{directory}/", f"{directory}/x"):
+        assert reason(resume(world, old, {"outputUriPrefix": inside})) == "FIELD_INVALID"
+    assert resumed(world, old, {"outputUriPrefix": f"{directory}x"})["name"]
+
+
 # What cannot be resumed
 
 
@@ -428,6 +436,14 @@ def test_it_may_be_resumed_again_if_that_failed(world, vertex, gone):
 
     assert cost(world, old)["resumedBy"] == again["name"]
     assert world.record(failed).resumed_from == world.record(again).resumed_from == old["name"]
+
+
+def test_it_may_not_be_resumed_again_if_that_succeeded_and_was_deleted(world, vertex):
+    old = ended(world, vertex)
+    new = vertex.finish(resumed(world, old)["name"])
+    world.get(path_of(new))
+    world.call("DELETE", path_of(new))
+    assert reason(resume(world, old)) == "JOB_ALREADY_RESUMED"
 
 
 def test_resumes_at_the_same_time_make_one_job(world, vertex):

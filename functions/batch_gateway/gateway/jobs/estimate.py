@@ -126,8 +126,8 @@ class Estimates:
         scale = Scale(model, prices, sizes, parameters, self._done_test(is_resumed=resumed is not None))
         try:
             self._bounds.weigh(whose, objects, scale)
-            if resumed and resumed.rows != scale.weight.rows:
-                # Not all rows are in the output, so those that are not may be any of the input's.
+            if resumed and (resumed.rows is None or resumed.rows > scale.weight.rows):
+                # Rows that are not in the output may be any of the input's.
                 input_ = Scale(model, prices, sizes, parameters)
                 self._bounds.weigh(whose, objects_of(self._objects, resumed.inputs, deadline), input_)
                 rows = input_.weight.rows if resumed.rows is None else resumed.rows

@@ -25,6 +25,7 @@ from batch_gateway.core.jobs.record import (
 )
 from batch_gateway.gateway.http import requests
 from batch_gateway.gateway.http.call import Call
+from batch_gateway.gateway.http.params import invalid
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.gateway.jobs.create import Creates
 from batch_gateway.gateway.jobs.create_policy import CreatePolicy
@@ -111,7 +112,11 @@ class Resumes:
         prefix = files.get("outputUriPrefix") if isinstance(files, dict) else None
         if not isinstance(prefix, str) or config.get("predictionsFormat") != "jsonl":
             raise _not_supported("only output as jsonl in Cloud Storage or in BigQuery can be read as input")
-        return ends_in_files(job_id, prefix, self._files_of(seen), wanted)
+        uris = self._files_of(seen)
+        if wanted is not None and f"{wanted}/".startswith(f"{seen.output_directory}/"):
+            # What is written there would count as this job's output.
+            raise invalid("outputUriPrefix: must not be inside the output directory of the job")
+        return ends_in_files(job_id, prefix, uris, wanted)
 
     def _find(self, call: Call) -> tuple[dict[str, Any], JobRecord]:
         """Return the job as Vertex AI has it, and its record.
@@ -140,22 +145,20 @@ class Resumes:
         return job, record
 
     def _replaceable(self, record: JobRecord) -> str | None:
-        """Return the job that resumed this one before, if it has ended without success or was deleted."""
+        """Return the job that resumed this one before, if it has ended without success or is gone."""
         name = record.resumed_by
         found = parse_name(name) if name else None
         if found is None:
             return None
         key = JobKey(record.key.project, found[1], found[2])
         later = self._store.get_job(key)
-        if later is not None and later.deleted:
-            return name
         seen = later.seen if later else None
         if seen is None or not seen.terminal:
             # The record may be as old as the last sweep.
             job = self._upstream.get_job(key)
             seen = observe(job) if job else None
-            if seen is None:
-                return name
+        if seen is None:
+            return name
         return name if seen.terminal and seen.state not in WITH_OUTPUT_STATES else None
 
     def _files_of(self, seen: Observation) -> tuple[str, ...]:
