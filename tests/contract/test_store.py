@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from batch_gateway.core.accounting.budgets import BudgetExceededError, OwnedBudget
 from batch_gateway.core.accounting.settlement import (
     Change,
     Checkpoint,
@@ -38,9 +39,11 @@ from batch_gateway.core.pricing.cost import Cost, LineItem
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
 from batch_gateway.ports import (
+    JobResumedError,
     Observed,
     Outbox,
     PlaceNotes,
+    Resumption,
     Store,
     StoreUnavailableError,
     Submission,
@@ -536,6 +539,114 @@ def test_the_last_checkpoint_of_an_output_is_kept(store):
     store.put_checkpoint(checkpoint(2**40))
     assert store.get_output(key(), "gs://b/x") == (None, checkpoint(2**40))
     assert store.get_output(key(), "gs://b/y") == (None, None)
+
+
+# Resumes
+
+
+def resuming(number, replaces=None, **changes):
+    """A submission that resumes the first job."""
+    resumes = Resumption(key(), observation().name, replaces)
+    return msgspec.structs.replace(submission(number), resumes=resumes, **changes)
+
+
+def new_job(number):
+    return msgspec.structs.replace(record(), key=key(number), seen=observation(number))
+
+
+def test_a_job_and_the_one_that_it_resumes_are_recorded_together(store):
+    store.add_job(record())
+    assert store.begin_submission(resuming(1)) is None
+    assert store.get_job(key()).resumed_by is None
+
+    store.add_job(resuming(1).record(new_job(2)), resuming(1))
+
+    assert store.get_job(key()).resumed_by == observation(2).name
+    assert store.get_job(key(2)).resumed_from == observation().name
+    assert submissions(store) == set()
+
+
+def test_a_job_that_was_adopted_meanwhile_names_the_one_that_it_resumes(store):
+    store.add_job(record())
+    store.begin_submission(resuming(1))
+    store.add_job(new_job(2))
+
+    store.add_job(resuming(1).record(new_job(2)), resuming(1))
+
+    assert store.get_job(key(2)).resumed_from == observation().name
+    assert store.get_job(key()).resumed_by == observation(2).name
+
+
+def test_a_job_whose_earlier_one_is_not_on_record_any_more_is_recorded_all_the_same(store):
+    store.add_job(record())
+    store.begin_submission(resuming(1))
+    remove(store, key())
+    store.add_job(resuming(1).record(new_job(2)), resuming(1))
+
+    assert store.get_job(key(2)).resumed_from == observation().name
+    assert store.get_job(key()) is None
+
+
+def remove(store, job):
+    """Delete a record, as an administrator may."""
+    if hasattr(store, "submissions"):
+        del store._jobs[job]
+    else:
+        store._job(job).delete()
+
+
+@pytest.mark.parametrize("reserved", [0, 5])
+def test_an_open_submission_claims_the_job_that_it_resumes(store, reserved):
+    store.add_job(record())
+    store.begin_submission(resuming(1, reserved_nano=reserved, reserved_at=CREATED))
+
+    with pytest.raises(JobResumedError) as caught:
+        store.begin_submission(resuming(2, reserved_nano=reserved, reserved_at=CREATED))
+    assert caught.value.by is None
+    assert submissions(store) == {"id-1"}
+
+    store.drop_submission(resuming(1, reserved_nano=reserved, reserved_at=CREATED))
+    assert store.begin_submission(resuming(2)) is None
+
+
+def test_a_budget_that_refuses_leaves_no_claim(store):
+    store.add_job(record())
+    asked = resuming(1, reserved_nano=5, reserved_at=CREATED, key_id="x")
+    with pytest.raises(BudgetExceededError):
+        store.begin_submission(asked, [OwnedBudget(asked.owners[0], "x", 1, None, None)])
+    assert store.begin_submission(resuming(2)) is None
+
+
+def test_a_job_is_resumed_once_unless_the_caller_knows_of_the_first(store):
+    store.add_job(record())
+    first = resuming(1, marker="m", body_hash="h", key_id="k")
+    store.begin_submission(first)
+    store.add_job(first.record(new_job(2)), msgspec.structs.replace(first, answer=b"{}", job=key(2).path))
+
+    with pytest.raises(JobResumedError) as caught:
+        store.begin_submission(resuming(2))
+    assert caught.value.by == observation(2).name
+    assert store.begin_submission(first).answer == b"{}", "the same submission is found, not refused"
+    assert store.begin_submission(resuming(3, replaces=observation(2).name)) is None
+
+
+def test_of_resumes_at_the_same_time_one_is_begun(store):
+    store.add_job(record())
+    barrier = threading.Barrier(6)
+
+    def begin(number):
+        barrier.wait()
+        try:
+            return store.begin_submission(resuming(number))
+        except JobResumedError as error:
+            return error
+
+    with ThreadPoolExecutor(6) as pool:
+        outcomes = list(pool.map(begin, range(6)))
+
+    assert outcomes.count(None) == 1
+    assert {error.by for error in outcomes if error} == {None}
+    assert len(submissions(store)) == 1
 
 
 def test_submissions_without_an_answer_are_open(store):

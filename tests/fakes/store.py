@@ -27,7 +27,9 @@ from batch_gateway.core.accounting.settlement import (
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, merge_observations
 from batch_gateway.core.notify.notifications import Event
 from batch_gateway.ports import (
+    JobResumedError,
     Observed,
+    Resumption,
     Settlement,
     StoreUnavailableError,
     Submission,
@@ -83,6 +85,8 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
             existing = self.submissions.get(submission.id)
             if existing is not None and not existing.is_over(submission.created):
                 return existing
+            if submission.resumes is not None:
+                self._check_unclaimed(submission.resumes, submission.id)
             for limit in limits:
                 window = window_of(limit.duration, submission.created)
                 ledger = self.budget_balances([(limit.owner, window.periods)])[limit.owner]
@@ -90,10 +94,23 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
             self.writes += 1
             self._release(submission)
             self.submissions[submission.id] = submission
+            if submission.resumes is not None:
+                self._amend(submission.resumes.key, resuming=submission.id)
             self._add_to_ledgers(
                 reservation_deltas(submission.owners, submission.reserved_at, submission.reserved_nano)
             )
         return None
+
+    def _check_unclaimed(self, resumes: Resumption, submission_id: str) -> None:
+        job = self._jobs[resumes.key]
+        if job.resumed_by != resumes.replaces:
+            raise JobResumedError(job.resumed_by)
+        claim = self.submissions.get(job.resuming or "")
+        if claim is not None and claim.id != submission_id and claim.answer is None:
+            raise JobResumedError(None)
+
+    def _amend(self, key: JobKey, **changes: str) -> None:
+        self._jobs[key] = msgspec.structs.replace(self._jobs[key], **changes)
 
     def retake_submission(self, old: Submission, new: Submission) -> bool:
         self._count_write()
@@ -152,6 +169,10 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
                     kept = msgspec.structs.replace(submission, reserved_nano=0)
                     self.submissions[submission.id] = kept
             self._jobs.setdefault(job.key, job)
+            if submission is not None and submission.resumes is not None:
+                self._amend(job.key, resumed_from=submission.resumes.name)
+                if submission.resumes.key in self._jobs:
+                    self._amend(submission.resumes.key, resumed_by=job.seen.name)
 
     def get_job(self, key: JobKey) -> JobRecord | None:
         self.ping()

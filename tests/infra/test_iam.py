@@ -22,7 +22,8 @@ UPSTREAM = {
     "gateway.jobs.create_outcome.find_marked": {f"{JOBS}.list"},
     "gateway.jobs.estimate._base_of": {"aiplatform.models.get"},
     "gateway.jobs.passthrough._relay": {f"{JOBS}.cancel", f"{JOBS}.delete", f"{JOBS}.get", f"{JOBS}.list"},
-    "gateway.jobs.passthrough._check_owner": {f"{JOBS}.get"},
+    "gateway.jobs.passthrough.owned_job": {f"{JOBS}.get"},
+    "gateway.jobs.resume._replaceable": {f"{JOBS}.get"},
     "gateway.jobs.cost._refresh": {f"{JOBS}.get"},
     # Only where no models are configured, see test_a_whole_project_needs_to_be_asked_for_its_locations.
     "gateway.admin.sweep._places": set(),

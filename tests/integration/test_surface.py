@@ -15,7 +15,7 @@ from patience import PATIENCE
 from processes import HOST, wait_until
 
 NAMES = (
-    *("create", "create-labels", "create-idempotent", "list", "get", "cost", "cancel", "delete"),
+    *("create", "create-labels", "create-idempotent", "list", "get", "cost", "cancel", "resume", "delete"),
     *("team-new", "key-generate", "reconcile", "reprice", "jobs"),
     *("estimate", "costs", "export"),
 )
@@ -75,6 +75,11 @@ def test_the_documents_from_create_to_delete(reader):
     # It has ended, and api.md says what a cancel answers then.
     refused = reader("cancel", job)["error"]
     assert (refused["code"], refused["status"]) == (400, "FAILED_PRECONDITION")
+    # Its one failed row can be run again.
+    resumed = reader("resume", job)
+    assert resumed["displayName"] == "example (resumed)"
+    assert reader("cost", job)["resumedBy"] == resumed["name"]
+    cost = reader("cost", job)
     assert reader("delete", job)["name"].startswith(created["name"].partition("/batchPredictionJobs")[0])
     assert reader("get", job)["error"]["status"] == "NOT_FOUND"
     assert reader("cost", job) == cost

@@ -45,6 +45,7 @@ from batch_gateway.gateway.jobs.estimate import Estimates
 from batch_gateway.gateway.jobs.listing import Jobs
 from batch_gateway.gateway.jobs.passthrough import Passthrough
 from batch_gateway.gateway.jobs.places import Places
+from batch_gateway.gateway.jobs.resume import Resumes
 from batch_gateway.gateway.jobs.weighing import Weighing
 from batch_gateway.logs import log
 from batch_gateway.ports import (
@@ -115,6 +116,14 @@ class Gateway:
             now=deps.now,
         )
         creates = Creates(deps.store, deps.upstream, self._places, policy, estimates, now=deps.now)
+        resumes = Resumes(
+            deps.store,
+            deps.upstream,
+            objects=deps.objects,
+            passthrough=passthrough,
+            policy=policy,
+            creates=creates,
+        )
         weighing = Weighing(deps.store, estimates)
         costs = Costs(deps.store, deps.upstream, deps.settlement, tracker, weighing, now=deps.now)
         budget_status = BudgetStatus(deps.store, deps.now)
@@ -152,6 +161,7 @@ class Gateway:
                 change_at_place(
                     "POST", "/batchPredictionJobs/<job>:cancel", passthrough.cancel, "job.cancel"
                 ),
+                change_at_place("POST", "/batchPredictionJobs/<job>:resume", resumes.resume, "job.resume"),
                 change_at_place("DELETE", "/batchPredictionJobs/<job>", passthrough.delete, "job.delete"),
                 at_place("GET", "/operations/<operation>", passthrough.get_operation),
                 at_place("GET", "/batchPredictionJobs/<job>/cost", costs.get),
@@ -262,7 +272,7 @@ def _target(route: Route, request: Request) -> str:
     """Return the target of a failed call for the audit trail, as far as its path shows it."""
     if route.access is not Access.PLACE:
         return ""
-    target = request.path.partition("/projects/")[2].removesuffix(":cancel")
+    target = request.path.partition("/projects/")[2].removesuffix(":cancel").removesuffix(":resume")
     return f"projects/{target}" if target else request.path
 
 

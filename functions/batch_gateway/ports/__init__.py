@@ -18,7 +18,9 @@ from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectSt
 from batch_gateway.ports.records import RecordError, Unreadable
 from batch_gateway.ports.store import (
     STORED_FIELDS,
+    JobResumedError,
     Observed,
+    Resumption,
     Settlement,
     Store,
     StoreUnavailableError,
@@ -43,6 +45,7 @@ __all__ = [
     "BudgetNotes",
     "Endpoint",
     "Endpoints",
+    "JobResumedError",
     "KeyStore",
     "ObjectChangedError",
     "ObjectInfo",
@@ -55,6 +58,7 @@ __all__ = [
     "RecordError",
     "Reply",
     "Report",
+    "Resumption",
     "Settlement",
     "Store",
     "StoreUnavailableError",

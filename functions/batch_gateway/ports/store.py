@@ -30,6 +30,32 @@ class StoreUnavailableError(Exception):
     """Firestore did not answer in time. The operation may be retried."""
 
 
+class JobResumedError(Exception):
+    """A job cannot be resumed now: it was resumed before, or is being resumed.
+
+    Attributes:
+        by: Name of the job that resumed it; None while that is not known yet.
+    """
+
+    def __init__(self, by: str | None) -> None:
+        super().__init__(by or "a resume is in progress")
+        self.by = by
+
+
+class Resumption(msgspec.Struct, frozen=True, rename="camel"):
+    """The job that a create resumes.
+
+    Attributes:
+        key: Its key; it must be on record.
+        name: Its name, as Vertex AI gave it.
+        replaces: The job that resumed it before, which has ended without success; None if there is none.
+    """
+
+    key: JobKey
+    name: str
+    replaces: str | None
+
+
 class Submission(msgspec.Struct, frozen=True, rename="camel"):
     """A create that is about to be sent: kept until its job is recorded or known not to exist.
 
@@ -53,6 +79,7 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
         reserved_nano: Amount reserved for it in the budgets of key and team, nano-USD.
         reserved_at: Time of the reservation.
         estimate: Expected cost of the job.
+        resumes: The job that it resumes; None if it resumes none.
     """
 
     id: str
@@ -72,6 +99,7 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
     estimate: Bounds | None = None
     sent: Sent | None = None
     job: str = ""
+    resumes: Resumption | None = None
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -92,6 +120,7 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
             key_id=self.key_id,
             reserved_at=self.reserved_at,
             estimate=self.estimate,
+            resumed_from=self.resumes and self.resumes.name,
         )
 
 
@@ -118,11 +147,14 @@ class Store(Outbox, SweepStore, Protocol):
     ) -> Submission | None:
         """Add a submission before it is sent, and reserve the most it may cost, in one transaction.
 
+        A job that it resumes is claimed in the same transaction, until the submission is finished or dropped.
+
         Returns:
             An existing submission with the same id that has not expired; None if this one was added.
 
         Raises:
             BudgetExceededError: It does not fit a budget; nothing was written.
+            JobResumedError: It resumes a job that was resumed or is claimed; nothing was written.
         """
 
     def retake_submission(self, old: Submission, new: Submission) -> bool:
@@ -142,7 +174,7 @@ class Store(Outbox, SweepStore, Protocol):
 
         A job that is on record already is not changed.
         A submission with an answer is kept, any other is deleted. Its reservation passes to the job if this
-        call recorded the job; otherwise it is released.
+        call recorded the job; otherwise it is released. A job that it resumed gets the new job's name.
         """
 
     def get_job(self, key: JobKey) -> JobRecord | None:

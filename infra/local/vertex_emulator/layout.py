@@ -13,6 +13,7 @@ _CHOICES = {
     "incremental": ("none", "file", "folder"),
     "ended": ("final", "incremental", "nothing"),
     "shown": ("ended", "running", "succeeded"),
+    "unprocessed": ("listed", "left_out"),
 }
 
 
@@ -30,12 +31,17 @@ class Layout:
             completed rows, only the `incremental` files, or `nothing`. Unconfirmed.
         shown: Since when `outputInfo` is shown: once the job has `ended`, already while it is `running`, or
             only once it has `succeeded`. No source says for jobs that run or didn't succeed.
+        unprocessed: Whether the final output of a job that was cancelled, expired or failed has the rows that
+            weren't processed, without an answer. Google's page on resuming a job has them processed by a new
+            job whose only input is that output, so they must be `listed`; its batch page names completed
+            rows only: `left_out`.
     """
 
     shards: int = 1
     incremental: str = "none"
     ended: str = "final"
     shown: str = "ended"
+    unprocessed: str = "listed"
 
     def __post_init__(self) -> None:
         if type(self.shards) is not int or not 1 <= self.shards <= _MOST_SHARDS:

@@ -196,7 +196,7 @@ class Lifecycle:
                 if leaves == "incremental":
                     self._output().export(job)
                 elif leaves == "final":
-                    self._output().write(job)
+                    self._output().write(job, whole=not good and job.layout.unprocessed == "listed")
             except JobFailure as failure:
                 self._fail(job, failure)
                 return

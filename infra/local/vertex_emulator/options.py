@@ -13,6 +13,7 @@ How the row ends:
 
 - `hold`: true; it comes last, and the clock stops before it, so that the job runs until it is ended by hand
 - `fail`: true or a message; the row fails and has no usage
+- `fail_first`: true; the row fails unless it comes from the output of an earlier job
 - `truncated`: true; cut off by the limit (MAX_TOKENS, `max_tokens`, `length`)
 - `blocked`: true; Gemini: prompt feedback instead of candidates; Claude: `refusal`; open: `content_filter`
 - `finish_reason`: what the row names as its end, whatever it is, e.g. SAFETY or `tool_use`
@@ -40,7 +41,7 @@ _OPTIONS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("cache_creation", "cache_creation_1h"), (int,)),
     **dict.fromkeys(("pad_bytes", "prompt_tokens", "thoughts", "tool_use"), (int,)),
     **dict.fromkeys(("blocked", "docs_shape", "in_body", "malformed", "no_details"), (bool,)),
-    **dict.fromkeys(("hold", "no_usage", "status_object", "truncated"), (bool,)),
+    **dict.fromkeys(("fail_first", "hold", "no_usage", "status_object", "truncated"), (bool,)),
     **dict.fromkeys(("finish_reason", "model_version"), (str,)),
     "fail": (bool, str),
     "web_search": (bool, int),

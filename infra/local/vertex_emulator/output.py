@@ -62,20 +62,27 @@ class Output:
         self._tables = tables
         self._seed = seed
 
-    def write(self, job: Job) -> None:
-        """Write the final files or tables, with all rows that are processed.
+    def write(self, job: Job, *, whole: bool) -> None:
+        """Write the final files or tables.
+
+        Args:
+            job: The job.
+            whole: Whether they have the rows that weren't processed, too; those of custom models never do.
 
         Raises:
             JobFailure: They can't be written.
         """
         where = location(job)
+        listed = len(job.lines) if whole else job.done
         if "gcsOutputDirectory" not in where:
-            self._write_tables(job, f"{where['bigqueryOutputDataset']}.{where['bigqueryOutputTable']}")
+            self._write_tables(
+                job, listed, f"{where['bigqueryOutputDataset']}.{where['bigqueryOutputTable']}"
+            )
         elif job.model.family is Family.CUSTOM:
             self._write_results(job, where["gcsOutputDirectory"])
         else:
             count = job.layout.shards
-            for number, (start, stop) in enumerate(_shares(job.done, count)):
+            for number, (start, stop) in enumerate(_shares(listed, count)):
                 shard = f"-{number:05}-of-{count:05}" if count > 1 else ""
                 uri = f"{where['gcsOutputDirectory']}/predictions.jsonl{shard}"
                 self._storage.write_lines(uri, self._lines(job, range(start, stop)))
@@ -105,6 +112,9 @@ class Output:
         for number in numbers:
             rng.seed(seed + number)
             row = json.loads(job.lines[number])
+            if number >= job.done:
+                yield row, rows.unprocessed(row)
+                continue
             error = rows.outcome(job.model.family, row) if job.fails[number] else ""
             yield row, rows.answer(job.model, row, error, job.processed(number), rng)
 
@@ -127,10 +137,10 @@ class Output:
             f"{directory}/prediction.errors_stats-00000-of-00001", self._lines(job, bad)
         )
 
-    def _write_tables(self, job: Job, table: str) -> None:
+    def _write_tables(self, job: Job, listed: int, table: str) -> None:
         dataset, _, name = table.rpartition(".")
         custom = job.model.family is Family.CUSTOM
-        good, bad = _split(job) if custom else (list(range(job.done)), [])
+        good, bad = _split(job) if custom else (list(range(listed)), [])
         self._append(job, table, good)
         if bad:
             errors = name.replace("predictions", "errors") if "predictions" in name else f"{name}_errors"

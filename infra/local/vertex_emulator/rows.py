@@ -23,7 +23,8 @@ _ENCODER = msgspec.json.Encoder()  # a fifth of the time of json
 
 def outcome(family: Family, row: Any) -> str:
     """Return the reason why a row fails, or `""` if it succeeds."""
-    wish = options.options(row).get("fail")
+    wishes = options.options(row)
+    wish = wishes.get("fail") or (wishes.get("fail_first") and not row.get("status"))
     if wish:
         return wish if isinstance(wish, str) else "Request contains an invalid argument."
     return "" if family is Family.CUSTOM or carried_over(row) else _REFUSALS[family](row)
@@ -35,6 +36,13 @@ def carried_over(row: dict[str, Any]) -> bool:
     Google's page on resuming a job: such rows are merged into the new output as they are.
     """
     return row.get("status") == "" and bool(row.get("response")) and "processed_time" in row
+
+
+def unprocessed(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns of the output row for an input row that was not processed; unconfirmed."""
+    if carried_over(row):
+        return dict(row)
+    return {**row, "status": "Not processed: the job ended before.", "response": {}}
 
 
 def answer(model: JobModel, row: Any, error: str, moment: datetime, rng: random.Random) -> dict[str, Any]:

@@ -62,6 +62,8 @@ NOTHING_YET = {
     "estimate": None,
     "projected": None,
     "outputs": [],
+    "resumedFrom": None,
+    "resumedBy": None,
 }
 ESTIMATE = {"low": "0.0001006", "expected": "0.0030006", "high": "0.3276854"}
 """Of four rows of one letter: about 1 token in and 600 out each."""
@@ -155,6 +157,7 @@ def test_the_members_are_those_of_the_contract_in_its_order(world):
         *("name", "state", "status", "currency", "amount", "complete", "model", "team", "apiKey", "labels"),
         *("rows", "unpricedReasons", "usage", "lineItems", "waste", "queryFees"),
         *("priceTable", "estimate", "projected", "progress", "outputs"),
+        *("resumedFrom", "resumedBy"),
     ]
 
 

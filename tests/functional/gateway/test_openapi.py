@@ -196,6 +196,7 @@ JOB_CALLS = {
     "getJob": lambda world, at: world.get(at(path_of(a_settled_job(world)))),
     "deleteJob": lambda world, at: world.call("DELETE", at(path_of(a_settled_job(world)))),
     "cancelJob": lambda world, at: world.call("POST", at(f"{path_of(world.created())}:cancel")),
+    "resumeJob": lambda world, at: world.call("POST", at(f"{path_of(a_settled_job(world))}:resume")),
     "estimateCost": lambda world, at: world.create(path=at(f"{JOBS}:estimateCost")),
     "getCost": lambda world, at: world.get(at(f"{path_of(a_settled_job(world))}/cost")),
 }

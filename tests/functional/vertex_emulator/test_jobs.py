@@ -186,7 +186,9 @@ def test_cancel_in_the_middle_keeps_what_is_done(vertex, data, content_type):
     job = vertex.get(name)
     assert (job["state"], job["error"]["code"]) == ("JOB_STATE_CANCELLED", 1)
     assert job["completionStats"] == {"successfulCount": "2", "incompleteCount": "3"}
-    assert len(vertex.output(job).splitlines()) == 2
+    rows = [json.loads(line) for line in vertex.output(job).splitlines()]
+    assert sorted(bool(row["response"]) for row in rows) == [False] * 3 + [True] * 2
+    assert all(row["status"] == "Not processed: the job ended before." for row in rows if not row["response"])
 
 
 def test_delete_is_an_operation(make):

@@ -91,11 +91,20 @@ def test_jobs_that_move_by_themselves_export_as_they_go(make):
 @pytest.mark.parametrize(
     ("labels", "expected", "shown"),
     [
-        ({}, {"incremental_predictions.jsonl": 2, "predictions.jsonl": 4}, True),
+        ({}, {"incremental_predictions.jsonl": 2, "predictions.jsonl": 10}, True),
+        (
+            {"emulate_unprocessed": "left_out"},
+            {"incremental_predictions.jsonl": 2, "predictions.jsonl": 4},
+            True,
+        ),
         ({"emulate_ended": "incremental"}, {"incremental_predictions.jsonl": 4}, True),
         ({"emulate_ended": "nothing"}, {"incremental_predictions.jsonl": 2}, False),
         ({"emulate_ended": "nothing", "emulate_incremental": "none"}, {}, False),
-        ({"emulate_shown": "succeeded"}, {"incremental_predictions.jsonl": 2, "predictions.jsonl": 4}, False),
+        (
+            {"emulate_shown": "succeeded"},
+            {"incremental_predictions.jsonl": 2, "predictions.jsonl": 10},
+            False,
+        ),
     ],
 )
 def test_what_a_job_leaves_that_did_not_succeed(vertex, end, labels, expected, shown):
@@ -155,7 +164,13 @@ def test_settings_over_http_hold_for_jobs_to_come(vertex):
     vertex.control("layout", shards=2)
     after = vertex.create(ROWS)
     listed = vertex.call("GET", "emulator/layout").json()
-    assert listed == {"shards": 2, "incremental": "none", "ended": "final", "shown": "ended"}
+    assert listed == {
+        "shards": 2,
+        "incremental": "none",
+        "ended": "final",
+        "shown": "ended",
+        "unprocessed": "listed",
+    }
     for name, count in ((before, 1), (after, 2)):
         job = vertex.emulator.finish(name)
         assert len(vertex.files(job["outputInfo"]["gcsOutputDirectory"])) == count

@@ -153,6 +153,25 @@ def test_a_job_is_resumed_from_an_earlier_jobs_output(vertex):
     assert sum(row in before for row in rows) == 5
 
 
+@pytest.mark.parametrize("end", ["CANCELLED", "EXPIRED", "FAILED"])
+def test_a_job_that_ended_early_is_resumed_from_its_output_alone(vertex, end):
+    rows = [prompt(str(number)) for number in range(8)] + [prompt("x", fail_first=True)]
+    name = vertex.create(rows)
+    first = vertex.emulator.finish(name, state=f"JOB_STATE_{end}", rows=4)
+    before = [json.loads(line) for line in vertex.output(first).splitlines()]
+    uri = first["outputInfo"]["gcsOutputDirectory"] + "/predictions.jsonl"
+    source = {"instancesFormat": "jsonl", "gcsSource": {"uris": [uri]}}
+    resumed = vertex.emulator.finish(vertex.create(inputConfig=source))
+    assert resumed["completionStats"] == {"successfulCount": "9"}
+    after = [json.loads(line) for line in vertex.output(resumed).splitlines()]
+    answered = [row for row in before if row["response"]]
+    assert len(answered) in {3, 4}
+    assert [row for row in after if row["processed_time"][:23] < resumed["createTime"][:23]] == [
+        row for row in after if row in answered
+    ]
+    assert sum(row in answered for row in after) == len(answered)
+
+
 def test_embedding_rows_have_their_own_shapes(vertex):
     model = "publishers/google/models/text-embedding-005"
     ok, bad = vertex.rows({"content": "x" * 30}, {"content": "y", "emulate": {"fail": True}}, model=model)

@@ -85,12 +85,18 @@ def test_tables_that_are_not_there_or_break(make):
 
 def test_a_table_holds_what_was_done_when_a_job_ends_early(vertex):
     rows = [prompt(str(n)) for n in range(4)]
-    for ended, count in (("final", 2), ("nothing", None)):
-        target = to_bigquery(f"bq://acme.books.{ended}")
-        name = vertex.create(rows, outputConfig=target, labels={"emulate_ended": ended})
+    for ended, unprocessed, count in (
+        ("final", "listed", 4),
+        ("final", "left_out", 2),
+        ("nothing", "listed", None),
+    ):
+        target = to_bigquery(f"bq://acme.books.{ended}_{unprocessed}")
+        labels = {"emulate_ended": ended, "emulate_unprocessed": unprocessed}
+        name = vertex.create(rows, outputConfig=target, labels=labels)
         vertex.emulator.finish(name, state="JOB_STATE_CANCELLED", rows=2)
-        written = vertex.emulator.tables.read(f"bq://acme.books.{ended}")
+        written = vertex.emulator.tables.read(f"bq://acme.books.{ended}_{unprocessed}")
         assert (written and len(written)) == count
+        assert not written or sum(bool(row["response"]) for row in written) == 2
 
 
 def test_embeddings_and_custom_models_have_columns_of_their_own(vertex):

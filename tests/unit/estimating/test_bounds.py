@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from itertools import combinations
 
 import pytest
 from hypothesis import given
@@ -480,3 +481,53 @@ def test_embeddings_write_nothing():
     assert found == {"input_text": len(line_of(row)), "input_document": found["input_document"]}
     row = {"body": {"input": "x"}}
     assert weigh(row, model="publishers/intfloat/models/multilingual-e5-large-instruct-maas").output == 0
+
+
+# --- Resumed jobs
+
+
+def test_rows_that_an_earlier_job_answered_count_as_rows_and_use_nothing():
+    scale = Scale(FLASH, prices.load(), SIZES.get, None, lambda line: b"done" in line)
+    scale.add([line_of(gemini()), line_of({"done": 1}), b"not JSON, but done", b"\n"])
+    alone = weigh(gemini())
+    assert scale.weight == alone._replace(rows=3)
+
+
+def test_of_rows_of_which_some_are_missing_the_longest_count():
+    rows = [gemini(config={"maxOutputTokens": limit}) for limit in (10, 1000, 20)]
+    scale = Scale(FLASH, prices.load(), SIZES.get, None)
+    scale.add(map(line_of, rows))
+
+    assert scale.most_of(0).output == 0
+    assert scale.most_of(1).output >= max(weigh(row).output for row in rows)
+    for count in (1, 2, 3):
+        most = scale.most_of(count)
+        for chosen in combinations(rows, count):
+            assert all(most.uses[unit] >= number for unit, number in weigh(*chosen).uses.items())
+    assert scale.most_of(3) == scale.most_of(3)._replace(uses=scale.weight.uses)
+
+
+def test_of_rows_that_are_alike_the_missing_ones_count_in_proportion():
+    scale = Scale(FLASH, prices.load(), SIZES.get, None)
+    scale.add([line_of(gemini())] * 10)
+    assert scale.most_of(4) == weigh(*[gemini()] * 4)
+
+
+def test_the_weights_of_two_scales_add_up():
+    scale = Scale(FLASH, prices.load(), SIZES.get, None)
+    scale.add([line_of(gemini())])
+    scale.add_weight(weigh(gemini(), gemini(config={"maxOutputTokens": 7})))
+    assert scale.weight == weigh(gemini(), gemini(), gemini(config={"maxOutputTokens": 7}))
+
+
+def test_an_output_row_that_failed_is_weighed_as_the_importer_writes_it():
+    parts = [
+        {"fileData": None, "text": "a"},
+        {"fileData": {"fileUri": "gs://in/a.pdf", "mimeType": "application/pdf"}, "text": None},
+    ]
+    row = {
+        "status": "Bad Request: {}",
+        "request": {"contents": [{"parts": parts, "role": "user"}]},
+        "response": {},
+    }
+    assert weigh(row).input > 0

@@ -116,6 +116,8 @@ def test_a_settled_job_reads_so_to_the_letter() -> None:
         "projected": None,
         "progress": {"completed": 5, "total": 5},
         "outputs": [{"uri": URI, "generation": "1763800000000000", "bytes": 2048, "rows": 5}],
+        "resumedFrom": None,
+        "resumedBy": None,
     }
 
 
@@ -143,7 +145,22 @@ def test_the_members_are_the_same_at_any_time_and_in_their_order(some: JobRecord
         "projected",
         "progress",
         "outputs",
+        "resumedFrom",
+        "resumedBy",
     ]
+
+
+def test_resumed_jobs_name_each_other() -> None:
+    report = cost_report(job(resumed_from="projects/1/a", resumed_by="projects/1/b"), [])
+    assert (report["resumedFrom"], report["resumedBy"]) == ("projects/1/a", "projects/1/b")
+
+
+def test_rows_that_a_cancelled_job_lists_without_an_answer_are_not_completed() -> None:
+    stats = Completion(successful=3, failed=1, incomplete=6)
+    cancelled = job(
+        state="JOB_STATE_CANCELLED", completion=stats, usage=Usage(rows=Rows(succeeded=3, failed=7))
+    )
+    assert cost_report(cancelled, [])["progress"] == {"completed": 4, "total": 10}
 
 
 def test_a_report_is_json() -> None:

@@ -415,6 +415,13 @@ def test_the_time_that_vertex_says_comes_before_that_of_the_record() -> None:
     assert job.carried_before == CREATED - timedelta(minutes=5, milliseconds=100)
 
 
+def test_a_job_that_is_known_to_resume_another_needs_no_tolerance() -> None:
+    created = datetime(2026, 11, 22, 10, 11, 12, 123456, tzinfo=UTC)
+    seen = Observation("projects/1/locations/global/batchPredictionJobs/2", "JOB_STATE_PENDING")
+    job = JobRecord(JobKey("p", "global", "2"), seen, created, resumed_from="projects/1/a")
+    assert job.carried_before == created.replace(microsecond=123000)
+
+
 def test_prices_are_those_of_the_start_and_until_then_of_the_creation() -> None:
     assert record().priced_at == CREATED
     assert record(start_time=LATE).priced_at == LATE

@@ -86,6 +86,12 @@ class FirestoreJobs(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
                 delete_if_unchanged(batch, existing)
         if not is_known:
             batch.create(self._job(job.key), to_document(job))
+        if submission is not None and submission.resumes is not None:
+            if is_known:
+                batch.update(self._job(job.key), {"resumedFrom": submission.resumes.name})
+            resumed = self._job(submission.resumes.key)
+            if resumed.get(["key"], **CALL).exists:
+                batch.update(resumed, {"resumedBy": job.seen.name})
         batch.commit(**CALL)
 
     def get_job(self, key: JobKey) -> JobRecord | None:

@@ -12,14 +12,16 @@ from contextlib import suppress
 from typing import Any
 
 from google.api_core.exceptions import AlreadyExists
-from google.cloud.firestore_v1 import FieldFilter
+from google.cloud.firestore_v1 import FieldFilter, WriteBatch
 
 from batch_gateway.adapters.firestore.budgets import FirestoreBudgets
 from batch_gateway.adapters.firestore.documents import (
     CALL,
     delete_if_unchanged,
+    from_document,
     from_documents,
     from_optional,
+    job_id,
     optimistically,
     to_document,
     translate_errors,
@@ -33,7 +35,8 @@ from batch_gateway.core.accounting.budgets import (
     reservation_deltas,
     window_of,
 )
-from batch_gateway.ports import Submission, Unreadable
+from batch_gateway.core.jobs.record import JobRecord
+from batch_gateway.ports import JobResumedError, Resumption, Submission, Unreadable
 
 _PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8, 0.8, 0.8, 0.8, 0.8)
 """Longest pauses of a create that waits for reservations which other creates are about to release."""
@@ -46,7 +49,7 @@ class FirestoreSubmissions(FirestoreBudgets):
         self, submission: Submission, limits: Sequence[OwnedBudget] = ()
     ) -> Submission | None:
         with translate_errors():
-            if not (submission.reserved_nano or limits):
+            if not (submission.reserved_nano or limits or submission.resumes):
                 with suppress(AlreadyExists):
                     self._submission(submission.id).create(to_document(submission), **CALL)
                     return None
@@ -61,6 +64,7 @@ class FirestoreSubmissions(FirestoreBudgets):
 
         Raises:
             BudgetExceededError: A budget has no room; nothing is reserved.
+            JobResumedError: It resumes a job that was resumed or is claimed; nothing is reserved.
         """
         pauses = iter(_PAUSES_SECONDS)
         while True:
@@ -103,6 +107,8 @@ class FirestoreSubmissions(FirestoreBudgets):
             # A write that is repeated because its answer was lost finds its own submission.
             return None if existing == submission else existing
         batch = self._client.batch()
+        if submission.resumes is not None:
+            self._claim(batch, submission.resumes, submission.id)
         write_if_unchanged(batch, document, to_document(submission))
         if existing is not None:
             released = reservation_deltas(existing.owners, existing.reserved_at, -existing.reserved_nano)
@@ -111,6 +117,22 @@ class FirestoreSubmissions(FirestoreBudgets):
         self._add_to_ledgers(batch, made, submission.id)
         batch.commit(**CALL)
         return None
+
+    def _claim(self, batch: WriteBatch, resumes: Resumption, submission_id: str) -> None:
+        """Note a submission on the job that it resumes.
+
+        Raises:
+            JobResumedError: The job was resumed, or another submission that resumes it is open.
+        """
+        snapshot = self._client.collection("jobs").document(job_id(resumes.key)).get(**CALL)
+        job = from_document(snapshot.to_dict(), JobRecord)
+        if job.resumed_by != resumes.replaces:
+            raise JobResumedError(job.resumed_by)
+        if job.resuming not in {None, submission_id}:
+            other = from_optional(self._submission(job.resuming).get(**CALL).to_dict(), Submission)
+            if other is not None and other.answer is None:
+                raise JobResumedError(None)
+        write_if_unchanged(batch, snapshot, {"resuming": submission_id})
 
     def retake_submission(self, old: Submission, new: Submission) -> bool:
         def attempt() -> bool:

@@ -5,7 +5,7 @@ has to be checked against its grants (the confused deputy problem).
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -120,7 +120,9 @@ def check_model(grants: Sequence[Grant], written: str, resource: str, *, is_alia
             )
 
 
-def check_body(grants: Sequence[Grant], body: Any, *, has_budget: bool = False) -> None:
+def check_body(
+    grants: Sequence[Grant], body: Any, *, has_budget: bool = False, own_uris: Container[str] = frozenset()
+) -> None:
     """Check that all grants allow the data and models that a job names.
 
     Every ``gs://`` and ``bq://`` URI in the body counts, whatever field it is in: v1beta1 has several, and a
@@ -130,6 +132,7 @@ def check_body(grants: Sequence[Grant], body: Any, *, has_budget: bool = False) 
         grants: The grants of key and team.
         body: Body of the create.
         has_budget: Whether the cost of the job is limited too.
+        own_uris: URIs that need no grant.
 
     Raises:
         ApiError: PERMISSION_DENIED: One of the grants does not.
@@ -157,7 +160,8 @@ def check_body(grants: Sequence[Grant], body: Any, *, has_budget: bool = False) 
                 "that. Use model, gcsSource, bigquerySource, gcsDestination and bigqueryDestination.",
                 metadata={"field": field},
             )
-        if isinstance(value, str) and (field in _URI_FIELDS or _URI.match(value)):
+        is_uri = isinstance(value, str) and (field in _URI_FIELDS or _URI.match(value))
+        if is_uri and value not in own_uris:
             for prefixes in restricted:
                 check_uri(prefixes, value)
 

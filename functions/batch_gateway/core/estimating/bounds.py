@@ -6,7 +6,7 @@ answers have no limit.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from batch_gateway.core.estimating import most
@@ -45,7 +45,14 @@ class Weight(NamedTuple):
 class Scale:
     """The sums of rows as they are weighed."""
 
-    def __init__(self, model: str, prices: PriceTable, size_of: SizeOf, parameters: Any) -> None:
+    def __init__(
+        self,
+        model: str,
+        prices: PriceTable,
+        size_of: SizeOf,
+        parameters: Any,
+        is_done: Callable[[bytes], bool] = lambda _: False,
+    ) -> None:
         """Prepare for a job.
 
         Args:
@@ -54,6 +61,7 @@ class Scale:
             size_of: Look-up of the sizes of files that rows name.
             parameters: The job's modelParameters. It is not documented whether they override what a row
                 sets: the more expensive one counts.
+            is_done: Returns True for a line that is not run again, because an earlier job answered it.
 
         Raises:
             UnboundedError: Jobs with this model have no bound.
@@ -72,8 +80,11 @@ class Scale:
             max((integer(each, name) for each in values(parameters, name)), default=0)
             for name in ("maxOutputTokens", "candidateCount")
         )
+        self._is_done = is_done
         self._rows = self._input = self._output = 0
+        self._longest_input = self._longest_output = 0
         self._uses: UnitCounts = Counter()
+        self._peaks: UnitCounts = Counter()
 
     @property
     def weight(self) -> Weight:
@@ -89,7 +100,24 @@ class Scale:
         for line in lines:
             if not line.isspace():
                 self._rows += 1
-                self._add(self._most(line))
+                if not self._is_done(line):
+                    self._add(self._most(line))
+
+    def most_of(self, rows: int) -> Weight:
+        """Return the most that so many of the rows may use, whichever they are."""
+        return Weight(
+            rows,
+            min(self._input, rows * self._longest_input),
+            min(self._output, rows * self._longest_output),
+            Counter({unit: min(number, rows * self._peaks[unit]) for unit, number in self._uses.items()}),
+        )
+
+    def add_weight(self, weight: Weight) -> None:
+        """Add rows that were weighed by another scale."""
+        self._rows += weight.rows
+        self._input += weight.input
+        self._output += weight.output
+        self._uses.update(weight.uses)
 
     def _most(self, line: bytes) -> Most:
         row = row_of(line)
@@ -105,13 +133,19 @@ class Scale:
         prompt = sum(row.input.values())
         window = self._prices.context_window(self._key, prompt)
         for item, units in row.input.items():
-            self._uses[window, item] += units
+            self._add_units((window, item), units)
         self._input += prompt
+        self._longest_input = max(self._longest_input, prompt)
         if not self._family.answers:
             return
         limit = self._output_limit if row.limit is None else max(row.limit, self._limit)
         if limit is None:
             raise UnboundedError("it sets no limit on its output, and the model's limit is unknown")
         output = limit * max(row.answers, self._answers)
-        self._uses[window, row.item] += output
+        self._add_units((window, row.item), output)
         self._output += output
+        self._longest_output = max(self._longest_output, output)
+
+    def _add_units(self, unit: tuple[str, str], number: int) -> None:
+        self._uses[unit] += number
+        self._peaks[unit] = max(self._peaks[unit], number)

@@ -58,9 +58,17 @@ class Survey:
         sampled: Number of rows so far.
     """
 
-    def __init__(self, model: str, habit: Habit, prices: PriceTable, size_of: SizeOf) -> None:
+    def __init__(
+        self,
+        model: str,
+        habit: Habit,
+        prices: PriceTable,
+        size_of: SizeOf,
+        is_done: Callable[[bytes], bool] = lambda _: False,
+    ) -> None:
         key = prices.resolve(model)
         self.sampled = 0
+        self._is_done = is_done
         self._model = key or short_name(model)
         self._prices = prices
         self._family = family_of(model)
@@ -107,6 +115,9 @@ class Survey:
             builder.add(None, free=False)
             self._note_invalid(place, line, f"cannot be weighed: {error}", fatal=False)
             self._unbounded["a row has too many values to be read"] = None
+            return
+        if self._is_done(content):
+            builder.add(None, free=True)
             return
         row = read(content, self._asked, self._columns)
         if row.problem:

@@ -66,6 +66,8 @@ def cost_report(job: JobRecord, outputs: Iterable[Output]) -> dict[str, Any]:
             for output in outputs
             if not output.superseded
         ],
+        "resumedFrom": job.resumed_from,
+        "resumedBy": job.resumed_by,
     }
 
 
@@ -171,8 +173,15 @@ def _progress(job: JobRecord) -> dict[str, int | None]:
     rows, stats = job.usage.rows.total, job.seen.completion
     if stats is None:
         return {"completed": rows or None, "total": rows if rows and job.closed else None}
-    completed = max(rows, stats.completed)
+    # The output of a job that ended early may list the rows that it did not run, too.
+    lists_all = _was_cut_short(job) and rows == stats.total
+    completed = stats.completed if lists_all else max(rows, stats.completed)
     return {"completed": completed, "total": None if stats.total is None else max(completed, stats.total)}
+
+
+def _was_cut_short(job: JobRecord) -> bool:
+    """Return True if the job has ended without success."""
+    return job.ended and job.seen.state not in WITH_OUTPUT_STATES
 
 
 def _projected(job: JobRecord) -> str | None:
@@ -187,8 +196,7 @@ def _projected(job: JobRecord) -> str | None:
     rows, stats, amount = job.usage.rows, job.seen.completion, job.cost.amount_nano
     expected = job.estimate.expected_nano if job.estimate else None
     if stats is None or not stats.total:
-        cut_short = job.ended and job.seen.state not in WITH_OUTPUT_STATES
-        return None if expected is None or expected < amount or cut_short else format_nano(expected)
+        return None if expected is None or expected < amount or _was_cut_short(job) else format_nano(expected)
     total = max(stats.total, rows.total)
     left = max((stats.completed if job.ended else total) - rows.total, 0)
     if rows.succeeded:

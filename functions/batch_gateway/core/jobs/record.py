@@ -42,9 +42,7 @@ _NAME = re.compile(
 )
 """Job names whose parts can also be part of a document's name."""
 _CLOCK_SKEW = timedelta(milliseconds=100)
-"""Tolerance for differences between the clocks that stamp jobs and rows. It is small, since an earlier job's
-last rows may be only slightly older; a job's own rows are far later: Vertex AI starts it a minute or more
-after its create."""
+"""Tolerance between the clocks of jobs and rows; small, since an earlier job's rows may be hardly older."""
 _FRACTION = re.compile(r"\.(\d+)")
 
 
@@ -162,6 +160,9 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
         reserved_nano: Amount still reserved for it in the budgets of its key and team, nano-USD.
         reserved_at: When it was reserved.
         estimate: Its estimated cost; None if it was never estimated, UNKNOWN_BOUNDS if that was not possible.
+        resumed_from: Name of the job that this one resumed, as Vertex AI gave it; None if it resumed none.
+        resumed_by: Name of the last job that resumed this one; None if there is none.
+        resuming: Id of the last submission that resumes it; counts only while it is open.
     """
 
     key: JobKey
@@ -188,6 +189,9 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
     reserved_nano: int = 0
     reserved_at: datetime | None = None
     estimate: Bounds | None = None
+    resumed_from: str | None = None
+    resumed_by: str | None = None
+    resuming: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -214,7 +218,10 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def carried_before(self) -> datetime:
         """The time before which rows were processed by an earlier job, whose output this one resumed from."""
-        return (self.seen.create_time or self.create_time) - _CLOCK_SKEW
+        created = self.seen.create_time or self.create_time
+        # Exact where it is certain that there are such rows; their times are in milliseconds.
+        exact = created.replace(microsecond=created.microsecond // 1000 * 1000)
+        return exact if self.resumed_from else created - _CLOCK_SKEW
 
 
 def parse_name(name: str) -> tuple[str, str, str] | None:

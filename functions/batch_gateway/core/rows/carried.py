@@ -8,6 +8,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from batch_gateway.core.json_io import UNREADABLE
+from batch_gateway.core.rows.row import decode_row, is_answered
+from batch_gateway.core.rows.waste import is_error
+
 
 def carried_over_test(before: datetime | None) -> Callable[[Any], bool]:
     """Return a predicate for a row's ``processed_time`` that is true before a time.
@@ -34,3 +38,26 @@ def carried_over_test(before: datetime | None) -> Callable[[Any], bool]:
         return time.replace(tzinfo=time.tzinfo or UTC) < before
 
     return is_before
+
+
+def answered_test(before: datetime) -> Callable[[bytes], bool]:
+    """Return a predicate for a line of a job's output that is true if a job that resumes it need not run it.
+
+    It is false in doubt: for a line that cannot be read, and for a prompt that was blocked, since it is not
+    documented whether Vertex AI counts that as an answer.
+
+    Args:
+        before: Time before which the row must have been processed, as in `carried_over_test`.
+    """
+    is_before = carried_over_test(before)
+
+    def is_answered_before(line: bytes) -> bool:
+        try:
+            row = decode_row(line)
+        except UNREADABLE:
+            return False
+        if row.response is not None and row.response.prompt_feedback is not None:
+            return False
+        return is_error(row.status) is False and is_before(row.processed_time) and is_answered(row, line)
+
+    return is_answered_before

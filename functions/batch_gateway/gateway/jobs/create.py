@@ -32,12 +32,14 @@ from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.gateway.jobs import budget_errors, create_outcome
 from batch_gateway.gateway.jobs.create_policy import CreatePolicy
+from batch_gateway.gateway.jobs.drafts import Draft
 from batch_gateway.gateway.jobs.estimate import Estimates
 from batch_gateway.gateway.jobs.job_body import JobBody
 from batch_gateway.gateway.jobs.places import Places
 from batch_gateway.gateway.jobs.submissions import labels_of, new_submission
 from batch_gateway.logs import log
 from batch_gateway.ports import (
+    JobResumedError,
     RecordError,
     Store,
     StoreUnavailableError,
@@ -80,22 +82,32 @@ class Creates:
 
     def create(self, call: Call) -> AuditedResponse:
         """Create a job; the target is the job's name, empty if there is none."""
-        response = self._create(call)
+        raw = requests.body(call.request)
+        response = self.submit(call, Draft(JobBody(raw), raw))
         return AuditedResponse(responses.resource_name(response), response)
 
-    def _create(self, call: Call) -> Response:
-        body = JobBody(requests.body(call.request))
-        model = self._policy.authorize(call, body)
+    def submit(self, call: Call, draft: Draft) -> Response:
+        """Check a create, send it, and record its job.
+
+        Args:
+            call: The call; its path is that of a create.
+            draft: The create.
+
+        Raises:
+            ApiError: It is rejected, or its job is unknown or not on record.
+        """
+        body, resumed = draft.body, draft.resumed
+        model = self._policy.authorize(call, body, resumed.own_uris if resumed else frozenset())
         # An alias is replaced by the model's full name.
         changed: dict[str, Any] = {"model": model} if model != body.model else {}
         if call.request.args.get("validateOnly", "").lower() == "true":
             return responses.json(
-                estimate_report(self._estimates.estimate_for_caller(call, body.json, model))
+                estimate_report(self._estimates.estimate_for_caller(call, body.json, model, resumed))
             )
-        submission = new_submission(call, body, model, self._now())
+        submission = new_submission(call, draft, model, self._now())
         limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]
         if limits:
-            submission = self._with_reservation(call, body, model, submission)
+            submission = self._with_reservation(call, draft, model, submission)
         earlier = self._begin(submission, limits)
         if earlier is not None:
             submission = self._resume(earlier, submission)
@@ -114,13 +126,13 @@ class Creates:
             raise
         return self._send(call, sent, submission)
 
-    def _with_reservation(self, call: Call, body: JobBody, model: str, submission: Submission) -> Submission:
+    def _with_reservation(self, call: Call, draft: Draft, model: str, submission: Submission) -> Submission:
         """Return the submission with its estimate and the most it may cost, to be reserved in the budgets.
 
         Raises:
             ApiError: ESTIMATE_UNKNOWN, or the input cannot be read in time.
         """
-        estimate = self._estimates.estimate_for_caller(call, body.json, model)
+        estimate = self._estimates.estimate_for_caller(call, draft.body.json, model, draft.resumed)
         if estimate.high_nano is None:
             raise budget_errors.unknown(estimate)
         bounds = Bounds(estimate.low_nano, estimate.expected_nano, estimate.high_nano, estimate.weighed)
@@ -133,6 +145,8 @@ class Creates:
             return self._store.begin_submission(submission, limits)
         except BudgetExceededError as error:
             raise budget_errors.exceeded(error) from error
+        except JobResumedError as error:
+            raise create_outcome.resumed_before(error.by) from error
         except StoreUnavailableError as error:
             log("ERROR", "create rejected: Firestore is unavailable", error=error)
             raise ApiError(

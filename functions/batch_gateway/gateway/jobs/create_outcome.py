@@ -84,3 +84,26 @@ def unknown(submission: Submission, problem: str, *, timed_out: bool = False) ->
         metadata={"submission": submission.id},
         retry_after=SETTLING_SECONDS if submission.marker else None,
     )
+
+
+def resumed_before(by: str | None) -> ApiError:
+    """Return the error for a resume of a job that was resumed before.
+
+    Args:
+        by: Name of the job that resumed it; None while that is not known.
+    """
+    if by is None:
+        return ApiError(
+            "ABORTED",
+            "RESUME_IN_PROGRESS",
+            "Another resume of this job is in progress, or got no answer and is being looked for. Try again "
+            "in a moment: the job's cost report names the new job as resumedBy once there is one.",
+            retry_after=5,
+        )
+    return ApiError(
+        "FAILED_PRECONDITION",
+        "JOB_ALREADY_RESUMED",
+        f"This job was resumed by {by}, which is running or has succeeded. Use that job; if it ends with "
+        "failed rows, resume it instead of this one.",
+        metadata={"job": by},
+    )

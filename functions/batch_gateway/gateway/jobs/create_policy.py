@@ -1,5 +1,7 @@
 """Check that a caller may send a create."""
 
+from collections.abc import Container
+
 from batch_gateway.core.access import grants
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.resource_names import parse_resource
@@ -16,8 +18,13 @@ class CreatePolicy:
         self._settings = settings
         self._places = places
 
-    def authorize(self, call: Call, body: JobBody) -> str:
+    def authorize(self, call: Call, body: JobBody, own_uris: Container[str] = frozenset()) -> str:
         """Check that a caller may send a create.
+
+        Args:
+            call: The create.
+            body: Its body.
+            own_uris: URIs that need no grant.
 
         Returns:
             The model's full name, with an alias resolved.
@@ -33,10 +40,22 @@ class CreatePolicy:
             checked = self._places.with_project_id(resource)
             grants.check_model(call.caller.grants, written, checked, is_alias=resource != written)
             has_budget = any(limit.max_nano is not None for limit in call.caller.budgets)
-            grants.check_body(call.caller.grants, body.json, has_budget=has_budget)
+            grants.check_body(call.caller.grants, body.json, has_budget=has_budget, own_uris=own_uris)
             for field, name in grants.resource_names(body.json):
                 self._check_resource(call, field, name)
         return resource
+
+    def name_of(self, call: Call, model: str) -> str:
+        """Return a model's name as the caller may write it: an alias of it that is granted, else as given."""
+        full = parse_resource(model)
+        for alias in self._settings.aliases:
+            if (alias.project, alias.location) != (call.project, call.location) or full is None:
+                continue
+            found = parse_resource(alias.resource)
+            granted = [pattern for grant in call.caller.grants for pattern in grant.models]
+            if found and found.path == full.path and alias.model_name in granted:
+                return alias.model_name
+        return model
 
     def _check_resource(self, call: Call, field: str, name: str) -> None:
         """Reject a project's resource name that is malformed, or in a place that the caller may not use.

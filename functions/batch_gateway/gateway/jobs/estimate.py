@@ -18,8 +18,10 @@ from batch_gateway.core.jobs.cost_bounds import Weighed
 from batch_gateway.core.jobs.record import JobRecord, uris_of
 from batch_gateway.core.pricing.models import base_model_of, is_registered
 from batch_gateway.core.pricing.prices import PriceTable
+from batch_gateway.core.rows.carried import answered_test
 from batch_gateway.gateway.http import requests, responses
 from batch_gateway.gateway.http.call import Call
+from batch_gateway.gateway.jobs.drafts import ResumedJob
 from batch_gateway.gateway.jobs.histories import Histories
 from batch_gateway.gateway.jobs.input_bounds import InputBounds
 from batch_gateway.gateway.jobs.input_objects import SECONDS, FileSizes, UnknownError, objects_of
@@ -83,26 +85,32 @@ class Estimates:
             estimate_report(self.estimate_for_caller(call, body.json, self._authorize(call, body)))
         )
 
-    def estimate_for_caller(self, call: Call, body: dict[str, Any], model: str) -> Estimate:
+    def estimate_for_caller(
+        self, call: Call, body: dict[str, Any], model: str, resumed: ResumedJob | None = None
+    ) -> Estimate:
         """Estimate a create; for a caller with a budget, its high is an upper bound or unknown.
 
         Args:
             call: As in ``estimate_create``.
             body: As in ``estimate_create``.
             model: As in ``estimate_create``.
+            resumed: As in ``estimate_create``.
 
         Raises:
             ApiError: The bound needs the whole input, which is too large, or too many are being read.
         """
-        estimate = self.estimate_create(call, body, model)
+        estimate = self.estimate_create(call, body, model, resumed)
         if estimate.high_nano is None or all(limit.max_nano is None for limit in call.caller.budgets):
             return estimate
         try:
-            return self._with_bound(call, body, self._base_of(model, call.project, call.location), estimate)
+            base = self._base_of(model, call.project, call.location)
+            return self._with_bound(call, body, base, estimate, resumed)
         except (UnknownError, UnboundedError) as error:
             return estimate.without_high(f"The high is unknown: {error}.")
 
-    def _with_bound(self, call: Call, body: dict[str, Any], model: str, estimate: Estimate) -> Estimate:
+    def _with_bound(
+        self, call: Call, body: dict[str, Any], model: str, estimate: Estimate, resumed: ResumedJob | None
+    ) -> Estimate:
         source = either(body, "inputConfig")
         if extra := sorted(
             name for name in source if snake_case(name) not in {"instances_format", "gcs_source"}
@@ -114,9 +122,16 @@ class Estimates:
         objects = objects_of(self._objects, uris_of(either(either(source, "gcsSource"), "uris")), deadline)
         prices, now = self._prices(), self._now()
         sizes = FileSizes(self._objects, call.caller, deadline)
-        scale = Scale(model, prices, sizes, either(body, "modelParameters"))
+        parameters, whose = either(body, "modelParameters"), call.caller.key_id or ""
+        scale = Scale(model, prices, sizes, parameters, self._done_test(is_resumed=resumed is not None))
         try:
-            self._bounds.weigh(call.caller.key_id or "", objects, scale)
+            self._bounds.weigh(whose, objects, scale)
+            if resumed and (resumed.rows is None or resumed.rows > scale.weight.rows):
+                # Rows that are not in the output may be any of the input's.
+                input_ = Scale(model, prices, sizes, parameters)
+                self._bounds.weigh(whose, objects_of(self._objects, resumed.inputs, deadline), input_)
+                rows = input_.weight.rows if resumed.rows is None else resumed.rows
+                scale.add_weight(input_.most_of(max(0, rows - scale.weight.rows)))
         except ObjectsUnavailableError as error:
             log("WARNING", "input not read", uri=objects[0].uri, error=error)
             raise UnknownError("the gateway cannot read the input now") from error
@@ -129,13 +144,16 @@ class Estimates:
         )
         return bounded(estimate, scale.weight, weighed, prices, location=call.location, at=now)
 
-    def estimate_create(self, call: Call, body: dict[str, Any], model: str) -> Estimate:
+    def estimate_create(
+        self, call: Call, body: dict[str, Any], model: str, resumed: ResumedJob | None = None
+    ) -> Estimate:
         """Estimate a create. Amounts that cannot be known are None, and the warnings say why.
 
         Args:
             call: The call, for its caller and location.
             body: The create's body. Its URIs and names must have been checked against the caller's grants.
             model: The model's full name.
+            resumed: The job that it resumes, whose answered rows are not run again.
         """
         source = either(body, "inputConfig")
         table = either(either(source, "bigquerySource"), "inputUri")
@@ -152,6 +170,7 @@ class Estimates:
             ),
             size_of=FileSizes(self._objects, caller, deadline),
             deadline=deadline,
+            is_resumed=resumed is not None,
         )
 
     def estimate_job(self, job: JobRecord, seconds: float) -> Estimate:
@@ -173,6 +192,7 @@ class Estimates:
             history=(scope, _history_name(job.team, job.api_key if job.key_id else None)),
             size_of=lambda _: None,
             deadline=time.monotonic() + seconds,
+            is_resumed=job.resumed_from is not None,
         )
 
     def _estimate_input(
@@ -185,6 +205,7 @@ class Estimates:
         history: tuple[tuple[str, str] | None, str],
         size_of: SizeOf,
         deadline: float,
+        is_resumed: bool,
     ) -> Estimate:
         """Estimate the cost of an input.
 
@@ -196,11 +217,15 @@ class Estimates:
             history: Scope of the earlier jobs that count, as in ``Store.recent_jobs``, and its name.
             size_of: Returns the size in bytes of a file that rows name.
             deadline: Time to stop reading the input, by time.monotonic.
+            is_resumed: Whether the input is an earlier job's output, whose answered rows are not run again.
         """
         prices = self._prices()
-        survey = Survey(model, self._histories.habit(*history, model, prices), prices, size_of)
+        habit = self._histories.habit(*history, model, prices)
+        survey = Survey(model, habit, prices, size_of, self._done_test(is_resumed=is_resumed))
         now = self._now()
         try:
+            if table and is_resumed:
+                return survey.unknown(f"the rows of {table} that have an answer are not counted")
             if table:
                 return survey.estimate_of_table(self._rows_of(table), location=location, at=now)
             objects = objects_of(self._objects, uris, deadline)
@@ -211,6 +236,10 @@ class Estimates:
         except UnknownError as error:
             return survey.unknown(str(error))
         return survey.estimate(sum(each.size for each in objects), location=location, at=now)
+
+    def _done_test(self, *, is_resumed: bool) -> Callable[[bytes], bool]:
+        """Return a predicate for a line of the input that is true if the job will not run it."""
+        return answered_test(self._now()) if is_resumed else lambda _: False
 
     def _base_of(self, model: str, project: str, location: str) -> str:
         """Return the base of a tuned model: it has the same price and row format."""

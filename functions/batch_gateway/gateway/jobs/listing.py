@@ -31,7 +31,7 @@ _FIELDS: dict[str, Callable[[JobRecord], str | None]] = {
     "location": lambda job: job.key.location,
 }
 _REPORTED = ("name", "state", "status", "model", "team", "apiKey", "labels", "currency", "amount", "complete")
-_REPORTED_TOO = ("rows", "estimate", "projected", "progress")
+_REPORTED_TOO = ("rows", "estimate", "projected", "progress", "resumedFrom", "resumedBy")
 
 
 class Jobs:

@@ -48,7 +48,7 @@ class Passthrough:
         partial = requests.is_partial(call.request)
         if partial and call.caller.scope:
             # The labels may have been trimmed from the answer.
-            self._check_owner(call, "get")
+            self.owned_job(call, "get")
         upstream = self._relay(call)
         if partial or upstream.status != _OK:
             if upstream.status == _NOT_FOUND:
@@ -91,13 +91,13 @@ class Passthrough:
         """Ask Vertex AI to cancel a job."""
         body = requests.body(call.request) or b"{}"
         if call.caller.scope:
-            self._check_owner(call, "cancel")
+            self.owned_job(call, "cancel")
             body = b"{}"  # a cancel has no fields, and a caller must not be able to add any
         return AuditedResponse(call.key.path, responses.relay(self._relay(call, body=body)))
 
     def delete(self, call: Call) -> AuditedResponse:
         """Delete a job at Vertex AI; its record stays. Its last state is tracked first: it is gone later."""
-        last = self._check_owner(call, "delete")
+        last = self.owned_job(call, "delete")
         if last is not None:
             self._track(call, [last])
         return AuditedResponse(call.key.path, responses.relay(self._relay(call)))
@@ -119,15 +119,15 @@ class Passthrough:
             body=body,
         )
 
-    def _check_owner(self, call: Call, permission: str) -> dict[str, Any] | None:
-        """Return the job as Vertex AI has it; None if it does not exist.
+    def owned_job(self, call: Call, permission: str, *, version: str = "v1") -> dict[str, Any] | None:
+        """Return the job as Vertex AI has it, if it is the caller's; None if it does not exist.
 
         Raises:
             ApiError: The job is another team's, or the caller may not know that it does not exist.
             UpstreamUnavailableError: Vertex AI did not tell.
         """
         look = self._upstream.send(
-            "GET", f"/v1/{call.key.path}", project=call.project, location=call.location
+            "GET", f"/{version}/{call.key.path}", project=call.project, location=call.location
         )
         job = responses.parse_json(look) if look.status == _OK else None
         if look.status in _NO_ANSWER or (look.status == _OK and not isinstance(job, dict)):

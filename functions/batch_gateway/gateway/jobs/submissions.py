@@ -11,24 +11,24 @@ from batch_gateway.core.access import callers
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.jobs.labels import KEY_LABEL, MARKER_LABEL, TEAM_LABEL
 from batch_gateway.gateway.http.call import Call
-from batch_gateway.gateway.jobs.job_body import JobBody
+from batch_gateway.gateway.jobs.drafts import Draft
 from batch_gateway.ports import Submission
 
 KEY_LIFETIME = timedelta(hours=24)
 """Lifetime of an Idempotency-Key."""
 
 
-def new_submission(call: Call, body: JobBody, model: str, now: datetime) -> Submission:
+def new_submission(call: Call, draft: Draft, model: str, now: datetime) -> Submission:
     """Make the submission of a create; with an Idempotency-Key, its id is derived from caller and key.
 
     Args:
         call: The create.
-        body: The create's body.
+        draft: The create.
         model: Full name of the model.
         now: Current time.
     """
     scope = call.caller.scope
-    sent = body.sent(model, dict([scope]) if scope else None)
+    sent = draft.body.sent(model, dict([scope]) if scope else None)
     idempotency_key = call.request.headers.get("Idempotency-Key", "")
     submission = Submission(
         id=uuid.uuid4().hex,
@@ -40,6 +40,7 @@ def new_submission(call: Call, body: JobBody, model: str, now: datetime) -> Subm
         display_name=sent.display_name,
         created=now,
         sent=sent,
+        resumes=draft.resumed and draft.resumed.resumption,
     )
     if not idempotency_key:
         return submission
@@ -47,7 +48,7 @@ def new_submission(call: Call, body: JobBody, model: str, now: datetime) -> Subm
     return msgspec.structs.replace(
         submission,
         id=_hash(*owner, idempotency_key)[:32],
-        body_hash=_hash(call.project, call.location, body.raw.decode("latin-1")),
+        body_hash=_hash(call.project, call.location, draft.identity.decode("latin-1")),
         # Random, so that nobody can plant a job that would be found in place of ours.
         marker=uuid.uuid4().hex,
         expires=now + KEY_LIFETIME,
