@@ -27,6 +27,7 @@ from batch_gateway.ports.store import (
 from batch_gateway.ports.sweep import BudgetNotes, PlaceNotes, SweepNotes, SweepStore, Turn
 from batch_gateway.ports.tables import TableInfo, Tables, TablesUnavailableError
 from batch_gateway.ports.upstream import (
+    Absent,
     AnswerTooLargeError,
     Upstream,
     UpstreamCredentialsError,
@@ -36,6 +37,7 @@ from batch_gateway.ports.upstream import (
 
 __all__ = [
     "STORED_FIELDS",
+    "Absent",
     "AliasTakenError",
     "AnswerTooLargeError",
     "Audit",
