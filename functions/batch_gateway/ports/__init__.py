@@ -15,17 +15,22 @@ from batch_gateway.ports.notifications import (
     UnreachableError,
 )
 from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectStore, ObjectsUnavailableError
+from batch_gateway.ports.outputs import OutputStore, Settlement
 from batch_gateway.ports.records import RecordError, Unreadable
 from batch_gateway.ports.store import (
     STORED_FIELDS,
+    BudgetStore,
+    JobStore,
     Observed,
-    Settlement,
+    ProjectStore,
     Store,
     StoreUnavailableError,
     Submission,
+    SubmissionStore,
 )
 from batch_gateway.ports.sweep import BudgetNotes, PlaceNotes, SweepNotes, SweepStore, Turn
 from batch_gateway.ports.tables import TableInfo, Tables, TablesUnavailableError
+from batch_gateway.ports.totals import TotalStore
 from batch_gateway.ports.upstream import (
     Absent,
     AnswerTooLargeError,
@@ -43,8 +48,10 @@ __all__ = [
     "Audit",
     "AuditEntry",
     "BudgetNotes",
+    "BudgetStore",
     "Endpoint",
     "Endpoints",
+    "JobStore",
     "KeyStore",
     "ObjectChangedError",
     "ObjectInfo",
@@ -52,7 +59,9 @@ __all__ = [
     "ObjectsUnavailableError",
     "Observed",
     "Outbox",
+    "OutputStore",
     "PlaceNotes",
+    "ProjectStore",
     "Receivers",
     "RecordError",
     "Reply",
@@ -61,6 +70,7 @@ __all__ = [
     "Store",
     "StoreUnavailableError",
     "Submission",
+    "SubmissionStore",
     "SweepNotes",
     "SweepStore",
     "TableInfo",
@@ -68,6 +78,7 @@ __all__ = [
     "TablesUnavailableError",
     "TeamDeletedError",
     "Topic",
+    "TotalStore",
     "Turn",
     "UnreachableError",
     "Unreadable",

@@ -15,8 +15,8 @@ from batch_gateway.gateway.jobs.weighing import Weighing
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     Absent,
+    JobStore,
     RecordError,
-    Store,
     Upstream,
     UpstreamCredentialsError,
     UpstreamUnavailableError,
@@ -31,7 +31,7 @@ class Costs:
 
     def __init__(
         self,
-        store: Store,
+        store: JobStore,
         upstream: Upstream,
         settlement: Callable[[], SettlementDeps],
         tracker: Tracker,

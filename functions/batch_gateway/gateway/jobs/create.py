@@ -39,9 +39,9 @@ from batch_gateway.gateway.jobs.submissions import labels_of, new_submission
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     RecordError,
-    Store,
     StoreUnavailableError,
     Submission,
+    SubmissionStore,
     Upstream,
     UpstreamCredentialsError,
     UpstreamResponse,
@@ -63,7 +63,7 @@ class Creates:
 
     def __init__(
         self,
-        store: Store,
+        store: SubmissionStore,
         upstream: Upstream,
         places: Places,
         policy: CreatePolicy,
