@@ -8,7 +8,7 @@ locals {
     days        = ["quarters", "unpriced"]
     events      = ["body"]
     jobs        = ["cost", "repricings", "usage"]
-    ledgers     = ["days"]
+    ledgers     = ["reservedNano", "spentNano"]
     months      = ["amounts", "unpriced"]
     outputs     = ["usage"]
     parked      = ["usage"]

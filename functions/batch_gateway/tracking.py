@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from batch_gateway import log_events
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, observe, parse_name
-from batch_gateway.ports import RecordError, Store
+from batch_gateway.ports import JobStore, RecordError
 
 _REMEMBERED_JOBS = 10_000
 
 
-def record_observations(store: Store, seen: Mapping[JobKey, Observation]) -> dict[JobKey, JobRecord]:
+def record_observations(store: JobStore, seen: Mapping[JobKey, Observation]) -> dict[JobKey, JobRecord]:
     """Save the observed states of jobs, and log each change of state.
 
     Returns:
@@ -46,7 +46,7 @@ class Tracker:
     that it has seen of each job: an unchanged job takes no read and no write of Firestore.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: JobStore) -> None:
         self._store = store
         self._lock = Lock()
         self._last_seen: OrderedDict[JobKey, Observation] = OrderedDict()

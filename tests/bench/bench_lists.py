@@ -1,7 +1,7 @@
 """What pages of keys, teams and the audit trail take. See README.md.
 
 Run by hand: ``python tests/bench/bench_lists.py [--keys N] [--entries N]``, on Firestore's emulator. Each key
-and each team has a budget of 30 days, and a ledger with all of its shards for each month that they lie in.
+and each team has a budget of 30 days, and a ledger with all of its shards and days.
 """
 
 # ruff: noqa: E402, T201 - the path comes first, and it talks to a terminal
@@ -46,7 +46,7 @@ TEAMS = 40
 def fill(client, keys, entries, now):
     """Keys, as many teams, their ledgers, and the trail."""
     budget, documents = Budget(10**12, "30d"), []
-    months = {period[:7] for period in window_of("30d", now).periods}
+    periods = window_of("30d", now).periods
     for number in range(keys):
         key_id, team_id = f"k{number}", f"team-{number:05}"
         of = f"team-{number % TEAMS:05}"
@@ -55,10 +55,10 @@ def fill(client, keys, entries, now):
         team = TeamRecord(team_id, now, now, budget=budget)
         documents.append((client.collection("teams").document(team_id), _to_document(team)))
         for owner in (f"key:{key_id}", f"team:{team_id}"):
-            for month in months:
-                days = {f"{month}-{day:02}": {"spentNano": 7, "reservedNano": 7} for day in range(1, 29)}
-                ledger = {"owner": owner, "period": month, "spentNano": 99, "reservedNano": 0, "days": days}
-                names = [f"{owner}:{month}:{shard}" for shard in range(SHARDS)]
+            for year in {period[:4] for period in periods}:
+                days = {period: 7 for period in periods if period.startswith(year)}
+                ledger = {"owner": owner, "spentNano": days, "reservedNano": days}
+                names = [f"{owner}:{year}:{shard}" for shard in range(SHARDS)]
                 documents += [(client.collection("ledgers").document(name), ledger) for name in names]
     for number in range(entries):
         entry = AuditEntry(now - timedelta(seconds=number), "key-1", "job.create", f"job {number}", "OK")

@@ -146,10 +146,10 @@ def fill(client, found, keys, now):
         alias, budget = f"key-{number:05}", Budget(10**12, "30d")
         key = KeyRecord(f"{number:064}", f"k{number}", "sk-", alias, now, now, "master", budget=budget)
         documents.append((client.collection("keys").document(key.token), _to_document(key)))
-        for period in (f"{now:%Y-%m}", "all"):
+        for period in (f"{now:%Y-%m-%d}", "all"):
             owner = f"key:k{number}"
-            content = {"owner": owner, "period": period, "spentNano": 7, "reservedNano": 0, "changed": now}
-            documents.append((client.collection("ledgers").document(f"{owner}:{period}:0"), content))
+            content = {"owner": owner, "spentNano": {period: 7}, "reservedNano": {period: 0}, "changed": now}
+            documents.append((client.collection("ledgers").document(f"{owner}:{period[:4]}:0"), content))
     write(client, documents)
 
 

@@ -188,17 +188,22 @@ def test_jobs_without_a_reservation_are_spend_all_the_same(store):
         store.begin_submission(submission(1, 1), [limit(7 * TOKEN_NANO)])
 
 
-def test_days_at_the_end_of_a_month_are_in_their_windows(store):
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (datetime(2026, 11, 30, 9, tzinfo=UTC), datetime(2026, 12, 2, 9, tzinfo=UTC)),
+        (datetime(2026, 12, 31, 9, tzinfo=UTC), datetime(2027, 1, 2, 9, tzinfo=UTC)),
+    ],
+)
+def test_days_at_the_end_of_a_month_or_year_are_in_their_windows(store, first, second):
     """A window of seven days that begins in one month and ends in the next."""
-    first, second = datetime(2026, 11, 30, 9, tzinfo=UTC), datetime(2026, 12, 2, 9, tzinfo=UTC)
     store.begin_submission(submission(1, 400, created=first, reserved_at=first))
     later = submission(2, 700, created=second, reserved_at=second)
     with pytest.raises(BudgetExceededError):
         store.begin_submission(later, [limit(1000, duration="7d")])
     assert store.begin_submission(later, [limit(1000, duration="1mo")]) is None
-    assert store.budget_balances([("team:ads", ("2026-11-30", "2026-12-01", "2026-12-02"))]) == {
-        "team:ads": BudgetBalance(0, 1100)
-    }
+    days = tuple(f"{first + timedelta(days=number):%Y-%m-%d}" for number in range(3))
+    assert store.budget_balances([("team:ads", days)]) == {"team:ads": BudgetBalance(0, 1100)}
 
 
 def test_creates_that_are_killed_between_reserving_and_looking_are_released(store):

@@ -8,7 +8,7 @@ import pytest
 from batch_gateway.adapters import vertex as adapter
 from batch_gateway.adapters.vertex import Vertex
 from batch_gateway.core.jobs.record import JobKey, observe
-from batch_gateway.ports import UpstreamResponse, UpstreamUnavailableError
+from batch_gateway.ports import Absent, UpstreamResponse, UpstreamUnavailableError
 from vertex_emulator import VertexEmulator
 
 PARENT = "projects/acme-batch/locations/us-central1"
@@ -61,14 +61,14 @@ def test_a_job_is_created_found_and_followed(upstream, emulator):
     assert observe(found).output_prefix == "gs://out/run"
 
 
-def test_a_job_that_is_not_there_is_none(upstream):
-    assert upstream.get_job(JobKey("acme-batch", "us-central1", "404")) is None
+def test_a_job_that_is_not_there_is_missing(upstream):
+    assert upstream.get_job(JobKey("acme-batch", "us-central1", "404")) is Absent.MISSING
 
 
-def test_a_job_that_may_not_be_seen_is_none(upstream, emulator):
+def test_a_job_that_may_not_be_seen_is_denied(upstream, emulator):
     emulator.faults.add(status=403)
 
-    assert upstream.get_job(JobKey("acme-batch", "us-central1", "403")) is None
+    assert upstream.get_job(JobKey("acme-batch", "us-central1", "403")) is Absent.DENIED
 
 
 def test_an_answer_has_status_headers_in_lower_case_and_body(upstream, emulator):

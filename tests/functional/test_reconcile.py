@@ -18,6 +18,7 @@ from batch_gateway.core.notify.notifications import job_event
 from batch_gateway.notify.delivery import NotifyDeps
 from batch_gateway.notify.endpoints import KeyEndpoints
 from batch_gateway.ports import (
+    Absent,
     AnswerTooLargeError,
     RecordError,
     Reply,
@@ -71,11 +72,9 @@ class Vertex(settling.FakeUpstream):
         return page | ({"nextPageToken": str(start + 2)} if jobs[start + 2 :] else {})
 
     def send(self, method, path, **_):
-        if method == "POST":
-            self.cancelled.append(path)
-            return UpstreamResponse(200, {}, b"{}")
-        job_id = path.rpartition("/")[2]
-        return UpstreamResponse(200 if any(each.job_id == job_id for each in self.jobs) else 404, {}, b"{}")
+        assert method == "POST"
+        self.cancelled.append(path)
+        return UpstreamResponse(200, {}, b"{}")
 
 
 class Receivers:
@@ -806,13 +805,14 @@ def test_a_job_that_vertex_no_longer_has_is_closed_with_what_it_wrote(world):
 
     assert (done.settled, done.closed) == (1, 1)
     assert world.job().deleted
+    assert world.upstream.asked == [key()]
     settling.assert_settled(world, 1)
 
 
 def test_a_job_that_may_not_be_seen_is_not_taken_for_deleted(world, monkeypatch):
     world.record(settling.resource())
     world.upstream.jobs.clear()
-    monkeypatch.setattr(world.upstream, "send", lambda *_, **__: UpstreamResponse(403, {}, b"{}"))
+    monkeypatch.setattr(world.upstream, "get_job", lambda _: Absent.DENIED)
 
     world.sweep()
 

@@ -12,7 +12,7 @@ from batch_gateway.core.jobs.record import JobKey, JobRecord, observe
 from batch_gateway.core.lines import MAX_LINE_BYTES
 from batch_gateway.core.pricing import prices
 from batch_gateway.notify.delivery import NotifyDeps
-from batch_gateway.ports import ObjectChangedError, StoreUnavailableError, UpstreamUnavailableError
+from batch_gateway.ports import Absent, ObjectChangedError, StoreUnavailableError, UpstreamUnavailableError
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 from batch_gateway.settlement.settle import Outcome, settle
 from fakes import MemoryObjects, MemoryStore
@@ -77,7 +77,7 @@ class FakeUpstream:
         self.asked.append(wanted)
         if self.down:
             raise UpstreamUnavailableError("down", sent=True)
-        return self.jobs.get(wanted)
+        return self.jobs.get(wanted, Absent.MISSING)
 
 
 def no_tables():

@@ -19,7 +19,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from batch_gateway.adapters import vertex as adapter
 from batch_gateway.adapters.vertex import GoogleToken, Vertex, host_of
 from batch_gateway.core.jobs.record import JobKey
-from batch_gateway.ports import AnswerTooLargeError, UpstreamCredentialsError, UpstreamUnavailableError
+from batch_gateway.ports import (
+    Absent,
+    AnswerTooLargeError,
+    UpstreamCredentialsError,
+    UpstreamUnavailableError,
+)
 from functional.gateway.loopback import Answer, Loopback, closed_port
 from patience import PATIENCE
 
@@ -103,7 +108,9 @@ def test_the_emulator_gets_no_token(loopback):
     assert loopback.seen[0].header("Authorization") is None
 
 
-@pytest.mark.parametrize(("status", "found"), [(200, {"name": "x"}), (403, None), (404, None)])
+@pytest.mark.parametrize(
+    ("status", "found"), [(200, {"name": "x"}), (403, Absent.DENIED), (404, Absent.MISSING)]
+)
 def test_a_job_is_found_or_not(loopback, status, found):
     loopback.answers = [Answer(status, b'{"name": "x"}')]
 

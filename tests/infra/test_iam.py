@@ -29,7 +29,6 @@ UPSTREAM = {
     "gateway.admin.sweep._places": set(),
     "settlement.adoption.scan_jobs": {f"{JOBS}.list"},
     "settlement.enforcement.apply_budget_action": {f"{JOBS}.cancel"},
-    "settlement.sweep_jobs._is_deleted": {f"{JOBS}.get"},
     "settlement.sweep_jobs._fetch_state": {f"{JOBS}.get"},
     "settlement.job_lookup.find_base_model": {"aiplatform.models.get"},
     "settlement.job_lookup.fetch_job": {f"{JOBS}.get"},

@@ -154,9 +154,9 @@ def _check_ledgers(world, wanted):
     spent, reserved = defaultdict(int), defaultdict(int)
     for each in world.client.collection("ledgers").stream():
         entry = each.to_dict()
-        for period, sums in {entry["period"]: entry, **entry.get("days", {})}.items():
-            spent[entry["owner"], period] += sums.get("spentNano", 0)
-            reserved[entry["owner"], period] += sums.get("reservedNano", 0)
+        for sums, amounts in ((spent, entry["spentNano"]), (reserved, entry["reservedNano"])):
+            for period, amount in amounts.items():
+                sums[entry["owner"], period] += amount
     _assert_equal(spent, wanted)
     _assert_equal(reserved, {})
 

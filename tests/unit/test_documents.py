@@ -118,8 +118,11 @@ def test_the_page_of_errors_has_exactly_the_reasons_of_the_code_with_their_statu
     assert sorted(listed) == sorted(errors_in_code())
 
 
-def test_the_page_of_errors_says_of_each_when_it_comes_and_what_to_do():
-    for row in table_rows(prose(DOCS / "errors.md")):
+def test_the_page_of_errors_says_of_each_in_one_row_when_it_comes_and_what_to_do():
+    rows = table_rows(prose(DOCS / "errors.md"))
+    reasons = [code_spans(reason)[0] for _, reason, _, _ in rows]
+    assert sorted(reasons) == sorted(set(reasons)), "a reason has one row, with all of its statuses"
+    for row in rows:
         assert all(row), row
 
 

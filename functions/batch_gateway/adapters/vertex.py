@@ -20,6 +20,7 @@ from batch_gateway.core.jobs.record import JobKey
 from batch_gateway.core.json_io import decode_object
 from batch_gateway.core.json_limits import count_values
 from batch_gateway.ports import (
+    Absent,
     AnswerTooLargeError,
     UpstreamCredentialsError,
     UpstreamResponse,
@@ -189,13 +190,17 @@ class Vertex:
             time.sleep(wait * random.uniform(1.0, 1.2))  # noqa: S311 - jitter
             pause *= 2
 
-    def get_job(self, key: JobKey) -> dict[str, object] | None:
-        return self.get(key.path, project=key.project, location=key.location)
+    def get_job(self, key: JobKey) -> dict[str, object] | Absent:
+        return self._fetch(key.path, key.project, key.location)
 
     def get(self, path: str, *, project: str, location: str, query: str = "") -> dict[str, object] | None:
+        found = self._fetch(path, project, location, query)
+        return None if isinstance(found, Absent) else found
+
+    def _fetch(self, path: str, project: str, location: str, query: str = "") -> dict[str, object] | Absent:
         response = self.send("GET", f"/v1/{path}", project=project, location=location, query=query)
         if response.status in {403, 404}:
-            return None
+            return Absent(response.status)
         if response.status != 200:  # noqa: PLR2004 - HTTP's own number
             raise UpstreamUnavailableError(f"Vertex AI answered {response.status}", sent=True)
         found = decode_object(response.body)

@@ -15,20 +15,26 @@ from batch_gateway.ports.notifications import (
     UnreachableError,
 )
 from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectStore, ObjectsUnavailableError
+from batch_gateway.ports.outputs import OutputStore, Settlement
 from batch_gateway.ports.records import RecordError, Unreadable
 from batch_gateway.ports.store import (
     STORED_FIELDS,
+    BudgetStore,
     JobResumedError,
+    JobStore,
     Observed,
+    ProjectStore,
     Resumption,
-    Settlement,
     Store,
     StoreUnavailableError,
     Submission,
+    SubmissionStore,
 )
 from batch_gateway.ports.sweep import BudgetNotes, PlaceNotes, SweepNotes, SweepStore, Turn
 from batch_gateway.ports.tables import TableInfo, Tables, TablesUnavailableError
+from batch_gateway.ports.totals import TotalStore
 from batch_gateway.ports.upstream import (
+    Absent,
     AnswerTooLargeError,
     Upstream,
     UpstreamCredentialsError,
@@ -38,14 +44,17 @@ from batch_gateway.ports.upstream import (
 
 __all__ = [
     "STORED_FIELDS",
+    "Absent",
     "AliasTakenError",
     "AnswerTooLargeError",
     "Audit",
     "AuditEntry",
     "BudgetNotes",
+    "BudgetStore",
     "Endpoint",
     "Endpoints",
     "JobResumedError",
+    "JobStore",
     "KeyStore",
     "ObjectChangedError",
     "ObjectInfo",
@@ -53,7 +62,9 @@ __all__ = [
     "ObjectsUnavailableError",
     "Observed",
     "Outbox",
+    "OutputStore",
     "PlaceNotes",
+    "ProjectStore",
     "Receivers",
     "RecordError",
     "Reply",
@@ -63,6 +74,7 @@ __all__ = [
     "Store",
     "StoreUnavailableError",
     "Submission",
+    "SubmissionStore",
     "SweepNotes",
     "SweepStore",
     "TableInfo",
@@ -70,6 +82,7 @@ __all__ = [
     "TablesUnavailableError",
     "TeamDeletedError",
     "Topic",
+    "TotalStore",
     "Turn",
     "UnreachableError",
     "Unreadable",

@@ -1,26 +1,27 @@
-"""Define the store of jobs, outputs, submissions, totals and budget balances."""
+"""Define the store of jobs, submissions and budget balances, and the sum of all parts of the store.
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+A use case takes the parts that it needs; only wiring, and what hands the store on, takes the whole. Errors of
+all parts are described in Store.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 import msgspec
 
 from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, owners_of
-from batch_gateway.core.accounting.settlement import Change, Checkpoint, DailyTotal, Output
+from batch_gateway.core.accounting.settlement import Change, Output
 from batch_gateway.core.jobs.cost_bounds import Bounds
 from batch_gateway.core.jobs.labels import TEAM_LABEL
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.jobs.sent import Sent
 from batch_gateway.core.notify.notifications import Event
 from batch_gateway.ports.notifications import Outbox
+from batch_gateway.ports.outputs import OutputStore
 from batch_gateway.ports.records import Unreadable
 from batch_gateway.ports.sweep import SweepStore
-
-Settlement = Callable[[JobRecord, Output | None, Sequence[Output]], Change | None]
-"""(job as it stands, the output as settled before, the incremental outputs whose place it takes) -> what
-changes, or None: nothing to do."""
-
+from batch_gateway.ports.totals import TotalStore
 
 STORED_FIELDS = ("state", "team", "api_key", "project", "location")
 """Fields by which the store can filter jobs without reading others."""
@@ -131,16 +132,8 @@ class Observed(NamedTuple):
     now: JobRecord
 
 
-class Store(Outbox, SweepStore, Protocol):
-    """Jobs, outputs, submissions, totals and budget balances, in Firestore.
-
-    Every method raises StoreUnavailableError if Firestore does not answer, and RecordError for a record that
-    is rejected, or that is read by name and cannot be decoded. In a list, such a record is replaced by an
-    Unreadable, or logged and left out, so that the others can still be read.
-    """
-
-    def ping(self) -> None:
-        """Return if the store answers."""
+class SubmissionStore(Protocol):
+    """Submissions, until their jobs are on record."""
 
     def begin_submission(
         self, submission: Submission, limits: Sequence[OwnedBudget] = ()
@@ -166,9 +159,6 @@ class Store(Outbox, SweepStore, Protocol):
     def drop_submission(self, submission: Submission) -> None:
         """Delete a submission that made no job, and release its reservation."""
 
-    def budget_balances(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, BudgetBalance]:
-        """Return the budget balance of each owner, summed over periods; entries are (owner, periods)."""
-
     def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
         """Record a new job, and finish its submission in the same transaction.
 
@@ -176,6 +166,17 @@ class Store(Outbox, SweepStore, Protocol):
         A submission with an answer is kept, any other is deleted. Its reservation passes to the job if this
         call recorded the job; otherwise it is released. A job that it resumed gets the new job's name.
         """
+
+
+class BudgetStore(Protocol):
+    """Balances of keys and teams."""
+
+    def budget_balances(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, BudgetBalance]:
+        """Return the budget balance of each owner, summed over periods; entries are (owner, periods)."""
+
+
+class JobStore(Protocol):
+    """Records of jobs."""
 
     def get_job(self, key: JobKey) -> JobRecord | None:
         """Return a job's record; None if there is none."""
@@ -211,12 +212,6 @@ class Store(Outbox, SweepStore, Protocol):
 
     def jobs_without_directory(self, output_prefix: str, limit: int) -> list[JobRecord]:
         """Return running jobs with this output prefix that have no output directory on record yet."""
-
-    def get_outputs(self, key: JobKey) -> list[Output]:
-        """Return a job's settled outputs, ordered by URI."""
-
-    def get_output(self, key: JobKey, uri: str) -> tuple[Output | None, Checkpoint | None]:
-        """Return an output as it was last settled, and its checkpoint; each is None if there is none."""
 
     def get_job_and_outputs(self, key: JobKey) -> tuple[JobRecord, list[Output]] | None:
         """Return a job's record and outputs from one consistent read; None if there is no record."""
@@ -261,53 +256,34 @@ class Store(Outbox, SweepStore, Protocol):
             The changed job; None if there was nothing to do.
         """
 
-    def settle(self, key: JobKey, output: Output, settlement: Settlement) -> JobRecord | None:
-        """Commit output, job and totals in one transaction.
 
-        Incremental outputs that the output replaces are marked as superseded in the same transaction.
-
-        Args:
-            key: The job; must be on record.
-            output: The output as just read.
-            settlement: Computes the change; called again if the transaction is retried.
-
-        Returns:
-            The changed job; None if there was nothing to do.
-        """
-
-    def park(self, output: Output) -> None:
-        """Park an output that belongs to no known job, so that it is not lost."""
-
-    def unpark(self, output: Output) -> None:
-        """Delete a parked output: it was settled, or no longer exists."""
-
-    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Store how far an output was read; Firestore deletes it when it expires."""
-
-    def list_totals(self, first: str, last: str, equal: Mapping[str, str]) -> Iterator[DailyTotal]:
-        """Yield the daily totals of a range of UTC days, ordered by day; a total may come in several parts.
-
-        Args:
-            first: The first day, ``2026-11-22``.
-            last: The last day.
-            equal: Values that fields must have: fields of TotalKey, or ``label:NAME``.
-        """
-
-    def daily_rollups(self, first: str, last: str) -> Iterator[DailyTotal]:
-        """Yield the daily totals without labels (`core.accounting.rollups`) of a range of UTC days, by day.
-
-        Each total comes in one piece.
-
-        Args:
-            first: The first day, ``2026-11-22``.
-            last: The last day.
-        """
-
-    def monthly_rollups(self, month: str) -> Iterator[DailyTotal]:
-        """Yield the totals without labels of a UTC month (``2026-11``), each dated to its middle."""
+class ProjectStore(Protocol):
+    """Numbers of the served projects."""
 
     def project_of_number(self, number: str) -> str | None:
         """Return the id of a served project by its number; None if the number is unknown."""
 
     def remember_project(self, number: str, project: str) -> None:
         """Store the number of a served project."""
+
+
+class Store(
+    SubmissionStore,
+    BudgetStore,
+    JobStore,
+    OutputStore,
+    TotalStore,
+    ProjectStore,
+    Outbox,
+    SweepStore,
+    Protocol,
+):
+    """Jobs, outputs, submissions, totals and budget balances, in Firestore.
+
+    Every method raises StoreUnavailableError if Firestore does not answer, and RecordError for a record that
+    is rejected, or that is read by name and cannot be decoded. In a list, such a record is replaced by an
+    Unreadable, or logged and left out, so that the others can still be read.
+    """
+
+    def ping(self) -> None:
+        """Return if the store answers."""

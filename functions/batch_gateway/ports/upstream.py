@@ -1,6 +1,7 @@
 """Define access to Vertex AI."""
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import Protocol
 
 import msgspec
@@ -31,6 +32,13 @@ class AnswerTooLargeError(UpstreamUnavailableError):
 
 class UpstreamCredentialsError(Exception):
     """There is no Google access token for a project; the message says why."""
+
+
+class Absent(Enum):
+    """Reason why there is no resource in an answer: its HTTP status."""
+
+    DENIED = 403
+    MISSING = 404
 
 
 class UpstreamResponse(msgspec.Struct, frozen=True):
@@ -85,8 +93,8 @@ class Upstream(Protocol):
             UpstreamCredentialsError: No token.
         """
 
-    def get_job(self, key: JobKey) -> dict[str, object] | None:
-        """Get the whole job resource; None if there is no such job or access is denied.
+    def get_job(self, key: JobKey) -> dict[str, object] | Absent:
+        """Get the whole job resource, or the reason why there is none.
 
         Raises:
             UpstreamUnavailableError: No answer, or one that leaves it open (5xx, 429).

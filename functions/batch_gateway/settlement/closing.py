@@ -21,7 +21,7 @@ from batch_gateway.core.jobs.watch import ended_at, is_watched, never_ran, next_
 from batch_gateway.core.notify.notifications import Event, job_event
 from batch_gateway.logs import log
 from batch_gateway.notify.delivery import has_receiver
-from batch_gateway.ports import ObjectInfo, ObjectStore, Store
+from batch_gateway.ports import JobStore, ObjectInfo, ObjectStore
 from batch_gateway.settlement.deps import SettlementDeps
 
 
@@ -168,7 +168,7 @@ def _output_status(
     return OutputStatus(missing, bool(found or settled), bool(final), lacks_shards(final))
 
 
-def _has_unclaimed(job: JobRecord, store: Store, objects: ObjectStore) -> bool:
+def _has_unclaimed(job: JobRecord, store: JobStore, objects: ObjectStore) -> bool:
     """Return whether an unclaimed directory was created under a job's output prefix during its lifetime.
 
     It is not documented whether Vertex AI reports the directory of a job that did not succeed. Guessing that

@@ -12,7 +12,7 @@ from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, Wi
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.notify.notifications import OVERRUN, BudgetType, Event, budget_event, overrun_event
 from batch_gateway.logs import log
-from batch_gateway.ports import BudgetNotes, Store, Unreadable
+from batch_gateway.ports import BudgetNotes, Outbox, Unreadable
 from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.settlement.sweep_progress import Progress
 
@@ -110,12 +110,12 @@ def _exceeded_limits(limit: OwnedBudget, ledger: BudgetBalance) -> list[BudgetTy
     return kinds
 
 
-def note_overrun(job: JobRecord, store: Store, now: datetime) -> Event | None:
+def note_overrun(job: JobRecord, outbox: Outbox, now: datetime) -> Event | None:
     """Announce once that a job cost more than was reserved for it.
 
     Args:
         job: The job's record, up to date.
-        store: Takes the event.
+        outbox: Takes the event.
         now: The current time.
 
     Returns:
@@ -124,7 +124,7 @@ def note_overrun(job: JobRecord, store: Store, now: datetime) -> Event | None:
     if not job.overran or job.estimate is None:
         return None
     event = overrun_event(job, now)
-    if not store.add_event(event):
+    if not outbox.add_event(event):
         return None
     log(
         "WARNING",

@@ -6,7 +6,7 @@ from batch_gateway.core.jobs.record import JobRecord, merge_observations, observ
 from batch_gateway.core.jobs.resource_names import parse_resource
 from batch_gateway.core.pricing.models import base_model_of, is_registered
 from batch_gateway.logs import log
-from batch_gateway.ports import Upstream, UpstreamCredentialsError, UpstreamUnavailableError
+from batch_gateway.ports import Absent, Upstream, UpstreamCredentialsError, UpstreamUnavailableError
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 from batch_gateway.tracking import record_observations
 
@@ -58,7 +58,7 @@ def fetch_job(job: JobRecord, deps: SettlementDeps) -> JobRecord | None:
     if job.seen.terminal and job.seen.output_directory:
         return job
     shown = deps.upstream.get_job(job.key)
-    seen = observe(shown) if shown else None
+    seen = None if isinstance(shown, Absent) else observe(shown)
     return msgspec.structs.replace(job, seen=merge_observations(job.seen, seen)) if seen else None
 
 

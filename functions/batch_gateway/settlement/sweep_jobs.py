@@ -11,7 +11,7 @@ from batch_gateway.core.jobs.output_names import is_incremental_output, split_ur
 from batch_gateway.core.jobs.record import WITH_OUTPUT_STATES, JobKey, JobRecord, observe
 from batch_gateway.core.jobs.watch import is_watched, next_look
 from batch_gateway.logs import log
-from batch_gateway.ports import ObjectInfo
+from batch_gateway.ports import Absent, ObjectInfo
 from batch_gateway.settlement.bigquery_output import read_table
 from batch_gateway.settlement.closing import OutputStatus, announce, check_output, close, may_close
 from batch_gateway.settlement.deps import SettlementDeps
@@ -26,7 +26,6 @@ _RUNNING_TOO_LONG = timedelta(hours=24)
 """Vertex AI ends jobs after these times ("Batch inference" in Google's documentation)."""
 _QUEUED = frozenset({"JOB_STATE_QUEUED", "JOB_STATE_PENDING"})
 _MOST_PROGRESS_BYTES = 64 * 1024 * 1024
-_NOT_FOUND = 404
 
 
 class JobSweeper:
@@ -98,22 +97,14 @@ class JobSweeper:
     def _fetch_state(self, job: JobRecord) -> JobRecord:
         """Fetch the state of a job that no list has shown, save it, and return the record."""
         found = self._deps.upstream.get_job(job.key)
-        seen = observe(found) if found else None
-        if seen is not None:
-            return record_observations(self._deps.store, {job.key: seen}).get(job.key, job)
-        if job.deleted or not self._is_deleted(job.key):
-            return job
-        amended = self._deps.store.amend_job(
-            job.key, lambda record: msgspec.structs.replace(record, deleted=True, deleted_at=self._now)
-        )
-        return amended[0] if amended else job
-
-    def _is_deleted(self, key: JobKey) -> bool:
-        """Return whether Vertex AI does not have a job; a 403 does not tell."""
-        answer = self._deps.upstream.send(
-            "GET", f"/v1/{key.path}", project=key.project, location=key.location
-        )
-        return answer.status == _NOT_FOUND
+        if found is Absent.MISSING and not job.deleted:
+            amended = self._deps.store.amend_job(
+                job.key, lambda record: msgspec.structs.replace(record, deleted=True, deleted_at=self._now)
+            )
+            return amended[0] if amended else job
+        # A job that may not be seen may still be there.
+        seen = None if isinstance(found, Absent) else observe(found)
+        return record_observations(self._deps.store, {job.key: seen}).get(job.key, job) if seen else job
 
     def _finish_ended(self, job: JobRecord) -> None:
         """Settle the missing output of an ended job, and close the job if no more is expected."""

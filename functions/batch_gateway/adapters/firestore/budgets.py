@@ -2,9 +2,9 @@
 
 Collections::
 
-    ledgers/{owner:month:shard}  {"owner", "period", "spentNano", "reservedNano",
-                                  "days": {day: {"spentNano", "reservedNano"}}}; shards are added up
-    ledgers/{owner:all:shard}    the same without days, for all time; and "changed": time of the last change
+    ledgers/{owner:year:shard}  {"owner", "spentNano": {period: nano-USD}, "reservedNano": {period: nano-USD}}
+                                for the days and months of a UTC year; shards are added up
+    ledgers/{owner:all:shard}   the same for all time; and "changed": time of the last change
 """
 
 import zlib
@@ -25,8 +25,7 @@ _MOST_AT_ONCE = 400
 """Documents of one call, few enough to be read well within its time limit."""
 _UNSEEN = timedelta(seconds=10)
 """Tolerance for a commit's timestamp being earlier than the commit: longer than a commit may take."""
-_SUMS = ("owner", "period", "spentNano", "reservedNano")
-_MONTH = len("2026-11")
+_YEAR = len("2026")
 
 
 class FirestoreBudgets:
@@ -40,25 +39,33 @@ class FirestoreBudgets:
             return self._read_ledgers(wanted)
 
     def _read_ledgers(self, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, BudgetBalance]:
-        names = {(owner, period[:_MONTH]) for owner, periods in wanted.items() for period in periods}
+        names = {(owner, period[:_YEAR]) for owner, periods in wanted.items() for period in periods}
         documents = [self._ledger(*name, shard) for name in sorted(names) for shard in range(SHARDS)]
         found = dict.fromkeys(wanted, BudgetBalance())
-        days = {period for periods in wanted.values() for period in periods if len(period) > _MONTH}
-        # Days make up most of a month's document, so only the days that are needed are read.
-        fields = [*_SUMS, *(FieldPath("days", day).to_api_repr() for day in sorted(days))]
+        asked = {period for periods in wanted.values() for period in periods}
+        # A year has many days, so only those that are needed are read.
+        fields = [
+            FieldPath(amounts, period).to_api_repr()
+            for amounts in ("spentNano", "reservedNano")
+            for period in sorted(asked)
+        ]
         snapshots = (
             snapshot
             for start in range(0, len(documents), _MOST_AT_ONCE)
-            for snapshot in self._client.get_all(documents[start : start + _MOST_AT_ONCE], fields, **CALL)
+            for snapshot in self._client.get_all(
+                documents[start : start + _MOST_AT_ONCE], ["owner", *fields], **CALL
+            )
         )
         for snapshot in snapshots:
             entry = snapshot.to_dict()
             if entry is None:
                 continue
-            sums_by_period = {**entry.get("days", {}), entry["period"]: entry}
-            for period in sums_by_period.keys() & set(wanted[entry["owner"]]):
-                sums = sums_by_period[period]
-                found[entry["owner"]] += BudgetBalance(sums.get("spentNano", 0), sums.get("reservedNano", 0))
+            owner, spent, reserved = entry["owner"], entry.get("spentNano", {}), entry.get("reservedNano", {})
+            periods = wanted[owner]
+            found[owner] += BudgetBalance(
+                sum(spent.get(period, 0) for period in periods),
+                sum(reserved.get(period, 0) for period in periods),
+            )
         return found
 
     def changed_owners(self, mark: str | None) -> tuple[set[str], str | None]:
@@ -82,21 +89,17 @@ class FirestoreBudgets:
         """Add to balances; ``by`` selects the shard."""
         written: dict[tuple[str, str], dict[str, Any]] = {}
         for (owner, period), change in moved.items():
-            month = period[:_MONTH]
-            document = written.setdefault((owner, month), {"owner": owner, "period": month})
-            increments = {
-                "spentNano": Increment(change.spent_nano),
-                "reservedNano": Increment(change.reserved_nano),
-            }
-            if period == month:
-                document |= increments
+            year = period[:_YEAR]
+            document = written.setdefault(
+                (owner, year), {"owner": owner, "spentNano": {}, "reservedNano": {}}
+            )
+            document["spentNano"][period] = Increment(change.spent_nano)
+            document["reservedNano"][period] = Increment(change.reserved_nano)
             if period == ALL:
                 document["changed"] = SERVER_TIMESTAMP
-            if period != month:
-                document.setdefault("days", {})[period] = increments
         shard = zlib.crc32(by.encode()) % SHARDS
-        for (owner, month), document in written.items():
-            batch.set(self._ledger(owner, month, shard), document, merge=True)
+        for (owner, year), document in written.items():
+            batch.set(self._ledger(owner, year, shard), document, merge=True)
 
-    def _ledger(self, owner: str, month: str, shard: int) -> Any:
-        return self._client.collection("ledgers").document(f"{owner}:{month}:{shard}")
+    def _ledger(self, owner: str, year: str, shard: int) -> Any:
+        return self._client.collection("ledgers").document(f"{owner}:{year}:{shard}")

@@ -20,7 +20,7 @@ ALL = "all"
 MOST_DAYS = 31
 """Longest window that is counted in days; longer ones are counted in months."""
 MOST_MONTHS = 120
-"""Longest window: reading a balance takes a few documents for each month."""
+"""Longest window: reading a balance takes a few documents for each year."""
 _MONDAY = date(1970, 1, 5)
 _MONTHS_A_YEAR = 12
 

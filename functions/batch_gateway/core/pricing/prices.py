@@ -24,7 +24,6 @@ from batch_gateway.core.pricing.model_prices import (
     read_model,
     read_start,
 )
-from batch_gateway.core.pricing.price_changes import PriceChange
 from batch_gateway.core.pricing.price_form import PER, read_members, refuse_duplicates
 from batch_gateway.core.pricing.query_fees import QueryFee, QueryFees, query_fee, read_query_fees
 
@@ -174,14 +173,6 @@ class PriceTable:
         """Return sentences on the derived or disputed prices of a model in force at a time."""
         model = self._models.get(model_key)
         return model.in_force(at, at)[0].doubts if model else ()
-
-    def changes_between(self, after: datetime, until: datetime) -> list[PriceChange]:
-        """Return the changes of all models after one time and up to another, in order."""
-        changes = [change for key, model in self._models.items() for change in changes_of(key, model)]
-        return sorted(
-            (change for change in changes if after < midnight(change.day) <= until),
-            key=lambda change: (change.day, change.model, change.kind),
-        )
 
     def notices(self, model_key: str, at: datetime) -> tuple[str, ...]:
         """Return sentences on what people should know about a model before they start a job.

@@ -7,13 +7,13 @@ from typing import Any
 from batch_gateway.core.access.keys import Budget
 from batch_gateway.core.accounting.budgets import window_of
 from batch_gateway.gateway.admin.bodies import usd
-from batch_gateway.ports import Store
+from batch_gateway.ports import BudgetStore
 
 
 class BudgetStatus:
     """Reader of the amounts spent and reserved in the current budget windows."""
 
-    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: BudgetStore, now: Callable[[], datetime]) -> None:
         self._store = store
         self._now = now
 

@@ -5,6 +5,7 @@ import binascii
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from typing import Protocol
 
 import msgspec
 from werkzeug.wrappers import Request, Response
@@ -32,7 +33,7 @@ from batch_gateway.gateway.costs import parameters, views
 from batch_gateway.gateway.costs.parameters import SpendQuery
 from batch_gateway.gateway.http import params, responses
 from batch_gateway.logs import log
-from batch_gateway.ports import Store
+from batch_gateway.ports import JobStore, TotalStore
 
 _LIMITS = {"1h": (24, 744), "1d": (7, 366), "1mo": (12, 120)}
 """Buckets in a page by bucket width: default (for hours and days OpenAI's) and maximum."""
@@ -49,6 +50,10 @@ _YEAR = timedelta(days=366)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class SpendStore(JobStore, TotalStore, Protocol):
+    """The parts of the store that spend is read from."""
+
+
 class Spend:
     """Handler of spend reports: reads totals, or jobs if they are asked for one by one.
 
@@ -57,7 +62,7 @@ class Spend:
 
     def __init__(
         self,
-        store: Store,
+        store: SpendStore,
         prices: Callable[[], PriceTable],
         now: Callable[[], datetime],
     ) -> None:

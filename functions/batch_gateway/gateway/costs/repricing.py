@@ -15,7 +15,7 @@ from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.http import page_tokens, params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
-from batch_gateway.ports import Store
+from batch_gateway.ports import JobStore
 
 _JOBS = 200
 """Jobs that one call examines: a few seconds of reading Firestore."""
@@ -26,7 +26,7 @@ class Repricings:
 
     def __init__(
         self,
-        store: Store,
+        store: JobStore,
         prices: Callable[[], PriceTable],
         now: Callable[[], datetime],
     ) -> None:

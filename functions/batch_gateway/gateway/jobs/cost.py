@@ -14,8 +14,9 @@ from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.jobs.weighing import Weighing
 from batch_gateway.logs import log
 from batch_gateway.ports import (
+    Absent,
+    JobStore,
     RecordError,
-    Store,
     Upstream,
     UpstreamCredentialsError,
     UpstreamUnavailableError,
@@ -30,7 +31,7 @@ class Costs:
 
     def __init__(
         self,
-        store: Store,
+        store: JobStore,
         upstream: Upstream,
         settlement: Callable[[], SettlementDeps],
         tracker: Tracker,
@@ -95,5 +96,5 @@ class Costs:
             # The record is still the best answer; its state is as old as the last refresh.
             log("WARNING", "job not refreshed", job=job.key.path, error=error)
             return job
-        looked = self._tracker.observe(job.key.project, [seen] if seen else [])
+        looked = self._tracker.observe(job.key.project, [] if isinstance(seen, Absent) else [seen])
         return looked.changed.get(job.key, job)

@@ -41,9 +41,9 @@ from batch_gateway.logs import log
 from batch_gateway.ports import (
     JobResumedError,
     RecordError,
-    Store,
     StoreUnavailableError,
     Submission,
+    SubmissionStore,
     Upstream,
     UpstreamCredentialsError,
     UpstreamResponse,
@@ -65,7 +65,7 @@ class Creates:
 
     def __init__(
         self,
-        store: Store,
+        store: SubmissionStore,
         upstream: Upstream,
         places: Places,
         policy: CreatePolicy,

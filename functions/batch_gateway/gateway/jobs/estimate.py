@@ -28,10 +28,10 @@ from batch_gateway.gateway.jobs.input_objects import SECONDS, FileSizes, Unknown
 from batch_gateway.gateway.jobs.job_body import JobBody
 from batch_gateway.logs import log
 from batch_gateway.ports import (
+    JobStore,
     ObjectChangedError,
     ObjectStore,
     ObjectsUnavailableError,
-    Store,
     Tables,
     TablesUnavailableError,
     Upstream,
@@ -45,7 +45,7 @@ class Estimates:
 
     def __init__(
         self,
-        store: Store,
+        store: JobStore,
         upstream: Upstream,
         *,
         objects: Callable[[], ObjectStore],
@@ -214,7 +214,7 @@ class Estimates:
             table: The input's table, if it is one.
             model: Full name of the base model, which decides price and row format.
             location: Location of the job.
-            history: Scope of the earlier jobs that count, as in ``Store.recent_jobs``, and its name.
+            history: Scope of the earlier jobs that count, as in ``JobStore.recent_jobs``, and its name.
             size_of: Returns the size in bytes of a file that rows name.
             deadline: Time to stop reading the input, by time.monotonic.
             is_resumed: Whether the input is an earlier job's output, whose answered rows are not run again.

@@ -6,7 +6,7 @@ from threading import Lock
 from batch_gateway.core.estimating.habits import Habit, default_habit, habit_of
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.logs import log
-from batch_gateway.ports import Store, StoreUnavailableError
+from batch_gateway.ports import JobStore, StoreUnavailableError
 
 Scope = tuple[str, str] | None
 _JOBS = 100
@@ -16,7 +16,7 @@ _JOBS = 100
 class Histories:
     """Histories of output by scope and model."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: JobStore) -> None:
         self._store = store
         self._lock = Lock()
         self._under_way: dict[tuple[Scope, str], Future[Habit]] = {}
@@ -27,7 +27,7 @@ class Histories:
         A call that arrives while another reads the same history waits for its result.
 
         Args:
-            scope: Scope of the earlier jobs, as in Store.recent_jobs.
+            scope: Scope of the earlier jobs, as in JobStore.recent_jobs.
             whose: Name of the scope, for the estimate's assumptions.
             model: The model's full name.
             prices: The price table.

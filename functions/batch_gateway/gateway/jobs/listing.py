@@ -13,7 +13,7 @@ from batch_gateway.core.jobs.cost_report import cost_report
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.models import short_name
 from batch_gateway.gateway.http import page_tokens, params, responses
-from batch_gateway.ports import STORED_FIELDS, Store
+from batch_gateway.ports import STORED_FIELDS, JobStore
 
 _DEFAULT_LIMIT = 50
 _MAX_LIMIT = 500
@@ -37,7 +37,7 @@ _REPORTED_TOO = ("rows", "estimate", "projected", "progress", "resumedFrom", "re
 class Jobs:
     """Handler of lists of jobs on record."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: JobStore) -> None:
         self._store = store
 
     def list(self, request: Request, caller: Caller) -> Response:

@@ -19,8 +19,8 @@ from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.gateway.jobs.places import Places
 from batch_gateway.logs import log
 from batch_gateway.ports import (
+    JobStore,
     RecordError,
-    Store,
     StoreUnavailableError,
     Upstream,
     UpstreamResponse,
@@ -37,7 +37,7 @@ _NO_ANSWER = frozenset({429, *range(500, 600)})
 class Passthrough:
     """Relay of calls, which also keeps job records up to date with the answers."""
 
-    def __init__(self, store: Store, upstream: Upstream, tracker: Tracker, places: Places) -> None:
+    def __init__(self, store: JobStore, upstream: Upstream, tracker: Tracker, places: Places) -> None:
         self._store = store
         self._upstream = upstream
         self._tracker = tracker

@@ -5,7 +5,7 @@ from threading import Lock
 from batch_gateway.core.access import ids
 from batch_gateway.core.errors import ApiError
 from batch_gateway.logs import log
-from batch_gateway.ports import Store, StoreUnavailableError
+from batch_gateway.ports import ProjectStore, StoreUnavailableError
 from batch_gateway.settings import Settings
 
 
@@ -16,7 +16,7 @@ class Places:
     it, so numbers are learnt from names and kept in Firestore for the other instances.
     """
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: ProjectStore) -> None:
         self._settings = settings
         self._store = store
         self._lock = Lock()

@@ -10,7 +10,7 @@ import msgspec
 from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS, Bounds
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.gateway.jobs.estimate import Estimates
-from batch_gateway.ports import Store
+from batch_gateway.ports import JobStore
 
 SECONDS = 2.0
 """Time limit for reading the sample of one input; the estimate is made from what was read."""
@@ -19,7 +19,7 @@ SECONDS = 2.0
 class Weighing:
     """Recorder of estimates, once for each job."""
 
-    def __init__(self, store: Store, estimates: Estimates) -> None:
+    def __init__(self, store: JobStore, estimates: Estimates) -> None:
         self._store = store
         self._estimates = estimates
 
