@@ -17,6 +17,7 @@ from datetime import timedelta
 
 import pytest
 
+from batch_gateway.adapters.firestore.documents import CALL
 from batch_gateway.core.jobs.output_names import is_final_output
 from batch_gateway.core.pricing import prices
 from firestore_emulator import FirestoreEmulator
@@ -25,6 +26,7 @@ from integration.cable import Cable, restart
 from integration.crashing import Crashing
 from integration.schedules import FOR_EVER, Schedule
 from integration.world import Objects, Stage
+from patient_firestore import PATIENT
 from processes import free_ports
 from storage_emulator import StorageEmulator
 from thorough import THOROUGH, times
@@ -60,7 +62,10 @@ def staged(logs, *, with_cable=False):
         objects = Objects(storage.url)
         objects.create_bucket()
         vertex = stack.enter_context(VertexEmulator(storage_endpoint=storage.url, auto=False))
-        crashing = stack.enter_context(Crashing())
+        if not with_cable:
+            for name, value in PATIENT.items():
+                patch.setitem(CALL, name, value)
+        crashing = stack.enter_context(Crashing(patient=not with_cable))
         yield Stage(objects, vertex, crashing, prices.load(), firestore, cable)
 
 
