@@ -90,7 +90,7 @@ class ManagedProcess:
         is_ready: Callable[[ManagedProcess], bool],
         log: Path,
         env: Mapping[str, str],
-        timeout: float = 120.0,
+        timeout: float = 300.0,
     ) -> None:
         self.name = name
         self.log = log

@@ -180,7 +180,7 @@ class Stack:
         """Send a request to the gateway, by default with the master key; "" sends no key."""
         key = self.master_key if key is None else key
         headers = {**({"Authorization": f"Bearer {key}"} if key else {}), **options.pop("headers", {})}
-        options = {"timeout": 120, **options}
+        options = {"timeout": 300, **options}
         return self._http.request(method, f"{self.gateway_url}{path}", headers=headers, **options)
 
     def get(self, path: str, **options: Any) -> Any:
@@ -190,7 +190,7 @@ class Stack:
             raise LocalStackError(f"GET {path}: {answer.status_code} {answer.text}")
         return answer.json()
 
-    def wait_for_cost(self, name: str, timeout: float = 120.0) -> dict[str, Any]:
+    def wait_for_cost(self, name: str, timeout: float = 300.0) -> dict[str, Any]:
         """Wait until a job's cost is FINAL and return it."""
 
         def final() -> dict[str, Any] | None:
@@ -216,7 +216,7 @@ class Stack:
     def clear_firestore(self) -> None:
         """Delete all documents, for tests that need an empty database."""
         url = f"http://{self.firestore_host}/emulator/v1/projects/{PROJECT}/databases/(default)/documents"
-        self._http.delete(url, timeout=30).raise_for_status()
+        self._http.delete(url, timeout=300).raise_for_status()
 
     def upload(self, name: str, content: bytes, bucket: str = INPUT_BUCKET) -> str:
         """Write an object and return its gs:// URI."""

@@ -45,4 +45,4 @@ class StorageEmulator:
         with requests.Session() as session:
             session.trust_env = False
             for name in names:
-                session.post(f"{self.url}/storage/v1/b", json={"name": name}, timeout=60).raise_for_status()
+                session.post(f"{self.url}/storage/v1/b", json={"name": name}, timeout=300).raise_for_status()

@@ -111,6 +111,8 @@ class Seeder:
         for back in range(days, -1, -1):
             day = (self.now - timedelta(days=back)).replace(hour=0, minute=0, second=0, microsecond=0)
             quiet = 0.35 if day.weekday() > 4 else 1.0
+            # By the day, so that what is left out of the last one changes no other.
+            self.random.seed(back)
             for team, (pipeline, model, rows) in PIPELINES.items():
                 for _ in range(self.random.choice((1, 2, 2, 3))):
                     created = day + timedelta(minutes=self.random.randrange(1440))
@@ -133,6 +135,7 @@ class Seeder:
 
     def running(self):
         """Jobs under way, at every stage."""
+        self.random.seed("running")
         minutes = [(9, 0.08), (34, 0.41), (75, 0.77), (128, 0.93)]
         for (team, (pipeline, model, rows)), (age, share) in zip(PIPELINES.items(), minutes, strict=True):
             created = self.now - timedelta(minutes=age)

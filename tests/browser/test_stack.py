@@ -8,6 +8,7 @@ import pytest
 
 from builders import prompt
 from patience import PATIENCE
+from patient_firestore import FUNCTIONS
 from stack import Stack
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
@@ -18,7 +19,7 @@ SPEED = ("--pending-seconds", "0.5", "--seconds-per-row", "0.3", "--cancelling-s
 @pytest.fixture(scope="module")
 def stack():
     config = Path(__file__).parents[1] / "integration" / "gateway.yaml"
-    with Stack(config=config, vertex_options=SPEED, poll_interval=0.1) as running:
+    with Stack(config=config, source=FUNCTIONS, vertex_options=SPEED, poll_interval=0.1) as running:
         running.upload_rows("short.jsonl", [prompt()] * 4)
         running.upload_rows("long.jsonl", [prompt(hold=True)])
         yield running

@@ -1,6 +1,5 @@
 """The real adapters on real emulators, each started once for the session when first needed."""
 
-import contextlib
 import os
 import socket
 import uuid
@@ -10,10 +9,11 @@ import pytest
 import requests
 
 from batch_gateway.adapters.firestore import FirestoreStore, connect
+from batch_gateway.adapters.firestore.documents import CALL
 from batch_gateway.adapters.storage import CloudStorage
-from batch_gateway.ports import StoreUnavailableError
 from fakes import MemoryObjects, MemoryStore
 from firestore_emulator import FirestoreEmulator
+from patient_firestore import PATIENT
 from processes import free_ports
 from storage_emulator import StorageEmulator
 
@@ -32,12 +32,12 @@ def firestore_at(host, project=None):
         return FirestoreStore(connect(project or new_project(), "(default)"))
 
 
-def _warm(store):
-    """Waits out the first call of a new emulator, which takes long on a busy machine."""
-    for _ in range(30):
-        with contextlib.suppress(StoreUnavailableError):
-            return store.ping()
-    return store.ping()
+@pytest.fixture(autouse=True)
+def _patience(request, monkeypatch):
+    """Leaves the limit on Firestore's calls to the tests of hosts that do not answer."""
+    if not {"silent_host", "refusing_host"} & set(request.fixturenames):
+        for name, value in PATIENT.items():
+            monkeypatch.setitem(CALL, name, value)
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +47,6 @@ def firestore_host(tmp_path_factory):
     if emulator.process:
         emulator.process.start()
         emulator.process.wait_ready()
-    _warm(firestore_at(emulator.host))
     yield emulator.host
     if emulator.process:
         emulator.process.stop()

@@ -7,6 +7,7 @@ import pytest
 from functional import test_settle as settling
 from functional.test_reconcile import World, other_directory, put_output
 from functional.test_settle import ended, key, row
+from patience import PATIENCE
 
 RECONCILE = "batch_gateway.settlement.sweep"
 
@@ -103,7 +104,7 @@ def test_jobs_are_looked_at_side_by_side(world, monkeypatch):
     for number in range(1, 9):
         world.record(ended(number, other_directory(number)))
         put_output(world, number)
-    together, original = threading.Barrier(8, timeout=20), world.objects.list
+    together, original = threading.Barrier(8, timeout=PATIENCE), world.objects.list
 
     def waiting(bucket, prefix):
         together.wait()

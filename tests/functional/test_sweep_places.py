@@ -12,6 +12,7 @@ from batch_gateway.core.jobs.record import JobKey, parse_time
 from functional import test_settle as settling
 from functional.test_reconcile import PLACE, Vertex, World, submission
 from functional.test_settle import NOW, key
+from patience import PATIENCE
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 _BOUND = re.compile(r'create_time([<>]=)"([^"]+)"')
@@ -96,7 +97,7 @@ def test_every_place_comes_first_sooner_or_later_whatever_the_schedule(world, ma
 def test_places_are_listed_side_by_side(world):
     """Each answer waits until all of eight have been asked for."""
     places = [("acme-batch", f"us-east{number}") for number in range(8)]
-    together = threading.Barrier(8, timeout=20)
+    together = threading.Barrier(8, timeout=PATIENCE)
     original = world.upstream.get
 
     def waiting(path, **given):

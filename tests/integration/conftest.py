@@ -7,6 +7,7 @@ import pytest
 
 from integration.harness import Harness
 from integration.interceptor import Interceptor
+from patient_firestore import FUNCTIONS
 from relay import Backoff
 from stack import Stack
 
@@ -26,7 +27,7 @@ FAST = {
 def system():
     """The stack with an interceptor between its functions and its Vertex emulator."""
     with Interceptor() as upstream:
-        stack = Stack(**FAST, env={"VERTEX_EMULATOR_HOST": upstream.host})
+        stack = Stack(**FAST, source=FUNCTIONS, env={"VERTEX_EMULATOR_HOST": upstream.host})
         vertex = urlsplit(stack.vertex_url)
         upstream.target = (vertex.hostname, vertex.port)
         with stack:
@@ -35,6 +36,6 @@ def system():
 
 @pytest.fixture
 def own_system():
-    """A stack for one test, that may break it."""
+    """A stack for one test, that may break it; as deployed also in how long it waits for Firestore."""
     with Stack(**FAST) as stack:
         yield Harness(stack)

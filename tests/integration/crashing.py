@@ -24,6 +24,7 @@ from types import SimpleNamespace
 import msgspec
 
 from batch_gateway.adapters.firestore import FirestoreKeys, FirestoreStore, connect
+from batch_gateway.adapters.firestore.documents import CALL
 from batch_gateway.adapters.storage import CloudStorage
 from batch_gateway.adapters.vertex import Vertex
 from batch_gateway.core.pricing import prices
@@ -39,12 +40,15 @@ from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 from batch_gateway.settlement.settle import settle
 from batch_gateway.settlement.sweep import reconcile
 from batch_gateway.tracking import Tracker
+from patience import PATIENCE
+from patient_firestore import PATIENT
 
 AGAIN = (
     *(NotYetError, ObjectChangedError),
     *(ObjectsUnavailableError, StoreUnavailableError, UpstreamUnavailableError),
 )
 """After which an event comes again."""
+_PATIENT = "patient"
 _PAUSED, _DONE = "\tpaused", "\tdone "
 _WITH_CHANGE = {"settle", "amend_job"}
 
@@ -265,16 +269,21 @@ class Task:
 
 
 class Crashing:
-    """The zygote, as a context manager, and the tasks that its children do."""
+    """The zygote, as a context manager, and the tasks that its children do.
 
-    def __init__(self):
+    Args:
+        patient: Whether the children wait for Firestore as long as it takes.
+    """
+
+    def __init__(self, *, patient):
+        self._arguments = [_PATIENT] if patient else []
         self._numbers, self._tasks, self._lock = count(), {}, threading.Lock()
         self._process = None
 
     def __enter__(self):
         path = os.pathsep.join(each for each in sys.path if each)
         self._process = subprocess.Popen(  # noqa: S603 - this file
-            [sys.executable, str(Path(__file__))],
+            [sys.executable, str(Path(__file__)), *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path},
@@ -284,7 +293,7 @@ class Crashing:
 
     def __exit__(self, *error):
         self._process.stdin.close()
-        self._process.wait(10)
+        self._process.wait(PATIENCE)
 
     def start(self, task):
         running, number = Task(), next(self._numbers)
@@ -308,4 +317,6 @@ class Crashing:
 
 
 if __name__ == "__main__":
+    if _PATIENT in sys.argv:
+        CALL.update(PATIENT)
     zygote()

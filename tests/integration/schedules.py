@@ -3,6 +3,7 @@
 What a seed decides is the plan. Where things run at once, what comes first is up to the machine.
 """
 
+import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -192,11 +193,15 @@ class Schedule(World):
         self.shift += self.random.choice((timedelta(minutes=6), timedelta(minutes=15), timedelta(hours=2)))
 
     def sweep_until_nothing_is_left(self):
-        for _ in range(20):
+        sweeps, ends = 20, time.monotonic() + PATIENCE
+        while sweeps and time.monotonic() < ends:
             result = attempt(self.task(seconds=FOR_EVER), self.stage.prices, lambda _: None)
             self.log.append(f"last sweep {result}")
             if "again" in result:
+                # Firestore's emulator may be away, for as long as it takes to start.
                 self.stage.counts[result["again"].partition(":")[0]] += 1
+                continue
+            sweeps -= 1
             done = result.get("outcome")
             if done and done["complete"] and not (done["jobs"] or done["settled"] or done["problems"]):
                 return

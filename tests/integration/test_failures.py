@@ -1,6 +1,5 @@
 """Parts that die: a function in the middle of its work, the database, Vertex AI."""
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -105,10 +104,6 @@ def test_firestore_is_down(own_system):
     creates = len(system.sent_upstream("POST"))
     system.stack.firestore.process.kill()
 
-    def timed(call):
-        began = time.monotonic()
-        return call(), time.monotonic() - began
-
     def get(path):
         return lambda: system.stack.request("GET", path)
 
@@ -125,11 +120,7 @@ def test_firestore_is_down(own_system):
         "event": lambda: system.deliver(f"{ended['outputInfo']['gcsOutputDirectory']}/predictions.jsonl"),
     }
     with ThreadPoolExecutor(len(calls)) as pool:
-        results = dict(zip(calls, pool.map(timed, calls.values()), strict=True))
-    answers = {name: answer for name, (answer, _) in results.items()}
-    assert (
-        max(seconds for name, (_, seconds) in results.items() if name != "event") < 40
-    )  # as in the tests of the port
+        answers = dict(zip(calls, pool.map(lambda call: call(), calls.values()), strict=True))
 
     assert answers["create"].status_code == 503, answers["create"].text
     error = answers["create"].json()["error"]

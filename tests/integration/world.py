@@ -6,6 +6,7 @@ watched any more is none lost, since from then on nothing but the event tells of
 """
 
 import random
+import time
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -81,7 +82,8 @@ class Patient:
 
     def __getattr__(self, method):
         def patiently(*args):
-            for _ in range(20):
+            ends = time.monotonic() + PATIENCE
+            while time.monotonic() < ends:
                 with suppress(StoreUnavailableError):
                     return getattr(self._store, method)(*args)
             raise AssertionError(f"{method}: Firestore's emulator does not answer")

@@ -4,8 +4,10 @@ import json
 import re
 import socket
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import NamedTuple
+
+from servers import Server
 
 _CREATE = re.compile(r"/v1(?:beta1)?/projects/[^/]+/locations/([^/]+)/batchPredictionJobs(?:\?.*)?")
 JSON = "application/json; charset=UTF-8"
@@ -63,10 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
+class _Server(Server):
     def handle_error(self, *_):
         """Says nothing of clients that did not wait."""
 

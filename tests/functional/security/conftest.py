@@ -15,6 +15,7 @@ from firestore_emulator import FirestoreEmulator
 from functional.gateway.loopback import Loopback
 from functions_process import function_process
 from patience import PATIENCE
+from patient_firestore import FUNCTIONS
 from processes import HOST, free_ports
 
 PROJECT = "local-project"
@@ -24,7 +25,6 @@ CONFIG = "model_list:\n" + "".join(
     for location in ("us-central1", "europe-west4")
 )
 JOBS = f"/v1/projects/{PROJECT}/locations/us-central1/batchPredictionJobs"
-_TRIES = 5
 _NOT_INHERITED = ("GOOGLE_APPLICATION_CREDENTIALS", "FIRESTORE_DATABASE", "DEBUG", "FUNCTION_USE_ASGI")
 
 
@@ -58,12 +58,9 @@ class Deployed:
         with requests.Session() as session:
             session.trust_env = False
             bearer = {"Authorization": f"Bearer {self.master}"}
-            for _ in range(_TRIES):  # a Firestore emulator that has just started may be slow at first
-                answer = session.post(
-                    f"http://{HOST}:{self.port}{path}", json=body, headers=bearer, timeout=PATIENCE
-                )
-                if answer.status_code != requests.codes.unavailable:
-                    break
+            answer = session.post(
+                f"http://{HOST}:{self.port}{path}", json=body, headers=bearer, timeout=PATIENCE
+            )
         answer.raise_for_status()
         return answer.json()
 
@@ -129,7 +126,9 @@ def deployed(logs, **further):
     }
     with Loopback() as upstream, tempfile.TemporaryDirectory() as runtime:
         env["VERTEX_EMULATOR_HOST"] = upstream.host
-        process = function_process("gateway", "http", port, env=env, logs=Path(runtime), health="/health")
+        process = function_process(
+            "gateway", "http", port, env=env, logs=Path(runtime), source=FUNCTIONS, health="/health"
+        )
         started = [each for each in (firestore.process, process) if each]
         try:
             for each in started:

@@ -7,6 +7,7 @@ import demo
 from builders import prompt
 from integration.clients import environments
 from integration.clients.runs import ALL_CLIENTS, HERE, Runner
+from patient_firestore import FUNCTIONS
 from relay import Backoff
 from stack import Stack
 
@@ -18,7 +19,11 @@ def stack():
     speed = ("--pending-seconds", "0.3", "--seconds-per-row", "0.03", "--delete-seconds", "0.3")
     backoff = Backoff(start=0.1, cap=0.5)
     with Stack(
-        config=HERE / "gateway.yaml", vertex_options=speed, poll_interval=0.1, backoff=backoff
+        config=HERE / "gateway.yaml",
+        source=FUNCTIONS,
+        vertex_options=speed,
+        poll_interval=0.1,
+        backoff=backoff,
     ) as stack:
         stack.upload("short.jsonl", demo.EXAMPLE_INPUT.read_bytes())
         # It has not ended when it is cancelled, however slow the machine is.

@@ -3,10 +3,11 @@
 import threading
 from contextlib import suppress
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import NamedTuple
 
 from patience import PATIENCE
+from servers import Server
 
 HOST = "127.0.0.1"
 
@@ -30,9 +31,7 @@ class Recorder:
     def __init__(self, host, port):
         self.requests = []
         self._target = (host, port)
-        self._server = ThreadingHTTPServer((HOST, 0), self._handler())
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
+        self._server = Server((HOST, 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self):

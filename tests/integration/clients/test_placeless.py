@@ -6,6 +6,7 @@ import pytest
 
 from functions_process import function_process
 from integration.clients.runs import HERE
+from patient_firestore import FUNCTIONS
 from processes import free_ports
 from stack import PROJECT
 
@@ -18,7 +19,9 @@ def one_place(stack, tmp_path_factory):
     (port,) = free_ports(1)
     env = stack.gateway._env | {"GATEWAY_CONFIG": str(HERE / "one_place.yaml")}
     logs = tmp_path_factory.mktemp("one_place")
-    process = function_process("gateway", "http", port, env=env, logs=logs, health="/health")
+    process = function_process(
+        "gateway", "http", port, env=env, logs=logs, source=FUNCTIONS, health="/health"
+    )
     process.start()
     try:
         process.wait_ready()
