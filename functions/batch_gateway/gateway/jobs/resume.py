@@ -43,6 +43,7 @@ from batch_gateway.gateway.jobs.resume_body import (
 )
 from batch_gateway.logs import log
 from batch_gateway.ports import (
+    Absent,
     ObjectStore,
     ObjectsUnavailableError,
     Resumption,
@@ -156,10 +157,11 @@ class Resumes:
         if seen is None or not seen.terminal:
             # The record may be as old as the last sweep.
             job = self._upstream.get_job(key)
-            seen = observe(job) if job else None
-        if seen is None:
-            return name
-        return name if seen.terminal and seen.state not in WITH_OUTPUT_STATES else None
+            if job is Absent.MISSING:
+                return name
+            seen = None if isinstance(job, Absent) else observe(job)
+        ended = seen is not None and seen.terminal and seen.state not in WITH_OUTPUT_STATES
+        return name if ended else None
 
     def _files_of(self, seen: Observation) -> tuple[str, ...]:
         """Return the URIs of the files that hold a job's rows.
