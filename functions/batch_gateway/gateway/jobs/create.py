@@ -110,7 +110,7 @@ class Creates:
             submission = self._with_reservation(call, draft, model, submission)
         earlier = self._begin(submission, limits)
         if earlier is not None:
-            submission = self._resume(earlier, submission)
+            submission = self._continue(earlier, submission)
             if submission.answer is not None:
                 return self._replay(call, submission)
             if submission.marker == earlier.marker and (
@@ -156,7 +156,7 @@ class Creates:
                 retry_after=5,
             ) from error
 
-    def _resume(self, earlier: Submission, submission: Submission) -> Submission:
+    def _continue(self, earlier: Submission, submission: Submission) -> Submission:
         """Decide how to continue a create whose Idempotency-Key was seen before.
 
         Returns:

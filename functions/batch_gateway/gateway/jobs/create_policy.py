@@ -1,6 +1,7 @@
 """Check that a caller may send a create."""
 
 from collections.abc import Container
+from fnmatch import fnmatchcase
 
 from batch_gateway.core.access import grants
 from batch_gateway.core.errors import ApiError
@@ -52,8 +53,9 @@ class CreatePolicy:
             if (alias.project, alias.location) != (call.project, call.location) or full is None:
                 continue
             found = parse_resource(alias.resource)
-            granted = [pattern for grant in call.caller.grants for pattern in grant.models]
-            if found and found.path == full.path and alias.model_name in granted:
+            patterns = [pattern for grant in call.caller.grants for pattern in grant.models]
+            is_granted = any(fnmatchcase(alias.model_name, pattern) for pattern in patterns)
+            if found and found.path == full.path and is_granted:
                 return alias.model_name
         return model
 

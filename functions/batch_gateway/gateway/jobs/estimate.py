@@ -129,7 +129,8 @@ class Estimates:
             if resumed and (resumed.rows is None or resumed.rows > scale.weight.rows):
                 # Rows that are not in the output may be any of the input's.
                 input_ = Scale(model, prices, sizes, parameters)
-                self._bounds.weigh(whose, objects_of(self._objects, resumed.inputs, deadline), input_)
+                listed = objects_of(self._objects, resumed.inputs, time.monotonic() + SECONDS)
+                self._bounds.weigh(whose, listed, input_)
                 rows = input_.weight.rows if resumed.rows is None else resumed.rows
                 scale.add_weight(input_.most_of(max(0, rows - scale.weight.rows)))
         except ObjectsUnavailableError as error:
