@@ -37,18 +37,20 @@ FLASH = "publishers/google/models/gemini-2.5-flash"
 FULL_FLASH = f"{PARENT}/{FLASH}"
 
 
-_compile_builder = Rule._compile_builder
+_compile = Rule.compile
+_COMPILED = ("_build", "_build_unknown", "_converters", "_parts", "_trace", "arguments")
 
 
-def _compiled(rule, append_unknown=True, *, once={}):  # noqa: B006, FBT002 - a cache; as it is called
-    """Compile what builds a rule's URLs, once for all tests: most of what it takes to make a gateway."""
-    of = (rule.rule, *sorted((rule.defaults or {}).items()), append_unknown)
+def _compile_once(rule, *, once={}):  # noqa: B006 - a cache
+    """Compile a rule of URLs once for all tests: most of what it takes to make a gateway."""
+    of = (rule.rule, rule.merge_slashes, rule.strict_slashes, *sorted((rule.defaults or {}).items()))
     if of not in once:
-        once[of] = _compile_builder(rule, append_unknown)
-    return once[of]
+        _compile(rule)
+        once[of] = {name: getattr(rule, name) for name in _COMPILED}
+    vars(rule).update(once[of])
 
 
-Rule._compile_builder = _compiled
+Rule.compile = _compile_once
 
 
 class FlakyStore(MemoryStore):
