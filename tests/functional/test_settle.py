@@ -114,7 +114,7 @@ class Books:
             store=self.store,
             objects=self.objects,
             upstream=self.upstream,
-            prices=PRICES,
+            prices=lambda: PRICES,
             tables=no_tables,
             keys=None,
             notify=sending_nothing(self.store),

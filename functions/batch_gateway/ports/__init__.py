@@ -15,6 +15,7 @@ from batch_gateway.ports.notifications import (
     UnreachableError,
 )
 from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectStore, ObjectsUnavailableError
+from batch_gateway.ports.prices import PriceStore
 from batch_gateway.ports.records import RecordError, Unreadable
 from batch_gateway.ports.store import (
     STORED_FIELDS,
@@ -51,6 +52,7 @@ __all__ = [
     "Observed",
     "Outbox",
     "PlaceNotes",
+    "PriceStore",
     "Receivers",
     "RecordError",
     "Reply",
