@@ -215,7 +215,7 @@ def test_settings_that_nobody_needs_are_one_warning(configure: Configure, tmp_pa
         (
             f"{tmp_path}/config.yaml: ignored settings that the gateway does not need: "
             "general_settings.database_url, litellm_settings, model_list[].litellm_params.rpm, "
-            "model_list[].litellm_params.timeout, model_list[].model_info; "
+            "model_list[].litellm_params.timeout, model_list[].model_info.id; "
             "and models that are not on Vertex AI: gpt"
         ),
     )
