@@ -497,6 +497,8 @@ def test_settlement_starts_without_the_master_key(configure: Configure, refusal:
 
 # The owner's rates
 
+RATE = "input_cost_per_token: 1e-7"
+
 
 def rates_of(settings: Settings) -> dict[tuple[str, str], dict[tuple[str, bool, bool], int]]:
     return {key: dict(rates.given) for key, rates in settings.rates.items()}
@@ -516,7 +518,7 @@ def test_rates_are_read_exactly_from_both_places(configure: Configure) -> None:
             ("cached_input", False, False): 30_000,
         }
     }
-    assert settings.rates["gemini-2.5-flash", "us-central1"].source == "config.yaml, line 8"
+    assert settings.rates["gemini-2.5-flash", "us-central1"].source == "config.yaml, line 6"
     assert settings.warnings == ()
 
 
@@ -552,16 +554,15 @@ def test_null_is_no_rate(configure: Configure) -> None:
         (model(FLASH, HERE, "input_cost_per_token: 3"), "less than 1 USD"),
         (model(FLASH, HERE, "input_cost_per_token: [1]"), "must be a non-empty string"),
         (
-            model("model: vertex_ai/gemini-flash-latest", HERE, "input_cost_per_token: 1e-7"),
+            model("model: vertex_ai/gemini-flash-latest", HERE, RATE),
             "different models",
         ),
         (
-            model("model: vertex_ai/text-embedding-005", HERE, "input_cost_per_token: 1e-7"),
+            model("model: vertex_ai/text-embedding-005", HERE, RATE),
             "by the character",
         ),
         (
-            model(FLASH, HERE, "input_cost_per_token: 1e-7")
-            + entry(FLASH, HERE, "input_cost_per_token: 2e-7"),
+            model(FLASH, HERE, RATE) + entry(FLASH, HERE, "input_cost_per_token: 2e-7"),
             "must be the same in all entries of gemini-2.5-flash in us-central1",
         ),
     ],
