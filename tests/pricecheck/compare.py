@@ -31,7 +31,7 @@ TABLE = prices.load()
 LEFT_OUT = {
     r"llama-4-maverick-17b-16e-instruct-maas": "It has 128 experts: theirs names it twice.",
     r"llama-4-scout-17b-128e-instruct-maas": "It has 16 experts: theirs names it twice.",
-    r"gemini-.*-tts(-preview)?|deep-research-.*": "No source has it among Vertex AI's models for batch prediction.",
+    r"gemini-.*-tts(-preview)?|deep-research-.*": "In no list of Vertex AI's models for batch prediction.",
 }
 """Models that our table leaves out, by pattern, with the reason."""
 _LITELLM_FILE = "litellm/model_prices_and_context_window_backup.json"
