@@ -35,7 +35,15 @@ locals {
         where    = "jsonPayload.event=\"output.settled\"\n(jsonPayload.unpriced_rows>0 OR jsonPayload.rows.malformed>0 OR jsonPayload.rows.unrecognized>0)"
         labels   = local.job_labels
         every    = "3600s"
-        text     = "${local.job_line} has rows whose cost is not known: its amount is a floor. If they have no price, add the model's to the price table, deploy, and price the job again. If they could not be read, its cost report says how many, and lines with `rows.unrecognized` say which."
+        text     = "${local.job_line} has rows whose cost is not known: its amount is a floor. If they have no price, set the model's (PUT /v1/prices), and price the job again. If they could not be read, its cost report says how many, and lines with `rows.unrecognized` say which."
+      }
+      price_missing = {
+        title    = "a model without a price"
+        severity = "WARNING"
+        where    = "jsonPayload.event=\"price.missing\""
+        labels   = merge(local.job_labels, { for field in ["command", "unpriced_model"] : field => "EXTRACT(jsonPayload.${field})" })
+        every    = "3600s"
+        text     = "${local.job_line} used $${log.extracted_label.unpriced_model}, which has no price: its cost is not known, and is in no total. Fill in the rates, and run: $${log.extracted_label.command} - then price the job again (POST /v1/costs:reprice)."
       }
       stray_output = {
         title    = "an output that is nobody's, or a job without its output"

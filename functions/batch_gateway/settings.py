@@ -15,7 +15,9 @@ import yaml
 
 from batch_gateway.core.accounting.budgets import BudgetAction
 from batch_gateway.core.jobs.resource_names import is_location, is_project
+from batch_gateway.core.pricing.config_rates import ConfigRates
 from batch_gateway.core.pricing.models import resource_name
+from batch_gateway.model_rates import OWN_FIELDS, ModelRates
 
 _DEFAULT_LOCATION = "us-central1"  # LiteLLM's own default
 _TOPIC = re.compile(r"projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
@@ -61,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             HTTP; for trying them out.
         bigquery_emulator: URL, or None for Google's own.
         pubsub_emulator: ``host:port``, or None for Google's own.
+        rates: The owner's rates by model's key in the price table and location.
+        base_models: Base models by project, location and the rest of the model's name.
         warnings: Warnings about ignored settings.
     """
 
@@ -79,6 +83,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_private_webhooks: bool = False
     bigquery_emulator: str | None = None
     pubsub_emulator: str | None = None
+    rates: dict[tuple[str, str], ConfigRates] = {}
+    base_models: dict[tuple[str, str, str], str] = {}
     warnings: tuple[str, ...] = ()
 
     def serves(self, project: str, location: str) -> bool:
@@ -139,6 +145,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         allow_private_webhooks=config.allow_private_webhooks if config else False,
         pubsub_emulator=environ.get("PUBSUB_EMULATOR_HOST") or None,
         bigquery_emulator=environ.get("BIGQUERY_EMULATOR_HOST") or None,
+        rates=config.own.rates if config else {},
+        base_models=config.own.base_models if config else {},
         warnings=tuple(config.warnings()) if config else (),
     )
 
@@ -163,6 +171,7 @@ class _Config:
         self.served: dict[tuple[str, str], str | None] = {}
         self.aliases: list[Alias] = []
         self.has_models = False
+        self.own = ModelRates(self._text, self._error, self._path.name)
 
     def warnings(self) -> list[str]:
         """Return a warning about ignored settings, if there are any."""
@@ -223,14 +232,17 @@ class _Config:
             for key in ("model_name", "litellm_params"):
                 if key not in fields:
                     raise self._error(entry, f"model_list[].{key}", "is missing")
+            info = self._mapping(
+                fields.pop("model_info", yaml.MappingNode("", [])), "model_list[].model_info"
+            )
             self._ignored += [
                 f"model_list[].{key}" for key in fields.keys() - {"model_name", "litellm_params"}
-            ]
+            ] + [f"model_list[].model_info.{key}" for key in info.keys() - OWN_FIELDS]
             self._read_model(
-                self._text(fields["model_name"], "model_list[].model_name"), fields["litellm_params"]
+                self._text(fields["model_name"], "model_list[].model_name"), fields["litellm_params"], info
             )
 
-    def _read_model(self, name: str, node: yaml.Node) -> None:
+    def _read_model(self, name: str, node: yaml.Node, info: dict[str, yaml.Node]) -> None:
         where = "model_list[].litellm_params"
         params = self._mapping(node, where)
         if "model" not in params:
@@ -239,7 +251,7 @@ class _Config:
         if not model.startswith(_VERTEX_PROVIDERS):
             self._other_providers.append(name)
             return
-        self._ignored += [f"{where}.{key}" for key in params.keys() - _KNOWN_PARAMS]
+        self._ignored += [f"{where}.{key}" for key in params.keys() - _KNOWN_PARAMS - OWN_FIELDS]
         project, location = self._read_place(node, params)
         if "*" in model:
             return  # a wildcard names no model, but its project and location are served
@@ -248,6 +260,7 @@ class _Config:
         except ValueError as error:
             raise self._error(params["model"], f"{where}.model", str(error)) from error
         self.aliases.append(Alias(name, project, location, resource))
+        self.own.read(resource, (project, location), params, info)
 
     def _read_place(self, node: yaml.Node, params: dict[str, yaml.Node]) -> tuple[str, str]:
         """Return project and location of a model, and add them to the served ones with its credentials."""

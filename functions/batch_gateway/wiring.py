@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from batch_gateway.adapters.firestore import FirestoreKeys
     from batch_gateway.adapters.identity import GoogleIdentities
+    from batch_gateway.current_prices import CurrentPrices
     from batch_gateway.gateway.app import Gateway
     from batch_gateway.notify.delivery import NotifyDeps
     from batch_gateway.settlement.deps import SettlementDeps
@@ -58,6 +59,15 @@ def keys() -> "FirestoreKeys":
     from batch_gateway.adapters.firestore import FirestoreKeys
 
     return FirestoreKeys(_firestore())
+
+
+@cache
+def current_prices() -> "CurrentPrices":
+    """Return the prices in force."""
+    from batch_gateway.adapters.firestore.prices import FirestorePrices
+    from batch_gateway.current_prices import CurrentPrices
+
+    return CurrentPrices(prices.load, SETTINGS.rates, cache(lambda: FirestorePrices(_firestore())), monotonic)
 
 
 @cache
@@ -98,7 +108,7 @@ def gateway() -> "Gateway":
             upstream=upstream(),
             objects=objects,
             settlement=settlement,
-            prices=prices.load,
+            prices=current_prices(),
             identity=is_identity,
             now=_now,
             clock=monotonic,
@@ -150,7 +160,8 @@ def settlement() -> "SettlementDeps":
         store=store(),
         objects=objects(),
         upstream=upstream(),
-        prices=prices.load(),
+        prices=current_prices(),
+        base_models=SETTINGS.base_models,
         tables=tables,
         keys=keys(),
         notify=notify_deps,

@@ -114,7 +114,7 @@ run "plan" {
     error_message = "Who settles does not have the master key."
   }
   assert {
-    condition     = !contains(keys(google_service_account.this), "deployer") && !contains(keys(google_service_account.this), "planner") && length(google_project_iam_member.deployer) == 0
+    condition     = !contains(keys(google_service_account.this), "deployer") && !contains(keys(google_service_account.this), "planner") && length(google_project_iam_member.deployer) == 0 && length(google_cloudbuild_trigger.pricecheck) == 0
     error_message = "No deployment from Cloud Build, no rights for one."
   }
   assert {

@@ -284,6 +284,10 @@ run "behind_iam" {
     condition     = length(google_cloud_run_v2_service_iam_member.deployer) == 1 && google_cloudbuild_trigger.this["apply"].substitutions["_SMOKE"] == "none"
     error_message = "Who deploys may look at it, and does not try where nobody gets in."
   }
+  assert {
+    condition     = google_cloudbuild_trigger.pricecheck["deployer"].git_file_source[0].revision == "refs/heads/main" && length(google_cloud_scheduler_job.pricecheck) == 1
+    error_message = "Where a repository is connected, the price table is compared with the public ones."
+  }
 }
 
 run "everything_watched" {

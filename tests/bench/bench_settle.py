@@ -273,7 +273,7 @@ def settle_once(_):
         store=store,
         objects=objects,
         upstream=None,
-        prices=prices.load(),
+        prices=prices.load,
         tables=None,
         keys=None,
         notify=lambda: sending,

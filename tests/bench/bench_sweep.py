@@ -184,7 +184,7 @@ class Bench:
             store=store,
             objects=Storage(),
             upstream=self.upstream,
-            prices=prices.load(),
+            prices=prices.load,
             tables=lambda: None,
             keys=keys,
             notify=lambda: notify,

@@ -117,7 +117,7 @@ def totals(store, day):
             cell.quarters[quarter] = cell.quarters.get(quarter, 0) + nano
         for item, more in part.items.items():
             had = cell.items.get(item, ItemTotal())
-            cell.items[item] = ItemTotal(had.quantity + more.quantity, had.amount_nano + more.amount_nano)
+            cell.items[item] = had + more
     return list(cells.values())
 
 

@@ -3,7 +3,8 @@
 from fakes.keys import MemoryKeys
 from fakes.objects import MemoryObjects
 from fakes.outbox import MemoryOutbox
+from fakes.prices import MemoryPrices
 from fakes.store import MemoryStore
 from fakes.tables import MemoryTables
 
-__all__ = ["MemoryKeys", "MemoryObjects", "MemoryOutbox", "MemoryStore", "MemoryTables"]
+__all__ = ["MemoryKeys", "MemoryObjects", "MemoryOutbox", "MemoryPrices", "MemoryStore", "MemoryTables"]

@@ -267,11 +267,11 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
             quarters, items = dict(cell.quarters), dict(cell.items)
             quarter = str(delta.quarter)
             quarters[quarter] = quarters.get(quarter, 0) + delta.amount_nano
-            for item in delta.quantities.keys() | delta.amounts_nano.keys():
-                before = items.get(item, ItemTotal())
-                items[item] = ItemTotal(
-                    before.quantity + delta.quantities.get(item, 0),
-                    before.amount_nano + delta.amounts_nano.get(item, 0),
+            for item in delta.quantities.keys() | delta.amounts_nano.keys() | delta.discounts_nano.keys():
+                items[item] = items.get(item, ItemTotal()) + ItemTotal(
+                    delta.quantities.get(item, 0),
+                    delta.amounts_nano.get(item, 0),
+                    delta.discounts_nano.get(item, 0),
                 )
             unpriced = cell.unpriced_rows + delta.unpriced_rows
             self._cells[total.id] = msgspec.structs.replace(

@@ -44,7 +44,7 @@ def outside(monkeypatch):
         store=MemoryStore(),
         objects=MemoryObjects(),
         upstream=None,
-        prices=prices.load(),
+        prices=prices.load,
         tables=None,
         keys=None,
         notify=None,

@@ -102,7 +102,7 @@ class World(settling.Books):
             store=self.store,
             objects=self.objects,
             upstream=self.upstream,
-            prices=PRICES,
+            prices=lambda: PRICES,
             tables=settling.no_tables,
             keys=self.keys,
             notify=lambda: NotifyDeps(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ from batch_gateway.core.jobs.cost_report import is_complete
 from batch_gateway.core.jobs.record import JobKey, JobRecord, observe
 from batch_gateway.core.lines import MAX_LINE_BYTES
 from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.overrides import Override, OwnPrices, read_terms
 from batch_gateway.notify.delivery import NotifyDeps
 from batch_gateway.ports import Absent, ObjectChangedError, StoreUnavailableError, UpstreamUnavailableError
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps
@@ -114,7 +116,7 @@ class Books:
             store=self.store,
             objects=self.objects,
             upstream=self.upstream,
-            prices=PRICES,
+            prices=lambda: PRICES,
             tables=no_tables,
             keys=None,
             notify=sending_nothing(self.store),
@@ -875,3 +877,89 @@ def test_a_binary_output_is_unreadable_and_says_why(books):
 
     assert books.job().unreadable_outputs == 1
     assert books.store.get_outputs(key())[0].unreadable
+
+
+def announced(books):
+    """What was announced about models without a price, the first first."""
+    events = sorted(books.store.events.values(), key=lambda event: event.time)
+    return [json.loads(event.body)["data"] for event in events if event.type == "price.missing"]
+
+
+def test_a_model_without_a_price_is_announced_once_a_day_with_the_line_that_prices_it(books, capsys):
+    unknown = row(cachedContentTokenCount=7).replace("gemini-2.5-flash", "gemini-99")
+    for number in (1, 2):
+        folder = FOLDER.replace("T10", f"T1{number}")
+        books.record(ended(number, f"gs://out/{folder}", model="publishers/google/models/gemini-99"))
+        books.put(lines(unknown), f"{folder}/predictions.jsonl")
+        assert books.settle(f"{folder}/predictions.jsonl") is Outcome.SETTLED
+
+    (said,) = announced(books)
+
+    assert (said["model"], said["name"], said["apiKey"]) == ("gemini-99", ended(1)["name"], "nightly")
+    assert '-X PUT "$GATEWAY_URL/v1/prices/gemini-99"' in said["command"]
+    body = json.loads(re.search(r"-d '(.*)'$", said["command"])[1])
+    assert list(body["prices"][0]["batch"]) == ["input", "cached_input", "output"]
+    with pytest.raises(ValueError, match="not a decimal string"):
+        read_terms("gemini-99", json.dumps(body), PRICES.non_global_from)
+    body["prices"][0]["batch"] = {"input": "1", "cached_input": "0.1", "output": "2"}
+    assert read_terms("gemini-99", json.dumps(body), PRICES.non_global_from).unit == "token"
+    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (line,) = [line for line in logged if line.get("event") == "price.missing"]
+    assert (line["unpriced_model"], line["command"]) == ("gemini-99", said["command"])
+
+
+def test_the_next_day_it_is_announced_again(books):
+    unknown = row().replace("gemini-2.5-flash", "gemini-99")
+    books.record(ended(model="publishers/google/models/gemini-99"))
+    for days in (0, 1):
+        books.put(lines(*[unknown] * (days + 1)))
+        settle("out", FILE, NOW, NOW + timedelta(days=days), books.deps)
+
+    assert [said["model"] for said in announced(books)] == ["gemini-99"] * 2
+
+
+def test_a_model_with_a_price_is_not_announced(books):
+    books.record(ended())
+    books.put(lines(row(toolUsePromptTokenCount=5)))
+    books.settle()
+
+    assert announced(books) == []
+
+
+def test_a_name_that_no_model_can_have_is_announced_without_a_command(books):
+    books.record(ended(model="publishers/google/models/gemini-99"))
+    books.put(lines(row().replace("gemini-2.5-flash", "x';rm -rf ~;'")))
+    books.settle()
+
+    (said,) = announced(books)
+    assert (said["model"], said["command"]) == ("x';rm -rf ~;'", None)
+
+
+def test_prices_that_change_while_an_output_is_read_do_not_mix(books):
+    dearer = PRICES.with_own(
+        OwnPrices(
+            [Override("publishers/-", "", '{"discount":"0.5"}', "master", NOW)], {}, PRICES.non_global_from
+        )
+    )
+    tables = iter([PRICES, dearer])
+    books.deps = dataclasses.replace(books.deps, prices=lambda: next(tables))
+    books.record(ended())
+    books.put(lines(row()))
+    books.settle()
+
+    assert (books.job().cost.amount_nano, books.job().cost.price_table) == (ROW_NANO, PRICES.version)
+    books.put(lines(row(), row()))
+    books.settle()
+    assert (books.job().cost.amount_nano, books.job().cost.price_table) == (ROW_NANO, dearer.version)
+
+
+def test_the_configurations_base_model_counts_and_vertex_is_not_asked(books):
+    tuned = "projects/123456789012/locations/us-central1/models/4242"
+    place = ("acme-batch", "us-central1", "models/4242")
+    books.deps = dataclasses.replace(books.deps, base_models={place: "vertex_ai/gemini-2.5-flash"})
+    books.record(ended(model=tuned))
+    books.put(lines(row().replace("gemini-2.5-flash", "4242")))
+    books.settle()
+
+    assert books.job().cost.amount_nano == ROW_NANO
+    assert books.job().base_model == "vertex_ai/gemini-2.5-flash"

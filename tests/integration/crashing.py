@@ -154,7 +154,7 @@ def _run(task, table, steps):
         store=store,
         objects=Objects(CloudStorage(project), task["piece"], steps),
         upstream=Stepping("upstream", Vertex({(project, location): None}, task["vertex"]), steps),
-        prices=table,
+        prices=lambda: table,
         tables=_no_tables,
         keys=keys,
         # No key here has a webhook.

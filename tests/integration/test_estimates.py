@@ -57,6 +57,7 @@ def estimate(system, monkeypatch):
         objects=lambda: objects,
         tables=lambda: pytest.fail("no table is asked for"),
         prices=prices.load,
+        base_models={},
         authorize=lambda call, body: model_of(body.model, call),
         now=lambda: datetime.now(UTC),
     )

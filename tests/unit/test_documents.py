@@ -15,7 +15,7 @@ from batch_gateway.core.accounting import budgets
 from batch_gateway.core.jobs import watch
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.notify import notifications
-from batch_gateway.core.notify.notifications import COST_UPDATED, OVERRUN, TYPE_OF_STATE
+from batch_gateway.core.notify.notifications import COST_UPDATED, OVERRUN, PRICE_MISSING, TYPE_OF_STATE
 from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.http import authentication, connections, openapi, requests
 from batch_gateway.gateway.jobs import input_bounds, submissions, weighing
@@ -157,7 +157,7 @@ def test_the_events_are_those_of_the_code():
     table = page("api.md").partition("## Events and webhooks")[2].partition("\n## ")[0]
     listed = {span for row in table_rows(table) for span in code_spans(row[0])}
     budgets = {"budget.warning", "budget.exceeded"}
-    assert listed == {*TYPE_OF_STATE.values(), COST_UPDATED, OVERRUN, *budgets}
+    assert listed == {*TYPE_OF_STATE.values(), COST_UPDATED, OVERRUN, PRICE_MISSING, *budgets}
 
 
 def test_the_event_that_is_shown_has_the_members_that_an_event_has():

@@ -215,7 +215,7 @@ def test_settings_that_nobody_needs_are_one_warning(configure: Configure, tmp_pa
         (
             f"{tmp_path}/config.yaml: ignored settings that the gateway does not need: "
             "general_settings.database_url, litellm_settings, model_list[].litellm_params.rpm, "
-            "model_list[].litellm_params.timeout, model_list[].model_info; "
+            "model_list[].litellm_params.timeout, model_list[].model_info.id; "
             "and models that are not on Vertex AI: gpt"
         ),
     )
@@ -493,3 +493,79 @@ def test_settlement_starts_without_the_master_key(configure: Configure, refusal:
     assert configure(general, FUNCTION_TARGET="settle").master_key is None
     assert configure(general, FUNCTION_TARGET="gateway", LITELLM_MASTER_KEY="sk-1").master_key == "sk-1"
     assert "LITELLM_MASTER_KEY, which is not set" in refusal(general, FUNCTION_TARGET="gateway")
+
+
+# The owner's rates
+
+RATE = "input_cost_per_token: 1e-7"
+
+
+def rates_of(settings: Settings) -> dict[tuple[str, str], dict[tuple[str, bool, bool], int]]:
+    return {key: dict(rates.given) for key, rates in settings.rates.items()}
+
+
+def test_rates_are_read_exactly_from_both_places(configure: Configure) -> None:
+    settings = configure(
+        model(FLASH, HERE, "input_cost_per_token_batches: 1.4e-07", "output_cost_per_token: '0.0000024'")
+        + "    model_info:\n"
+        + "      input_cost_per_token_batches: 9\n"
+        + "      cache_read_input_token_cost: 0.00000003\n"
+    )
+    assert rates_of(settings) == {
+        ("gemini-2.5-flash", "us-central1"): {
+            ("input", False, True): 140_000,
+            ("output", False, False): 2_400_000,
+            ("cached_input", False, False): 30_000,
+        }
+    }
+    assert settings.rates["gemini-2.5-flash", "us-central1"].source == "config.yaml, line 6"
+    assert settings.warnings == ()
+
+
+def test_models_are_named_as_rows_name_them(configure: Configure) -> None:
+    settings = configure(
+        model("model: vertex_ai/gemini-2.0-flash-001", HERE, "input_cost_per_token: 1e-07")
+        + entry("model: vertex_ai/gemini-9", HERE, "input_cost_per_token: 1e-07")
+        + entry("model: vertex_ai/4242", HERE, "input_cost_per_token: 1e-07")
+    )
+    assert [key for key, _ in settings.rates] == ["gemini-2.0-flash", "gemini-9", "4242"]
+
+
+def test_a_base_model_is_known_by_its_place(configure: Configure) -> None:
+    settings = configure(
+        model("model: vertex_ai/4242", HERE) + "    model_info: {base_model: vertex_ai/gemini-2.5-flash}\n"
+    )
+    assert settings.base_models == {
+        ("my-project", "us-central1", "models/4242"): "vertex_ai/gemini-2.5-flash"
+    }
+    assert settings.rates == {}
+
+
+def test_null_is_no_rate(configure: Configure) -> None:
+    assert configure(model(FLASH, HERE, "input_cost_per_token: null")).rates == {}
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (model(FLASH, HERE, "input_cost_per_token: -1"), "line 6: model_list[].litellm_params.input_cost"),
+        (model(FLASH, HERE, "input_cost_per_token: .inf"), "must be USD per token"),
+        (model(FLASH, HERE, "input_cost_per_token: 1e-13"), "in steps of 2e-12"),
+        (model(FLASH, HERE, "input_cost_per_token: 3"), "less than 1 USD"),
+        (model(FLASH, HERE, "input_cost_per_token: [1]"), "must be a non-empty string"),
+        (
+            model("model: vertex_ai/gemini-flash-latest", HERE, RATE),
+            "different models",
+        ),
+        (
+            model("model: vertex_ai/text-embedding-005", HERE, RATE),
+            "by the character",
+        ),
+        (
+            model(FLASH, HERE, RATE) + entry(FLASH, HERE, "input_cost_per_token: 2e-7"),
+            "must be the same in all entries of gemini-2.5-flash in us-central1",
+        ),
+    ],
+)
+def test_a_wrong_rate_stops_the_start(refusal: Callable[..., str], written: str, said: str) -> None:
+    assert said in refusal(written)

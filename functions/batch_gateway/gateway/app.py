@@ -11,12 +11,13 @@ from werkzeug.wrappers import Request, Response
 from batch_gateway.core.access import grants, ids
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.pricing.prices import PriceTable
+from batch_gateway.current_prices import CurrentPrices
 from batch_gateway.gateway import dashboard
 from batch_gateway.gateway.admin import audit
 from batch_gateway.gateway.admin.audit import AuditTrail
 from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.keys import Keys
+from batch_gateway.gateway.admin.prices import Prices
 from batch_gateway.gateway.admin.sweep import Identity, Sweeps
 from batch_gateway.gateway.admin.teams import Teams
 from batch_gateway.gateway.costs.report import Spend
@@ -79,7 +80,7 @@ class Deps:
         upstream: Vertex AI.
         objects: Makes the Cloud Storage client on first use: few requests need it, and it is slow to import.
         settlement: Makes the dependencies of settlement on first use, for the same reason.
-        prices: Loads the price table.
+        prices: The prices in force.
         identity: Checks identity tokens.
         now: Returns the current time.
         clock: Returns monotonic seconds.
@@ -92,7 +93,7 @@ class Deps:
     upstream: Upstream
     objects: Callable[[], ObjectStore]
     settlement: Callable[[], SettlementDeps]
-    prices: Callable[[], PriceTable]
+    prices: CurrentPrices
     identity: Identity
     now: Callable[[], datetime]
     clock: Callable[[], float]
@@ -112,14 +113,14 @@ class Gateway:
             objects=deps.objects,
             tables=lambda: deps.settlement().tables(),
             prices=deps.prices,
+            base_models=deps.settings.base_models,
             authorize=policy.authorize,
             now=deps.now,
         )
         creates = Creates(deps.store, deps.upstream, self._places, policy, estimates, now=deps.now)
         resumes = Resumes(
             deps.store,
-            deps.upstream,
-            objects=deps.objects,
+            deps.settlement,
             passthrough=passthrough,
             policy=policy,
             creates=creates,
@@ -146,6 +147,7 @@ class Gateway:
             now=deps.now,
         )
         jobs = Jobs(deps.store)
+        prices = Prices(deps.prices, deps.settings, deps.now)
         repricings = Repricings(deps.store, deps.prices, deps.now)
         self._table = Table(
             (
@@ -170,6 +172,11 @@ class Gateway:
                 for_keys("GET", "/v1/costs", spend.report),
                 for_keys("GET", "/v1/costs:export", spend.export),
                 change_by_admin("POST", "/v1/costs:reprice", repricings.reprice, "costs.reprice"),
+                for_keys("GET", "/v1/prices", prices.list),
+                change_by_admin("PUT", "/v1/prices/<model>", prices.put, "price.set"),
+                change_by_admin("DELETE", "/v1/prices/<model>", prices.delete, "price.delete"),
+                change_by_admin("PUT", "/v1/prices/publishers/<publisher>", prices.put, "price.set"),
+                change_by_admin("DELETE", "/v1/prices/publishers/<publisher>", prices.delete, "price.delete"),
                 for_keys("GET", "/key/info", keys.info),
                 for_admin("GET", "/key/list", keys.list_keys),
                 change_by_admin("POST", "/key/generate", keys.generate, "key.generate"),
@@ -215,7 +222,10 @@ class Gateway:
             raise
         target = done.target if isinstance(done, AuditedResponse) else ""
         response = _response(done)
-        self._trail.record(caller, route.audit, target or _target(route, request), audit.outcome_of(response))
+        change = done.change if isinstance(done, AuditedResponse) else None
+        self._trail.record(
+            caller, route.audit, target or _target(route, request), audit.outcome_of(response), change
+        )
         return response
 
     def _answer(

@@ -16,6 +16,7 @@ from batch_gateway.ports.notifications import (
 )
 from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectStore, ObjectsUnavailableError
 from batch_gateway.ports.outputs import OutputStore, Settlement
+from batch_gateway.ports.prices import PriceStore
 from batch_gateway.ports.records import RecordError, Unreadable
 from batch_gateway.ports.store import (
     STORED_FIELDS,
@@ -64,6 +65,7 @@ __all__ = [
     "Outbox",
     "OutputStore",
     "PlaceNotes",
+    "PriceStore",
     "ProjectStore",
     "Receivers",
     "RecordError",

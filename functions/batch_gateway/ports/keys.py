@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -107,7 +107,7 @@ class KeyStore(Protocol):
         """Take up to ``portion`` requests from a counter's limit for a minute; return how many were taken."""
 
 
-class AuditEntry(msgspec.Struct, frozen=True):
+class AuditEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """An entry of the audit trail.
 
     Attributes:
@@ -116,6 +116,7 @@ class AuditEntry(msgspec.Struct, frozen=True):
         action: ``job.create``, ``key.update``, ``team.delete`` and the like.
         target: The changed thing: a resource name, a key's alias, a team's id.
         outcome: ``OK`` or the status and reason of the error.
+        change: What it was before and after, for changes of prices.
     """
 
     time: datetime
@@ -123,6 +124,7 @@ class AuditEntry(msgspec.Struct, frozen=True):
     action: str
     target: str
     outcome: str
+    change: dict[str, Any] | None = None
 
 
 class Audit(Protocol):

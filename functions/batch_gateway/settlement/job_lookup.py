@@ -4,9 +4,9 @@ import msgspec
 
 from batch_gateway.core.jobs.record import JobRecord, merge_observations, observe, parse_name
 from batch_gateway.core.jobs.resource_names import parse_resource
-from batch_gateway.core.pricing.models import base_model_of, is_registered
+from batch_gateway.core.pricing.models import base_model_of, configured_base, is_registered
 from batch_gateway.logs import log
-from batch_gateway.ports import Absent, Upstream, UpstreamCredentialsError, UpstreamUnavailableError
+from batch_gateway.ports import Absent, UpstreamCredentialsError, UpstreamUnavailableError
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 from batch_gateway.tracking import record_observations
 
@@ -62,16 +62,21 @@ def fetch_job(job: JobRecord, deps: SettlementDeps) -> JobRecord | None:
     return msgspec.structs.replace(job, seen=merge_observations(job.seen, seen)) if seen else None
 
 
-def find_base_model(job: JobRecord, upstream: Upstream) -> str | None:
+def find_base_model(job: JobRecord, deps: SettlementDeps) -> str | None:
     """Find the publisher's model that a tuned model was made from; empty if there is none, or none is known.
+
+    What the configuration names counts before what Vertex AI says.
 
     None if Vertex AI could not be asked: the job is priced without it, and the next output asks again.
     """
     model = job.seen.model.partition("@")[0]
+    configured = configured_base(deps.base_models, job.key.project, job.key.location, model)
+    if job.base_model is None and configured:
+        return configured
     if job.base_model is not None or not _is_in_location_of(job, model):
         return job.base_model
     try:
-        found = upstream.get(model, project=job.key.project, location=job.key.location)
+        found = deps.upstream.get(model, project=job.key.project, location=job.key.location)
     except (UpstreamUnavailableError, UpstreamCredentialsError) as error:
         log("WARNING", "model not looked up", job=job.key.path, model=model, error=error)
         return None

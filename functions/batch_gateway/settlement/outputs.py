@@ -9,12 +9,14 @@ import msgspec
 from batch_gateway import log_events
 from batch_gateway.core.accounting.settlement import Change, Output, settle_output
 from batch_gateway.core.jobs.record import JobRecord, merge_observations
+from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.rows.readers import UnreadableOutputError
 from batch_gateway.core.usage import Usage
 from batch_gateway.logs import log
 from batch_gateway.ports import ObjectInfo
 from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.settlement.job_lookup import find_base_model
+from batch_gateway.settlement.missing_prices import note_missing_prices
 from batch_gateway.settlement.reading import read_usage
 
 
@@ -31,14 +33,15 @@ def settle_live(
         Exception: Any error of a port; nothing has been written.
     """
     read = read_output(job, bucket, live, deps, now=now, deadline=deadline)
-    return read is not None and commit(read.job, read.output, deps, written=live.created) is not None
+    return read is not None and commit(*read, deps, written=live.created) is not None
 
 
 class ReadOutput(NamedTuple):
-    """An output that was read, and its job with the base of its model."""
+    """An output that was read, its job with the base of its model, and the prices that it was read with."""
 
     job: JobRecord
     output: Output
+    prices: PriceTable
 
 
 def read_output(
@@ -54,21 +57,24 @@ def read_output(
     settled, begun = deps.store.get_output(job.key, uri)
     if settled is not None and settled.generation >= live.generation:
         return None
-    job = msgspec.structs.replace(job, base_model=find_base_model(job, deps.upstream))
-    usage, problem = Usage(), None
+    job = msgspec.structs.replace(job, base_model=find_base_model(job, deps))
+    prices, usage, problem = deps.prices(), Usage(), None
     try:
-        usage = read_usage(job, bucket, live, begun, deps, now=now, deadline=deadline)
+        usage = read_usage(job, bucket, live, begun, deps, prices=prices, now=now, deadline=deadline)
     except UnreadableOutputError as error:
         problem = str(error)
-    return ReadOutput(job, Output(uri, live.generation, live.size, usage, now, problem))
+    return ReadOutput(job, Output(uri, live.generation, live.size, usage, now, problem), prices)
 
 
-def commit(job: JobRecord, output: Output, deps: SettlementDeps, *, written: datetime) -> JobRecord | None:
+def commit(
+    job: JobRecord, output: Output, prices: PriceTable, deps: SettlementDeps, *, written: datetime
+) -> JobRecord | None:
     """Commit an output that was read.
 
     Args:
         job: The job with the base of its model, and in the state that Vertex AI shows, which is saved, too.
         output: The output that was read.
+        prices: The prices that it was read with, so that one settlement has one table.
         deps: The ports.
         written: Time at which the object was written.
 
@@ -82,7 +88,7 @@ def commit(job: JobRecord, output: Output, deps: SettlementDeps, *, written: dat
         before = record
         seen = merge_observations(record.seen, job.seen)
         record = msgspec.structs.replace(record, base_model=job.base_model, seen=seen)
-        return settle_output(record, old, increments, output, deps.prices)
+        return settle_output(record, old, increments, output, prices)
 
     settled = deps.store.settle(job.key, output, settlement)
     if settled is None:
@@ -92,6 +98,7 @@ def commit(job: JobRecord, output: Output, deps: SettlementDeps, *, written: dat
         log_events.state_changed(before, settled)
     if before.closed and not settled.closed:
         log_events.reopened(settled)
+    note_missing_prices(settled, deps, output.settled_at)
     return settled
 
 
@@ -104,7 +111,7 @@ def record_lost(job: JobRecord, uri: str, deps: SettlementDeps, *, now: datetime
         The job's new record; None if the output was settled already.
     """
     output = Output(uri, 0, 0, Usage(), now, unreadable="deleted before it could be read")
-    lost = commit(job, output, deps, written=now)
+    lost = commit(job, output, deps.prices(), deps, written=now)
     if lost is not None:
         log("ERROR", "output lost", event="output.lost", job=job.seen.name, uri=uri)
     return lost

@@ -6,6 +6,7 @@ from batch_gateway import log_events
 from batch_gateway.core.accounting.settlement import Checkpoint
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.lines import whole_lines
+from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.rows.readers import reader_for
 from batch_gateway.core.usage import Usage
 from batch_gateway.ports import ObjectInfo
@@ -21,6 +22,7 @@ def read_usage(
     begun: Checkpoint | None,
     deps: SettlementDeps,
     *,
+    prices: PriceTable,
     now: datetime,
     deadline: float,
 ) -> Usage:
@@ -32,6 +34,7 @@ def read_usage(
         live: The object, in the generation to be read.
         begun: Checkpoint of an earlier try, if there is one.
         deps: The ports.
+        prices: The prices in force.
         now: The current time.
         deadline: Time on ``deps.clock`` at which reading has to stop. The progress is saved.
 
@@ -43,7 +46,7 @@ def read_usage(
     usage, start = Usage(), 0
     if begun is not None and begun.generation == live.generation:
         usage, start = begun.usage, begun.offset
-    reader = reader_for(live.name, deps.prices, job.priced_model, job.carried_before)
+    reader = reader_for(live.name, prices, job.priced_model, job.carried_before)
     for block in whole_lines(deps.objects.read(bucket, live.name, live.generation, start)):
         reader.add_block(block)
         offset = start + block.end

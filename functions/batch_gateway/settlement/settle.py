@@ -79,7 +79,7 @@ def settle(
     if live is None:
         settled = record_lost(job, uri, deps, now=now)
     else:
-        settled = commit(job, read.output, deps, written=live.created) if read else None
+        settled = commit(job, read.output, read.prices, deps, written=live.created) if read else None
     if settled is None:
         _finish(record_observations(deps.store, {job.key: job.seen}).get(job.key, job), uri, deps, now)
         return Outcome.ALREADY_SETTLED

@@ -157,9 +157,10 @@ class JobSweeper:
         settled = False
         # A missing table is settled, too, once none is expected any more.
         if (last or 0) < info.generation if info else last is None and not is_watched(job, self._now):
-            output = read_table(job, table, tables, self._deps.prices, self._now)
+            prices = self._deps.prices()
+            output = read_table(job, table, tables, prices, self._now)
             written = job.seen.end_time or self._now
-            settled = commit(job, output, self._deps, written=written) is not None
+            settled = commit(job, output, prices, self._deps, written=written) is not None
             self._progress.count(settled=settled)
         exists = info is not None or bool(last)
         # If the job did not succeed, there is no sign that its table is complete.

@@ -78,6 +78,10 @@ class Client:
         """Return the answer to a POST of encoded JSON; errors as with ``get``."""
         return self._json("POST", path, body=body)
 
+    def put(self, path: str, body: bytes) -> Any:
+        """Return the answer to a PUT of encoded JSON; errors as with ``get``."""
+        return self._json("PUT", path, body=body)
+
     def delete(self, path: str) -> Any:
         """Return the answer to a DELETE; errors as with ``get``."""
         return self._json("DELETE", path)

@@ -20,6 +20,7 @@ def add(commands: Commands) -> None:
         "reprice",
         reprice,
         "Price settled jobs again, with the price table in force now.",
+        "gateway reprice --from 2026-11-01 --to 2026-12-01 --dry-run\n"
         "gateway reprice --from 2026-11-01 --to 2026-12-01 --model gemini-3.5-flash\n"
         "gateway reprice --from 7d --to now --yes -o csv",
         "For jobs that were created in that time. Computed from stored usage; the old amount and table stay "
@@ -27,6 +28,9 @@ def add(commands: Commands) -> None:
     )
     add_span(parser, None, required=True)
     parser.add_argument("--model", metavar="MODEL", help="only jobs of this model (short name)")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only show what would change, and change nothing"
+    )
     add_yes(parser)
 
     commands.add(
@@ -58,10 +62,13 @@ def reprice(context: Context, args: Namespace) -> None:
     body: dict[str, Any] = {"start_time": since and rfc3339(since), "end_time": until and rfc3339(until)}
     body |= {"model": args.model} if args.model else {}
     whose = f"jobs of {args.model}" if args.model else "all jobs"
-    confirm(
-        f"This prices {whose} that were created from {body['start_time']} to {body['end_time']} again.",
-        yes=args.yes,
-    )
+    if args.dry_run:
+        body["validate_only"] = True
+    else:
+        confirm(
+            f"This prices {whose} that were created from {body['start_time']} to {body['end_time']} again.",
+            yes=args.yes,
+        )
     out, jobs, examined, table = context.out, [], 0, ""
     try:
         while True:
@@ -83,7 +90,8 @@ def reprice(context: Context, args: Namespace) -> None:
         }
         out.rows(_REPRICED, jobs, none="No cost changed.", total=total)
     change = f", from {money.text(sums['amount_before'])} to {money.text(sums['amount'])} USD" if jobs else ""
-    out.note(f"{examined:,} jobs examined with price table {table}; {len(jobs):,} changed{change}.")
+    done = "would change" if args.dry_run else "changed"
+    out.note(f"{examined:,} jobs examined with price table {table}; {len(jobs):,} {done}{change}.")
 
 
 def sweep(context: Context, _: Namespace) -> None:

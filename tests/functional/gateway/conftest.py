@@ -15,6 +15,7 @@ from batch_gateway.adapters import vertex as vertex_adapter
 from batch_gateway.adapters.vertex import Vertex
 from batch_gateway.core.jobs.record import JobKey
 from batch_gateway.core.pricing import prices
+from batch_gateway.current_prices import CurrentPrices
 from batch_gateway.gateway.app import Deps, Gateway
 from batch_gateway.notify.delivery import NotifyDeps
 from batch_gateway.notify.endpoints import KeyEndpoints
@@ -23,7 +24,7 @@ from batch_gateway.settings import Alias, Settings
 from batch_gateway.settlement import settle as settlement
 from batch_gateway.settlement.deps import SettlementDeps
 from builders import prompt
-from fakes import MemoryKeys, MemoryObjects, MemoryStore
+from fakes import MemoryKeys, MemoryObjects, MemoryPrices, MemoryStore
 from functional.gateway.loopback import Answer, Loopback
 from vertex_emulator import VertexEmulator
 from vertex_emulator.storage import split_uri
@@ -123,7 +124,9 @@ class World:
         self.keys = MemoryKeys()
         self.upstream = Vertex(self.settings.served, host)
         self.identities = {}
-        self.prices = prices.load()
+        self.price_store = MemoryPrices()
+        self._current = []
+        self._prices = prices.load()
         self.clock, self.skipped = None, 0
         self.client = self.new_client()
 
@@ -138,12 +141,30 @@ class World:
             upstream=upstream,
             objects=lambda: self.objects,
             settlement=lambda: dataclasses.replace(self.settlement, upstream=upstream),
-            prices=lambda: self.prices,
+            prices=self.new_prices(),
             identity=lambda *asked: self.identity(*asked),  # noqa: PLW0108 - tests replace it
             now=self.now,
             clock=lambda: self.clock() if self.clock else time.monotonic() + self.skipped,
         )
         return served(Gateway(deps)).test_client()
+
+    def new_prices(self):
+        """The prices in force, as another instance has them."""
+        current = CurrentPrices(lambda: self._prices, {}, lambda: self.price_store, time.monotonic)
+        self._current.append(current)
+        return current
+
+    @property
+    def prices(self):
+        """The price table that is shipped."""
+        return self._prices
+
+    @prices.setter
+    def prices(self, table):
+        """Ships another table to all instances."""
+        self._prices = table
+        for current in self._current:
+            current._good_until = float("-inf")
 
     def now(self):
         """The time: the clock's, if a test has set one."""
@@ -171,7 +192,7 @@ class World:
             store=self.store,
             objects=self.objects,
             upstream=self.upstream,
-            prices=prices.load(),
+            prices=self.new_prices(),
             tables=no_tables,
             keys=self.keys,
             notify=self.notify,

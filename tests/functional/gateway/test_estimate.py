@@ -107,6 +107,7 @@ class Bench:
             objects=lambda: self.objects,
             tables=lambda: SimpleNamespace(stat=self._table),
             prices=prices.load,
+            base_models={},
             authorize=self._check,
             now=lambda: datetime.now(UTC),
         )

@@ -175,6 +175,13 @@ def a_key(world, **given):
     return answer.json["key"]
 
 
+DISCOUNT = {"discounts": [{"from": "2026-12-01", "discount": "0.07", "source": "our agreement"}]}
+
+
+def a_discount(world):
+    return world.call("PUT", "/v1/prices/publishers/google", json=DISCOUNT)
+
+
 def a_settled_job(world):
     job = world.created(job_body(labels={"environment": "production"}))
     done = world.vertex.finish(job["name"])
@@ -240,6 +247,17 @@ CALLS = {
             "/v1/costs:reprice",
             {"start_time": "2020-01-01T00:00:00Z", "end_time": "2100-01-01T00:00:00Z"},
         ),
+    )[1],
+    "listPrices": lambda world: (a_discount(world), world.get("/v1/prices"))[1],
+    "setPrice": lambda world: world.call("PUT", "/v1/prices/gemini-3.5-flash?location=global", json=DISCOUNT),
+    "deletePrice": lambda world: (
+        world.call("PUT", "/v1/prices/gemini-3.5-flash", json=DISCOUNT),
+        world.call("DELETE", "/v1/prices/gemini-3.5-flash"),
+    )[1],
+    "setDiscount": a_discount,
+    "deleteDiscount": lambda world: (
+        a_discount(world),
+        world.call("DELETE", "/v1/prices/publishers/google"),
     )[1],
     "getDashboard": lambda world: world.get("/dashboard", key=None),
     "getDashboardFile": lambda world: world.get("/dashboard/any/main.js", key=None),
@@ -337,6 +355,12 @@ ERRORS = {
         a_key(world, team_id=a_team(world)),
         administer(world, "/team/delete", {"team_ids": ["search"]}),
     )[1],
+    ("deletePrice", "OVERRIDE_UNKNOWN", 404): lambda world: world.call(
+        "DELETE", "/v1/prices/gemini-3.5-flash"
+    ),
+    ("setPrice", "FIELD_INVALID", 400): lambda world: world.call(
+        "PUT", "/v1/prices/gemini-3.5-flash", json={}
+    ),
     ("getTeam", "TEAM_UNKNOWN", 404): lambda world: world.get("/team/info"),
 }
 

@@ -758,7 +758,7 @@ def test_people_are_told_of_a_models_changes_before_they_start_a_job():
 
     def notices(day: str) -> list[str]:
         at = datetime.fromisoformat(f"{day}T00:00:00+00:00")
-        return [sentence.split(" on ")[0] for sentence in table.notices("m-1", at)]
+        return [sentence.split(" on ")[0] for sentence in table.notices("m-1", "global", at)]
 
     closed = "m-1 is closed to projects that have not used it, from 2026-11-01"
     retired = "m-1 is due for retirement"
@@ -768,7 +768,7 @@ def test_people_are_told_of_a_models_changes_before_they_start_a_job():
     assert notices("2026-11-03") == [closed, rises]
     assert notices("2026-11-30") == [closed, retired, rises]
     assert notices("2027-06-01") == [closed, retired]
-    assert table.notices("unheard-of", NOW) == ()
+    assert table.notices("unheard-of", "global", NOW) == ()
 
 
 def retiring(**days: str) -> dict[str, Any]:
@@ -780,10 +780,10 @@ def test_what_is_in_doubt_is_said_as_of_its_time():
     after = [{"from": "2026-12-01", "source": "a page", "batch": {"input": "9"}, "disputed": "Nine or ten."}]
     small = read(table(period={"derived": "Half of it."}, later=after))
     step = datetime(2026, 12, 1, tzinfo=UTC)
-    assert small.doubts("m-1", step - SECOND) == ("Prices of m-1, derived: Half of it.",)
-    assert small.doubts("m-1", step) == ("Prices of m-1, disputed: Nine or ten.",)
-    assert small.doubts("unheard-of", step) == ()
-    assert any("12.5" in doubt for doubt in TABLE.doubts("claude-opus-5-5", NOW))
+    assert small.doubts("m-1", "global", step - SECOND) == ("Prices of m-1, derived: Half of it.",)
+    assert small.doubts("m-1", "global", step) == ("Prices of m-1, disputed: Nine or ten.",)
+    assert small.doubts("unheard-of", "global", step) == ()
+    assert any("12.5" in doubt for doubt in TABLE.doubts("claude-opus-5-5", "global", NOW))
 
 
 def test_what_changes_soon_is_a_warning_to_whoever_runs_the_tests():

@@ -149,8 +149,13 @@ def _increments(total: TotalKey, delta: TotalDelta) -> dict[str, Any]:
         item: {
             "quantity": Increment(delta.quantities.get(item, 0)),
             "amountNano": Increment(delta.amounts_nano.get(item, 0)),
+            **(
+                {"discountNano": Increment(delta.discounts_nano[item])}
+                if item in delta.discounts_nano
+                else {}
+            ),
         }
-        for item in delta.quantities.keys() | delta.amounts_nano.keys()
+        for item in delta.quantities.keys() | delta.amounts_nano.keys() | delta.discounts_nano.keys()
     }
     quarters = {str(delta.quarter): Increment(delta.amount_nano)}
     # Merging an empty map would clear the existing one.

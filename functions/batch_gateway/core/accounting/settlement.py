@@ -114,10 +114,24 @@ class TotalKey(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ItemTotal(msgspec.Struct, frozen=True, rename="camel"):
-    """Units of an item and their cost in nano-USD (0 if none of them has a price)."""
+    """Units of an item and their cost.
+
+    Attributes:
+        quantity: Number of units.
+        amount_nano: nano-USD; 0 if none of them has a price.
+        discount_nano: nano-USD that the owner's prices saved against the table's.
+    """
 
     quantity: int = 0
     amount_nano: int = 0
+    discount_nano: int = 0
+
+    def __add__(self, other: "ItemTotal") -> "ItemTotal":
+        return ItemTotal(
+            self.quantity + other.quantity,
+            self.amount_nano + other.amount_nano,
+            self.discount_nano + other.discount_nano,
+        )
 
 
 class DailyTotal(TotalKey, frozen=True, rename="camel"):
@@ -144,6 +158,7 @@ class TotalDelta(msgspec.Struct, frozen=True, rename="camel"):
         quantities: Units by item.
         amounts_nano: nano-USD by item, priced items only; their sum is ``amount_nano``.
         unpriced_rows: Rows whose cost is not, or not wholly, in the amount.
+        discounts_nano: nano-USD saved against the table's prices by item.
     """
 
     quarter: int
@@ -151,6 +166,7 @@ class TotalDelta(msgspec.Struct, frozen=True, rename="camel"):
     quantities: dict[str, int]
     amounts_nano: dict[str, int]
     unpriced_rows: int = 0
+    discounts_nano: dict[str, int] = {}
 
 
 class Change(NamedTuple):
@@ -231,10 +247,12 @@ def reprice(job: JobRecord, prices: PriceTable, *, by: str, now: datetime) -> Ch
     """Price a job's usage with the present table, and keep its earlier cost on record.
 
     Returns:
-        The change to write; None if the job costs the same by the same table, or was never priced.
+        The change to write; None if the job costs the same, or was never priced.
     """
     cost = cost_of(job.usage, prices, location=job.key.location, at=job.priced_at)
-    if cost == job.cost or not job.cost.price_table:
+    # Prices of another name that come to the same change nothing: the record says which ones were used.
+    same = msgspec.structs.replace(cost, price_table=job.cost.price_table)
+    if same == job.cost or not job.cost.price_table:
         return None
     repriced = msgspec.structs.replace(job, cost=cost, repricings=_repricings(job, by, now))
     return Change(repriced, total_deltas(job, repriced))
@@ -261,20 +279,23 @@ def total_deltas(before: JobRecord, after: JobRecord) -> list[tuple[TotalKey, To
     for model in sorted(models | unpriced.keys()):
         quantities: Counter[str] = Counter()
         amounts: Counter[str] = Counter()
+        discounts: Counter[str] = Counter()
         for sign, cost in ((-1, before.cost), (1, after.cost)):
             for item in cost.line_items:
                 if item.model == model:
                     quantities[item.item] += sign * item.quantity
                     if item.amount_nano is not None:
                         amounts[item.item] += sign * item.amount_nano
+                    discounts[item.item] += sign * item.discount_nano
         delta = TotalDelta(
             quarter_of_job(after),
             amounts.total(),
             _without_zeros(quantities),
             _without_zeros(amounts),
             unpriced[model],
+            _without_zeros(discounts),
         )
-        if delta.quantities or delta.amounts_nano or delta.unpriced_rows:
+        if delta.quantities or delta.amounts_nano or delta.discounts_nano or delta.unpriced_rows:
             deltas.append((total_key(after, model), delta))
     return deltas
 

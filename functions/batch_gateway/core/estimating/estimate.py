@@ -12,6 +12,7 @@ from batch_gateway.core.estimating.ranges import Range
 from batch_gateway.core.estimating.sums import Extrapolation, UnitCounts
 from batch_gateway.core.jobs.cost_bounds import Weighed
 from batch_gateway.core.pricing.cost import cost_of
+from batch_gateway.core.pricing.layers import in_force
 from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.money import format_nano
 from batch_gateway.core.pricing.prices import LONGEST_QUEUE, PriceTable
@@ -123,12 +124,16 @@ def with_prices(
 
 def describe_prices(model: str, prices: PriceTable, *, location: str, at: datetime) -> list[str]:
     """Describe the prices of an estimate, and doubts about them, as sentences."""
+    found = in_force(prices.layers(model, location), at)
+    whose = "list prices"
+    if found and found[0].origin != "table":
+        whose = f"the owner's prices ({' '.join(filter(None, found[0][:3]))})"
     said = (
-        f"Prices: list prices for batch jobs in {location}, in force on {at:%Y-%m-%d}, from the table "
+        f"Prices: {whose} for batch jobs in {location}, in force on {at:%Y-%m-%d}, from the table "
         f"{prices.version}. The high takes the highest until {at + LONGEST_QUEUE:%Y-%m-%dT%H:%MZ}, when the "
         "job has left the queue at the latest."
     )
-    return [said, *prices.doubts(model, at)]
+    return [said, *prices.doubts(model, location, at)]
 
 
 def bounded(

@@ -172,7 +172,7 @@ class Survey:
             ),
             warnings=(
                 *estimate.warnings,
-                *self._prices.notices(self._model, at),
+                *self._prices.notices(self._model, location, at),
                 *exceeded_limits(self._family, total.rows, size),
                 *self._warnings(total),
             ),
@@ -219,7 +219,7 @@ class Survey:
                 *describe_prices(self._model, self._prices, location=location, at=at),
             ),
         )
-        estimate = estimate.with_warnings(*self._prices.notices(self._model, at))
+        estimate = estimate.with_warnings(*self._prices.notices(self._model, location, at))
         estimate = estimate.with_warnings(*exceeded_limits(self._family, total.rows, 0))
         return estimate.without_high("The high is unknown: rows of a BigQuery table are counted, not read.")
 

@@ -29,6 +29,7 @@ COST_UPDATED = "batch.cost_updated"
 """Event of a job whose cost became final, or changed, after the event of its end."""
 BudgetType = Literal["budget.warning", "budget.exceeded"]
 OVERRUN = "budget.overrun"
+PRICE_MISSING = "price.missing"
 
 _DELAYS = (
     timedelta(seconds=5),
@@ -195,6 +196,26 @@ def overrun_event(job: JobRecord, now: datetime) -> Event:
     return _event(
         OVERRUN, (job.key.path,), data, now, key_id=job.key_id, team=job.team, model=str(report["model"])
     )
+
+
+def missing_price_event(model: str, job: JobRecord, command: str | None, now: datetime) -> Event:
+    """Return the event of a model that has no price: one for each model and UTC day.
+
+    Args:
+        model: The model as it is named in line items.
+        job: The job that used it.
+        command: The command that sets its price; None if it cannot have one.
+        now: The time.
+    """
+    data = {
+        "model": model,
+        "name": job.seen.name,
+        "team": job.team,
+        "apiKey": job.api_key,
+        "command": command,
+    }
+    about = (model, now.astimezone(UTC).date().isoformat())
+    return _event(PRICE_MISSING, about, data, now, key_id=job.key_id, team=job.team, model=model)
 
 
 def _event(

@@ -1,11 +1,13 @@
 """Price usage: line items, the cost of useless rows, and the most that searches may cost."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
+from fractions import Fraction
 
 import msgspec
 
-from batch_gateway.core.pricing.money import PICO_PER_NANO, apportion
+from batch_gateway.core.pricing.money import PICO_PER_NANO, Pico, apportion, round_pico, times
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.rows import UNBILLED_TOOL_USE
 from batch_gateway.core.usage import WEB_SEARCH, Quantity, Usage, Waste
@@ -20,9 +22,10 @@ class LineItem(msgspec.Struct, frozen=True, rename="camel"):
         item: As in Quantity.
         quantity: Number of units.
         unit: ``token`` or ``character``.
-        unit_price_pico: pico-USD per unit; None if the table has no price for it.
+        unit_price_pico: pico-USD per unit; None if there is no price for it.
         amount_nano: nano-USD; None if there is no price.
         rows: Number of rows that used any of it.
+        list_price_pico: pico-USD per unit by the table, if the owner's price is another; else None.
     """
 
     model: str
@@ -30,9 +33,18 @@ class LineItem(msgspec.Struct, frozen=True, rename="camel"):
     item: str
     quantity: int
     unit: str
-    unit_price_pico: int | None
+    unit_price_pico: Pico | None
     amount_nano: int | None
     rows: int
+    list_price_pico: int | None = None
+
+    @property
+    def discount_nano(self) -> int:
+        """What the owner's price saves against the table's, in nano-USD; below zero if it is higher."""
+        if self.unit_price_pico is None or self.list_price_pico is None:
+            return 0
+        by_table = times(self.quantity, self.list_price_pico)
+        return round_pico(by_table - times(self.quantity, self.unit_price_pico))
 
 
 class WastedCost(msgspec.Struct, frozen=True, rename="camel"):
@@ -94,7 +106,7 @@ class Cost(msgspec.Struct, frozen=True, rename="camel"):
 
 def unit_price(
     quantity: Quantity, prices: PriceTable, location: str, at: datetime, until: datetime | None = None
-) -> int | None:
+) -> Pico | None:
     """Return pico-USD per unit, or None; tool-use tokens of grounded rows are free by Google's rule."""
     if quantity.item == UNBILLED_TOOL_USE:
         return 0
@@ -124,12 +136,13 @@ def cost_of(
     amounts = iter(
         apportion(
             [
-                q.quantity * price
+                times(q.quantity, price)
                 for q, price in zip(usage.quantities, unit_prices, strict=True)
                 if price is not None
             ]
         )
     )
+    by_table = _table_prices(usage, prices, location, at, unit_prices)
     items = tuple(
         LineItem(
             model=q.model,
@@ -140,8 +153,9 @@ def cost_of(
             unit_price_pico=price,
             amount_nano=None if price is None else next(amounts),
             rows=q.rows,
+            list_price_pico=by_table[number],
         )
-        for q, price in zip(usage.quantities, unit_prices, strict=True)
+        for number, (q, price) in enumerate(zip(usage.quantities, unit_prices, strict=True))
     )
     return Cost(
         line_items=items,
@@ -159,15 +173,28 @@ def cost_of(
     )
 
 
+def _table_prices(
+    usage: Usage, prices: PriceTable, location: str, at: datetime, unit_prices: Sequence[Pico | None]
+) -> list[int | None]:
+    """Return the table's own price of each quantity; None where it is what is charged, or there is none."""
+    if prices.public is prices:
+        return [None] * len(unit_prices)
+    found = [unit_price(quantity, prices.public, location, at) for quantity in usage.quantities]
+    return [
+        int(listed) if listed is not None and charged is not None and listed != charged else None
+        for listed, charged in zip(found, unit_prices, strict=True)
+    ]
+
+
 def _cost_of_waste(
     waste: tuple[Waste, ...], prices: PriceTable, location: str, at: datetime
 ) -> tuple[WastedCost, ...]:
-    exact: list[int] = []
+    exact: list[int | Fraction] = []
     unknown: list[bool] = []
     for w in waste:
         unit_prices = [unit_price(quantity, prices, location, at) for quantity in w.quantities]
         known = [
-            q.quantity * price
+            times(q.quantity, price)
             for q, price in zip(w.quantities, unit_prices, strict=True)
             if price is not None
         ]

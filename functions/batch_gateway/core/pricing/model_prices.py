@@ -23,27 +23,33 @@ _ITEM_FAMILIES = {
     "cache_creation_1h_input": ("text",),
     "output": (*_MODALITIES, "thoughts"),
 }
-# Rate key -> the items it prices.
-_ITEMS_OF_KEY = {
+ITEMS_OF_KEY = {
     family: tuple(f"{family}_{kind}" for kind in kinds) for family, kinds in _ITEM_FAMILIES.items()
 }
-_ITEMS_OF_KEY |= {item: (item,) for items in tuple(_ITEMS_OF_KEY.values()) for item in items}
-_RATE_KEYS = set(_ITEMS_OF_KEY)
+ITEMS_OF_KEY |= {item: (item,) for items in tuple(ITEMS_OF_KEY.values()) for item in items}
+"""The items that each key of a rate prices, that of text first."""
+_RATE_KEYS = set(ITEMS_OF_KEY)
 
 _MULTIPLIER = re.compile(r"[1-9](\.[0-9]{1,4})?")
 MODEL_KEY = re.compile(r"[a-z0-9][a-z0-9.-]*")
-_EARLIEST = datetime.min.replace(tzinfo=UTC)
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+"""Start of prices that hold for any earlier time."""
 
 
 @cache
-def _windows(threshold: int) -> tuple[str, str]:
+def windows(threshold: int) -> tuple[str, str]:
+    """Return the names of a model's two context windows, the short one first."""
     border = f"{threshold // 1000}k"
     return f"0-{border}", f"{border}-1M"
 
 
 def context_window(prompt_tokens: int, threshold: int = DEFAULT_CONTEXT_THRESHOLD) -> str:
     """Name a row's window as Anthropic's Cost API does: ``0-200k`` up to the threshold, then ``200k-1M``."""
-    return _windows(threshold)[prompt_tokens > threshold]
+    return windows(threshold)[prompt_tokens > threshold]
+
+
+Rates = Mapping[tuple[str, str, bool], Mapping[str, int]]
+"""pico-USD by (mode, context window, whether the location is global) and item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +58,15 @@ class Period:
 
     Attributes:
         start: When they begin.
-        rates: pico-USD by (mode, context window, whether the location is global) and item.
+        rates: Its prices.
         doubts: Sentences on the prices that are derived or disputed.
+        source: The page or other source that says so.
     """
 
     start: datetime
-    rates: Mapping[tuple[str, str, bool], Mapping[str, int]]
+    rates: Rates
     doubts: tuple[str, ...]
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +78,6 @@ class ModelPrices:
     periods: tuple[Period, ...]
     retirement: tuple[PriceChange, ...]
 
-    def in_force(self, at: datetime, until: datetime) -> tuple[Period, ...]:
-        """Return the periods that overlap a span of time, the latest first."""
-        first = next(number for number, period in enumerate(self.periods) if period.start <= at)
-        return tuple(period for period in self.periods[: first + 1] if period.start <= max(at, until))
-
 
 def midnight(day: date) -> datetime:
     """Return the beginning of a day in UTC."""
@@ -83,14 +86,14 @@ def midnight(day: date) -> datetime:
 
 def read_start(where: str, day: Any) -> datetime:
     """Read the day on which something begins; null means always."""
-    return _EARLIEST if day is None else midnight(read_day(where, day))
+    return EARLIEST if day is None else midnight(read_day(where, day))
 
 
 def changes_of(key: str, model: ModelPrices) -> list[PriceChange]:
     """Return the changes of a model: its retirement, then the steps of its prices."""
     found = list(model.retirement)
     threshold = model.threshold
-    short, long = ("", "") if threshold is None else _windows(threshold)
+    short, long = ("", "") if threshold is None else windows(threshold)
     # A change that applies everywhere is reported once.
     places = ((short, True, ""), (short, False, " outside global"), (long, True, f" in its window {long}"))
     for before, after in pairwise(model.periods[::-1]):
@@ -103,13 +106,16 @@ def changes_of(key: str, model: ModelPrices) -> list[PriceChange]:
     return found
 
 
-def read_model(key: str, value: Any, non_global_from: datetime) -> ModelPrices:
+def read_model(
+    key: str, value: Any, non_global_from: datetime, *, may_start_late: bool = False
+) -> ModelPrices:
     """Read a model's prices.
 
     Args:
         key: The model's key in the table.
         value: Its entry.
         non_global_from: When the surcharge outside the global location begins.
+        may_start_late: Allow a first price that begins on a day; until then there is another.
 
     Raises:
         ValueError: The entry is malformed; the message says where.
@@ -129,16 +135,18 @@ def read_model(key: str, value: Any, non_global_from: datetime) -> ModelPrices:
         raise ValueError(f"{key}: non_global_multiplier: {multiplier!r} is not a decimal string of 1 or more")
     entries = fields["prices"] if isinstance(fields["prices"], list) else []
     periods = [_read_period(key, entry, threshold, Decimal(multiplier)) for entry in entries]
-    if not periods or periods[0].start != _EARLIEST:
+    if not periods and may_start_late:
+        raise ValueError(f"{key}: prices: must be a list of at least one price")
+    if not periods or (periods[0].start != EARLIEST and not may_start_late):
         raise ValueError(f"{key}: from: the first price must start at null, so that none is missing")
     if any(later.start <= earlier.start for earlier, later in pairwise(periods)):
         raise ValueError(f"{key}: from: dates must ascend")
     if Decimal(multiplier) > 1:
         plain = [_read_period(key, entry, threshold, Decimal(1)) for entry in entries]
-        *_, first = (period for period in periods if period.start <= non_global_from)
+        first = [period for period in periods if period.start <= non_global_from][-1:]
         periods = [
             *(period for period in plain if period.start < non_global_from),
-            replace(first, start=non_global_from),
+            *(replace(period, start=non_global_from) for period in first),
             *(period for period in periods if period.start > non_global_from),
         ]
     retirement = read_retirement(key, fields["retirement"]) if "retirement" in fields else ()
@@ -149,7 +157,7 @@ def _read_period(key: str, value: Any, threshold: int | None, multiplier: Decima
     marks = {"derived", "disputed"}
     fields = read_members(f"{key}: prices", value, {"from", "source", "batch"}, marks | {"standard"})
     where = f"{key}: from {fields['from']}"
-    read_text(f"{where}: source", fields["source"])
+    source = read_text(f"{where}: source", fields["source"])
     start = read_start(where, fields["from"])
     doubts = tuple(
         f"Prices of {key}, {mark}: {read_text(f'{where}: {mark}', fields[mark])}"
@@ -165,7 +173,7 @@ def _read_period(key: str, value: Any, threshold: int | None, multiplier: Decima
         for window, given in windows.items():
             rates[mode, window, True] = _read_rates(f"{where}: {mode}", given, Decimal(1))
             rates[mode, window, False] = _read_rates(f"{where}: {mode}", given, multiplier)
-    return Period(start, rates, doubts)
+    return Period(start, rates, doubts, source)
 
 
 def _read_rates(where: str, prices: Any, multiplier: Decimal) -> dict[str, int]:
@@ -173,5 +181,5 @@ def _read_rates(where: str, prices: Any, multiplier: Decimal) -> dict[str, int]:
         raise ValueError(f"{where}: has no prices")
     rates: dict[str, int] = {}
     for key in sorted(prices, key=len):  # the key of a family is shorter than those of its items
-        rates |= dict.fromkeys(_ITEMS_OF_KEY[key], read_price(f"{where}: {key}", prices[key], multiplier))
+        rates |= dict.fromkeys(ITEMS_OF_KEY[key], read_price(f"{where}: {key}", prices[key], multiplier))
     return rates

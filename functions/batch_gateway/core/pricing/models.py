@@ -1,6 +1,7 @@
 """Translate the names of models between LiteLLM's form and Vertex AI's."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from batch_gateway.core.jobs.resource_names import parse_resource
@@ -55,6 +56,16 @@ def is_registered(model: str) -> bool:
     """Return True if a model is in a project's own registry (tuned, custom, AutoML), not a publisher's."""
     resource = parse_resource(model)
     return resource is not None and bool(resource.project) and resource.path == f"models/{resource.name}"
+
+
+BaseModels = Mapping[tuple[str, str, str], str]
+"""Base models that the configuration names, by project id, location and the rest of the model's name."""
+
+
+def configured_base(base_models: BaseModels, project: str, location: str, model: str) -> str | None:
+    """Return the base of a model that a job of a place uses, by the configuration; None if it names none."""
+    resource = parse_resource(model.partition("@")[0])
+    return base_models.get((project, location, resource.path)) if resource else None
 
 
 def base_model_of(model: dict[str, Any]) -> str | None:

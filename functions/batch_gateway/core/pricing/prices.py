@@ -1,19 +1,33 @@
-"""Look up Vertex AI's unit prices in a dated table that is read once.
+"""Look up Vertex AI's unit prices in a dated table that is read once, with the owner's prices laid over it.
 
 The prices are data: ``prices.json`` beside this module says how to read them and where each is from. Here
 they become integers in pico-USD (1e-12 USD), which is exact for every price of the table, also with the
-surcharge for jobs outside the global location.
+surcharge for jobs outside the global location. Of the owner's prices an override counts before the
+configuration, and the configuration before the table; of overrides the one that says most exactly what it
+is for: the model's before the publisher's before that of everything, and with a location before without.
 """
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
+from batch_gateway.core.pricing.config_rates import apply_rates
+from batch_gateway.core.pricing.layers import (
+    Discount,
+    Layer,
+    Layers,
+    RateKey,
+    in_force,
+    period_at,
+    rate_at,
+    starts_between,
+)
 from batch_gateway.core.pricing.model_prices import (
     DEFAULT_CONTEXT_THRESHOLD,
     MODEL_KEY,
@@ -24,6 +38,8 @@ from batch_gateway.core.pricing.model_prices import (
     read_model,
     read_start,
 )
+from batch_gateway.core.pricing.money import Pico
+from batch_gateway.core.pricing.overrides import EVERYTHING, OwnPrices, publisher_of
 from batch_gateway.core.pricing.price_form import PER, read_members, refuse_duplicates
 from batch_gateway.core.pricing.query_fees import QueryFee, QueryFees, query_fee, read_query_fees
 
@@ -49,13 +65,19 @@ class PriceTable:
     """The prices of all known models; ``load()`` returns the table that is shipped.
 
     Attributes:
-        version: Identifies the table in every cost that it priced, e.g. ``2026-11-28``.
+        version: Identifies the prices in every cost that they gave: the table's, e.g. ``2026-11-28``, and
+            a hash of the owner's prices if there are any, e.g. ``2026-11-28+3f9c01``.
+        non_global_from: When the table's surcharge outside the global location begins.
     """
 
     version: str
+    non_global_from: datetime
     _models: Mapping[str, ModelPrices]
     _aliases: Mapping[str, str | None]
     _query_fees: QueryFees
+    _own: OwnPrices | None = None
+    _public: "PriceTable | None" = None
+    _layers: dict[tuple[str, str], Layers] = field(default_factory=dict, compare=False)
 
     @classmethod
     def from_json(cls, data: bytes) -> "PriceTable":
@@ -78,7 +100,66 @@ class PriceTable:
             if not (key is None or str(key) in models) or alias in models or not MODEL_KEY.fullmatch(alias):
                 raise ValueError(f"aliases: {alias}: must be a new lower-case name of a model in the table")
         fees = read_query_fees(table.get("query_fees", []), models)
-        return cls(str(table["version"]), models, table["aliases"], fees)
+        return cls(str(table["version"]), non_global_from, models, table["aliases"], fees)
+
+    def with_own(self, own: OwnPrices) -> "PriceTable":
+        """Return these prices with the owner's laid over them."""
+        if not own.digest:
+            return self
+        # The table says how a model's tokens are counted; for a model that it lacks, the owner's prices do.
+        named = {name: rates for (name, _), rates in own.rates.items()}
+        configured = {key: apply_rates(None, rates) for (key, _), rates in own.config.items()}
+        models = {**configured, **named, **self._models}
+        return replace(
+            self, version=f"{self.version}+{own.digest}", _models=models, _own=own, _public=self, _layers={}
+        )
+
+    @property
+    def public(self) -> "PriceTable":
+        """Return the table without the owner's prices."""
+        return self._public or self
+
+    @property
+    def models(self) -> list[str]:
+        """Return the keys of all models that have a price."""
+        return sorted(self._models)
+
+    def own_locations(self, model_key: str) -> list[str]:
+        """Return the locations in which a model may have another price of the owner's than elsewhere."""
+        own = self._own
+        if own is None:
+            return []
+        names = {model_key, f"publishers/{publisher_of(model_key)}", EVERYTHING}
+        pairs = (*own.rates, *own.discounts, *(key for key in own.config if key[0] == model_key))
+        return sorted({location for name, location in pairs if location and name in names})
+
+    def layers(self, model_key: str, location: str) -> Layers:
+        """Return the prices of a model in a location, from the most specific to the table's; maybe none."""
+        found = self._layers.get((model_key, location))
+        if found is None:
+            found = self._layers[model_key, location] = tuple(self._find_layers(model_key, location))
+        return found
+
+    def _find_layers(self, key: str, location: str) -> Iterator[Layer]:
+        listed = self.public._models.get(key)  # noqa: SLF001 - of the same class
+        if self._own is not None:
+            places = (location, "") if location else ("",)
+            names = (key, f"publishers/{publisher_of(key)}", EVERYTHING)
+            for name, place in product(names, places):
+                if rates := self._own.rates.get((name, place)):
+                    yield Layer("override", name, place, rates.periods)
+                elif listed and (discounts := self._own.discounts.get((name, place))):
+                    yield Layer("override", name, place, discounts)
+            if rates_of_config := self._own.config.get((key, location)):
+                yield Layer("config", "", location, apply_rates(listed, rates_of_config).periods)
+        if listed:
+            yield Layer("table", "", "", listed.periods)
+
+    def _key(self, model: str | None) -> str:
+        """Return the key of a model by its key, or by its name in usage from before it had a price."""
+        if not model or model in self._models:
+            return model or ""
+        return self.resolve(model) or model
 
     @property
     def shortest_window(self) -> int:
@@ -99,17 +180,46 @@ class PriceTable:
         """
         if "/models/" in model and "publishers/" not in model:
             return None  # in the project's own registry, where an owner may choose any id
+        return next((self._aliases.get(name, name) for name in self._known_names(model)), None)
+
+    def _known_names(self, model: str) -> Iterator[str]:
+        """Yield the names of a model that are known: as it is given, then without revision and the like."""
         name = model.rpartition("/")[2].partition("@")[0].lower()
         for prefix, suffix in (("", None), *_SUFFIXES):
             if suffix and name.startswith(prefix):
                 name = suffix.sub("", name)
             if name in self._models or name in self._aliases:
-                return self._aliases.get(name, name)
-        return None
+                yield name
+
+    def own_key(self, model: str) -> str:
+        """Return the key under which the owner may set a model's prices.
+
+        Args:
+            model: Its name, with or without revision; no path.
+
+        Returns:
+            The key of ``resolve``; the bare name of a model that has no price yet.
+
+        Raises:
+            ValueError: No model can have such a name, or it stands for different models over time.
+        """
+        if key := self.resolve(model):
+            return key
+        name = model.partition("@")[0].lower()
+        if next(self._known_names(model), None) is not None:
+            raise ValueError(f"{name} stands for different models over time; name the one that it stands for")
+        if not MODEL_KEY.fullmatch(name):
+            raise ValueError(f"{name[:200]!r} cannot be the name of a model")
+        return name
+
+    def counting(self, model_key: str) -> tuple[str, int | None] | None:
+        """Return a model's unit and the threshold of its context windows; None if it has no price."""
+        model = self._models.get(model_key)
+        return (model.unit, model.threshold) if model else None
 
     def unit(self, model_key: str | None) -> str:
         """Return the unit that a model is charged by: ``token`` or ``character``; ``token`` if unknown."""
-        return model.unit if (model := self._models.get(model_key or "")) else "token"
+        return model.unit if (model := self._models.get(self._key(model_key))) else "token"
 
     def context_window(self, model_key: str | None, prompt_tokens: int) -> str:
         """Return the window that prices a whole row, e.g. ``0-200k``.
@@ -135,7 +245,7 @@ class PriceTable:
         at: datetime,
         until: datetime | None = None,
         mode: Mode = "batch",
-    ) -> int | None:
+    ) -> Pico | None:
         """Return the price of one unit of an item, in pico-USD.
 
         Args:
@@ -148,13 +258,13 @@ class PriceTable:
             mode: ``standard`` for the price of the same work outside batch jobs.
 
         Returns:
-            None if the table has no price for it (with ``until``: at some time), which does not mean free.
+            None if there is no price for it (with ``until``: at some time), which does not mean free.
         """
-        if (model := self._models.get(model_key or "")) is None:
-            return None
-        key, highest = (mode, context_window, location == "global"), 0
-        for period in model.in_force(at, until or at):
-            price = period.rates.get(key, {}).get(item)
+        layers = self.layers(self._key(model_key), location)
+        key: RateKey = (mode, context_window, location == "global")
+        highest: Pico = 0
+        for time in (at, *(starts_between(layers, at, until) if until else ())):
+            price = rate_at(layers, time, key, item)
             if price is None:
                 return None
             highest = max(highest, price)
@@ -169,22 +279,33 @@ class PriceTable:
         """
         return query_fee(self._query_fees, model_key, item)
 
-    def doubts(self, model_key: str, at: datetime) -> tuple[str, ...]:
-        """Return sentences on the derived or disputed prices of a model in force at a time."""
-        model = self._models.get(model_key)
-        return model.in_force(at, at)[0].doubts if model else ()
+    def doubts(self, model_key: str, location: str, at: datetime) -> tuple[str, ...]:
+        """Return sentences on the derived or disputed prices of a model in force in a location at a time."""
+        period = period_at(self.layers(model_key, location), at)
+        return period.doubts if period else ()
 
-    def notices(self, model_key: str, at: datetime) -> tuple[str, ...]:
+    def notices(self, model_key: str, location: str, at: datetime) -> tuple[str, ...]:
         """Return sentences on what people should know about a model before they start a job.
 
-        That is whether it is closed or retired, and what changes within 30 days.
+        That is whether it is closed or retired, and what changes within 30 days. Changes of the table's
+        prices are left out where the owner's are charged.
         """
         model = self._models.get(model_key)
-        return tuple(
+        layers = self.layers(model_key, location)
+        found = in_force(layers, at)
+        is_by_table = found is not None and (found[0].origin == "table" or isinstance(found[1], Discount))
+        said = [
             change.said
             for change in (changes_of(model_key, model) if model else ())
-            if midnight(change.day) <= at + _NOTICE and (change.kind != "price" or midnight(change.day) > at)
-        )
+            if midnight(change.day) <= at + _NOTICE
+            and (change.kind != "price" or (is_by_table and midnight(change.day) > at))
+        ]
+        own = tuple(layer for layer in layers if layer.origin == "override")
+        said += [
+            f"The owner's prices of {model_key} in {location} change on {start:%Y-%m-%d}."
+            for start in starts_between(own, at, at + _NOTICE)
+        ]
+        return tuple(said)
 
 
 @cache

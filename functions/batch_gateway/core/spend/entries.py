@@ -162,7 +162,7 @@ def _add_totals(one: DailyTotal, other: DailyTotal) -> DailyTotal:
         quarters[quarter] = quarters.get(quarter, 0) + amount
     for name, more in other.items.items():
         item = items.get(name, ItemTotal())
-        items[name] = ItemTotal(item.quantity + more.quantity, item.amount_nano + more.amount_nano)
+        items[name] = item + more
     return msgspec.structs.replace(
         one, quarters=quarters, items=items, unpriced_rows=one.unpriced_rows + other.unpriced_rows
     )
@@ -184,7 +184,7 @@ def _daily_total(key: TotalKey, delta: TotalDelta) -> DailyTotal:
         **msgspec.structs.asdict(key),
         quarters={str(delta.quarter): delta.amount_nano},
         items={
-            item: ItemTotal(quantity, delta.amounts_nano.get(item, 0))
+            item: ItemTotal(quantity, delta.amounts_nano.get(item, 0), delta.discounts_nano.get(item, 0))
             for item, quantity in delta.quantities.items()
         },
         unpriced_rows=delta.unpriced_rows,

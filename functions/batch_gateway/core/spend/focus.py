@@ -13,10 +13,11 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
-from batch_gateway.core.accounting.settlement import DailyTotal
+from batch_gateway.core.accounting.settlement import DailyTotal, ItemTotal
 from batch_gateway.core.jobs.record import JobRecord
-from batch_gateway.core.pricing.money import format_nano, format_pico
+from batch_gateway.core.pricing.money import Pico, format_nano, format_pico
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.spend.csv_rows import text
 from batch_gateway.core.spend.entries import Entry
@@ -121,14 +122,18 @@ class _Charge(NamedTuple):
         unit: As in LineItem.
         unit_price_pico: pico-USD per unit; None if it is not known.
         amount_nano: nano-USD; None if there is no price.
+        list_price_pico: The table's price; the owner's if the table has none; None if it is not known.
+        list_nano: nano-USD by that price; None if there is no price.
     """
 
     item: str
     context_window: str | None
     quantity: int
     unit: str
-    unit_price_pico: int | None
+    unit_price_pico: Pico | None
     amount_nano: int | None
+    list_price_pico: Pico | None
+    list_nano: int | None
 
 
 def rows(entry: Entry, prices: PriceTable) -> Iterator[list[str]]:
@@ -151,14 +156,28 @@ def _of_job(job: JobRecord, model: str) -> Iterator[_Charge]:
                 line.unit,
                 line.unit_price_pico,
                 line.amount_nano,
+                line.unit_price_pico if line.list_price_pico is None else line.list_price_pico,
+                None if line.amount_nano is None else line.amount_nano + line.discount_nano,
             )
 
 
 def _of_total(total: DailyTotal, prices: PriceTable) -> Iterator[_Charge]:
     for item, used in sorted(total.items.items()):
         amount = None if is_unpriced(total, item, prices) else used.amount_nano
-        unit = prices.unit(total.model)
-        yield _Charge(item, None, used.quantity, unit, unit_price(total, item, prices), amount)
+        price = list_price = unit_price(total, item, prices)
+        if used.discount_nano:
+            by_table = ItemTotal(used.quantity, used.amount_nano + used.discount_nano)
+            list_price = unit_price(replace(total, items={item: by_table}), item, prices.public)
+        yield _Charge(
+            item,
+            None,
+            used.quantity,
+            prices.unit(total.model),
+            price,
+            amount,
+            list_price,
+            None if amount is None else amount + used.discount_nano,
+        )
 
 
 def _common(total: DailyTotal) -> dict[str, str]:
@@ -198,6 +217,7 @@ def _figures(total: DailyTotal, charge: _Charge) -> dict[str, str]:
     per, priced_by = _PRICED_BY[charge.unit]
     amount = "" if charge.amount_nano is None else format_nano(charge.amount_nano)
     price = "" if charge.unit_price_pico is None else format_pico(charge.unit_price_pico * per)
+    list_price = "" if charge.list_price_pico is None else format_pico(charge.list_price_pico * per)
     sku = f"{total.model}/{charge.item}"
     # A price depends on the mode, on where the job ran and, for some models, on the prompt's length.
     details = {
@@ -209,15 +229,15 @@ def _figures(total: DailyTotal, charge: _Charge) -> dict[str, str]:
         "ChargeDescription": text(f"{total.model}: {charge.item}, batch"),
         "ConsumedQuantity": str(charge.quantity),
         "ConsumedUnit": f"{charge.unit.capitalize()}s",
-        # Agreements on lower prices are not known: without one, the contracted price is the list price.
+        # Agreed prices are in overrides or configuration; else the list price is the contracted one.
         "ContractedCost": amount,
         "ContractedUnitPrice": price,
         "EffectiveCost": amount,
-        "ListCost": amount,
-        "ListUnitPrice": price,
+        "ListCost": "" if charge.list_nano is None else format_nano(charge.list_nano),
+        "ListUnitPrice": list_price,
         "PricingCurrencyContractedUnitPrice": price,
         "PricingCurrencyEffectiveCost": amount,
-        "PricingCurrencyListUnitPrice": price,
+        "PricingCurrencyListUnitPrice": list_price,
         "PricingQuantity": format_pico(charge.quantity * 10**12 // per),
         "PricingUnit": priced_by,
         "SkuId": text(sku),

@@ -1,10 +1,11 @@
 """Find the unit prices of the items in totals, which store amounts only."""
 
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 
 from batch_gateway.core.accounting.settlement import DailyTotal
 from batch_gateway.core.pricing.modalities import LARGEST_COUNT
-from batch_gateway.core.pricing.money import PICO_PER_NANO
+from batch_gateway.core.pricing.money import PICO_PER_NANO, Pico, times
 from batch_gateway.core.pricing.prices import LONGEST_QUEUE, PriceTable
 from batch_gateway.core.rows import UNBILLED_TOOL_USE
 
@@ -25,7 +26,7 @@ def is_unpriced(total: DailyTotal, item: str, prices: PriceTable) -> bool:
     return 0 not in _prices_of(total, item, prices)
 
 
-def unit_price(total: DailyTotal, item: str, prices: PriceTable) -> int | None:
+def unit_price(total: DailyTotal, item: str, prices: PriceTable) -> Pico | None:
     """Return the price of a unit of an item, in pico-USD; None if no price of the table gives its amount.
 
     That is so for usage at several prices (short and long prompts), for usage that was priced by an older
@@ -36,13 +37,12 @@ def unit_price(total: DailyTotal, item: str, prices: PriceTable) -> int | None:
     if not candidates or is_unpriced(total, item, prices):
         return None
     amount = used.amount_nano * PICO_PER_NANO
-    nearest = min(candidates, key=lambda price: (abs(used.quantity * price - amount), price))
+    error, nearest = min((abs(Fraction(times(used.quantity, price)) - amount), price) for price in candidates)
     # Each job was rounded separately, and there is at least one in each quarter of an hour.
-    allowed = max(PICO_PER_NANO * len(total.quarters), abs(amount) // _MATCHES)
-    return nearest if abs(used.quantity * nearest - amount) <= allowed else None
+    return nearest if error <= max(PICO_PER_NANO * len(total.quarters), abs(amount) // _MATCHES) else None
 
 
-def _prices_of(total: DailyTotal, item: str, prices: PriceTable) -> set[int]:
+def _prices_of(total: DailyTotal, item: str, prices: PriceTable) -> set[Pico]:
     if item == UNBILLED_TOOL_USE:
         return {0}
     midnight = datetime.fromisoformat(total.day).replace(tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
@@ -22,9 +23,11 @@ class AuditTrail:
         self._audit = audit
         self._now = now
 
-    def record(self, caller: Caller, action: str, target: str, outcome: str) -> None:
+    def record(
+        self, caller: Caller, action: str, target: str, outcome: str, change: dict[str, Any] | None = None
+    ) -> None:
         """Add an entry; if Firestore is unavailable, log it instead: the change has been made already."""
-        entry = AuditEntry(self._now(), caller.api_key, action, target, outcome)
+        entry = AuditEntry(self._now(), caller.api_key, action, target, outcome, change)
         try:
             self._audit.append(entry)
         except StoreUnavailableError as error:

@@ -111,6 +111,7 @@ class Reprice(msgspec.Struct, forbid_unknown_fields=True):
     end_time: Annotated[datetime, msgspec.Meta(tz=True)]
     model: str | None = None
     page: str | None = None
+    validate_only: bool = False
 
 
 Body = TypeVar("Body")

@@ -1,4 +1,4 @@
-"""Reprice settled usage with the current price table (``POST /v1/costs:reprice``)."""
+"""Reprice settled usage with the prices in force (``POST /v1/costs:reprice``)."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -35,7 +35,10 @@ class Repricings:
         self._now = now
 
     def reprice(self, request: Request, caller: Caller) -> AuditedResponse:
-        """Reprice a page of jobs, chosen by time of creation and, if given, by model."""
+        """Reprice a page of jobs, chosen by time of creation and, if given, by model.
+
+        With ``validate_only`` (AIP-163) it returns what would change, and changes nothing.
+        """
         body = bodies.decode(requests.body(request), bodies.Reprice)
         if body.end_time <= body.start_time:
             raise params.invalid("end_time: must be later than start_time")
@@ -44,7 +47,7 @@ class Repricings:
         repriced = []
         for job in jobs:
             if body.model is None or body.model in _models_of(job):
-                changed = self._reprice(job, prices, caller.api_key)
+                changed = self._reprice(job, prices, caller.api_key, only_show=body.validate_only)
                 repriced += [changed] if changed else []
         answer = {
             "price_table": prices.version,
@@ -55,14 +58,18 @@ class Repricings:
             else None,
         }
         span = f"{body.start_time.isoformat()}/{body.end_time.isoformat()}"
-        return AuditedResponse(f"{span} {body.model or 'all models'}", responses.json(answer))
+        target = f"{span} {body.model or 'all models'}{' (validate_only)' if body.validate_only else ''}"
+        return AuditedResponse(target, responses.json(answer))
 
-    def _reprice(self, job: JobRecord, prices: PriceTable, by: str) -> JobRecord | None:
+    def _reprice(self, job: JobRecord, prices: PriceTable, by: str, *, only_show: bool) -> JobRecord | None:
         def repricing(record: JobRecord) -> Change | None:
             return reprice(record, prices, by=by, now=self._now())
 
         # Most jobs cost the same as before; the record at hand is enough to tell.
-        return self._store.reprice(job.key, repricing) if repricing(job) else None
+        change = repricing(job)
+        if change is None or only_show:
+            return change and change.job
+        return self._store.reprice(job.key, repricing)
 
 
 def _models_of(job: JobRecord) -> set[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
@@ -19,10 +19,17 @@ PLACE = "/projects/<project>/locations/<location>"
 
 
 class AuditedResponse(NamedTuple):
-    """The response to a change, with the name of the changed resource for the audit trail."""
+    """The response to a change, with what the audit trail notes of it.
+
+    Attributes:
+        target: Name of the changed resource.
+        response: The response.
+        change: What was changed, ``before`` and ``after``, where the trail has to show that.
+    """
 
     target: str
     response: Response
+    change: dict[str, Any] | None = None
 
 
 class Access(Enum):

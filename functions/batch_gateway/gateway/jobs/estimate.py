@@ -16,7 +16,7 @@ from batch_gateway.core.estimating.needs import SizeOf, either, snake_case
 from batch_gateway.core.estimating.sampling import Place, lines_of, plan
 from batch_gateway.core.jobs.cost_bounds import Weighed
 from batch_gateway.core.jobs.record import JobRecord, uris_of
-from batch_gateway.core.pricing.models import base_model_of, is_registered
+from batch_gateway.core.pricing.models import BaseModels, base_model_of, configured_base, is_registered
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.rows.carried import answered_test
 from batch_gateway.gateway.http import requests, responses
@@ -51,6 +51,7 @@ class Estimates:
         objects: Callable[[], ObjectStore],
         tables: Callable[[], Tables],
         prices: Callable[[], PriceTable],
+        base_models: BaseModels,
         authorize: Callable[[Call, JobBody], str],
         now: Callable[[], datetime],
     ) -> None:
@@ -61,7 +62,8 @@ class Estimates:
             upstream: Vertex AI, for the base models of tuned models.
             objects: Makes the Cloud Storage client on first use.
             tables: Makes the BigQuery client on first use.
-            prices: Loads the price table.
+            prices: Returns the prices in force.
+            base_models: Base models in the configuration.
             authorize: Rejects a create that the caller may not send; returns its model's full name.
             now: Returns the current time.
         """
@@ -70,6 +72,7 @@ class Estimates:
         self._objects = objects
         self._tables = tables
         self._prices = prices
+        self._base_models = base_models
         self._authorize = authorize
         self._now = now
         self._bounds = InputBounds(objects)
@@ -244,6 +247,8 @@ class Estimates:
 
     def _base_of(self, model: str, project: str, location: str) -> str:
         """Return the base of a tuned model: it has the same price and row format."""
+        if configured := configured_base(self._base_models, project, location, model):
+            return configured
         if not is_registered(model):
             return model
         path = model.partition("@")[0]

@@ -44,12 +44,11 @@ from batch_gateway.gateway.jobs.resume_body import (
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     Absent,
-    ObjectStore,
     ObjectsUnavailableError,
     Resumption,
     Store,
-    Upstream,
 )
+from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.settlement.job_lookup import find_base_model
 
 _LINES = re.compile(r".+\.jsonl(-\d+-of-\d+)?")
@@ -61,16 +60,14 @@ class Resumes:
     def __init__(
         self,
         store: Store,
-        upstream: Upstream,
+        settlement: Callable[[], SettlementDeps],
         *,
-        objects: Callable[[], ObjectStore],
         passthrough: Passthrough,
         policy: CreatePolicy,
         creates: Creates,
     ) -> None:
         self._store = store
-        self._upstream = upstream
-        self._objects = objects
+        self._settlement = settlement
         self._passthrough = passthrough
         self._policy = policy
         self._creates = creates
@@ -90,7 +87,7 @@ class Resumes:
         job, record = self._find(call)
         seen = observe(job) or record.seen
         _check_unfinished(seen, record)
-        if find_base_model(record, self._upstream) == "":
+        if find_base_model(record, self._settlement()) == "":
             raise _not_supported("Vertex AI resumes jobs of generative models only")
         ends = self._ends(call.job_id, job, seen, fields.outputUriPrefix)
         model = self._policy.name_of(call, seen.model)
@@ -156,7 +153,7 @@ class Resumes:
         seen = later.seen if later else None
         if seen is None or not seen.terminal:
             # The record may be as old as the last sweep.
-            job = self._upstream.get_job(key)
+            job = self._settlement().upstream.get_job(key)
             if job is Absent.MISSING:
                 return name
             seen = None if isinstance(job, Absent) else observe(job)
@@ -174,7 +171,7 @@ class Resumes:
             raise _no_output(seen)
         bucket, prefix = split_uri(directory)
         try:
-            listed = [info.name for info in self._objects().list(bucket, f"{prefix}/")]
+            listed = [info.name for info in self._settlement().objects.list(bucket, f"{prefix}/")]
         except ObjectsUnavailableError as error:
             log("WARNING", "output not listed", job=seen.name, error=error)
             raise ApiError(

@@ -1,0 +1,62 @@
+"""Announce models that nobody has set a price for."""
+
+import shlex
+from datetime import datetime
+
+import msgspec
+
+from batch_gateway import log_events
+from batch_gateway.core.jobs.record import JobRecord
+from batch_gateway.core.notify.notifications import PRICE_MISSING, missing_price_event
+from batch_gateway.core.pricing.cost import LineItem
+from batch_gateway.core.pricing.model_prices import MODEL_KEY
+from batch_gateway.core.rows import UNBILLED_TOOL_USE
+from batch_gateway.logs import log
+from batch_gateway.notify.delivery import notify
+from batch_gateway.settlement.deps import SettlementDeps
+
+_PLACEHOLDER = "USD PER MILLION"
+"""Stands for a rate in the command. It is no number, so that nobody sets it by mistake."""
+_FAMILIES = ("input", "cached_input", "cache_creation_input", "cache_creation_1h_input", "output")
+
+
+def note_missing_prices(job: JobRecord, deps: SettlementDeps, now: datetime) -> None:
+    """Announce each model in a job's cost that has no price at all: once a day, by whoever sees it first.
+
+    Args:
+        job: The job as it was settled.
+        deps: The ports. The event on record tells other instances that it was announced.
+        now: The time.
+    """
+    for model, items in _without_price(job.cost.line_items).items():
+        command = _command(model, items) if MODEL_KEY.fullmatch(model) else None
+        event = missing_price_event(model, job, command, now)
+        if deps.store.add_event(event):
+            fields = {**log_events.job_fields(job), "unpriced_model": model, "command": command}
+            log("WARNING", "model without a price", event=PRICE_MISSING, **fields)
+            notify(event, deps.notify())
+
+
+def _without_price(lines: tuple[LineItem, ...]) -> dict[str, list[str]]:
+    """Return the models none of whose items has a price, with their items."""
+    priced = {line.model for line in lines if line.unit_price_pico is not None and not _is_free(line)}
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        if line.model not in priced and not _is_free(line):
+            found.setdefault(line.model, []).append(line.item)
+    return found
+
+
+def _is_free(line: LineItem) -> bool:
+    return line.item == UNBILLED_TOOL_USE
+
+
+def _command(model: str, items: list[str]) -> str:
+    """Return the command that sets a model's price, once its rates are filled in."""
+    used = [family for family in _FAMILIES if any(item.startswith(f"{family}_") for item in items)]
+    price = {"from": None, "source": "PAGE", "batch": dict.fromkeys(used, _PLACEHOLDER)}
+    body = {"unit": "token", "non_global_multiplier": "1", "prices": [price]}
+    return (
+        f'curl -X PUT "$GATEWAY_URL/v1/prices/{model}" -H "Authorization: Bearer $GATEWAY_MASTER_KEY" '
+        f"-d {shlex.quote(msgspec.json.encode(body).decode())}"
+    )

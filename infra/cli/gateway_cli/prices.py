@@ -1,0 +1,163 @@
+"""``gateway prices``: list what is charged, and set the owner's own prices."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from gateway_cli.cells import Column, Kind
+from gateway_cli.commands import Commands, Context
+from gateway_cli.errors import UsageError
+from gateway_cli.options import add_yes
+from gateway_cli.printing import confirm
+
+_EVERYTHING = "publishers/-"
+_AFTERWARDS = (
+    "It replaces an earlier override. Jobs that are settled change by `gateway reprice` only; "
+    "`gateway reprice --dry-run` shows how."
+)
+
+
+def add(commands: Commands) -> None:
+    """Add the commands."""
+    prices = commands.group(
+        "prices",
+        "See what is charged, and set your own prices and discounts.",
+        "gateway prices list --model gemini-3.5-flash\ngateway prices discount publishers/google 0.07",
+    )
+    parser = prices.add(
+        "list",
+        list_prices,
+        "List the prices in force, with their source and the next change that is known.",
+        "gateway prices list --model gemini-3.5-flash --location global\n"
+        "gateway prices list --at 2027-01-01 -o csv",
+    )
+    parser.add_argument("--model", metavar="MODEL", help="only this model")
+    parser.add_argument("--location", metavar="LOCATION", help="only this location")
+    parser.add_argument("--at", metavar="DAY", help="a day (UTC) or RFC 3339 time (default: now)")
+
+    prices.add(
+        "overrides",
+        list_overrides,
+        "List your own prices and discounts as they were set.",
+        "gateway prices overrides\ngateway prices overrides -o json",
+    )
+    parser = prices.add(
+        "set",
+        set_rates,
+        "Set a model's rates.",
+        "gateway prices set gemini-9-flash rates.json\n"
+        "gateway prices set gemini-3.5-flash rates.json --location europe-west4",
+        f"The file holds an entry in the form of prices.json. {_AFTERWARDS}",
+    )
+    parser.add_argument("name", metavar="MODEL", help="as rows name it")
+    parser.add_argument("file", metavar="FILE", type=Path, help="JSON")
+    _add_location(parser)
+
+    parser = prices.add(
+        "discount",
+        set_discount,
+        "Set a discount on the table's rates.",
+        "gateway prices discount publishers/google 0.07 --from 2026-12-01 --source 'our agreement'\n"
+        f"gateway prices discount {_EVERYTHING} 0.03",
+        f"On a model, a publisher (publishers/google), or everything ({_EVERYTHING}); the most specific one "
+        f"counts. {_AFTERWARDS}",
+    )
+    parser.add_argument("name", metavar="NAME", help=f"a model, publishers/PUBLISHER or {_EVERYTHING}")
+    parser.add_argument("discount", metavar="PART", help="such as 0.07 for 7 %%")
+    parser.add_argument("--from", dest="start", metavar="DAY", help="first day, UTC (default: always)")
+    parser.add_argument("--source", metavar="TEXT", help="the page or agreement that says so")
+    _add_location(parser)
+
+    parser = prices.add(
+        "delete",
+        delete,
+        "Take an override back.",
+        "gateway prices delete publishers/google\ngateway prices delete gemini-3.5-flash --location global",
+    )
+    parser.add_argument("name", metavar="NAME", help=f"a model, publishers/PUBLISHER or {_EVERYTHING}")
+    _add_location(parser)
+    add_yes(parser)
+
+
+def _add_location(parser: ArgumentParser) -> None:
+    parser.add_argument("--location", metavar="LOCATION", help="only in this location (default: in all)")
+
+
+def list_prices(context: Context, args: Namespace) -> None:
+    """Run ``gateway prices list``."""
+    query = {"model": args.model, "location": args.location, "at": args.at}
+    answer = context.client.get("/v1/prices", query)
+    rows = [{**entry, **rate} for entry in answer["prices"] for rate in entry["rates"]]
+    context.out.rows(_RATES, rows, none="No model that this key may use has a price there.")
+    context.out.note(f"Prices of batch jobs, price table {answer['priceTable']}.")
+
+
+def list_overrides(context: Context, _: Namespace) -> None:
+    """Run ``gateway prices overrides``."""
+    overrides = context.client.get("/v1/prices").get("overrides")
+    if overrides is None:
+        raise UsageError("Overrides are for the administrator's key.")
+    context.out.rows(_OVERRIDES, overrides, none="There are no overrides: the price table counts.")
+
+
+def set_rates(context: Context, args: Namespace) -> None:
+    """Run ``gateway prices set``."""
+    try:
+        body = args.file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{args.file} cannot be read: {error.strerror}") from error
+    _show(context, context.client.put(_path(args), body))
+
+
+def set_discount(context: Context, args: Namespace) -> None:
+    """Run ``gateway prices discount``."""
+    body = {"discount": args.discount}
+    body |= {"from": args.start} if args.start else {}
+    body |= {"source": args.source} if args.source else {}
+    _show(context, context.client.put(_path(args), msgspec.json.encode(body)))
+
+
+def delete(context: Context, args: Namespace) -> None:
+    """Run ``gateway prices delete``."""
+    where = f"in {args.location}" if args.location else "in all locations"
+    confirm(f"This deletes the override of {args.name} {where}.", yes=args.yes)
+    _show(context, context.client.delete(_path(args)))
+
+
+def _path(args: Namespace) -> str:
+    location = f"?location={quote(args.location, safe='')}" if args.location else ""
+    return f"/v1/prices/{quote(args.name)}{location}"
+
+
+def _show(context: Context, override: dict[str, Any]) -> None:
+    context.out.record(_OVERRIDES, override)
+    context.out.note(f"In force for all instances within a minute, as price table {override['priceTable']}.")
+
+
+def _whose(entry: dict[str, Any]) -> str:
+    override = entry["override"]
+    return " ".join(filter(None, (entry["source"], *(override or {}).values())))
+
+
+_RATES = (
+    Column("model", lambda row: row["model"]),
+    Column("location", lambda row: row["location"]),
+    Column("item", lambda row: row["item"]),
+    Column("window", lambda row: row["contextWindow"], spare=4),
+    Column("unit", lambda row: row["unit"], spare=5),
+    Column("price", lambda row: row["unitPrice"], Kind.MONEY),
+    Column("source", _whose, spare=1),
+    Column("since", lambda row: row["since"], spare=3),
+    Column("changes", lambda row: (row["nextChange"] or {}).get("from"), spare=2),
+    Column("page", lambda row: row["page"], csv_only=True),
+)
+_OVERRIDES = (
+    Column("name", lambda row: row["name"]),
+    Column("location", lambda row: row["location"] or "all"),
+    Column("terms", lambda row: msgspec.json.encode(row["terms"]).decode(), spare=1),
+    Column("set_by", lambda row: row["setBy"]),
+    Column("set_at", lambda row: row["setAt"], Kind.TIME),
+)
