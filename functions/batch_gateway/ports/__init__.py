@@ -14,7 +14,14 @@ from batch_gateway.ports.notifications import (
     Topic,
     UnreachableError,
 )
-from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectStore, ObjectsUnavailableError
+from batch_gateway.ports.objects import (
+    ObjectChangedError,
+    ObjectExistsError,
+    ObjectInfo,
+    ObjectsRefusedError,
+    ObjectStore,
+    ObjectsUnavailableError,
+)
 from batch_gateway.ports.records import RecordError, Unreadable
 from batch_gateway.ports.store import (
     STORED_FIELDS,
@@ -45,8 +52,10 @@ __all__ = [
     "Endpoints",
     "KeyStore",
     "ObjectChangedError",
+    "ObjectExistsError",
     "ObjectInfo",
     "ObjectStore",
+    "ObjectsRefusedError",
     "ObjectsUnavailableError",
     "Observed",
     "Outbox",
