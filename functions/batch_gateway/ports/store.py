@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from batch_gateway.core.access.row_grants import UriGrants
 from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, owners_of
 from batch_gateway.core.accounting.settlement import Change, Checkpoint, DailyTotal, Output
 from batch_gateway.core.jobs.cost_bounds import Bounds
@@ -53,6 +54,7 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
         reserved_nano: Amount reserved for it in the budgets of key and team, nano-USD.
         reserved_at: Time of the reservation.
         estimate: Expected cost of the job.
+        uri_grants: The prefixes that the caller's key and team are limited to.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
     estimate: Bounds | None = None
     sent: Sent | None = None
     job: str = ""
+    uri_grants: UriGrants = {}
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -92,6 +95,7 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
             key_id=self.key_id,
             reserved_at=self.reserved_at,
             estimate=self.estimate,
+            uri_grants=self.uri_grants,
         )
 
 

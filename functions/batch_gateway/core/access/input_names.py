@@ -14,7 +14,7 @@ from batch_gateway.core.jobs.output_names import is_made_by_vertex, kind_of, spl
 
 MOST_NAME_BYTES = 1024
 """Longest name of an object in UTF-8 ("Object naming requirements" of Cloud Storage)."""
-_PREFIX = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/[^\s#*?\[\]{}]{1,500})?")
+_PREFIX = re.compile(r"gs://[a-z0-9][a-z0-9._-]{0,221}(/[^\s#*?\[\]{}]{1,500})?")
 _WILD = frozenset("#*?[]{}")
 """Characters with a meaning of their own in gcloud's and gsutil's URIs, some of them in Vertex AI's, too."""
 _RESERVED = ".well-known/acme-challenge/"

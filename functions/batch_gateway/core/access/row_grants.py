@@ -42,6 +42,10 @@ class RowGrants:
         self._prefixes = tuple(granted.values())
         self._verdicts: dict[str, bool] = {}
 
+    def __str__(self) -> str:
+        """Return the prefixes, for a message."""
+        return ", ".join(sorted({prefix for prefixes in self._prefixes for prefix in prefixes}))
+
     def find_denied(self, lines: Iterable[bytes]) -> Denied | None:
         """Return a URI that lines of input name outside the grants; None if there is none.
 

@@ -2,8 +2,8 @@
 
 Vertex AI's own agent reads the files that rows name (``fileData.fileUri``, ``gcsUri``, ``image_url`` …), and
 may read more than a caller may. Which members name files depends on the model. So every text in a row counts
-that begins with such a URI, under whatever name and at whatever depth; only the member ``text``, which holds
-what the model is to read, is left out.
+that begins with such a URI, under whatever name and at whatever depth, and names do, too. Only the member
+``text``, which holds what the model is to read, is left out.
 
 Rows are searched as bytes, many at a time: all but the places where a URI may begin is skipped without
 decoding. Lines of an unusual form are read text by text, without a parser, which would keep one of two equal
@@ -139,17 +139,12 @@ def _in_line(raw: bytes, depth: int) -> Iterator[str]:
         end = found.end() if found else len(raw)
         text = _decode(raw[at:end])
         colon = _AFTER_NAME.match(raw, end)
-        if colon:
-            after = raw.find(b'"', colon.end())
-            name = text if after == colon.end() else None
-            at = after
-            continue
         if name != "text" and (uri := _URI.match(text)):
             yield uri[1]
         elif name not in _TEXTS and depth < _DEEPEST and _JSON.match(text):
             yield from _in_line(text.encode(errors="surrogatepass"), depth + 1)
-        name = None
         at = raw.find(b'"', end)
+        name = text if colon and at == colon.end() else None
 
 
 def _decode(literal: bytes) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from batch_gateway.core import excerpts
+from batch_gateway.core.access.row_grants import UriGrants
 from batch_gateway.core.jobs.cost_bounds import Bounds
 from batch_gateway.core.jobs.labels import OURS
 from batch_gateway.core.pricing.cost import Cost
@@ -162,6 +163,7 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
         reserved_nano: Amount still reserved for it in the budgets of its key and team, nano-USD.
         reserved_at: When it was reserved.
         estimate: Its estimated cost; None if it was never estimated, UNKNOWN_BOUNDS if that was not possible.
+        uri_grants: The prefixes that its key and team were limited to when it was created.
     """
 
     key: JobKey
@@ -188,6 +190,7 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
     reserved_nano: int = 0
     reserved_at: datetime | None = None
     estimate: Bounds | None = None
+    uri_grants: UriGrants = {}
 
     @property
     def ended(self) -> bool:

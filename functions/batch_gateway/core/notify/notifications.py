@@ -29,6 +29,8 @@ COST_UPDATED = "batch.cost_updated"
 """Event of a job whose cost became final, or changed, after the event of its end."""
 BudgetType = Literal["budget.warning", "budget.exceeded"]
 OVERRUN = "budget.overrun"
+URI_NOT_ALLOWED = "batch.uri_not_allowed"
+"""Event of a job whose rows named a file outside its key's prefixes."""
 
 _DELAYS = (
     timedelta(seconds=5),
@@ -194,6 +196,32 @@ def overrun_event(job: JobRecord, now: datetime) -> Event:
     }
     return _event(
         OVERRUN, (job.key.path,), data, now, key_id=job.key_id, team=job.team, model=str(report["model"])
+    )
+
+
+def row_uri_event(job: JobRecord, uri: str, output: str, now: datetime) -> Event:
+    """Return the event of a job whose rows name a file that its key may not read: one for each job.
+
+    Args:
+        job: The job.
+        uri: The first such URI that was found.
+        output: The output whose rows repeat it.
+        now: The time.
+    """
+    report = cost_report(job, ())
+    data = {
+        **{name: report[name] for name in ("name", "state", "model", "team", "apiKey", "labels")},
+        "uri": uri,
+        "output": output,
+    }
+    return _event(
+        URI_NOT_ALLOWED,
+        (job.key.path,),
+        data,
+        now,
+        key_id=job.key_id,
+        team=job.team,
+        model=str(report["model"]),
     )
 
 

@@ -96,6 +96,8 @@ class Creates:
         limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]
         if limits:
             submission = self._with_reservation(call, body, model, submission)
+        else:
+            self._estimates.check_rows(call, body.json)
         earlier = self._begin(submission, limits)
         if earlier is not None:
             submission = self._resume(earlier, submission)

@@ -9,6 +9,7 @@ import msgspec
 
 from batch_gateway.core.access import callers
 from batch_gateway.core.access.callers import Caller
+from batch_gateway.core.access.row_grants import uri_grants
 from batch_gateway.core.jobs.labels import KEY_LABEL, MARKER_LABEL, TEAM_LABEL
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.jobs.job_body import JobBody
@@ -40,6 +41,7 @@ def new_submission(call: Call, body: JobBody, model: str, now: datetime) -> Subm
         display_name=sent.display_name,
         created=now,
         sent=sent,
+        uri_grants=uri_grants(call.caller.grants),
     )
     if not idempotency_key:
         return submission
