@@ -493,3 +493,20 @@ def test_settlement_starts_without_the_master_key(configure: Configure, refusal:
     assert configure(general, FUNCTION_TARGET="settle").master_key is None
     assert configure(general, FUNCTION_TARGET="gateway", LITELLM_MASTER_KEY="sk-1").master_key == "sk-1"
     assert "LITELLM_MASTER_KEY, which is not set" in refusal(general, FUNCTION_TARGET="gateway")
+
+
+@pytest.mark.parametrize("written", ["gs://batch-in", "gs://batch-in/", "GS://batch-in"])
+def test_the_prefix_of_input_is_read_without_a_trailing_slash(configure: Configure, written: str) -> None:
+    assert configure(f"general_settings: {{input_prefix: {written}}}").input_prefix == "gs://batch-in"
+
+
+@pytest.mark.parametrize(
+    "written", ["batch-in", "bq://p.d", "gs://", "gs://in/*", "gs://in/../x", "''", "[a]"]
+)
+def test_a_wrong_prefix_of_input_stops_the_start(configure: Configure, written: str) -> None:
+    with pytest.raises(ConfigError, match=r"line 1: general_settings.input_prefix must be"):
+        configure(
+            f"general_settings: {{input_prefix: {written!r}}}"
+            if written[0] not in "'["
+            else f"general_settings: {{input_prefix: {written}}}"
+        )

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_SCHEMES = frozenset({b"gs:", b"bq:"})
+_SCHEMES = frozenset({b"gs:", b"Gs:", b"gS:", b"GS:", b"bq:", b"Bq:", b"bQ:", b"BQ:"})
 _SCHEME_BYTES = len(b"gs:")
 _BY_NUMBER = re.compile(rb"\\(?=u00(?:[46]7|[57]3|[46]2|[57]1|3[aA]|2[fF]))")
 """Letters and marks of ``gs:/`` and ``bq:/`` written by their number, which no usual encoder does."""
@@ -32,7 +32,7 @@ _JSON = re.compile(r"\s*+[{\[]")
 _TEXTS = frozenset({"text", "content"})
 """Members whose JSON is for the model to read. Elsewhere an importer may read an object that came as text."""
 _DEEPEST = 4
-_LINE_FEED, _BACKSLASH, _COLON_AND_BACKSLASH = b"\n", ord("\\"), b":\\"
+_LINE_FEED, _BACKSLASH, _BEFORE_SLASH = b"\n", ord("\\"), b":\\"
 
 
 MOST_PLACES = 100_000
@@ -77,9 +77,11 @@ def uris_in(data: bytes, *, by_number: bool = True) -> Iterator[Named]:
     # The rarest byte of all that a URI has, so that bytes are passed over at the speed of memory.
     slash = data.find(b"/")
     while slash >= 0:
+        # Single bytes first: most slashes are none of a URI.
         before = data[slash - 1]
-        if before in _COLON_AND_BACKSLASH:
-            named = _named_at(data, slash)
+        at = slash - (before == _BACKSLASH) - _SCHEME_BYTES
+        if before in _BEFORE_SLASH and at >= 0 and data[at : at + _SCHEME_BYTES] in _SCHEMES:
+            named = _named_at(data, at)
             if isinstance(named, str):
                 yield Named(named, slash)
             elif named:
@@ -99,25 +101,24 @@ def _end_of_line(data: bytes, at: int) -> int:
     return len(data) if end < 0 else end
 
 
-def _named_at(data: bytes, slash: int) -> str | bool:
+def _named_at(data: bytes, at: int) -> str | bool:
     """Return the URI that a text begins with; False if none begins there, True if that is unclear.
 
     Args:
         data: The lines.
-        slash: Position of a slash after a colon or a backslash.
+        at: Position of ``gs:`` or ``bq:`` before a slash.
     """
-    is_escaped = data[slash - 1] == _BACKSLASH
-    at = slash - is_escaped - _SCHEME_BYTES
-    if at < 0 or data[at : at + _SCHEME_BYTES].lower() not in _SCHEMES:
-        return False
     lead = data[max(0, at - _LEAD_BYTES) : at]
     if not lead.endswith(b'"'):
         return _may_begin_after(lead)
     end = data.find(b'"', at)
-    if is_escaped or end < 0 or lead.endswith(b'\\"') or b"\\" in data[at:end]:
+    uri = data[at:end]
+    if b"\\" in uri:
+        uri = uri.replace(b"\\/", b"/")
+    if end < 0 or b"\\" in uri or lead.endswith(b'\\"'):
         return True
     is_text = b'"text"' in lead and _AFTER_TEXT.search(lead) is not None
-    return not is_text and data[at:end].decode(errors="replace")
+    return not is_text and uri.decode(errors="replace")
 
 
 def _may_begin_after(lead: bytes) -> bool:
