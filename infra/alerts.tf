@@ -67,7 +67,7 @@ locals {
         where    = "jsonPayload.event=\"batch.uri_not_allowed\""
         labels   = merge(local.job_labels, { uri = "EXTRACT(jsonPayload.uri)" })
         every    = "300s"
-        text     = "${local.job_line}: its rows named $${log.extracted_label.uri}, which is outside allowed_uri_prefixes. They did not when the job was created, so its input was overwritten in between. Ask the key's owner; block the key if nobody knows why, and see whether the output must go."
+        text     = "${local.job_line}: its rows named $${log.extracted_label.uri}, which is outside allowed_uri_prefixes. They did not when the job was created, so its input was changed in between. Ask the key's owner; block the key if nobody knows why, and see whether the output must go."
       }
       vertex_refuses = {
         title    = "Vertex AI refuses the gateway"
