@@ -69,6 +69,14 @@ locals {
         every    = "3600s"
         text     = "${local.job_line}, $${log.extracted_label.event}: `overrun`, it cost more than was reserved for it; `job_running`, it runs on over its budget, as `budget_action` says; `job_cancelled`, it was cancelled for that; `cancel_failed`, Vertex AI did not cancel it, and the next sweep tries again."
       }
+      uri_not_allowed = {
+        title    = "a job read a file that its key may not"
+        severity = "ERROR"
+        where    = "jsonPayload.event=\"batch.uri_not_allowed\""
+        labels   = merge(local.job_labels, { uri = "EXTRACT(jsonPayload.uri)" })
+        every    = "300s"
+        text     = "${local.job_line}: its rows named $${log.extracted_label.uri}, which is outside allowed_uri_prefixes. They did not when the job was created, so its input was changed in between. Ask the key's owner; block the key if nobody knows why, and see whether the output must go."
+      }
       vertex_refuses = {
         title    = "Vertex AI refuses the gateway"
         severity = "ERROR"

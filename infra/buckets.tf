@@ -12,8 +12,10 @@ locals {
   bucket_names = {
     for id, each in local.buckets : id => each.create ? google_storage_bucket.this[id].name : each.name
   }
-  input_ids  = toset([for id in keys(local.buckets) : id if startswith(id, "input/")])
-  output_ids = toset([for id in keys(local.buckets) : id if startswith(id, "output/")])
+  input_ids = toset([for id in keys(local.buckets) : id if startswith(id, "input/")])
+  # The first of them takes what callers upload.
+  made_input_ids = toset([for id in local.input_ids : id if local.buckets[id].create])
+  output_ids     = toset([for id in keys(local.buckets) : id if startswith(id, "output/")])
 
   bucket_locations = {
     for id, each in local.buckets : id => lower(

@@ -6,7 +6,8 @@ locals {
     { title = "Cost settled a day, by team (USD)", series = ["sum by (team) (increase(${format(local.promql["cost_usd"], "_sum")}[1d]))"] },
     { title = "Cost settled a day, by model (USD)", series = ["sum by (model) (increase(${format(local.promql["cost_usd"], "_sum")}[1d]))"] },
     { title = "Jobs coming into a state, an hour", series = ["sum by (state) (increase(${format(local.promql["job_states"], "")}[1h]))"] },
-    { title = "Jobs created and ended, an hour", series = [
+    { title = "Inputs taken, jobs created and ended, an hour", series = [
+      "sum by (team) (increase(${format(local.promql["inputs"], "")}[1h]))",
       "sum(increase(${format(local.promql["jobs_created"], "")}[1h]))",
       "sum by (state) (increase(${format(local.promql["jobs_ended"], "")}[1h]))",
     ] },
@@ -19,10 +20,11 @@ locals {
       "sum by (event) (increase(${format(local.promql["stray_outputs"], "")}[1h]))",
     ] },
     { title = "Unpriced rows, an hour, by model", series = ["sum by (model) (increase(${format(local.promql["unpriced_rows"], "_sum")}[1h]))"] },
-    { title = "Stuck jobs and budget events, an hour", series = [
+    { title = "Stuck jobs, budget events and files that were not allowed, an hour", series = [
       "sum(increase(${format(local.promql["jobs_stuck"], "")}[1h]))",
       "sum by (event, owner) (increase(${format(local.promql["budget_events"], "")}[1h]))",
       "sum by (model, team) (increase(${format(local.promql["budget_overruns"], "")}[1h]))",
+      "sum by (model, team) (increase(${format(local.promql["uris_not_allowed"], "")}[1h]))",
     ] },
     { title = "Gateway: requests a second, by class of status", series = ["sum by (response_code_class) (rate(${local.gateway_requests}[5m]))"] },
     { title = "Gateway: latency without sweeps, median and 95th percentile (s)", series = [

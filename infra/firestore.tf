@@ -7,11 +7,12 @@ locals {
     checkpoints = ["usage"]
     days        = ["quarters", "unpriced"]
     events      = ["body"]
-    jobs        = ["cost", "repricings", "usage"]
+    jobs        = ["cost", "repricings", "uriGrants", "usage"]
     ledgers     = ["reservedNano", "spentNano"]
     months      = ["amounts", "unpriced"]
     outputs     = ["usage"]
     parked      = ["usage"]
+    submissions = ["uriGrants"]
     totals      = ["hours", "items"]
   }
   # Documents are deleted within a day of the time in this field.

@@ -43,12 +43,21 @@ resource "google_storage_bucket_iam_member" "read_output" {
   member = google_service_account.this[each.value[0]].member
 }
 
-# For estimates.
+# For estimates, and for the checks of what rows name.
 resource "google_storage_bucket_iam_member" "read_input" {
   for_each = local.input_ids
 
   bucket = local.bucket_names[each.key]
   role   = "roles/storage.objectViewer"
+  member = google_service_account.this["gateway"].member
+}
+
+# For uploads, in the input buckets that are made here. Without the right to delete, nothing can be overwritten.
+resource "google_storage_bucket_iam_member" "create_input" {
+  for_each = local.made_input_ids
+
+  bucket = local.bucket_names[each.key]
+  role   = "roles/storage.objectCreator"
   member = google_service_account.this["gateway"].member
 }
 

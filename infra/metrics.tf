@@ -38,6 +38,11 @@ locals {
       value       = "jsonPayload.cost_usd"
       unit        = "{USD}"
     }
+    inputs = {
+      description = "Input files that were taken, or whose upload began"
+      events      = ["input.taken"]
+      labels      = ["team"]
+    }
     job_states = {
       description = "Jobs that were seen to come into a state"
       events      = ["job.state_changed"]
@@ -105,6 +110,11 @@ locals {
       description = "Calls that Vertex AI refused: rights, models, jobs that are not there, quotas"
       events      = ["upstream.refused"]
       labels      = ["call", "status"]
+    }
+    uris_not_allowed = {
+      description = "Jobs whose rows named a file that their key may not read"
+      events      = ["batch.uri_not_allowed"]
+      labels      = ["model", "team"]
     }
   }
 }

@@ -13,6 +13,7 @@ from typing import Any, get_args
 import msgspec
 import yaml
 
+from batch_gateway.core.access.input_names import parse_prefix
 from batch_gateway.core.accounting.budgets import BudgetAction
 from batch_gateway.core.jobs.resource_names import is_location, is_project
 from batch_gateway.core.pricing.config_rates import ConfigRates
@@ -61,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         pubsub_topic: ``projects/P/topics/T`` that events are published to; None for none.
         allow_private_webhooks: Whether webhooks may go to private addresses, and to this machine in plain
             HTTP; for trying them out.
+        input_prefix: ``gs://bucket/path`` without a trailing slash, below which keys without a prefix of
+            their own put their input; None for none.
         bigquery_emulator: URL, or None for Google's own.
         pubsub_emulator: ``host:port``, or None for Google's own.
         rates: The owner's rates by model's key in the price table and location.
@@ -81,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     vertex_emulator: str | None = None
     pubsub_topic: str | None = None
     allow_private_webhooks: bool = False
+    input_prefix: str | None = None
     bigquery_emulator: str | None = None
     pubsub_emulator: str | None = None
     rates: dict[tuple[str, str], ConfigRates] = {}
@@ -143,6 +147,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         vertex_emulator=environ.get("VERTEX_EMULATOR_HOST") or None,
         pubsub_topic=config.pubsub_topic if config else None,
         allow_private_webhooks=config.allow_private_webhooks if config else False,
+        input_prefix=config.input_prefix if config else None,
         pubsub_emulator=environ.get("PUBSUB_EMULATOR_HOST") or None,
         bigquery_emulator=environ.get("BIGQUERY_EMULATOR_HOST") or None,
         rates=config.own.rates if config else {},
@@ -168,6 +173,7 @@ class _Config:
         self.budget_action: BudgetAction = "nothing"
         self.pubsub_topic: str | None = None
         self.allow_private_webhooks = False
+        self.input_prefix: str | None = None
         self.served: dict[tuple[str, str], str | None] = {}
         self.aliases: list[Alias] = []
         self.has_models = False
@@ -206,6 +212,7 @@ class _Config:
         readers: dict[str, tuple[str, Callable[[yaml.Node, str], Any]]] = {
             "allow_private_webhooks": ("allow_private_webhooks", self._flag),
             "budget_action": ("budget_action", self._action),
+            "input_prefix": ("input_prefix", self._prefix),
             "master_key": ("master_key", self._text),
             "private": ("private", self._flag),
             "pubsub_topic": ("pubsub_topic", self._topic),
@@ -340,6 +347,14 @@ class _Config:
         if not _TOPIC.fullmatch(text):
             raise self._error(node, key, "must be of the form projects/PROJECT/topics/TOPIC")
         return text
+
+    def _prefix(self, node: yaml.Node, key: str) -> str:
+        text = self._text(node, key)
+        if (prefix := parse_prefix(text)) is None:
+            raise self._error(
+                node, key, "must be of the form gs://BUCKET or gs://BUCKET/PATH, without wildcards"
+            )
+        return prefix
 
     def _flag(self, node: yaml.Node, key: str) -> bool:
         text = self._text(node, key).lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import requests
@@ -11,16 +12,8 @@ from processes import HOST, ManagedProcess, is_listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
-_START = """
-import socketserver, sys
-socketserver.TCPServer.request_queue_size = 256
-from gcp_storage_emulator.__main__ import main
-sys.exit(main())
-"""
-"""It serves one connection at a time. Its own queue holds only five of a burst, and the others would retry
-after TCP's pauses of one, three, seven … seconds."""
+_SERVER = Path(__file__).with_name("storage_server.py")
 
 
 class StorageEmulator:
@@ -32,7 +25,7 @@ class StorageEmulator:
             "gcp-storage-emulator",
             # Without --quiet it logs whole requests.
             [
-                *(sys.executable, "-c", _START, "start", "--quiet", "--in-memory"),
+                *(sys.executable, str(_SERVER), "start", "--quiet", "--in-memory"),
                 *("--host", HOST, "--port", str(port)),
             ],
             is_ready=lambda _: is_listening(port),

@@ -155,6 +155,14 @@ run "apply" {
     error_message = "Models are served in this project, at global."
   }
   assert {
+    condition     = yamldecode(google_secret_manager_secret_version.config.secret_data).general_settings.input_prefix == "gs://${google_storage_bucket.this["input/input"].name}"
+    error_message = "Uploads go into the input bucket."
+  }
+  assert {
+    condition     = { for id, each in google_storage_bucket_iam_member.create_input : id => each.role } == { "input/input" = "roles/storage.objectCreator" }
+    error_message = "The gateway creates objects in the input bucket, and overwrites none."
+  }
+  assert {
     condition     = startswith(google_storage_bucket_object.source.name, "functions-") && length(google_storage_bucket_object.source.name) == length("functions-0123456789abcdef.zip")
     error_message = "The archive's name holds the hash of its content."
   }

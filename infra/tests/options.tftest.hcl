@@ -80,6 +80,10 @@ run "buckets_anywhere" {
     error_message = "Settlement runs beside the bucket where it can."
   }
   assert {
+    condition     = length(google_storage_bucket_iam_member.create_input) == 0
+    error_message = "Without an input bucket of ours, nothing is created anywhere."
+  }
+  assert {
     condition = { for id, each in google_cloudfunctions2_function.settle : id => each.event_trigger[0].trigger_region } == {
       "output/europe" = "eu"
       "output/given"  = "eu"
@@ -174,6 +178,7 @@ run "a_proxys_own_file" {
     condition = yamldecode(google_secret_manager_secret_version.config.secret_data).general_settings == {
       budget_action             = "nothing"
       database_url              = "os.environ/DATABASE_URL"
+      input_prefix              = "gs://my-project-batch-gateway-input"
       private                   = false
       pubsub_topic              = google_pubsub_topic.events[0].id
       reconcile_audience        = google_cloud_scheduler_job.sweep.http_target[0].oidc_token[0].audience

@@ -1,6 +1,8 @@
 """The ObjectStore port: the one in memory and Cloud Storage keep the same promises."""
 
 import base64
+import os
+import subprocess
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -9,10 +11,16 @@ from threading import Thread
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 from google_crc32c import Checksum
 
 from batch_gateway.adapters import storage
-from batch_gateway.ports import ObjectChangedError, ObjectsUnavailableError
+from batch_gateway.ports import (
+    ObjectChangedError,
+    ObjectExistsError,
+    ObjectsRefusedError,
+    ObjectsUnavailableError,
+)
 
 FOLDER = "run/prediction-model-2026-11-22T10:00:00.123456Z"
 NAMES = [
@@ -192,6 +200,73 @@ def test_a_generation_that_is_gone_cannot_be_read_on(objects, prefix, start):
         b"".join(objects.read(objects.bucket, f"{prefix}x", info.generation, start))
 
 
+# Uploads
+
+
+def test_a_new_object_is_created_and_an_old_one_not_overwritten(objects, prefix):
+    objects.create(objects.bucket, f"{prefix}größe", b"one\n", "application/jsonl")
+
+    with pytest.raises(ObjectExistsError):
+        objects.create(objects.bucket, f"{prefix}größe", b"two\n", "application/jsonl")
+
+    assert content(objects, f"{prefix}größe") == b"one\n"
+
+
+def test_a_session_has_a_url_of_its_own(objects, prefix):
+    urls = {objects.begin_upload(objects.bucket, f"{prefix}x", "application/jsonl") for _ in range(2)}
+
+    assert len(urls) == 2
+    assert objects.stat(objects.bucket, f"{prefix}x") is None
+
+
+DATA_TO_SEND = b"".join(b'{"row": %d}\n' % number for number in range(100_000))
+STEP = 256 * 1024
+
+
+def send_at_once(url, _):
+    return requests.put(url, DATA_TO_SEND, timeout=60).status_code
+
+
+def send_in_pieces(url, _):
+    """As Google's documentation of resumable uploads has it: multiples of 256 KiB, each answered by 308."""
+    for start in range(0, len(DATA_TO_SEND), STEP):
+        piece = DATA_TO_SEND[start : start + STEP]
+        which = f"bytes {start}-{start + len(piece) - 1}/{len(DATA_TO_SEND)}"
+        answer = requests.put(url, piece, headers={"Content-Range": which}, timeout=60)
+        if start + len(piece) < len(DATA_TO_SEND):
+            assert answer.status_code == 308
+            assert answer.headers["Range"] == f"bytes=0-{start + len(piece) - 1}"
+    return answer.status_code
+
+
+def send_with_curl(url, folder):
+    (folder / "rows.jsonl").write_bytes(DATA_TO_SEND)
+    call = ["curl", "-sS", "--noproxy", "*", "-o", os.devnull, "-w", "%{http_code}", "-T", "rows.jsonl", url]
+    return int(subprocess.run(call, cwd=folder, check=True, capture_output=True).stdout)  # noqa: S603 - ours
+
+
+WAYS = {"at once": send_at_once, "in pieces": send_in_pieces, "with curl": send_with_curl}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_any_client_uploads_to_a_session_without_credentials_and_once(storage_objects, prefix, way, tmp_path):
+    objects, name = storage_objects, f"{prefix}{way.replace(' ', '-')} ü"
+    first, second = (objects.begin_upload(objects.bucket, name, "application/jsonl") for _ in range(2))
+
+    assert WAYS[way](first, tmp_path) == 200
+    assert content(objects, name) == DATA_TO_SEND
+    assert requests.put(second, b"other\n", timeout=60).status_code == 412
+
+    assert content(objects, name) == DATA_TO_SEND
+
+
+def test_a_bucket_that_is_not_there_takes_no_object(storage_objects):
+    with pytest.raises(ObjectsRefusedError):
+        storage_objects.create("no-such-bucket", "x", b"x", "application/jsonl")
+    with pytest.raises(ObjectsRefusedError):
+        storage_objects.begin_upload("no-such-bucket", "x", "application/jsonl")
+
+
 # Downloads that break off: a server that plays Cloud Storage's media download, badly
 
 DATA = bytes(range(251)) * 40_000  # 10 MB, so that it does not fit into the connection's buffers
@@ -288,7 +363,7 @@ def test_a_download_that_gets_nowhere_is_given_up(download):
     ("status", "error"),
     [
         (HTTPStatus.NOT_FOUND, ObjectChangedError),
-        (HTTPStatus.FORBIDDEN, ObjectsUnavailableError),
+        (HTTPStatus.FORBIDDEN, ObjectsRefusedError),
         (HTTPStatus.BAD_REQUEST, ObjectsUnavailableError),
     ],
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from batch_gateway.ports import ObjectChangedError, ObjectInfo
+from batch_gateway.ports import ObjectChangedError, ObjectExistsError, ObjectInfo
 
 
 class MemoryObjects:
@@ -11,7 +11,7 @@ class MemoryObjects:
 
     def __init__(self) -> None:
         self._objects: dict[tuple[str, str], tuple[ObjectInfo, bytes]] = {}
-        self._generation = 0
+        self._generation = self.uploads = 0
 
     def put(self, bucket: str, name: str, data: bytes) -> ObjectInfo:
         """Write an object, overwriting an existing one."""
@@ -40,3 +40,12 @@ class MemoryObjects:
             for (b, name), (info, _) in sorted(self._objects.items())
             if b == bucket and name.startswith(prefix)
         ]
+
+    def create(self, bucket: str, name: str, data: bytes, content_type: str) -> None:  # noqa: ARG002 - no types here
+        if (bucket, name) in self._objects:
+            raise ObjectExistsError(f"gs://{bucket}/{name}")
+        self.put(bucket, name, data)
+
+    def begin_upload(self, bucket: str, name: str, content_type: str) -> str:  # noqa: ARG002 - no types here
+        self.uploads += 1
+        return f"https://storage.invalid/upload/storage/v1/b/{bucket}/o?upload_id={self.uploads}"

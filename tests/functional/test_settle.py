@@ -125,10 +125,10 @@ class Books:
             now=lambda: NOW,
         )
 
-    def record(self, job):
+    def record(self, job, **fields):
         seen = observe(job)
         number = job["name"].rpartition("/")[2]
-        self.store.add_job(JobRecord(key(number), seen, seen.create_time, api_key="nightly"))
+        self.store.add_job(JobRecord(key(number), seen, seen.create_time, api_key="nightly", **fields))
         self.upstream.jobs.setdefault(key(number), job)
 
     def put(self, data, name=FILE):

@@ -18,7 +18,7 @@ class Call(NamedTuple):
 
 PORTS = {
     "upstream": {"get", "get_job", "send"},
-    "objects": {"list", "read", "stat"},
+    "objects": {"begin_upload", "create", "list", "read", "stat"},
     "tables": {"stat", "usage_lines"},
     "topic": {"publish"},
 }

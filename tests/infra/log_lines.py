@@ -15,6 +15,7 @@ from batch_gateway.adapters import vertex
 from batch_gateway.core.access.keys import Budget, TeamRecord
 from batch_gateway.ports import UpstreamResponse
 from functional import test_reconcile as sweeping
+from functional import test_row_alerts as row_alerts
 from functional import test_settle as settling
 from functional.gateway.conftest import JOBS, World, job_resource, json_answer
 from functional.gateway.loopback import Loopback, closed_port
@@ -45,6 +46,8 @@ def _gateway():
         world = World(google.host)
         google.answers = [json_answer(job_resource())]
         world.create()
+        rows = {"data": b"{}", "content_type": "application/jsonl", "query_string": "name=rows.jsonl"}
+        World(google.host, input_prefix="gs://in").call("POST", "/v1/inputs", **rows)
         for status in (401, 403, 404, 429, 503):
             google.answers = [json_answer(error, status)]
             world.create()
@@ -91,6 +94,10 @@ def _sweeps():
     sweeping.reserved(world, 1)
     world.put(settling.lines(settling.row()), sweeping.INCREMENTAL)
     world.sweep()  # costs more than was reserved
+    world = sweeping.World()
+    world.record(settling.ended(), uri_grants={"key": ("gs://mine",)})
+    world.put(settling.lines(row_alerts.named(row_alerts.THEIRS)))
+    world.sweep()  # its input was overwritten
     world = sweeping.World()
     world.record(settling.ended())
     world.put(settling.lines(settling.row()))

@@ -35,6 +35,8 @@ UPSTREAM = {
 }
 """What each place in the code that calls Vertex AI needs. New ones go here, and Terraform follows."""
 OBJECTS = {
+    "begin_upload": {"storage.objects.create"},
+    "create": {"storage.objects.create"},
     "list": {"storage.objects.list"},
     "read": {"storage.objects.get"},
     "stat": {"storage.objects.get"},
@@ -64,9 +66,9 @@ def needed_by(function):
     }
     needs |= {Grant(function, permission, DATABASE) for permission in firestore_permissions(FUNCTIONS)}
     for call in (call for call in calls if call.port == "objects"):
-        # Estimates and the checks before them read input; all else that is read is output.
+        # Estimates, checks and uploads are of input; all else that is read is output.
         buckets = (
-            INPUTS if call.place.startswith(("gateway.jobs.estimate.", "gateway.jobs.input_")) else OUTPUTS
+            INPUTS if call.place.startswith(("gateway.jobs.estimate.", "gateway.jobs.input")) else OUTPUTS
         )
         needs |= {Grant(function, *pair) for pair in product(OBJECTS[call.method], buckets)}
     needs |= {Grant(function, permission, "dataset batch_output") for permission in tables}

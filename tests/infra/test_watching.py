@@ -12,7 +12,7 @@ from infra.terraform import ROOT
 PACKAGE = ROOT / "functions/batch_gateway"
 NAME = "batch-gateway"
 # Part of the contract of the log lines; the code that writes them may come later than their metrics.
-EVENT = re.compile(r"(batch|budget|job|output|price|settlement|sweep|upstream)\.[a-z_]+")
+EVENT = re.compile(r"(batch|budget|input|job|output|price|settlement|sweep|upstream)\.[a-z_]+")
 
 
 def events_in_code():
@@ -217,6 +217,7 @@ def test_all_that_was_asked_for_is_told(there):
         "settlement_failing",
         "settlement_lag",
         "unpriced_rows",
+        "uri_not_allowed",
         "vertex_refuses",
     }
     for policy in values(there, "google_monitoring_alert_policy").values():

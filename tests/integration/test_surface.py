@@ -18,6 +18,7 @@ NAMES = (
     *("create", "create-labels", "create-idempotent", "list", "get", "cost", "cancel", "resume", "delete"),
     *("team-new", "key-generate", "reconcile", "reprice", "jobs"),
     *("estimate", "costs", "export"),
+    *("input-begin", "input-store", "upload"),
 )
 
 
@@ -123,6 +124,16 @@ def test_the_documents_team_and_key(reader, system):
     listed = system.stack.request("GET", jobs_path(), key=key["key"])
     assert listed.status_code == 200, listed.text
     assert listed.json().get("batchPredictionJobs", []) == []
+
+
+def test_the_documents_uploads(reader, system):
+    assert reader("input-begin")["uri"] == "gs://batch-in/master/nightly/2026-11-28.jsonl"
+    uri = reader("input-store")["uri"]
+    assert b"Say hello." in system.stack.read_under(uri)["master/nightly/small.jsonl"]
+    assert reader("input-store")["error"]["status"] == "ALREADY_EXISTS"
+    reader("upload")
+    name = "master/from-curl/rows.jsonl"
+    assert system.stack.read_under(f"gs://batch-in/{name}")[name] == demo.EXAMPLE_INPUT.read_bytes()
 
 
 def test_the_documents_estimate_costs_and_export(reader, system):

@@ -11,11 +11,18 @@ import pytest
 from batch_gateway import settings
 from batch_gateway.adapters import vertex
 from batch_gateway.core import errors, json_limits, lines
+from batch_gateway.core.access import input_names
 from batch_gateway.core.accounting import budgets
 from batch_gateway.core.jobs import watch
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.notify import notifications
-from batch_gateway.core.notify.notifications import COST_UPDATED, OVERRUN, PRICE_MISSING, TYPE_OF_STATE
+from batch_gateway.core.notify.notifications import (
+    COST_UPDATED,
+    OVERRUN,
+    PRICE_MISSING,
+    TYPE_OF_STATE,
+    URI_NOT_ALLOWED,
+)
 from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.http import authentication, connections, openapi, requests
 from batch_gateway.gateway.jobs import input_bounds, submissions, weighing
@@ -157,7 +164,8 @@ def test_the_events_are_those_of_the_code():
     table = page("api.md").partition("## Events and webhooks")[2].partition("\n## ")[0]
     listed = {span for row in table_rows(table) for span in code_spans(row[0])}
     budgets = {"budget.warning", "budget.exceeded"}
-    assert listed == {*TYPE_OF_STATE.values(), COST_UPDATED, OVERRUN, PRICE_MISSING, *budgets}
+    own = {COST_UPDATED, OVERRUN, PRICE_MISSING, URI_NOT_ALLOWED}
+    assert listed == {*TYPE_OF_STATE.values(), *own, *budgets}
 
 
 def test_the_event_that_is_shown_has_the_members_that_an_event_has():
@@ -286,7 +294,10 @@ def hours(span):
             "keys-and-budgets.md",
             f"whole days ({budgets.MOST_DAYS} at most) or months ({budgets.MOST_MONTHS} at most)",
         ),
-        ("keys-and-budgets.md", f"Reading may take {input_bounds.SECONDS:g} s"),
+        ("keys-and-budgets.md", f"Reading may take {input_bounds.SECONDS:g} s (a GB takes about ten)"),
+        ("keys-and-budgets.md", f"Reading may take {input_bounds.SECONDS:g} s (a GB takes a few)"),
+        ("api.md", f"({requests.MAX_BODY_BYTES // MIB} MiB at most) is stored in one call"),
+        ("api.md", f"{input_names.MOST_NAME_BYTES:,} bytes at most with their folder"),
         ("architecture.md", f"after {NUMBERS[settle.GRACE // timedelta(minutes=1)]} minutes"),
         ("architecture.md", f"{NUMBERS[weighing.SECONDS]} seconds at most, once for each job"),
         ("architecture.md", f"until {hours(watch.WATCH)} hours after its end"),

@@ -569,3 +569,20 @@ def test_null_is_no_rate(configure: Configure) -> None:
 )
 def test_a_wrong_rate_stops_the_start(refusal: Callable[..., str], written: str, said: str) -> None:
     assert said in refusal(written)
+
+
+@pytest.mark.parametrize("written", ["gs://batch-in", "gs://batch-in/", "GS://batch-in"])
+def test_the_prefix_of_input_is_read_without_a_trailing_slash(configure: Configure, written: str) -> None:
+    assert configure(f"general_settings: {{input_prefix: {written}}}").input_prefix == "gs://batch-in"
+
+
+@pytest.mark.parametrize(
+    "written", ["batch-in", "bq://p.d", "gs://", "gs://in/*", "gs://in/../x", "''", "[a]"]
+)
+def test_a_wrong_prefix_of_input_stops_the_start(configure: Configure, written: str) -> None:
+    with pytest.raises(ConfigError, match=r"line 1: general_settings.input_prefix must be"):
+        configure(
+            f"general_settings: {{input_prefix: {written!r}}}"
+            if written[0] not in "'["
+            else f"general_settings: {{input_prefix: {written}}}"
+        )

@@ -1,4 +1,4 @@
-"""Read and list objects in Cloud Storage."""
+"""Read, list and create objects in Cloud Storage."""
 
 import base64
 import time
@@ -7,7 +7,14 @@ from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from urllib.parse import quote
 
-from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError, from_http_response
+from google.api_core.exceptions import (
+    Forbidden,
+    GoogleAPICallError,
+    NotFound,
+    PreconditionFailed,
+    RetryError,
+    from_http_response,
+)
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Client
 from google.cloud.storage.blob import Blob
@@ -16,8 +23,16 @@ from requests import Response
 from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
-from batch_gateway.ports import ObjectChangedError, ObjectInfo, ObjectsUnavailableError
+from batch_gateway.ports import (
+    ObjectChangedError,
+    ObjectExistsError,
+    ObjectInfo,
+    ObjectsRefusedError,
+    ObjectsUnavailableError,
+)
 
+_ABSENT = 0
+"""The generation of an object that is not there ("Request preconditions" of Cloud Storage)."""
 _CHUNK_BYTES = 1024 * 1024
 _ATTEMPTS = 5
 """Consecutive failures, with no byte read in between, after which a download is given up."""
@@ -61,6 +76,24 @@ class CloudStorage:
         with _translate_errors(), suppress(NotFound):
             for blob in self._client.list_blobs(bucket, prefix=prefix, fields=_LISTED):
                 yield _info(blob)
+
+    def create(self, bucket: str, name: str, data: bytes, content_type: str) -> None:
+        with _translate_errors():
+            try:
+                self._client.bucket(bucket).blob(name).upload_from_string(
+                    data, content_type, if_generation_match=_ABSENT
+                )
+            except PreconditionFailed as error:
+                raise ObjectExistsError(f"gs://{bucket}/{name}") from error
+
+    def begin_upload(self, bucket: str, name: str, content_type: str) -> str:
+        with _translate_errors():
+            url: str = (
+                self._client.bucket(bucket)
+                .blob(name)
+                .create_resumable_upload_session(content_type, if_generation_match=_ABSENT)
+            )
+        return url
 
 
 class _Download:
@@ -139,6 +172,8 @@ def _crc32c(response: Response) -> str | None:
 def _translate_errors() -> Iterator[None]:
     try:
         yield
+    except (Forbidden, NotFound) as error:
+        raise ObjectsRefusedError(str(error)) from error
     except (GoogleAPICallError, GoogleAuthError, RetryError, RequestException) as error:
         raise ObjectsUnavailableError(str(error)) from error
 

@@ -35,6 +35,7 @@ from batch_gateway.gateway.http.routes import (
     at_place,
     change_at_place,
     change_by_admin,
+    change_for_keys,
     for_admin,
     for_keys,
     open_to_all,
@@ -43,6 +44,7 @@ from batch_gateway.gateway.jobs.cost import Costs
 from batch_gateway.gateway.jobs.create import Creates
 from batch_gateway.gateway.jobs.create_policy import CreatePolicy
 from batch_gateway.gateway.jobs.estimate import Estimates
+from batch_gateway.gateway.jobs.inputs import Inputs
 from batch_gateway.gateway.jobs.listing import Jobs
 from batch_gateway.gateway.jobs.passthrough import Passthrough
 from batch_gateway.gateway.jobs.places import Places
@@ -148,6 +150,7 @@ class Gateway:
         )
         jobs = Jobs(deps.store)
         prices = Prices(deps.prices, deps.settings, deps.now)
+        inputs = Inputs(deps.objects, deps.settings.input_prefix, deps.now)
         repricings = Repricings(deps.store, deps.prices, deps.now)
         self._table = Table(
             (
@@ -169,6 +172,7 @@ class Gateway:
                 at_place("GET", "/batchPredictionJobs/<job>/cost", costs.get),
                 at_place("POST", "/batchPredictionJobs:estimateCost", estimates.estimate),
                 for_keys("GET", "/v1/jobs", jobs.list),
+                change_for_keys("POST", "/v1/inputs", inputs.create, "input.create"),
                 for_keys("GET", "/v1/costs", spend.report),
                 for_keys("GET", "/v1/costs:export", spend.export),
                 change_by_admin("POST", "/v1/costs:reprice", repricings.reprice, "costs.reprice"),

@@ -14,7 +14,14 @@ from batch_gateway.ports.notifications import (
     Topic,
     UnreachableError,
 )
-from batch_gateway.ports.objects import ObjectChangedError, ObjectInfo, ObjectStore, ObjectsUnavailableError
+from batch_gateway.ports.objects import (
+    ObjectChangedError,
+    ObjectExistsError,
+    ObjectInfo,
+    ObjectsRefusedError,
+    ObjectStore,
+    ObjectsUnavailableError,
+)
 from batch_gateway.ports.outputs import OutputStore, Settlement
 from batch_gateway.ports.prices import PriceStore
 from batch_gateway.ports.records import RecordError, Unreadable
@@ -58,8 +65,10 @@ __all__ = [
     "JobStore",
     "KeyStore",
     "ObjectChangedError",
+    "ObjectExistsError",
     "ObjectInfo",
     "ObjectStore",
+    "ObjectsRefusedError",
     "ObjectsUnavailableError",
     "Observed",
     "Outbox",

@@ -11,6 +11,14 @@ class ObjectsUnavailableError(OSError):
     """Cloud Storage did not answer, or denied access. The operation may be retried."""
 
 
+class ObjectsRefusedError(ObjectsUnavailableError):
+    """Cloud Storage denied access, or has no such bucket: only an administrator can change that."""
+
+
+class ObjectExistsError(Exception):
+    """There is an object with that name already; nothing was written."""
+
+
 class ObjectChangedError(Exception):
     """An object was overwritten or deleted while it was read."""
 
@@ -39,3 +47,18 @@ class ObjectStore(Protocol):
 
     def list(self, bucket: str, prefix: str) -> Iterable[ObjectInfo]:
         """List live objects whose names begin with the prefix."""
+
+    def create(self, bucket: str, name: str, data: bytes, content_type: str) -> None:
+        """Write a new object.
+
+        Raises:
+            ObjectExistsError: There is an object with that name; it is not overwritten.
+        """
+
+    def begin_upload(self, bucket: str, name: str, content_type: str) -> str:
+        """Begin a resumable upload of a new object.
+
+        Returns:
+            The URL of the session, to which any HTTP client may PUT the object without credentials. An object
+            that is there when the upload ends is not overwritten: the PUT answers 412.
+        """

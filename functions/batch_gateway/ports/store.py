@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from batch_gateway.core.access.row_grants import UriGrants
 from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, owners_of
 from batch_gateway.core.accounting.settlement import Change, Output
 from batch_gateway.core.jobs.cost_bounds import Bounds
@@ -81,6 +82,7 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
         reserved_at: Time of the reservation.
         estimate: Expected cost of the job.
         resumes: The job that it resumes; None if it resumes none.
+        uri_grants: The prefixes that the caller's key and team are limited to.
     """
 
     id: str
@@ -101,6 +103,7 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
     sent: Sent | None = None
     job: str = ""
     resumes: Resumption | None = None
+    uri_grants: UriGrants = {}
 
     @property
     def owners(self) -> tuple[str, ...]:
@@ -122,6 +125,7 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
             reserved_at=self.reserved_at,
             estimate=self.estimate,
             resumed_from=self.resumes and self.resumes.name,
+            uri_grants=self.uri_grants,
         )
 
 

@@ -1,8 +1,13 @@
-"""Read one output object, in several steps if it is too large for one."""
+"""Read one output object, in several steps if it is too large for one.
+
+Rows of output repeat those of the input. For a job of a key with ``allowed_uri_prefixes``, the files that
+they name are looked at again, since the input may have been overwritten after the create.
+"""
 
 from datetime import datetime, timedelta
 
 from batch_gateway import log_events
+from batch_gateway.core.access.row_grants import RowGrants
 from batch_gateway.core.accounting.settlement import Checkpoint
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.lines import whole_lines
@@ -11,6 +16,7 @@ from batch_gateway.core.rows.readers import reader_for
 from batch_gateway.core.usage import Usage
 from batch_gateway.ports import ObjectInfo
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps
+from batch_gateway.settlement.row_alerts import note_row_uri
 
 _KEPT = timedelta(days=7)
 
@@ -47,8 +53,12 @@ def read_usage(
     if begun is not None and begun.generation == live.generation:
         usage, start = begun.usage, begun.offset
     reader = reader_for(live.name, prices, job.priced_model, job.carried_before)
+    granted = RowGrants(job.uri_grants) if job.uri_grants else None
     for block in whole_lines(deps.objects.read(bucket, live.name, live.generation, start)):
         reader.add_block(block)
+        if granted and (denied := granted.find_denied_in_output(block.lines)):
+            note_row_uri(job, denied, uri, deps.store, now)
+            granted = None
         offset = start + block.end
         if reader.resumable and offset < live.size and deps.clock() >= deadline:
             read = usage + reader.usage

@@ -207,11 +207,20 @@ def test_files_that_rows_name_are_looked_at_only_where_the_caller_may_read(bench
     bench.put("gs://in/search/rows.jsonl", [row("x", each) for each in (audio, secret, odd, web)])
     bench.objects.put("in", "search/memo.mp3", b"x" * 959_999)
     bench.objects.put("in", "payroll/memo.mp3", b"x" * 10)
-    found = bench.ask("gs://in/search/rows.jsonl", caller=TEAM)
+    with pytest.raises(ApiError) as refused:
+        bench.ask("gs://in/search/rows.jsonl", caller=TEAM)
+    assert refused.value.metadata["uri"] == "gs://in/payroll/memo.mp3"
     looked_at = {uri for what, uri in bench.objects.asked if what == "stat"}
     assert looked_at == {"gs://in/search/rows.jsonl", "gs://in/search/memo.mp3"}
-    # A minute by its size, and three of unknown length, which are taken for one each.
-    assert found["inputTokens"]["expected"] == 4 * 60 * 32 + 4
+
+
+def test_a_file_of_unknown_length_is_taken_for_a_minute(bench):
+    audio = {"fileData": {"mimeType": "audio/mpeg", "fileUri": "gs://in/search/memo.mp3"}}
+    web = {"fileData": {"mimeType": "audio/mpeg", "fileUri": "https://example.com/memo.mp3"}}
+    bench.put("gs://in/search/rows.jsonl", [row("x", audio), row("x", web)])
+    bench.objects.put("in", "search/memo.mp3", b"x" * 959_999)  # a minute by its size
+    found = bench.ask("gs://in/search/rows.jsonl", caller=TEAM)
+    assert found["inputTokens"]["expected"] == 2 * 60 * 32 + 2
 
 
 def test_few_files_are_looked_at_and_each_once(bench, monkeypatch):

@@ -238,6 +238,7 @@ CALLS = {
     "listAudit": lambda world: (a_key(world), world.created(), world.get("/audit"))[2],
     "listCosts": lambda world: (a_settled_job(world), world.get("/v1/costs?start_time=0&group_by=model"))[1],
     "exportCosts": lambda world: (a_settled_job(world), world.get("/v1/costs:export?start_time=0"))[1],
+    "createInput": lambda world: administer(world, "/v1/inputs", {"name": "nightly/rows.jsonl"}),
     "listJobCosts": lambda world: (a_settled_job(world), world.get("/v1/jobs"))[1],
     "reconcile": lambda world: administer(world, "/internal/reconcile", {}),
     "repriceCosts": lambda world: (
@@ -270,7 +271,13 @@ CALLS = {
 @pytest.fixture
 def only_place(world, vertex):
     """A gateway that serves one place only."""
-    made = World(world.host, world.store, world.objects, served={(PROJECT, "us-central1"): None})
+    made = World(
+        world.host,
+        world.store,
+        world.objects,
+        served={(PROJECT, "us-central1"): None},
+        input_prefix="gs://in",
+    )
     made.vertex = vertex
     return made
 

@@ -172,15 +172,20 @@ def check_uri(prefixes: Iterable[str], uri: str) -> None:
     Raises:
         ApiError: PERMISSION_DENIED: It is not.
     """
-    normalized = normalize_uri(uri)
     prefixes = tuple(prefixes)
-    if normalized is None or not any(_is_under(normalized, prefix) for prefix in prefixes):
+    if not is_granted(prefixes, uri):
         raise ApiError(
             "PERMISSION_DENIED",
             "URI_NOT_ALLOWED",
             f"This API key may not read or write {uri!r}; it may use: {', '.join(sorted(prefixes))}.",
             metadata={"uri": uri},
         )
+
+
+def is_granted(prefixes: Iterable[str], uri: str) -> bool:
+    """Return True if a URI is under one of the prefixes."""
+    normalized = normalize_uri(uri)
+    return normalized is not None and any(_is_under(normalized, prefix) for prefix in prefixes)
 
 
 def normalize_uri(uri: str) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from batch_gateway.core import excerpts
+from batch_gateway.core.access.row_grants import UriGrants
 from batch_gateway.core.jobs.cost_bounds import Bounds
 from batch_gateway.core.jobs.labels import OURS
 from batch_gateway.core.pricing.cost import Cost
@@ -163,6 +164,7 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
         resumed_from: Name of the job that this one resumed, as Vertex AI gave it; None if it resumed none.
         resumed_by: Name of the last job that resumed this one; None if there is none.
         resuming: Id of the last submission that resumes it; counts only while it is open.
+        uri_grants: The prefixes that its key and team were limited to when it was created.
     """
 
     key: JobKey
@@ -192,6 +194,7 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
     resumed_from: str | None = None
     resumed_by: str | None = None
     resuming: str | None = None
+    uri_grants: UriGrants = {}
 
     @property
     def ended(self) -> bool:

@@ -30,6 +30,8 @@ COST_UPDATED = "batch.cost_updated"
 BudgetType = Literal["budget.warning", "budget.exceeded"]
 OVERRUN = "budget.overrun"
 PRICE_MISSING = "price.missing"
+URI_NOT_ALLOWED = "batch.uri_not_allowed"
+"""Event of a job whose rows named a file outside its key's prefixes."""
 
 _DELAYS = (
     timedelta(seconds=5),
@@ -216,6 +218,32 @@ def missing_price_event(model: str, job: JobRecord, command: str | None, now: da
     }
     about = (model, now.astimezone(UTC).date().isoformat())
     return _event(PRICE_MISSING, about, data, now, key_id=job.key_id, team=job.team, model=model)
+
+
+def row_uri_event(job: JobRecord, uri: str, output: str, now: datetime) -> Event:
+    """Return the event of a job whose rows name a file that its key may not read: one for each job.
+
+    Args:
+        job: The job.
+        uri: The first such URI that was found.
+        output: The output whose rows repeat it.
+        now: The time.
+    """
+    report = cost_report(job, ())
+    data = {
+        **{name: report[name] for name in ("name", "state", "model", "team", "apiKey", "labels")},
+        "uri": uri,
+        "output": output,
+    }
+    return _event(
+        URI_NOT_ALLOWED,
+        (job.key.path,),
+        data,
+        now,
+        key_id=job.key_id,
+        team=job.team,
+        model=str(report["model"]),
+    )
 
 
 def _event(

@@ -100,6 +100,23 @@ def body(request: Request) -> bytes:
     """Return the raw body, small enough to be decoded.
 
     Raises:
+        ApiError: As ``raw_body``, or the body has too many values.
+    """
+    data = raw_body(request)
+    if len(data) > MOST_WIDE_BYTES and not (data.isascii() and b"\\u" not in data):
+        raise _too_large()
+    try:
+        if count_values(data) > LARGE_VALUES:
+            _take_room(request)
+    except ValueError as error:
+        raise ApiError("INVALID_ARGUMENT", "BODY_TOO_COMPLEX", f"Invalid body: {error}.") from error
+    return data
+
+
+def raw_body(request: Request) -> bytes:
+    """Return the raw body, which may be too complex to be decoded.
+
+    Raises:
         ApiError: The body is too large, does not arrive in time or breaks off, or too many large bodies are
             being handled.
     """
@@ -121,15 +138,7 @@ def body(request: Request) -> bytes:
     if size > MAX_BODY_BYTES:
         raise _too_large()
     connections.mark_read(request)
-    data = b"".join(pieces)
-    if size > MOST_WIDE_BYTES and not (data.isascii() and b"\\u" not in data):
-        raise _too_large()
-    try:
-        if count_values(data) > LARGE_VALUES:
-            _take_room(request)
-    except ValueError as error:
-        raise ApiError("INVALID_ARGUMENT", "BODY_TOO_COMPLEX", f"Invalid body: {error}.") from error
-    return data
+    return b"".join(pieces)
 
 
 def release(request: Request) -> None:
@@ -177,7 +186,8 @@ def _too_large() -> ApiError:
         "INVALID_ARGUMENT",
         "BODY_TOO_LARGE",
         f"The body is larger than {MAX_BODY_BYTES} bytes, or {MOST_WIDE_BYTES} if it has characters beyond "
-        "ASCII. Put the input into Cloud Storage and name it in inputConfig.",
+        "ASCII. Put the input into Cloud Storage (POST /v1/inputs with its name returns a URL to upload "
+        "it to) and name it in inputConfig.",
         code=413,
     )
 

@@ -81,6 +81,13 @@ def change_by_admin(
     return Route(method, path, handler, Access.ADMIN, audit)
 
 
+def change_for_keys(
+    method: str, path: str, handler: Callable[[Request, Caller], AuditedResponse], audit: str
+) -> Route:
+    """Make a route that changes something and that anybody with a key may call."""
+    return Route(method, path, handler, Access.KEY, audit)
+
+
 def at_place(method: str, path: str, handler: Callable[[Call], Response]) -> Route:
     """Make a route below a project and location that changes nothing."""
     return Route(method, path, handler, Access.PLACE)

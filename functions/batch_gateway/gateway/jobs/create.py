@@ -108,6 +108,8 @@ class Creates:
         limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]
         if limits:
             submission = self._with_reservation(call, draft, model, submission)
+        else:
+            self._estimates.check_rows(call, draft.body.json)
         earlier = self._begin(submission, limits)
         if earlier is not None:
             submission = self._continue(earlier, submission)

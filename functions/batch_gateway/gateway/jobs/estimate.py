@@ -8,12 +8,15 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
+from batch_gateway.core.access.callers import Caller
+from batch_gateway.core.access.row_grants import RowGrants, uri_grants
+from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import Estimate, Survey, estimate_report
 from batch_gateway.core.estimating.bounds import Scale
 from batch_gateway.core.estimating.estimate import bounded
 from batch_gateway.core.estimating.exact import UnboundedError
 from batch_gateway.core.estimating.needs import SizeOf, either, snake_case
-from batch_gateway.core.estimating.sampling import Place, lines_of, plan
+from batch_gateway.core.estimating.sampling import Object, Place, lines_of, plan
 from batch_gateway.core.jobs.cost_bounds import Weighed
 from batch_gateway.core.jobs.record import JobRecord, uris_of
 from batch_gateway.core.pricing.models import BaseModels, base_model_of, configured_base, is_registered
@@ -38,6 +41,9 @@ from batch_gateway.ports import (
     UpstreamCredentialsError,
     UpstreamUnavailableError,
 )
+
+_FOR_CUSTOM_CODE = frozenset({"csv", "tf-record", "tf-record-gzip"})
+"""Formats that publishers' models and those tuned from them do not read ("Batch inference with Gemini")."""
 
 
 class Estimates:
@@ -104,6 +110,7 @@ class Estimates:
         """
         estimate = self.estimate_create(call, body, model, resumed)
         if estimate.high_nano is None or all(limit.max_nano is None for limit in call.caller.budgets):
+            self.check_rows(call, body)
             return estimate
         try:
             base = self._base_of(model, call.project, call.location)
@@ -111,24 +118,53 @@ class Estimates:
         except (UnknownError, UnboundedError) as error:
             return estimate.without_high(f"The high is unknown: {error}.")
 
+    def check_rows(self, call: Call, body: dict[str, Any]) -> None:
+        """Check the files that the rows of a create name, if its caller is limited to some.
+
+        Rows in CSV and TFRecord are for code of a custom model, which decides what they mean; they are not
+        checked.
+
+        Raises:
+            ApiError: A row names a file that the caller may not read, or not all rows can be checked.
+        """
+        granted = _row_grants(call.caller)
+        source = either(body, "inputConfig")
+        if granted is None or either(source, "instancesFormat") in _FOR_CUSTOM_CODE:
+            return
+        try:
+            objects = self._objects_in(source, time.monotonic() + SECONDS)
+            self._bounds.weigh(call.caller.key_id or "", objects, None, granted)
+        except UnknownError as error:
+            raise _unchecked(str(error)) from error
+        except (ObjectsUnavailableError, ObjectChangedError) as error:
+            log("WARNING", "input not read", error=error)
+            raise _unchecked("it was overwritten, or the gateway cannot read it now; try again") from error
+
+    def _objects_in(self, source: dict[str, Any], deadline: float) -> list[Object]:
+        """Find the objects of an input that is to be read whole.
+
+        Raises:
+            UnknownError: It is not, or not only, rows of JSON in Cloud Storage, or cannot be found.
+        """
+        fields = {"instances_format", "gcs_source"}
+        if extra := sorted(name for name in source if snake_case(name) not in fields):
+            raise UnknownError(f"{extra[0]} names input beside gcsSource, which is not read")
+        if either(source, "instancesFormat") not in {None, "jsonl"}:
+            raise UnknownError("only rows of instancesFormat jsonl can be read")
+        return objects_of(self._objects, uris_of(either(either(source, "gcsSource"), "uris")), deadline)
+
     def _with_bound(
         self, call: Call, body: dict[str, Any], model: str, estimate: Estimate, resumed: ResumedJob | None
     ) -> Estimate:
         source = either(body, "inputConfig")
-        if extra := sorted(
-            name for name in source if snake_case(name) not in {"instances_format", "gcs_source"}
-        ):
-            raise UnknownError(f"{extra[0]} names input beside gcsSource, which cannot be bounded")
-        if either(source, "instancesFormat") not in {None, "jsonl"}:
-            raise UnknownError("only rows of instancesFormat jsonl can be read")
         deadline = time.monotonic() + SECONDS
-        objects = objects_of(self._objects, uris_of(either(either(source, "gcsSource"), "uris")), deadline)
+        objects = self._objects_in(source, deadline)
         prices, now = self._prices(), self._now()
         sizes = FileSizes(self._objects, call.caller, deadline)
         parameters, whose = either(body, "modelParameters"), call.caller.key_id or ""
         scale = Scale(model, prices, sizes, parameters, self._done_test(is_resumed=resumed is not None))
         try:
-            self._bounds.weigh(whose, objects, scale)
+            self._bounds.weigh(whose, objects, scale, _row_grants(call.caller))
             if resumed and (resumed.rows is None or resumed.rows > scale.weight.rows):
                 # Rows that are not in the output may be any of the input's.
                 input_ = Scale(model, prices, sizes, parameters)
@@ -280,6 +316,21 @@ class Estimates:
             raise UnknownError(
                 f"{at.uri} was overwritten while it was read; send the request again"
             ) from error
+
+
+def _row_grants(caller: Caller) -> RowGrants | None:
+    granted = uri_grants(caller.grants)
+    return RowGrants(granted) if granted else None
+
+
+def _unchecked(problem: str) -> ApiError:
+    return ApiError(
+        "FAILED_PRECONDITION",
+        "ROWS_NOT_CHECKED",
+        "Your key is limited in the files that rows may name, so the whole input is read before the job is "
+        f"submitted: {problem}. Name jsonl files in Cloud Storage that are there, or ask the administrator "
+        "for a key without allowed_uri_prefixes.",
+    )
 
 
 def _history_name(team: str | None, api_key: str | None) -> str:

@@ -1,10 +1,15 @@
-"""Read the whole input of a job whose cost must stay within a budget."""
+"""Read the whole input of a job: for a budget that it must stay within, and for files that its rows may name.
+
+One reading serves both.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 
+from batch_gateway.core.access.row_grants import RowGrants
+from batch_gateway.core.access.row_uris import MOST_PLACES, TooManyError
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating.bounds import Scale
 from batch_gateway.core.estimating.exact import UnboundedError
@@ -21,10 +26,11 @@ SMALL_BYTES = 4 * 1024 * 1024
 _AT_ONCE = 2
 """Larger inputs that an instance reads at the same time: one alone can keep a processor busy."""
 _LARGE_BLOCK_BYTES = 1024 * 1024
+_GZIP = b"\x1f\x8b"
 
 
 class InputBounds:
-    """Reader of whole inputs for an upper bound of their cost; one for each instance."""
+    """Reader of whole inputs, for bounds of their cost and of what they name; one for each instance."""
 
     def __init__(
         self, objects: Callable[[], ObjectStore], clock: Callable[[], float] = time.monotonic
@@ -35,31 +41,43 @@ class InputBounds:
         self._large = Lock()
         self._busy: set[str] = set()
 
-    def weigh(self, whose: str, objects: Sequence[Object], scale: Scale) -> None:
-        """Add all rows of an input to a scale.
+    def weigh(
+        self, whose: str, objects: Sequence[Object], scale: Scale | None, granted: RowGrants | None = None
+    ) -> None:
+        """Add all rows of an input to a scale, and check the files that they name.
 
         Args:
             whose: Id of the key; one larger input is read for it at a time.
             objects: The input's objects.
-            scale: Adds up the bounds of the rows.
+            scale: Adds up the bounds of the rows; None if the key has no budget.
+            granted: What the rows may name; None if the key may name everything.
 
         Raises:
-            ApiError: The input is too large to be read in time, or too many are being read.
+            ApiError: The input is too large to be read in time, or too many are being read; or a row names a
+                file that it may not, or cannot be checked.
             UnboundedError: A row has no bound; the message names the row and the reason.
             ObjectsUnavailableError: Cloud Storage does not answer.
             ObjectChangedError: An object was overwritten meanwhile.
         """
         size = sum(each.size for each in objects)
+        too_large = _too_large_to_weigh if scale else _too_large_to_check
         if size > MOST_BYTES:
-            raise _too_large(size, len(objects))
+            raise too_large(size, len(objects))
         deadline = self._clock() + SECONDS
         with self._slot(whose, size):
             for each in objects:
                 chunks = self._objects().read(each.bucket, each.name, each.generation)
+                lines = 0
                 for block in whole_lines(chunks):
                     if self._clock() >= deadline:
-                        raise _too_large(size, len(objects))
-                    self._add(each, block, scale)
+                        raise too_large(size, len(objects))
+                    if granted:
+                        _check(each, block, granted, lines)
+                    if scale:
+                        self._add(each, block, scale)
+                    lines += len(block.lines)
+                    # Yield the interpreter to other threads, which would otherwise wait five milliseconds.
+                    time.sleep(0)
 
     def _add(self, at: Object, block: Block, scale: Scale) -> None:
         if block.oversized:
@@ -75,8 +93,6 @@ class InputBounds:
                     scale.add(block.lines)
         except UnboundedError as error:
             raise UnboundedError(f"row {scale.weight.rows:,} of the input, in {at.uri}: {error}") from error
-        # Yield the interpreter to other threads, which would otherwise wait five milliseconds each time.
-        time.sleep(0)
 
     @contextmanager
     def _slot(self, whose: str, size: int) -> Iterator[None]:
@@ -88,8 +104,8 @@ class InputBounds:
                 raise ApiError(
                     "UNAVAILABLE",
                     "WEIGHING_BUSY",
-                    "Your key has a budget, so the whole input is read to find the most that the job may "
-                    "cost. Other inputs are being read now. Send the request again in a moment.",
+                    "Your key has a budget, or is limited in the files that rows may name, so the whole "
+                    "input is read. Other inputs are being read now. Send the request again in a moment.",
                     retry_after=10,
                 )
             self._busy.add(whose)
@@ -100,7 +116,62 @@ class InputBounds:
                 self._busy.discard(whose)
 
 
-def _too_large(size: int, objects: int) -> ApiError:
+def _check(at: Object, block: Block, granted: RowGrants, lines: int) -> None:
+    """Check the files that the rows of a block name.
+
+    Args:
+        at: The object.
+        block: The next lines of it.
+        granted: What they may name.
+        lines: Number of lines before the block.
+
+    Raises:
+        ApiError: A row names another file, or cannot be checked.
+    """
+    if block.oversized:
+        raise _unchecked(at, f"a row is longer than {MAX_LINE_BYTES:,} bytes, or holds millions of values")
+    if not lines and block.lines and block.lines[0].startswith(_GZIP):
+        raise _unchecked(at, "it is compressed")
+    if any(b"\0" in line for line in block.lines):
+        raise _unchecked(at, "it is not text in UTF-8")
+    try:
+        denied = granted.find_denied(block.lines)
+    except TooManyError as error:
+        raise _unchecked(at, f"a row names more than {MOST_PLACES:,} files or texts") from error
+    if denied:
+        number = lines + denied.line + 1
+        raise ApiError(
+            "PERMISSION_DENIED",
+            "ROW_URI_NOT_ALLOWED",
+            f"Line {number:,} of {at.uri} names {denied.uri!r}, which this API key may not read. Name files "
+            f"below its prefixes only: {granted}. (A text that merely begins like this goes into a member "
+            "'text', or behind another word.)",
+            metadata={"input": at.uri, "line": str(number), "uri": denied.uri},
+        )
+
+
+def _unchecked(at: Object, problem: str) -> ApiError:
+    return ApiError(
+        "FAILED_PRECONDITION",
+        "ROWS_NOT_CHECKED",
+        f"Your key is limited in the files that rows may name, and the rows of {at.uri} cannot be checked: "
+        f"{problem}. Write one JSON object per line, in UTF-8 and uncompressed.",
+        metadata={"input": at.uri},
+    )
+
+
+def _too_large_to_check(size: int, objects: int) -> ApiError:
+    return ApiError(
+        "FAILED_PRECONDITION",
+        "INPUT_TOO_LARGE_TO_CHECK",
+        "Your key is limited in the files that rows may name, so the whole input is read, and "
+        f"{size:,} bytes in {objects:,} objects are more than can be read in {SECONDS:.0f} s. Split it into "
+        "several jobs, merge small objects, or ask the administrator for a key without allowed_uri_prefixes.",
+        metadata={"bytes": str(size), "objects": str(objects)},
+    )
+
+
+def _too_large_to_weigh(size: int, objects: int) -> ApiError:
     return ApiError(
         "FAILED_PRECONDITION",
         "INPUT_TOO_LARGE_TO_WEIGH",

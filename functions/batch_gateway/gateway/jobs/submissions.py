@@ -9,6 +9,7 @@ import msgspec
 
 from batch_gateway.core.access import callers
 from batch_gateway.core.access.callers import Caller
+from batch_gateway.core.access.row_grants import uri_grants
 from batch_gateway.core.jobs.labels import KEY_LABEL, MARKER_LABEL, TEAM_LABEL
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.jobs.drafts import Draft
@@ -41,6 +42,7 @@ def new_submission(call: Call, draft: Draft, model: str, now: datetime) -> Submi
         created=now,
         sent=sent,
         resumes=draft.resumed and draft.resumed.resumption,
+        uri_grants=uri_grants(call.caller.grants),
     )
     if not idempotency_key:
         return submission

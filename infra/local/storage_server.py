@@ -1,0 +1,58 @@
+"""Serve gcp-storage-emulator with what it lacks of Cloud Storage: a longer queue, and ifGenerationMatch=0."""
+
+from __future__ import annotations
+
+import socketserver
+import sys
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from gcp_storage_emulator.exceptions import NotFound  # type: ignore[import-untyped]
+from gcp_storage_emulator.handlers import objects  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# It serves one connection at a time. Its own queue holds only five of a burst, and the others would retry
+# after TCP's pauses of one, three, seven … seconds.
+socketserver.TCPServer.request_queue_size = 256
+
+
+def _if_absent(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a handler of uploads that answers 412 to ifGenerationMatch=0 if there is an object.
+
+    A resumable upload has the parameter in the URL of its session, so that it holds at its end, too.
+    """
+
+    def handle(request: Any, response: Any, storage: Any, *args: Any, **values: Any) -> Any:
+        if request.query.get("ifGenerationMatch") == ["0"] and _is_there(request, storage):
+            response.status = HTTPStatus.PRECONDITION_FAILED
+            message = "At least one of the pre-conditions you specified did not hold."
+            return response.json({"error": {"code": 412, "message": message}})
+        return handler(request, response, storage, *args, **values)
+
+    return handle
+
+
+def _is_there(request: Any, storage: Any) -> bool:
+    try:
+        if "upload_id" in request.query:
+            named = storage.get_resumable_file_obj(request.query["upload_id"][0])
+        elif "name" in request.query:
+            named = {"name": request.query["name"][0]}
+        else:
+            data = request.data or {}
+            named = data.get("meta", data)
+        storage.get_file_obj(request.params["bucket_name"], named["name"])
+    except NotFound:
+        return False
+    return True
+
+
+objects.insert = _if_absent(objects.insert)
+objects.upload_partial = _if_absent(objects.upload_partial)
+
+from gcp_storage_emulator.__main__ import main  # type: ignore[import-untyped] # noqa: E402 - its routes name the handlers
+
+if __name__ == "__main__":
+    sys.exit(main())
