@@ -17,6 +17,7 @@ from functional.gateway.scoped import new_key
 TABLE = prices.load()
 PATH = "/v1/prices"
 ALL_TIME = {"start_time": "2020-01-01T00:00:00Z", "end_time": "2100-01-01T00:00:00Z"}
+YEARS = range(1000, 2000)
 NEW = {
     "unit": "token",
     "non_global_multiplier": "1",
@@ -268,7 +269,7 @@ def test_dates_hold(world):
         ("a~b", NEW, "name of a model"),
         ("other", NEW, "name of a model"),
         ("x" * 129, NEW, "name of a model"),
-        ("gemini-9", {"discounts": [{"from": f"{n}-01-01", "discount": "0.1"} for n in range(1000, 2000)]}, "bytes"),
+        ("gemini-9", {"discounts": [{"from": f"{n}-01-01", "discount": "0.1"} for n in YEARS]}, "bytes"),
     ],
 )  # fmt: skip
 def test_a_wrong_override_is_refused(world, name, body, named):
