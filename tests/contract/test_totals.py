@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from batch_gateway.adapters.firestore import totals as firestore_totals
-from batch_gateway.core.accounting.settlement import Output, settle_output
+from batch_gateway.core.accounting.settlement import ItemTotal, Output, settle_output
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.overrides import Override, OwnPrices
 from batch_gateway.core.spend.entries import Entry, entries_of_job, entries_of_totals
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
 from batch_gateway.ports import StoreUnavailableError
@@ -136,6 +137,21 @@ def test_labels_with_odd_characters_are_found(store, label):
     assert tokens_of(listed(store, **{f"label:{label}": "x"})) == 1
 
 
+def test_what_the_owners_prices_save_adds_up_beside_the_amount(store, monkeypatch):
+    table = prices.load()
+    terms = '{"discount":"0.07"}'
+    discount = [Override("publishers/google", "", terms, "master", CREATED)]
+    own = table.with_own(OwnPrices(discount, {}, table.non_global_from))
+    spend(store, 1)
+    monkeypatch.setattr(prices, "load", lambda: own)
+    spend(store, 2)
+    spend(store, 3)
+    ((cell, _),) = entries_of_totals(listed(store))
+    # 10 tokens are 1500 nano-USD at list.
+    assert cell.items == {"input_text": ItemTotal(30, 1500 + 2 * 1395, 2 * 105)}
+    assert sum(cell.quarters.values()) == 1500 + 2 * 1395
+
+
 def test_cells_come_whole(store):
     spend(store, 1, labels={"env": "prod"})
     (cell,) = listed(store)
@@ -148,7 +164,7 @@ def test_cells_come_whole(store):
         "location": "us-central1",
         "labels": {"env": "prod"},
         "quarters": {"40": 1500},
-        "items": {"input_text": {"quantity": 10, "amountNano": 1500}},
+        "items": {"input_text": {"quantity": 10, "amountNano": 1500, "discountNano": 0}},
         "unpricedRows": 0,
     }
 

@@ -537,6 +537,7 @@ def test_the_commands_are_those_that_were_promised():
         ),
         *(f"teams {verb}" for verb in ("list", "create", "show", "update", "disable", "enable", "delete")),
         *(f"jobs {verb}" for verb in ("list", "show", "cost", "watch", "cancel", "delete")),
+        *(f"prices {verb}" for verb in ("list", "overrides", "set", "discount", "delete")),
         *("spend", "export", "estimate", "reprice", "sweep", "audit"),
     }
 

@@ -10,6 +10,7 @@ from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.notify.notifications import PRICE_MISSING, missing_price_event
 from batch_gateway.core.pricing.cost import LineItem
 from batch_gateway.core.pricing.model_prices import MODEL_KEY
+from batch_gateway.core.pricing.models import OTHER_MODEL
 from batch_gateway.core.rows import UNBILLED_TOOL_USE
 from batch_gateway.logs import log
 from batch_gateway.notify.delivery import notify
@@ -29,7 +30,8 @@ def note_missing_prices(job: JobRecord, deps: SettlementDeps, now: datetime) -> 
         now: The time.
     """
     for model, items in _without_price(job.cost.line_items).items():
-        command = _command(model, items) if MODEL_KEY.fullmatch(model) else None
+        is_name = MODEL_KEY.fullmatch(model) and model != OTHER_MODEL
+        command = _command(model, items) if is_name else None
         event = missing_price_event(model, job, command, now)
         if deps.store.add_event(event):
             fields = {**log_events.job_fields(job), "unpriced_model": model, "command": command}

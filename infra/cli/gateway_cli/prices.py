@@ -60,7 +60,7 @@ def add(commands: Commands) -> None:
         "discount",
         set_discount,
         "Set a discount on the table's rates.",
-        "gateway prices discount publishers/google 0.07 --from 2026-12-01 --source 'our agreement'\n"
+        "gateway prices discount publishers/google 0.07 --from 2026-12-01 --source AGREEMENT-7\n"
         f"gateway prices discount {_EVERYTHING} 0.03",
         f"On a model, a publisher (publishers/google), or everything ({_EVERYTHING}); the most specific one "
         f"counts. {_AFTERWARDS}",

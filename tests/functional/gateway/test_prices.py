@@ -5,16 +5,19 @@ import io
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from batch_gateway.core.pricing import prices
+from batch_gateway.core.pricing.prices import PriceTable
 from functional.gateway.conftest import FLASH, PARENT, job_body, path_of, reason
 from functional.gateway.scoped import new_key
 
 TABLE = prices.load()
 PATH = "/v1/prices"
 ALL_TIME = {"start_time": "2020-01-01T00:00:00Z", "end_time": "2100-01-01T00:00:00Z"}
+YEARS = range(1000, 2000)
 NEW = {
     "unit": "token",
     "non_global_multiplier": "1",
@@ -207,6 +210,29 @@ def test_the_more_specific_override_counts(world):
     assert (answer.status_code, reason(answer)) == (404, "OVERRIDE_UNKNOWN")
 
 
+def test_an_override_from_before_the_table_knew_the_model_can_be_deleted(world):
+    put(world, "gemini-9-001", NEW)
+    table = json.loads(Path(prices.__file__).with_name("prices.json").read_bytes())
+    table["models"]["gemini-9"] = table["models"]["gemini-3.5-flash"]
+    world.prices = PriceTable.from_json(json.dumps({**table, "version": "2027-01-01"}).encode())
+    assert only(world, "gemini-9")["source"] == "table"
+    assert only(world, "gemini-9-001")["source"] == "override"
+
+    assert world.call("DELETE", f"{PATH}/gemini-9-001").status_code == 200
+
+    assert only(world, "gemini-9-001")["model"] == "gemini-9"
+
+
+def test_what_callers_ask_for_does_not_fill_the_memory(world):
+    put(world, "publishers/google", {"discount": "0.1"}, "?location=europe-west4")
+    table = world._current[0]()
+    for number in range(50):
+        listed(world, f"?location=us-central{number}")
+        table.layers(f"nobody-{number}", "global")
+
+    assert len(table._layers) <= 2 * len(table.models)
+
+
 def test_dates_hold(world):
     steps = [{"from": "2026-12-01", "discount": "0.07"}, {"from": "2027-01-01", "discount": "0.1"}]
     assert put(world, "gemini-3.5-flash", {"discounts": steps}).status_code == 200
@@ -241,6 +267,9 @@ def test_dates_hold(world):
         ("publishers/gogle", {"discount": "0.07"}, "publishers/google"),
         ("publishers", NEW, "publishers/google"),
         ("a~b", NEW, "name of a model"),
+        ("other", NEW, "name of a model"),
+        ("x" * 129, NEW, "name of a model"),
+        ("gemini-9", {"discounts": [{"from": f"{n}-01-01", "discount": "0.1"} for n in YEARS]}, "bytes"),
     ],
 )  # fmt: skip
 def test_a_wrong_override_is_refused(world, name, body, named):

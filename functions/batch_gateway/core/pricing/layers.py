@@ -44,10 +44,6 @@ class Layer(NamedTuple):
     location: str
     steps: Sequence[Period | Discount]
 
-    def step_at(self, time: datetime) -> Period | Discount | None:
-        """Return the prices in force at a time; None if they begin later."""
-        return next((step for step in self.steps if step.start <= time), None)
-
 
 Layers = tuple[Layer, ...]
 """The layers of a model in a location, the most specific first; a layer of discounts has the table below."""
@@ -56,8 +52,9 @@ Layers = tuple[Layer, ...]
 def in_force(layers: Layers, time: datetime) -> tuple[Layer, Period | Discount] | None:
     """Return the layer that counts at a time, and its prices; None if there is none."""
     for layer in layers:
-        if step := layer.step_at(time):
-            return layer, step
+        for step in layer.steps:
+            if step.start <= time:
+                return layer, step
     return None
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from batch_gateway.core.jobs.resource_names import parse_resource
 
+OTHER_MODEL = "other"
+"""Name of all models whose names are too long, or beyond the number of names that an output may have."""
 _BASE_MODEL_LABEL = "google-vertex-llm-tuning-base-model-id"
 _UNDERSCORE = re.compile(r"(?<=\d)_(?=\d)")
 

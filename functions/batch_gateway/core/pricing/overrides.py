@@ -36,6 +36,8 @@ PUBLISHERS = {
 MOST_OVERRIDES = 500
 MOST_BYTES = 400_000
 """Most overrides, and bytes of their terms together: they are kept in one document."""
+MOST_TERMS_BYTES = 32_000
+"""Most bytes of one override's terms: the audit trail has them twice, before and after a change."""
 _DISCOUNT = re.compile(r"0(\.[0-9]{1,6})?")
 _OWN = "set by the administrator"
 _DIGITS = 6
@@ -135,6 +137,7 @@ class OwnPrices:
     Attributes:
         rates: Rates of overrides by name and location.
         discounts: Discounts of overrides by name and location.
+        locations: Locations that any of the prices is for alone.
         config: Rates of the configuration by model's key and location.
         digest: Short hash of all of them; empty if there are none.
     """
@@ -164,4 +167,5 @@ class OwnPrices:
             else:
                 self.discounts[each.name, each.location] = terms
             named.append([each.name, each.location, each.terms])
+        self.locations = {place for _, place in (*self.rates, *self.discounts, *config) if place}
         self.digest = hashlib.sha256(msgspec.json.encode(named)).hexdigest()[:_DIGITS] if named else ""

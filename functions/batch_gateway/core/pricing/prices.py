@@ -38,6 +38,7 @@ from batch_gateway.core.pricing.model_prices import (
     read_model,
     read_start,
 )
+from batch_gateway.core.pricing.models import OTHER_MODEL
 from batch_gateway.core.pricing.money import Pico
 from batch_gateway.core.pricing.overrides import EVERYTHING, OwnPrices, publisher_of
 from batch_gateway.core.pricing.price_form import PER, read_members, refuse_duplicates
@@ -56,6 +57,8 @@ _SUFFIXES = (
     ("gemini-", re.compile(r"-preview$")),
 )
 """Endings of model names by how the names begin, in the order in which they are removed."""
+_LONGEST_NAME = 128
+"""Most characters of a model's name: rows with longer ones count as OTHER_MODEL."""
 _NOTICE = timedelta(days=30)
 """Time before a change from which it is announced."""
 
@@ -135,9 +138,13 @@ class PriceTable:
 
     def layers(self, model_key: str, location: str) -> Layers:
         """Return the prices of a model in a location, from the most specific to the table's; maybe none."""
-        found = self._layers.get((model_key, location))
+        # Callers choose both: locations without own prices share an entry, and unknown models have none.
+        place = location if self._own and location in self._own.locations else ""
+        found = self._layers.get((model_key, place))
         if found is None:
-            found = self._layers[model_key, location] = tuple(self._find_layers(model_key, location))
+            found = tuple(self._find_layers(model_key, place))
+            if found:
+                self._layers[model_key, place] = found
         return found
 
     def _find_layers(self, key: str, location: str) -> Iterator[Layer]:
@@ -208,7 +215,7 @@ class PriceTable:
         name = model.partition("@")[0].lower()
         if next(self._known_names(model), None) is not None:
             raise ValueError(f"{name} stands for different models over time; name the one that it stands for")
-        if not MODEL_KEY.fullmatch(name):
+        if not MODEL_KEY.fullmatch(name) or len(name) > _LONGEST_NAME or name == OTHER_MODEL:
             raise ValueError(f"{name[:200]!r} cannot be the name of a model")
         return name
 
@@ -219,7 +226,7 @@ class PriceTable:
 
     def unit(self, model_key: str | None) -> str:
         """Return the unit that a model is charged by: ``token`` or ``character``; ``token`` if unknown."""
-        return model.unit if (model := self._models.get(self._key(model_key))) else "token"
+        return model.unit if (model := self._models.get(model_key or "")) else "token"
 
     def context_window(self, model_key: str | None, prompt_tokens: int) -> str:
         """Return the window that prices a whole row, e.g. ``0-200k``.

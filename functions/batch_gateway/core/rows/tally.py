@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from batch_gateway.core.json_io import UNREADABLE, decode_member, is_given
 from batch_gateway.core.pricing.modalities import ContradictionError, modality_name
+from batch_gateway.core.pricing.models import OTHER_MODEL
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.rows import gemini, messages, predictions
 from batch_gateway.core.rows.carried import carried_over_test
@@ -25,7 +26,6 @@ from batch_gateway.core.rows.row import (
 from batch_gateway.core.rows.waste import answer_waste, failure, is_error
 from batch_gateway.core.usage import Key, Quantity, Rows, Tokens, Unpriced, Usage, Waste, quantities_of
 
-_OTHER_MODEL = "other"
 _MAX_UNPRICED_MODELS = 32
 """Most models without a price that are summed apart, since rows may name any model."""
 _MAX_MODEL_NAME = 128
@@ -253,9 +253,9 @@ class Tally:
     def _unpriced_model(self, name: str) -> str:
         """Return the name of a model without a price; ``other`` beyond the limit on such names."""
         if len(name) > _MAX_MODEL_NAME or not name.isprintable():
-            return _OTHER_MODEL
+            return OTHER_MODEL
         if name not in self._unpriced_models and len(self._unpriced_models) >= _MAX_UNPRICED_MODELS:
-            return _OTHER_MODEL
+            return OTHER_MODEL
         self._unpriced_models.add(name)
         return name
 

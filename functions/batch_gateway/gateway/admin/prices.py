@@ -17,6 +17,7 @@ from batch_gateway.core.pricing.overrides import (
     EVERYTHING,
     MOST_BYTES,
     MOST_OVERRIDES,
+    MOST_TERMS_BYTES,
     PUBLISHERS,
     Override,
     Overrides,
@@ -84,6 +85,8 @@ class Prices:
             text = msgspec.json.encode(msgspec.json.decode(body), order="sorted").decode()
         except (ValueError, msgspec.DecodeError) as error:
             raise params.invalid(f"body: {error}") from error
+        if len(text) > MOST_TERMS_BYTES:
+            raise params.invalid(f"body: must not have more than {MOST_TERMS_BYTES} bytes")
         new = Override(name, location, text, caller.api_key, self._now())
 
         def check(overrides: Overrides) -> None:
@@ -97,7 +100,10 @@ class Prices:
         """Take an override back (``DELETE /v1/prices/{name}?location``)."""
         _check_names(request, {"location"})
         location = _location(request)
-        name = _name(request, self._prices.get().table.public)
+        table, overrides = self._prices.get()
+        name = request.path.removeprefix(_PATH)
+        if overrides.find(name, location) is None:  # else it may be from before the table knew the model
+            name = _name(request, table.public)
         return self._change(name, location, None, lambda _: None)
 
     def _change(
