@@ -25,7 +25,7 @@ from batch_gateway.ports.store import (
     Submission,
 )
 from batch_gateway.ports.sweep import BudgetNotes, PlaceNotes, SweepNotes, SweepStore, Turn
-from batch_gateway.ports.tables import TableInfo, Tables, TablesUnavailableError
+from batch_gateway.ports.tables import TableInfo, TableRow, Tables, TablesUnavailableError
 from batch_gateway.ports.upstream import (
     AnswerTooLargeError,
     Upstream,
@@ -62,6 +62,7 @@ __all__ = [
     "SweepNotes",
     "SweepStore",
     "TableInfo",
+    "TableRow",
     "Tables",
     "TablesUnavailableError",
     "TeamDeletedError",

@@ -122,6 +122,7 @@ class World:
         self.upstream = Vertex(self.settings.served, host)
         self.identities = {}
         self.prices = prices.load()
+        self.tables = no_tables
         self.clock, self.skipped = None, 0
         self.client = self.new_client()
 
@@ -170,7 +171,7 @@ class World:
             objects=self.objects,
             upstream=self.upstream,
             prices=prices.load(),
-            tables=no_tables,
+            tables=lambda: self.tables(),  # noqa: PLW0108 - same
             keys=self.keys,
             notify=self.notify,
             budget_action="nothing",

@@ -60,12 +60,6 @@ class RowResult(msgspec.Struct, gc=False):
     usage: RowTokens
     amount: str | None
 
-    def cells(self) -> tuple[str | None, ...]:
-        """Return its columns as texts."""
-        key = self.key if self.key is None or isinstance(self.key, str) else bytes(self.key).decode()
-        numbers = map(str, msgspec.structs.astuple(self.usage))
-        return (str(self.row), key, self.state, self.reason, self.model, *numbers, self.amount)
-
 
 class Rates(dict[Key, int | None]):
     """Unit prices in pico-USD by (model, context window, item); None where there is no price.
