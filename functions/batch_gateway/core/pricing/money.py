@@ -13,9 +13,8 @@ _DIGITS_PICO = 12
 
 def _format(units: int, digits: int) -> str:
     sign = "-" if units < 0 else ""
-    whole, fraction = divmod(abs(units), 10**digits)
-    decimals = f"{fraction:0{digits}d}".rstrip("0")
-    return f"{sign}{whole}.{decimals}" if decimals else f"{sign}{whole}"
+    text = str(abs(units)).zfill(digits + 1)
+    return f"{sign}{text[:-digits]}.{text[-digits:]}".rstrip("0").removesuffix(".")
 
 
 def format_nano(nano_usd: int) -> str:

@@ -24,7 +24,7 @@ _LINE_FEED = b"\n"
 _LOOK_EVERY = 1_000
 """Rows of a table after which it is checked that the client is still there."""
 
-_encode = msgspec.json.Encoder().encode
+_encode_into = msgspec.json.Encoder().encode_into
 
 
 _Piece = TypeVar("_Piece")
@@ -206,7 +206,7 @@ def _json_lines(kept: Iterator[tuple[SingleRow, RowResult | None]]) -> Iterator[
     for _, result in kept:
         if result is None:
             continue
-        buffer += _encode(result)
+        _encode_into(result, buffer, -1)
         buffer += _LINE_FEED
         if len(buffer) >= _PIECE_BYTES:
             yield bytes(buffer)
