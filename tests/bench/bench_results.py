@@ -36,6 +36,8 @@ THREADS = "40"
 OUTPUT, _, FOLDER = DIRECTORY.removeprefix("gs://").partition("/")
 OBJECT = f"{FOLDER}/predictions.jsonl"
 READ_BYTES = 1024 * 1024
+UNPACED = 100_000
+"""MB a second that no connection has."""
 
 
 def download(port, path, key=None):
@@ -77,7 +79,9 @@ def gateway_process(stack, logs, storage_url):
         "GATEWAY_CONFIG": str(ROOT / "infra" / "local" / "config.yaml"),
         "THREADS": THREADS,
     }
-    gateway = function_process("gateway", "http", ports["gateway"], env=env, logs=logs, health="/health")
+    gateway = function_process(
+        "gateway", "http", ports["gateway"], env=env, logs=logs, health="/health/readiness"
+    )
     for process in (firestore.process, upstream, gateway):
         if process:
             process.start()
@@ -137,7 +141,7 @@ def remember(path, logs):
         port = free_ports(1)[0]
         server = ManagedProcess(
             "an object server",
-            [sys.executable, str(HERE / "bench_settle.py"), "--serve", str(port), str(path), "100000"],
+            [sys.executable, __file__, "--serve", str(port), str(path)],
             is_ready=lambda _: is_listening(port),
             log=logs / "server.log",
             env=os.environ,
@@ -156,7 +160,11 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--mb", type=int, default=600, help="size for speeds")
     arguments.add_argument("--large", type=int, default=3000, help="size for memory; 0 for none")
+    arguments.add_argument("--serve", nargs=2, metavar=("PORT", "PATH"), help=argparse.SUPPRESS)
     given = arguments.parse_args()
+    if given.serve:
+        bench_settle.NAME = OBJECT
+        bench_settle.serve(int(given.serve[0]), given.serve[1], UNPACED)
     print(f"{platform.python_implementation()} {platform.python_version()}, {platform.platform()}", end=", ")
     print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
@@ -165,7 +173,6 @@ def main():
             generate(path, given.mb * MB // ROW_BYTES)
             compare(path, logs)
         if given.large:
-            bench_settle.NAME = OBJECT
             generate(path, given.large * MB // ROW_BYTES)
             print(f"\n{path.stat().st_size / MB:,.0f} MB\n")
             print("| | MB sent | s | the worker's MB |\n|---|---|---|---|")
