@@ -171,7 +171,8 @@ variable "gateway" {
   description = <<-EOT
     The HTTP function. `public`: whether Cloud Run lets everybody through to the gateway, which has keys of its own;
     `invokers`: who may call it besides the scheduler where it is not public. `ingress`: ALLOW_ALL, ALLOW_INTERNAL_ONLY
-    or ALLOW_INTERNAL_AND_GCLB. `min_instances` above 0 costs while idle.
+    or ALLOW_INTERNAL_AND_GCLB. `min_instances` above 0 costs while idle. `timeout_seconds` is how long a download of
+    results may take; all else ends within 90 s.
   EOT
   type = object({
     concurrency     = optional(number, 40)
@@ -182,7 +183,7 @@ variable "gateway" {
     memory          = optional(string, "512Mi")
     min_instances   = optional(number, 0)
     public          = optional(bool, true)
-    timeout_seconds = optional(number, 120)
+    timeout_seconds = optional(number, 3600)
   })
   default  = {}
   nullable = false

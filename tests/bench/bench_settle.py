@@ -25,7 +25,7 @@ from pathlib import Path
 import msgspec
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "infra" / "local")]
+sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "infra" / "local"), str(ROOT / "tests")]
 
 from batch_gateway.core.jobs.record import JobKey, JobRecord, observe  # noqa: E402
 from batch_gateway.core.lines import whole_lines  # noqa: E402

@@ -16,6 +16,7 @@ import sqlglot
 from sqlglot import exp
 
 _TYPES = {"STRING": "VARCHAR", "JSON": "JSON", "TIMESTAMP": "TIMESTAMPTZ", "INTEGER": "BIGINT"}
+_RESULTS = {"line": "STRING", "whole": "STRING", "count": "INTEGER"}
 _MACROS = """
 CREATE MACRO bq_parse_json(text) AS CASE WHEN json_valid(text) THEN json(text) END;
 CREATE MACRO bq_json_type(value) AS CASE json_type(value)
@@ -117,6 +118,7 @@ class BigQueryOnDuckDB:
                 "numBytes": str(len(json.dumps(rows))),
                 "lastModifiedTime": str(self._now),
                 "type": kind,
+                "creationTime": self._tables.get(name, {}).get("creationTime", str(self._now)),
                 "location": location,
             }
 
@@ -162,7 +164,8 @@ class BigQueryOnDuckDB:
                 return _refusal(404, "notFound")
         job = f"job_{len(self._results)}"
         try:
-            self._results[job] = self._database.execute(translated).fetchall()
+            done = self._database.execute(translated)
+            self._results[job] = [column[0] for column in done.description], done.fetchall()
         except duckdb.Error as error:
             return _refusal(400, "invalidQuery", str(error))
         return self._page(job, 0, body["maxResults"])
@@ -172,14 +175,14 @@ class BigQueryOnDuckDB:
         if self.unfinished:
             self.unfinished -= 1
             return 200, {"jobComplete": False, "jobReference": reference}
-        rows = self._results[job]
+        names, rows = self._results[job]
         end = start + min(most, self.most_rows)
         answer = {
             "jobComplete": True,
             "jobReference": reference,
             "totalRows": str(len(rows)),
-            "schema": {"fields": [{"name": "line", "type": "STRING"}, {"name": "count", "type": "INTEGER"}]},
-            "rows": [{"f": [{"v": line}, {"v": str(count)}]} for line, count in rows[start:end]],
+            "schema": {"fields": [{"name": name, "type": _RESULTS[name]} for name in names]},
+            "rows": [{"f": [{"v": str(value)} for value in row]} for row in rows[start:end]],
         }
         return 200, answer if end >= len(rows) else {**answer, "pageToken": str(end)}
 
@@ -201,7 +204,8 @@ def _translate(query):
             return exp.func("to_json", node.this)
         if isinstance(node, exp.Table) and node.db:
             names.append(f"{node.catalog}.{node.db}.{node.name}")
-            return exp.to_table(exp.to_identifier(names[-1], quoted=True))
+            name = exp.to_identifier(names[-1], quoted=True)
+            return exp.Table(this=name, alias=node.args.get("alias"))
         return node
 
     return tree.transform(put_right).sql("duckdb"), names

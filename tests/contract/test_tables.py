@@ -117,6 +117,11 @@ def as_lines(rows, resumed_at=None, model=FLASH):
     return tallied([(json.dumps(row).encode(), 1) for row in rows], resumed_at, model)
 
 
+def wide(tables):
+    """How to write a table with a column for keys."""
+    return {"columns": {**GEMINI, "key": "STRING"}} if isinstance(tables, OnDuckDB) else {}
+
+
 # What both promise
 
 
@@ -171,6 +176,50 @@ def test_rows_alike_come_once_with_their_number(tables):
     ]
 
 
+def test_rows_come_one_by_one_with_their_key_and_all_of_their_columns(tables):
+    with_key = {**GOOD, "key": "k-1"}
+    tables.write([with_key, FAILED, with_key], **wide(tables))
+
+    rows = list(tables.rows(tables.stat(URI), carried_before=CREATED, whole=True))
+
+    assert tallied([(row.line, 1) for row in rows]) == through(tables)
+    wholes = [json.loads(row.whole) for row in rows]
+    assert sorted(str(whole.get("key")) for whole in wholes) == ["None", "k-1", "k-1"]
+    assert {whole["status"] for whole in wholes} == {"", FAILED["status"]}
+    assert [json.loads(row.line).get("key") for row in rows] == [whole.get("key") for whole in wholes]
+
+
+def test_all_columns_are_left_out_if_they_are_not_wanted(tables):
+    tables.write([GOOD, FAILED])
+
+    rows = list(tables.rows(tables.stat(URI), carried_before=CREATED, whole=False))
+
+    assert [row.whole for row in rows] == [b"", b""]
+    assert tallied([(row.line, 1) for row in rows]) == through(tables)
+
+
+@pytest.mark.parametrize("change", ["overwritten", "deleted"])
+def test_rows_of_a_table_that_is_no_longer_what_it_was_are_not_whole(tables, change):
+    tables.write([GOOD])
+    before = tables.stat(URI)
+    if change == "overwritten":
+        tables.write([GOOD])
+    else:
+        tables.delete()
+
+    with pytest.raises(ObjectChangedError):
+        list(tables.rows(before, carried_before=CREATED, whole=True))
+
+
+def test_a_table_says_when_it_was_made_and_overwriting_does_not_change_that(tables):
+    tables.write([GOOD])
+    created = tables.stat(URI).created
+    tables.write([GOOD, GOOD])
+
+    assert created.tzinfo is not None
+    assert tables.stat(URI).created == created
+
+
 def test_an_empty_table_has_no_lines(tables):
     tables.write([])
 
@@ -191,6 +240,25 @@ def test_a_table_that_is_no_longer_what_it_was_is_not_read(tables, change):
 
 
 # The query
+
+
+@pytest.mark.parametrize("columns", [GEMINI, GEMINI_JSON])
+@pytest.mark.parametrize("whole", [True, False])
+def test_single_rows_mean_what_their_groups_mean(on_duckdb, columns, whole):
+    early = {**GOOD, "processed_time": "2026-11-22T11:00:00+00:00"}
+    on_duckdb.write([GOOD, FAILED, early, {"status": "", "response": {"candidates": 1}}, GOOD], columns)
+
+    rows = on_duckdb.rows(on_duckdb.stat(URI), carried_before=RESUMED_AT, whole=whole)
+
+    assert tallied([(row.line, 1) for row in rows], RESUMED_AT) == through(on_duckdb, RESUMED_AT)
+
+
+def test_a_prompt_is_not_transferred_if_only_usage_is_wanted(on_duckdb):
+    on_duckdb.write([{**GOOD, "request": {"contents": "secret"}}])
+
+    (row,) = on_duckdb.rows(on_duckdb.stat(URI), carried_before=CREATED, whole=False)
+
+    assert b"secret" not in row.line
 
 
 def test_prompts_answers_and_sources_are_not_transferred(on_duckdb):
@@ -240,7 +308,8 @@ def test_the_query_carries_all_that_the_parser_reads():
     assert carries(PREDICTIONS, needed(list[predictions._Prediction]))
     assert needed(predictions._Instance).keys() == {"content"}
     assert needed(row.Row).keys() == {
-        *("status", "processed_time", "response", "predictions", "prediction", "instance", "error")
+        *("status", "processed_time", "response", "predictions", "prediction", "instance", "error"),
+        *("key", "custom_id"),  # of single rows
     }
 
 
@@ -527,7 +596,7 @@ def test_an_error_beside_the_answer_fails_the_row(on_duckdb):
 
 def test_numbers_of_many_digits_make_no_row_malformed():
     # DuckDB takes them in any case; BigQuery's PARSE_JSON only in this mode (JSON functions).
-    sql = usage_query(TableInfo(URI, 1, 1, 1, "US", GEMINI), carried_before=CREATED)
+    sql = usage_query(TableInfo(URI, 1, 1, 1, CREATED, "US", GEMINI), carried_before=CREATED)
 
     assert "SAFE.PARSE_JSON(NULLIF(TRIM(response), ''), wide_number_mode => 'round')" in sql
 
@@ -602,7 +671,7 @@ def test_what_is_no_table_s_name_reaches_neither_sql_nor_a_path(on_duckdb, uri):
     assert on_duckdb.stat(uri) is None
     assert on_duckdb.emulator.asked == []
     with pytest.raises(ValueError, match="not a valid name of a table"):
-        usage_query(TableInfo(uri, 1, 1, 1, "US", GEMINI), carried_before=CREATED)
+        usage_query(TableInfo(uri, 1, 1, 1, CREATED, "US", GEMINI), carried_before=CREATED)
 
 
 @pytest.mark.parametrize("table", ["predictions-1", "größe 東京", "_1", "SELECT"])
@@ -694,7 +763,7 @@ def test_a_refusal_is_unavailable(on_duckdb, refusal):
 def test_an_outage_is_unavailable_within_the_time_of_one_request(refusing_host, monkeypatch):
     monkeypatch.setattr(bigquery, "_REQUEST_SECONDS", 2.0)
     tables = BigQuery("gateway-project", f"http://{refusing_host}")
-    info = TableInfo(URI, 1, 1, 1, "US", GEMINI)
+    info = TableInfo(URI, 1, 1, 1, CREATED, "US", GEMINI)
     begun = datetime.now(UTC)
 
     with pytest.raises(TablesUnavailableError):

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
-from batch_gateway.ports import ObjectChangedError, TableInfo
+from batch_gateway.ports import ObjectChangedError, TableInfo, TableRow
 
 
 class MemoryTables:
@@ -19,7 +19,8 @@ class MemoryTables:
         self._generation += 1
         size = sum(map(len, lines))
         columns = {"response": "JSON", "status": "STRING"}
-        info = TableInfo(uri, self._generation, size, len(lines), "US", columns)
+        created = self._tables[uri][0].created if uri in self._tables else datetime.now(UTC)
+        info = TableInfo(uri, self._generation, size, len(lines), created, "US", columns)
         self._tables[uri] = (info, lines)
         return info
 
@@ -32,9 +33,20 @@ class MemoryTables:
         return found[0] if found else None
 
     def usage_lines(self, table: TableInfo, *, carried_before: datetime) -> Iterator[tuple[bytes, int]]:  # noqa: ARG002 - no row is carried over
+        yield from Counter(self._lines(table)).items()
+        self._check(table)
+
+    def rows(self, table: TableInfo, *, carried_before: datetime, whole: bool) -> Iterator[TableRow]:  # noqa: ARG002 - same
+        for line in self._lines(table):
+            yield TableRow(line, line if whole else b"")
+        self._check(table)
+
+    def _lines(self, table: TableInfo) -> list[bytes]:
         found = self._tables.get(table.uri)
         if found is None:
             raise ObjectChangedError(table.uri)
-        yield from Counter(found[1]).items()
+        return found[1]
+
+    def _check(self, table: TableInfo) -> None:
         if self.stat(table.uri) != table:
             raise ObjectChangedError(table.uri)

@@ -1,9 +1,13 @@
 """How the sweep looks at open jobs: in turn, ended ones first, several at once, and with few reads."""
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
+from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
+from batch_gateway.settlement.closing import list_output
+from fakes import MemoryObjects
 from functional import test_settle as settling
 from functional.test_reconcile import World, other_directory, put_output
 from functional.test_settle import ended, key, row
@@ -152,3 +156,17 @@ def test_rows_of_a_running_job_count_for_what_was_reserved_at_once(world):
     assert world.sweep().settled == 1
     assert world.job(1).cost.amount_nano == settling.ROW_NANO
     assert key(1) not in world.upstream.asked
+
+
+def test_a_directory_within_a_jobs_own_is_another_jobs():
+    """Anybody may choose a job's directory as the prefix of their own output."""
+    objects, directory = MemoryObjects(), "run/prediction-model-1"
+    own = [f"{directory}/incremental_predictions-1/a.jsonl", f"{directory}/predictions.jsonl"]
+    for name in (*own, f"{directory}/prediction-model-2/predictions.jsonl", f"{directory}/notes.txt"):
+        objects.put("out", name, b"{}")
+    seen = Observation(
+        "projects/p/locations/l/batchPredictionJobs/1", "x", output_directory=f"gs://out/{directory}"
+    )
+    job = JobRecord(JobKey("p", "l", "1"), seen, datetime(2026, 11, 22, tzinfo=UTC))
+
+    assert [info.name for info in list_output(job, objects)] == own

@@ -24,7 +24,7 @@ UPSTREAM = {
     "gateway.jobs.passthrough._relay": {f"{JOBS}.cancel", f"{JOBS}.delete", f"{JOBS}.get", f"{JOBS}.list"},
     "gateway.jobs.passthrough.owned_job": {f"{JOBS}.get"},
     "gateway.jobs.resume._replaceable": {f"{JOBS}.get"},
-    "gateway.jobs.cost._refresh": {f"{JOBS}.get"},
+    "gateway.jobs.owned_jobs.refresh": {f"{JOBS}.get"},
     # Only where no models are configured, see test_a_whole_project_needs_to_be_asked_for_its_locations.
     "gateway.admin.sweep._places": set(),
     "settlement.adoption.scan_jobs": {f"{JOBS}.list"},
@@ -41,7 +41,11 @@ OBJECTS = {
     "read": {"storage.objects.get"},
     "stat": {"storage.objects.get"},
 }
-TABLES = {"stat": {"bigquery.tables.get"}, "usage_lines": {"bigquery.tables.getData"}}
+TABLES = {
+    "stat": {"bigquery.tables.get"},
+    "usage_lines": {"bigquery.tables.getData"},
+    "rows": {"bigquery.tables.getData"},
+}
 
 PROJECT, RESEARCH = "my-project", "research-project"
 DATABASE = f'project {PROJECT} if resource.name == "projects/{PROJECT}/databases/batch-gateway"'

@@ -17,7 +17,7 @@ from processes import HOST, wait_until
 NAMES = (
     *("create", "create-labels", "create-idempotent", "list", "get", "cost", "cancel", "resume", "delete"),
     *("team-new", "key-generate", "reconcile", "reprice", "jobs"),
-    *("estimate", "costs", "export"),
+    *("estimate", "costs", "export", "results", "results-usage"),
     *("input-begin", "input-store", "upload"),
 )
 
@@ -31,7 +31,7 @@ def example(name):
 
 
 @pytest.fixture
-def reader(system):
+def reader(system, tmp_path):
     """Runs an example as a reader of the documents would, and returns the JSON that it printed."""
     system.stack.upload(demo.EXAMPLE_INPUT.name, demo.EXAMPLE_INPUT.read_bytes())
     environment = {
@@ -47,12 +47,14 @@ def reader(system):
         answer = subprocess.run(  # noqa: S603 - the documents' own words
             ["bash", "-euo", "pipefail", "-c", example(name)],  # noqa: S607 - the reader's bash
             env=environment | ({"JOB": job} if job else {}) | more,
+            cwd=tmp_path,
             capture_output=True,
             text=True,
             timeout=PATIENCE,
             check=True,
         )
-        return json.loads(answer.stdout) if answer.stdout.startswith("{") else answer.stdout
+        is_object = answer.stdout.startswith("{") and not name.startswith("results")
+        return json.loads(answer.stdout) if is_object else answer.stdout
 
     return run
 
@@ -63,7 +65,7 @@ def wait_for(cost):
     )
 
 
-def test_the_documents_from_create_to_delete(reader):
+def test_the_documents_from_create_to_delete(reader, system, tmp_path):
     created = reader("create")
     job = created["name"].rpartition("/")[2]
     assert reader("get", job)["displayName"] == "example"
@@ -72,6 +74,11 @@ def test_the_documents_from_create_to_delete(reader):
     shown = json.loads(blocks("shown")["first-cost"][1])
     assert all(item in cost["lineItems"] for item in shown.pop("lineItems"))
     assert {name: cost[name] for name in shown} == shown
+    assert reader("results", job) == ""
+    written = (tmp_path / "results.jsonl").read_bytes()
+    assert written == system.output(cost)
+    rows = [json.loads(line) for line in reader("results-usage", job).splitlines()]
+    assert [row["row"] for row in rows] == list(range(1, 11))
     assert created["name"] in {each["name"] for each in reader("list")["batchPredictionJobs"]}
     # It has ended, and api.md says what a cancel answers then.
     refused = reader("cancel", job)["error"]

@@ -28,9 +28,10 @@ from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.bigquery import DEFAULT_RETRY, Client, QueryJobConfig
+from google.cloud.bigquery.table import Row
 from requests.exceptions import RequestException
 
-from batch_gateway.ports import ObjectChangedError, TableInfo, TablesUnavailableError
+from batch_gateway.ports import ObjectChangedError, TableInfo, TableRow, TablesUnavailableError
 
 _NAME = re.compile(
     r"bq://(?P<project>(?:[a-z0-9.-]{1,255}:)?[a-z][a-z0-9-]{4,28}[a-z0-9])"
@@ -127,6 +128,7 @@ class BigQuery:
             generation=(table.modified - _EPOCH) // _MILLISECOND,
             size=table.num_bytes or 0,
             rows=table.num_rows or 0,
+            created=table.created,
             location=table.location,
             columns={
                 field.name.lower(): "REPEATED" if field.mode == "REPEATED" else field.field_type
@@ -135,11 +137,25 @@ class BigQuery:
         )
 
     def usage_lines(self, table: TableInfo, *, carried_before: datetime) -> Iterator[tuple[bytes, int]]:
+        for row in self._query(table, usage_query(table, carried_before=carried_before)):
+            yield row["line"].encode(), row["count"]
+
+    def rows(self, table: TableInfo, *, carried_before: datetime, whole: bool) -> Iterator[TableRow]:
+        for row in self._query(table, rows_query(table, carried_before=carried_before, whole=whole)):
+            yield TableRow(row["line"].encode(), row["whole"].encode())
+
+    def _query(self, table: TableInfo, query: str) -> Iterator[Row]:
+        """Yield the result of a query whose column ``count`` adds up to the table's rows.
+
+        Raises:
+            ObjectChangedError: The table has changed since stat.
+            TablesUnavailableError: BigQuery did not answer, or not with all rows.
+        """
         counted = 0
         with _translate_errors():
             try:
                 rows = self._client.query_and_wait(
-                    usage_query(table, carried_before=carried_before),
+                    query,
                     location=table.location,
                     job_config=QueryJobConfig(job_timeout_ms=int(_QUERY_SECONDS * 1000)),
                     api_timeout=_REQUEST_SECONDS,
@@ -150,7 +166,7 @@ class BigQuery:
                 )
                 for row in rows:
                     counted += row["count"]
-                    yield row["line"].encode(), row["count"]
+                    yield row
             except NotFound as error:
                 raise ObjectChangedError(table.uri) from error
         now = self.stat(table.uri)
@@ -170,17 +186,41 @@ def usage_query(table: TableInfo, *, carried_before: datetime) -> str:
     Raises:
         ValueError: The table's name is invalid.
     """
+    columns, members = _selection(table.columns, carried_before)
+    return (
+        "SELECT line, COUNT(*) AS count\n"  # noqa: S608 - only checked names
+        f"FROM (SELECT {_line(members)} AS line FROM (SELECT {', '.join(columns)} FROM {_quoted(table)}))\n"
+        "GROUP BY line"
+    )
+
+
+def rows_query(table: TableInfo, *, carried_before: datetime, whole: bool) -> str:
+    """Return the query, in GoogleSQL: for each row a TableRow, and 1 as ``count``.
+
+    Raises:
+        ValueError: The table's name is invalid.
+    """
+    columns, members = _selection(table.columns, carried_before)
+    keys = [column for column in ("key", "custom_id") if column in table.columns]
+    members |= {column: _json(column) for column in keys}
+    columns += [*keys, f"{'TO_JSON_STRING(whole_row)' if whole else repr('')} AS whole"]
+    return (
+        f"SELECT {_line(members)} AS line, whole, 1 AS count\n"  # noqa: S608 - only checked names
+        f"FROM (SELECT {', '.join(columns)} FROM {_quoted(table)} AS whole_row)"
+    )
+
+
+def _quoted(table: TableInfo) -> str:
     name = _NAME.fullmatch(table.uri)
     if name is None:
         raise ValueError(f"not a valid name of a table: {table.uri!r}")
-    columns, members = _selection(table.columns, carried_before)
-    line = ", ',', ".join(f"""'"{member}":', {value}""" for member, value in members.items())
-    return (
-        "SELECT line, COUNT(*) AS count\n"  # noqa: S608 - only checked names
-        f"FROM (SELECT CONCAT('{{', {line}, '}}') AS line\n"
-        f"FROM (SELECT {', '.join(columns)} FROM `{name['project']}.{name['dataset']}.{name['table']}`))\n"
-        "GROUP BY line"
-    )
+    return f"`{name['project']}.{name['dataset']}.{name['table']}`"
+
+
+def _line(members: Mapping[str, str]) -> str:
+    """Return an expression for the JSON of an object with these members."""
+    joined = ", ',', ".join(f"""'"{member}":', {value}""" for member, value in members.items())
+    return f"CONCAT('{{', {joined}, '}}')"
 
 
 def _selection(columns: Mapping[str, str], carried_before: datetime) -> tuple[list[str], dict[str, str]]:

@@ -46,8 +46,10 @@ from batch_gateway.gateway.jobs.create_policy import CreatePolicy
 from batch_gateway.gateway.jobs.estimate import Estimates
 from batch_gateway.gateway.jobs.inputs import Inputs
 from batch_gateway.gateway.jobs.listing import Jobs
+from batch_gateway.gateway.jobs.owned_jobs import OwnedJobs
 from batch_gateway.gateway.jobs.passthrough import Passthrough
 from batch_gateway.gateway.jobs.places import Places
+from batch_gateway.gateway.jobs.results import Results
 from batch_gateway.gateway.jobs.resume import Resumes
 from batch_gateway.gateway.jobs.weighing import Weighing
 from batch_gateway.logs import log
@@ -128,7 +130,9 @@ class Gateway:
             creates=creates,
         )
         weighing = Weighing(deps.store, estimates)
-        costs = Costs(deps.store, deps.upstream, deps.settlement, tracker, weighing, now=deps.now)
+        owned_jobs = OwnedJobs(deps.store, deps.upstream, tracker)
+        costs = Costs(deps.store, owned_jobs, deps.settlement, weighing, now=deps.now)
+        results = Results(deps.store, owned_jobs, deps.settlement)
         budget_status = BudgetStatus(deps.store, deps.now)
         private = deps.settings.allow_private_webhooks
         keys = Keys(deps.keys, budget_status, allow_private_webhooks=private, now=deps.now)
@@ -170,6 +174,7 @@ class Gateway:
                 change_at_place("DELETE", "/batchPredictionJobs/<job>", passthrough.delete, "job.delete"),
                 at_place("GET", "/operations/<operation>", passthrough.get_operation),
                 at_place("GET", "/batchPredictionJobs/<job>/cost", costs.get),
+                at_place("GET", "/batchPredictionJobs/<job>/results", results.get),
                 at_place("POST", "/batchPredictionJobs:estimateCost", estimates.estimate),
                 for_keys("GET", "/v1/jobs", jobs.list),
                 change_for_keys("POST", "/v1/inputs", inputs.create, "input.create"),

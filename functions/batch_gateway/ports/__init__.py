@@ -39,7 +39,7 @@ from batch_gateway.ports.store import (
     SubmissionStore,
 )
 from batch_gateway.ports.sweep import BudgetNotes, PlaceNotes, SweepNotes, SweepStore, Turn
-from batch_gateway.ports.tables import TableInfo, Tables, TablesUnavailableError
+from batch_gateway.ports.tables import TableInfo, TableRow, Tables, TablesUnavailableError
 from batch_gateway.ports.totals import TotalStore
 from batch_gateway.ports.upstream import (
     Absent,
@@ -89,6 +89,7 @@ __all__ = [
     "SweepNotes",
     "SweepStore",
     "TableInfo",
+    "TableRow",
     "Tables",
     "TablesUnavailableError",
     "TeamDeletedError",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -19,6 +19,7 @@ class TableInfo(msgspec.Struct, frozen=True):
         generation: Time of its last change in milliseconds since 1970, which grows when it is overwritten.
         size: Size in bytes.
         rows: Number of rows.
+        created: When it was made; overwriting its rows does not change that.
         location: Location of its dataset, where it must be queried.
         columns: Type of each column by name in lower case, as BigQuery's REST API calls it: ``STRING``,
             ``JSON``, ``RECORD`` …
@@ -28,8 +29,21 @@ class TableInfo(msgspec.Struct, frozen=True):
     generation: int
     size: int
     rows: int
+    created: datetime
     location: str
     columns: dict[str, str]
+
+
+class TableRow(NamedTuple):
+    """One row of a table.
+
+    Attributes:
+        line: The row as ``rows.readers`` reads a line, reduced to its key and the parts that decide usage.
+        whole: JSON of all of its columns; empty if that was not asked for.
+    """
+
+    line: bytes
+    whole: bytes
 
 
 class Tables(Protocol):
@@ -53,6 +67,18 @@ class Tables(Protocol):
 
         Yields:
             A row as ``rows.Tally`` reads it, and the number of rows that reduce to the same.
+
+        Raises:
+            ObjectChangedError: The table has changed since stat.
+        """
+
+    def rows(self, table: TableInfo, *, carried_before: datetime, whole: bool) -> Iterator[TableRow]:
+        """Yield a table's rows one by one, in no particular order.
+
+        Args:
+            table: The table as returned by stat.
+            carried_before: Rows with an earlier ``processed_time`` were carried over.
+            whole: Whether all columns are wanted.
 
         Raises:
             ObjectChangedError: The table has changed since stat.

@@ -49,7 +49,7 @@ def close_if_settled(job: JobRecord, deps: SettlementDeps, now: datetime) -> Eve
     """
     if job.closed or not job.ended or job.seen.output_table:
         return None
-    listed = _list_output(job, deps.objects)
+    listed = list_output(job, deps.objects)
     # While output is missing, the recorded outputs are not read: a job with many shards would do so for each.
     if sum(is_final_output(info.name) for info in listed) > job.settled_outputs:
         return None
@@ -137,15 +137,23 @@ def check_output(job: JobRecord, deps: SettlementDeps, now: datetime) -> OutputS
 
     Final files count. Incremental ones, whose rows the final ones repeat, count only without a final file.
     """
-    return _output_status(job, _list_output(job, deps.objects), deps, now)
+    return _output_status(job, list_output(job, deps.objects), deps, now)
 
 
-def _list_output(job: JobRecord, objects: ObjectStore) -> list[ObjectInfo]:
-    """List the objects in a job's output directory."""
-    if job.seen.output_directory is None:
+def list_output(job: JobRecord, objects: ObjectStore) -> list[ObjectInfo]:
+    """List the output that a job wrote to its directory.
+
+    A directory below it is another job's: anybody may choose it as the prefix of their output.
+    """
+    directory = job.seen.output_directory
+    if directory is None:
         return []
-    bucket, prefix = split_uri(job.seen.output_directory)
-    return list(objects.list(bucket, f"{prefix}/"))
+    bucket, prefix = split_uri(directory)
+    return [
+        info
+        for info in objects.list(bucket, f"{prefix}/")
+        if kind_of(info.name) is not None and directory_of(bucket, info.name) == directory
+    ]
 
 
 def _output_status(

@@ -13,7 +13,14 @@ from batch_gateway.core.jobs.watch import is_watched, next_look
 from batch_gateway.logs import log
 from batch_gateway.ports import Absent, ObjectInfo
 from batch_gateway.settlement.bigquery_output import read_table
-from batch_gateway.settlement.closing import OutputStatus, announce, check_output, close, may_close
+from batch_gateway.settlement.closing import (
+    OutputStatus,
+    announce,
+    check_output,
+    close,
+    list_output,
+    may_close,
+)
 from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.settlement.enforcement import apply_budget_action, note_overrun
 from batch_gateway.settlement.outputs import commit, settle_live
@@ -134,10 +141,10 @@ class JobSweeper:
         """
         if job.seen.output_directory is None:
             return False
-        bucket, prefix = split_uri(job.seen.output_directory)
+        bucket, _ = split_uri(job.seen.output_directory)
         settled = [
             self._settle(job, bucket, live)
-            for live in self._deps.objects.list(bucket, f"{prefix}/")
+            for live in list_output(job, self._deps.objects)
             if is_incremental_output(live.name) and live.size <= _MOST_PROGRESS_BYTES
         ]
         return any(settled)

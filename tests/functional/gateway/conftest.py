@@ -127,6 +127,7 @@ class World:
         self.price_store = MemoryPrices()
         self._current = []
         self._prices = prices.load()
+        self.tables = no_tables
         self.clock, self.skipped = None, 0
         self.client = self.new_client()
 
@@ -193,7 +194,7 @@ class World:
             objects=self.objects,
             upstream=self.upstream,
             prices=self.new_prices(),
-            tables=no_tables,
+            tables=lambda: self.tables(),  # noqa: PLW0108 - same
             keys=self.keys,
             notify=self.notify,
             budget_action="nothing",

@@ -32,6 +32,7 @@ from batch_gateway.ports import (
 )
 from fakes import MemoryObjects
 from functional.gateway.conftest import FLASH, PROJECT, job_body
+from functional.gateway.scoped import START
 from patience import PATIENCE
 
 LOCATION = "us-central1"
@@ -433,12 +434,12 @@ def waits(bench):
 
 
 def test_rows_of_a_table_are_counted_and_cost_what_earlier_ones_did(bench):
-    bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, "US", {})
+    bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, START, "US", {})
     found = bench.ask(**table_body())
     assert found["rows"] == {"total": 5000, "exact": True, "sampled": 0, "invalid": 0}
     assert found["expected"] is None
     bench = Bench()
-    bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, "US", {})
+    bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, START, "US", {})
     bench.books.jobs[None] = [past(100, 1000)]
     found = bench.ask(**table_body())
     # 5,000 rows of 100 tokens at 0.15 and 10 tokens at 1.25 USD a million.
@@ -455,7 +456,7 @@ def test_a_table_that_cannot_be_seen_costs_an_unknown_amount(bench):
 def test_the_location_is_that_of_the_call(bench):
     model = "publishers/google/models/gemini-3.5-flash"
     bench.put("gs://in/rows.jsonl", [row()] * 1000)
-    bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, "US", {})
+    bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, START, "US", {})
     bench.books.jobs[None] = [past(100, 1000, model)]
     for body in ({}, table_body()):
         region, everywhere = (
@@ -488,7 +489,7 @@ def test_a_job_on_record_is_estimated_as_its_create_would_have_been(bench, locat
 
 
 def test_a_table_of_a_job_on_record_is_counted(bench):
-    bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, "US", {})
+    bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, START, "US", {})
     bench.books.jobs["team", "search"] = [past(100, 1000)]
     assert asked_of(bench, on_record("bq://acme.d.t", team="search"))["expected"] == "0.1375"
 

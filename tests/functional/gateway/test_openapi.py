@@ -206,6 +206,7 @@ JOB_CALLS = {
     "resumeJob": lambda world, at: world.call("POST", at(f"{path_of(a_settled_job(world))}:resume")),
     "estimateCost": lambda world, at: world.create(path=at(f"{JOBS}:estimateCost")),
     "getCost": lambda world, at: world.get(at(f"{path_of(a_settled_job(world))}/cost")),
+    "getResults": lambda world, at: world.get(at(f"{path_of(a_settled_job(world))}/results")),
 }
 CALLS = {
     **{name: lambda world, call=call: call(world, str) for name, call in JOB_CALLS.items()},
@@ -292,6 +293,15 @@ def test_the_checked_cost_and_lists_are_not_empty(only_place):
     assert CALLS["listJobs"](only_place).json["batchPredictionJobs"]
     assert CALLS["listAudit"](only_place).json["entries"]
     assert CALLS["listTeams"](World(only_place.host)).json
+
+
+def test_each_row_is_as_described(only_place):
+    answer = only_place.get(f"{path_of(a_settled_job(only_place))}/results?view=usage")
+    schema = OPERATIONS["getResults"]["responses"]["200"]["content"]["application/jsonl"]["schema"]
+    rows = [json.loads(line) for line in answer.data.splitlines()]
+    assert rows
+    assert [problem for row in rows for problem in problems(schema, row)] == []
+    assert {name for row in rows for name in row} == resolved(schema)["properties"].keys()
 
 
 def test_a_replayed_create_is_as_described(world):

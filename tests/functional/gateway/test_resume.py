@@ -321,7 +321,7 @@ def test_storage_that_does_not_answer(world, vertex, monkeypatch):
 
     monkeypatch.setattr(world.objects, "list", down)
     answer = resume(world, old)
-    assert (answer.status_code, reason(answer)) == (503, "OUTPUT_NOT_READABLE")
+    assert (answer.status_code, reason(answer)) == (503, "OUTPUT_UNAVAILABLE")
 
 
 # Who may

@@ -18,9 +18,8 @@ _DIGITS_PICO = 12
 
 def _format(units: int, digits: int) -> str:
     sign = "-" if units < 0 else ""
-    whole, fraction = divmod(abs(units), 10**digits)
-    decimals = f"{fraction:0{digits}d}".rstrip("0")
-    return f"{sign}{whole}.{decimals}" if decimals else f"{sign}{whole}"
+    text = str(abs(units)).zfill(digits + 1)
+    return f"{sign}{text[:-digits]}.{text[-digits:]}".rstrip("0").removesuffix(".")
 
 
 def format_nano(nano_usd: int) -> str:
@@ -28,11 +27,18 @@ def format_nano(nano_usd: int) -> str:
     return _format(nano_usd, _DIGITS_NANO)
 
 
-def format_pico(pico_usd: Pico) -> str:
-    """Format pico-USD as an exact decimal string of USD: ``150000`` is ``"0.00000015"``."""
-    if isinstance(pico_usd, Decimal):
-        return f"{pico_usd.scaleb(-_DIGITS_PICO).normalize():f}"
-    return _format(pico_usd, _DIGITS_PICO)
+def format_pico(pico_usd: Pico | Fraction) -> str:
+    """Format pico-USD as an exact decimal string of USD: ``150000`` is ``"0.00000015"``.
+
+    Args:
+        pico_usd: Amount; a fraction must have a finite decimal form, as multiples of prices have.
+    """
+    if isinstance(pico_usd, int):
+        return _format(pico_usd, _DIGITS_PICO)
+    exact, more = Fraction(pico_usd), 0
+    while 10**more % exact.denominator:
+        more += 1
+    return _format(int(exact * 10**more), _DIGITS_PICO + more)
 
 
 def times(quantity: int, price: Pico) -> int | Fraction:

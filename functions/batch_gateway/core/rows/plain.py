@@ -3,6 +3,8 @@
 The result must be the same as with ``gemini.measure`` and ``Tally``; tests compare the two.
 """
 
+import msgspec
+
 from batch_gateway.core.pricing.modalities import LARGEST_COUNT, modality_name
 from batch_gateway.core.rows.gemini import Response
 
@@ -12,7 +14,7 @@ _MAX_KINDS = 256
 are not plain."""
 
 
-class PlainSums:
+class PlainSums(msgspec.Struct, gc=False):
     """Sums over plain rows that name the same version, finish reason and modalities.
 
     Attributes:
@@ -26,15 +28,14 @@ class PlainSums:
         thought_rows: Number of rows that had any.
     """
 
-    __slots__ = (
-        *("answered", "cached", "cached_rows", "others"),
-        *("prompt", "rows", "thought_rows", "thoughts"),
-    )
-
-    def __init__(self) -> None:
-        self.rows = self.prompt = self.cached = self.cached_rows = 0
-        self.answered = self.thoughts = self.thought_rows = 0
-        self.others: dict[str, tuple[int, int]] = {}
+    rows: int = 0
+    prompt: int = 0
+    others: dict[str, tuple[int, int]] = {}
+    cached: int = 0
+    cached_rows: int = 0
+    answered: int = 0
+    thoughts: int = 0
+    thought_rows: int = 0
 
 
 PlainKey = tuple[str | None, str, str | None, str | None]

@@ -1,6 +1,6 @@
 """Choose the reader for an output object by its name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -8,8 +8,10 @@ import msgspec
 
 from batch_gateway.core.jobs.output_names import OutputKind, kind_of, unreadable_format
 from batch_gateway.core.json_io import UNREADABLE
-from batch_gateway.core.lines import Block
+from batch_gateway.core.lines import MAX_LINE_BYTES, Block
 from batch_gateway.core.pricing.prices import PriceTable
+from batch_gateway.core.rows.row import Row, key_of
+from batch_gateway.core.rows.sums import Sums
 from batch_gateway.core.rows.tally import Tally, UnrecognizedRow
 from batch_gateway.core.rows.waste import failure
 from batch_gateway.core.usage import Rows, Usage, Waste
@@ -23,8 +25,26 @@ class UnreadableOutputError(ValueError):
     """The rows of an object cannot be counted; the message says why."""
 
 
+class SingleRow(msgspec.Struct, gc=False):
+    """One row of an object.
+
+    Attributes:
+        sums: Sums over this row alone.
+        key: The caller's key of the row, as ``row.key_of``.
+        text: Its bytes, with its line break if it has one; None if it is too long to be held.
+        span: Where it begins and ends in the object, if it is too long to be held.
+        is_header: It is no row, but the header of those that follow.
+    """
+
+    sums: Sums
+    key: str | msgspec.Raw | None = None
+    text: bytes | None = None
+    span: tuple[int, int] = (0, 0)
+    is_header: bool = False
+
+
 class Reader(Protocol):
-    """A reader that sums up the rows of one object, block by block."""
+    """A reader that sums up the rows of one object, block by block, or reads them one by one."""
 
     resumable: bool
     """True if another reader can resume after any block, so that the usages of both add up to the whole."""
@@ -39,6 +59,13 @@ class Reader(Protocol):
 
     def add_block(self, block: Block) -> None:
         """Add the next lines.
+
+        Raises:
+            UnreadableOutputError: They are not lines of text.
+        """
+
+    def read_rows(self, blocks: Iterable[Block]) -> Iterator[SingleRow]:
+        """Yield the rows of a whole object one by one, without adding them up.
 
         Raises:
             UnreadableOutputError: They are not lines of text.
@@ -89,9 +116,41 @@ class _JsonLines:
         for _ in range(block.oversized):
             self._tally.add_malformed()
 
+    def read_rows(self, blocks: Iterable[Block]) -> Iterator[SingleRow]:
+        return _read_lines(blocks, self._tally, self._tally.add, self._head)
+
+
+def _read_lines(
+    blocks: Iterable[Block], tally: Tally, add: Callable[[bytes], Row | None], head: "_Head | None" = None
+) -> Iterator[SingleRow]:
+    """Yield the rows of an object in which a line has at most one row.
+
+    Args:
+        blocks: All lines of the object.
+        tally: The tally that the rows are added to.
+        add: Adds a line to the tally, and returns its row, if it has one that can be read.
+        head: Checks the beginning of the object.
+    """
+    start = 0
+    for block in blocks:
+        if head:
+            head.check(block)
+        for line in block.lines:
+            row = add(line)
+            sums = tally.take()
+            if sums.rows:
+                yield SingleRow(sums, key_of(row) if row and (row.key or row.custom_id) else None, line)
+        for _ in range(block.oversized):
+            tally.add_malformed()
+            # Such a line is a block of its own.
+            yield SingleRow(tally.take(), span=(start, block.end))
+        start = block.end
+
 
 class _ErrorLine(msgspec.Struct):
     error: Any = None
+    key: msgspec.Raw = msgspec.Raw()
+    custom_id: msgspec.Raw = msgspec.Raw()
 
 
 _decode_error = msgspec.json.Decoder(_ErrorLine).decode
@@ -119,14 +178,22 @@ class _ErrorLines:
 
     def add_block(self, block: Block) -> None:
         for line in block.lines:
-            try:
-                error = _decode_error(line).error
-            except UNREADABLE:
-                continue
-            if error:
-                self._tally.add_failed(error)
+            self._add(line)
         for _ in range(block.oversized):
             self._tally.add_malformed()
+
+    def read_rows(self, blocks: Iterable[Block]) -> Iterator[SingleRow]:
+        return _read_lines(blocks, self._tally, self._add)
+
+    def _add(self, line: bytes) -> Row | None:
+        try:
+            row = _decode_error(line)
+        except UNREADABLE:
+            return None
+        if not row.error:
+            return None
+        self._tally.add_failed(row.error)
+        return Row(key=row.key, custom_id=row.custom_id)
 
 
 class _CsvRows:
@@ -156,10 +223,59 @@ class _CsvRows:
     def add_block(self, block: Block) -> None:
         self._head.check(block)
         for line in block.lines:
-            blank = not line.strip()  # a blank line does not end a record within a quoted field either
-            self._quoted ^= line.count(b'"') % 2 == 1
-            self._records += not (blank or self._quoted)
+            self._ends_record(line)
         self._malformed += block.oversized
+
+    def read_rows(self, blocks: Iterable[Block]) -> Iterator[SingleRow]:
+        parts: list[bytes] = []
+        start = end = held = 0  # of the record that is being read, and how much of it is in parts
+        for block in blocks:
+            self._head.check(block)
+            for line in block.lines:
+                ended = self._ends_record(line)
+                end += len(line)
+                held += len(line)
+                parts.append(line)
+                if held > MAX_LINE_BYTES:
+                    parts.clear()
+                if ended:
+                    text = b"".join(parts) if parts else None
+                    yield SingleRow(
+                        self._sums_of_record(), text=text, span=(start, end), is_header=self._records == 1
+                    )
+                if not self._quoted:
+                    parts.clear()
+                    start, held = end, 0
+            for _ in range(block.oversized):
+                yield SingleRow(_malformed(), span=(end, block.end))
+            end = block.end
+            start = start if self._quoted else end
+        if self._quoted:
+            yield SingleRow(_malformed(), text=b"".join(parts) if parts else None, span=(start, end))
+
+    def _ends_record(self, line: bytes) -> bool:
+        """Count a line; return whether a record ends with it."""
+        blank = not line.strip()  # a blank line does not end a record within a quoted field either
+        self._quoted ^= line.count(b'"') % 2 == 1
+        ends = not (blank or self._quoted)
+        self._records += ends
+        return ends
+
+    def _sums_of_record(self) -> Sums:
+        sums = Sums()
+        if self._records == 1:
+            return sums
+        if self._failed:
+            sums.failed = sums.wasted(failure()).rows = 1
+        else:
+            sums.succeeded = sums.unmetered = 1
+        return sums
+
+
+def _malformed() -> Sums:
+    sums = Sums()
+    sums.malformed = 1
+    return sums
 
 
 class _Head:

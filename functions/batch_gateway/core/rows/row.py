@@ -22,6 +22,8 @@ class Row(msgspec.Struct, gc=False):
     prediction: msgspec.Raw = msgspec.Raw()
     instance: msgspec.Raw = msgspec.Raw()
     error: msgspec.Raw = msgspec.Raw()
+    key: msgspec.Raw = msgspec.Raw()
+    custom_id: msgspec.Raw = msgspec.Raw()
 
 
 _MAX_NAMES = 20
@@ -108,6 +110,23 @@ def member_names(line: bytes) -> tuple[str, ...]:
         return tuple(name[:_NAME_LENGTH] for name in islice(_decode_members(line), _MAX_NAMES))
     except UNREADABLE:
         return ()
+
+
+def key_of(row: Row) -> str | msgspec.Raw | None:
+    """Return the key that the caller gave a row: its ``key``, else its ``custom_id``.
+
+    Returns:
+        A text, or a number as it is written: Vertex AI's importer makes numbers of texts that look like one.
+        None if there is neither.
+    """
+    found = row.key if is_given(row.key) else row.custom_id
+    first = bytes(memoryview(found)[:1])
+    if first == b'"':
+        try:
+            return msgspec.json.decode(found, type=str)
+        except UNREADABLE:
+            return None
+    return found if first.isdigit() or first == b"-" else None
 
 
 def is_predicted(row: Row) -> bool:

@@ -1,7 +1,6 @@
 """Sum up the rows of one output object."""
 
 from codecs import BOM_UTF8
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ from batch_gateway.core.rows import gemini, messages, predictions
 from batch_gateway.core.rows.carried import carried_over_test
 from batch_gateway.core.rows.elsewhere import restate
 from batch_gateway.core.rows.measured import ErrorRow, RowUsage, UnrecognizedError
-from batch_gateway.core.rows.plain import PlainRows
+from batch_gateway.core.rows.plain import PlainKey, PlainRows
 from batch_gateway.core.rows.row import (
     Row,
     decode_row,
@@ -23,8 +22,9 @@ from batch_gateway.core.rows.row import (
     make_readable,
     member_names,
 )
+from batch_gateway.core.rows.sums import Sums, add_to
 from batch_gateway.core.rows.waste import answer_waste, failure, is_error
-from batch_gateway.core.usage import Key, Quantity, Rows, Tokens, Unpriced, Usage, Waste, quantities_of
+from batch_gateway.core.usage import Key, Usage
 
 _MAX_UNPRICED_MODELS = 32
 """Most models without a price that are summed apart, since rows may name any model."""
@@ -32,17 +32,6 @@ _MAX_MODEL_NAME = 128
 _MAX_REMEMBERED = 256
 """Most entries of the cache of model keys."""
 _MAX_NAMED_ROWS = 5
-
-
-_Sums = dict[Key, list[int]]
-
-
-class _Wasted:
-    """Sums over the useless rows of one (kind, reason)."""
-
-    def __init__(self) -> None:
-        self.rows = self.unmetered = 0
-        self.sums: _Sums = {}
 
 
 class UnrecognizedRow(NamedTuple):
@@ -55,6 +44,18 @@ class UnrecognizedRow(NamedTuple):
 
     row: int
     members: tuple[str, ...]
+
+
+class _PlainKind(NamedTuple):
+    """What all plain rows with the same key have in common: waste, model, window and keys of quantities."""
+
+    waste: tuple[str, str] | None
+    model: str
+    window: str
+    input: Key
+    cached_input: Key
+    output: Key
+    thoughts: Key
 
 
 class Tally:
@@ -79,50 +80,49 @@ class Tally:
         self._models: dict[str | None, str] = {}
         self._unpriced_models: set[str] = set()
         self.unrecognized: list[UnrecognizedRow] = []
-        self._succeeded = self._failed = self._malformed = self._carried_over = self._unmetered = 0
-        self._unrecognized = 0
-        self._input = self._cached = self._output = self._thoughts = 0
-        self._sums: _Sums = {}
-        self._searches: _Sums = {}
-        self._waste: dict[tuple[str, str], _Wasted] = {}
-        self._doubts: Counter[str] = Counter()
+        self._sums = Sums()
+        self._kinds: dict[PlainKey, _PlainKind] = {}
         self._plain = PlainRows(prices.shortest_window)
 
     @property
     def usage(self) -> Usage:
         """The usage that has been added so far."""
         self._flush_plain()
-        return Usage(
-            rows=Rows(
-                succeeded=self._succeeded,
-                failed=self._failed,
-                malformed=self._malformed,
-                carried_over=self._carried_over,
-                unmetered=self._unmetered,
-                unrecognized=self._unrecognized,
-            ),
-            tokens=Tokens(self._input, self._cached, self._output, self._thoughts),
-            quantities=_quantities(self._sums),
-            searches=_quantities(self._searches),
-            waste=tuple(
-                Waste(kind, reason, wasted.rows, wasted.unmetered, _quantities(wasted.sums))
-                for (kind, reason), wasted in sorted(self._waste.items())
-            ),
-            unpriced=tuple(Unpriced(*doubt) for doubt in sorted(self._doubts.items())),
-        )
+        return self._sums.usage
+
+    def take(self) -> Sums:
+        """Return the sums over what has been added since the last call, and start again from zero."""
+        self._flush_plain()
+        taken, self._sums = self._sums, Sums()
+        return taken
 
     def add_malformed(self) -> None:
         """Count a line that could not even be read, such as one beyond the size limit."""
-        self._malformed += 1
+        self._sums.malformed += 1
 
     def add_failed(self, *causes: Any) -> None:
         """Count a failed row under the reason that `waste.failure` derives from the causes."""
-        self._failed += 1
-        self._wasted(failure(*causes)).rows += 1
+        self._sums.failed += 1
+        self._sums.wasted(failure(*causes)).rows += 1
 
-    def add(self, line: bytes) -> None:
-        """Add one line of output, without its line break; a blank line is ignored."""
-        self.add_lines((line,))
+    def add(self, line: bytes) -> Row | None:
+        """Add one line of output, with or without its line break; a blank line is ignored.
+
+        Returns:
+            The row as far as it is decoded; None if there is none, or if it is malformed.
+        """
+        try:
+            row = decode_row(line)
+        except UNREADABLE:
+            return self._add_unreadable(line)
+        if (
+            row.status
+            or row.response is None
+            or self._is_carried_over(row.processed_time)
+            or not self._plain.add(row.response)
+        ):
+            self._add_row(row, line)
+        return row
 
     def add_lines(self, lines: Iterable[bytes]) -> None:
         """Add lines of output, each without its line break; blank ones are ignored.
@@ -146,53 +146,79 @@ class Tally:
 
     def _flush_plain(self) -> None:
         """Add the sums of plain rows to those of all others."""
-        for (version, reason, asked, said), plain in self._plain.drain():
-            waste = answer_waste([reason])
+        sums = self._sums
+        quantities = sums.quantities
+        for plain_key, plain in self._plain.drain():
+            kind = self._kinds.get(plain_key) or self._kind(plain_key)
+            waste = kind.waste
             if waste:
-                self._wasted(waste).rows += plain.rows
-            model = self._model(version)
-            window = self._prices.context_window(model, 1)
-            others = [(f"input_{modality}", *count) for modality, count in plain.others.items()]
-            for item, quantity, rows in (
-                *others,
-                (f"input_{modality_name(asked)}", plain.prompt - plain.cached, plain.rows),
-                (f"cached_input_{modality_name(asked)}", plain.cached, plain.cached_rows),
-                (f"output_{modality_name(said)}", plain.answered, plain.rows),
-                ("output_thoughts", plain.thoughts, plain.thought_rows),
+                sums.wasted(waste).rows += plain.rows
+            sums.model = kind.model
+            others = 0
+            for modality, (tokens, rows) in plain.others.items():
+                others += tokens
+                sums.add(waste, (kind.model, kind.window, f"input_{modality}"), tokens, rows)
+            for key, quantity, rows in (
+                (kind.input, plain.prompt - plain.cached, plain.rows),
+                (kind.cached_input, plain.cached, plain.cached_rows),
+                (kind.output, plain.answered, plain.rows),
+                (kind.thoughts, plain.thoughts, plain.thought_rows),
             ):
-                if quantity:
-                    self._add(waste, (model, window, item), quantity, rows)
-            self._succeeded += plain.rows
-            self._input += plain.prompt + sum(tokens for tokens, _ in plain.others.values())
-            self._cached += plain.cached
-            self._output += plain.answered + plain.thoughts
-            self._thoughts += plain.thoughts
+                if not quantity:
+                    continue
+                if waste or key in quantities:
+                    sums.add(waste, key, quantity, rows)
+                else:
+                    quantities[key] = [quantity, rows]
+            sums.succeeded += plain.rows
+            sums.input += plain.prompt + others
+            sums.cached += plain.cached
+            sums.output += plain.answered + plain.thoughts
+            sums.thoughts += plain.thoughts
 
-    def _add_unreadable(self, line: bytes) -> None:
-        """Add a line that msgspec rejects: it is blank, unusual or malformed."""
+    def _kind(self, plain_key: PlainKey) -> _PlainKind:
+        """Return what the keys of a kind of plain rows stand for, and remember it."""
+        version, reason, asked, said = plain_key
+        if len(self._kinds) >= _MAX_REMEMBERED:
+            self._kinds.clear()
+        model = self._model(version)
+        window = self._prices.context_window(model, 1)
+        kind = self._kinds[plain_key] = _PlainKind(
+            answer_waste([reason]),
+            model,
+            window,
+            (model, window, f"input_{modality_name(asked)}"),
+            (model, window, f"cached_input_{modality_name(asked)}"),
+            (model, window, f"output_{modality_name(said)}"),
+            (model, window, "output_thoughts"),
+        )
+        return kind
+
+    def _add_unreadable(self, line: bytes) -> Row | None:
+        """Add a line that msgspec rejects: it is blank, unusual or malformed. Return its row, if any."""
         if not line.removeprefix(BOM_UTF8).strip():
-            return
+            return None
         try:
             line = make_readable(line)
             row = decode_row(line)
         except UNREADABLE:
-            self._malformed += 1
-        else:
-            self._add_row(row, line)
+            self._sums.malformed += 1
+            return None
+        self._add_row(row, line)
+        return row
 
     def _add_row(self, row: Row, line: bytes) -> None:
         try:
             self._classify(row, line)
         except (*UNREADABLE, ContradictionError):
-            self._malformed += 1
+            self._sums.malformed += 1
         except UnrecognizedError:
             self._add_unrecognized(line)
 
     def _add_unrecognized(self, line: bytes) -> None:
-        self._unrecognized += 1
+        self._sums.unrecognized += 1
         if len(self.unrecognized) < _MAX_NAMED_ROWS:
-            so_far = self._failed + self._malformed + self._carried_over + self._unrecognized
-            number = so_far + self._succeeded + self._plain.rows
+            number = self._sums.rows + self._plain.rows
             self.unrecognized.append(UnrecognizedRow(number, member_names(line)))
 
     def _classify(self, row: Row, line: bytes) -> None:
@@ -206,7 +232,7 @@ class Tally:
             raise UnrecognizedError("a status that is neither success nor error")
         there = is_answered(row, line) or is_predicted(row)
         if there and not failed and self._is_carried_over(row.processed_time):
-            self._carried_over += 1
+            self._sums.carried_over += 1
             return
         found = self._measure(row, line) if there else self._measure_elsewhere(line)
         says_error = failed or is_error(error) is not False
@@ -259,47 +285,24 @@ class Tally:
         self._unpriced_models.add(name)
         return name
 
-    def _wasted(self, kind_and_reason: tuple[str, str]) -> _Wasted:
-        wasted = self._waste.get(kind_and_reason)
-        if wasted is None:
-            wasted = self._waste[kind_and_reason] = _Wasted()
-        return wasted
-
     def _add_usage(self, row: RowUsage) -> None:
-        model = self._model(row.model)
+        sums = self._sums
+        model = sums.model = self._model(row.model)
         window = self._prices.context_window(model, row.prompt_tokens)
-        self._succeeded += 1
-        self._unmetered += not row.metered
+        sums.succeeded += 1
+        sums.unmetered += not row.metered
         if row.doubt and row.metered:
-            self._doubts[row.doubt] += 1
-        self._input += row.input
-        self._cached += row.cached
-        self._output += row.output
-        self._thoughts += row.thoughts
+            sums.doubts[row.doubt] = sums.doubts.get(row.doubt, 0) + 1
+        sums.input += row.input
+        sums.cached += row.cached
+        sums.output += row.output
+        sums.thoughts += row.thoughts
         if row.waste:
-            wasted = self._wasted(row.waste)
+            wasted = sums.wasted(row.waste)
             wasted.rows += 1
             wasted.unmetered += not row.metered
         for item, quantity in row.items.items():
             if quantity:
-                self._add(row.waste, (model, window, item), quantity, 1)
+                sums.add(row.waste, (model, window, item), quantity, 1)
         for item, quantity in row.searches.items():
-            _add(self._searches, (model, "", item), quantity, 1)
-
-    def _add(self, waste: tuple[str, str] | None, key: Key, quantity: int, rows: int) -> None:
-        _add(self._sums, key, quantity, rows)
-        if waste:
-            _add(self._wasted(waste).sums, key, quantity, rows)
-
-
-def _add(sums: _Sums, key: Key, quantity: int, rows: int) -> None:
-    entry = sums.get(key)
-    if entry is None:
-        sums[key] = [quantity, rows]
-    else:
-        entry[0] += quantity
-        entry[1] += rows
-
-
-def _quantities(sums: _Sums) -> tuple[Quantity, ...]:
-    return quantities_of((key, (quantity, rows)) for key, (quantity, rows) in sums.items())
+            add_to(sums.searches, (model, "", item), quantity, 1)

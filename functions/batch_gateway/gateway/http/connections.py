@@ -13,7 +13,7 @@ import os
 import socket
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from threading import BoundedSemaphore, Event, Lock, Thread, Timer
@@ -139,6 +139,23 @@ def body_timeout(request: Request, caller: str) -> Iterator[BodyTimeout | None]:
 def mark_read(request: Request) -> None:
     """Mark a request's body as read to its end, with nothing left on the connection."""
     request.environ[_READ] = True
+
+
+def hang_up_test(request: Request) -> Callable[[], bool]:
+    """Return a function that tells whether the client has closed its connection."""
+    connection = _connection(request)
+
+    def has_hung_up() -> bool:
+        if connection is None:
+            return False
+        try:
+            return not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    return has_hung_up
 
 
 def finish(request: Request, response: Response) -> None:

@@ -5,44 +5,33 @@ from datetime import datetime
 
 from werkzeug.wrappers import Response
 
-from batch_gateway.core.access.callers import job_not_allowed
-from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.cost_report import cost_report
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.gateway.http import responses
 from batch_gateway.gateway.http.call import Call
+from batch_gateway.gateway.jobs.owned_jobs import OwnedJobs
 from batch_gateway.gateway.jobs.weighing import Weighing
 from batch_gateway.logs import log
-from batch_gateway.ports import (
-    Absent,
-    JobStore,
-    RecordError,
-    Upstream,
-    UpstreamCredentialsError,
-    UpstreamUnavailableError,
-)
+from batch_gateway.ports import JobStore
 from batch_gateway.settlement.closing import close_if_settled
 from batch_gateway.settlement.deps import SettlementDeps
-from batch_gateway.tracking import Tracker
 
 
 class Costs:
-    """Handler of cost reports; Vertex AI is asked only about jobs that are not closed."""
+    """Handler of cost reports."""
 
     def __init__(
         self,
         store: JobStore,
-        upstream: Upstream,
+        jobs: OwnedJobs,
         settlement: Callable[[], SettlementDeps],
-        tracker: Tracker,
         weighing: Weighing,
         *,
         now: Callable[[], datetime],
     ) -> None:
         self._store = store
-        self._upstream = upstream
+        self._jobs = jobs
         self._settlement = settlement
-        self._tracker = tracker
         self._weighing = weighing
         self._now = now
 
@@ -57,29 +46,13 @@ class Costs:
             StoreUnavailableError: Firestore does not answer.
             RecordError: The job's record cannot be read.
         """
-        key = call.key
-        try:
-            job = self._store.get_job(key)
-        except RecordError:
-            if call.caller.scope is None:
-                raise
-            # A record that cannot be read does not show its owner.
-            job = None
-        if call.caller.scope and (job is None or not call.caller.owns(job.seen.labels)):
-            raise job_not_allowed("get", key.path)
-        if job is None:
-            raise ApiError(
-                "NOT_FOUND",
-                "JOB_NOT_ON_RECORD",
-                f"The gateway has no record of {key.path}. Check the id. A job that was created outside the "
-                "gateway is put on record by the sweep if it is less than seven days old.",
-            )
+        job = self._jobs.find(call)
         if not job.closed:
-            job = self._refresh(job)
+            job = self._jobs.refresh(job)
             self._weighing.weigh(job)
             if job.seen.terminal:
                 self._close(job)
-        job, outputs = self._store.get_job_and_outputs(key) or (job, [])
+        job, outputs = self._store.get_job_and_outputs(call.key) or (job, [])
         return responses.json(cost_report(job, outputs))
 
     def _close(self, job: JobRecord) -> None:
@@ -88,13 +61,3 @@ class Costs:
         except OSError as error:
             # The next call tries again.
             log("WARNING", "output not listed", job=job.key.path, error=error)
-
-    def _refresh(self, job: JobRecord) -> JobRecord:
-        try:
-            seen = self._upstream.get_job(job.key)
-        except (UpstreamUnavailableError, UpstreamCredentialsError) as error:
-            # The record is still the best answer; its state is as old as the last refresh.
-            log("WARNING", "job not refreshed", job=job.key.path, error=error)
-            return job
-        looked = self._tracker.observe(job.key.project, [] if isinstance(seen, Absent) else [seen])
-        return looked.changed.get(job.key, job)

@@ -176,7 +176,7 @@ class Resumes:
             log("WARNING", "output not listed", job=seen.name, error=error)
             raise ApiError(
                 "UNAVAILABLE",
-                "OUTPUT_NOT_READABLE",
+                "OUTPUT_UNAVAILABLE",
                 f"The gateway cannot list {directory} now. Try again; if it stays so, its administrator can "
                 "find the reason in the log.",
                 retry_after=5,

@@ -1,0 +1,149 @@
+"""Describe single rows of output: their state, usage and exact cost.
+
+Rows are read by the readers that settlement uses, and described by the sums over one row alone, so that the
+amounts of a job's rows add up to its cost before it is rounded.
+"""
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from fractions import Fraction
+
+import msgspec
+
+from batch_gateway.core.pricing.cost import LineItem, unit_price
+from batch_gateway.core.pricing.money import Pico, format_pico, times
+from batch_gateway.core.pricing.prices import PriceTable
+from batch_gateway.core.rows.readers import SingleRow
+from batch_gateway.core.rows.sums import Sums
+from batch_gateway.core.usage import NO_PRICE, NO_USAGE, Key, Quantity
+
+STATES = (
+    *("succeeded", "failed", "blocked", "truncated"),
+    *("malformed", "unrecognized", "carriedOver", "unpriced"),
+)
+"""States of rows. What a cost counts as succeeded is succeeded, blocked, truncated or unpriced here."""
+
+COLUMNS = (
+    *("row", "key", "state", "reason", "model"),
+    *("inputTokens", "cachedInputTokens", "outputTokens", "thoughtsTokens", "amount"),
+)
+
+
+class RowTokens(msgspec.Struct, rename="camel", gc=False):
+    """Tokens of a row, as in ``core.usage.Tokens``."""
+
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+    thoughts_tokens: int
+
+
+class RowResult(msgspec.Struct, gc=False):
+    """One row, ready for JSON.
+
+    Attributes:
+        row: Its number among the rows of the job, from 1.
+        key: The caller's key, as ``row.key_of``.
+        state: One of STATES.
+        reason: Why it failed, was blocked, was cut off or has no price; None if it succeeded.
+        model: Its model, as in Quantity; None if it was not answered, or does not tell.
+        usage: Its tokens.
+        amount: Its cost in USD, not rounded; of an unpriced row, the part that has a price. None if nothing
+            of its cost is known.
+    """
+
+    row: int
+    key: str | msgspec.Raw | None
+    state: str
+    reason: str | None
+    model: str | None
+    usage: RowTokens
+    amount: str | None
+
+
+class Rates(dict[Key, Pico | None]):
+    """Unit prices in pico-USD by (model, context window, item); None where there is no price.
+
+    Args:
+        priced: The line items of the job's cost: what is on record stays what it cost.
+        prices: The price table in force, for what is not settled yet.
+        location: Where the job ran.
+        at: The time whose prices apply.
+    """
+
+    def __init__(
+        self, priced: Iterable[LineItem], prices: PriceTable, *, location: str, at: datetime
+    ) -> None:
+        super().__init__(
+            ((item.model, item.context_window, item.item), item.unit_price_pico) for item in priced
+        )
+        self._prices = prices
+        self._location = location
+        self._at = at
+
+    def __missing__(self, key: Key) -> Pico | None:
+        self[key] = price = unit_price(Quantity(*key, 0, 0), self._prices, self._location, self._at)
+        return price
+
+
+def describe(
+    number: int, row: SingleRow, rates: Mapping[Key, Pico | None], states: AbstractSet[str]
+) -> RowResult | None:
+    """Return one row's result.
+
+    Args:
+        number: Its number.
+        row: The row as it was read.
+        rates: Unit prices.
+        states: States of rows to keep; all if it is empty. A row that was blocked or cut off may be unpriced,
+            too, and is kept for either.
+
+    Returns:
+        None if the row is in none of the states.
+    """
+    sums = row.sums
+    unknown, pico = _cost(sums, rates)
+    if sums.waste:
+        ((state, reason),) = sums.waste
+    elif unknown is not None:
+        state, reason = "unpriced", unknown
+    else:
+        state, reason = _outcome(sums), None
+    if states and state not in states and (unknown is None or "unpriced" not in states):
+        return None
+    is_unread = sums.malformed or sums.unrecognized
+    return RowResult(
+        number,
+        row.key,
+        state,
+        reason,
+        sums.model,
+        RowTokens(sums.input, sums.cached, sums.output, sums.thoughts),
+        None if is_unread or (unknown is not None and not pico) else format_pico(pico),
+    )
+
+
+def _cost(sums: Sums, rates: Mapping[Key, Pico | None]) -> tuple[str | None, int | Fraction]:
+    """Return why the cost of a row is not, or not wholly, known, if so, and its known part in pico-USD."""
+    unknown: str | None = None
+    pico: int | Fraction = 0
+    for key, (quantity, _) in sums.quantities.items():
+        price = rates[key]
+        if price is None:
+            unknown = NO_PRICE
+        else:
+            pico += times(quantity, price)
+    if sums.unmetered:
+        unknown = NO_USAGE
+    elif sums.doubts:
+        (unknown,) = sums.doubts
+    return unknown, pico
+
+
+def _outcome(sums: Sums) -> str:
+    if sums.succeeded:
+        return "succeeded"
+    if sums.carried_over:
+        return "carriedOver"
+    return "malformed" if sums.malformed else "unrecognized"
