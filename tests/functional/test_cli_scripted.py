@@ -17,9 +17,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from command_line import COMMAND
 from functional.gateway.conftest import json_answer
 from functional.gateway.loopback import Answer, Loopback, closed_port
-from functional.test_cli import COMMAND, Cli, pausing, shell
+from functional.test_cli import Cli, pausing, shell
 from patience import PATIENCE
 
 FIRST = 1_793_491_200
@@ -35,8 +36,8 @@ def server():
 
 
 @pytest.fixture
-def cli(server, monkeypatch, capsys):
-    made = Cli(server.url, monkeypatch, capsys)
+def cli(server, monkeypatch, capsys, tmp_path):
+    made = Cli(server.url, monkeypatch, capsys, tmp_path)
     made.env(TZ="UTC")
     time.tzset()
     yield made
@@ -194,7 +195,7 @@ def test_export_is_passed_on_to_the_byte(server):
     content = "start_time,amount\r\nÄ,1\r\n".encode()
     server.answers = [Answer(200, content, "text/csv")]
     # Bytes do not go through the captured text stream.
-    ran = shell(COMMAND, "export", "csv", "--by", "job,label:env", "--since", "2026-11-01", "--team", "a")
+    ran = shell(*COMMAND, "export", "csv", "--by", "job,label:env", "--since", "2026-11-01", "--team", "a")
     assert ran.stdout == content
     asked = query(server.seen[0])
     assert (asked["format"], asked["group_by"], asked["team"]) == (["csv"], ["job,label:env"], ["a"])
@@ -295,7 +296,7 @@ def test_errors_read_well(cli, server):
     ]
     assert cli("jobs", "list", status=1).err.splitlines() == [
         "Error: Over.",
-        "  RESOURCE_EXHAUSTED, reason BUDGET_EXCEEDED, HTTP 429",
+        "  RESOURCE_EXHAUSTED, reason BUDGET_EXCEEDED",
         "  spent: 1.5",
         "  Try again in 60 s.",
     ]
@@ -320,7 +321,7 @@ def test_an_error_cannot_steer_the_terminal(cli, server):
 )
 def test_another_server_is_told_from_a_gateway(cli, server, answer):
     server.answers = [answer]
-    assert "Is GATEWAY_URL right?" in cli("teams", "list", status=1).err
+    assert "Is it the gateway's URL?" in cli("teams", "list", status=1).err
     assert len(server.seen) == 1
 
 
@@ -399,6 +400,7 @@ def test_watching_survives_a_gateway_that_is_away_for_a_moment(cli, server, monk
     pausing(monkeypatch, pauses.append)
     server.answers = [
         json_answer(cost(done=3)),
+        json_answer({"displayName": "nightly"}),
         error(503, "UNAVAILABLE", "BOOKS_UNAVAILABLE", headers=(("Retry-After", "7"),)),
         json_answer(cost("SUCCEEDED", "FINAL", 10, "0.5")),
     ]
@@ -480,7 +482,7 @@ def in_a_terminal(*arguments, **env):
     """What a terminal gets to see, to the byte."""
     primary, secondary = pty.openpty()
     command = subprocess.Popen(  # noqa: S603 - our own command
-        [COMMAND, *arguments],
+        [*COMMAND, *arguments],
         stdin=secondary,
         stdout=secondary,
         stderr=secondary,

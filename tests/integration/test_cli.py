@@ -6,14 +6,12 @@ import json
 import os
 import subprocess
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from builders import prompt
+from command_line import COMMAND
 from patience import PATIENCE
-
-COMMAND = Path(__file__).parents[2] / "infra" / "cli" / "gateway"
 
 
 @pytest.fixture
@@ -25,7 +23,7 @@ def gateway(system, tmp_path):
     def run(*arguments, status=0):
         env = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
         ran = subprocess.run(  # noqa: S603 - our own command
-            [COMMAND, *map(str, arguments), "--url", system.stack.gateway_url, "--key-file", key],
+            [*COMMAND, *map(str, arguments), "--url", system.stack.gateway_url, "--key-file", key],
             env=env | {"NO_PROXY": "*"},
             capture_output=True,
             text=True,

@@ -7,6 +7,8 @@ REFUSED = 1
 """The gateway answered with an error, or a watched job did not succeed."""
 USAGE = 2
 UNREACHABLE = 3
+INTERRUPTED = 130
+"""Exit status of a command that Ctrl-C ended, as in a shell."""
 
 
 class CliError(Exception):
@@ -63,3 +65,9 @@ class AnswerError(CliError):
     def passing(self) -> bool:
         """Return whether the same call may succeed a little later."""
         return self.code in {429, 500, 502, 503, 504}
+
+
+class InterruptedRunError(CliError):
+    """Ctrl-C ended the watching of a job, which goes on."""
+
+    status = INTERRUPTED

@@ -1,10 +1,7 @@
-"""``gateway spend`` and ``gateway export``: report spend over time."""
+"""``vbatch spend`` and ``vbatch export``: report spend over time."""
 
-import os
 import sys
-import tempfile
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Iterator
 from datetime import UTC, datetime, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +10,6 @@ from typing import Any
 from gateway_cli import money
 from gateway_cli.cells import Column, Kind
 from gateway_cli.commands import Commands, Context
-from gateway_cli.errors import UsageError
 from gateway_cli.options import add_filters, add_span, filters_of, pages, span_of
 from gateway_cli.times import GRAMMAR, fixed_zone, offset, rfc3339
 
@@ -30,10 +26,10 @@ def add(commands: Commands) -> None:
         "spend",
         spend,
         "Report spend over time, by any group.",
-        "gateway spend\n"
-        "gateway spend --by model --since 7d\n"
-        "gateway spend --by team,label:env --since 2026-10-01 --until 2026-11-01 --bucket all\n"
-        "gateway spend --team search --bucket month --since 12mo -o csv",
+        "vbatch spend\n"
+        "vbatch spend --by model --since 7d\n"
+        "vbatch spend --by team,label:env --since 2026-10-01 --until 2026-11-01 --bucket all\n"
+        "vbatch spend --team search --bucket month --since 12mo -o csv",
         "A job's cost counts at the time at which the job was created. ≥: some usage has no price, so the "
         "true amount may be higher.\n"
         f"{GRAMMAR}",
@@ -52,9 +48,9 @@ def add(commands: Commands) -> None:
         "export",
         export,
         "Export spend as a file for finance.",
-        "gateway export csv --since 2026-11-01 --until 2026-12-01 > november.csv\n"
-        "gateway export csv --by job --since 7d --file jobs.csv\n"
-        "gateway export focus --since 3mo --file focus.csv",
+        "vbatch export csv --since 2026-11-01 --until 2026-12-01 > november.csv\n"
+        "vbatch export csv --by job --since 7d --file jobs.csv\n"
+        "vbatch export focus --since 3mo --file focus.csv",
         "csv: a row for each day and group, or, with --by job, for each job.\n"
         "focus: columns of the FinOps FOCUS specification, for whole days of UTC.\n"
         f"A --file appears only when it is complete. {GRAMMAR}",
@@ -70,7 +66,7 @@ def add(commands: Commands) -> None:
 
 
 def spend(context: Context, args: Namespace) -> None:
-    """Run ``gateway spend``."""
+    """Run ``vbatch spend``."""
     zone = fixed_zone(context.now, utc=context.utc)
     width, limit = _WIDTHS[args.bucket]
     query = _query(context, args, zone) | {"bucket_width": width, "limit": limit}
@@ -94,7 +90,7 @@ def spend(context: Context, args: Namespace) -> None:
 
 
 def export(context: Context, args: Namespace) -> None:
-    """Run ``gateway export``."""
+    """Run ``vbatch export``."""
     focus = args.format == "focus"
     zone = UTC if focus else fixed_zone(context.now, utc=context.utc)
     query = _query(context, args, zone) | {"format": args.format}
@@ -107,7 +103,9 @@ def export(context: Context, args: Namespace) -> None:
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
         return
-    size = _write(Path(args.file), chunks)
+    from gateway_cli import transfers  # noqa: PLC0415 - it imports requests
+
+    size = transfers.write(Path(args.file), chunks)
     context.out.note(f"Wrote {args.file}: {size:,} bytes.")
 
 
@@ -186,36 +184,3 @@ def _when(bucket: str, zone: timezone) -> tuple[Column, ...]:
         Column("start_time", lambda row: row["start_time"], csv_only=True),
         Column("end_time", lambda row: row["end_time"], csv_only=True),
     )
-
-
-def _write(path: Path, chunks: Iterator[bytes]) -> int:
-    """Write a file that appears only when it is complete; return its size in bytes.
-
-    Raises:
-        UsageError: It cannot be written.
-    """
-    size = 0
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for chunk in chunks:
-                size += file.write(chunk)
-        part.chmod(0o666 & ~_umask())
-        part.replace(path)
-    except BaseException as error:
-        part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-        raise
-    return size
-
-
-def _umask() -> int:
-    """Return the mask for new files, which can be read only by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -1,0 +1,86 @@
+"""Estimate and submit jobs."""
+
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gateway_cli.commands import Context
+from gateway_cli.errors import AnswerError, CliError, UnreachableError, UsageError
+
+_TRIES = 4
+_LONGEST_PAUSE = 30
+
+
+def read_body(file: str) -> bytes:
+    """Return the body of a create from a file; from stdin if it is ``-``.
+
+    Raises:
+        UsageError: The file cannot be read.
+    """
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def estimate(context: Context, body: bytes) -> dict[str, Any]:
+    """Return the estimate of the job that the body would create.
+
+    Raises:
+        AnswerError: The create would be refused.
+        UsageError: The gateway serves several places, and none is given.
+    """
+    found: dict[str, Any] = _at_place(
+        lambda: context.client.post_raw(f"/v1{context.place}/batchPredictionJobs:estimateCost", body)
+    )
+    return found
+
+
+def create(context: Context, body: bytes) -> dict[str, Any]:
+    """Submit a job exactly once, and return it as Vertex AI has it.
+
+    A create without an answer is sent again with the same Idempotency-Key, under which the gateway submits a
+    job once only.
+
+    Raises:
+        AnswerError: The create was refused.
+        CliError: There is no answer, so it is not known whether there is a job.
+        UsageError: As with ``estimate``.
+    """
+    headers = {"Idempotency-Key": f"vbatch-{uuid.uuid4()}"}
+    path = f"/v1{context.place}/batchPredictionJobs"
+    for number in range(1, _TRIES + 1):
+        try:
+            job: dict[str, Any] = _at_place(lambda: context.client.post_raw(path, body, headers))
+        except (AnswerError, UnreachableError) as error:
+            passing = error.passing if isinstance(error, AnswerError) else True
+            if not passing:
+                raise
+            if number == _TRIES:
+                raise CliError(
+                    f"{error}\nIt is not known whether the job was submitted: look for it with `vbatch "
+                    "jobs list` "
+                    "before you submit it again."
+                ) from error
+            asked = error.retry_after if isinstance(error, AnswerError) else None
+            context.out.note(f"{error} Trying again; it is submitted only once.")
+            time.sleep(min(asked or 2**number, _LONGEST_PAUSE))
+        else:
+            return job
+    raise AssertionError("unreachable")
+
+
+def _at_place(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except AnswerError as error:
+        if error.reason == "PLACE_MISSING":
+            raise UsageError(
+                "The gateway serves several places: give --project and --location, set "
+                "GOOGLE_CLOUD_PROJECT and "
+                "GOOGLE_CLOUD_LOCATION, or store them with `vbatch login`."
+            ) from error
+        raise
