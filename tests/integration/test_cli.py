@@ -6,12 +6,18 @@ import json
 import os
 import subprocess
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from builders import prompt
 from command_line import COMMAND
 from patience import PATIENCE
+from running_files import check_run
+
+ROOT = Path(__file__).parents[2]
+PATHS = json.loads((ROOT / "functions/batch_gateway/gateway/http/openapi.json").read_text())["paths"]
+PARENT = "/v1/projects/{project}/locations/{location}/batchPredictionJobs"
 
 
 @pytest.fixture
@@ -20,11 +26,11 @@ def gateway(system, tmp_path):
     key = tmp_path / "key"
     key.write_text(system.stack.master_key)
 
-    def run(*arguments, status=0):
+    def run(*arguments, status=0, key=key):
         env = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
         ran = subprocess.run(  # noqa: S603 - our own command
             [*COMMAND, *map(str, arguments), "--url", system.stack.gateway_url, "--key-file", key],
-            env=env | {"NO_PROXY": "*"},
+            env=env | {"NO_PROXY": "*", "XDG_CONFIG_HOME": str(tmp_path / "config")},
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -52,6 +58,22 @@ def test_a_job_from_the_terminal(system, gateway):
     assert (listed["id"], listed["cost"], listed["state"]) == (job.id, cost["amount"], "succeeded")
     assert job.id in gateway("jobs", "show", job.id)
     assert cost["amount"] in gateway("jobs", "list", "--search", job.label)
+
+
+@pytest.mark.skipif(
+    not {"/v1/inputs", f"{PARENT}/{{job}}/results"} <= PATHS.keys(),
+    reason="the gateway has no inputs or results yet",
+)
+def test_a_file_runs_to_its_results_with_a_gateway_key_alone(system, gateway, tmp_path):
+    prefixes = ("--uri-prefix", "gs://batch-in/run", "--uri-prefix", "gs://batch-out/run")
+    made = json.loads(gateway("keys", "create", "--alias", "run", *prefixes, "-o", "json"))
+    (tmp_path / "scoped").write_text(made["key"])
+
+    def scoped(*arguments):
+        return gateway(*arguments, key=tmp_path / "scoped")
+
+    told = check_run(scoped, tmp_path, ("local-project", "global"))
+    assert system.stack.get(f"/v1/{told['name']}/cost")["amount"] == told["amount"]
 
 
 def test_its_spend_and_its_export(system, gateway):

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import shlex
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -167,7 +168,8 @@ def _can_come_back(job: str, out: Path) -> Iterator[None]:
     except KeyboardInterrupt as error:
         raise InterruptedRunError(
             f"The job {job} goes on. Come back with:\n  vbatch jobs watch {job}\n"
-            f"  vbatch jobs results {job} --out {out}\nStop it with:\n  vbatch jobs cancel {job}"
+            f"  vbatch jobs results {job} --out {shlex.quote(str(out))}\n"
+            f"Stop it with:\n  vbatch jobs cancel {job}"
         ) from error
 
 
