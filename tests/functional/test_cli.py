@@ -186,9 +186,12 @@ def test_budgets_stay_exact_in_every_form(cli):
     assert '"max_budget": 123456789.123456789' in cli("keys", "list", "-o", "json").out
 
 
-@pytest.mark.parametrize("budget", ["-1", "1e400", "NaN", "lots", "0.0000000001", "Infinity"])
+@pytest.mark.parametrize(
+    "budget",
+    ["-1", "1e400", "NaN", "lots", "0.0000000001", "Infinity", "12,50", "1,25", "1.250,00", "1,2345", "1_0"],
+)
 def test_what_is_no_budget_is_not_sent(cli, world, budget):
-    refused = cli("keys", "create", f"--max-budget={budget}", status=2)
+    refused = cli("keys", "create", "--alias", "k", f"--max-budget={budget}", status=2)
     assert budget in refused.err
     assert world.get("/key/list").json["keys"] == []
 
@@ -309,6 +312,36 @@ def test_teams_from_beginning_to_end(cli, world):
     assert "No teams yet" in cli("teams", "list").err
 
 
+def test_a_change_shows_what_changed_and_no_more(cli):
+    made = cli("teams", "create", "search", "--max-budget", "250")
+    assert made.out.splitlines() == ["team             search", "max budget, USD  250.00"]
+    changed = cli("teams", "update", "search", "--max-budget", "500", "--clear", "model")
+    assert set(changed.pairs) == {"team", "status", "max budget, USD", "models"}
+    cli("keys", "create", "--alias", "k", "--team", "search")
+    assert set(cli("keys", "disable", "k").pairs) == {"alias", "status"}
+    assert set(cli("keys", "update", "k", "--alias", "k2", "--rpm-limit", 3).pairs) == {
+        "alias",
+        "status",
+        "rpm limit",
+    }
+
+
+def test_the_master_key_is_named_when_it_asks_for_itself(cli):
+    assert "the administrator's key" in cli("keys", "show", status=1).err
+
+
+def test_a_key_has_a_name_that_somebody_chose(cli):
+    assert "--alias" in cli("keys", "create", status=2).err
+
+
+def test_messages_name_commands(cli):
+    cli("teams", "create", "search")
+    refused = cli("teams", "create", "search", status=1).err
+    assert "Change it with `vbatch teams update`." in refused
+    assert "POST" not in refused
+    assert "HTTP" not in refused
+
+
 def test_jobs_are_listed_with_their_cost(cli, world):
     job = run_to_end(world, labels={"environment": "production"})
     world.created(job_body(displayName="other"))
@@ -352,6 +385,8 @@ def test_jobs_are_filtered(cli, world):
     assert found("--model", "gemini-2.5-pro") == found("--until", "yesterday") == found("--team", "x") == []
     assert len(found("--since", "1h", "--model", "gemini-2.5-flash", "--key", "master")) == 2
     assert "No such jobs" in cli("jobs", "list", "--search", "nowhere").err
+    mistyped = cli("jobs", "list", "--state", "runing", status=2).err
+    assert "there is no state 'runing'; there are queued, pending, running" in mistyped
 
 
 def test_a_list_that_goes_on_says_so(cli, world):

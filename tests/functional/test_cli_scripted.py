@@ -12,6 +12,7 @@ import socket
 import subprocess
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
@@ -95,11 +96,11 @@ def test_spend_over_time(cli, server):
 
     assert [line.split() for line in shown.out.splitlines()] == [
         ["day", "(UTC)", "amount,", "USD", "share"],
-        ["2026-11-01", "0.060000000", "█░░░░░░░░░"],
-        ["2026-11-02", "0.000000000", "░░░░░░░░░░"],
-        ["2026-11-03", "≥1,234.000000001", "██████████"],
+        ["2026-11-01", "0.060000000", "█░░░░░░░░░", "<0.1", "%"],
+        ["2026-11-03", "≥1,234.000000001", "█████████░", "99.9", "%"],
         ["total", "≥1,234.060000001"],
     ]
+    assert "Left out: 1 of 3" in shown.err
     first, second = map(query, server.seen)
     assert first["start_time"] == ["2026-11-01T00:00:00Z"]
     assert first["end_time"] == ["2026-11-04T00:00:00Z"]
@@ -275,6 +276,13 @@ def test_an_estimate(cli, server, tmp_path):
         "0.004000001",
     ]
     assert server.seen[-1].target == "/v1/batchPredictionJobs:estimateCost"
+
+
+def test_a_strict_estimate_fails_for_rows_that_would_fail_the_job(cli, server):
+    server.answers = [json_answer(ESTIMATE)]
+    cli("estimate", "/dev/null", "--strict", status=1)
+    server.answers = [json_answer({**ESTIMATE, "invalidRows": []})]
+    cli("estimate", "/dev/null", "--strict")
 
 
 def test_an_estimate_that_needs_a_place(cli, server, tmp_path):
@@ -537,6 +545,125 @@ def test_a_narrow_terminal_loses_columns_rather_than_their_sense(server, width, 
     assert left_out in note if left_out else not note
 
 
+LONG = "1234567.123456789"
+KEY_RECORD = {
+    **dict.fromkeys(("soft_budget", "rpm_limit", "expires", "created_at")),
+    "key_alias": "a-long-alias-of-a-key-of-the-search-team",
+    "team_id": "search",
+    "blocked": False,
+    "max_budget": LONG,
+    "spend": LONG,
+    "budget_duration": "1mo",
+    "key_name": "sk-...abcd",
+    "token": "t",
+}
+ITEM = {
+    "item": "input_text",
+    "model": "gemini-3.1-flash-image-preview",
+    "quantity": 12345678,
+    "unit": "token",
+    "unitPrice": "0.000000075",
+    "amount": LONG,
+}
+WINDOWS = ("0-200k", "200k-1m")
+SHOWN = "1,234,567.123456789"
+
+
+@pytest.mark.usefixtures("cli")
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+@pytest.mark.parametrize(
+    ("command", "answers", "whole"),
+    [
+        (
+            ("spend", "--by", "job", "--bucket", "all"),
+            [
+                costs(bucket(0, result(LONG, job=JOB))),
+                json_answer({"data": [{"name": JOB, "displayName": "nightly"}], "next_page": None}),
+            ],
+            ("42", "nightly", SHOWN),
+        ),
+        (
+            ("spend", "--by", "job,model,team,label:environment"),
+            [
+                costs(bucket(0, result(LONG, job=JOB, model="gemini-3.1-flash-image-preview"))),
+                json_answer({"data": [], "next_page": None}),
+            ],
+            ("42", SHOWN),
+        ),
+        (
+            ("keys", "list"),
+            [json_answer({"keys": [KEY_RECORD], "total_pages": 1})],
+            (SHOWN, "active"),
+        ),
+        (
+            ("jobs", "cost", JOB),
+            [
+                json_answer(
+                    {
+                        **report("RUNNING", "PENDING"),
+                        "lineItems": [{**ITEM, "contextWindow": each} for each in WINDOWS],
+                    }
+                ),
+                json_answer({}),
+            ],
+            (*WINDOWS, SHOWN, "12,345,678", "0.000000075"),
+        ),
+        (
+            ("jobs", "list"),
+            [json_answer({"data": [listed(status="FINAL", amount=LONG)], "next_page": None})],
+            ("4242424242424242424", SHOWN),
+        ),
+    ],
+    ids=["job", "groups", "keys", "cost", "list"],
+)
+def test_ids_and_amounts_are_whole_however_narrow_the_terminal(server, command, answers, whole, width):
+    server.answers = list(answers)
+    seen = in_a_terminal(*command, COLUMNS=str(width), NO_COLOR="1")
+    for each in whole:
+        assert each in seen
+    assert max(map(len, seen.partition("Too narrow")[0].splitlines())) <= width
+
+
+WHY = {"code": 7, "message": "The agent may not read gs://in/x."}
+
+
+def test_a_job_that_failed_says_why_everywhere(cli, server, monkeypatch):
+    pausing(monkeypatch, lambda _: None)
+    failed = report("FAILED", "FINAL")
+    server.respond = lambda seen: json_answer(
+        {"data": [listed(state="JOB_STATE_FAILED", error=WHY)], "next_page": None}
+        if seen.target.startswith("/v1/jobs")
+        else failed
+        if seen.target.endswith("/cost")
+        else {"displayName": "nightly", "error": WHY}
+    )
+    assert WHY["message"] in cli("jobs", "list").out
+    assert cli("jobs", "list", "-o", "csv").csv[0]["reason"] == WHY["message"]
+    assert cli("jobs", "cost", JOB).pairs["reason"] == WHY["message"]
+    watched = cli("jobs", "watch", JOB, status=1)
+    assert WHY["message"] in watched.out
+    assert "nightly" in watched.out
+    assert "nightly" in watched.err
+
+
+@pytest.mark.usefixtures("cli")
+def test_a_terminal_shows_how_long_it_takes(server):
+    looks = []
+
+    def respond(seen):
+        if not seen.target.endswith("/cost"):
+            began = datetime.now(UTC) - timedelta(hours=1)
+            return json_answer({"displayName": "nightly", "startTime": began.isoformat()})
+        looks.append(seen)
+        return json_answer(cost(done=5) if len(looks) == 1 else cost("SUCCEEDED", "FINAL", 10, "0.5"))
+
+    server.respond = respond
+    seen = in_a_terminal("jobs", "watch", JOB, "--interval", "1", NO_COLOR="1", COLUMNS="160")
+    before, _, _ = seen.partition("10/10")
+    assert "nightly" in before
+    assert before.count("1 h 00 min") == 2
+
+
 @pytest.mark.parametrize("project", ["acme", "other"])
 def test_jobs_of_the_same_id_have_to_be_told_apart(cli, server, project):
     pair = [listed(), listed(location="europe-west4", project=project)]
@@ -593,5 +720,5 @@ def test_budgets_show_what_is_spent_of_them(cli, server):
         "budget_duration": "1mo",
     }
     server.answers = [json_answer([team])]
-    assert "search - active 125.25 250.50 █████░░░░░ 1mo" in cli("teams", "list").text
+    assert "search - active 125.25 250.50 █████░░░░░ 50.0 % 1mo" in cli("teams", "list").text
     assert Decimal(cli("teams", "list", "-o", "csv").csv[0]["spend"]) == Decimal("125.25")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from gateway_cli import limits
 from gateway_cli.cells import Column, Kind
 from gateway_cli.commands import Commands, Context
-from gateway_cli.errors import CliError, UsageError
+from gateway_cli.errors import AnswerError, CliError, UsageError
 from gateway_cli.options import add_yes
 from gateway_cli.printing import confirm
 
@@ -41,7 +41,7 @@ def add(commands: Commands) -> None:
         "The gateway keeps only a hash of the secret, so it cannot be shown again.",
     )
     parser.add_argument(
-        "--alias", metavar="ALIAS", help="its name in costs and in the audit trail (default: generated)"
+        "--alias", metavar="ALIAS", required=True, help="its name in costs and in the audit trail"
     )
     parser.add_argument("--team", metavar="TEAM", help="its team, which must exist")
     parser.add_argument(
@@ -144,7 +144,16 @@ def create(context: Context, args: Namespace) -> None:
 def show(context: Context, args: Namespace) -> None:
     """Run ``vbatch keys show``."""
     query = {"key": _find(context.client, args.name)["token"]} if args.name else None
-    answer = context.client.get("/key/info", query)
+    try:
+        answer = context.client.get("/key/info", query)
+    except AnswerError as error:
+        if error.reason == "KEY_UNKNOWN" and query is None:
+            raise CliError(
+                "You are using the administrator's key (the master key). It may do everything, and has no "
+                "record "
+                "of its own; `vbatch keys list` lists the keys that have."
+            ) from error
+        raise
     context.out.record(_columns(context), answer["info"])
 
 
@@ -205,12 +214,14 @@ def delete(context: Context, args: Namespace) -> None:
 
 def _change(context: Context, name: str, body: dict[str, Any]) -> None:
     key = _find(context.client, name)
-    context.out.record(_columns(context), context.client.post("/key/update", {"key": key["token"], **body}))
+    changed = context.client.post("/key/update", {"key": key["token"], **body})
+    context.out.record(limits.changed(_columns(context), body, context.out), changed)
 
 
 def _show_secret(context: Context, key: dict[str, Any]) -> None:
     secret = Column("key", lambda each: each["key"], style=lambda _: "bold")
-    context.out.record((secret, *_columns(context)), key)
+    columns = (secret, *_columns(context))
+    context.out.record(limits.given(columns, key, context.out), key)
     context.out.note(
         "Warning: this is the only time the secret is shown. Keep it in a secret manager now; if it is lost, "
         "`vbatch keys rotate` makes another one."

@@ -1,7 +1,9 @@
 """``vbatch spend`` and ``vbatch export``: report spend over time."""
 
+import itertools
 import sys
 from argparse import ArgumentTypeError, Namespace
+from collections.abc import Iterator
 from datetime import UTC, datetime, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +17,9 @@ from gateway_cli.times import GRAMMAR, fixed_zone, offset, rfc3339
 
 _WIDTHS = {"hour": ("1h", 744), "day": ("1d", 366), "month": ("1mo", 120), "all": ("1mo", 120)}
 """Bucket -> the API's width, and the most buckets that a page may have."""
+_PAGE = 500
+_MOST_PAGES = 4
+"""Pages of jobs that are read for their display names."""
 _FIELDS = ("model", "team", "api_key", "project", "location", "job")
 _SHORT = {"key": "api_key"}
 _BY = "model, team, key, project, location, job or label:NAME, with commas between them"
@@ -75,18 +80,44 @@ def spend(context: Context, args: Namespace) -> None:
     if args.bucket == "all":
         rows = _summed(rows, args.by)
     total = money.total(row["amount"] for row in rows)
-    largest = max((row["amount"] for row in rows), default=Decimal(0))
+    shown = rows
+    if context.out.form == "table" and not args.by:
+        # Programs get every bucket; people do not read thirty zeros.
+        shown = [row for row in rows if row["amount"] or row["unpriced"]]
     columns = (
         *(_when(args.bucket, zone) if args.bucket != "all" else ()),
-        *(Column(field, lambda row, field=field: row[field]) for field in args.by),  # type: ignore[misc]
+        *_groups(args.by, _names(context, args, query) if "job" in args.by else {}),
         Column("amount", lambda row: row["amount"], Kind.MONEY, floor=lambda row: row["unpriced"]),
         Column("currency", lambda row: row["currency"], csv_only=True),
         Column("unpriced", lambda row: row["unpriced"], csv_only=True),
-        Column("share", lambda row: (row["amount"], largest), Kind.SHARE, spare=1),
+        Column("share", lambda row: (row["amount"], total), Kind.SHARE, spare=1),
     )
     last = {columns[0].name: ("total", False), "amount": (total, any(row["unpriced"] for row in rows))}
     raw = [{**row, "amount": f"{row['amount']:f}"} for row in rows]
-    context.out.rows(columns, rows, raw=raw, none="Nothing was spent.", total=last if len(rows) > 1 else None)
+    context.out.rows(
+        columns, shown, raw=raw, none="Nothing was spent.", total=last if len(shown) > 1 else None
+    )
+    if shown and len(shown) < len(rows):
+        context.out.note(f"Left out: {len(rows) - len(shown)} of {len(rows)} in which nothing was spent.")
+
+
+def _groups(by: tuple[str, ...], names: dict[str, str]) -> Iterator[Column]:
+    """Yield the columns of the groups. People see a job by id and display name, programs by full name."""
+    for field in by:
+        full = field == "job"
+        yield Column(field, lambda row, field=field: row[field], csv_only=full)  # type: ignore[misc]
+        if full:
+            yield Column("job", lambda row: (row["job"] or "").rpartition("/")[2], table_only=True)
+            yield Column("name", lambda row: names.get(row["job"]), table_only=True)
+
+
+def _names(context: Context, args: Namespace, query: dict[str, Any]) -> dict[str, str]:
+    """Return display names of jobs by full name; none of those that are too many to look up."""
+    if context.out.form != "table":
+        return {}
+    wanted = {"limit": _PAGE, **filters_of(args), **{end: query[end] for end in ("start_time", "end_time")}}
+    found = itertools.islice(pages(context.client, "/v1/jobs", wanted), _MOST_PAGES)
+    return {job["name"]: job["displayName"] for page in found for job in page["data"]}
 
 
 def export(context: Context, args: Namespace) -> None:

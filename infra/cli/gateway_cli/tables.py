@@ -106,13 +106,14 @@ def layout(
     If the columns that must not be left out do not fit side by side, they are printed one below the other.
     """
     ascii_only = is_ascii_only(target)
-    found = [_Laid.of(column, rows, zone, total, ascii_only=ascii_only) for column in columns]
+    everything = [_Laid.of(column, rows, zone, total, ascii_only=ascii_only) for column in columns]
+    found = list(everything)
     left_out: list[str] = []
     while not _fits(found, target.width):
         spare = max(found, key=lambda each: each.column.spare)
         if not spare.column.spare:
-            grids = [_grid(found, number) for number in range(len(rows) + bool(total))]
-            return Group(*[part for grid in grids for part in (grid, Text(""))][:-1]), left_out
+            grids = [_grid(everything, number) for number in range(len(rows) + bool(total))]
+            return Group(*[part for grid in grids for part in (grid, Text(""))][:-1]), []
         found.remove(spare)
         left_out.append(spare.column.name.replace("_", " "))
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))

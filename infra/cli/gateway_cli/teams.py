@@ -103,7 +103,8 @@ def create(context: Context, args: Namespace) -> None:
     """Run ``vbatch teams create``."""
     named = {"team_alias": args.name} if args.name is not None else {}
     body = {"team_id": args.team, **named, **limits.body_of(args)}
-    context.out.record(_columns(context), context.client.post("/team/new", body))
+    team = context.client.post("/team/new", body)
+    context.out.record(limits.given(_columns(context), team, context.out), team)
 
 
 def show(context: Context, args: Namespace) -> None:
@@ -144,7 +145,8 @@ def delete(context: Context, args: Namespace) -> None:
 
 
 def _change(context: Context, team: str, body: dict[str, Any]) -> None:
-    context.out.record(_columns(context), context.client.post("/team/update", {"team_id": team, **body}))
+    changed = context.client.post("/team/update", {"team_id": team, **body})
+    context.out.record(limits.changed(_columns(context), body, context.out), changed)
 
 
 def _columns(context: Context) -> tuple[Column, ...]:
