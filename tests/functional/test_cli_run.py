@@ -2,12 +2,13 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from functional.contract_gateway import PARENT, PREFIX, ContractGateway, refusal
 from functional.gateway.loopback import Answer
-from functional.test_cli import Cli
+from functional.test_cli import Cli, pausing
 from running_files import check_run
 
 MODEL = ("--model", "gemini-3.5-flash")
@@ -24,8 +25,9 @@ def gateway():
 @pytest.fixture
 def cli(gateway, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
-    for module in ("watching", "transfers", "creates"):
-        monkeypatch.setattr(f"gateway_cli.{module}.time.sleep", lambda _: None)
+    for module in ("transfers", "creates"):
+        monkeypatch.setattr(f"gateway_cli.{module}.time", SimpleNamespace(sleep=lambda _: None))
+    pausing(monkeypatch, lambda _: None)
     return Cli(gateway.url, monkeypatch, capsys, tmp_path)
 
 
@@ -152,6 +154,7 @@ def test_results_that_are_there_are_overwritten_only_by_name(cli, gateway, rows,
 
 def test_it_asks_after_the_estimate(cli, gateway, rows):
     assert "--yes" in cli("run", rows, *MODEL, *PLACE, status=2).err
+    assert not gateway.asked("POST")
     cli.answer("n\n")
     declined = cli("run", rows, *MODEL, *PLACE, status=2)
     assert "0.0009" in declined.err
@@ -238,6 +241,15 @@ def test_a_create_that_never_answers_says_what_is_not_known(cli, gateway, rows):
     assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
 
 
+def test_ctrl_c_while_a_create_is_sent_says_what_is_not_known(cli, gateway, rows, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gateway_cli.creates.time", SimpleNamespace(sleep=interrupt))
+    gateway.before = lambda seen: Answer(body=b"", raw=True) if seen.target == CREATE else None
+    assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=130).err
+
+
 def test_a_create_that_is_refused_is_not_sent_again(cli, gateway, rows):
     gateway.before = lambda seen: (
         refusal(400, "FAILED_PRECONDITION", "BUDGET_EXCEEDED") if seen.target == CREATE else None
@@ -250,7 +262,7 @@ def test_ctrl_c_leaves_the_job_running_and_says_how_to_come_back(cli, gateway, r
     def interrupt(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gateway_cli.watching.time.sleep", interrupt)
+    pausing(monkeypatch, interrupt)
     stopped = cli("run", rows, *MODEL, *PLACE, "--yes", status=130)
     assert "vbatch jobs watch 4242" in stopped.err
     back = re.search(r"vbatch (jobs results 4242 --out '.*')", stopped.err)

@@ -4,20 +4,26 @@ import csv
 import io
 import json
 import os
+import shlex
 import subprocess
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
+import demo
 from builders import prompt
 from command_line import COMMAND
+from documents import ROOT, blocks
 from patience import PATIENCE
 from running_files import check_run
 
-ROOT = Path(__file__).parents[2]
 PATHS = json.loads((ROOT / "functions/batch_gateway/gateway/http/openapi.json").read_text())["paths"]
 PARENT = "/v1/projects/{project}/locations/{location}/batchPredictionJobs"
+
+whole_way = pytest.mark.skipif(
+    not {"/v1/inputs", f"{PARENT}/{{job}}/results"} <= PATHS.keys(),
+    reason="the gateway has no inputs or results yet",
+)
 
 
 @pytest.fixture
@@ -60,10 +66,7 @@ def test_a_job_from_the_terminal(system, gateway):
     assert cost["amount"] in gateway("jobs", "list", "--search", job.label)
 
 
-@pytest.mark.skipif(
-    not {"/v1/inputs", f"{PARENT}/{{job}}/results"} <= PATHS.keys(),
-    reason="the gateway has no inputs or results yet",
-)
+@whole_way
 def test_a_file_runs_to_its_results_with_a_gateway_key_alone(system, gateway, tmp_path):
     prefixes = ("--uri-prefix", "gs://batch-in/run", "--uri-prefix", "gs://batch-out/run")
     made = json.loads(gateway("keys", "create", "--alias", "run", *prefixes, "-o", "json"))
@@ -74,6 +77,16 @@ def test_a_file_runs_to_its_results_with_a_gateway_key_alone(system, gateway, tm
 
     told = check_run(scoped, tmp_path, ("local-project", "global"))
     assert system.stack.get(f"/v1/{told['name']}/cost")["amount"] == told["amount"]
+
+
+@whole_way
+def test_the_first_job_of_the_readme(gateway, tmp_path):
+    words = shlex.split(blocks("example")["run"][1].splitlines()[-1])[1:]
+    words[words.index("--out") + 1] = tmp_path / "results.jsonl"
+    words[words.index("infra/local/example_input.jsonl")] = demo.EXAMPLE_INPUT
+    place = ("--project", "local-project", "--location", "global")
+    told = json.loads(gateway(*words, *place, "--yes", "-o", "json"))
+    assert told["amount"] == json.loads(blocks("shown")["first-cost"][1])["amount"]
 
 
 def test_its_spend_and_its_export(system, gateway):

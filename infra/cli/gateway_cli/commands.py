@@ -101,6 +101,8 @@ class Context:
 
     def _key(self) -> str:
         key = read_key(self.args.key_file)
+        if key and self.args.profile and not self.args.key_file:
+            self.out.note(f"Note: this uses GATEWAY_KEY, not the key of the profile {self.args.profile!r}.")
         # A profile's key is for its own gateway: another one must not get to see it.
         if key is None and self.profile and same_url(self.url, self.profile.url):
             key = self.profile.key

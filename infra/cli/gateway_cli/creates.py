@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from gateway_cli.commands import Context
-from gateway_cli.errors import AnswerError, CliError, UnreachableError, UsageError
+from gateway_cli.errors import AnswerError, CliError, InterruptedRunError, UnreachableError, UsageError
 
 _TRIES = 4
 _LONGEST_PAUSE = 30
+_UNKNOWN = (
+    "It is not known whether the job was submitted: look for it with `vbatch jobs list` before you submit "
+    "it again."
+)
 
 
 def read_body(file: str) -> bytes:
@@ -48,28 +52,31 @@ def create(context: Context, body: bytes) -> dict[str, Any]:
     Raises:
         AnswerError: The create was refused.
         CliError: There is no answer, so it is not known whether there is a job.
+        InterruptedRunError: The same after Ctrl-C.
         UsageError: As with ``estimate``.
     """
     headers = {"Idempotency-Key": f"vbatch-{uuid.uuid4()}"}
     path = f"/v1{context.place}/batchPredictionJobs"
+    try:
+        return _again(context, lambda: _at_place(lambda: context.client.post_raw(path, body, headers)))
+    except KeyboardInterrupt as error:
+        raise InterruptedRunError(_UNKNOWN) from error
+
+
+def _again(context: Context, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return the answer to a call that may be made several times."""
     for number in range(1, _TRIES + 1):
         try:
-            job: dict[str, Any] = _at_place(lambda: context.client.post_raw(path, body, headers))
+            return call()
         except (AnswerError, UnreachableError) as error:
             passing = error.passing if isinstance(error, AnswerError) else True
             if not passing:
                 raise
             if number == _TRIES:
-                raise CliError(
-                    f"{error}\nIt is not known whether the job was submitted: look for it with `vbatch "
-                    "jobs list` "
-                    "before you submit it again."
-                ) from error
+                raise CliError(f"{error}\n{_UNKNOWN}") from error
             asked = error.retry_after if isinstance(error, AnswerError) else None
             context.out.note(f"{error} Trying again; it is submitted only once.")
             time.sleep(min(asked or 2**number, _LONGEST_PAUSE))
-        else:
-            return job
     raise AssertionError("unreachable")
 
 

@@ -68,6 +68,6 @@ class AnswerError(CliError):
 
 
 class InterruptedRunError(CliError):
-    """Ctrl-C ended the watching of a job, which goes on."""
+    """Ctrl-C ended a command whose job goes on, or may have been submitted."""
 
     status = INTERRUPTED

@@ -3,6 +3,7 @@
 import re
 import secrets
 import shlex
+import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,6 +92,8 @@ def run(context: Context, args: Namespace) -> int | None:
         raise UsageError(f"{args.file} is not a file.")
     out = args.out or Path(f"{args.file.stem}-results.jsonl")
     transfers.check_target(out, overwrite=args.out is not None)
+    if not args.yes and not sys.stdin.isatty():
+        raise UsageError("Give --yes: there is no terminal to ask on.")
     with inputs.rows_of(args.file, args.prompt) as rows:
         uri = _upload(context, rows, args.file.stem)
     body = msgspec.json.encode(_body(context, args, uri))
@@ -167,7 +170,7 @@ def _can_come_back(job: str, out: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         raise InterruptedRunError(
-            f"The job {job} goes on. Come back with:\n  vbatch jobs watch {job}\n"
+            f"Ctrl-C does not stop the job {job}. Come back with:\n  vbatch jobs watch {job}\n"
             f"  vbatch jobs results {job} --out {shlex.quote(str(out))}\n"
             f"Stop it with:\n  vbatch jobs cancel {job}"
         ) from error
