@@ -7,7 +7,8 @@ from decimal import Decimal
 def prompts(count):
     """Rows in Vertex AI's form."""
     contents = [{"role": "user", "parts": [{"text": "Say hello."}]}]
-    return [{"key": f"row-{number}", "request": {"contents": contents}} for number in range(count)]
+    request = {"contents": contents, "generationConfig": {"maxOutputTokens": 100}}
+    return [{"key": f"row-{number}", "request": request} for number in range(count)]
 
 
 def check_run(command, folder, place, count=20):
