@@ -25,7 +25,7 @@ def gateway():
 @pytest.fixture
 def cli(gateway, monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
-    for module in ("transfers", "creates"):
+    for module in ("transfers", "retrying"):
         monkeypatch.setattr(f"gateway_cli.{module}.time", SimpleNamespace(sleep=lambda _: None))
     pausing(monkeypatch, lambda _: None)
     return Cli(gateway.url, monkeypatch, capsys, tmp_path)
@@ -245,7 +245,7 @@ def test_ctrl_c_while_a_create_is_sent_says_what_is_not_known(cli, gateway, rows
     def interrupt(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gateway_cli.creates.time", SimpleNamespace(sleep=interrupt))
+    monkeypatch.setattr("gateway_cli.retrying.time", SimpleNamespace(sleep=interrupt))
     gateway.before = lambda seen: Answer(body=b"", raw=True) if seen.target == CREATE else None
     assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=130).err
 
@@ -302,9 +302,19 @@ def fail(gateway):
 def test_results_that_break_off_leave_no_file(cli, gateway, rows, tmp_path):
     whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
     gateway.before = lambda seen: Answer(body=whole, raw=True) if "/results" in seen.target else None
-    assert "broke off" in cli("run", rows, *MODEL, *PLACE, "--yes", status=3).err
+    broken = cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+    assert "broke off" in broken
+    assert "vbatch jobs results 4242 --out 'my rows-results.jsonl'" in broken
     assert not list(tmp_path.glob("*results*"))
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_download_is_tried_again(cli, gateway, rows, tmp_path):
+    answers = [refusal(429, "RESOURCE_EXHAUSTED", "TOO_MANY_DOWNLOADS"), Answer(body=b"", raw=True)]
+    gateway.before = lambda seen: answers.pop() if "/results" in seen.target and answers else None
+    cli("run", rows, *MODEL, *PLACE, "--yes")
+    assert not answers
+    assert len((tmp_path / "my rows-results.jsonl").read_text().splitlines()) == 3
 
 
 def test_results_by_view_state_and_limit(cli, gateway, rows, tmp_path):

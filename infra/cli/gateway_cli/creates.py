@@ -1,17 +1,15 @@
 """Estimate and submit jobs."""
 
 import sys
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from gateway_cli.commands import Context
-from gateway_cli.errors import AnswerError, CliError, InterruptedRunError, UnreachableError, UsageError
+from gateway_cli.errors import AnswerError, CliError, InterruptedRunError, UsageError
+from gateway_cli.retrying import again
 
-_TRIES = 4
-_LONGEST_PAUSE = 30
 _UNKNOWN = (
     "It is not known whether the job was submitted: look for it with `vbatch jobs list` before you submit "
     "it again."
@@ -58,26 +56,17 @@ def create(context: Context, body: bytes) -> dict[str, Any]:
     headers = {"Idempotency-Key": f"vbatch-{uuid.uuid4()}"}
     path = f"/v1{context.place}/batchPredictionJobs"
     try:
-        return _again(context, lambda: _at_place(lambda: context.client.post_raw(path, body, headers)))
+        return again(
+            context,
+            lambda: _at_place(lambda: context.client.post_raw(path, body, headers)),
+            "Trying again; it is submitted only once.",
+        )
     except KeyboardInterrupt as error:
         raise InterruptedRunError(_UNKNOWN) from error
-
-
-def _again(context: Context, call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return the answer to a call that may be made several times."""
-    for number in range(1, _TRIES + 1):
-        try:
-            return call()
-        except (AnswerError, UnreachableError) as error:
-            passing = error.passing if isinstance(error, AnswerError) else True
-            if not passing:
-                raise
-            if number == _TRIES:
-                raise CliError(f"{error}\n{_UNKNOWN}") from error
-            asked = error.retry_after if isinstance(error, AnswerError) else None
-            context.out.note(f"{error} Trying again; it is submitted only once.")
-            time.sleep(min(asked or 2**number, _LONGEST_PAUSE))
-    raise AssertionError("unreachable")
+    except CliError as error:
+        if not error.passing:
+            raise
+        raise CliError(f"{error}\n{_UNKNOWN}") from error
 
 
 def _at_place(call: Callable[[], Any]) -> Any:

@@ -16,9 +16,16 @@ class CliError(Exception):
 
     Attributes:
         status: The command's exit status.
+        retry_after: Seconds that the gateway asks to wait; None if it does not say.
     """
 
     status = REFUSED
+    retry_after: int | None = None
+
+    @property
+    def passing(self) -> bool:
+        """Return whether the same call may succeed a little later."""
+        return False
 
 
 class UsageError(CliError):
@@ -32,6 +39,11 @@ class UnreachableError(CliError):
 
     status = UNREACHABLE
 
+    @property
+    def passing(self) -> bool:
+        """Return whether the same call may succeed a little later."""
+        return True
+
 
 class AnswerError(CliError):
     """The gateway answered with an error, in the form of AIP-193 (https://google.aip.dev/193).
@@ -41,7 +53,6 @@ class AnswerError(CliError):
         name: Name in google.rpc.Code, such as ``NOT_FOUND``; empty if the answer has none.
         reason: Reason in its ErrorInfo, such as ``KEY_UNKNOWN``; empty if it has none.
         metadata: Metadata of its ErrorInfo.
-        retry_after: Seconds that the gateway asks to wait; None if it does not say.
     """
 
     def __init__(

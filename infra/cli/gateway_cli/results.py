@@ -12,6 +12,7 @@ from gateway_cli.cells import Column, Kind
 from gateway_cli.commands import Context
 from gateway_cli.errors import UsageError
 from gateway_cli.joblists import path_of
+from gateway_cli.retrying import again
 
 _FAILED = ("failed", "blocked")
 
@@ -24,8 +25,11 @@ def save(context: Context, name: str, query: dict[str, Any], out: Path) -> None:
         UnreachableError: They broke off.
         UsageError: The file cannot be written.
     """
-    chunks = context.client.stream(f"/v1/{name}/results", query)
-    size = transfers.write(out, chunks)
+    size = again(
+        context,
+        lambda: transfers.write(out, context.client.stream(f"/v1/{name}/results", query)),
+        "Trying again.",
+    )
     context.out.note(f"Wrote {out}: {size:,} bytes.")
 
 

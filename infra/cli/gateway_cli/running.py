@@ -188,10 +188,14 @@ def _finish(context: Context, job: dict[str, Any], out: Path) -> int | None:
         written: Path | None = out
         try:
             results.save(context, job["name"], {}, out)
-        except AnswerError as error:
-            if succeeded or error.reason != "OUTPUT_NOT_THERE":
-                raise
+        except CliError as error:
             written = None
+            if succeeded or not isinstance(error, AnswerError) or error.reason != "OUTPUT_NOT_THERE":
+                # The job is paid for, and its results can still be had.
+                raise CliError(
+                    f"{error}\nThe job has ended ({word(cost['state'])}). Download its results with:\n"
+                    f"  vbatch jobs results {short} --out {shlex.quote(str(out))}"
+                ) from error
     told = {"cost": cost, "file": str(written) if written else None, "reason": reason}
     context.out.record(_TOLD if reason else _TOLD[:-1], told, raw=cost)
     undone = sum(cost["rows"][name] for name in ("failed", "malformed", "unrecognized"))

@@ -169,13 +169,11 @@ def _look(context: Context, path: str, screen: "_Screen") -> dict[str, Any]:
     for number in range(1, _TRIES + 1):
         try:
             cost: dict[str, Any] = context.client.get(f"{path}/cost")
-        except (AnswerError, UnreachableError) as error:
-            passing = error.passing if isinstance(error, AnswerError) else True
-            if not passing or number == _TRIES:
+        except CliError as error:
+            if not error.passing or number == _TRIES:
                 raise
-            asked = error.retry_after if isinstance(error, AnswerError) else None
             screen.say(f"{error} Trying again.")
-            time.sleep(min(asked or 2**number, _LONGEST_PAUSE))
+            time.sleep(min(error.retry_after or 2**number, _LONGEST_PAUSE))
         else:
             return cost
     raise CliError("unreachable")
