@@ -126,6 +126,14 @@ def test_what_is_no_input_is_not_uploaded(cli, gateway, tmp_path, *, name, conte
     assert not gateway.asked("POST")
 
 
+def test_a_file_that_cannot_be_read_is_named(cli, rows, monkeypatch):
+    def refuse(self, *_, **__):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    assert "my rows.jsonl: Permission denied" in cli("run", rows, *MODEL, *PLACE, "--yes", status=2).err
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -76,7 +76,6 @@ def _at_place(call: Callable[[], Any]) -> Any:
         if error.reason == "PLACE_MISSING":
             raise UsageError(
                 "The gateway serves several places: give --project and --location, set "
-                "GOOGLE_CLOUD_PROJECT and "
-                "GOOGLE_CLOUD_LOCATION, or store them with `vbatch login`."
+                "GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION, or store them with `vbatch login`."
             ) from error
         raise

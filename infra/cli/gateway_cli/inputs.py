@@ -34,23 +34,27 @@ def rows_of(file: Path, template: str | None) -> Iterator[Path]:
     Raises:
         UsageError: The file or the template is invalid.
     """
-    try:
-        if template is None:
-            _check_jsonl(file)
-            yield file
-            return
-        if file.suffix.lower() in _JSONL:
-            raise UsageError(
-                f"{file} is JSONL, whose rows have prompts already: --prompt is for text and CSV."
-            )
-        parts = _parse(template)
-        with tempfile.TemporaryDirectory(prefix="vbatch-") as folder:
-            made = Path(folder) / "rows.jsonl"
-            rows = _csv_rows(file, parts) if file.suffix.lower() == _CSV else _text_rows(file, parts)
-            _write(made, rows, file)
-            yield made
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is not UTF-8: {error.reason} at byte {error.start}.") from error
+    with tempfile.TemporaryDirectory(prefix="vbatch-") as folder:
+        try:
+            made = _made(file, template, Path(folder))
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{file} is not UTF-8: {error.reason} at byte {error.start}.") from error
+        except OSError as error:
+            raise UsageError(f"{error.filename or folder}: {error.strerror}.") from error
+        yield made
+
+
+def _made(file: Path, template: str | None, folder: Path) -> Path:
+    if template is None:
+        _check_jsonl(file)
+        return file
+    if file.suffix.lower() in _JSONL:
+        raise UsageError(f"{file} is JSONL, whose rows have prompts already: --prompt is for text and CSV.")
+    parts = _parse(template)
+    made = folder / "rows.jsonl"
+    rows = _csv_rows(file, parts) if file.suffix.lower() == _CSV else _text_rows(file, parts)
+    _write(made, rows, file)
+    return made
 
 
 def _write(made: Path, rows: Iterator[tuple[str, str]], source: Path) -> None:

@@ -93,8 +93,8 @@ def add(commands: Commands) -> None:
         submit,
         "Submit a job from the JSON that describes it, exactly once.",
         "vbatch jobs submit job.json\ncat job.json | vbatch jobs submit - --project acme --location global",
-        "FILE is the body of a create, with its input in Cloud Storage or BigQuery. `vbatch run` uploads a "
-        "file, too.",
+        "FILE is the body of a create, with its input in Cloud Storage or BigQuery. `vbatch run` "
+        "uploads a file, too.",
     )
     parser.add_argument("file", metavar="FILE", help="body of a create; - for stdin")
     add_place(parser)
@@ -128,7 +128,7 @@ def add(commands: Commands) -> None:
         failures,
         "List the rows of a job that failed or were blocked, with the reason.",
         "vbatch jobs failures 4242424242424242424",
-        HOW_NAMED,
+        f"Lines are those of the results, which are in no certain order: go by the key. {HOW_NAMED}",
     )
     parser.add_argument("job", metavar="JOB", help="id or full name")
     parser.add_argument(

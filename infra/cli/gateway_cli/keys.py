@@ -150,8 +150,7 @@ def show(context: Context, args: Namespace) -> None:
         if error.reason == "KEY_UNKNOWN" and query is None:
             raise CliError(
                 "You are using the administrator's key (the master key). It may do everything, and has no "
-                "record "
-                "of its own; `vbatch keys list` lists the keys that have."
+                "record of its own; `vbatch keys list` lists the keys that have."
             ) from error
         raise
     context.out.record(_columns(context), answer["info"])

@@ -32,15 +32,15 @@ def add(commands: Commands) -> None:
         run,
         "Take a file to its results: upload it, estimate it, submit it, watch it, download what it wrote.",
         "vbatch run prompts.jsonl --model gemini-3.5-flash\n"
-        "vbatch run reviews.csv --model gemini-3.5-flash --prompt 'Is this review kind? {text}' --max-cost "
-        "5 --yes\n"
+        "vbatch run reviews.csv --model gemini-3.5-flash --prompt 'Is this review kind? {text}' "
+        "--max-cost 5 --yes\n"
         "vbatch run lines.txt --model gemini-3.5-flash --prompt 'Translate to French: {line}' --out "
         "french.jsonl\n"
         "vbatch run --resume 4242424242424242424",
-        "FILE is JSONL in Vertex AI's form; with --prompt, a CSV file or a text of a line for each prompt.\n"
+        "FILE is JSONL in Vertex AI's form; with --prompt, a CSV file or a text with a prompt in "
+        "each line.\n"
         "Nothing is submitted before you have seen the estimate and agreed, or if there are rows that "
-        "would fail "
-        "the whole job. After Ctrl-C the job goes on, and you can come back to it.\n"
+        "would fail the whole job. After Ctrl-C the job goes on, and you can come back to it.\n"
         "The job writes below --output-prefix, else below the output_prefix of the profile, else beside "
         "its input.",
     )
@@ -148,8 +148,8 @@ def _agree(context: Context, found: dict[str, Any], most: Decimal | None, *, yes
     rows = (found["rows"] or {}).get("total")
     what = f"{rows:,} rows" if rows is not None else "The job"
     context.out.note(
-        f"Estimate: {what}, {found['model']}: expected {expected or 'unknown'} USD, "
-        f"from {low or 'unknown'} to {high or 'unknown'} USD."
+        f"Estimate: {what}, {found['model']}: expected {expected or 'unknown'} USD, from "
+        f"{low or 'unknown'} to {high or 'unknown'} USD."
     )
     estimates.warn(context.out, found)
     if found["invalidRows"]:
@@ -158,8 +158,7 @@ def _agree(context: Context, found: dict[str, Any], most: Decimal | None, *, yes
     if most is not None and (dearest is None or dearest > most):
         raise CliError(
             f"Nothing was submitted: the job may cost {high or 'an unknown amount of'} USD, and --max-cost "
-            "is "
-            f"{money.text(most)}."
+            f"is {money.text(most)}."
         )
     confirm("This submits the job.", yes=yes)
 
@@ -170,9 +169,11 @@ def _can_come_back(job: str, out: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         raise InterruptedRunError(
-            f"Ctrl-C does not stop the job {job}. Come back with:\n  vbatch jobs watch {job}\n"
+            f"Ctrl-C does not stop the job {job}. Come back with:\n"
+            f"  vbatch jobs watch {job}\n"
             f"  vbatch jobs results {job} --out {shlex.quote(str(out))}\n"
-            f"Stop it with:\n  vbatch jobs cancel {job}"
+            "Stop it with:\n"
+            f"  vbatch jobs cancel {job}"
         ) from error
 
 
@@ -193,7 +194,8 @@ def _finish(context: Context, job: dict[str, Any], out: Path) -> int | None:
             if succeeded or not isinstance(error, AnswerError) or error.reason != "OUTPUT_NOT_THERE":
                 # The job is paid for, and its results can still be had.
                 raise CliError(
-                    f"{error}\nThe job has ended ({word(cost['state'])}). Download its results with:\n"
+                    f"{error}\n"
+                    f"The job has ended ({word(cost['state'])}). Download its results with:\n"
                     f"  vbatch jobs results {short} --out {shlex.quote(str(out))}"
                 ) from error
     told = {"cost": cost, "file": str(written) if written else None, "reason": reason}
@@ -202,8 +204,7 @@ def _finish(context: Context, job: dict[str, Any], out: Path) -> int | None:
     if undone or not succeeded:
         context.out.note(
             f"Not all went well: `vbatch jobs failures {short}` shows the rows, and `vbatch run --resume "
-            f"{short}` "
-            "runs again what is undone."
+            f"{short}` runs again what is undone."
         )
     return None if succeeded else REFUSED
 
