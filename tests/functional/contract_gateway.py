@@ -123,7 +123,7 @@ class ContractGateway:
                 "inputTokens": tokens,
                 "outputTokens": tokens,
                 "assumptions": [],
-                "rows": {"total": len(self.objects[uri].splitlines()), "invalid": 0},
+                "rows": {"total": len(self.objects[uri].splitlines()), "invalid": 0, "exact": True},
                 "warnings": [],
                 "invalidRows": [],
                 "priceTable": "2026-11-28",

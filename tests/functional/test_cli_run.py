@@ -183,6 +183,18 @@ def test_what_may_cost_more_than_the_limit_is_not_submitted(cli, gateway, rows, 
     assert submits or "Nothing was submitted" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("rows_read", "told"),
+    [
+        ({"total": 20076, "exact": False, "invalid": 0}, "Estimate: about 20,076 rows,"),
+        (None, "Estimate: The job,"),
+    ],
+)
+def test_an_estimate_of_a_sample_says_so(cli, gateway, rows, rows_read, told):
+    gateway.estimate = {"rows": rows_read}
+    assert told in cli("run", rows, *MODEL, *PLACE, "--yes").err
+
+
 def test_rows_that_would_fail_the_job_are_not_submitted(cli, gateway, rows):
     gateway.estimate = {"invalidRows": [{"uri": "gs://in/x", "line": 2, "reason": "no contents"}]}
     refused = cli("run", rows, *MODEL, *PLACE, "--yes", status=1)

@@ -145,8 +145,8 @@ def _agree(context: Context, found: dict[str, Any], most: Decimal | None, *, yes
         None if (amount := money.amount(found[end])) is None else money.text(amount)
         for end in ("low", "expected", "high")
     )
-    rows = (found["rows"] or {}).get("total")
-    what = f"{rows:,} rows" if rows is not None else "The job"
+    rows = found["rows"]
+    what = f"{'' if rows['exact'] else 'about '}{rows['total']:,} rows" if rows else "The job"
     context.out.note(
         f"Estimate: {what}, {found['model']}: expected {expected or 'unknown'} USD, from "
         f"{low or 'unknown'} to {high or 'unknown'} USD."
