@@ -187,7 +187,7 @@ def test_what_may_cost_more_than_the_limit_is_not_submitted(cli, gateway, rows, 
     ("rows_read", "told"),
     [
         ({"total": 20076, "exact": False, "invalid": 0}, "Estimate: about 20,076 rows,"),
-        (None, "Estimate: The job,"),
+        ({"total": None, "exact": False, "invalid": 0}, "Estimate: The job,"),
     ],
 )
 def test_an_estimate_of_a_sample_says_so(cli, gateway, rows, rows_read, told):

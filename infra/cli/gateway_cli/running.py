@@ -145,8 +145,9 @@ def _agree(context: Context, found: dict[str, Any], most: Decimal | None, *, yes
         None if (amount := money.amount(found[end])) is None else money.text(amount)
         for end in ("low", "expected", "high")
     )
-    rows = found["rows"]
-    what = f"{'' if rows['exact'] else 'about '}{rows['total']:,} rows" if rows else "The job"
+    rows, what = found["rows"], "The job"
+    if rows["total"] is not None:
+        what = f"{'' if rows['exact'] else 'about '}{rows['total']:,} rows"
     context.out.note(
         f"Estimate: {what}, {found['model']}: expected {expected or 'unknown'} USD, from "
         f"{low or 'unknown'} to {high or 'unknown'} USD."
