@@ -172,7 +172,12 @@ Serving until Ctrl-C:
   logs            {stack.logs}
   the sweep       every {_SWEEP_SECONDS:.0f} s
 
-The README's commands work in another terminal after:
+The command line works in another terminal after `pip install ./infra/cli`:
+  vbatch login --url {stack.gateway_url} --project {PROJECT} --location {PARENT.rpartition("/")[2]} \\
+    --output-prefix gs://{OUTPUT_BUCKET}
+  and for the key: {stack.master_key}
+
+The README's curl commands work there after:
   export GATEWAY_URL={stack.gateway_url} GATEWAY_KEY={stack.master_key}
   export PARENT={PARENT.removeprefix("/")} INPUT_BUCKET={INPUT_BUCKET} OUTPUT_BUCKET={OUTPUT_BUCKET}
   export JOB={job_id}

@@ -180,6 +180,22 @@ def test_a_bar_is_full_only_at_the_end_and_empty_only_at_the_beginning(part, who
         assert ("#" not in drawn) == (part == 0)
 
 
+@pytest.mark.parametrize(
+    ("part", "whole", "told"),
+    [
+        (0, 10, "0.0 %"),
+        (1, 10, "10.0 %"),
+        ("0.0001", 10, "<0.1 %"),
+        ("9.9999", 10, "99.9 %"),
+        (10, 10, "100.0 %"),
+        (118, 50, "236.0 %"),
+    ],
+)
+def test_a_share_has_a_number(part, whole, told):
+    (cell,) = shown([(part, whole)], Kind.SHARE)
+    assert cell.split(" ", 1)[1] == told
+
+
 def test_progress():
     assert shown([(5, 10), (5, None), (None, None), (0, 0)], Kind.PROGRESS) == [
         *("█████░░░░░ 5/10", "5/?", "-", "░░░░░░░░░░ 0/0")

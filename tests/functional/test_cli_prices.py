@@ -1,4 +1,4 @@
-"""``gateway prices`` and ``gateway reprice --dry-run`` against a gateway in memory."""
+"""``vbatch prices`` and ``vbatch reprice --dry-run`` against a gateway in memory."""
 
 import json
 from decimal import Decimal

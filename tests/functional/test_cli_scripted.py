@@ -12,14 +12,16 @@ import socket
 import subprocess
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from command_line import COMMAND
 from functional.gateway.conftest import json_answer
 from functional.gateway.loopback import Answer, Loopback, closed_port
-from functional.test_cli import COMMAND, Cli, pausing, shell
+from functional.test_cli import Cli, pausing, shell
 from patience import PATIENCE
 
 FIRST = 1_793_491_200
@@ -35,8 +37,8 @@ def server():
 
 
 @pytest.fixture
-def cli(server, monkeypatch, capsys):
-    made = Cli(server.url, monkeypatch, capsys)
+def cli(server, monkeypatch, capsys, tmp_path):
+    made = Cli(server.url, monkeypatch, capsys, tmp_path)
     made.env(TZ="UTC")
     time.tzset()
     yield made
@@ -94,11 +96,11 @@ def test_spend_over_time(cli, server):
 
     assert [line.split() for line in shown.out.splitlines()] == [
         ["day", "(UTC)", "amount,", "USD", "share"],
-        ["2026-11-01", "0.060000000", "█░░░░░░░░░"],
-        ["2026-11-02", "0.000000000", "░░░░░░░░░░"],
-        ["2026-11-03", "≥1,234.000000001", "██████████"],
+        ["2026-11-01", "0.060000000", "█░░░░░░░░░", "<0.1", "%"],
+        ["2026-11-03", "≥1,234.000000001", "█████████░", "99.9", "%"],
         ["total", "≥1,234.060000001"],
     ]
+    assert "Left out: 1 of 3" in shown.err
     first, second = map(query, server.seen)
     assert first["start_time"] == ["2026-11-01T00:00:00Z"]
     assert first["end_time"] == ["2026-11-04T00:00:00Z"]
@@ -194,7 +196,7 @@ def test_export_is_passed_on_to_the_byte(server):
     content = "start_time,amount\r\nÄ,1\r\n".encode()
     server.answers = [Answer(200, content, "text/csv")]
     # Bytes do not go through the captured text stream.
-    ran = shell(COMMAND, "export", "csv", "--by", "job,label:env", "--since", "2026-11-01", "--team", "a")
+    ran = shell(*COMMAND, "export", "csv", "--by", "job,label:env", "--since", "2026-11-01", "--team", "a")
     assert ran.stdout == content
     asked = query(server.seen[0])
     assert (asked["format"], asked["group_by"], asked["team"]) == (["csv"], ["job,label:env"], ["a"])
@@ -276,6 +278,13 @@ def test_an_estimate(cli, server, tmp_path):
     assert server.seen[-1].target == "/v1/batchPredictionJobs:estimateCost"
 
 
+def test_a_strict_estimate_fails_for_rows_that_would_fail_the_job(cli, server):
+    server.answers = [json_answer(ESTIMATE)]
+    cli("estimate", "/dev/null", "--strict", status=1)
+    server.answers = [json_answer({**ESTIMATE, "invalidRows": []})]
+    cli("estimate", "/dev/null", "--strict")
+
+
 def test_an_estimate_that_needs_a_place(cli, server, tmp_path):
     server.answers = [error(400, "INVALID_ARGUMENT", "PLACE_MISSING")]
     assert "--project" in cli("estimate", "/dev/null", status=2).err
@@ -295,7 +304,7 @@ def test_errors_read_well(cli, server):
     ]
     assert cli("jobs", "list", status=1).err.splitlines() == [
         "Error: Over.",
-        "  RESOURCE_EXHAUSTED, reason BUDGET_EXCEEDED, HTTP 429",
+        "  RESOURCE_EXHAUSTED, reason BUDGET_EXCEEDED",
         "  spent: 1.5",
         "  Try again in 60 s.",
     ]
@@ -320,7 +329,7 @@ def test_an_error_cannot_steer_the_terminal(cli, server):
 )
 def test_another_server_is_told_from_a_gateway(cli, server, answer):
     server.answers = [answer]
-    assert "Is GATEWAY_URL right?" in cli("teams", "list", status=1).err
+    assert "Is it the gateway's URL?" in cli("teams", "list", status=1).err
     assert len(server.seen) == 1
 
 
@@ -399,6 +408,7 @@ def test_watching_survives_a_gateway_that_is_away_for_a_moment(cli, server, monk
     pausing(monkeypatch, pauses.append)
     server.answers = [
         json_answer(cost(done=3)),
+        json_answer({"displayName": "nightly"}),
         error(503, "UNAVAILABLE", "BOOKS_UNAVAILABLE", headers=(("Retry-After", "7"),)),
         json_answer(cost("SUCCEEDED", "FINAL", 10, "0.5")),
     ]
@@ -480,7 +490,7 @@ def in_a_terminal(*arguments, **env):
     """What a terminal gets to see, to the byte."""
     primary, secondary = pty.openpty()
     command = subprocess.Popen(  # noqa: S603 - our own command
-        [COMMAND, *arguments],
+        [*COMMAND, *arguments],
         stdin=secondary,
         stdout=secondary,
         stderr=secondary,
@@ -533,6 +543,125 @@ def test_a_narrow_terminal_loses_columns_rather_than_their_sense(server, width, 
     assert "███░░░░░░░ 3/10" in table
     assert max(map(len, table.splitlines())) <= width
     assert left_out in note if left_out else not note
+
+
+LONG = "1234567.123456789"
+KEY_RECORD = {
+    **dict.fromkeys(("soft_budget", "rpm_limit", "expires", "created_at")),
+    "key_alias": "a-long-alias-of-a-key-of-the-search-team",
+    "team_id": "search",
+    "blocked": False,
+    "max_budget": LONG,
+    "spend": LONG,
+    "budget_duration": "1mo",
+    "key_name": "sk-...abcd",
+    "token": "t",
+}
+ITEM = {
+    "item": "input_text",
+    "model": "gemini-3.1-flash-image-preview",
+    "quantity": 12345678,
+    "unit": "token",
+    "unitPrice": "0.000000075",
+    "amount": LONG,
+}
+WINDOWS = ("0-200k", "200k-1m")
+SHOWN = "1,234,567.123456789"
+
+
+@pytest.mark.usefixtures("cli")
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+@pytest.mark.parametrize(
+    ("command", "answers", "whole"),
+    [
+        (
+            ("spend", "--by", "job", "--bucket", "all"),
+            [
+                costs(bucket(0, result(LONG, job=JOB))),
+                json_answer({"data": [{"name": JOB, "displayName": "nightly"}], "next_page": None}),
+            ],
+            ("42", "nightly", SHOWN),
+        ),
+        (
+            ("spend", "--by", "job,model,team,label:environment"),
+            [
+                costs(bucket(0, result(LONG, job=JOB, model="gemini-3.1-flash-image-preview"))),
+                json_answer({"data": [], "next_page": None}),
+            ],
+            ("42", SHOWN),
+        ),
+        (
+            ("keys", "list"),
+            [json_answer({"keys": [KEY_RECORD], "total_pages": 1})],
+            (SHOWN, "active"),
+        ),
+        (
+            ("jobs", "cost", JOB),
+            [
+                json_answer(
+                    {
+                        **report("RUNNING", "PENDING"),
+                        "lineItems": [{**ITEM, "contextWindow": each} for each in WINDOWS],
+                    }
+                ),
+                json_answer({}),
+            ],
+            (*WINDOWS, SHOWN, "12,345,678", "0.000000075"),
+        ),
+        (
+            ("jobs", "list"),
+            [json_answer({"data": [listed(status="FINAL", amount=LONG)], "next_page": None})],
+            ("4242424242424242424", SHOWN),
+        ),
+    ],
+    ids=["job", "groups", "keys", "cost", "list"],
+)
+def test_ids_and_amounts_are_whole_however_narrow_the_terminal(server, command, answers, whole, width):
+    server.answers = list(answers)
+    seen = in_a_terminal(*command, COLUMNS=str(width), NO_COLOR="1")
+    for each in whole:
+        assert each in seen
+    assert max(map(len, seen.partition("Too narrow")[0].splitlines())) <= width
+
+
+WHY = {"code": 7, "message": "The agent may not read gs://in/x."}
+
+
+def test_a_job_that_failed_says_why_everywhere(cli, server, monkeypatch):
+    pausing(monkeypatch, lambda _: None)
+    failed = report("FAILED", "FINAL")
+    server.respond = lambda seen: json_answer(
+        {"data": [listed(state="JOB_STATE_FAILED", error=WHY)], "next_page": None}
+        if seen.target.startswith("/v1/jobs")
+        else failed
+        if seen.target.endswith("/cost")
+        else {"displayName": "nightly", "error": WHY}
+    )
+    assert WHY["message"] in cli("jobs", "list").out
+    assert cli("jobs", "list", "-o", "csv").csv[0]["reason"] == WHY["message"]
+    assert cli("jobs", "cost", JOB).pairs["reason"] == WHY["message"]
+    watched = cli("jobs", "watch", JOB, status=1)
+    assert WHY["message"] in watched.out
+    assert "nightly" in watched.out
+    assert "nightly" in watched.err
+
+
+@pytest.mark.usefixtures("cli")
+def test_a_terminal_shows_how_long_it_takes(server):
+    looks = []
+
+    def respond(seen):
+        if not seen.target.endswith("/cost"):
+            began = datetime.now(UTC) - timedelta(hours=1)
+            return json_answer({"displayName": "nightly", "startTime": began.isoformat()})
+        looks.append(seen)
+        return json_answer(cost(done=5) if len(looks) == 1 else cost("SUCCEEDED", "FINAL", 10, "0.5"))
+
+    server.respond = respond
+    seen = in_a_terminal("jobs", "watch", JOB, "--interval", "1", NO_COLOR="1", COLUMNS="160")
+    before, _, _ = seen.partition("10/10")
+    assert "nightly" in before
+    assert before.count("1 h 00 min") == 2
 
 
 @pytest.mark.parametrize("project", ["acme", "other"])
@@ -591,5 +720,5 @@ def test_budgets_show_what_is_spent_of_them(cli, server):
         "budget_duration": "1mo",
     }
     server.answers = [json_answer([team])]
-    assert "search - active 125.25 250.50 █████░░░░░ 1mo" in cli("teams", "list").text
+    assert "search - active 125.25 250.50 █████░░░░░ 50.0 % 1mo" in cli("teams", "list").text
     assert Decimal(cli("teams", "list", "-o", "csv").csv[0]["spend"]) == Decimal("125.25")

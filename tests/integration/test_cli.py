@@ -4,16 +4,18 @@ import csv
 import io
 import json
 import os
+import shlex
 import subprocess
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
+import demo
 from builders import prompt
+from command_line import COMMAND
+from documents import blocks
 from patience import PATIENCE
-
-COMMAND = Path(__file__).parents[2] / "infra" / "cli" / "gateway"
+from running_files import check_run
 
 
 @pytest.fixture
@@ -22,11 +24,11 @@ def gateway(system, tmp_path):
     key = tmp_path / "key"
     key.write_text(system.stack.master_key)
 
-    def run(*arguments, status=0):
+    def run(*arguments, status=0, key=key):
         env = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
         ran = subprocess.run(  # noqa: S603 - our own command
-            [COMMAND, *map(str, arguments), "--url", system.stack.gateway_url, "--key-file", key],
-            env=env | {"NO_PROXY": "*"},
+            [*COMMAND, *map(str, arguments), "--url", system.stack.gateway_url, "--key-file", key],
+            env=env | {"NO_PROXY": "*", "XDG_CONFIG_HOME": str(tmp_path / "config")},
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -54,6 +56,27 @@ def test_a_job_from_the_terminal(system, gateway):
     assert (listed["id"], listed["cost"], listed["state"]) == (job.id, cost["amount"], "succeeded")
     assert job.id in gateway("jobs", "show", job.id)
     assert cost["amount"] in gateway("jobs", "list", "--search", job.label)
+
+
+def test_a_file_runs_to_its_results_with_a_gateway_key_alone(system, gateway, tmp_path):
+    prefixes = ("--uri-prefix", "gs://batch-in/run", "--uri-prefix", "gs://batch-out/run")
+    made = json.loads(gateway("keys", "create", "--alias", "run", *prefixes, "-o", "json"))
+    (tmp_path / "scoped").write_text(made["key"])
+
+    def scoped(*arguments):
+        return gateway(*arguments, key=tmp_path / "scoped")
+
+    told = check_run(scoped, tmp_path, ("local-project", "global"))
+    assert system.stack.get(f"/v1/{told['name']}/cost")["amount"] == told["amount"]
+
+
+def test_the_first_job_of_the_readme(gateway, tmp_path):
+    words = shlex.split(blocks("example")["run"][1].splitlines()[-1])[1:]
+    words[words.index("--out") + 1] = tmp_path / "results.jsonl"
+    words[words.index("infra/local/example_input.jsonl")] = demo.EXAMPLE_INPUT
+    place = ("--project", "local-project", "--location", "global")
+    told = json.loads(gateway(*words, *place, "--yes", "-o", "json"))
+    assert told["amount"] == json.loads(blocks("shown")["first-cost"][1])["amount"]
 
 
 def test_its_spend_and_its_export(system, gateway):

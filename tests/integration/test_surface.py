@@ -15,6 +15,8 @@ from patience import PATIENCE
 from processes import HOST, wait_until
 
 NAMES = (
+    # The tests of the command line run it.
+    "run",
     *("create", "create-labels", "create-idempotent", "list", "get", "cost", "cancel", "resume", "delete"),
     *("team-new", "key-generate", "reconcile", "reprice", "jobs"),
     *("estimate", "costs", "export", "results", "results-usage"),

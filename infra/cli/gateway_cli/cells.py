@@ -4,13 +4,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from enum import Enum, auto
 from typing import Any
 
 from gateway_cli import money, times
 
 _BAR = 10
+_LEAST_SHARE = Decimal("0.1")
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 """First characters of text that a spreadsheet takes for a formula (OWASP, "CSV Injection")."""
 _NUMBER = re.compile(r"[+-][0-9]+(\.[0-9]+)?")
@@ -28,7 +29,7 @@ class Kind(Enum):
     PROGRESS = auto()
     """(done, total): a bar and both numbers. In tables only."""
     SHARE = auto()
-    """(part, whole): a bar. In tables only."""
+    """(part, whole): a bar and a percentage. In tables only."""
 
 
 RIGHT = {Kind.NUMBER, Kind.MONEY}
@@ -144,9 +145,17 @@ def _drawn(value: tuple[Any, Any], kind: Kind, *, ascii_only: bool) -> str:
     known = None not in value
     drawn = bar(Decimal(str(part)), Decimal(str(whole)), ascii_only=ascii_only) if known else ""
     if kind is Kind.SHARE:
-        return drawn or "-"
+        return f"{drawn} {_percent(Decimal(str(part)), Decimal(str(whole)))}" if known else "-"
     numbers = f"{_count(part)}/{_count(whole)}"
     return f"{drawn} {numbers}".strip()
+
+
+def _percent(part: Decimal, whole: Decimal) -> str:
+    if whole <= 0:
+        return "-"
+    # Rounded down: 100 % is all.
+    share = (100 * part / whole).quantize(_LEAST_SHARE, ROUND_DOWN)
+    return "<0.1 %" if part > 0 and not share else f"{share} %"
 
 
 def _count(value: Any) -> str:

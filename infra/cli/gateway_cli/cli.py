@@ -1,4 +1,4 @@
-"""The command ``gateway``: parse the arguments, run the command, and report errors."""
+"""The command ``vbatch``: parse the arguments, run the command, and report errors."""
 
 import argparse
 import os
@@ -6,50 +6,51 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from gateway_cli import estimates, jobs, keys, prices, spend, teams, upkeep
+from gateway_cli import __version__, account, estimates, jobs, keys, prices, running, spend, teams, upkeep
 from gateway_cli.cells import clean
 from gateway_cli.commands import Commands, Help, context_of
-from gateway_cli.errors import DONE, USAGE, AnswerError, CliError
+from gateway_cli.errors import DONE, INTERRUPTED, USAGE, AnswerError, CliError, InterruptedRunError
+from gateway_cli.wording import in_commands
 
 _DESCRIPTION = """\
-The administrator's command line of the Vertex Batch Gateway: keys, teams, jobs, and what they cost.
+The command line of the Vertex Batch Gateway: batch jobs from a file to their results, and what they cost.
 
-It calls the gateway's HTTP API. Most commands need the administrator's key; with another one, `jobs`,
-`spend`, `export`, `estimate` and `keys show` work for what that key may see."""
+It calls the gateway's HTTP API. With the key of a team, every command works for what that key may see.
+`teams`, `reprice`, `sweep`, `audit` and `keys`, but for `keys show`, need the administrator's key."""
 _EPILOG = """\
 examples:
-  export GATEWAY_URL=https://gateway-abc.run.app
-  read -rs GATEWAY_KEY && export GATEWAY_KEY
-  gateway teams create search --max-budget 250 --budget-duration 1mo
-  gateway keys create --alias search-nightly --team search --duration 90d
-  gateway jobs list --since today
-  gateway jobs watch
-  gateway spend --by team,model --since 7d
+  vbatch login --url https://gateway-abc.run.app
+  vbatch run prompts.jsonl --model gemini-3.5-flash
+  vbatch jobs list --since today
+  vbatch spend --by team,model --since 7d
+  vbatch keys create --alias search-nightly --team search --duration 90d
 
 environment:
-  GATEWAY_URL  the gateway; --url has precedence
-  GATEWAY_KEY  the key; --key-file has precedence, and without both there is a prompt.
+  GATEWAY_URL  the gateway; --url has precedence, and it has precedence over the profile's
+  GATEWAY_KEY  the key; --key-file has precedence, and it has precedence over the profile's.
                A key is never given on the command line, where others can see it.
+  GOOGLE_CLOUD_PROJECT, GOOGLE_CLOUD_LOCATION
+               where jobs run; --project and --location have precedence
   NO_COLOR     no colours
 
 Answers go to stdout, everything else to stderr. Amounts are USD and exact.
-exit status: 0 done; 1 the gateway answered with an error, or a watched job did not succeed; 2 wrong usage;
-3 the gateway did not answer. `gateway COMMAND --help` has an example for every command."""
-_INTERRUPTED = 130
-"""Exit status of a command that Ctrl-C ended, as in a shell."""
+exit status: 0 done; 1 refused by the gateway or by what you asked for (--max-cost, --strict), or a watched
+job did not succeed; 2 wrong usage; 3 the gateway did not answer; 130 after Ctrl-C.
+`vbatch COMMAND --help` has an example for every command."""
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     root = argparse.ArgumentParser(
-        prog="gateway",
+        prog="vbatch",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=Help,
         allow_abbrev=False,
     )
+    root.add_argument("--version", action="version", version=f"vbatch {__version__}")
     commands = Commands(root)
-    for subject in (keys, teams, jobs, spend, estimates, prices, upkeep):
+    for subject in (account, running, jobs, spend, estimates, prices, keys, teams, upkeep):
         subject.add(commands)
     return root
 
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status.
 
     Args:
-        arguments: Arguments after ``gateway``; by default those of the process.
+        arguments: Arguments after ``vbatch``; by default those of the process.
     """
     for stream in (sys.stdout, sys.stderr):
         _never_fail(stream)
@@ -69,13 +70,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int | None = args.run(context_of(args), args)
         sys.stdout.flush()
+    except InterruptedRunError as error:
+        sys.stderr.write(f"\n{error}\n")
+        return error.status
     except CliError as error:
         sys.stdout.flush()
         _complain(error)
         return error.status
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped.\n")
-        return _INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader has closed the pipe (`| head`). Without this, Python would complain again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -84,9 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(error: CliError) -> None:
-    lines = [clean(line) for line in f"Error: {error}".split("\n")]
+    lines = [clean(line) for line in f"Error: {in_commands(str(error))}".split("\n")]
     if isinstance(error, AnswerError):
-        told = [error.name, f"reason {error.reason}" if error.reason else "", f"HTTP {error.code}"]
+        told = [error.name or f"HTTP {error.code}", f"reason {error.reason}" if error.reason else ""]
         lines.append(f"  {', '.join(clean(each) for each in told if each)}")
         lines += [f"  {clean(name)}: {clean(value)}" for name, value in error.metadata.items()]
         if error.retry_after is not None:

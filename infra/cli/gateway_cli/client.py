@@ -74,9 +74,9 @@ class Client:
         """Return the answer to a POST of JSON; errors as with ``get``."""
         return self._json("POST", path, body=msgspec.json.encode(body))
 
-    def post_raw(self, path: str, body: bytes) -> Any:
+    def post_raw(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> Any:
         """Return the answer to a POST of encoded JSON; errors as with ``get``."""
-        return self._json("POST", path, body=body)
+        return self._json("POST", path, body=body, headers=headers)
 
     def put(self, path: str, body: bytes) -> Any:
         """Return the answer to a PUT of encoded JSON; errors as with ``get``."""
@@ -96,8 +96,16 @@ class Client:
                     f"The file broke off: {_cause(error)}. What was received is incomplete."
                 ) from error
 
-    def _json(self, method: str, path: str, *, query: Query | None = None, body: bytes | None = None) -> Any:
-        answer = self._send(method, path, query=query, body=body)
+    def _json(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        answer = self._send(method, path, query=query, body=body, headers=headers)
         try:
             return _DECODER.decode(answer.content)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -110,6 +118,7 @@ class Client:
         *,
         query: Query | None = None,
         body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         stream: bool = False,
     ) -> requests.Response:
         try:
@@ -118,15 +127,17 @@ class Client:
                 f"{self.url}{path}",
                 params=query,
                 data=body,
-                headers={"Content-Type": "application/json"} if body is not None else None,
+                headers={
+                    **({"Content-Type": "application/json"} if body is not None else {}),
+                    **(headers or {}),
+                },
                 timeout=_SECONDS,
                 allow_redirects=False,
                 stream=stream,
             )
         except requests.RequestException as error:
             raise UnreachableError(
-                f"No answer from {self.url}: {_cause(error)}. Is the gateway running, and is GATEWAY_URL "
-                "right?"
+                f"No answer from {self.url}: {_cause(error)}. Is the gateway running, and is the URL right?"
             ) from error
         if answer.status_code >= _HTTP_ERROR:
             raise _refusal(self.url, answer)
@@ -161,7 +172,7 @@ def _stranger(url: str, answer: requests.Response) -> AnswerError:
     )
     return AnswerError(
         f"{url} did not answer as the gateway does (HTTP {answer.status_code}, "
-        f"{answer.headers.get('Content-Type', 'no content type')}).{where} Is GATEWAY_URL right?",
+        f"{answer.headers.get('Content-Type', 'no content type')}).{where} Is it the gateway's URL?",
         code=answer.status_code,
     )
 

@@ -7,12 +7,13 @@ from gateway_cli.joblists import colour, progress, settled, word
 from gateway_cli.printing import Printer
 
 
-def show(out: Printer, report: dict[str, Any]) -> None:
-    """Print a job's cost; in CSV its line items."""
+def show(out: Printer, report: dict[str, Any], reason: str | None) -> None:
+    """Print a job's cost, and why the job failed if it did; in CSV its line items."""
     if out.form != "table":
         out.rows(_ITEMS, report["lineItems"], raw=report)
         return
-    out.record(_COST, report)
+    failed = (Column("reason", lambda _: reason, style=lambda _: "red"),) if reason else ()
+    out.record((*_COST, *failed), report)
     if report["lineItems"]:
         total = {"item": ("total", False), "amount": (report["amount"], not report["complete"])}
         out.text()
@@ -80,7 +81,7 @@ _COST = (
 _ITEMS = (
     of("item", "item"),
     of("model", "model", spare=3),
-    of("context_window", "contextWindow", spare=2),
+    of("context_window", "contextWindow"),
     of("quantity", "quantity", Kind.NUMBER),
     of("unit", "unit", spare=1),
     of("unit_price", "unitPrice", Kind.MONEY),

@@ -7,6 +7,8 @@ REFUSED = 1
 """The gateway answered with an error, or a watched job did not succeed."""
 USAGE = 2
 UNREACHABLE = 3
+INTERRUPTED = 130
+"""Exit status of a command that Ctrl-C ended, as in a shell."""
 
 
 class CliError(Exception):
@@ -14,9 +16,16 @@ class CliError(Exception):
 
     Attributes:
         status: The command's exit status.
+        retry_after: Seconds that the gateway asks to wait; None if it does not say.
     """
 
     status = REFUSED
+    retry_after: int | None = None
+
+    @property
+    def passing(self) -> bool:
+        """Return whether the same call may succeed a little later."""
+        return False
 
 
 class UsageError(CliError):
@@ -30,6 +39,11 @@ class UnreachableError(CliError):
 
     status = UNREACHABLE
 
+    @property
+    def passing(self) -> bool:
+        """Return whether the same call may succeed a little later."""
+        return True
+
 
 class AnswerError(CliError):
     """The gateway answered with an error, in the form of AIP-193 (https://google.aip.dev/193).
@@ -39,7 +53,6 @@ class AnswerError(CliError):
         name: Name in google.rpc.Code, such as ``NOT_FOUND``; empty if the answer has none.
         reason: Reason in its ErrorInfo, such as ``KEY_UNKNOWN``; empty if it has none.
         metadata: Metadata of its ErrorInfo.
-        retry_after: Seconds that the gateway asks to wait; None if it does not say.
     """
 
     def __init__(
@@ -63,3 +76,9 @@ class AnswerError(CliError):
     def passing(self) -> bool:
         """Return whether the same call may succeed a little later."""
         return self.code in {429, 500, 502, 503, 504}
+
+
+class InterruptedRunError(CliError):
+    """Ctrl-C ended a command whose job goes on, or may have been submitted."""
+
+    status = INTERRUPTED

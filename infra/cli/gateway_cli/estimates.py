@@ -1,13 +1,14 @@
-"""``gateway estimate``: estimate the cost of a job."""
+"""``vbatch estimate``: estimate the cost of a job."""
 
-import sys
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
+from gateway_cli import creates
 from gateway_cli.cells import Column, Kind, clean
 from gateway_cli.commands import Commands, Context
-from gateway_cli.errors import AnswerError, UsageError
+from gateway_cli.errors import REFUSED
+from gateway_cli.options import add_place
+from gateway_cli.printing import Printer
 
 _ENDS = ("low", "expected", "high")
 
@@ -18,31 +19,27 @@ def add(commands: Commands) -> None:
         "estimate",
         estimate,
         "Estimate the cost of a job: low, expected, high. Nothing is submitted.",
-        "gateway estimate job.json --project acme --location global\n"
-        "cat job.json | gateway estimate - -o json",
+        "vbatch estimate job.json --project acme --location global\n"
+        "cat job.json | vbatch estimate - -o json\n"
+        "vbatch estimate job.json --strict && vbatch jobs submit job.json",
         "FILE is the JSON that would create the job. Rows that would make it fail are listed.",
     )
     parser.add_argument("file", metavar="FILE", help="body of a create; - for stdin")
+    add_place(parser)
     parser.add_argument(
-        "--project", metavar="PROJECT", help="project in which it would run; needed if several are served"
-    )
-    parser.add_argument(
-        "--location", metavar="LOCATION", help="location in which it would run; needed if several are served"
+        "--strict", action="store_true", help="exit with 1 if there are rows that would fail the whole job"
     )
 
 
-def estimate(context: Context, args: Namespace) -> None:
-    """Run ``gateway estimate``."""
-    if (args.project is None) != (args.location is None):
-        raise UsageError("Give --project and --location together.")
-    place = f"/projects/{args.project}/locations/{args.location}" if args.project else ""
-    try:
-        found = context.client.post_raw(f"/v1{place}/batchPredictionJobs:estimateCost", _read(args.file))
-    except AnswerError as error:
-        if error.reason == "PLACE_MISSING":
-            raise UsageError("The gateway serves several places: give --project and --location.") from error
-        raise
-    out = context.out
+def estimate(context: Context, args: Namespace) -> int | None:
+    """Run ``vbatch estimate``."""
+    found = creates.estimate(context, creates.read_body(args.file))
+    show(context.out, found)
+    return REFUSED if args.strict and found["invalidRows"] else None
+
+
+def show(out: Printer, found: dict[str, Any]) -> None:
+    """Print an estimate, and the rows that Vertex AI would refuse."""
     if out.form != "table":
         out.rows(_COLUMNS, _rows(found), raw=found)
     else:
@@ -51,6 +48,11 @@ def estimate(context: Context, args: Namespace) -> None:
         out.rows(_COLUMNS, _rows(found))
         for assumed in found["assumptions"]:
             out.text(f"- {clean(str(assumed))}")
+    warn(out, found)
+
+
+def warn(out: Printer, found: dict[str, Any]) -> None:
+    """Print the warnings of an estimate, and the rows that Vertex AI would refuse."""
     for warning in found.get("warnings") or ():
         out.note(f"Warning: {clean(str(warning))}")
     invalid = found["invalidRows"]
@@ -60,13 +62,6 @@ def estimate(context: Context, args: Namespace) -> None:
         for row in invalid:
             line = f"line {row['line']}" if row["line"] else "unknown line"
             out.note(clean(f"  {row['uri']}, {line}: {row['reason']}"))
-
-
-def _read(file: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def _rows(found: dict[str, Any]) -> list[dict[str, Any]]:

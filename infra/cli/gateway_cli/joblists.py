@@ -1,21 +1,31 @@
 """List jobs, and resolve the name of a job on the command line."""
 
+import argparse
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway_cli.cells import Column, Kind
-from gateway_cli.client import Client
-from gateway_cli.errors import CliError, UsageError
+from gateway_cli.errors import AnswerError, CliError, UsageError
 from gateway_cli.options import pages
+
+if TYPE_CHECKING:
+    from gateway_cli.client import Client
 
 HOW_NAMED = (
     "JOB is an id, or a full name: projects/PROJECT/locations/LOCATION/batchPredictionJobs/ID (needed for "
     "jobs that the gateway has no record of)."
 )
+ROW_STATES = ("succeeded", "failed", "blocked", "truncated", "malformed", "carriedOver", "unpriced")
+"""States of rows, as the gateway counts them."""
+VIEWS = ("full", "usage")
+"""Forms in which the gateway returns rows."""
 RUNNING = tuple(
     f"JOB_STATE_{each}" for each in ("QUEUED", "PENDING", "RUNNING", "CANCELLING", "PAUSED", "UPDATING")
 )
 """Non-terminal states of google.cloud.aiplatform.v1.JobState."""
+_ENDED = tuple(
+    f"JOB_STATE_{each}" for each in ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED")
+)
 _COLOURS = {
     "SUCCEEDED": "green",
     "RUNNING": "cyan",
@@ -28,7 +38,7 @@ _NAME = re.compile(rf"(?:/?v1(?:beta1)?/)?(projects/{_WORD}/locations/{_WORD}/ba
 _ID = re.compile(_WORD)
 
 
-def path_of(client: Client, name: str) -> str:
+def path_of(client: "Client", name: str) -> str:
     """Return the path of a job that was named on the command line.
 
     Raises:
@@ -48,7 +58,7 @@ def path_of(client: Client, name: str) -> str:
         if found:
             return f"/v1/{_place(found[0])}"
     raise CliError(
-        f"The gateway has no record of a job {name}. `gateway jobs list` lists all jobs. {HOW_NAMED}"
+        f"The gateway has no record of a job {name}. `vbatch jobs list` lists all jobs. {HOW_NAMED}"
     )
 
 
@@ -67,9 +77,23 @@ def colour(state: object) -> str:
 
 
 def state(given: str) -> str:
-    """Return the API's name of a state from the command line."""
-    name = given.upper().replace("-", "_")
-    return name if name.startswith("JOB_STATE_") else f"JOB_STATE_{name}"
+    """Parse a state on the command line to the API's name."""
+    name = f"JOB_STATE_{given.upper().replace('-', '_').removeprefix('JOB_STATE_')}"
+    if name not in {*RUNNING, *_ENDED}:
+        raise argparse.ArgumentTypeError(
+            f"there is no state {given!r}; there are {', '.join(map(word, (*RUNNING, *_ENDED)))}"
+        )
+    return name
+
+
+def reason_of(client: "Client", path: str) -> str | None:
+    """Return why a job failed; None if it did not, or if Vertex AI has it no more."""
+    try:
+        job = client.get(path)
+    except AnswerError:
+        return None
+    reason: str | None = (job.get("error") or {}).get("message")
+    return reason
 
 
 def settled(job: dict[str, Any], amount: Any) -> Any:
@@ -108,3 +132,5 @@ COLUMNS = (
     Column("labels", lambda job: job["labels"], csv_only=True),
     Column("name", lambda job: job["name"], csv_only=True),
 )
+REASON = Column("reason", lambda job: (job["error"] or {}).get("message"), style=lambda _: "red")
+"""Why a job failed."""

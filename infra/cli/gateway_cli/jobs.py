@@ -1,14 +1,24 @@
-"""``gateway jobs``: show jobs and their costs, cancel and delete them."""
+"""``vbatch jobs``: submit jobs, show them with their costs, read what they wrote, cancel and delete them."""
 
 import json
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
-from gateway_cli import costreports, joblists, watching
+from gateway_cli import costreports, creates, joblists
 from gateway_cli.cells import Column, Kind, of
 from gateway_cli.commands import Commands, Context
-from gateway_cli.joblists import HOW_NAMED, colour, path_of, word
-from gateway_cli.options import add_filters, add_span, add_yes, filters_of, pages, positive, span_of
+from gateway_cli.joblists import HOW_NAMED, ROW_STATES, VIEWS, colour, path_of, word
+from gateway_cli.options import (
+    add_filters,
+    add_place,
+    add_span,
+    add_yes,
+    filters_of,
+    pages,
+    positive,
+    span_of,
+)
 from gateway_cli.printing import confirm
 from gateway_cli.times import GRAMMAR, rfc3339
 
@@ -19,16 +29,16 @@ def add(commands: Commands) -> None:
     """Add the commands."""
     jobs = commands.group(
         "jobs",
-        "List, watch, cancel and delete jobs, and see what they cost.",
-        "gateway jobs list --since today --state running\ngateway jobs cost 4242424242424242424",
+        "Submit, list, watch, resume, cancel and delete jobs; see what they cost and what they wrote.",
+        "vbatch jobs list --since today --state running\nvbatch jobs cost 4242424242424242424",
     )
     parser = jobs.add(
         "list",
         list_jobs,
         "List jobs on record, the newest first, with progress and cost.",
-        "gateway jobs list\n"
-        "gateway jobs list --state running --state pending\n"
-        "gateway jobs list --since 7d --team search --label env=prod -o csv",
+        "vbatch jobs list\n"
+        "vbatch jobs list --state running --state pending\n"
+        "vbatch jobs list --since 7d --team search --label env=prod -o csv",
         "≥ before a cost: it is a floor, as some rows have no price or could not be read, or more may come; "
         "- that no output is settled yet.\n"
         "`expected` is what a job may come to whose cost is not final: its estimate until rows are "
@@ -40,12 +50,16 @@ def add(commands: Commands) -> None:
     )
     add_filters(parser)
     parser.add_argument(
-        "--state", action="append", metavar="STATE", help="such as running, succeeded, failed"
+        "--state",
+        action="append",
+        type=joblists.state,
+        metavar="STATE",
+        help="such as running, succeeded, failed",
     )
     parser.add_argument("--search", metavar="TEXT", help="in id, display name, model, team and labels")
 
     parser = jobs.add(
-        "show", show, "Look at a job as Vertex AI has it.", "gateway jobs show 4242424242424242424", HOW_NAMED
+        "show", show, "Look at a job as Vertex AI has it.", "vbatch jobs show 4242424242424242424", HOW_NAMED
     )
     parser.add_argument("job", metavar="JOB", help="id or full name")
 
@@ -53,16 +67,16 @@ def add(commands: Commands) -> None:
         "cost",
         cost,
         "What a job costs, item by item, while it runs and after.",
-        "gateway jobs cost 4242424242424242424\ngateway jobs cost 4242424242424242424 -o csv > items.csv",
+        "vbatch jobs cost 4242424242424242424\nvbatch jobs cost 4242424242424242424 -o csv > items.csv",
         f"CSV has a row for each line item. {HOW_NAMED}",
     )
     parser.add_argument("job", metavar="JOB", help="id or full name")
 
     parser = jobs.add(
         "watch",
-        watching.watch,
+        watch,
         "Follow jobs until they have ended and their cost is final.",
-        "gateway jobs watch\ngateway jobs watch 4242424242424242424 && ./next-step",
+        "vbatch jobs watch\nvbatch jobs watch 4242424242424242424 && ./next-step",
         f"Without JOB: all that run now. Exit status 1 if one of them did not succeed. {HOW_NAMED}",
     )
     parser.add_argument("jobs", nargs="*", metavar="JOB", help="ids or full names")
@@ -75,10 +89,66 @@ def add(commands: Commands) -> None:
     )
 
     parser = jobs.add(
+        "submit",
+        submit,
+        "Submit a job from the JSON that describes it, exactly once.",
+        "vbatch jobs submit job.json\ncat job.json | vbatch jobs submit - --project acme --location global",
+        "FILE is the body of a create, with its input in Cloud Storage or BigQuery. `vbatch run` "
+        "uploads a file, too.",
+    )
+    parser.add_argument("file", metavar="FILE", help="body of a create; - for stdin")
+    add_place(parser)
+
+    parser = jobs.add(
+        "results",
+        results,
+        "Download what a job wrote, row by row.",
+        "vbatch jobs results 4242424242424242424 --out results.jsonl\n"
+        "vbatch jobs results 4242424242424242424 --view usage --format csv > rows.csv\n"
+        "vbatch jobs results 4242424242424242424 --state failed --limit 10",
+        "full: the lines as Vertex AI wrote them. usage: state, tokens and exact cost of each row.\n"
+        f"A file of --out appears only when it is complete. {HOW_NAMED}",
+        formed=False,
+    )
+    parser.add_argument("job", metavar="JOB", help="id or full name")
+    parser.add_argument("--view", choices=VIEWS, default="full", help="what of each row (default: full)")
+    parser.add_argument(
+        "--state",
+        action="append",
+        choices=ROW_STATES,
+        metavar="STATE",
+        help=f"only such rows: {', '.join(ROW_STATES)}; given twice, either will do",
+    )
+    parser.add_argument("--format", choices=("csv",), help="usage as CSV instead of JSON lines")
+    parser.add_argument("--limit", type=positive, metavar="N", help="only the first N rows")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="file to write (default: stdout)")
+
+    parser = jobs.add(
+        "failures",
+        failures,
+        "List the rows of a job that failed or were blocked, with the reason.",
+        "vbatch jobs failures 4242424242424242424",
+        f"Lines are those of the results, which are in no certain order: go by the key. {HOW_NAMED}",
+    )
+    parser.add_argument("job", metavar="JOB", help="id or full name")
+    parser.add_argument(
+        "--limit", type=positive, default=100, metavar="N", help="maximum number of rows (default: 100)"
+    )
+
+    parser = jobs.add(
+        "resume",
+        resume,
+        "Run what a job that has ended left undone, as a new job.",
+        "vbatch jobs resume 4242424242424242424",
+        f"Rows that were answered are carried over, and are not paid again. {HOW_NAMED}",
+    )
+    parser.add_argument("job", metavar="JOB", help="id or full name")
+
+    parser = jobs.add(
         "cancel",
         cancel,
         "Ask Vertex AI to cancel a job. Rows that are done are paid for.",
-        "gateway jobs cancel 4242424242424242424",
+        "vbatch jobs cancel 4242424242424242424",
         HOW_NAMED,
     )
     parser.add_argument("job", metavar="JOB", help="id or full name")
@@ -88,7 +158,7 @@ def add(commands: Commands) -> None:
         "delete",
         delete,
         "Delete a job that has ended. Its cost stays on record.",
-        "gateway jobs delete 4242424242424242424 --yes",
+        "vbatch jobs delete 4242424242424242424 --yes",
         HOW_NAMED,
     )
     parser.add_argument("job", metavar="JOB", help="id or full name")
@@ -96,13 +166,13 @@ def add(commands: Commands) -> None:
 
 
 def list_jobs(context: Context, args: Namespace) -> None:
-    """Run ``gateway jobs list``."""
+    """Run ``vbatch jobs list``."""
     since, until = span_of(context, args)
     query: dict[str, Any] = {
         "limit": min(args.limit, _PAGE),
         "start_time": since and rfc3339(since),
         "end_time": until and rfc3339(until),
-        "state": [joblists.state(each) for each in args.state or ()],
+        "state": args.state,
         "search": args.search,
         **filters_of(args),
     }
@@ -113,7 +183,11 @@ def list_jobs(context: Context, args: Namespace) -> None:
         more = bool(page["next_page"]) or len(jobs) > args.limit
         if len(jobs) >= args.limit:
             break
-    context.out.rows(joblists.COLUMNS, jobs[: args.limit], none="No such jobs.")
+    jobs = jobs[: args.limit]
+    # Most lists have no failed job, and room for one column less.
+    failed = any(job["error"] for job in jobs) or context.out.form == "csv"
+    columns = (*joblists.COLUMNS, joblists.REASON) if failed else joblists.COLUMNS
+    context.out.rows(columns, jobs, none="No such jobs.")
     if more:
         context.out.note(
             f"There may be more: these are the newest {args.limit}. See --limit, --since and --until."
@@ -121,28 +195,68 @@ def list_jobs(context: Context, args: Namespace) -> None:
 
 
 def show(context: Context, args: Namespace) -> None:
-    """Run ``gateway jobs show``."""
+    """Run ``vbatch jobs show``."""
     context.out.record(_JOB, context.client.get(path_of(context.client, args.job)))
 
 
 def cost(context: Context, args: Namespace) -> None:
-    """Run ``gateway jobs cost``."""
-    costreports.show(context.out, context.client.get(f"{path_of(context.client, args.job)}/cost"))
+    """Run ``vbatch jobs cost``."""
+    path = path_of(context.client, args.job)
+    report = context.client.get(f"{path}/cost")
+    reason = joblists.reason_of(context.client, path) if context.out.form == "table" else None
+    costreports.show(context.out, report, reason)
+
+
+def watch(context: Context, args: Namespace) -> int | None:
+    """Run ``vbatch jobs watch``."""
+    from gateway_cli import watching  # noqa: PLC0415 - it imports rich, which takes long
+
+    return watching.watch(context, args)
+
+
+def submit(context: Context, args: Namespace) -> None:
+    """Run ``vbatch jobs submit``."""
+    _submitted(context, creates.create(context, creates.read_body(args.file)))
+
+
+def resume(context: Context, args: Namespace) -> None:
+    """Run ``vbatch jobs resume``."""
+    _submitted(context, context.client.post(f"{path_of(context.client, args.job)}:resume", {}))
+
+
+def results(context: Context, args: Namespace) -> None:
+    """Run ``vbatch jobs results``."""
+    from gateway_cli import results as reading  # noqa: PLC0415 - it imports requests, which takes long
+
+    reading.results(context, args)
+
+
+def failures(context: Context, args: Namespace) -> None:
+    """Run ``vbatch jobs failures``."""
+    from gateway_cli import results as reading  # noqa: PLC0415 - same
+
+    reading.failures(context, args)
+
+
+def _submitted(context: Context, job: dict[str, Any]) -> None:
+    context.out.record(_SUBMITTED, job)
+    short = job["name"].rpartition("/")[2]
+    context.out.note(f"Watch it with `vbatch jobs watch {short}`.")
 
 
 def cancel(context: Context, args: Namespace) -> None:
-    """Run ``gateway jobs cancel``."""
+    """Run ``vbatch jobs cancel``."""
     path = path_of(context.client, args.job)
     confirm(f"This cancels {path.removeprefix('/v1/')}.", yes=args.yes)
     _done(
         context,
         context.client.post(f"{path}:cancel", {}),
-        f"Vertex AI was asked to cancel it: gateway jobs watch {args.job}",
+        f"Vertex AI was asked to cancel it: vbatch jobs watch {args.job}",
     )
 
 
 def delete(context: Context, args: Namespace) -> None:
-    """Run ``gateway jobs delete``."""
+    """Run ``vbatch jobs delete``."""
     path = path_of(context.client, args.job)
     confirm(f"This deletes {path.removeprefix('/v1/')} permanently.", yes=args.yes)
     _done(context, context.client.delete(path), "Deleted. Its cost stays on record.")
@@ -174,6 +288,12 @@ def _stats(job: dict[str, Any]) -> Any:
     return {name.removesuffix("Count"): count for name, count in stats.items() if name.endswith("Count")}
 
 
+_SUBMITTED = (
+    of("name", "name"),
+    of("display_name", "displayName"),
+    of("model", "model"),
+    Column("output", _output),
+)
 _JOB = (
     of("name", "name"),
     of("display_name", "displayName"),

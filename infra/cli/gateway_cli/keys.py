@@ -1,20 +1,22 @@
-"""``gateway keys``: manage API keys."""
+"""``vbatch keys``: manage API keys."""
 
 from argparse import Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway_cli import limits
 from gateway_cli.cells import Column, Kind
-from gateway_cli.client import Client
 from gateway_cli.commands import Commands, Context
-from gateway_cli.errors import CliError, UsageError
+from gateway_cli.errors import AnswerError, CliError, UsageError
 from gateway_cli.options import add_yes
 from gateway_cli.printing import confirm
+
+if TYPE_CHECKING:
+    from gateway_cli.client import Client
 
 _PAGE = 100
 _SHORTEST_TOKEN = 8
 """Least number of a token's characters that name a key, if no other token begins with them."""
-_HOW_NAMED = "KEY is an alias, or a token as `gateway keys list -o json` shows it (its beginning is enough)."
+_HOW_NAMED = "KEY is an alias, or a token as `vbatch keys list -o json` shows it (its beginning is enough)."
 
 
 def add(commands: Commands) -> None:
@@ -22,10 +24,10 @@ def add(commands: Commands) -> None:
     keys = commands.group(
         "keys",
         "Create, change, rotate and delete API keys.",
-        "gateway keys create --alias nightly --team search --duration 90d\ngateway keys list --team search",
+        "vbatch keys create --alias nightly --team search --duration 90d\nvbatch keys list --team search",
     )
     parser = keys.add(
-        "list", list_keys, "List keys.", "gateway keys list\ngateway keys list --team search -o csv"
+        "list", list_keys, "List keys.", "vbatch keys list\nvbatch keys list --team search -o csv"
     )
     parser.add_argument("--team", metavar="TEAM", help="only this team's")
 
@@ -33,13 +35,13 @@ def add(commands: Commands) -> None:
         "create",
         create,
         "Create a key. Its secret is shown once.",
-        "gateway keys create --alias nightly --team search --duration 90d\n"
-        "gateway keys create --alias trial --model 'gemini-3.5-*' --max-budget 20 --budget-duration 1mo\n"
-        "gateway keys create --alias ci -o json | jq -r .key > ci.key",
+        "vbatch keys create --alias nightly --team search --duration 90d\n"
+        "vbatch keys create --alias trial --model 'gemini-3.5-*' --max-budget 20 --budget-duration 1mo\n"
+        "vbatch keys create --alias ci -o json | jq -r .key > ci.key",
         "The gateway keeps only a hash of the secret, so it cannot be shown again.",
     )
     parser.add_argument(
-        "--alias", metavar="ALIAS", help="its name in costs and in the audit trail (default: generated)"
+        "--alias", metavar="ALIAS", required=True, help="its name in costs and in the audit trail"
     )
     parser.add_argument("--team", metavar="TEAM", help="its team, which must exist")
     parser.add_argument(
@@ -51,7 +53,7 @@ def add(commands: Commands) -> None:
         "show",
         show,
         "Show a key; by default, your own.",
-        "gateway keys show\ngateway keys show nightly",
+        "vbatch keys show\nvbatch keys show nightly",
         f"Without KEY: the key of this call. {_HOW_NAMED}",
     )
     parser.add_argument("name", nargs="?", metavar="KEY", help="alias or token")
@@ -60,8 +62,8 @@ def add(commands: Commands) -> None:
         "update",
         update,
         "Change a key.",
-        "gateway keys update nightly --max-budget 100 --budget-duration 1mo\n"
-        "gateway keys update nightly --clear rpm-limit --clear expiry",
+        "vbatch keys update nightly --max-budget 100 --budget-duration 1mo\n"
+        "vbatch keys update nightly --clear rpm-limit --clear expiry",
         f"Other fields keep their values; lists and metadata are replaced as a whole. {_HOW_NAMED}\n"
         "It takes effect within ten seconds.",
     )
@@ -76,7 +78,7 @@ def add(commands: Commands) -> None:
         "rotate",
         rotate,
         "Give a key a new secret, which is shown once.",
-        "gateway keys rotate nightly --grace-period 24h",
+        "vbatch keys rotate nightly --grace-period 24h",
         f"Alias, team, limits and costs stay. {_HOW_NAMED}",
     )
     parser.add_argument("name", metavar="KEY", help="alias or token")
@@ -95,7 +97,7 @@ def add(commands: Commands) -> None:
             "Refuse a key's requests until it is enabled again."
             if blocked
             else "Accept a disabled key's requests again.",
-            f"gateway keys {word} nightly",
+            f"vbatch keys {word} nightly",
             f"{_HOW_NAMED}\nIt takes effect within ten seconds.",
         )
         parser.add_argument("name", metavar="KEY", help="alias or token")
@@ -104,7 +106,7 @@ def add(commands: Commands) -> None:
         "delete",
         delete,
         "Delete a key permanently. Its costs stay on record.",
-        "gateway keys delete nightly\ngateway keys delete nightly --yes",
+        "vbatch keys delete nightly\nvbatch keys delete nightly --yes",
         _HOW_NAMED,
     )
     parser.add_argument("name", metavar="KEY", help="alias or token")
@@ -112,7 +114,7 @@ def add(commands: Commands) -> None:
 
 
 def list_keys(context: Context, args: Namespace) -> None:
-    """Run ``gateway keys list``."""
+    """Run ``vbatch keys list``."""
     columns = (
         Column("alias", lambda key: key["key_alias"]),
         Column("team", lambda key: key["team_id"], spare=1),
@@ -125,7 +127,7 @@ def list_keys(context: Context, args: Namespace) -> None:
         Column("token", lambda key: key["token"], csv_only=True),
     )
     none = (
-        "No keys yet: make one with `gateway keys create`."
+        "No keys yet: make one with `vbatch keys create`."
         if not args.team
         else f"No keys of team {args.team}."
     )
@@ -133,40 +135,48 @@ def list_keys(context: Context, args: Namespace) -> None:
 
 
 def create(context: Context, args: Namespace) -> None:
-    """Run ``gateway keys create``."""
+    """Run ``vbatch keys create``."""
     given = {"key_alias": args.alias, "team_id": args.team, "duration": args.duration}
     body = {name: value for name, value in given.items() if value is not None} | limits.body_of(args)
     _show_secret(context, context.client.post("/key/generate", body))
 
 
 def show(context: Context, args: Namespace) -> None:
-    """Run ``gateway keys show``."""
+    """Run ``vbatch keys show``."""
     query = {"key": _find(context.client, args.name)["token"]} if args.name else None
-    answer = context.client.get("/key/info", query)
+    try:
+        answer = context.client.get("/key/info", query)
+    except AnswerError as error:
+        if error.reason == "KEY_UNKNOWN" and query is None:
+            raise CliError(
+                "You are using the administrator's key (the master key). It may do everything, and has no "
+                "record of its own; `vbatch keys list` lists the keys that have."
+            ) from error
+        raise
     context.out.record(_columns(context), answer["info"])
 
 
 def update(context: Context, args: Namespace) -> None:
-    """Run ``gateway keys update``."""
+    """Run ``vbatch keys update``."""
     given = {"key_alias": args.alias, "team_id": args.team_id, "duration": args.duration}
     body = {name: value for name, value in given.items() if value is not None} | limits.body_of(args)
     if not body:
-        raise UsageError("Nothing to change. See `gateway keys update --help`.")
+        raise UsageError("Nothing to change. See `vbatch keys update --help`.")
     _change(context, args.name, body)
 
 
 def disable(context: Context, args: Namespace) -> None:
-    """Run ``gateway keys disable``."""
+    """Run ``vbatch keys disable``."""
     _change(context, args.name, {"blocked": True})
 
 
 def enable(context: Context, args: Namespace) -> None:
-    """Run ``gateway keys enable``."""
+    """Run ``vbatch keys enable``."""
     _change(context, args.name, {"blocked": False})
 
 
 def rotate(context: Context, args: Namespace) -> None:
-    """Run ``gateway keys rotate``."""
+    """Run ``vbatch keys rotate``."""
     key = _find(context.client, args.name)
     if not args.grace_period:
         confirm(
@@ -180,7 +190,7 @@ def rotate(context: Context, args: Namespace) -> None:
 
 
 def delete(context: Context, args: Namespace) -> None:
-    """Run ``gateway keys delete``."""
+    """Run ``vbatch keys delete``."""
     key = _find(context.client, args.name)
     named = {"key_aliases": [key["key_alias"]]} if args.name == key["key_alias"] else {"keys": [key["token"]]}
     what = (
@@ -203,15 +213,17 @@ def delete(context: Context, args: Namespace) -> None:
 
 def _change(context: Context, name: str, body: dict[str, Any]) -> None:
     key = _find(context.client, name)
-    context.out.record(_columns(context), context.client.post("/key/update", {"key": key["token"], **body}))
+    changed = context.client.post("/key/update", {"key": key["token"], **body})
+    context.out.record(limits.changed(_columns(context), body, context.out), changed)
 
 
 def _show_secret(context: Context, key: dict[str, Any]) -> None:
     secret = Column("key", lambda each: each["key"], style=lambda _: "bold")
-    context.out.record((secret, *_columns(context)), key)
+    columns = (secret, *_columns(context))
+    context.out.record(limits.given(columns, key, context.out), key)
     context.out.note(
         "Warning: this is the only time the secret is shown. Keep it in a secret manager now; if it is lost, "
-        "`gateway keys rotate` makes another one."
+        "`vbatch keys rotate` makes another one."
     )
 
 
@@ -230,7 +242,7 @@ def _columns(context: Context) -> tuple[Column, ...]:
     )
 
 
-def _all(client: Client, team: str | None = None) -> list[dict[str, Any]]:
+def _all(client: "Client", team: str | None = None) -> list[dict[str, Any]]:
     keys: list[dict[str, Any]] = []
     number = 1
     while True:
@@ -241,7 +253,7 @@ def _all(client: Client, team: str | None = None) -> list[dict[str, Any]]:
         number += 1
 
 
-def _find(client: Client, name: str) -> dict[str, Any]:
+def _find(client: "Client", name: str) -> dict[str, Any]:
     """Return the key with an alias or token; during a rotation, the record of its newest secret.
 
     Raises:
@@ -259,6 +271,6 @@ def _find(client: Client, name: str) -> dict[str, Any]:
         # Neither repeated nor sent: it may be a secret that was put on the command line by mistake.
         raise UsageError(
             "That looks like a secret, and may now be in your shell's history. Name the key by its alias; "
-            "`gateway keys list` shows the end of each secret."
+            "`vbatch keys list` shows the end of each secret."
         )
-    raise CliError(f"Unknown key {name!r}. `gateway keys list` lists all keys.")
+    raise CliError(f"Unknown key {name!r}. `vbatch keys list` lists all keys.")

@@ -1,13 +1,15 @@
 """Options and columns that keys and teams share: limits, budgets and status."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from gateway_cli import money, times
-from gateway_cli.cells import Column, Kind
+from gateway_cli.cells import DRAWN, Column, Kind
 from gateway_cli.errors import UsageError
 from gateway_cli.options import pair, positive
+from gateway_cli.printing import Printer
 
 _LISTS = {
     "--model": ("models", "MODEL", "a model that may be used, such as 'gemini-3.5-*'"),
@@ -100,6 +102,41 @@ def status_column(now: datetime) -> Column:
     """Return a column with the status of a key or team."""
     colours = {"active": "green", "disabled": "red", "expired": "yellow"}
     return Column("status", lambda each: status(each, now), style=lambda each: colours[status(each, now)])
+
+
+def changed(columns: Sequence[Column], body: Mapping[str, Any], out: Printer) -> Sequence[Column]:
+    """Return the columns that a table has after a change: name, status, and what was changed."""
+    fields = {_TITLES.get(field, field) for field in body}
+    return [
+        column
+        for number, column in enumerate(columns)
+        if out.form != "table" or not number or column.name == "status" or column.name in fields
+    ]
+
+
+def given(columns: Sequence[Column], made: dict[str, Any], out: Printer) -> Sequence[Column]:
+    """Return the columns that a table has of a new key or team: those with a value that somebody chose."""
+    return [
+        column
+        for column in columns
+        if out.form != "table"
+        or (column.name not in _UNCHOSEN and column.kind not in DRAWN and column.value(made) not in _EMPTY)
+    ]
+
+
+_TITLES = {"key_alias": "alias", "team_id": "team", "team_alias": "name", "duration": "expires"}
+"""Names of columns that differ from the field's."""
+_UNCHOSEN = {
+    "status",
+    "spend",
+    "reserved",
+    "created_at",
+    "created_by",
+    "updated_at",
+    "token",
+    "budget_reset_at",
+}
+_EMPTY: tuple[Any, ...] = (None, "", [], {}, "all")
 
 
 # A gateway that does not count spend against budgets leaves spend and reserved out.

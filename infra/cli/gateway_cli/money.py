@@ -1,6 +1,7 @@
 """Parse and format amounts exactly. On the wire they are decimal strings of USD; they are never floats."""
 
 import functools
+import re
 from collections.abc import Iterable, Sequence
 from decimal import Context, Decimal, Inexact, InvalidOperation
 
@@ -10,6 +11,7 @@ _CENTS = 2
 _NANO = 9
 _MOST = Decimal(10**9)
 """The largest budget that the gateway takes, in USD."""
+_TYPED = re.compile(r"\$?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.[0-9]+)?")
 # The default context would silently round to 28 digits.
 _EXACT = Context(prec=1000, traps=[Inexact, InvalidOperation])
 
@@ -60,16 +62,26 @@ def budget(given: str) -> str:
     Raises:
         UsageError: It is not an amount, or is finer than a nano-dollar.
     """
-    plain = given.removeprefix("$").replace(",", "")
-    try:
-        value = Decimal(plain)
-    except InvalidOperation as error:
-        raise UsageError(f"{given!r} is not an amount of USD: write it as 250 or 0.5") from error
-    if not value.is_finite() or not 0 <= value <= _MOST or decimals_of([value]) > _NANO:
+    return f"{typed(given):f}"
+
+
+def typed(given: str) -> Decimal:
+    """Parse an amount of USD from the command line.
+
+    A comma is read between thousands only: ``12,50`` is refused.
+
+    Raises:
+        UsageError: It is not an amount, is too large, or is finer than a nano-dollar.
+    """
+    if not _TYPED.fullmatch(given):
         raise UsageError(
-            f"{given!r}: a budget must be from 0 to 1,000,000,000 USD, with at most nine decimals"
+            f"{given!r} is not an amount of USD: write it as 250, 12.50 or 1,250.00, with a point before "
+            "the cents"
         )
-    return f"{value:f}"
+    value = Decimal(given.removeprefix("$").replace(",", ""))
+    if value > _MOST or decimals_of([value]) > _NANO:
+        raise UsageError(f"{given!r}: an amount may have up to 1,000,000,000 USD and nine decimals")
+    return value
 
 
 def _exponent(value: Decimal) -> int | str:

@@ -4,17 +4,30 @@ import argparse
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway_cli import times
-from gateway_cli.client import Client
 from gateway_cli.commands import Context
 from gateway_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from gateway_cli.client import Client
 
 
 def add_yes(parser: ArgumentParser) -> None:
     """Add ``--yes``, for commands that ask first."""
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+
+
+def add_place(parser: ArgumentParser) -> None:
+    """Add ``--project`` and ``--location`` of a job that is to run."""
+    for name in ("project", "location"):
+        parser.add_argument(
+            f"--{name}",
+            metavar=name.upper(),
+            help=f"{name} in which it runs; else GOOGLE_CLOUD_{name.upper()}, else the profile's, else the "
+            "only one that the gateway serves",
+        )
 
 
 def add_span(parser: ArgumentParser, since: str | None, *, required: bool = False) -> None:
@@ -97,7 +110,7 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def pages(client: Client, path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def pages(client: "Client", path: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the entries of all pages of an answer that names the next one in ``next_page``."""
     token: Any = None
     while True:

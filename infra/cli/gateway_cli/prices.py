@@ -1,4 +1,4 @@
-"""``gateway prices``: list what is charged, and set the owner's own prices."""
+"""``vbatch prices``: list what is charged, and set the owner's own prices."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -15,8 +15,8 @@ from gateway_cli.printing import confirm
 
 _EVERYTHING = "publishers/-"
 _AFTERWARDS = (
-    "It replaces an earlier override. Jobs that are settled change by `gateway reprice` only; "
-    "`gateway reprice --dry-run` shows how."
+    "It replaces an earlier override. Jobs that are settled change by `vbatch reprice` only; "
+    "`vbatch reprice --dry-run` shows how."
 )
 
 
@@ -25,14 +25,14 @@ def add(commands: Commands) -> None:
     prices = commands.group(
         "prices",
         "See what is charged, and set your own prices and discounts.",
-        "gateway prices list --model gemini-3.5-flash\ngateway prices discount publishers/google 0.07",
+        "vbatch prices list --model gemini-3.5-flash\nvbatch prices discount publishers/google 0.07",
     )
     parser = prices.add(
         "list",
         list_prices,
         "List the prices in force, with their source and the next change that is known.",
-        "gateway prices list --model gemini-3.5-flash --location global\n"
-        "gateway prices list --at 2027-01-01 -o csv",
+        "vbatch prices list --model gemini-3.5-flash --location global\n"
+        "vbatch prices list --at 2027-01-01 -o csv",
     )
     parser.add_argument("--model", metavar="MODEL", help="only this model")
     parser.add_argument("--location", metavar="LOCATION", help="only this location")
@@ -42,14 +42,14 @@ def add(commands: Commands) -> None:
         "overrides",
         list_overrides,
         "List your own prices and discounts as they were set.",
-        "gateway prices overrides\ngateway prices overrides -o json",
+        "vbatch prices overrides\nvbatch prices overrides -o json",
     )
     parser = prices.add(
         "set",
         set_rates,
         "Set a model's rates.",
-        "gateway prices set gemini-9-flash rates.json\n"
-        "gateway prices set gemini-3.5-flash rates.json --location europe-west4",
+        "vbatch prices set gemini-9-flash rates.json\n"
+        "vbatch prices set gemini-3.5-flash rates.json --location europe-west4",
         f"The file holds an entry in the form of prices.json. {_AFTERWARDS}",
     )
     parser.add_argument("name", metavar="MODEL", help="as rows name it")
@@ -60,8 +60,8 @@ def add(commands: Commands) -> None:
         "discount",
         set_discount,
         "Set a discount on the table's rates.",
-        "gateway prices discount publishers/google 0.07 --from 2026-12-01 --source AGREEMENT-7\n"
-        f"gateway prices discount {_EVERYTHING} 0.03",
+        "vbatch prices discount publishers/google 0.07 --from 2026-12-01 --source AGREEMENT-7\n"
+        f"vbatch prices discount {_EVERYTHING} 0.03",
         f"On a model, a publisher (publishers/google), or everything ({_EVERYTHING}); the most specific one "
         f"counts. {_AFTERWARDS}",
     )
@@ -75,7 +75,7 @@ def add(commands: Commands) -> None:
         "delete",
         delete,
         "Take an override back.",
-        "gateway prices delete publishers/google\ngateway prices delete gemini-3.5-flash --location global",
+        "vbatch prices delete publishers/google\nvbatch prices delete gemini-3.5-flash --location global",
     )
     parser.add_argument("name", metavar="NAME", help=f"a model, publishers/PUBLISHER or {_EVERYTHING}")
     _add_location(parser)
@@ -87,7 +87,7 @@ def _add_location(parser: ArgumentParser) -> None:
 
 
 def list_prices(context: Context, args: Namespace) -> None:
-    """Run ``gateway prices list``."""
+    """Run ``vbatch prices list``."""
     query = {"model": args.model, "location": args.location, "at": args.at}
     answer = context.client.get("/v1/prices", query)
     rows = [{**entry, **rate} for entry in answer["prices"] for rate in entry["rates"]]
@@ -96,7 +96,7 @@ def list_prices(context: Context, args: Namespace) -> None:
 
 
 def list_overrides(context: Context, _: Namespace) -> None:
-    """Run ``gateway prices overrides``."""
+    """Run ``vbatch prices overrides``."""
     overrides = context.client.get("/v1/prices").get("overrides")
     if overrides is None:
         raise UsageError("Overrides are for the administrator's key.")
@@ -104,7 +104,7 @@ def list_overrides(context: Context, _: Namespace) -> None:
 
 
 def set_rates(context: Context, args: Namespace) -> None:
-    """Run ``gateway prices set``."""
+    """Run ``vbatch prices set``."""
     try:
         body = args.file.read_bytes()
     except OSError as error:
@@ -113,7 +113,7 @@ def set_rates(context: Context, args: Namespace) -> None:
 
 
 def set_discount(context: Context, args: Namespace) -> None:
-    """Run ``gateway prices discount``."""
+    """Run ``vbatch prices discount``."""
     body = {"discount": args.discount}
     body |= {"from": args.start} if args.start else {}
     body |= {"source": args.source} if args.source else {}
@@ -121,7 +121,7 @@ def set_discount(context: Context, args: Namespace) -> None:
 
 
 def delete(context: Context, args: Namespace) -> None:
-    """Run ``gateway prices delete``."""
+    """Run ``vbatch prices delete``."""
     where = f"in {args.location}" if args.location else "in all locations"
     confirm(f"This deletes the override of {args.name} {where}.", yes=args.yes)
     _show(context, context.client.delete(_path(args)))

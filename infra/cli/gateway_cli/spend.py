@@ -1,8 +1,7 @@
-"""``gateway spend`` and ``gateway export``: report spend over time."""
+"""``vbatch spend`` and ``vbatch export``: report spend over time."""
 
-import os
+import itertools
 import sys
-import tempfile
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterator
 from datetime import UTC, datetime, timezone
@@ -13,12 +12,14 @@ from typing import Any
 from gateway_cli import money
 from gateway_cli.cells import Column, Kind
 from gateway_cli.commands import Commands, Context
-from gateway_cli.errors import UsageError
 from gateway_cli.options import add_filters, add_span, filters_of, pages, span_of
 from gateway_cli.times import GRAMMAR, fixed_zone, offset, rfc3339
 
 _WIDTHS = {"hour": ("1h", 744), "day": ("1d", 366), "month": ("1mo", 120), "all": ("1mo", 120)}
 """Bucket -> the API's width, and the most buckets that a page may have."""
+_PAGE = 500
+_MOST_PAGES = 4
+"""Pages of jobs that are read for their display names."""
 _FIELDS = ("model", "team", "api_key", "project", "location", "job")
 _SHORT = {"key": "api_key"}
 _BY = "model, team, key, project, location, job or label:NAME, with commas between them"
@@ -30,10 +31,10 @@ def add(commands: Commands) -> None:
         "spend",
         spend,
         "Report spend over time, by any group.",
-        "gateway spend\n"
-        "gateway spend --by model --since 7d\n"
-        "gateway spend --by team,label:env --since 2026-10-01 --until 2026-11-01 --bucket all\n"
-        "gateway spend --team search --bucket month --since 12mo -o csv",
+        "vbatch spend\n"
+        "vbatch spend --by model --since 7d\n"
+        "vbatch spend --by team,label:env --since 2026-10-01 --until 2026-11-01 --bucket all\n"
+        "vbatch spend --team search --bucket month --since 12mo -o csv",
         "A job's cost counts at the time at which the job was created. ≥: some usage has no price, so the "
         "true amount may be higher.\n"
         f"{GRAMMAR}",
@@ -52,9 +53,9 @@ def add(commands: Commands) -> None:
         "export",
         export,
         "Export spend as a file for finance.",
-        "gateway export csv --since 2026-11-01 --until 2026-12-01 > november.csv\n"
-        "gateway export csv --by job --since 7d --file jobs.csv\n"
-        "gateway export focus --since 3mo --file focus.csv",
+        "vbatch export csv --since 2026-11-01 --until 2026-12-01 > november.csv\n"
+        "vbatch export csv --by job --since 7d --file jobs.csv\n"
+        "vbatch export focus --since 3mo --file focus.csv",
         "csv: a row for each day and group, or, with --by job, for each job.\n"
         "focus: columns of the FinOps FOCUS specification, for whole days of UTC.\n"
         f"A --file appears only when it is complete. {GRAMMAR}",
@@ -70,7 +71,7 @@ def add(commands: Commands) -> None:
 
 
 def spend(context: Context, args: Namespace) -> None:
-    """Run ``gateway spend``."""
+    """Run ``vbatch spend``."""
     zone = fixed_zone(context.now, utc=context.utc)
     width, limit = _WIDTHS[args.bucket]
     query = _query(context, args, zone) | {"bucket_width": width, "limit": limit}
@@ -79,22 +80,48 @@ def spend(context: Context, args: Namespace) -> None:
     if args.bucket == "all":
         rows = _summed(rows, args.by)
     total = money.total(row["amount"] for row in rows)
-    largest = max((row["amount"] for row in rows), default=Decimal(0))
+    shown = rows
+    if context.out.form == "table" and not args.by:
+        # Programs get every bucket; people do not read thirty zeros.
+        shown = [row for row in rows if row["amount"] or row["unpriced"]]
     columns = (
         *(_when(args.bucket, zone) if args.bucket != "all" else ()),
-        *(Column(field, lambda row, field=field: row[field]) for field in args.by),  # type: ignore[misc]
+        *_groups(args.by, _names(context, args, query) if "job" in args.by else {}),
         Column("amount", lambda row: row["amount"], Kind.MONEY, floor=lambda row: row["unpriced"]),
         Column("currency", lambda row: row["currency"], csv_only=True),
         Column("unpriced", lambda row: row["unpriced"], csv_only=True),
-        Column("share", lambda row: (row["amount"], largest), Kind.SHARE, spare=1),
+        Column("share", lambda row: (row["amount"], total), Kind.SHARE, spare=1),
     )
     last = {columns[0].name: ("total", False), "amount": (total, any(row["unpriced"] for row in rows))}
     raw = [{**row, "amount": f"{row['amount']:f}"} for row in rows]
-    context.out.rows(columns, rows, raw=raw, none="Nothing was spent.", total=last if len(rows) > 1 else None)
+    context.out.rows(
+        columns, shown, raw=raw, none="Nothing was spent.", total=last if len(shown) > 1 else None
+    )
+    if shown and len(shown) < len(rows):
+        context.out.note(f"Left out: {len(rows) - len(shown)} of {len(rows)} in which nothing was spent.")
+
+
+def _groups(by: tuple[str, ...], names: dict[str, str]) -> Iterator[Column]:
+    """Yield the columns of the groups. People see a job by id and display name, programs by full name."""
+    for field in by:
+        full = field == "job"
+        yield Column(field, lambda row, field=field: row[field], csv_only=full)  # type: ignore[misc]
+        if full:
+            yield Column("job", lambda row: (row["job"] or "").rpartition("/")[2], table_only=True)
+            yield Column("name", lambda row: names.get(row["job"]), table_only=True)
+
+
+def _names(context: Context, args: Namespace, query: dict[str, Any]) -> dict[str, str]:
+    """Return display names of jobs by full name; none of those that are too many to look up."""
+    if context.out.form != "table":
+        return {}
+    wanted = {"limit": _PAGE, **filters_of(args), **{end: query[end] for end in ("start_time", "end_time")}}
+    found = itertools.islice(pages(context.client, "/v1/jobs", wanted), _MOST_PAGES)
+    return {job["name"]: job["displayName"] for page in found for job in page["data"]}
 
 
 def export(context: Context, args: Namespace) -> None:
-    """Run ``gateway export``."""
+    """Run ``vbatch export``."""
     focus = args.format == "focus"
     zone = UTC if focus else fixed_zone(context.now, utc=context.utc)
     query = _query(context, args, zone) | {"format": args.format}
@@ -107,7 +134,9 @@ def export(context: Context, args: Namespace) -> None:
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
         return
-    size = _write(Path(args.file), chunks)
+    from gateway_cli import transfers  # noqa: PLC0415 - it imports requests
+
+    size = transfers.write(Path(args.file), chunks)
     context.out.note(f"Wrote {args.file}: {size:,} bytes.")
 
 
@@ -186,36 +215,3 @@ def _when(bucket: str, zone: timezone) -> tuple[Column, ...]:
         Column("start_time", lambda row: row["start_time"], csv_only=True),
         Column("end_time", lambda row: row["end_time"], csv_only=True),
     )
-
-
-def _write(path: Path, chunks: Iterator[bytes]) -> int:
-    """Write a file that appears only when it is complete; return its size in bytes.
-
-    Raises:
-        UsageError: It cannot be written.
-    """
-    size = 0
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for chunk in chunks:
-                size += file.write(chunk)
-        part.chmod(0o666 & ~_umask())
-        part.replace(path)
-    except BaseException as error:
-        part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise UsageError(f"{path} cannot be written: {error.strerror}") from error
-        raise
-    return size
-
-
-def _umask() -> int:
-    """Return the mask for new files, which can be read only by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

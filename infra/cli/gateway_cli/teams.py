@@ -1,15 +1,17 @@
-"""``gateway teams``: manage teams."""
+"""``vbatch teams``: manage teams."""
 
 from argparse import Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway_cli import limits
 from gateway_cli.cells import Column, Kind
-from gateway_cli.client import Client
 from gateway_cli.commands import Commands, Context
 from gateway_cli.errors import UsageError
 from gateway_cli.options import add_yes
 from gateway_cli.printing import confirm
+
+if TYPE_CHECKING:
+    from gateway_cli.client import Client
 
 _PAGE = 100
 
@@ -19,29 +21,30 @@ def add(commands: Commands) -> None:
     teams = commands.group(
         "teams",
         "Make, change and delete teams, and see their budgets.",
-        "gateway teams create search --max-budget 250 --budget-duration 1mo\ngateway teams show search",
+        "vbatch teams create search --max-budget 250 --budget-duration 1mo\nvbatch teams show search",
     )
-    teams.add("list", list_teams, "List teams.", "gateway teams list\ngateway teams list -o csv")
+    teams.add("list", list_teams, "List teams.", "vbatch teams list\nvbatch teams list -o csv")
 
     parser = teams.add(
         "create",
         create,
         "Make a team.",
-        "gateway teams create search --name Search --uri-prefix gs://batch-in --uri-prefix gs://batch-out/search",
+        "vbatch teams create search --name Search --uri-prefix gs://batch-in --uri-prefix "
+        "gs://batch-out/search",
         "What a team may not do, none of its keys may. The id is also the label `team` on its jobs.",
     )
     parser.add_argument("team", metavar="TEAM", help="its id: small letters, digits, '_' and '-'")
     parser.add_argument("--name", metavar="NAME", help="a name for people")
     limits.add(parser)
 
-    parser = teams.add("show", show, "Look at a team and its keys.", "gateway teams show search")
+    parser = teams.add("show", show, "Look at a team and its keys.", "vbatch teams show search")
     parser.add_argument("team", metavar="TEAM", help="id")
 
     parser = teams.add(
         "update",
         update,
         "Change a team.",
-        "gateway teams update search --max-budget 500\ngateway teams update search --clear location",
+        "vbatch teams update search --max-budget 500\nvbatch teams update search --clear location",
         "What is not given stays as it is; lists and metadata are replaced as a whole.\n"
         "It takes effect within ten seconds.",
     )
@@ -57,7 +60,7 @@ def add(commands: Commands) -> None:
             "Refuse the requests of all its keys until it is enabled again."
             if blocked
             else "Let its keys in again.",
-            f"gateway teams {word} search",
+            f"vbatch teams {word} search",
             "It takes effect within ten seconds.",
         )
         parser.add_argument("team", metavar="TEAM", help="id")
@@ -66,14 +69,14 @@ def add(commands: Commands) -> None:
         "delete",
         delete,
         "Delete a team that has no keys left. What it spent stays on record.",
-        "gateway teams delete search",
+        "vbatch teams delete search",
     )
     parser.add_argument("team", metavar="TEAM", help="id")
     add_yes(parser)
 
 
 def list_teams(context: Context, _: Namespace) -> None:
-    """Run ``gateway teams list``."""
+    """Run ``vbatch teams list``."""
     columns = (
         Column("team", lambda team: team["team_id"]),
         Column("name", lambda team: team["team_alias"], spare=1),
@@ -82,12 +85,10 @@ def list_teams(context: Context, _: Namespace) -> None:
         Column("models", lambda team: team["models"] or "all", spare=5),
         Column("rpm_limit", lambda team: team["rpm_limit"], Kind.NUMBER, spare=6),
     )
-    context.out.rows(
-        columns, _all(context.client), none="No teams yet: make one with `gateway teams create`."
-    )
+    context.out.rows(columns, _all(context.client), none="No teams yet: make one with `vbatch teams create`.")
 
 
-def _all(client: Client) -> list[dict[str, Any]]:
+def _all(client: "Client") -> list[dict[str, Any]]:
     teams: list[dict[str, Any]] = []
     number = 1
     while True:
@@ -99,14 +100,15 @@ def _all(client: Client) -> list[dict[str, Any]]:
 
 
 def create(context: Context, args: Namespace) -> None:
-    """Run ``gateway teams create``."""
+    """Run ``vbatch teams create``."""
     named = {"team_alias": args.name} if args.name is not None else {}
     body = {"team_id": args.team, **named, **limits.body_of(args)}
-    context.out.record(_columns(context), context.client.post("/team/new", body))
+    team = context.client.post("/team/new", body)
+    context.out.record(limits.given(_columns(context), team, context.out), team)
 
 
 def show(context: Context, args: Namespace) -> None:
-    """Run ``gateway teams show``."""
+    """Run ``vbatch teams show``."""
     answer = context.client.get("/team/info", {"team_id": args.team})
     team = {**answer["team_info"], "keys": [key["key_alias"] for key in answer["keys"]]}
     columns = (*_columns(context), Column("keys", lambda each: each["keys"]))
@@ -114,26 +116,26 @@ def show(context: Context, args: Namespace) -> None:
 
 
 def update(context: Context, args: Namespace) -> None:
-    """Run ``gateway teams update``."""
+    """Run ``vbatch teams update``."""
     named = {"team_alias": args.team_alias} if args.team_alias is not None else {}
     body = {**named, **limits.body_of(args)}
     if not body:
-        raise UsageError("Nothing to change. See `gateway teams update --help`.")
+        raise UsageError("Nothing to change. See `vbatch teams update --help`.")
     _change(context, args.team, body)
 
 
 def disable(context: Context, args: Namespace) -> None:
-    """Run ``gateway teams disable``."""
+    """Run ``vbatch teams disable``."""
     _change(context, args.team, {"blocked": True})
 
 
 def enable(context: Context, args: Namespace) -> None:
-    """Run ``gateway teams enable``."""
+    """Run ``vbatch teams enable``."""
     _change(context, args.team, {"blocked": False})
 
 
 def delete(context: Context, args: Namespace) -> None:
-    """Run ``gateway teams delete``."""
+    """Run ``vbatch teams delete``."""
     confirm(f"This deletes team {args.team!r} permanently.", yes=args.yes)
     answer = context.client.post("/team/delete", {"team_ids": [args.team]})
     if context.out.form == "table":
@@ -143,7 +145,8 @@ def delete(context: Context, args: Namespace) -> None:
 
 
 def _change(context: Context, team: str, body: dict[str, Any]) -> None:
-    context.out.record(_columns(context), context.client.post("/team/update", {"team_id": team, **body}))
+    changed = context.client.post("/team/update", {"team_id": team, **body})
+    context.out.record(limits.changed(_columns(context), body, context.out), changed)
 
 
 def _columns(context: Context) -> tuple[Column, ...]:

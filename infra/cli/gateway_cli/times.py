@@ -93,3 +93,15 @@ def text(value: object, zone: tzinfo | None) -> str:
     """Format a time of an answer, to the second; other text stays unchanged."""
     found = read(value)
     return f"{found.astimezone(zone):%Y-%m-%d %H:%M:%S}" if found else str(value)
+
+
+def duration(span: timedelta | None) -> str | None:
+    """Format a span of time for people, such as ``1 h 05 min``."""
+    if span is None:
+        return None
+    seconds = max(0, round(span.total_seconds()))
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"

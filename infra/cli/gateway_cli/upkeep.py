@@ -1,4 +1,4 @@
-"""``gateway reprice``, ``gateway sweep`` and ``gateway audit``."""
+"""``vbatch reprice``, ``vbatch sweep`` and ``vbatch audit``."""
 
 from argparse import Namespace
 from decimal import Decimal
@@ -20,9 +20,9 @@ def add(commands: Commands) -> None:
         "reprice",
         reprice,
         "Price settled jobs again, with the price table in force now.",
-        "gateway reprice --from 2026-11-01 --to 2026-12-01 --dry-run\n"
-        "gateway reprice --from 2026-11-01 --to 2026-12-01 --model gemini-3.5-flash\n"
-        "gateway reprice --from 7d --to now --yes -o csv",
+        "vbatch reprice --from 2026-11-01 --to 2026-12-01 --dry-run\n"
+        "vbatch reprice --from 2026-11-01 --to 2026-12-01 --model gemini-3.5-flash\n"
+        "vbatch reprice --from 7d --to now --yes -o csv",
         "For jobs that were created in that time. Computed from stored usage; the old amount and table stay "
         f"on record, and totals follow. Running it twice changes nothing more.\n{GRAMMAR}",
     )
@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
         "sweep",
         sweep,
         "Run a sweep now, to find what events missed; the scheduler runs it regularly.",
-        "gateway sweep",
+        "vbatch sweep",
         "Settles output whose event was lost, adopts jobs that were created outside the gateway, and "
         "lists stuck jobs.",
     )
@@ -46,8 +46,8 @@ def add(commands: Commands) -> None:
         "audit",
         audit,
         "The audit trail, newest entries first.",
-        "gateway audit --since today\n"
-        "gateway audit --since 2026-11-01 --until 2026-12-01 --limit 100000 -o csv",
+        "vbatch audit --since today\n"
+        "vbatch audit --since 2026-11-01 --until 2026-12-01 --limit 100000 -o csv",
         GRAMMAR,
     )
     add_span(parser, None)
@@ -57,7 +57,7 @@ def add(commands: Commands) -> None:
 
 
 def reprice(context: Context, args: Namespace) -> None:
-    """Run ``gateway reprice``."""
+    """Run ``vbatch reprice``."""
     since, until = span_of(context, args)
     body: dict[str, Any] = {"start_time": since and rfc3339(since), "end_time": until and rfc3339(until)}
     body |= {"model": args.model} if args.model else {}
@@ -95,7 +95,7 @@ def reprice(context: Context, args: Namespace) -> None:
 
 
 def sweep(context: Context, _: Namespace) -> None:
-    """Run ``gateway sweep``."""
+    """Run ``vbatch sweep``."""
     done = context.client.post("/internal/reconcile", {})
     out = context.out
     out.record(_SWEPT, done)
@@ -110,7 +110,7 @@ def sweep(context: Context, _: Namespace) -> None:
 
 
 def audit(context: Context, args: Namespace) -> None:
-    """Run ``gateway audit``."""
+    """Run ``vbatch audit``."""
     since, until = span_of(context, args)
     query: dict[str, Any] = {"start_time": since and rfc3339(since), "end_time": until and rfc3339(until)}
     entries: list[dict[str, Any]] = []

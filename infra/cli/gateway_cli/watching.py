@@ -1,10 +1,13 @@
-"""``gateway jobs watch``: show the progress of jobs until they have ended and their costs are final."""
+"""``vbatch jobs watch``: show the progress of jobs until they have ended and their costs are final."""
 
 import sys
 import time
 from argparse import Namespace
 from collections.abc import Sequence
-from typing import Any, Self
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -15,48 +18,114 @@ from gateway_cli.commands import Context
 from gateway_cli.errors import REFUSED, AnswerError, CliError, UnreachableError
 from gateway_cli.joblists import RUNNING, colour, path_of, progress, settled, word
 from gateway_cli.options import pages
-from gateway_cli.printing import console, layout
+from gateway_cli.tables import console, layout
+from gateway_cli.times import duration, read
 
+if TYPE_CHECKING:
+    from gateway_cli.client import Client
+
+INTERVAL = 5
+"""Seconds between two polls."""
 _SETTLING_SECONDS = 120
 """Longest wait for a final cost after a job has ended; after that, only the sweep helps."""
 _TRIES = 5
 """Consecutive failures after which watching is given up."""
 _LONGEST_PAUSE = 60
 
+
+@dataclass
+class _Watched:
+    """A job that is watched.
+
+    Attributes:
+        path: Its path.
+        name: Its display name; empty if Vertex AI has the job no more.
+        began: When it began to run, or else was created.
+        cost: Its latest cost report.
+        seen: When the report was received.
+        ended: When it was first seen to have ended, by the monotonic clock.
+        reason: Why it failed.
+        described: The state in which name, beginning and reason were looked up.
+    """
+
+    path: str
+    name: str = ""
+    began: datetime | None = None
+    cost: dict[str, Any] = field(default_factory=dict)
+    seen: datetime | None = None
+    ended: float | None = None
+    reason: str | None = None
+    described: str = ""
+
+    def describe(self, client: "Client") -> None:
+        """Look up what the cost report does not say; do without if the job is gone."""
+        self.described = self.cost["state"]
+        with suppress(AnswerError, UnreachableError):
+            job = client.get(self.path)
+            self.name = job.get("displayName") or ""
+            self.began = read(job.get("startTime") or job.get("createTime"))
+            self.reason = (job.get("error") or {}).get("message")
+
+    @property
+    def over(self) -> bool:
+        late = self.ended is not None and time.monotonic() - self.ended > _SETTLING_SECONDS
+        return self.cost["status"] == "FINAL" or late
+
+    @property
+    def elapsed(self) -> timedelta | None:
+        return self.seen - self.began if self.seen and self.began else None
+
+    @property
+    def left(self) -> timedelta | None:
+        """Return the time that the rest takes at the average pace so far."""
+        done, total = progress(self.cost)
+        if not (self.elapsed and done and total and self.cost["state"] == "JOB_STATE_RUNNING"):
+            return None
+        return self.elapsed * max(total - done, 0) / done
+
+
 _SUMMARY = (
-    Column("job", lambda cost: cost["name"].rpartition("/")[2]),
-    Column("model", lambda cost: cost["model"], spare=2),
-    Column("state", lambda cost: word(cost["state"]), style=lambda cost: colour(cost["state"])),
-    Column("progress", progress, Kind.PROGRESS),
-    Column("completed", lambda cost: cost["progress"]["completed"], Kind.NUMBER, csv_only=True),
-    Column("total", lambda cost: cost["progress"]["total"], Kind.NUMBER, csv_only=True),
+    Column("job", lambda job: job.cost["name"].rpartition("/")[2]),
+    Column("name", lambda job: job.name, spare=2),
+    Column("model", lambda job: job.cost["model"], spare=3),
+    Column("state", lambda job: word(job.cost["state"]), style=lambda job: colour(job.cost["state"])),
+    Column("progress", lambda job: progress(job.cost), Kind.PROGRESS),
+    Column("completed", lambda job: job.cost["progress"]["completed"], Kind.NUMBER, csv_only=True),
+    Column("total", lambda job: job.cost["progress"]["total"], Kind.NUMBER, csv_only=True),
     Column(
         "cost",
-        lambda cost: settled(cost, cost["amount"]),
+        lambda job: settled(job.cost, job.cost["amount"]),
         Kind.MONEY,
-        floor=lambda cost: not cost["complete"],
+        floor=lambda job: not job.cost["complete"],
     ),
-    Column("expected", lambda cost: cost["projected"], Kind.MONEY, spare=1),
-    Column("cost_status", lambda cost: cost["status"].lower(), spare=3),
+    Column("expected", lambda job: job.cost["projected"], Kind.MONEY, spare=1),
+    Column("cost_status", lambda job: job.cost["status"].lower(), spare=4),
 )
+_CLOCK = (
+    Column("elapsed", lambda job: duration(job.elapsed), spare=6),
+    Column("left", lambda job: duration(job.left), spare=5),
+)
+"""Shown on a terminal while jobs run; elsewhere they would make every line a new one."""
+_REASON = Column("reason", lambda job: job.reason, style=lambda _: "red")
 
 
 def watch(context: Context, args: Namespace) -> int | None:
-    """Watch jobs: progress goes to stderr, the final costs to stdout."""
+    """Run ``vbatch jobs watch``: progress goes to stderr, the final costs to stdout."""
     paths = [path_of(context.client, name) for name in args.jobs] or _running(context)
     if not paths:
         context.out.note("No job is running.")
         return None
-    costs = _follow(context, list(dict.fromkeys(paths)), args.interval)
-    context.out.rows(_SUMMARY, costs)
-    late = [cost["name"] for cost in costs if cost["status"] != "FINAL"]
-    if late:
-        context.out.note(
-            f"{len(late)} of the costs are not final two minutes after their jobs ended. `gateway "
-            "sweep` finds output whose event was lost."
-        )
-    succeeded = all(cost["state"] == "JOB_STATE_SUCCEEDED" for cost in costs)
+    jobs = _follow(context, list(dict.fromkeys(paths)), args.interval)
+    failed = any(job.reason for job in jobs)
+    context.out.rows((*_SUMMARY, _REASON) if failed else _SUMMARY, jobs, raw=[job.cost for job in jobs])
+    succeeded = all(job.cost["state"] == "JOB_STATE_SUCCEEDED" for job in jobs)
     return None if succeeded else REFUSED
+
+
+def follow(context: Context, path: str, interval: int = INTERVAL) -> tuple[dict[str, Any], str | None]:
+    """Show the progress of one job until its cost is final; return its cost report, and why it failed."""
+    (job,) = _follow(context, [path], interval)
+    return job.cost, job.reason
 
 
 def _running(context: Context) -> list[str]:
@@ -64,30 +133,35 @@ def _running(context: Context) -> list[str]:
     return [path_of(context.client, job["name"]) for page in found for job in page["data"]]
 
 
-def _follow(context: Context, paths: Sequence[str], interval: int) -> list[dict[str, Any]]:
+def _follow(context: Context, paths: Sequence[str], interval: int) -> list[_Watched]:
     """Poll the costs that may still change; return all of them."""
-    costs: dict[str, dict[str, Any]] = {}
-    ended: dict[str, float] = {}
-    target = console(sys.stderr)
-    with _Screen(target, context) as screen:
+    jobs = [_Watched(path) for path in paths]
+    with _Screen(console(sys.stderr), context) as screen:
         while True:
             pause = float(interval)
-            for path in paths:
-                if path not in costs or not _is_over(costs[path], ended.get(path)):
-                    costs[path] = _look(context, path, screen)
-                    if costs[path]["state"] not in RUNNING:
-                        ended.setdefault(path, time.monotonic())
-                        # The rest takes only seconds.
-                        pause = min(pause, 1.0)
-            found = [costs[path] for path in paths]
-            screen.show(found)
-            if all(_is_over(costs[path], ended.get(path)) for path in paths):
-                return found
+            for job in jobs:
+                if job.cost and job.over:
+                    continue
+                job.cost = _look(context, job.path, screen)
+                job.seen = datetime.now(UTC)
+                if job.described != job.cost["state"]:
+                    job.describe(context.client)
+                if job.cost["state"] not in RUNNING:
+                    job.ended = time.monotonic() if job.ended is None else job.ended
+                    # The rest takes only seconds.
+                    pause = min(pause, 1.0)
+            screen.show(jobs)
+            if all(job.over for job in jobs):
+                break
             time.sleep(pause)
-
-
-def _is_over(cost: dict[str, Any], ended: float | None) -> bool:
-    return cost["status"] == "FINAL" or (ended is not None and time.monotonic() - ended > _SETTLING_SECONDS)
+    late = sum(job.cost["status"] != "FINAL" for job in jobs)
+    if late:
+        context.out.note(
+            f"{late} of the costs are not final two minutes after their jobs ended. The next sweep finds "
+            "output "
+            "whose event was lost; `vbatch jobs cost` shows what is known."
+        )
+    return jobs
 
 
 def _look(context: Context, path: str, screen: "_Screen") -> dict[str, Any]:
@@ -95,13 +169,11 @@ def _look(context: Context, path: str, screen: "_Screen") -> dict[str, Any]:
     for number in range(1, _TRIES + 1):
         try:
             cost: dict[str, Any] = context.client.get(f"{path}/cost")
-        except (AnswerError, UnreachableError) as error:
-            passing = error.passing if isinstance(error, AnswerError) else True
-            if not passing or number == _TRIES:
+        except CliError as error:
+            if not error.passing or number == _TRIES:
                 raise
-            asked = error.retry_after if isinstance(error, AnswerError) else None
             screen.say(f"{error} Trying again.")
-            time.sleep(min(asked or 2**number, _LONGEST_PAUSE))
+            time.sleep(min(error.retry_after or 2**number, _LONGEST_PAUSE))
         else:
             return cost
     raise CliError("unreachable")
@@ -125,22 +197,22 @@ class _Screen:
         if self._live:
             self._live.stop()
 
-    def show(self, costs: Sequence[dict[str, Any]]) -> None:
+    def show(self, jobs: Sequence[_Watched]) -> None:
         """Show the progress of the jobs."""
+        columns = [column for column in _SUMMARY if not column.csv_only]
         if self._live:
-            table, _ = layout(_SUMMARY, costs, self._zone, self._target)
+            table, _ = layout([*columns, *_CLOCK], jobs, self._zone, self._target)
             self._live.update(table, refresh=True)
             return
-        columns = [column for column in _SUMMARY if not column.csv_only]
-        cells = [column.cells(costs, self._zone, ascii_only=False) for column in columns]
-        for number, cost in enumerate(costs):
+        cells = [column.cells(jobs, self._zone, ascii_only=False) for column in columns]
+        for number, job in enumerate(jobs):
             # Lines have no headings, so the amounts are labelled.
             line = "  ".join(
                 f"{column.name} {each[number]}" if column.kind is Kind.MONEY else each[number]
                 for column, each in zip(columns, cells, strict=True)
             )
-            if self._shown.get(cost["name"]) != line:
-                self._shown[cost["name"]] = line
+            if self._shown.get(job.path) != line:
+                self._shown[job.path] = line
                 self.say(line)
 
     def say(self, line: str) -> None:

@@ -59,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(answer.body)
 
-    do_GET = do_POST = do_DELETE = do_HEAD = _serve  # noqa: N815 - the base class's names
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _serve  # noqa: N815 - the base class's names
 
     def log_message(self, *_):
         pass

@@ -1,0 +1,389 @@
+"""`vbatch run` from a file to its results, against a gateway that speaks the contract."""
+
+import json
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from functional.contract_gateway import PARENT, PREFIX, ContractGateway, refusal
+from functional.gateway.loopback import Answer
+from functional.test_cli import Cli, pausing
+from running_files import check_run
+
+MODEL = ("--model", "gemini-3.5-flash")
+PLACE = ("--project", "acme", "--location", "global")
+CREATE = f"{PARENT}/batchPredictionJobs"
+
+
+@pytest.fixture
+def gateway():
+    with ContractGateway() as running:
+        yield running
+
+
+@pytest.fixture
+def cli(gateway, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for module in ("transfers", "retrying"):
+        monkeypatch.setattr(f"gateway_cli.{module}.time", SimpleNamespace(sleep=lambda _: None))
+    pausing(monkeypatch, lambda _: None)
+    return Cli(gateway.url, monkeypatch, capsys, tmp_path)
+
+
+@pytest.fixture
+def rows(tmp_path):
+    file = tmp_path / "my rows.jsonl"
+    file.write_text("".join(f'{{"key": "k{n}", "request": {{"contents": []}}}}\n' for n in range(3)))
+    return file
+
+
+def submitted(gateway):
+    """Body of the only job that was submitted."""
+    (record,) = gateway.jobs.values()
+    return record["job"]
+
+
+def input_of(gateway):
+    (uri,) = submitted(gateway)["inputConfig"]["gcsSource"]["uris"]
+    return gateway.objects[uri]
+
+
+def test_a_file_runs_to_its_results(cli, tmp_path):
+    check_run(lambda *arguments: cli(*arguments).out, tmp_path, ("acme", "global"))
+
+
+def test_the_file_is_uploaded_as_it_is_and_the_output_goes_beside_it(cli, gateway, rows, tmp_path):
+    ran = cli("run", rows, *MODEL, *PLACE, "--label", "env=prod", "--label", "a=b=c", "--yes")
+    job = submitted(gateway)
+    (uri,) = job["inputConfig"]["gcsSource"]["uris"]
+    assert gateway.objects[uri] == rows.read_bytes()
+    assert uri.endswith("/my-rows.jsonl")
+    assert job["outputConfig"]["gcsDestination"]["outputUriPrefix"] == uri.removesuffix(".jsonl") + "-output"
+    assert (job["displayName"], job["labels"]) == ("my rows", {"env": "prod", "a": "b=c"})
+    assert len((tmp_path / "my rows-results.jsonl").read_text().splitlines()) == 3
+    assert "expected 0.0006 USD, from 0.0003 to 0.0009 USD" in ran.err
+    assert "3/3" in ran.err
+    assert ran.pairs["cost, USD"] == "0.0003"
+    assert ran.pairs["results"] == "my rows-results.jsonl"
+
+
+def test_the_output_goes_where_it_is_sent(cli, gateway, rows):
+    cli("run", rows, *MODEL, *PLACE, "--yes", "--output-prefix", "gs://batch-out/search/")
+    (uri,) = submitted(gateway)["inputConfig"]["gcsSource"]["uris"]
+    folder = uri.removeprefix(f"{PREFIX}/").removesuffix(".jsonl")
+    destination = submitted(gateway)["outputConfig"]["gcsDestination"]["outputUriPrefix"]
+    assert destination == f"gs://batch-out/search/{folder}-output"
+
+
+def test_each_line_of_a_text_becomes_a_prompt(cli, gateway, tmp_path):
+    file = tmp_path / "lines.txt"
+    file.write_text("one\n\n  tw\u00f6 {x}\n")
+    cli("run", file, *MODEL, *PLACE, "--yes", "--prompt", "Translate {{literally}}: {line}!")
+    made = [json.loads(line) for line in input_of(gateway).splitlines()]
+    assert [(row["key"], row["request"]["contents"]) for row in made] == [
+        ("line-1", [{"role": "user", "parts": [{"text": "Translate {literally}: one!"}]}]),
+        ("line-3", [{"role": "user", "parts": [{"text": "Translate {literally}:   tw\u00f6 {x}!"}]}]),
+    ]
+
+
+def test_each_record_of_a_csv_file_becomes_a_prompt(cli, gateway, tmp_path):
+    file = tmp_path / "reviews.csv"
+    file.write_bytes('\ufefftext,first name,key\n"a ""b""\nc",Ann,x-1\n\nd,Bo,\n'.encode())
+    cli("run", file, *MODEL, *PLACE, "--yes", "--prompt", "{first name}: {text}")
+    made = [json.loads(line) for line in input_of(gateway).splitlines()]
+    texts = [(row["key"], row["request"]["contents"][0]["parts"][0]["text"]) for row in made]
+    assert texts == [("x-1", 'Ann: a "b"\nc'), ("row-2", "Bo: d")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "prompt", "told"),
+    [
+        ("a.txt", b"hello\n", None, "not JSONL"),
+        ("a.jsonl", b"", None, "is empty"),
+        ("a.jsonl", b"[1]\n", None, "not JSONL"),
+        ("a.jsonl", b"\xef\xbb\xbf{}\n", None, "byte order mark"),
+        ("a.jsonl", b"{}\n", "{line}", "is JSONL"),
+        ("a.txt", b"\n \n", "{line}", "has no rows"),
+        ("a.txt", b"x\n", "{text}", "names text, but"),
+        ("a.txt", b"x\n", "no name", "names no column"),
+        ("a.txt", b"x\n", "{line", "--prompt: "),
+        ("a.txt", b"x\n", "{line!r}", "plain names"),
+        ("a.txt", b"x\n", "{line:>10}", "plain names"),
+        ("a.txt", b"x\n", "{line.__class__}", "names line.__class__"),
+        ("a.txt", b"\xff\n", "{line}", "is not UTF-8"),
+        ("a.csv", b"a,b\n1\n", "{a}", "line 2: 1 cells"),
+        ("a.csv", b"a,a\n1,2\n", "{a}", "two columns of the same name"),
+        ("a.csv", b'a\n"x\n', "{a}", "line 2: unexpected end"),
+        ("a.csv", b"a,key\n1,k\n2,k\n", "{a}", "key 'k' twice"),
+        ("a.csv", b"a;b\n1;2\n", "{a}", "has: a;b"),
+    ],
+)
+def test_what_is_no_input_is_not_uploaded(cli, gateway, tmp_path, *, name, content, prompt, told):
+    (tmp_path / name).write_bytes(content)
+    given = ("--prompt", prompt) if prompt else ()
+    assert told in cli("run", tmp_path / name, *MODEL, *PLACE, "--yes", *given, status=2).err
+    assert not gateway.asked("POST")
+
+
+def test_a_file_that_cannot_be_read_is_named(cli, rows, monkeypatch):
+    def refuse(self, *_, **__):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    assert "my rows.jsonl: Permission denied" in cli("run", rows, *MODEL, *PLACE, "--yes", status=2).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("none.jsonl", *MODEL), "is not a file"),
+        (("rows.jsonl",), "which --model?"),
+        (("rows.jsonl", *MODEL, "--max-cost", "12,50"), "12.50"),
+        (("rows.jsonl", *MODEL, "--out", "no/folder/x"), "cannot be written"),
+        (("rows.jsonl", "--resume", "1"), "leave them out"),
+        (("rows.jsonl", *MODEL, "--label", "x"), "NAME=VALUE"),
+    ],
+)
+def test_a_run_that_makes_no_sense_uploads_nothing(cli, gateway, rows, arguments, told):
+    rows.rename(rows.with_name("rows.jsonl"))
+    assert told in cli("run", *arguments, status=2).err
+    assert not gateway.asked("POST")
+
+
+def test_results_that_are_there_are_overwritten_only_by_name(cli, gateway, rows, tmp_path):
+    out = tmp_path / "my rows-results.jsonl"
+    out.write_text("paid for")
+    assert "--out" in cli("run", rows, *MODEL, *PLACE, "--yes", status=2).err
+    assert (out.read_text(), gateway.jobs) == ("paid for", {})
+    cli("run", rows, *MODEL, *PLACE, "--yes", "--out", out)
+    assert len(out.read_text().splitlines()) == 3
+
+
+def test_it_asks_after_the_estimate(cli, gateway, rows):
+    assert "--yes" in cli("run", rows, *MODEL, *PLACE, status=2).err
+    assert not gateway.asked("POST")
+    cli.answer("n\n")
+    declined = cli("run", rows, *MODEL, *PLACE, status=2)
+    assert "0.0009" in declined.err
+    assert gateway.jobs == {}
+    cli.answer("y\n")
+    cli("run", rows, *MODEL, *PLACE)
+    assert len(gateway.jobs) == 1
+
+
+@pytest.mark.parametrize(
+    ("high", "most", "submits"),
+    [("0.0009", "0.0009", True), ("0.0009", "0.00089", False), (None, "1000", False)],
+)
+def test_what_may_cost_more_than_the_limit_is_not_submitted(cli, gateway, rows, *, high, most, submits):
+    gateway.estimate = {"high": high}
+    ran = cli("run", rows, *MODEL, *PLACE, "--yes", "--max-cost", most, status=0 if submits else 1)
+    assert bool(gateway.jobs) == submits
+    assert submits or "Nothing was submitted" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("rows_read", "told"),
+    [
+        ({"total": 20076, "exact": False, "invalid": 0}, "Estimate: about 20,076 rows,"),
+        ({"total": None, "exact": False, "invalid": 0}, "Estimate: The job,"),
+    ],
+)
+def test_an_estimate_of_a_sample_says_so(cli, gateway, rows, rows_read, told):
+    gateway.estimate = {"rows": rows_read}
+    assert told in cli("run", rows, *MODEL, *PLACE, "--yes").err
+
+
+def test_rows_that_would_fail_the_job_are_not_submitted(cli, gateway, rows):
+    gateway.estimate = {"invalidRows": [{"uri": "gs://in/x", "line": 2, "reason": "no contents"}]}
+    refused = cli("run", rows, *MODEL, *PLACE, "--yes", status=1)
+    assert "line 2: no contents" in refused.err
+    assert gateway.jobs == {}
+
+
+def test_an_upload_goes_on_behind_what_arrived(cli, gateway, rows):
+    content = rows.read_bytes()
+    broken = []
+
+    def before(seen):
+        if seen.method == "PUT" and not broken:
+            broken.append(seen)
+            gateway.store(seen.target, content[:20])
+            # The connection ends without an answer.
+            return Answer(body=b"", raw=True)
+        return None
+
+    gateway.before = before
+    cli("run", rows, *MODEL, *PLACE, "--yes")
+    assert input_of(gateway) == content
+    spans = [seen.header("Content-Range") for seen in gateway.asked("PUT")]
+    size = len(content)
+    assert spans == [f"bytes 0-{size - 1}/{size}", f"bytes */{size}", f"bytes 20-{size - 1}/{size}"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "told", "puts"),
+    [(Answer(412, b""), 1, "refused the file", 1), (Answer(503, b""), 3, "does not answer", 12)],
+)
+def test_an_upload_that_fails_submits_nothing(cli, gateway, rows, *, answer, status, told, puts):
+    gateway.before = lambda seen: answer if seen.method == "PUT" else None
+    assert told in cli("run", rows, *MODEL, *PLACE, "--yes", status=status).err
+    assert gateway.jobs == {}
+    assert len(gateway.asked("PUT")) == puts
+
+
+@pytest.mark.parametrize(
+    "lost", [Answer(body=b"", raw=True), refusal(503, "UNAVAILABLE", "BOOKS_UNAVAILABLE")]
+)
+def test_a_create_without_an_answer_is_sent_again_and_makes_one_job(cli, gateway, rows, lost):
+    tried = []
+
+    def before(seen):
+        if seen.target == CREATE and not tried:
+            tried.append(seen)
+            gateway._answer(seen)
+            return lost
+        return None
+
+    gateway.before = before
+    cli("run", rows, *MODEL, *PLACE, "--yes")
+    assert len(gateway.jobs) == 1
+    first, second = (
+        seen.header("Idempotency-Key") for seen in gateway.asked("POST") if seen.target == CREATE
+    )
+    assert first == second
+    assert first
+
+
+def test_a_create_that_never_answers_says_what_is_not_known(cli, gateway, rows):
+    gateway.before = lambda seen: Answer(body=b"", raw=True) if seen.target == CREATE else None
+    assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+
+
+def test_ctrl_c_while_a_create_is_sent_says_what_is_not_known(cli, gateway, rows, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gateway_cli.retrying.time", SimpleNamespace(sleep=interrupt))
+    gateway.before = lambda seen: Answer(body=b"", raw=True) if seen.target == CREATE else None
+    assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=130).err
+
+
+def test_a_create_that_is_refused_is_not_sent_again(cli, gateway, rows):
+    gateway.before = lambda seen: (
+        refusal(400, "FAILED_PRECONDITION", "BUDGET_EXCEEDED") if seen.target == CREATE else None
+    )
+    assert "BUDGET_EXCEEDED" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+    assert len([seen for seen in gateway.asked("POST") if seen.target == CREATE]) == 1
+
+
+def test_ctrl_c_leaves_the_job_running_and_says_how_to_come_back(cli, gateway, rows, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    pausing(monkeypatch, interrupt)
+    stopped = cli("run", rows, *MODEL, *PLACE, "--yes", status=130)
+    assert "vbatch jobs watch 4242" in stopped.err
+    back = re.search(r"vbatch (jobs results 4242 --out '.*')", stopped.err)
+    assert back
+    assert submitted(gateway)["state"] == "JOB_STATE_RUNNING"
+    assert not gateway.asked("POST", ":cancel")
+
+
+def test_failed_rows_are_named_and_resumed(cli, rows, tmp_path):
+    rows.write_text('{"key": "a", "request": "fine"}\n{"key": "b", "request": "bad"}\n')
+    ran = cli("run", rows, *MODEL, *PLACE, "--yes")
+    assert "vbatch jobs failures 4242" in ran.err
+    assert "vbatch run --resume 4242" in ran.err
+    assert "2 b failed INVALID_ARGUMENT: bad words" in cli("jobs", "failures", "4242").text
+    assert [row["key"] for row in cli("jobs", "failures", "4242", "-o", "csv").csv] == ["b"]
+
+    cli("run", "--resume", "4242")
+    (line,) = (tmp_path / "4242-resumed-results.jsonl").read_text().splitlines()
+    assert json.loads(line)["key"] == "b"
+    assert "Nothing is left" in cli("jobs", "resume", "4243", status=1).err
+    assert cli("jobs", "resume", "4242", "-o", "json").json["name"].endswith("/4244")
+    assert "No row failed" in cli("jobs", "failures", "4243").err
+
+
+def test_a_job_that_failed_says_why_and_leaves_no_file(cli, gateway, rows, tmp_path):
+    gateway.before = lambda seen: fail(gateway) if seen.target.endswith("/cost") else None
+    failed = cli("run", rows, *MODEL, *PLACE, "--yes", status=1)
+    assert failed.pairs["reason"] == "The agent may not read it."
+    assert failed.pairs["results"] == "-"
+    assert not list(tmp_path.glob("*results*"))
+
+
+def fail(gateway):
+    submitted(gateway).update(state="JOB_STATE_FAILED", error={"message": "The agent may not read it."})
+
+
+def test_results_that_break_off_leave_no_file(cli, gateway, rows, tmp_path):
+    whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+    gateway.before = lambda seen: Answer(body=whole, raw=True) if "/results" in seen.target else None
+    broken = cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+    assert "broke off" in broken
+    assert "vbatch jobs results 4242 --out 'my rows-results.jsonl'" in broken
+    assert not list(tmp_path.glob("*results*"))
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_download_is_tried_again(cli, gateway, rows, tmp_path):
+    answers = [refusal(429, "RESOURCE_EXHAUSTED", "TOO_MANY_DOWNLOADS"), Answer(body=b"", raw=True)]
+    gateway.before = lambda seen: answers.pop() if "/results" in seen.target and answers else None
+    cli("run", rows, *MODEL, *PLACE, "--yes")
+    assert not answers
+    assert len((tmp_path / "my rows-results.jsonl").read_text().splitlines()) == 3
+
+
+def test_results_by_view_state_and_limit(cli, gateway, rows, tmp_path):
+    cli("run", rows, *MODEL, *PLACE, "--yes")
+    out = tmp_path / "rows"
+    cli(
+        "jobs",
+        "results",
+        "4242",
+        "--view",
+        "usage",
+        "--state",
+        "succeeded",
+        "--state",
+        "failed",
+        "--limit",
+        2,
+    )
+    assert gateway.asked("GET", "/results")[-1].target.endswith(
+        "/results?view=usage&state=succeeded&state=failed&limit=2"
+    )
+    cli("jobs", "results", "4242", "--out", out)
+    assert len(out.read_text().splitlines()) == 3
+    assert "--view usage" in cli("jobs", "results", "4242", "--format", "csv", status=2).err
+    assert "invalid choice" in cli("jobs", "results", "4242", "--state", "runing", status=2).err
+
+
+def test_a_job_is_submitted_from_its_json(cli, gateway, tmp_path):
+    gateway.objects["gs://in/x"] = b"{}\n"
+    body = b'{"model":  "m", "inputConfig": {"gcsSource": {"uris": ["gs://in/x"]}}, "displayName": "by hand"}'
+    (tmp_path / "job.json").write_bytes(body)
+    told = cli("jobs", "submit", tmp_path / "job.json", *PLACE)
+    assert gateway.asked("POST")[-1].body == body
+    assert "by hand" in told.out
+    assert "vbatch jobs watch 4242" in told.err
+
+
+def test_the_place_of_a_job_may_come_from_the_environment(cli, gateway, rows):
+    cli.env(GOOGLE_CLOUD_PROJECT="acme", GOOGLE_CLOUD_LOCATION="global")
+    cli("run", rows, *MODEL, "--yes")
+    assert len(gateway.jobs) == 1
+
+
+def test_several_places_and_none_given(cli, gateway, rows):
+    gateway.before = lambda seen: (
+        refusal(400, "INVALID_ARGUMENT", "PLACE_MISSING")
+        if seen.target == "/v1/batchPredictionJobs:estimateCost"
+        else None
+    )
+    told = cli("run", rows, *MODEL, "--yes", status=2).err
+    assert "--project" in told
+    assert "vbatch login" in told
