@@ -21,6 +21,7 @@ from batch_gateway.gateway.admin.sweep import Identity, Sweeps
 from batch_gateway.gateway.admin.teams import Teams
 from batch_gateway.gateway.costs.report import Spend
 from batch_gateway.gateway.costs.repricing import Repricings
+from batch_gateway.gateway.costs.values import FilterValues
 from batch_gateway.gateway.http import openapi, requests, responses
 from batch_gateway.gateway.http.authentication import Authenticator
 from batch_gateway.gateway.http.call import Call
@@ -159,6 +160,7 @@ class Gateway:
                 for_keys("GET", "/v1/jobs", jobs.list),
                 for_keys("GET", "/v1/costs", spend.report),
                 for_keys("GET", "/v1/costs:export", spend.export),
+                for_keys("GET", "/v1/costs:values", FilterValues(deps.store, deps.now).list),
                 change_by_admin("POST", "/v1/costs:reprice", repricings.reprice, "costs.reprice"),
                 for_keys("GET", "/key/info", keys.info),
                 for_admin("GET", "/key/list", keys.list_keys),
