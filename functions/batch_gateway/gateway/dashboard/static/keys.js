@@ -1,155 +1,144 @@
 /** Keys and teams, for the administrator. */
 
-import { everyTeam, get } from './api.js';
+import { linkTo } from './address.js';
+import { everyKey, everyTeam } from './api.js';
 import { budgetBar, budgetOf } from './budgets.js';
-import { button, fill, h } from './dom.js';
-import { age, moment } from './format.js';
-import { editBudget, newKey, newTeam, rotate, toggle } from './keydialogs.js';
-import { every } from './live.js';
-import { card, empty } from './parts.js';
+import { button, h } from './dom.js';
+import { age, moment, named } from './format.js';
+import { disable, editBudget, enable, newKey, newTeam, rotate } from './keydialogs.js';
+import { usePolled } from './live.js';
+import { empty, loadedCard } from './parts.js';
 
-export async function show(root, view) {
-  const { signal } = view;
-  const filter = view.query.get('team');
-  const teams = card('Teams', {
-    actions: [button('New team', () => newTeam(() => again()), { symbol: 'plus' })],
-  });
-  const keys = card(filter ? `Keys of ${filter}` : 'Keys', {
-    actions: [
-      filter && h('a', { href: '#/keys' }, 'All keys'),
-      button('New key', () => newKey(known, filter, () => again()), { symbol: 'plus', kind: 'primary' }),
-    ].filter(Boolean),
-  });
-  fill(
-    root,
-    h('div', { class: 'title' }, h('h1', { tabindex: '-1' }, 'Keys & teams')),
-    teams.element,
-    keys.element,
-  );
-  let known = [];
+/** @typedef {import('./api.js').Owner} Owner */
 
-  async function load() {
-    const [allTeams, allKeys] = await Promise.all([
-      everyTeam(signal),
-      everyKey(filter, signal),
-    ]);
-    known = allTeams;
-    teams.fill(
-      allTeams.length
-        ? h(
-            'ul',
-            { class: 'owners' },
-            allTeams.map((team) => teamRow(team, again)),
-          )
-        : empty('No teams yet', 'Keys of a team share its jobs, its costs and its budget.'),
-    );
-    keys.fill(
-      allKeys.length
-        ? h(
-            'ul',
-            { class: 'owners' },
-            allKeys.map((key) => keyRow(key, again)),
-          )
-        : empty('No keys yet', 'Everybody who submits jobs should have one: costs are told apart by it.'),
-    );
-  }
-
-  const again = every(
+/** @param {import('./main.js').View} view */
+export function Keys({ query }) {
+  const filter = query.get('team');
+  const teams = usePolled(() => 60, everyTeam, []);
+  const keys = usePolled(
     () => 60,
-    load,
-    signal,
-    (error) => {
-      teams.failed(error, () => again());
-      keys.failed(error, () => again());
-    },
+    (signal) => everyKey(filter, signal),
+    [filter],
   );
+  const again = () => {
+    teams.again();
+    keys.again();
+  };
+  return [
+    h('div', { class: 'title' }, h('h1', { tabindex: -1 }, 'Keys & teams')),
+    loadedCard({
+      title: 'Teams',
+      actions: button('New team', () => newTeam(again), { symbol: 'plus' }),
+      from: teams,
+      draw: (found) =>
+        found.length
+          ? h(
+              'ul',
+              { class: 'owners' },
+              found.map((team) => ownerRow(team, again)),
+            )
+          : empty('No teams yet', 'Keys of a team share its jobs, its costs and its budget.'),
+    }),
+    loadedCard({
+      title: filter ? `Keys of ${filter}` : 'Keys',
+      actions: [
+        filter && h('a', { href: '#/keys' }, 'All keys'),
+        button('New key', () => newKey(teams.data ?? [], filter, again), { symbol: 'plus', kind: 'primary' }),
+      ],
+      from: keys,
+      draw: (found) =>
+        found.length
+          ? h(
+              'ul',
+              { class: 'owners' },
+              found.map((key) => ownerRow(key, again)),
+            )
+          : empty('No keys yet', 'Everybody who submits jobs should have one: costs are told apart by it.'),
+    }),
+  ];
 }
 
-async function everyKey(team, signal) {
-  const found = [];
-  let pages = 1;
-  for (let page = 1; page <= pages; page += 1) {
-    const of = team ? [['team_id', team]] : [];
-    const answer = await get('/key/list', [['page', page], ['size', 100], ...of], signal);
-    found.push(...answer.keys);
-    pages = answer.total_pages;
-  }
-  return found.filter((key) => !key.expires || Date.parse(key.expires) > Date.now());
-}
-
-function teamRow(team, again) {
-  const budget = budgetOf(team);
+/**
+ * Returns the row of a team, or of a key.
+ * @param {Owner} owner
+ * @param {() => void} again
+ */
+function ownerRow(owner, again) {
+  const isKey = owner.key_alias !== undefined;
+  const name = owner.key_alias ?? owner.team_id;
+  const path = isKey ? '/key/update' : '/team/update';
+  const body = isKey ? { key: owner.token } : { team_id: owner.team_id };
+  const budget = budgetOf(owner);
   return h(
     'li',
-    { class: team.blocked ? 'off' : '' },
-    h(
-      'div',
-      { class: 'what' },
-      h('b', {}, team.team_alias ?? team.team_id),
-      h('span', { class: 'muted' }, h('code', {}, team.team_id), ' · since ', moment(team.created_at)),
-    ),
+    { class: owner.blocked ? 'off' : '', key: owner.token ?? owner.team_id },
+    h('div', { class: 'what' }, isKey ? aboutKey(owner) : aboutTeam(owner)),
     h(
       'div',
       { class: 'left' },
-      team.blocked && h('span', { class: 'badge bad' }, 'Disabled'),
-      budget ? budgetBar(budget) : h('span', { class: 'help' }, 'No budget'),
+      owner.blocked && h('span', { class: 'badge bad' }, 'Disabled'),
+      budget ? budgetBar(budget) : h('span', { class: 'help' }, isKey ? 'No budget of its own' : 'No budget'),
     ),
     h(
       'div',
       { class: 'row end' },
-      h('a', { class: 'button', href: `#/keys?team=${team.team_id}` }, 'Keys'),
-      h('a', { class: 'button', href: `#/overview?team=${team.team_id}` }, 'Spend'),
-      button(
-        'Budget',
-        () =>
-          editBudget(team, team.team_alias ?? team.team_id, '/team/update', { team_id: team.team_id }, again),
-        { 'aria-label': `Budget of ${team.team_id}` },
-      ),
-      toggle(team, team.team_id, '/team/update', { team_id: team.team_id }, again),
+      isKey
+        ? link('Jobs', linkTo('jobs', { key: name }), `Jobs of ${name}`)
+        : [
+            link('Keys', linkTo('keys', { team: name }), `Keys of ${name}`),
+            link('Spend', linkTo('overview', { team: name }), `Spend of ${name}`),
+          ],
+      button('Budget', () => editBudget(owner, owner.team_alias || name, path, body, again), {
+        'aria-label': `Budget of ${name}`,
+      }),
+      isKey && button('Rotate', () => rotate(owner, again), { 'aria-label': `Rotate ${name}` }),
+      owner.blocked
+        ? button('Enable', () => enable(name, path, body, again), { 'aria-label': `Enable ${name}` })
+        : button('Disable', () => disable(name, path, body, again), {
+            kind: 'danger',
+            'aria-label': `Disable ${name}`,
+          }),
     ),
   );
 }
 
-function keyRow(key, again) {
-  const budget = budgetOf(key);
-  return h(
-    'li',
-    { class: key.blocked ? 'off' : '' },
+/**
+ * @param {string} text
+ * @param {string} href
+ * @param {string} label
+ */
+function link(text, href, label) {
+  return h('a', { class: 'button', href, 'aria-label': label }, text);
+}
+
+/** @param {Owner} team */
+function aboutTeam(team) {
+  return [
+    h('b', {}, named(team.team_alias || team.team_id)),
+    h('span', { class: 'muted' }, h('code', {}, team.team_id), ' · since ', moment(team.created_at)),
+  ];
+}
+
+/** @param {Owner} key */
+function aboutKey(key) {
+  const models = key.models ?? [];
+  return [
+    h('b', {}, named(key.key_alias ?? '')),
     h(
-      'div',
-      { class: 'what' },
-      h('b', {}, key.key_alias),
+      'span',
+      { class: 'muted' },
+      h('code', {}, key.key_name),
+      key.team_id && ` · ${key.team_id}`,
+      ' · ',
+      age(key.created_at),
+      ' old',
+      key.expires && [' · until ', moment(key.expires)],
+    ),
+    models.length > 0 &&
       h(
         'span',
-        { class: 'muted' },
-        h('code', {}, key.key_name),
-        key.team_id && ` · ${key.team_id}`,
-        ' · ',
-        age(key.created_at),
-        ' old',
-        key.expires && [' · until ', moment(key.expires)],
+        { class: 'chips' },
+        models.map((model) => h('span', { class: 'chip', key: model }, model)),
       ),
-      key.models.length > 0 &&
-        h(
-          'span',
-          { class: 'chips' },
-          key.models.map((model) => h('span', { class: 'chip' }, model)),
-        ),
-    ),
-    h(
-      'div',
-      { class: 'left' },
-      key.blocked && h('span', { class: 'badge bad' }, 'Disabled'),
-      budget ? budgetBar(budget) : h('span', { class: 'help' }, 'No budget of its own'),
-    ),
-    h(
-      'div',
-      { class: 'row end' },
-      button('Budget', () => editBudget(key, key.key_alias, '/key/update', { key: key.token }, again), {
-        'aria-label': `Budget of ${key.key_alias}`,
-      }),
-      button('Rotate', () => rotate(key, again), { 'aria-label': `Rotate ${key.key_alias}` }),
-      toggle(key, key.key_alias, '/key/update', { key: key.token }, again),
-    ),
-  );
+  ];
 }
