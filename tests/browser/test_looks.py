@@ -134,6 +134,29 @@ def test_all_of_it_is_under_200_kb_and_comes_from_here(visit, seeded, measured):
     assert not again
 
 
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [
+        ("250", "250"),
+        ("$99.50", "99.5"),
+        ("1,250.50", "1250.5"),
+        ("1,250,000", "1250000"),
+        ("", "null"),
+        ("12,50", None),
+        ("1,2500", None),
+        ("1.250,50", None),
+        (",5", None),
+        ("1250,", None),
+        ("0,5", None),
+        ("12 50", None),
+        ("1e3", None),
+    ],
+)
+def test_a_comma_in_a_budget_is_for_thousands_only(in_page, typed, number):
+    text = "(() => { try { return JSON.stringify(m.typedBudget(v)); } catch { return 'refused'; } })()"
+    assert in_page(text, [typed]) == [number or "refused"]
+
+
 @pytest.fixture(scope="module")
 def in_page(chromium, vertex_server):
     """Calls a function of the dashboard's module `money` in a browser."""
