@@ -2,12 +2,12 @@
 
 import csv
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
-from browser.seeding import FLASH, Seeder, usage_of
+from browser.seeding import FLASH, PRO, Seeder, usage_of
 from browser.serving import Served
 from functional.gateway.conftest import KEY, World
 
@@ -69,7 +69,7 @@ class TestLinks:
         ("card", "link", "state"),
         [
             ("Running now", "All under way", "under-way"),
-            ("What went wrong lately", "All of them", "wrong"),
+            ("Latest failures", "All of them", "wrong"),
             ("Cost by model", "gemini-2.5-flash", None),
         ],
     )
@@ -256,3 +256,68 @@ def test_bars_are_seen_in_forced_colours(visit, seeded, scheme):
     expect(part).to_be_visible()
     colour = "element => getComputedStyle(element).backgroundColor"
     assert part.evaluate(colour) != ground.evaluate(colour)
+
+
+class TestWhyDidItJump:
+    @pytest.fixture
+    def page(self, visit, empty, vertex_server):
+        """Six jobs of yesterday that another model and label made dear."""
+        seeder = Seeder(empty, vertex_server)
+        for back in range(1, 14):
+            created = seeder.now - timedelta(days=back)
+            seeder.add(created, (None, "adhoc", FLASH), "JOB_STATE_SUCCEEDED", usage_of(1000, FLASH))
+        for _ in range(6):
+            created = seeder.now - timedelta(days=1)
+            seeder.add(created, (None, "moved", PRO), "JOB_STATE_SUCCEEDED", usage_of(9000, PRO))
+        visitor = visit(empty)
+        visitor.sign_in(view="overview?range=7d")
+        expect(visitor.page.locator("[aria-busy]")).to_have_count(0)
+        return visitor.page
+
+    def test_the_largest_change_comes_first_and_leads_to_its_jobs(self, page):
+        changes = page.get_by_role("region", name="Largest changes").locator("li")
+        expect(changes.first).to_contain_text(PRO)
+        expect(changes.first).to_contain_text("+$")
+        expect(changes.first).to_contain_text("new")
+        expect(changes.nth(1)).to_contain_text(FLASH)
+        expect(changes.nth(1)).to_contain_text(re.compile(r"\d+ %"))
+        page.get_by_label("Stacked by").select_option("label:")
+        page.get_by_label("Label name").select_option("pipeline")
+        expect(changes.first).to_contain_text("moved")
+        changes.first.get_by_role("link").click()
+        expect(page.get_by_label("Value of pipeline")).to_have_value("pipeline=moved")
+        expect(page.locator(".pager")).to_contain_text("of 6 ")
+
+    def test_a_bar_opens_the_jobs_behind_it(self, page):
+        box = page.locator(".chart .u-over").bounding_box()
+        page.locator(".chart .u-over").click(position={"x": box["width"] * 5.6 / 7.2, "y": box["height"] / 2})
+        expect(page.get_by_label("Model", exact=True)).to_have_value(PRO)
+        expect(page.locator(".pager")).to_contain_text("of 6 ")
+
+    def test_so_does_a_figure_for_those_who_have_no_pointer(self, page):
+        page.get_by_text("The figures as a table").click()
+        row = page.get_by_role("table", name="Spend over time").get_by_role("row").nth(2)
+        row.get_by_role("link").last.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(".pager")).to_contain_text("of 7 ")
+        day = page.get_by_label("Created from").input_value()
+        assert day == f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}T00:00"
+        page.get_by_label("Created before").fill(day.replace("T00:00", "T00:01"))
+        page.get_by_label("Created before").press("Enter")
+        expect(page.get_by_text("No job fits these filters")).to_be_visible()
+        page.get_by_label("Created within").select_option("7d")
+        expect(page.locator(".pager")).to_contain_text("of 1")
+
+
+def test_a_refusal_is_not_tried_again(visit, seeded):
+    """Another team's job: asking again cannot help."""
+    job = next(job for job in records(seeded) if job.team == "ads")
+    visitor = visit(seeded.world)
+    visitor.sign_in(
+        seeded.keys["query-intents"]["key"], f"jobs/{job.key.project}/{job.key.location}/{job.key.job_id}"
+    )
+    expect(visitor.page.get_by_role("alert")).to_contain_text("could not be loaded")
+    expect(visitor.page.get_by_role("button", name="Try again")).to_have_count(0)
+    expect(visitor.page.locator(".connection")).to_have_text("Live")
+    assert all("403" in each for each in visitor.complaints)
+    visitor.complaints.clear()

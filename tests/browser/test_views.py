@@ -167,7 +167,7 @@ class TestOverview:
         failed = msgspec.structs.replace(job.seen, state="JOB_STATE_FAILED")
         empty.store._jobs[job.key] = msgspec.structs.replace(job, seen=failed)
         visitor.page.reload()
-        wrong = visitor.page.get_by_role("region", name="What went wrong lately")
+        wrong = visitor.page.get_by_role("region", name="Latest failures")
         expect(wrong.locator("li .cost .unknown")).to_have_text("—")
         waste = visitor.page.get_by_role("region", name="Failed and wasted")
         expect(waste.locator(".money").first).to_have_text("≥ $0.00")

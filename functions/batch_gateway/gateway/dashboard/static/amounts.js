@@ -4,7 +4,7 @@ import { h } from './dom.js';
 import { exactUsd, shortUsd } from './money.js';
 import { isExact } from './preferences.js';
 
-/** What "≥" stands for, in words. */
+/** The meaning of "≥". */
 export const AT_LEAST =
   'At least: some usage has no price or could not be read, or more output may still come.';
 

@@ -1,4 +1,4 @@
-/** What each model cost. */
+/** Cost by model. */
 
 import { linkTo } from './address.js';
 import { money } from './amounts.js';

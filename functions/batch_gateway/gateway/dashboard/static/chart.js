@@ -67,14 +67,15 @@ function computed(colour) {
 
 /**
  * Draws amounts as bars. Floats decide on pixels only; what is written comes from the integers.
- * @param {Data} data
+ * @param {Data & {pick: (bucket: number, group: Group) => void}} props `pick` is called for a part of a bar that is
+ *   clicked
  */
-export function Chart({ buckets, groups }) {
+export function Chart({ buckets, groups, pick }) {
   const place = useRef(/** @type {HTMLDivElement | null} */ (null));
   const plot = useRef(/** @type {any} */ (null));
   const tip = useRef(document.createElement('div'));
-  const newest = useRef({ buckets, groups });
-  newest.current = { buckets, groups };
+  const newest = useRef({ buckets, groups, pick });
+  newest.current = { buckets, groups, pick };
   const [ready, setReady] = useState(false);
   const [problem, setProblem] = useState('');
   const [theme, setTheme] = useState(0);
@@ -103,6 +104,10 @@ export function Chart({ buckets, groups }) {
         const point = (/** @type {any} */ drawn) => showTip(drawn, tip.current, newest.current);
         plot.current = new uPlot(options(data, element.clientWidth, point), series(data), element);
         plot.current.over.append(tip.current);
+        plot.current.over.addEventListener('click', () => {
+          const found = under(plot.current, newest.current);
+          if (found) newest.current.pick(...found);
+        });
       }
     };
     const sized = new ResizeObserver(draw);
@@ -197,6 +202,23 @@ function options({ buckets, groups }, width, point) {
     ],
     hooks: { setCursor: [point] },
   };
+}
+
+/**
+ * Returns the bucket and the group that are under the pointer.
+ * @param {any} plot
+ * @param {Data} data
+ * @returns {[number, Group] | null}
+ */
+function under(plot, { groups }) {
+  const at = plot.cursor.idx;
+  if (at === null || at === undefined) return null;
+  let height = 0n;
+  for (const group of groups) {
+    height += group.amounts[at].amount;
+    if (height > 0n && plot.posToVal(plot.cursor.top, 'y') <= approximate(height)) return [at, group];
+  }
+  return null;
 }
 
 /**

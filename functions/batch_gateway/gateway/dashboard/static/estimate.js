@@ -1,4 +1,4 @@
-/** What a job would cost, from the body that would create it. */
+/** The estimate of a job, from the body that would create it. */
 
 import { note } from './address.js';
 import { get, post } from './api.js';

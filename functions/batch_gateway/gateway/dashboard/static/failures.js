@@ -1,4 +1,4 @@
-/** What went wrong in a range of time, and what that cost. */
+/** Failures in a range of time, and their cost. */
 
 import { linkTo } from './address.js';
 import { jobsIn, jobsUpTo } from './api.js';
@@ -37,7 +37,7 @@ export async function failuresOf(query, signal) {
 /** @param {{from: import('./live.js').Polled<Failures>, range: string, team: string | null}} props */
 export function FailuresCard({ from, range, team }) {
   return loadedCard({
-    title: 'What went wrong lately',
+    title: 'Latest failures',
     note: RANGES[range].text,
     actions: h('a', { href: linkTo('jobs', { state: 'wrong', team, since: range }) }, 'All of them'),
     lines: 5,

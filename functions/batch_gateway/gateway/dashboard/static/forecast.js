@@ -1,6 +1,6 @@
 /** A forecast that says how it is made, and that one odd day does not carry away. */
 
-/** Days of history that it goes by, and the fewest that it needs. */
+/** Days of history that a forecast uses, and the fewest that it needs. */
 export const HISTORY = 28;
 export const LEAST_HISTORY = 7;
 

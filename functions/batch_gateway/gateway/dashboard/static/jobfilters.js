@@ -1,10 +1,11 @@
-/** What of the jobs is wanted: in the address, in the controls, and in the gateway's words. */
+/** Filters of jobs: in the address, as controls, and as the API's parameters. */
 
 import { go } from './address.js';
 import { button, h, select } from './dom.js';
-import { stateText, STATE_NAMES, UNDER_WAY } from './format.js';
+import { DAY, stateText, STATE_NAMES, UNDER_WAY } from './format.js';
 import { useEffect, useRef, useState } from './hooks.module.js';
-import { RANGES, seconds, startOf } from './periods.js';
+import { dayOf, RANGES, seconds, startOf } from './periods.js';
+import { offset, shifted } from './preferences.js';
 import { useValues } from './values.js';
 
 /** @type {Record<string, [string, string[]]>} */
@@ -14,6 +15,8 @@ const STATE_GROUPS = {
 };
 export const FILTERS = ['search', 'state', 'model', 'team', 'key', 'label', 'since', 'from', 'until'];
 const TYPING = 350;
+/** The end of the year 9999, in milliseconds. */
+const LATEST = 253_402_300_800_000;
 
 /** @typedef {import('./api.js').Job} Job */
 /** @typedef {import('./api.js').Query} Query */
@@ -100,6 +103,14 @@ export function Filters({ who, query, jobs }) {
     ...STATE_NAMES.map((state) => [state, stateText(state)]),
   ];
   const ranges = [...Object.entries(RANGES).map(([key, { text }]) => [key, text]), ['all', 'Any time']];
+  const dates = query.get('from') !== null || query.get('until') !== null;
+  const chooseTime = (/** @type {any} */ event) => {
+    const { value } = event.target;
+    const today = dayOf(Date.now());
+    if (value === 'dates')
+      go({ since: null, from: seconds(today - 6 * DAY), until: seconds(today + DAY), page: null });
+    else go({ since: value, from: null, until: null, page: null });
+  };
   return h(
     'div',
     { class: 'filters', role: 'search' },
@@ -125,14 +136,36 @@ export function Filters({ who, query, jobs }) {
         label.value === null ? '' : `${label.name}=${label.value}`,
         { 'aria-label': `Value of ${label.name}`, onchange: set('label') },
       ),
-    query.get('from') || query.get('until')
-      ? null
-      : select(ranges, rangeOf(query) ?? 'all', { 'aria-label': 'Created within', onchange: set('since') }),
+    select([...ranges, ['dates', 'Dates …']], dates ? 'dates' : (rangeOf(query) ?? 'all'), {
+      'aria-label': 'Created within',
+      onchange: chooseTime,
+    }),
+    dates && timeField('Created from', 'from', query.get('from')),
+    dates && timeField('Created before', 'until', query.get('until')),
     FILTERS.some((name) => query.has(name)) &&
       button('Clear', () => go(Object.fromEntries([...FILTERS, 'page'].map((name) => [name, null]))), {
         symbol: 'close',
       }),
   );
+}
+
+/**
+ * Returns a field for a time in the page's zone; the address has it in seconds.
+ * @param {string} label
+ * @param {string} name
+ * @param {string | null} moment
+ */
+function timeField(label, name, moment) {
+  const time = Number(moment) * 1000;
+  return h('input', {
+    type: 'datetime-local',
+    'aria-label': label,
+    value: moment && time > 0 && time < LATEST ? shifted(time).toISOString().slice(0, 16) : '',
+    onchange: (/** @type {any} */ event) => {
+      const chosen = Date.parse(`${event.target.value}Z`);
+      go({ [name]: Number.isNaN(chosen) ? null : seconds(chosen - offset()), page: null });
+    },
+  });
 }
 
 /**

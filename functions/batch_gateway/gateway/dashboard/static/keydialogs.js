@@ -1,4 +1,4 @@
-/** What an administrator is asked before a key or a team is made or changed. */
+/** Dialogs that make and change keys and teams. */
 
 import { post } from './api.js';
 import { button, field, h, select } from './dom.js';

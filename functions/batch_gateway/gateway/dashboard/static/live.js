@@ -7,6 +7,15 @@ const FIRST_RETRY = 5;
 
 /** @typedef {Error & {retryAfter?: number | null}} Problem */
 
+/**
+ * Returns whether an error may pass by itself: nobody could be reached, or somebody is busy. A refusal does not.
+ * @param {Error & {status?: number}} error
+ */
+export function mayPass(error) {
+  const { status = 0 } = error;
+  return status === 0 || status === 429 || status >= 500;
+}
+
 /** @type {Set<(state: 'live' | 'paused' | Problem) => void>} */
 const listeners = new Set();
 /** @type {Map<object, Problem>} */
@@ -75,9 +84,11 @@ export function every(seconds, task, signal, failed = () => {}) {
     } catch (thrown) {
       if (signal.aborted) return;
       const error = /** @type {Problem} */ (thrown);
-      failures += 1;
-      least = error.retryAfter ?? 0;
-      problems.set(task, error);
+      if (mayPass(error)) {
+        failures += 1;
+        least = error.retryAfter ?? 0;
+        problems.set(task, error);
+      }
       failed(error);
     } finally {
       busy = false;

@@ -5,6 +5,7 @@ import { costs, everyKey, everyTeam, file, jobsIn, whoAmI } from './api.js';
 import { AT_LEAST } from './amounts.js';
 import { BudgetsCard, budgetsOf } from './budgets.js';
 import { ModelsCard } from './bymodel.js';
+import { ChangesCard, changesOf } from './changes.js';
 import { download } from './csv.js';
 import { button, h, select } from './dom.js';
 import { UNDER_WAY } from './format.js';
@@ -65,6 +66,11 @@ export function Overview({ who, query }) {
     (signal) => costs([...within(), ['group_by', 'model']], signal),
     [range, team, zone],
   );
+  const changes = usePolled(
+    () => 300,
+    (signal) => changesOf(range, by, [['time_zone', zone], ...filter], signal),
+    [range, team, zone, by],
+  );
   const running = usePolled(
     (data) => (data?.items.length ? 15 : 60),
     (signal) => jobsIn(UNDER_WAY, MOST_RUNNING, [...underWay(), ...filter], signal),
@@ -119,24 +125,21 @@ export function Overview({ who, query }) {
     h(
       'div',
       { class: 'columns' },
-      h(SpendCard, { from: spend, range, by, actions: h(Controls, { by, range }) }),
+      h(
+        'div',
+        { class: 'stack' },
+        h(SpendCard, { from: spend, range, by, team, actions: h(Controls, { by, range }) }),
+        h(ChangesCard, { from: changes, range, by, team }),
+        h(RunningCard, { from: running, team }),
+        h(FailuresCard, { from: failures, range, team }),
+      ),
       h(
         'div',
         { class: 'stack' },
         h(ModelsCard, { from: models, range, team }),
         h(WasteCard, { from: failures, range, team, query: since() }),
+        h(BudgetsCard, { admin: who.admin, from: owners, budgets }),
       ),
-    ),
-    h(
-      'div',
-      { class: 'columns' },
-      h(
-        'div',
-        { class: 'stack' },
-        h(RunningCard, { from: running, team }),
-        h(FailuresCard, { from: failures, range, team }),
-      ),
-      h(BudgetsCard, { admin: who.admin, from: owners, budgets }),
     ),
     h('p', { class: 'help floor-note' }, `≥ — ${AT_LEAST}`),
   ];

@@ -2,6 +2,7 @@
 
 import { button, h, icon, render } from './dom.js';
 import { useLayoutEffect, useRef, useState } from './hooks.module.js';
+import { mayPass } from './live.js';
 
 /** @typedef {import('./dom.js').Children} Children */
 
@@ -68,7 +69,7 @@ export function failure(error, again = null) {
     icon('warn'),
     h('p', { class: 'state-title' }, 'This could not be loaded'),
     h('p', {}, error.message),
-    again && button('Try again', again),
+    again && mayPass(error) && button('Try again', again),
   );
 }
 

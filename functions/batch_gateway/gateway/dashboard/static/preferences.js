@@ -1,4 +1,4 @@
-/** What somebody likes to see: amounts with all digits, and times in UTC or in their own zone. */
+/** Preferences: amounts with all digits or without, times in UTC or in the zone of the browser. */
 
 import { useEffect, useReducer } from './hooks.module.js';
 

@@ -1,4 +1,4 @@
-/** The door. */
+/** The sign-in form. */
 
 import { whoAmI } from './api.js';
 import { field, h } from './dom.js';

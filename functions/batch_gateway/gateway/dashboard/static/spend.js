@@ -1,5 +1,6 @@
 /** Spend over time as stacked bars, with the table behind them. */
 
+import { linkTo } from './address.js';
 import { money, plainUsd } from './amounts.js';
 import { Chart, colourOf } from './chart.js';
 import { downloadCsv } from './csv.js';
@@ -16,16 +17,17 @@ const NAMES = { model: 'No model', team: 'No team', api_key: 'Made outside the g
 /**
  * @typedef {import('./api.js').Bucket} Bucket
  * @typedef {{amount: bigint, floor: boolean}} Amount
- * @typedef {{name: string, amounts: Amount[], total: Amount, colour: string}} Group
- * @typedef {{buckets: {label: string, long: string, start: number}[], groups: Group[]}} Spend
+ * @typedef {{name: string, value: string | null, amounts: Amount[], total: Amount, colour: string}} Group one that
+ *   stands for several, or for spend without a value, has none itself
+ * @typedef {{buckets: {label: string, long: string, start: number, end: number}[], groups: Group[]}} Spend
  */
 
 /**
  * @param {{
- *   from: import('./live.js').Polled<Bucket[]>, range: string, by: string, actions: import('./dom.js').Children,
+ *   from: import('./live.js').Polled<Bucket[]>, range: string, by: string, team: string | null, actions: import('./dom.js').Children,
  * }} props
  */
-export function SpendCard({ from, range, by, actions }) {
+export function SpendCard({ from, range, by, team, actions }) {
   const [hidden, setHidden] = useState(/** @type {string[]} */ ([]));
   const toggle = (/** @type {string} */ name) =>
     setHidden(hidden.includes(name) ? hidden.filter((each) => each !== name) : [...hidden, name]);
@@ -46,6 +48,9 @@ export function SpendCard({ from, range, by, actions }) {
       const file = () => downloadCsv(rowsOf(spend), `spend-${range}-by-${by.replace(':', '-')}.csv`);
       return [
         h(Chart, {
+          pick: (at, group) => {
+            location.hash = jobsOf(by, team, group, spend.buckets[at]);
+          },
           buckets: spend.buckets,
           groups: spend.groups.filter((group) => !hidden.includes(group.name)),
         }),
@@ -58,7 +63,7 @@ export function SpendCard({ from, range, by, actions }) {
           'details',
           { class: 'behind' },
           h('summary', {}, 'The figures as a table'),
-          figures(spend),
+          figures(spend, by, team),
           button('Download these figures', file, { symbol: 'download' }),
         ),
       ];
@@ -101,18 +106,24 @@ function added(amounts) {
  * @returns {Spend}
  */
 function arranged(found, by, width) {
-  /** @type {Map<string, Amount[]>} */
+  /** @type {Map<string | null, Amount[]>} */
   const totals = new Map();
   found.forEach((bucket, at) => {
     for (const result of bucket.results) {
-      const name = nameOf(result, by);
-      const amounts = totals.get(name) ?? found.map(() => ({ amount: 0n, floor: false }));
-      totals.set(name, amounts);
+      const value = valueOf(result, by);
+      const amounts = totals.get(value) ?? found.map(() => ({ amount: 0n, floor: false }));
+      totals.set(value, amounts);
       amounts[at] = added([amounts[at], { amount: nano(result.amount.value), floor: result.unpriced }]);
     }
   });
   const groups = [...totals]
-    .map(([name, amounts]) => ({ name, amounts, total: added(amounts), colour: '' }))
+    .map(([value, amounts]) => ({
+      name: nameOf(by, value),
+      value,
+      amounts,
+      total: added(amounts),
+      colour: '',
+    }))
     .sort((one, other) => (one.total.amount < other.total.amount ? 1 : -1));
   const shown = groups.length > MOST_GROUPS ? groups.slice(0, MOST_GROUPS - 1) : groups;
   const rest = groups.slice(shown.length);
@@ -121,32 +132,91 @@ function arranged(found, by, width) {
   for (const group of shown) group.colour = colourOf(`${by} ${group.name}`, taken);
   if (rest.length) {
     const amounts = found.map((_, at) => added(rest.map((group) => group.amounts[at])));
-    shown.push({ name: `${rest.length} others`, amounts, total: added(amounts), colour: 'var(--other)' });
+    shown.push({
+      name: `${rest.length} others`,
+      value: null,
+      amounts,
+      total: added(amounts),
+      colour: 'var(--other)',
+    });
   }
   return {
-    buckets: found.map((bucket) => ({ ...bucketName(bucket, width), start: bucket.start_time })),
+    buckets: found.map((bucket) => ({
+      ...bucketName(bucket, width),
+      start: bucket.start_time,
+      end: bucket.end_time,
+    })),
     groups: shown,
   };
 }
 
 /**
+ * Returns the group that a result belongs to; null for spend without such a value.
  * @param {import('./api.js').CostResult} result
  * @param {string} by
  */
-function nameOf(result, by) {
-  if (by.startsWith('label:')) return result.labels?.[by.slice(6)] ?? `No ${by.slice(6)}`;
-  const value = { model: result.model, team: result.team, api_key: result.api_key }[by];
-  return value ?? NAMES[by] ?? 'None';
+export function valueOf(result, by) {
+  if (by.startsWith('label:')) return result.labels?.[by.slice(6)] ?? null;
+  return { model: result.model, team: result.team, api_key: result.api_key }[by] ?? null;
 }
 
-/** @param {Spend} spend */
-function figures({ buckets, groups }) {
+/**
+ * @param {string} by
+ * @param {string | null} value
+ */
+export function nameOf(by, value) {
+  return value ?? (by.startsWith('label:') ? `No ${by.slice(6)}` : (NAMES[by] ?? 'None'));
+}
+
+/**
+ * Returns the address of the jobs behind an amount.
+ * @param {string} by
+ * @param {string | null} team
+ * @param {Group | null} group
+ * @param {{start: number, end: number}} bucket
+ */
+function jobsOf(by, team, group, bucket) {
+  return linkTo('jobs', {
+    team,
+    ...(group ? filterFor(by, group.value) : {}),
+    from: String(bucket.start),
+    until: String(bucket.end),
+    sort: '-amount',
+  });
+}
+
+/**
+ * Returns the filter of jobs for a group; none if it has no value.
+ * @param {string} by
+ * @param {string | null} value
+ * @returns {import('./address.js').Changes}
+ */
+export function filterFor(by, value) {
+  if (value === null) return {};
+  if (by.startsWith('label:')) return { label: `${by.slice(6)}=${value}` };
+  return { [by === 'api_key' ? 'key' : by]: value };
+}
+
+/**
+ * @param {Spend} spend
+ * @param {string} by
+ * @param {string | null} team
+ */
+function figures({ buckets, groups }, by, team) {
   const columns = [['Time', ''], ...groups.map((group) => [group.name, 'number']), ['Total', 'number']];
   const rows = buckets.map((bucket, at) => {
     const amounts = groups.map((group) => group.amounts[at]);
+    const cells = amounts.map(({ amount, floor }, place) => {
+      const shown = money(amount, { floor });
+      const isLinked = (amount || floor) && groups[place].value !== null;
+      return isLinked ? h('a', { href: jobsOf(by, team, groups[place], bucket) }, shown) : shown;
+    });
+    const { amount, floor } = added(amounts);
+    const total = money(amount, { floor });
     return [
       bucket.long,
-      ...[...amounts, added(amounts)].map(({ amount, floor }) => money(amount, { floor })),
+      ...cells,
+      amount || floor ? h('a', { href: jobsOf(by, team, null, bucket) }, total) : total,
     ];
   });
   return table('Spend over time', columns, rows.reverse());

@@ -1,4 +1,4 @@
-/** What there is to filter by: models, teams, keys, and labels with their values. */
+/** Values to filter by: models, teams, keys, and labels with their values. */
 
 import { get } from './api.js';
 import { DAY } from './format.js';
