@@ -3,7 +3,7 @@
 import csv
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
@@ -472,6 +472,43 @@ class TestKeysAndTeams:
         secret = page.locator("output.secret").inner_text()
         assert seeded.world.get("/v1/jobs?limit=1", key=secret).status_code == 200
         assert seeded.world.keys.get_key(seeded.keys["ticket-triage"]["token"]).expires is not None
+
+    def test_a_key_shows_what_it_spent_and_when(self, page, seeded):
+        jobs = [job for job in records(seeded) if job.api_key == "ticket-triage" and job.cost.amount_nano]
+        since = datetime.now(UTC).date() - timedelta(days=29)
+        spent = nano_of(job for job in jobs if job.create_time.date() >= since)
+        row = page.locator(".owners li", has_text="ticket-triage")
+        expect(row.locator(".what .money")).to_be_visible()
+        assert exact(row.locator(".what .money")) == Decimal(format_nano(spent))
+        last = max(job.create_time for job in jobs)
+        expect(row).to_contain_text(f"last on {last.day} {last:%b}")
+        expect(page.locator(".owners li", has_text="old-import")).to_contain_text("No spend in 30 days")
+
+    def test_keys_are_searched_and_sorted(self, page):
+        names = page.get_by_role("region", name="Keys", exact=True).locator(".what > b")
+        expect(names).to_have_count(6)
+        expect(page.locator(".owners .what .money").first).to_be_visible()
+        page.get_by_label("Order").select_option("spend")
+        expect(names.first).to_have_text("paper-summaries")
+        page.get_by_role("searchbox", name="Search").press_sequentially("TRI")
+        expect(names).to_have_text(["ticket-triage"])
+        page.get_by_role("searchbox", name="Search").fill("nobody's")
+        expect(page.get_by_text("Nothing fits").first).to_be_visible()
+
+    def test_a_key_is_edited(self, page, seeded):
+        token = seeded.keys["adhoc-notebooks"]["token"]
+        page.get_by_role("button", name="Edit adhoc-notebooks").click()
+        expect(page.get_by_label("Models")).to_have_value("gemini-2.5-flash*")
+        page.get_by_label("Owner").fill("ana@example.com")
+        page.get_by_label("Models").fill("gemini-2.5-pro, gemini-2.5-flash")
+        page.get_by_label("May read and write").fill("gs://batch-in/ana")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator(".owners li", has_text="adhoc-notebooks")).to_contain_text("ana@example.com")
+        key = seeded.world.keys.get_key(token)
+        assert key.metadata == {"owner": "ana@example.com"}
+        assert key.grant.models == ("gemini-2.5-pro", "gemini-2.5-flash")
+        assert key.grant.allowed_uri_prefixes == ("gs://batch-in/ana",)
+        assert key.budget.max_budget_nano == 40 * 10**9
 
     def test_a_team_is_made_and_its_budget_changed(self, page, seeded):
         page.get_by_role("button", name="New team").click()

@@ -21,7 +21,8 @@ const DOLLARS = new Set(['max_budget', 'soft_budget', 'spend', 'reserved']);
  *   api_key: string | null, labels: Record<string, string> | null}} CostResult
  * @typedef {{start_time: number, end_time: number, results: CostResult[]}} Bucket
  * @typedef {{team_id: string, team_alias: string | null, key_alias?: string, key_name?: string, token?: string,
- *   models?: string[], blocked: boolean, expires?: string | null, created_at: string, max_budget: string | null,
+ *   models?: string[], blocked: boolean, expires?: string | null, created_at: string,
+ *   allowed_uri_prefixes?: string[] | null, metadata?: Record<string, unknown>, max_budget: string | null,
  *   soft_budget: string | null, budget_duration: string | null, spend?: string | null, reserved?: string | null,
  *   budget_reset_at?: string | null}} Owner a team, or a key if it has a `key_alias`
  * @typedef {{admin: boolean, alias: string, team: string | null, limits: Owner[]}} Who

@@ -78,16 +78,7 @@ export async function newKey(teams, chosen, again) {
         'Its name in costs.',
       ),
       field('Team', select([['', 'No team'], ...ofTeams], chosen ?? '', { name: 'team' })),
-      field(
-        'Models',
-        input('models', { placeholder: 'gemini-3.5-*' }),
-        'Separated by commas; empty for all. * stands for anything.',
-      ),
-      field(
-        'May read and write',
-        input('prefixes', { placeholder: 'gs://batch-in/search, gs://batch-out/search' }),
-        'gs:// and bq:// prefixes, separated by commas; empty for any.',
-      ),
+      ...grantFields(null),
       field('Expires', select(expiries, '', { name: 'expires' })),
       budgetFields(null),
     ],
@@ -98,8 +89,7 @@ export async function newKey(teams, chosen, again) {
         answer = await post('/key/generate', {
           key_alias: values('alias'),
           team_id: values('team') || null,
-          models: listed(values('models')),
-          allowed_uri_prefixes: listed(values('prefixes')),
+          ...grant(values),
           duration: values('expires') || null,
           ...typedBudgets(values, null),
         });
@@ -223,6 +213,67 @@ export async function rotate(key, again) {
   );
   if (answer) await showSecret(answer);
   if (answer) again();
+}
+
+/**
+ * Changes who a key belongs to and what it may use.
+ * @param {Owner} key
+ * @param {() => void} again
+ */
+export async function editKey(key, again) {
+  const done = await ask(
+    `Edit ${key.key_alias}`,
+    [
+      field(
+        'Owner',
+        input('owner', { defaultValue: ownerOf(key) }),
+        'Whom to ask about it, such as an address.',
+      ),
+      ...grantFields(key),
+    ],
+    {
+      action: 'Save',
+      submit: (values) =>
+        post('/key/update', {
+          key: key.token,
+          metadata: { ...key.metadata, owner: values('owner') || undefined },
+          ...grant(values),
+        }),
+    },
+  );
+  if (done) again();
+}
+
+/**
+ * Returns whom a key belongs to, as its metadata says; empty if they do not.
+ * @param {Owner} key
+ */
+export function ownerOf(key) {
+  return typeof key.metadata?.owner === 'string' ? key.metadata.owner : '';
+}
+
+/** @param {Owner | null} key */
+function grantFields(key) {
+  return [
+    field(
+      'Models',
+      input('models', { placeholder: 'gemini-3.5-*', defaultValue: (key?.models ?? []).join(', ') }),
+      'Separated by commas; empty for all. * stands for anything.',
+    ),
+    field(
+      'May read and write',
+      input('prefixes', {
+        placeholder: 'gs://batch-in/search, gs://batch-out/search',
+        defaultValue: (key?.allowed_uri_prefixes ?? []).join(', '),
+      }),
+      'gs:// and bq:// prefixes, separated by commas; empty for any.',
+    ),
+  ];
+}
+
+/** @param {Values} values */
+function grant(values) {
+  return { models: listed(values('models')), allowed_uri_prefixes: listed(values('prefixes')) };
 }
 
 /** @typedef {{key: string, key_alias: string}} Secret */

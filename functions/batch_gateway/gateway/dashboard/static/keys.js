@@ -1,42 +1,96 @@
 /** Keys and teams, for the administrator. */
 
 import { linkTo } from './address.js';
-import { everyKey, everyTeam } from './api.js';
+import { money } from './amounts.js';
+import { costs, everyKey, everyTeam } from './api.js';
 import { budgetBar, budgetOf } from './budgets.js';
-import { button, h } from './dom.js';
+import { button, h, select } from './dom.js';
 import { age, moment, named } from './format.js';
-import { disable, editBudget, enable, newKey, newTeam, rotate } from './keydialogs.js';
+import { useState } from './hooks.module.js';
+import { disable, editBudget, editKey, enable, newKey, newTeam, ownerOf, rotate } from './keydialogs.js';
 import { usePolled } from './live.js';
+import { nano } from './money.js';
+import { dayName, RANGES, seconds, startOf } from './periods.js';
+import { zoneParameter } from './preferences.js';
 import { empty, loadedCard } from './parts.js';
 
 /** @typedef {import('./api.js').Owner} Owner */
 
+/**
+ * @typedef {{amount: bigint, floor: boolean, last: number}} Use spend of a while, and when it last had any
+ * @typedef {(owner: Owner) => Use | null} UseOf
+ */
+
+const LOOKBACK = '30d';
+const SORTS = [
+  ['name', 'By name'],
+  ['spend', 'By spend'],
+];
+
 /** @param {import('./main.js').View} view */
 export function Keys({ query }) {
   const filter = query.get('team');
+  const zone = zoneParameter();
+  const [search, setSearch] = useState('');
+  const [sort, setSort] = useState('name');
   const teams = usePolled(() => 60, everyTeam, []);
   const keys = usePolled(
     () => 60,
     (signal) => everyKey(filter, signal),
     [filter],
   );
+  const use = usePolled(
+    () => 300,
+    (signal) => usesOf(zone, signal),
+    [zone],
+  );
   const again = () => {
     teams.again();
     keys.again();
   };
+  /** @type {UseOf} */
+  const useOf = (owner) => use.data?.get(nameOf(owner)) ?? null;
+  const fits = (/** @type {Owner} */ owner) =>
+    [owner.key_alias, owner.key_name, owner.team_id, owner.team_alias, ownerOf(owner)].some((text) =>
+      text?.toLowerCase().includes(search.toLowerCase()),
+    );
+  const spent = (/** @type {Owner} */ owner) => useOf(owner)?.amount ?? 0n;
+  /** @param {Owner[]} owners */
+  const rows = (owners) => {
+    const shown = owners.filter(fits);
+    if (sort === 'spend') shown.sort((one, other) => (spent(one) < spent(other) ? 1 : -1));
+    return shown.length
+      ? h(
+          'ul',
+          { class: 'owners' },
+          shown.map((owner) => ownerRow(owner, useOf(owner), again)),
+        )
+      : empty('Nothing fits', 'Search for a name, an owner, a team or the end of a secret.');
+  };
   return [
-    h('div', { class: 'title' }, h('h1', { tabindex: -1 }, 'Keys & teams')),
+    h(
+      'div',
+      { class: 'title' },
+      h('h1', { tabindex: -1 }, 'Keys & teams'),
+      h('span', { class: 'grow' }),
+      h('input', {
+        type: 'search',
+        'aria-label': 'Search',
+        placeholder: 'Search …',
+        oninput: (/** @type {any} */ event) => setSearch(event.target.value.trim()),
+      }),
+      select(SORTS, sort, {
+        'aria-label': 'Order',
+        onchange: (/** @type {any} */ event) => setSort(event.target.value),
+      }),
+    ),
     loadedCard({
       title: 'Teams',
       actions: button('New team', () => newTeam(again), { symbol: 'plus' }),
       from: teams,
       draw: (found) =>
         found.length
-          ? h(
-              'ul',
-              { class: 'owners' },
-              found.map((team) => ownerRow(team, again)),
-            )
+          ? rows(found)
           : empty('No teams yet', 'Keys of a team share its jobs, its costs and its budget.'),
     }),
     loadedCard({
@@ -48,22 +102,58 @@ export function Keys({ query }) {
       from: keys,
       draw: (found) =>
         found.length
-          ? h(
-              'ul',
-              { class: 'owners' },
-              found.map((key) => ownerRow(key, again)),
-            )
+          ? rows(found)
           : empty('No keys yet', 'Everybody who submits jobs should have one: costs are told apart by it.'),
     }),
   ];
 }
 
+/** @param {Owner} owner */
+function nameOf(owner) {
+  return owner.key_alias === undefined ? `team ${owner.team_id}` : `key ${owner.key_alias}`;
+}
+
+/**
+ * Reads what each key and team has spent lately, by what `nameOf` calls it.
+ * @param {string} zone
+ * @param {AbortSignal} signal
+ */
+async function usesOf(zone, signal) {
+  const { width, limit } = RANGES[LOOKBACK];
+  const buckets = await costs(
+    [
+      ['start_time', seconds(startOf(LOOKBACK, Date.now()))],
+      ['bucket_width', width],
+      ['limit', limit],
+      ['time_zone', zone],
+      ['group_by', 'team,api_key'],
+    ],
+    signal,
+  );
+  /** @type {Map<string, Use>} */
+  const uses = new Map();
+  for (const bucket of buckets) {
+    for (const { amount, unpriced, team, api_key } of bucket.results) {
+      for (const name of [team && `team ${team}`, api_key && `key ${api_key}`]) {
+        if (!name) continue;
+        const use = uses.get(name) ?? { amount: 0n, floor: false, last: 0 };
+        use.amount += nano(amount.value);
+        use.floor ||= unpriced;
+        use.last = bucket.start_time * 1000;
+        uses.set(name, use);
+      }
+    }
+  }
+  return uses;
+}
+
 /**
  * Returns the row of a team, or of a key.
  * @param {Owner} owner
+ * @param {Use | null} use
  * @param {() => void} again
  */
-function ownerRow(owner, again) {
+function ownerRow(owner, use, again) {
   const isKey = owner.key_alias !== undefined;
   const name = owner.key_alias ?? owner.team_id;
   const path = isKey ? '/key/update' : '/team/update';
@@ -72,7 +162,7 @@ function ownerRow(owner, again) {
   return h(
     'li',
     { class: owner.blocked ? 'off' : '', key: owner.token ?? owner.team_id },
-    h('div', { class: 'what' }, isKey ? aboutKey(owner) : aboutTeam(owner)),
+    h('div', { class: 'what' }, isKey ? aboutKey(owner) : aboutTeam(owner), lately(use)),
     h(
       'div',
       { class: 'left' },
@@ -91,6 +181,7 @@ function ownerRow(owner, again) {
       button('Budget', () => editBudget(owner, owner.team_alias || name, path, body, again), {
         'aria-label': `Budget of ${name}`,
       }),
+      isKey && button('Edit', () => editKey(owner, again), { 'aria-label': `Edit ${name}` }),
       isKey && button('Rotate', () => rotate(owner, again), { 'aria-label': `Rotate ${name}` }),
       owner.blocked
         ? button('Enable', () => enable(name, path, body, again), { 'aria-label': `Enable ${name}` })
@@ -109,6 +200,20 @@ function ownerRow(owner, again) {
  */
 function link(text, href, label) {
   return h('a', { class: 'button', href, 'aria-label': label }, text);
+}
+
+/**
+ * Says what was spent in the last 30 days, and when jobs last cost something.
+ * @param {Use | null} use
+ */
+function lately(use) {
+  if (!use) return h('span', { class: 'muted' }, 'No spend in 30 days');
+  return h(
+    'span',
+    { class: 'muted' },
+    h('b', {}, money(use.amount, { floor: use.floor })),
+    ` in 30 days, last on ${dayName(use.last)}`,
+  );
 }
 
 /** @param {Owner} team */
@@ -133,6 +238,7 @@ function aboutKey(key) {
       age(key.created_at),
       ' old',
       key.expires && [' · until ', moment(key.expires)],
+      ownerOf(key) && [' · ', named(ownerOf(key))],
     ),
     models.length > 0 &&
       h(

@@ -22,6 +22,14 @@ export const RANGES = {
   '12mo': { text: '12 months', short: '12 mo', width: '1mo', limit: 13 },
 };
 
+/**
+ * Returns the name of a day: "27 Nov".
+ * @param {number} time
+ */
+export function dayName(time) {
+  return DAY_NAME.format(shifted(time));
+}
+
 /** @param {number} now */
 export function dayOf(now) {
   return Math.floor((now + offset()) / DAY) * DAY - offset();
