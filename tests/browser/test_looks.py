@@ -77,6 +77,16 @@ def test_every_view_fits_and_is_accessible(visit, seeded, width, height, scheme)
         pytest.skip("axe-core could not be fetched (npm pack): accessibility was not checked, the rest was")
 
 
+@pytest.mark.parametrize("width", [1400, 1301, 1300, 1121, 1120, 1000, 761])
+def test_the_header_has_room_for_all_that_is_in_it(visit, seeded, width):
+    visitor = visit(seeded.world, width=width)
+    visitor.sign_in(view="estimate")
+    nav, tools = (visitor.page.locator(f"header .{name}") for name in ("nav", "tools"))
+    last, first = nav.locator("a").last.bounding_box(), tools.bounding_box()
+    assert last["x"] + last["width"] <= first["x"] or last["y"] >= first["y"] + first["height"] - 1
+    assert first["x"] + first["width"] <= width
+
+
 def test_dialogs_are_accessible(admin):
     source = browsing.axe() or pytest.skip("axe-core could not be fetched (npm pack)")
     admin.open("keys")

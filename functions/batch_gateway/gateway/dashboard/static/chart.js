@@ -59,6 +59,8 @@ function computed(colour) {
   const probe = document.createElement('i');
   probe.hidden = true;
   probe.style.color = colour;
+  // Forced colours are one colour: the parts of a bar could not be told apart.
+  probe.style.forcedColorAdjust = 'none';
   document.body.append(probe);
   const found = getComputedStyle(probe).color;
   probe.remove();
