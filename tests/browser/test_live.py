@@ -30,6 +30,12 @@ def watcher(visit, seeded):
     return visitor
 
 
+def scroll(watcher):
+    """Scrolls past 120 newer jobs, once they are there."""
+    expect(watcher.page.locator(".rows .job-row").first).to_be_visible()
+    watcher.page.locator(".viewport").evaluate("viewport => { viewport.scrollTop = 54 * 122; }")
+
+
 @pytest.mark.parametrize("newer", [0, 120])
 def test_a_job_that_ends_is_seen_without_reloading(watcher, seeded, newer):
     """Also one that is not among the newest."""
@@ -43,7 +49,7 @@ def test_a_job_that_ends_is_seen_without_reloading(watcher, seeded, newer):
         if job.seen.state == "JOB_STATE_RUNNING" and job.team == "research"
     )
     if newer:
-        watcher.page.locator(".viewport").evaluate("viewport => { viewport.scrollTop = 54 * 122; }")
+        scroll(watcher)
     row = watcher.page.locator(".rows .job-row", has_text=job.seen.display_name)
     expect(row).to_contain_text("Running")
     seen = msgspec.structs.replace(job.seen, state="JOB_STATE_SUCCEEDED")
@@ -62,7 +68,7 @@ def test_the_progress_of_an_older_job_moves_on(watcher, seeded):
         for job in store._jobs.values()
         if job.seen.state == "JOB_STATE_RUNNING" and job.team == "research"
     )
-    watcher.page.locator(".viewport").evaluate("viewport => { viewport.scrollTop = 54 * 122; }")
+    scroll(watcher)
     row = watcher.page.locator(".rows .job-row", has_text=job.seen.display_name)
     expect(row).to_contain_text("93 %")
     seen = msgspec.structs.replace(job.seen, completion=Completion(9_900, 0, 100))

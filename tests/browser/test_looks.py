@@ -77,6 +77,16 @@ def test_every_view_fits_and_is_accessible(visit, seeded, width, height, scheme)
         pytest.skip("axe-core could not be fetched (npm pack): accessibility was not checked, the rest was")
 
 
+@pytest.mark.parametrize("width", [1400, 1301, 1300, 1121, 1120, 1000, 761])
+def test_the_header_has_room_for_all_that_is_in_it(visit, seeded, width):
+    visitor = visit(seeded.world, width=width)
+    visitor.sign_in(view="estimate")
+    nav, tools = (visitor.page.locator(f"header .{name}") for name in ("nav", "tools"))
+    last, first = nav.locator("a").last.bounding_box(), tools.bounding_box()
+    assert last["x"] + last["width"] <= first["x"] or last["y"] >= first["y"] + first["height"] - 1
+    assert first["x"] + first["width"] <= width
+
+
 def test_dialogs_are_accessible(admin):
     source = browsing.axe() or pytest.skip("axe-core could not be fetched (npm pack)")
     admin.open("keys")
@@ -132,6 +142,29 @@ def test_all_of_it_is_under_200_kb_and_comes_from_here(visit, seeded, measured):
         path for path, n in visitor.served.asked.items() if n > before.get(path, 0) and "/dashboard/" in path
     ]
     assert not again
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [
+        ("250", "250"),
+        ("$99.50", "99.5"),
+        ("1,250.50", "1250.5"),
+        ("1,250,000", "1250000"),
+        ("", "null"),
+        ("12,50", None),
+        ("1,2500", None),
+        ("1.250,50", None),
+        (",5", None),
+        ("1250,", None),
+        ("0,5", None),
+        ("12 50", None),
+        ("1e3", None),
+    ],
+)
+def test_a_comma_in_a_budget_is_for_thousands_only(in_page, typed, number):
+    text = "(() => { try { return JSON.stringify(m.typedBudget(v)); } catch { return 'refused'; } })()"
+    assert in_page(text, [typed]) == [number or "refused"]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ NAMES = (
     # The tests of the command line run it.
     "run",
     *("create", "create-labels", "create-idempotent", "list", "get", "cost", "cancel", "resume", "delete"),
-    *("team-new", "key-generate", "reconcile", "reprice", "jobs"),
+    *("team-new", "key-generate", "prices", "reconcile", "reprice", "jobs"),
     *("estimate", "costs", "export", "results", "results-usage"),
     *("input-begin", "input-store", "upload"),
 )
@@ -166,6 +166,7 @@ def test_the_documents_sweep_and_repricing(reader, system):
     assert reader("reconcile")["problems"] == []
     system.final(job)
     assert reader("reprice")["repriced"] == []
+    assert {price["model"] for price in reader("prices")["data"]} == {"gemini-3.5-flash"}
 
 
 def test_the_documents_cancel_of_a_job_that_has_not_ended(system, reader):

@@ -22,6 +22,7 @@ from batch_gateway.gateway.admin.sweep import Identity, Sweeps
 from batch_gateway.gateway.admin.teams import Teams
 from batch_gateway.gateway.costs.report import Spend
 from batch_gateway.gateway.costs.repricing import Repricings
+from batch_gateway.gateway.costs.values import FilterValues
 from batch_gateway.gateway.http import openapi, requests, responses
 from batch_gateway.gateway.http.authentication import Authenticator
 from batch_gateway.gateway.http.call import Call
@@ -180,6 +181,7 @@ class Gateway:
                 change_for_keys("POST", "/v1/inputs", inputs.create, "input.create"),
                 for_keys("GET", "/v1/costs", spend.report),
                 for_keys("GET", "/v1/costs:export", spend.export),
+                for_keys("GET", "/v1/costs:values", FilterValues(deps.store, deps.now).list),
                 change_by_admin("POST", "/v1/costs:reprice", repricings.reprice, "costs.reprice"),
                 for_keys("GET", "/v1/prices", prices.list),
                 change_by_admin("PUT", "/v1/prices/<model>", prices.put, "price.set"),

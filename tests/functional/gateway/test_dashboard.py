@@ -83,7 +83,8 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere():
     markup = Markup()
     markup.feed(text_of(get()))
     assert not markup.inline
-    allowed = {"http://www.w3.org/2000/svg", "https://github.com/leeoniya/uPlot"}
+    names = {f"http://www.w3.org/{name}" for name in ("1998/Math/MathML", "1999/xhtml", "2000/svg")}
+    allowed = names | {"https://github.com/leeoniya/uPlot"}
     for name in all_names():
         text = text_of(get()) if name == "index.html" else text_of(get(name))
         assert set(re.findall(r"https?://[\w./-]+", text)) <= allowed, name
@@ -171,7 +172,20 @@ def test_all_files_together_are_small():
     assert sum(sizes) < 150_000
 
 
-def test_the_chart_library_comes_with_its_licence():
-    folder = dashboard._HERE / "vendor" / "uplot"
+@pytest.mark.parametrize("name", ["preact", "uplot"])
+def test_a_library_comes_with_its_licence(name):
+    folder = dashboard._HERE / "vendor" / name
     assert "Permission is hereby granted" in (folder / "LICENSE").read_text()
+
+
+def test_libraries_are_as_published_but_for_the_address_of_the_one_that_another_needs():
+    vendor = dashboard._HERE / "vendor"
+    for path in vendor.glob("*/*.js"):
+        served = text_of(get(path.name))
+        published = path.read_text()
+        if path.name == "hooks.module.js":
+            assert published.count('from"preact"') == 1
+            published = published.replace('from"preact"', 'from"./preact.module.js"')
+        assert served == published
+    assert (vendor / "preact" / "VERSION").read_text() == "10.29.8\n"
     assert "v1.6.32" in text_of(get("uPlot.iife.min.js"))[:200]

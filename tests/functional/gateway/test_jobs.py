@@ -147,7 +147,17 @@ def test_a_page_that_no_answer_named_is_refused(world, position):
 
 
 @pytest.mark.parametrize(
-    "query", ["?limit=0", "?limit=501", "?page=x", "?page=W10", "?start_time=yesterday", "?status=FINAL"]
+    "query",
+    [
+        "?limit=0",
+        "?limit=501",
+        "?page=x",
+        "?page=W10",
+        "?start_time=yesterday",
+        "?status=FINAL",
+        "?state=runing",
+        "?state=JOB_STATE_RUNNING&state=",
+    ],
 )
 def test_a_wrong_parameter_is_named(world, query):
     answer = world.get(f"{PATH}{query}")

@@ -240,6 +240,7 @@ CALLS = {
     "listCosts": lambda world: (a_settled_job(world), world.get("/v1/costs?start_time=0&group_by=model"))[1],
     "exportCosts": lambda world: (a_settled_job(world), world.get("/v1/costs:export?start_time=0"))[1],
     "createInput": lambda world: administer(world, "/v1/inputs", {"name": "nightly/rows.jsonl"}),
+    "listCostValues": lambda world: (a_settled_job(world), world.get("/v1/costs:values?start_time=0"))[1],
     "listJobCosts": lambda world: (a_settled_job(world), world.get("/v1/jobs"))[1],
     "reconcile": lambda world: administer(world, "/internal/reconcile", {}),
     "repriceCosts": lambda world: (

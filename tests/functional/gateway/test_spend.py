@@ -24,7 +24,9 @@ from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.spend import entries as core_spend
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage, quantities_of
 from batch_gateway.gateway.costs import report as spend_module
+from batch_gateway.gateway.costs import values as values_module
 from batch_gateway.gateway.costs.report import Spend
+from batch_gateway.gateway.costs.values import FilterValues
 from batch_gateway.ports import StoreUnavailableError
 from fakes import MemoryStore
 from thorough import examples
@@ -809,3 +811,58 @@ def test_a_focus_file_wants_whole_days_of_utc():
     assert len(rows(store, "start_time=2026-11-22&format=focus")) == 1
     assert len(rows(store, "start_time=2026-11-22T12:00:00Z&format=focus&group_by=job")) == 1
     assert rows(store, "start_time=2026-11-22T12:15:00Z&end_time=2026-11-23&format=focus&group_by=job") == []
+
+
+class TestValues:
+    """`/v1/costs:values`: what there is to filter by."""
+
+    STORE = (
+        (job(1, labels={"team": "search", "environment": "staging"}), usage(10)),
+        (job(2, labels={"team": "search", "environment": "production", MARKER_LABEL: "x"}), usage(10, PRO)),
+        (job(3, team="ads", api_key="weekly", labels={"team": "ads", "version": "v3"}), usage(10)),
+        (job(4, team="late", created=NOW - timedelta(days=40)), usage(10)),
+        (job(5, team="idle"), None),
+    )
+
+    def listed(self, query="", caller=ADMIN):
+        values = FilterValues(stored(*self.STORE), lambda: NOW)
+        return json.loads(values.list(request(f"start_time=2026-11-01T00:00:00Z{query}"), caller).data)
+
+    def test_they_are_those_of_the_spend_of_a_time(self):
+        assert self.listed() == {
+            "object": "values",
+            "model": [FLASH, PRO],
+            "team": ["ads", "search"],
+            "api_key": ["nightly", "weekly"],
+            "project": ["acme-batch"],
+            "location": ["us-central1"],
+            "labels": {"environment": ["production", "staging"], "version": ["v3"]},
+            "complete": True,
+        }
+
+    def test_a_key_gets_those_of_its_team(self):
+        caller = Caller(api_key="weekly", team="ads", key_id="1")
+        found = self.listed(caller=caller)
+        assert (found["team"], found["api_key"], found["labels"]) == (
+            ["ads"],
+            ["weekly"],
+            {"version": ["v3"]},
+        )
+
+    def test_filters_hold_for_them(self):
+        assert self.listed(f"&model={PRO}")["labels"] == {"environment": ["production"]}
+
+    def test_more_than_an_answer_holds_are_said_to_be_missing(self, monkeypatch):
+        monkeypatch.setattr(values_module, "_MOST_VALUES", 1)
+        found = self.listed()
+        assert (found["model"], found["complete"]) == ([FLASH], False)
+        monkeypatch.undo()
+        monkeypatch.setattr(values_module, "_MOST_ENTRIES", 1)
+        assert not self.listed()["complete"]
+
+    @pytest.mark.parametrize("query", ["&group_by=model", "&time_zone=Z", "&job=1", "&color=red", "&limit=1"])
+    def test_what_has_no_meaning_is_refused(self, query):
+        with pytest.raises(ApiError) as refused:
+            self.listed(query)
+        assert refused.value.reason == "FIELD_INVALID"
+        assert query.strip("&").partition("=")[0] in str(refused.value)

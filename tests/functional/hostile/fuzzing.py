@@ -181,6 +181,7 @@ PARAMETERS = {
     },
     "/v1/costs": {**_SPEND, "bucket_width": st.sampled_from(["1h", "1d", "1mo", "x"])},
     "/v1/costs:export": {**_SPEND, "format": st.sampled_from(["csv", "focus", "x"])},
+    "/v1/costs:values": _SPEND,
     "/key/list": {"page": _COUNTS, "size": _COUNTS, "team_id": TEXTS, "key_alias": TEXTS},
     "/key/info": {"key": TEXTS},
     "/team/info": {"team_id": TEXTS},

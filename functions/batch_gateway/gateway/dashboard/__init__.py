@@ -17,6 +17,8 @@ from batch_gateway.core.errors import ApiError
 
 _HERE = Path(__file__).parent
 _PAGE = "index.html"
+_HOOKS = "hooks.module.js"
+"""Preact's hooks as published, which name the library as bundlers do; browsers need its address."""
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -105,11 +107,12 @@ def _answer(request: Request, file: _File, caching: str) -> Response:
 def _files() -> _Files:
     paths = sorted(
         path
-        for folder in ("static", "vendor/uplot")
+        for folder in ("static", "vendor/preact", "vendor/uplot")
         for path in (_HERE / folder).iterdir()
         if path.suffix in _TYPES
     )
     contents = {path.name: path.read_bytes() for path in paths}
+    contents[_HOOKS] = contents[_HOOKS].replace(b'from"preact"', b'from"./preact.module.js"')
     digest = hashlib.sha256()
     for name, content in contents.items():
         digest.update(b"%s %d " % (name.encode(), len(content)) + content)

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.jobs.cost_report import cost_report
-from batch_gateway.core.jobs.record import JobRecord
+from batch_gateway.core.jobs.record import LIVE_STATES, TERMINAL_STATES, JobRecord
 from batch_gateway.core.pricing.models import short_name
 from batch_gateway.gateway.http import page_tokens, params, responses
 from batch_gateway.ports import STORED_FIELDS, JobStore
@@ -21,6 +21,7 @@ _MOST_EXAMINED = 250
 """Jobs that one call reads if no index covers its filters; the next page continues from there."""
 _MOST_PARAMETERS = 20
 _LABEL = "label:"
+_STATES = sorted(TERMINAL_STATES.union(LIVE_STATES))
 _PARAMETERS = frozenset({"limit", "page", "start_time", "end_time", "search", "key"})
 _FIELDS: dict[str, Callable[[JobRecord], str | None]] = {
     "state": lambda job: job.seen.state,
@@ -92,6 +93,9 @@ def _filter(request: Request) -> Callable[[JobRecord], bool]:
     }
     for name, value in request.args.items(multi=True):
         params.check_value(name, value)
+    for state in request.args.getlist("state"):
+        if state not in _STATES:
+            raise params.invalid(f"state: must be one of {', '.join(_STATES)}")
     search = request.args.get("search", "").casefold()
 
     def matches(job: JobRecord) -> bool:

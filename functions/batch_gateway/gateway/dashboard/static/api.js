@@ -1,11 +1,41 @@
 /** Calls of the gateway. The key goes in a header, never in an address. */
 
-const HELD = 'batch-gateway-key';
+import { secretOf } from './secret.js';
+
 /** JSON numbers that are dollars: they stay the text that they came as, since a float would round them. */
 const DOLLARS = new Set(['max_budget', 'soft_budget', 'spend', 'reserved']);
 
+/**
+ * @typedef {[string, string | number][]} Query
+ * @typedef {{succeeded: number, failed: number, malformed: number, unrecognized: number, unpriced: number,
+ *   carriedOver: number}} Rows
+ * @typedef {{
+ *   id: string, project: string, location: string, name: string, displayName: string, state: string,
+ *   status: string, model: string, team: string | null, apiKey: string | null, labels: Record<string, string>,
+ *   amount: string, complete: boolean, wasted: string, rows: Rows, projected: string | null,
+ *   estimate: {low: string | null, expected: string | null, high: string | null} | null,
+ *   progress: {completed: number | null, total: number | null}, createTime: string, startTime: string | null,
+ *   endTime: string | null, error: {message?: string} | null,
+ * }} Job a job of `/v1/jobs`
+ * @typedef {{amount: {value: string}, unpriced: boolean, model: string | null, team: string | null,
+ *   api_key: string | null, labels: Record<string, string> | null}} CostResult
+ * @typedef {{start_time: number, end_time: number, results: CostResult[]}} Bucket
+ * @typedef {{team_id: string, team_alias: string | null, key_alias?: string, key_name?: string, token?: string,
+ *   models?: string[], blocked: boolean, expires?: string | null, created_at: string,
+ *   allowed_uri_prefixes?: string[] | null, metadata?: Record<string, unknown>, max_budget: string | null,
+ *   soft_budget: string | null, budget_duration: string | null, spend?: string | null, reserved?: string | null,
+ *   budget_reset_at?: string | null}} Owner a team, or a key if it has a `key_alias`
+ * @typedef {{admin: boolean, alias: string, team: string | null, limits: Owner[]}} Who
+ */
+
 /** An answer that is an error; `reason` is the one that programs go by. */
 export class Refusal extends Error {
+  /**
+   * @param {number} status
+   * @param {string} message
+   * @param {string | null} reason
+   * @param {number | null} retryAfter
+   */
   constructor(status, message, reason, retryAfter) {
     super(message);
     this.status = status;
@@ -14,51 +44,32 @@ export class Refusal extends Error {
   }
 }
 
-// A browser that forbids storage still works, until the page is reloaded.
-function storage(act) {
-  try {
-    return act(sessionStorage);
-  } catch {
-    return null;
-  }
-}
-
-let secret = storage((held) => held.getItem(HELD));
-
-export const key = {
-  get known() {
-    return secret !== null;
-  },
-  /** Kept for this tab only: closing it signs out. */
-  set(value) {
-    secret = value;
-    storage((held) => held.setItem(HELD, value));
-  },
-  forget() {
-    secret = null;
-    storage((held) => held.clear());
-  },
-};
-
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {{query?: Query, body?: string, signal?: AbortSignal}} options
+ */
 async function call(method, path, { query, body, signal } = {}) {
-  const search = query ? `?${new URLSearchParams(query)}` : '';
-  const headers = { Authorization: `Bearer ${secret}` };
+  const search = query ? `?${new URLSearchParams(query.map(([name, value]) => [name, String(value)]))}` : '';
+  /** @type {Record<string, string>} */
+  const headers = { Authorization: `Bearer ${secretOf()}` };
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   let answer;
   try {
     answer = await fetch(path + search, { method, headers, body, signal, cache: 'no-store' });
   } catch (error) {
-    if (error.name === 'AbortError') throw error;
+    if (signal?.aborted) throw error;
     throw new Refusal(0, 'The gateway cannot be reached.', 'OFFLINE', null);
   }
   if (answer.ok) return answer;
   const error = await refusal(answer);
-  if (['API_KEY_INVALID', 'API_KEY_MISSING'].includes(error.reason)) {
+  if (['API_KEY_INVALID', 'API_KEY_MISSING'].includes(error.reason ?? '')) {
     dispatchEvent(new CustomEvent('keyrefused', { detail: error.message }));
   }
   throw error;
 }
 
+/** @param {Response} answer */
 async function refusal(answer) {
   const after = Number(answer.headers.get('Retry-After')) || null;
   let error = null;
@@ -67,17 +78,25 @@ async function refusal(answer) {
   } catch {
     // A proxy's own page: the status is all that it says.
   }
-  const detail = error?.details?.find((each) => each.reason);
+  const detail = error?.details?.find((/** @type {{reason?: string}} */ each) => each.reason);
   const message = error?.message ?? `The gateway answered HTTP ${answer.status}.`;
   return new Refusal(answer.status, message, detail?.reason ?? null, after);
 }
 
+/**
+ * @param {string} name
+ * @param {unknown} value
+ * @param {{source?: string}} [context]
+ */
 function withExactDollars(name, value, context) {
   if (typeof value !== 'number' || !DOLLARS.has(name)) return value;
   return plain(context?.source ?? String(value));
 }
 
-/** "2.5E-7" as the digits that it stands for. */
+/**
+ * Returns "2.5E-7" as the digits that it stands for.
+ * @param {string} number
+ */
 function plain(number) {
   const [mantissa, exponent = '0'] = number.toLowerCase().split('e');
   const [units, fraction = ''] = mantissa.split('.');
@@ -89,60 +108,111 @@ function plain(number) {
     : `${digits.slice(0, point)}.${digits.slice(point)}`;
 }
 
+/** @param {Response} answer */
 async function json(answer) {
-  return JSON.parse(await answer.text(), withExactDollars);
+  return JSON.parse(await answer.text(), /** @type {any} */ (withExactDollars));
 }
 
+/**
+ * @param {string} path
+ * @param {Query} [query]
+ * @param {AbortSignal} [signal]
+ */
 export async function get(path, query, signal) {
   return json(await call('GET', path, { query, signal }));
 }
 
+/**
+ * @param {string} path
+ * @param {unknown} body
+ * @param {AbortSignal} [signal]
+ */
 export async function post(path, body, signal) {
   const text = typeof body === 'string' ? body : JSON.stringify(body ?? {});
   return json(await call('POST', path, { body: text, signal }));
 }
 
-/** A file, and the name that the gateway gives it. */
+/**
+ * Returns a file, and the name that the gateway gives it.
+ * @param {string} path
+ * @param {Query} query
+ */
 export async function file(path, query) {
   const answer = await call('GET', path, { query });
   const name = /filename="([^"]+)"/.exec(answer.headers.get('Content-Disposition') ?? '')?.[1];
   return { blob: await answer.blob(), name: name ?? 'costs.csv' };
 }
 
-/** Who the key is: {admin, alias, team, info}. */
+/**
+ * Returns who the key stands for.
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Who>}
+ */
 export async function whoAmI(signal) {
   try {
     const { info, team } = await get('/key/info', undefined, signal);
     return { admin: false, alias: info.key_alias, team: info.team_id, limits: [info, team].filter(Boolean) };
   } catch (error) {
     // A key that is let in and is no key on record is the master key.
-    if (error.reason !== 'KEY_UNKNOWN') throw error;
+    if (!(error instanceof Refusal) || error.reason !== 'KEY_UNKNOWN') throw error;
     return { admin: true, alias: 'Administrator', team: null, limits: [] };
   }
 }
 
-/** All items of a paged list, up to a limit: {items, more}. */
+/**
+ * Returns jobs, the newest first, up to a number of them.
+ * @param {number} most
+ * @param {Query} query
+ * @param {AbortSignal} signal
+ * @returns {Promise<{items: Job[], more: boolean}>}
+ */
 export async function jobsUpTo(most, query, signal) {
+  /** @type {Job[]} */
   const items = [];
   let page = null;
   do {
     const limit = Math.min(500, most - items.length);
-    const answer = await get(
-      '/v1/jobs',
-      [...query, ['limit', limit], ...(page ? [['page', page]] : [])],
-      signal,
-    );
+    /** @type {Query} */
+    const further = page ? [['page', page]] : [];
+    /** @type {{data: Job[], next_page: string | null}} */
+    const answer = await get('/v1/jobs', [...query, ['limit', limit], ...further], signal);
     items.push(...answer.data);
     page = answer.next_page;
   } while (page && items.length < most);
   return { items, more: page !== null };
 }
 
-/** All buckets of a call for costs, page after page. */
+/**
+ * Returns jobs in any of some states, the newest first. Each state is asked for by itself, which an index covers.
+ * @param {string[]} states
+ * @param {number} most of a state
+ * @param {Query} query
+ * @param {AbortSignal} signal
+ */
+export async function jobsIn(states, most, query, signal) {
+  const found = await Promise.all(
+    states.map((state) => jobsUpTo(most, [...query, ['state', state]], signal)),
+  );
+  return {
+    items: found
+      .flatMap(({ items }) => items)
+      .sort((one, other) => (one.createTime < other.createTime ? 1 : -1)),
+    more: found.some(({ more }) => more),
+  };
+}
+
+/**
+ * Returns all buckets of a call for costs, page after page.
+ * @param {Query} query
+ * @param {AbortSignal} signal
+ * @returns {Promise<Bucket[]>}
+ */
 export async function costs(query, signal) {
+  /** @type {Bucket[]} */
   const buckets = [];
   let page = null;
   do {
+    /** @type {{data: Bucket[], next_page: string | null}} */
     const answer = await get('/v1/costs', page ? [...query, ['page', page]] : query, signal);
     buckets.push(...answer.data);
     page = answer.next_page;
@@ -150,16 +220,17 @@ export async function costs(query, signal) {
   return buckets;
 }
 
-export function pathOf(job) {
-  return `/v1/projects/${job.project}/locations/${job.location}/batchPredictionJobs/${job.id}`;
-}
-
 const PAGE = 100;
 
-/** All teams, by id. */
+/**
+ * Returns all teams, by id.
+ * @param {AbortSignal} signal
+ * @returns {Promise<Owner[]>}
+ */
 export async function everyTeam(signal) {
   const found = [];
   for (let page = 1; ; page += 1) {
+    /** @type {Owner[]} */
     const teams = await get(
       '/team/list',
       [
@@ -171,4 +242,24 @@ export async function everyTeam(signal) {
     found.push(...teams);
     if (teams.length < PAGE) return found;
   }
+}
+
+/**
+ * Returns all keys that have not expired, of a team if one is given.
+ * @param {string | null} team
+ * @param {AbortSignal} signal
+ * @returns {Promise<Owner[]>}
+ */
+export async function everyKey(team, signal) {
+  /** @type {Owner[]} */
+  const found = [];
+  /** @type {Query} */
+  const of = team ? [['team_id', team]] : [];
+  let pages = 1;
+  for (let page = 1; page <= pages; page += 1) {
+    const answer = await get('/key/list', [['page', page], ['size', PAGE], ...of], signal);
+    found.push(...answer.keys);
+    pages = answer.total_pages;
+  }
+  return found.filter((key) => !key.expires || Date.parse(key.expires) > Date.now());
 }

@@ -1,51 +1,56 @@
-/** What each model cost. */
+/** Cost by model. */
 
-import { costs } from './api.js';
+import { linkTo } from './address.js';
+import { money } from './amounts.js';
 import { h } from './dom.js';
-import { bar, money } from './format.js';
+import { bar } from './format.js';
 import { nano, percentOf, sum } from './money.js';
-import { empty } from './parts.js';
-import { RANGES, seconds, startOf } from './periods.js';
+import { empty, loadedCard } from './parts.js';
+import { RANGES } from './periods.js';
 
-export async function showModels(shown, range, filter, signal) {
-  const { width, limit } = RANGES[range];
-  const start = seconds(startOf(range, new Date()));
-  const query = [
-    ['start_time', start],
-    ['bucket_width', width],
-    ['limit', limit],
-    ['group_by', 'model'],
-    ...filter,
-  ];
+/** @typedef {import('./api.js').Bucket} Bucket */
+
+/** @param {Bucket[]} buckets */
+function totals(buckets) {
+  /** @type {Map<string | null, {amount: bigint, floor: boolean}>} */
   const models = new Map();
-  for (const bucket of await costs(query, signal)) {
-    for (const result of bucket.results) {
-      const model = models.get(result.model) ?? { amount: 0n, unpriced: false };
-      model.amount += nano(result.amount.value);
-      model.unpriced ||= result.unpriced;
-      models.set(result.model, model);
-    }
+  for (const result of buckets.flatMap((bucket) => bucket.results)) {
+    const model = models.get(result.model) ?? { amount: 0n, floor: false };
+    model.amount += nano(result.amount.value);
+    model.floor ||= result.unpriced;
+    models.set(result.model, model);
   }
-  const total = sum([...models.values()].map((model) => model.amount));
-  const found = [...models].sort(([, one], [, other]) => (one.amount < other.amount ? 1 : -1));
-  if (!found.length) {
-    shown.fill(empty('Nothing spent', 'No job has cost anything in this time.'));
-    return;
-  }
-  shown.fill(
-    h(
-      'ol',
-      { class: 'ranking' },
-      found.map(([name, { amount, unpriced }]) =>
-        h(
-          'li',
-          {},
-          h('a', { href: `#/jobs?model=${encodeURIComponent(name ?? '')}` }, name ?? 'unknown'),
-          money(amount, { floor: unpriced }),
-          bar([[percentOf(amount, found[0][1].amount), 'part']], `${percentOf(amount, total)} % of the cost`),
-          h('span', { class: 'muted' }, `${percentOf(amount, total).toFixed(1)} %`),
+  return [...models].sort(([, one], [, other]) => (one.amount < other.amount ? 1 : -1));
+}
+
+/** @param {{from: import('./live.js').Polled<Bucket[]>, range: string, team: string | null}} props */
+export function ModelsCard({ from, range, team }) {
+  return loadedCard({
+    title: 'Cost by model',
+    note: RANGES[range].text,
+    lines: 4,
+    from,
+    draw: (buckets) => {
+      const models = totals(buckets);
+      if (!models.length) return empty('Nothing spent', 'No job has cost anything in this time.');
+      const total = sum(models.map(([, { amount }]) => amount));
+      return h(
+        'ol',
+        { class: 'ranking' },
+        models.map(([model, { amount, floor }]) =>
+          h(
+            'li',
+            { key: model },
+            h('a', { href: linkTo('jobs', { model, team, since: range }) }, model ?? 'unknown'),
+            money(amount, { floor }),
+            bar(
+              [[percentOf(amount, models[0][1].amount), 'part']],
+              `${percentOf(amount, total)} % of the cost`,
+            ),
+            h('span', { class: 'muted' }, `${percentOf(amount, total).toFixed(1)} %`),
+          ),
         ),
-      ),
-    ),
-  );
+      );
+    },
+  });
 }

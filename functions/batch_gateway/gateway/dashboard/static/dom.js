@@ -1,6 +1,14 @@
-/** Makes elements. Text is always set as text, so nothing that a caller wrote becomes markup. */
+/** Builds what the page is made of. Text is always set as text, so nothing that a caller wrote becomes markup. */
 
-const SVG = 'http://www.w3.org/2000/svg';
+import { useId } from './hooks.module.js';
+import { cloneElement, h, render } from './preact.module.js';
+
+export { h, render };
+
+/** @typedef {import('./preact.module.js').ComponentChildren} Children */
+/** @typedef {import('./preact.module.js').VNode<any>} Node */
+
+/** @type {Record<string, string>} */
 const ICONS = {
   overview: 'M3 13h5v7H3zM10 4h5v16h-5zM17 9h4v11h-4z',
   jobs: 'M4 6h16M4 12h16M4 18h16',
@@ -15,88 +23,86 @@ const ICONS = {
   next: 'M10 6l6 6-6 6',
   close: 'M6 6l12 12M18 6L6 18',
   plus: 'M12 5v14M5 12h14',
+  clock: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M12 7v5l3 2',
 };
 
 /**
- * An element. Properties that begin with "on" are listeners, "style" is an object of custom properties
- * (set through the object model, which the page's policy allows), the rest are attributes; false, null and
- * undefined leave one out.
+ * Returns a drawing beside a text that says the same.
+ * @param {string} name
  */
-export function h(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (value === false || value === null || value === undefined) continue;
-    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
-    else if (name === 'style')
-      for (const [key, set] of Object.entries(value)) element.style.setProperty(key, set);
-    else element.setAttribute(name, value === true ? '' : value);
-  }
-  element.append(...flat(children));
-  return element;
-}
-
-function flat(children) {
-  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
-}
-
-/** Puts children in place of what an element has. */
-export function fill(element, ...children) {
-  element.replaceChildren(...flat(children));
-  return element;
-}
-
-/** A drawing beside a text that says the same. */
 export function icon(name) {
-  const svg = document.createElementNS(SVG, 'svg');
-  const path = document.createElementNS(SVG, 'path');
-  svg.setAttribute('viewBox', '0 0 24 24');
-  svg.setAttribute('class', 'icon');
-  svg.setAttribute('aria-hidden', 'true');
-  path.setAttribute('d', ICONS[name]);
-  svg.append(path);
-  return svg;
+  return h(
+    'svg',
+    { viewBox: '0 0 24 24', class: 'icon', 'aria-hidden': 'true' },
+    h('path', { d: ICONS[name] }),
+  );
 }
 
-/** A button that does something here. */
+/**
+ * Returns a button that does something here.
+ * @param {Children} text
+ * @param {() => unknown} onclick
+ * @param {Record<string, any>} options
+ */
 export function button(text, onclick, { symbol = null, kind = '', ...rest } = {}) {
   return h(
     'button',
-    { type: 'button', class: `button ${kind}`, onclick, ...rest },
+    { type: 'button', class: `button ${kind}`, onclick: () => onclick(), ...rest },
     symbol && icon(symbol),
     text,
   );
 }
 
-let fields = 0;
-
-/** A control with its label, and a line of help below it. */
+/**
+ * Returns a control with its label, and a line of help below it.
+ * @param {string} label
+ * @param {Node} control
+ * @param {Children} help
+ */
 export function field(label, control, help = null) {
-  fields += 1;
-  control.id = control.id || `field-${fields}`;
-  const note = help && h('p', { class: 'help', id: `${control.id}-help` }, help);
-  if (note) control.setAttribute('aria-describedby', note.id);
-  return h('div', { class: 'field' }, h('label', { for: control.id }, label), control, note);
+  return h(Field, { label, help, control });
 }
 
-/** A select of [value, text] pairs. */
-export function select(options, value, properties = {}) {
-  const element = h(
-    'select',
-    properties,
-    options.map(([key, text]) => h('option', { value: key }, text)),
-  );
-  element.value = value;
-  return element;
-}
-
-/** A table with a caption that only screen readers get. Columns are [heading, class]; rows hold cells. */
-export function table(caption, columns, rows, properties = {}) {
+/** @param {{label: string, help: Children, control: Node}} props */
+function Field({ label, help, control }) {
+  const id = useId();
+  const described = help ? `${id}-help` : undefined;
   return h(
     'div',
-    { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': caption },
+    { class: 'field' },
+    h('label', { for: id }, label),
+    cloneElement(control, { id, 'aria-describedby': described }),
+    help && h('p', { class: 'help', id: described }, help),
+  );
+}
+
+/**
+ * Returns a select of [value, text] pairs.
+ * @param {string[][]} options
+ * @param {string} value
+ * @param {Record<string, any>} properties
+ */
+export function select(options, value, properties = {}) {
+  return h(
+    'select',
+    { ...properties, value },
+    options.map(([key, text]) => h('option', { key, value: key }, text)),
+  );
+}
+
+/**
+ * Returns a table with a caption that only screen readers get.
+ * @param {string} caption
+ * @param {Children[][]} columns [heading, class] each
+ * @param {Children[][]} rows
+ */
+export function table(caption, columns, rows) {
+  return h(
+    'div',
+    { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': caption },
     h(
       'table',
-      properties,
+      {},
       h('caption', { class: 'unseen' }, caption),
       h(
         'thead',
@@ -104,7 +110,7 @@ export function table(caption, columns, rows, properties = {}) {
         h(
           'tr',
           {},
-          columns.map(([name, kind]) => h('th', { scope: 'col', class: kind }, name)),
+          columns.map(([name, kind]) => h('th', { scope: 'col', class: String(kind) }, name)),
         ),
       ),
       h(
@@ -114,7 +120,7 @@ export function table(caption, columns, rows, properties = {}) {
           h(
             'tr',
             {},
-            cells.map((cell, at) => h('td', { class: columns[at][1] }, cell)),
+            cells.map((cell, at) => h('td', { class: String(columns[at][1]) }, cell)),
           ),
         ),
       ),

@@ -1,10 +1,13 @@
-/** What a job would cost, from the body that would create it. */
+/** The estimate of a job, from the body that would create it. */
 
+import { note } from './address.js';
 import { get, post } from './api.js';
-import { button, field, fill, h, table } from './dom.js';
-import { count, money, whole } from './format.js';
-import { approximate, nano, shortUsd } from './money.js';
-import { card, empty, failure, skeleton } from './parts.js';
+import { amountText, money } from './amounts.js';
+import { button, field, h, table } from './dom.js';
+import { count, whole } from './format.js';
+import { useEffect, useRef, useState } from './hooks.module.js';
+import { approximate, knownNano } from './money.js';
+import { Card, empty, failure, skeleton } from './parts.js';
 
 const KEPT = 'batch-gateway-estimate';
 const EXAMPLE = {
@@ -14,82 +17,131 @@ const EXAMPLE = {
   outputConfig: { predictionsFormat: 'jsonl', gcsDestination: { outputUriPrefix: 'gs://batch-out/example' } },
 };
 
-export async function show(root, view) {
-  const body = h('textarea', { rows: '18', spellcheck: 'false', class: 'code', required: true });
-  body.value = kept() ?? '';
-  const project = h('input', { autocomplete: 'off', required: true, value: view.query.get('project') ?? '' });
-  const location = h('input', {
-    autocomplete: 'off',
-    required: true,
-    value: view.query.get('location') ?? '',
-  });
-  const answer = card('Estimate');
-  answer.fill(
-    empty(
-      'Nothing is submitted',
-      'The gateway reads a sample of the input and says what the job would cost, and what it went by.',
-    ),
-  );
-  const problem = h('p', { class: 'problem', role: 'alert' });
-  const form = h(
-    'form',
-    { class: 'stack', novalidate: true },
-    h('div', { class: 'row fields' }, field('Project', project), field('Location', location)),
-    field('Body of a create', body, 'As you would POST it to …/batchPredictionJobs.'),
-    problem,
-    h(
-      'div',
-      { class: 'row' },
-      h('button', { type: 'submit', class: 'button primary' }, 'Estimate'),
-      button('Fill in an example', () => {
-        body.value = JSON.stringify(EXAMPLE, null, 2);
-        body.focus();
-      }),
-    ),
-  );
-  const asking = card('Job');
-  asking.fill(form);
-  fill(
-    root,
-    h('div', { class: 'title' }, h('h1', { tabindex: '-1' }, 'Estimate')),
-    h('div', { class: 'columns even' }, asking.element, answer.element),
-  );
+/**
+ * @typedef {{low: number | null, expected: number | null, high: number | null}} Levels
+ * @typedef {{
+ *   low: string | null, expected: string | null, high: string | null, model: string, priceTable: string,
+ *   rows: {total: number | null, exact?: boolean, sampled?: number}, inputTokens: Levels, outputTokens: Levels,
+ *   warnings?: string[], assumptions?: string[], invalidRows: {uri: string, line: number | null, reason: string}[],
+ * }} Estimated the answer of …:estimateCost
+ * @typedef {HTMLInputElement | HTMLTextAreaElement} Control
+ */
 
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault();
-    fill(problem);
-    keep(body.value);
-    try {
-      JSON.parse(body.value);
-    } catch (error) {
-      fill(
-        problem,
-        body.value.trim() ? `That is no JSON: ${error.message}` : 'Paste the body of a create first.',
+/** @param {import('./main.js').View} view */
+export function Estimate({ query }) {
+  const body = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
+  const project = useRef(/** @type {HTMLInputElement | null} */ (null));
+  const location = useRef(/** @type {HTMLInputElement | null} */ (null));
+  const [problem, setProblem] = useState('');
+  const [answer, setAnswer] = useState(/** @type {Estimated | Error | 'busy' | null} */ (null));
+  const [first] = useState({
+    body: kept() ?? '',
+    project: query.get('project') ?? '',
+    location: query.get('location') ?? '',
+  });
+
+  useEffect(() => {
+    const leaving = new AbortController();
+    if (!first.project) {
+      // Where the latest job ran is where the next one is likely to.
+      get('/v1/jobs', [['limit', 1]], leaving.signal).then(
+        ({ data }) => {
+          if (!data.length || !project.current || !location.current) return;
+          if (project.current.value || location.current.value) return;
+          project.current.value = data[0].project;
+          location.current.value = data[0].location;
+        },
+        () => {},
       );
-      return;
     }
-    if (!project.value.trim() || !location.value.trim()) {
-      fill(problem, 'Say in which project and location it would run.');
-      return;
-    }
-    view.note({ project: project.value.trim(), location: location.value.trim() });
-    answer.fill(skeleton(5));
-    const path = `/v1/projects/${encodeURIComponent(project.value.trim())}/locations/${encodeURIComponent(location.value.trim())}`;
-    try {
-      answer.fill(result(await post(`${path}/batchPredictionJobs:estimateCost`, body.value, view.signal)));
-    } catch (error) {
-      answer.fill(failure(error));
-    }
-  });
+    return () => leaving.abort();
+  }, []);
 
-  if (!project.value) {
-    // Where the latest job ran is where the next one is likely to.
-    const { data } = await get('/v1/jobs', [['limit', 1]], view.signal);
-    if (data.length && !project.value && !location.value) {
-      project.value = data[0].project;
-      location.value = data[0].location;
+  /** @param {SubmitEvent} event */
+  async function submitted(event) {
+    event.preventDefault();
+    const [text, where, place] = [body, project, location].map((each) => each.current?.value.trim() ?? '');
+    setProblem('');
+    keep(text);
+    try {
+      JSON.parse(text);
+    } catch (error) {
+      const why = /** @type {Error} */ (error).message;
+      setProblem(text ? `This is not valid JSON: ${why}` : 'Paste the request body first.');
+      return;
+    }
+    if (!where || !place) {
+      setProblem('Enter the project and location in which the job would run.');
+      return;
+    }
+    note({ project: where, location: place });
+    setAnswer('busy');
+    const path = `/v1/projects/${encodeURIComponent(where)}/locations/${encodeURIComponent(place)}`;
+    try {
+      setAnswer(await post(`${path}/batchPredictionJobs:estimateCost`, text));
+    } catch (error) {
+      setAnswer(/** @type {Error} */ (error));
     }
   }
+
+  const example = () => {
+    if (!body.current) return;
+    body.current.value = JSON.stringify(EXAMPLE, null, 2);
+    body.current.focus();
+  };
+  const single = { autocomplete: 'off', required: true };
+  return [
+    h('div', { class: 'title' }, h('h1', { tabindex: -1 }, 'Estimate')),
+    h(
+      'div',
+      { class: 'columns even' },
+      h(
+        Card,
+        { title: 'Job' },
+        h(
+          'form',
+          { class: 'stack', novalidate: true, onsubmit: submitted },
+          h(
+            'div',
+            { class: 'row fields' },
+            field('Project', h('input', { ...single, ref: project, defaultValue: first.project })),
+            field('Location', h('input', { ...single, ref: location, defaultValue: first.location })),
+          ),
+          field(
+            'Request body',
+            h('textarea', {
+              rows: 18,
+              spellcheck: false,
+              class: 'code',
+              required: true,
+              ref: body,
+              defaultValue: first.body,
+            }),
+            'As you would POST it to …/batchPredictionJobs.',
+          ),
+          h('p', { class: 'problem', role: 'alert' }, problem),
+          h(
+            'div',
+            { class: 'row' },
+            h('button', { type: 'submit', class: 'button primary' }, 'Estimate'),
+            button('Fill in an example', example),
+          ),
+        ),
+      ),
+      h(Card, { title: 'Estimate' }, shown(answer)),
+    ),
+  ];
+}
+
+/** @param {Estimated | Error | 'busy' | null} answer */
+function shown(answer) {
+  if (answer === 'busy') return skeleton(5);
+  if (answer instanceof Error) return failure(answer);
+  if (answer) return result(answer);
+  return empty(
+    'Nothing is submitted',
+    'The gateway reads a sample of the input and says what the job would cost, and on which assumptions.',
+  );
 }
 
 function kept() {
@@ -100,6 +152,7 @@ function kept() {
   }
 }
 
+/** @param {string} text */
 function keep(text) {
   try {
     sessionStorage.setItem(KEPT, text);
@@ -108,11 +161,12 @@ function keep(text) {
   }
 }
 
+/** @param {Estimated} estimate */
 function result(estimate) {
   const { rows } = estimate;
-  const amounts = ['low', 'expected', 'high'].map((name) => nano(estimate[name]));
+  const amounts = [estimate.low, estimate.expected, estimate.high].map(knownNano);
   return [
-    lines('Look at this first', estimate.warnings, 'banner warn'),
+    lines('Warnings', estimate.warnings, 'banner warn'),
     h(
       'dl',
       { class: 'levels' },
@@ -129,7 +183,7 @@ function result(estimate) {
         pair('Rows', [
           count(rows.total),
           rows.exact === false && ' about',
-          rows.sampled !== undefined && h('small', { class: 'muted' }, `(${whole(rows.sampled)} looked at)`),
+          rows.sampled !== undefined && h('small', { class: 'muted' }, `(${whole(rows.sampled)} sampled)`),
         ]),
       estimate.inputTokens.expected !== null && pair('Input tokens', levels(estimate.inputTokens)),
       estimate.outputTokens.expected !== null && pair('Output tokens', levels(estimate.outputTokens)),
@@ -151,21 +205,32 @@ function result(estimate) {
         ]),
       ),
     ],
-    lines('What it goes by', estimate.assumptions, 'plain'),
+    lines('Assumptions', estimate.assumptions, 'plain'),
   ];
 }
 
+/**
+ * @param {string} name
+ * @param {import('./dom.js').Children[]} value
+ */
 function pair(name, ...value) {
   return h('div', {}, h('dt', {}, name), h('dd', {}, value));
 }
 
+/** @param {Levels} levels */
 function levels({ low, expected, high }) {
   return [count(expected), h('small', { class: 'muted' }, '(', count(low), ' to ', count(high), ')')];
 }
 
+/**
+ * @param {string} title
+ * @param {string[] | undefined} texts
+ * @param {string} kind
+ */
 function lines(title, texts, kind) {
   return (
-    texts?.length > 0 &&
+    texts &&
+    texts.length > 0 &&
     h(
       'div',
       { class: kind },
@@ -179,19 +244,22 @@ function lines(title, texts, kind) {
   );
 }
 
-/** Where the expected amount lies between low and high; nothing if one of them is unknown. */
+/**
+ * Returns where the expected amount lies between low and high; nothing if one of them is unknown.
+ * @param {(bigint | null)[]} amounts
+ */
 function range([low, expected, high]) {
   if (low === null || expected === null || high === null || high === 0n) return null;
-  const place = (amount) => `${(approximate(amount) / approximate(high)) * 100}%`;
+  const place = (/** @type {bigint} */ amount) => `${(approximate(amount) / approximate(high)) * 100}%`;
   return h(
     'div',
     {
       class: 'range',
       role: 'img',
-      'aria-label': `From ${shortUsd(low)} to ${shortUsd(high)}, expected ${shortUsd(expected)}`,
+      'aria-label': `From ${amountText(low)} to ${amountText(high)}, expected ${amountText(expected)}`,
       style: { '--low': place(low), '--expected': place(expected) },
     },
-    h('span'),
-    h('i'),
+    h('span', {}),
+    h('i', {}),
   );
 }

@@ -1,11 +1,25 @@
 /** One job: what it costs and why, what came of its rows, and what can be done about it. */
 
+import { linkTo } from './address.js';
+import { money } from './amounts.js';
 import { get, post } from './api.js';
-import { button, fill, h, icon } from './dom.js';
-import { badge, costSoFar, count, labelsOf, lasting, moment, money, progress, whole } from './format.js';
-import { itemsCard, outputsCard, rawCard, timelineCard, usageCard, wasteCard } from './jobcards.js';
-import { every } from './live.js';
-import { nano } from './money.js';
+import { button, h, icon } from './dom.js';
+import {
+  badge,
+  costSoFar,
+  count,
+  labelsOf,
+  lasting,
+  moment,
+  named,
+  progress,
+  UNDER_WAY,
+  whole,
+} from './format.js';
+import { useEffect } from './hooks.module.js';
+import { outputsCard, rawCard, timelineCard, UsageCard, wasteCard } from './jobcards.js';
+import { usePolled } from './live.js';
+import { knownNano, nano } from './money.js';
 import { ask, copy, failure, say, skeleton } from './parts.js';
 
 const CANCELLABLE = [
@@ -16,62 +30,38 @@ const CANCELLABLE = [
   'JOB_STATE_UPDATING',
 ];
 
-export async function show(root, view) {
-  const [project, location, id] = view.path;
+/**
+ * @typedef {import('./api.js').Job} Job
+ * @typedef {{item: string, model: string, contextWindow: string | null, quantity: number, unit: string,
+ *   unitPrice: string | null, amount: string | null}} LineItem
+ * @typedef {Pick<Job, 'state' | 'status' | 'amount' | 'complete' | 'model' | 'team' | 'apiKey' | 'labels' | 'rows'
+ *   | 'estimate' | 'projected' | 'progress'> & {
+ *   lineItems: LineItem[], priceTable: string | null, queryFees: {upperBound: string | null} | null,
+ *   usage: {inputTokens: number, cachedInputTokens: number, outputTokens: number, thoughtsTokens: number},
+ *   waste: {amount: string, reasons: {kind: string, reason: string, rows: number, amount: string | null}[]},
+ *   outputs: {uri: string, generation: string, bytes: number, rows: number, error?: string}[],
+ * }} Cost the answer of …/cost
+ * @typedef {{displayName?: string, error?: {message: string}, createTime?: string, startTime?: string,
+ *   endTime?: string, updateTime?: string}} Resource Vertex AI's job
+ * @typedef {{cost: Cost, resource: Resource | null}} Seen
+ */
+
+/** @param {import('./main.js').View} view */
+export function JobPage({ path: [project, location, id] }) {
   const path = `/v1/projects/${project}/locations/${location}/batchPredictionJobs/${id}`;
-  const title = h('h1', { tabindex: '-1' }, id);
-  const head = h('div', { class: 'title' }, title);
-  const content = h('div', { class: 'stack' }, skeleton(6));
-  fill(
-    root,
-    h('p', { class: 'crumb' }, h('a', { href: '#/jobs' }, 'Jobs'), ` / ${project} / ${location}`),
-    head,
-    content,
+  const job = usePolled(
+    (seen) => (seen?.cost.status === 'FINAL' ? 120 : 15),
+    (signal) => load(path, signal),
+    [path],
   );
-  let open = true;
-  let drawn = '';
-  let seen = null;
-
-  async function load() {
-    const [cost, resource] = await Promise.all([
-      get(`${path}/cost`, undefined, view.signal),
-      get(path, undefined, view.signal).catch((error) => {
-        // Vertex AI forgets deleted jobs; their cost stays.
-        if (error.status === 404) return null;
-        throw error;
-      }),
-    ]);
-    open = cost.status !== 'FINAL';
-    const now = JSON.stringify([cost, resource]);
-    if (now === drawn) return;
-    drawn = now;
-    seen = { cost, resource };
-    document.title = `${resource?.displayName ?? id} · Batch Gateway`;
-    const raw = content.querySelector('details.raw')?.open;
-    fill(title, resource?.displayName || id);
-    while (title.nextSibling) title.nextSibling.remove();
-    head.append(...heading(seen, id, cancel));
-    fill(content, parts(seen, id));
-    if (raw) content.querySelector('details.raw').open = true;
-  }
-
-  const again = every(
-    () => (open ? 15 : 120),
-    load,
-    view.signal,
-    (error) => {
-      if (!seen)
-        fill(
-          content,
-          failure(error, () => again()),
-        );
-    },
-  );
+  const name = job.data?.resource?.displayName || id;
+  useEffect(() => {
+    document.title = `${name} · Batch Gateway`;
+  }, [name]);
 
   async function cancel() {
-    const name = seen.resource?.displayName ?? id;
     const text =
-      'Rows that are done stay done, and are billed; the others are not run. This cannot be taken back.';
+      'Rows that are done stay done, and are billed; the others are not run. This cannot be undone.';
     const sure = await ask(`Cancel “${name}”?`, h('p', {}, text), {
       action: 'Cancel the job',
       kind: 'danger',
@@ -80,21 +70,55 @@ export async function show(root, view) {
     });
     if (!sure) return;
     say('The job is being cancelled.');
-    again();
+    job.again();
   }
-}
 
-function heading({ cost }, id, cancel) {
   return [
-    badge(cost.state),
-    h('span', { class: 'grow' }),
-    button('Copy id', () => copy(id), { symbol: 'copy' }),
-    CANCELLABLE.includes(cost.state) && button('Cancel job', cancel, { symbol: 'close', kind: 'danger' }),
-  ].filter(Boolean);
+    h('p', { class: 'crumb' }, h('a', { href: '#/jobs' }, 'Jobs'), ` / ${project} / ${location}`),
+    h(
+      'div',
+      { class: 'title' },
+      h('h1', { tabindex: -1 }, named(name)),
+      job.data && badge(job.data.cost.state),
+      h('span', { class: 'grow' }),
+      job.data && button('Copy id', () => copy(id), { symbol: 'copy' }),
+      job.data &&
+        CANCELLABLE.includes(job.data.cost.state) &&
+        button('Cancel job', cancel, { symbol: 'close', kind: 'danger' }),
+    ),
+    h(
+      'div',
+      { class: 'stack' },
+      job.data ? parts(job.data, id) : job.error ? failure(job.error, job.again) : skeleton(6),
+    ),
+  ];
 }
 
+/**
+ * @param {string} path
+ * @param {AbortSignal} signal
+ * @returns {Promise<Seen>}
+ */
+async function load(path, signal) {
+  const [cost, resource] = await Promise.all([
+    get(`${path}/cost`, undefined, signal),
+    get(path, undefined, signal).catch((error) => {
+      // Vertex AI forgets deleted jobs; their cost stays.
+      if (error.status === 404) return null;
+      throw error;
+    }),
+  ]);
+  return { cost, resource };
+}
+
+/**
+ * @param {Seen} seen
+ * @param {string} id
+ */
 function parts(seen, id) {
   const { cost, resource } = seen;
+  // A job that ended without any output has no usage, waste or line items, and nothing good can be said of that.
+  const isBare = cost.status === 'FINAL' && !cost.outputs.length;
   return [
     resource?.error &&
       h(
@@ -111,14 +135,27 @@ function parts(seen, id) {
       ),
     hasGaps(cost) && h('div', { class: 'banner warn' }, icon('warn'), h('p', {}, incomplete(cost))),
     h('div', { class: 'tiles' }, costTile(cost), rowsTile(cost), timeTile(cost, resource), aboutTile(cost)),
-    h('div', { class: 'columns' }, usageCard(cost), timelineCard(cost, resource)),
-    itemsCard(cost, id),
-    h('div', { class: 'columns even' }, wasteCard(cost), outputsCard(cost)),
+    isBare
+      ? [
+          h(
+            'div',
+            { class: 'banner' },
+            h('p', {}, 'The job ended without output, so no row was answered and no row is listed here.'),
+          ),
+          timelineCard(cost, resource),
+        ]
+      : [
+          h('div', { class: 'columns' }, h(UsageCard, { cost, id }), timelineCard(cost, resource)),
+          h('div', { class: 'columns even' }, wasteCard(cost), outputsCard(cost)),
+        ],
     rawCard(seen, id),
   ];
 }
 
-/** Whether the cost of something that is settled is not known; that more is to come needs no warning. */
+/**
+ * Returns whether the cost of something that is settled is not known; that more is to come needs no warning.
+ * @param {Cost} cost
+ */
 function hasGaps(cost) {
   const { malformed, unrecognized, unpriced } = cost.rows;
   const unreadable = cost.outputs.some((output) => output.error);
@@ -126,17 +163,23 @@ function hasGaps(cost) {
   return malformed + unrecognized + unpriced > 0 || unreadable || (final && !cost.complete);
 }
 
+/** @param {Cost} cost */
 function incomplete(cost) {
   const { malformed, unrecognized, unpriced } = cost.rows;
   const why = [
     unpriced && `${whole(unpriced)} rows have no price, or not for all they used`,
     malformed && `${whole(malformed)} lines could not be read`,
-    unrecognized && `${whole(unrecognized)} rows are of no known shape`,
+    unrecognized && `${whole(unrecognized)} rows have an unknown shape`,
     cost.status !== 'FINAL' && 'more output may come',
   ];
   return `The amount is at least what is shown: ${why.filter(Boolean).join(' and ') || 'some output is missing or could not be read'}.`;
 }
 
+/**
+ * @param {string} name
+ * @param {import('./dom.js').Children} value
+ * @param {import('./dom.js').Children[]} facts
+ */
 function tile(name, value, ...facts) {
   return h(
     'section',
@@ -147,6 +190,7 @@ function tile(name, value, ...facts) {
   );
 }
 
+/** @param {Cost} cost */
 function costTile(cost) {
   const { estimate } = cost;
   const status = { PENDING: 'No output settled yet', PARTIAL: 'So far', FINAL: 'Final' }[cost.status];
@@ -166,11 +210,11 @@ function costTile(cost) {
         'p',
         { class: 'facts muted' },
         'Estimated ',
-        money(nano(estimate.expected)),
+        money(knownNano(estimate.expected)),
         ' (',
-        money(nano(estimate.low)),
+        money(knownNano(estimate.low)),
         ' to ',
-        money(nano(estimate.high)),
+        money(knownNano(estimate.high)),
         ')',
       ),
     cost.queryFees &&
@@ -178,14 +222,23 @@ function costTile(cost) {
         'p',
         { class: 'facts muted' },
         'Search fees of up to ',
-        money(nano(cost.queryFees.upperBound)),
+        money(knownNano(cost.queryFees.upperBound)),
         ' come on top',
       ),
   );
 }
 
+/** @param {Cost} cost */
 function rowsTile(cost) {
   const { succeeded, failed, malformed, unrecognized, carriedOver } = cost.rows;
+  if (cost.status === 'PENDING') {
+    return tile(
+      'Rows',
+      count(cost.progress.completed),
+      h('p', { class: 'facts muted' }, 'done by Vertex AI’s count'),
+      h('div', { class: 'against' }, progress(cost)),
+    );
+  }
   return tile(
     'Rows',
     whole(succeeded),
@@ -194,7 +247,7 @@ function rowsTile(cost) {
       { class: 'facts' },
       h('span', { class: failed ? 'failed' : 'muted' }, count(failed), ' failed'),
       malformed > 0 && h('span', { class: 'failed' }, ' · ', count(malformed), ' unreadable'),
-      unrecognized > 0 && h('span', { class: 'failed' }, ' · ', count(unrecognized), ' of no known shape'),
+      unrecognized > 0 && h('span', { class: 'failed' }, ' · ', count(unrecognized), ' of unknown shape'),
       carriedOver > 0 &&
         h(
           'span',
@@ -208,21 +261,39 @@ function rowsTile(cost) {
   );
 }
 
+/**
+ * @param {Cost} cost
+ * @param {Resource | null} resource
+ */
 function timeTile(cost, resource) {
   const { createTime, startTime, endTime } = resource ?? {};
   if (!createTime) return tile('Time', h('span', { class: 'unknown' }, '—'));
   const end = endTime ? Date.parse(endTime) : Date.now();
   const waited = (startTime ? Date.parse(startTime) : end) - Date.parse(createTime);
+  const created = h('p', { class: 'facts muted' }, 'created ', moment(createTime));
+  if (!startTime) {
+    return UNDER_WAY.includes(cost.state)
+      ? tile('Waiting for', lasting(waited), h('p', { class: 'facts muted' }, 'not started yet'), created)
+      : tile(
+          'Time',
+          lasting(waited),
+          h('p', { class: 'facts muted' }, 'ended without having started'),
+          created,
+        );
+  }
   return tile(
     endTime ? 'Took' : 'Running for',
-    lasting(end - Date.parse(startTime ?? createTime)),
+    lasting(end - Date.parse(startTime)),
     h('p', { class: 'facts muted' }, `after ${lasting(waited)} of waiting`),
-    h('p', { class: 'facts muted' }, 'created ', moment(createTime)),
+    created,
   );
 }
 
+/** @param {Cost} cost */
 function aboutTile(cost) {
   const labels = labelsOf(cost);
+  const pair = (/** @type {string} */ name, /** @type {import('./dom.js').Children} */ value) =>
+    h('div', {}, h('dt', {}, name), h('dd', {}, value));
   return h(
     'section',
     { class: 'tile about', 'aria-label': 'About' },
@@ -230,24 +301,29 @@ function aboutTile(cost) {
     h(
       'dl',
       { class: 'pairs' },
-      h(
-        'div',
-        {},
-        h('dt', {}, 'Model'),
-        h('dd', {}, h('a', { href: `#/jobs?model=${encodeURIComponent(cost.model)}` }, cost.model)),
+      pair('Model', h('a', { href: linkTo('jobs', { model: cost.model }) }, cost.model)),
+      pair('Team', cost.team ? h('a', { href: linkTo('jobs', { team: cost.team }) }, cost.team) : '—'),
+      pair(
+        'Key',
+        cost.apiKey
+          ? h('a', { href: linkTo('jobs', { key: cost.apiKey }) }, cost.apiKey)
+          : 'outside the gateway',
       ),
-      h('div', {}, h('dt', {}, 'Team'), h('dd', {}, cost.team ?? '—')),
-      h('div', {}, h('dt', {}, 'Key'), h('dd', {}, cost.apiKey ?? 'outside the gateway')),
     ),
     labels.length > 0 &&
       h(
         'p',
         { class: 'chips' },
-        labels.map(([name, value]) =>
+        labels.map((label) =>
           h(
             'a',
-            { class: 'chip', href: `#/jobs?label=${encodeURIComponent(`${name}=${value}`)}` },
-            `${name}=${value}`,
+            {
+              class: 'chip',
+              key: label[0],
+              href: linkTo('jobs', { label: label.join('=') }),
+              title: label.join('='),
+            },
+            named(label.join('=')),
           ),
         ),
       ),

@@ -1,29 +1,46 @@
 /** The cards of a job's page. */
 
+import { money } from './amounts.js';
+import { download, downloadCsv } from './csv.js';
 import { button, h, table } from './dom.js';
-import { bytes, count, lasting, moment, money, stateText, stateTone, UNDER_WAY } from './format.js';
-import { nano, perMillion } from './money.js';
-import { card, copy, download, downloadCsv, empty } from './parts.js';
+import { bytes, count, lasting, moment, stateText, stateTone, UNDER_WAY } from './format.js';
+import { knownNano, nano, perMillion } from './money.js';
+import { Card, copy, empty } from './parts.js';
 
+/** @typedef {import('./job.js').Cost} Cost */
+
+/** @type {Record<string, string>} */
 const KINDS = { failed: 'Failed', blocked: 'Blocked', truncated: 'Cut off' };
+/** @typedef {'input' | 'cached_input' | 'output'} Direction */
+/** @type {[Direction, string][]} */
 const DIRECTIONS = [
   ['input', 'Input'],
   ['cached_input', 'Cached input'],
   ['output', 'Output'],
 ];
 
-/** "cached_input_audio" → ['cached_input', 'audio']. */
+/**
+ * Splits "cached_input_audio" into ['cached_input', 'audio'].
+ * @param {string} item
+ * @returns {[Direction, string]}
+ */
 function partsOf(item) {
   const [direction] = [...DIRECTIONS].reverse().find(([name]) => item.startsWith(`${name}_`)) ?? [null];
   return direction ? [direction, item.slice(direction.length + 1)] : ['input', item];
 }
 
-export function usageCard(cost) {
-  const shown = card('Usage by modality and tier');
+/**
+ * Shows usage by modality and tier, and behind it the line items that it sums up.
+ * @param {{cost: Cost, id: string}} props
+ */
+export function UsageCard({ cost, id }) {
+  const title = 'Usage by modality and tier';
   if (!cost.lineItems.length) {
-    shown.fill(empty('No usage yet', 'It is read from the output that Vertex AI writes.'));
-    return shown.element;
+    const text =
+      cost.status === 'FINAL' ? 'No row used anything.' : 'It is read from the output that Vertex AI writes.';
+    return h(Card, { title }, empty(cost.status === 'FINAL' ? 'No usage' : 'No usage yet', text));
   }
+  /** @type {Map<string, Record<Direction, number> & {amount: bigint | null, priced: boolean}>} */
   const cells = new Map();
   const units = new Set();
   for (const item of cost.lineItems) {
@@ -37,9 +54,11 @@ export function usageCard(cost) {
     cells.set(name, line);
   }
   const tokens = cost.usage;
-  shown.fill(
+  return h(
+    Card,
+    { title },
     table(
-      'Usage by modality and tier',
+      title,
       [['Modality', ''], ['Tier', ''], ...DIRECTIONS.map(([, text]) => [text, 'number']), ['Cost', 'number']],
       [...cells].map(([name, line]) => {
         const [tier, modality] = JSON.parse(name);
@@ -64,12 +83,51 @@ export function usageCard(cost) {
       count(tokens.thoughtsTokens),
       ' of them thoughts).',
     ),
+    h(
+      'details',
+      { class: 'behind' },
+      h('summary', {}, 'Line items with their prices'),
+      lineItems(cost),
+      button('Download line items', () => downloadCsv(itemRows(cost), `job-${id}-items.csv`), {
+        symbol: 'download',
+      }),
+    ),
   );
-  return shown.element;
 }
 
-export function itemsCard(cost, id) {
-  const rows = () => [
+/** @param {Cost} cost */
+function lineItems(cost) {
+  return table(
+    'Line items',
+    [
+      ['Item', ''],
+      ['Model', ''],
+      ['Tier', ''],
+      ['Quantity', 'number'],
+      ['Price', 'number'],
+      ['Amount', 'number'],
+    ],
+    cost.lineItems.map((item) => [
+      item.item.replaceAll('_', ' '),
+      item.model,
+      item.contextWindow ?? '—',
+      count(item.quantity),
+      item.unitPrice === null
+        ? h('span', { class: 'failed' }, 'no price')
+        : h(
+            'span',
+            { title: `$${item.unitPrice} a ${item.unit}` },
+            perMillion(item.unitPrice),
+            h('small', { class: 'muted' }, ` / M ${item.unit}s`),
+          ),
+      money(knownNano(item.amount)),
+    ]),
+  );
+}
+
+/** @param {Cost} cost */
+function itemRows(cost) {
+  return [
     ['item', 'model', 'context_window', 'quantity', 'unit', 'unit_price_usd', 'amount_usd'],
     ...cost.lineItems.map((item) => [
       item.item,
@@ -81,79 +139,41 @@ export function itemsCard(cost, id) {
       item.amount,
     ]),
   ];
-  const shown = card('Line items', {
-    actions: cost.lineItems.length
-      ? [button('CSV', () => downloadCsv(rows(), `job-${id}-items.csv`), { symbol: 'download' })]
-      : [],
-  });
-  if (!cost.lineItems.length)
-    shown.fill(empty('Nothing to bill yet', 'Failed rows are free, and rows to come are not here yet.'));
-  else {
-    shown.fill(
-      table(
-        'Line items',
-        [
-          ['Item', ''],
-          ['Model', ''],
-          ['Tier', ''],
-          ['Quantity', 'number'],
-          ['Price', 'number'],
-          ['Amount', 'number'],
-        ],
-        cost.lineItems.map((item) => [
-          item.item.replaceAll('_', ' '),
-          item.model,
-          item.contextWindow ?? '—',
-          count(item.quantity),
-          item.unitPrice === null
-            ? h('span', { class: 'failed' }, 'no price')
-            : h(
-                'span',
-                { title: `$${item.unitPrice} a ${item.unit}` },
-                perMillion(item.unitPrice),
-                h('small', { class: 'muted' }, ` / M ${item.unit}s`),
-              ),
-          money(nano(item.amount)),
-        ]),
-      ),
-    );
-  }
-  return shown.element;
 }
 
+/**
+ * @param {Cost} cost
+ * @param {import('./job.js').Resource | null} resource
+ */
 export function timelineCard(cost, resource) {
-  const shown = card('Timeline');
+  const title = 'Timeline';
   const { createTime, startTime, endTime, updateTime } = resource ?? {};
   if (!createTime) {
-    shown.fill(empty('Not known', 'Vertex AI no longer says when this job ran.'));
-    return shown.element;
+    return h(Card, { title }, empty('Not known', 'Vertex AI no longer says when this job ran.'));
   }
-  const end = UNDER_WAY.includes(cost.state)
-    ? [[stateText(cost.state), updateTime, stateTone(cost.state), 'now']]
-    : [[stateText(cost.state), endTime, stateTone(cost.state)]];
+  const ends = UNDER_WAY.includes(cost.state);
+  const outputs = `with ${cost.outputs.length} output${cost.outputs.length === 1 ? '' : 's'} settled`;
+  /** @type {{text: string, time?: string, tone: string, note?: string}[]} */
   const steps = [
-    ['Created', createTime, 'idle'],
-    ...(startTime ? [['Started', startTime, 'run']] : []),
-    ...end,
+    { text: 'Created', time: createTime, tone: 'idle' },
+    ...(startTime ? [{ text: 'Started', time: startTime, tone: 'run' }] : []),
+    {
+      text: stateText(cost.state),
+      time: ends ? updateTime : endTime,
+      tone: stateTone(cost.state),
+      note: ends ? 'now' : '',
+    },
+    ...(cost.status === 'FINAL' ? [{ text: 'Cost final', tone: 'good', note: outputs }] : []),
   ];
-  const settled =
-    cost.status === 'FINAL'
-      ? [
-          [
-            'Cost final',
-            null,
-            'good',
-            `with ${cost.outputs.length} output${cost.outputs.length === 1 ? '' : 's'} settled`,
-          ],
-        ]
-      : [];
-  shown.fill(
+  return h(
+    Card,
+    { title },
     h(
       'ol',
       { class: 'timeline' },
-      [...steps, ...settled].map(([text, time, tone, note], at, all) => {
-        const before = all[at - 1]?.[1];
-        const since = time && before && Date.parse(time) - Date.parse(before);
+      steps.map(({ text, time, tone, note }, at) => {
+        const before = steps[at - 1]?.time;
+        const since = time && before ? Date.parse(time) - Date.parse(before) : 0;
         return h(
           'li',
           { class: tone },
@@ -165,21 +185,22 @@ export function timelineCard(cost, resource) {
       }),
     ),
   );
-  return shown.element;
 }
 
+/** @param {Cost} cost */
 export function wasteCard(cost) {
-  const shown = card('Errors and waste');
+  const title = 'Errors and waste';
   const { reasons, amount } = cost.waste;
   if (cost.status === 'PENDING') {
-    shown.fill(empty('Not known yet', 'It is read from the output that Vertex AI writes.'));
-    return shown.element;
+    return h(Card, { title }, empty('Not known yet', 'It is read from the output that Vertex AI writes.'));
   }
   if (!reasons.length) {
-    shown.fill(empty('Nothing failed, nothing wasted', 'No row was refused, blocked or cut off.'));
-    return shown.element;
+    const text = 'No row failed, and no answer was blocked or cut off.';
+    return h(Card, { title }, empty(cost.status === 'FINAL' ? 'No errors, no waste' : 'None so far', text));
   }
-  shown.fill(
+  return h(
+    Card,
+    { title },
     table(
       'Errors and waste by kind',
       [
@@ -192,42 +213,60 @@ export function wasteCard(cost) {
         KINDS[each.kind] ?? each.kind,
         h('code', {}, each.reason),
         count(each.rows),
-        money(nano(each.amount)),
+        money(knownNano(each.amount)),
       ]),
     ),
-    h('p', { class: 'help' }, money(nano(amount)), ' went into answers of no use. Failed rows are free.'),
+    h(
+      'p',
+      { class: 'help' },
+      money(nano(amount), { floor: reasons.some((each) => each.amount === null) }),
+      ' was spent on answers that were blocked or cut off. Failed rows are free.',
+    ),
   );
-  return shown.element;
 }
 
+/** @param {Cost} cost */
 export function outputsCard(cost) {
-  const shown = card('Outputs');
-  if (!cost.outputs.length) shown.fill(empty('No output yet', 'Vertex AI writes it when rows are done.'));
-  else {
-    shown.fill(
-      table(
-        'Outputs',
-        [
-          ['Object', 'uri'],
-          ['Rows', 'number'],
-          ['Size', 'number'],
-        ],
-        cost.outputs.map((output) => [
-          [
-            h('span', { title: `${output.uri}\ngeneration ${output.generation}` }, output.uri),
-            output.error && h('small', { class: 'failed' }, output.error),
-          ],
-          count(output.rows),
-          bytes(output.bytes),
-        ]),
-      ),
-    );
+  const title = 'Outputs';
+  if (!cost.outputs.length) {
+    return h(Card, { title }, empty('No output yet', 'Vertex AI writes it when rows are done.'));
   }
-  return shown.element;
+  return h(
+    Card,
+    { title },
+    table(
+      title,
+      [
+        ['Object', 'uri'],
+        ['Rows', 'number'],
+        ['Size', 'number'],
+        [h('span', { class: 'unseen' }, 'Copy'), ''],
+      ],
+      cost.outputs.map((output) => [
+        [
+          h('span', { title: `generation ${output.generation}` }, output.uri),
+          output.error && h('small', { class: 'failed' }, output.error),
+        ],
+        count(output.rows),
+        bytes(output.bytes),
+        button('', () => copy(output.uri), {
+          symbol: 'copy',
+          kind: 'quiet icon-only',
+          'aria-label': `Copy ${output.uri}`,
+          title: 'Copy the URI',
+        }),
+      ]),
+    ),
+  );
 }
 
+/**
+ * @param {import('./job.js').Seen} seen
+ * @param {string} id
+ */
 export function rawCard({ cost, resource }, id) {
   const text = JSON.stringify({ job: resource, cost }, null, 2);
+  const save = () => download(new Blob([text], { type: 'application/json' }), `job-${id}.json`);
   return h(
     'details',
     { class: 'card raw' },
@@ -236,10 +275,8 @@ export function rawCard({ cost, resource }, id) {
       'div',
       { class: 'row' },
       button('Copy', () => copy(text), { symbol: 'copy' }),
-      button('Download', () => download(new Blob([text], { type: 'application/json' }), `job-${id}.json`), {
-        symbol: 'download',
-      }),
+      button('Download', save, { symbol: 'download' }),
     ),
-    h('pre', { tabindex: '0', 'aria-label': 'JSON' }, text),
+    h('pre', { tabindex: 0, 'aria-label': 'JSON' }, text),
   );
 }

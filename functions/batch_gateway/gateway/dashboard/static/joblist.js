@@ -10,22 +10,34 @@ const NEWEST = 50;
 /** Jobs that are looked up one by one, because they have left the list of those under way. */
 const SINGLE = 5;
 
+/** @typedef {import('./api.js').Job} Job */
+/** @typedef {import('./api.js').Query} Query */
+
 export class JobList {
+  /** @type {Query} */
   #filter;
-  #signal;
+  #leaving = new AbortController();
+  /** @type {Map<string, Job>} */
   #jobs = new Map();
+  /** @type {string | null} */
   #page = null;
   #begun = false;
+  /** @type {Promise<void>} */
   #loading = Promise.resolve();
+  /** @type {Job[] | null} */
+  #sorted = null;
 
-  constructor(filter, signal) {
+  /** @param {Query} filter */
+  constructor(filter) {
     this.#filter = filter;
-    this.#signal = signal;
   }
 
-  /** The newest first. */
+  /** The newest first; the same array until something changes. */
   get jobs() {
-    return [...this.#jobs.values()].sort((one, other) => (one.createTime < other.createTime ? 1 : -1));
+    this.#sorted ??= [...this.#jobs.values()].sort((one, other) =>
+      one.createTime < other.createTime ? 1 : -1,
+    );
+    return this.#sorted;
   }
 
   get size() {
@@ -40,14 +52,26 @@ export class JobList {
     return this.complete || this.size >= MOST;
   }
 
-  /** Fetches until there are that many, or no more. Calls wait for each other. */
+  /** Ends what is under way. */
+  close() {
+    this.#leaving.abort();
+  }
+
+  get signal() {
+    return this.#leaving.signal;
+  }
+
+  /**
+   * Fetches until there are that many, or no more. Calls wait for each other.
+   * @param {number} many
+   * @param {() => void} changed
+   */
   ensure(many, changed) {
     this.#loading = this.#loading
       .catch(() => {})
       .then(async () => {
         while (!this.complete && this.size < Math.min(many, MOST)) {
-          const page = this.#page ? [['page', this.#page]] : [];
-          const answer = await get('/v1/jobs', [...this.#filter, ['limit', PAGE], ...page], this.#signal);
+          const answer = await this.#get(this.#filter, PAGE, this.#page);
           this.#begun = true;
           this.#page = answer.next_page;
           this.#put(answer.data);
@@ -59,44 +83,44 @@ export class JobList {
 
   /** Looks at what may have changed: what is new, and what was under way. */
   async refresh() {
-    const { data: newest } = await get('/v1/jobs', [...this.#filter, ['limit', NEWEST]], this.#signal);
-    let changed = this.#put(newest);
+    const { data: newest } = await this.#get(this.#filter, NEWEST);
+    this.#put(newest);
     const fresh = new Set(newest.map((job) => job.name));
     const old = [...this.#jobs.values()].filter(
       (job) => UNDER_WAY.includes(job.state) && !fresh.has(job.name),
     );
-    if (!old.length) return changed;
+    if (!old.length) return;
     const rest = this.#filter.filter(([name]) => !['state', 'start_time'].includes(name));
-    const states = UNDER_WAY.map((state) => ['state', state]);
-    const since = ['start_time', seconds(Date.now() - 5 * DAY)];
-    const { data } = await get('/v1/jobs', [...rest, ...states, since, ['limit', 500]], this.#signal);
-    changed = this.#put(data.filter((job) => this.#jobs.has(job.name))) || changed;
+    const states = UNDER_WAY.map((state) => /** @type {[string, string]} */ (['state', state]));
+    const since = seconds(Date.now() - 5 * DAY);
+    const { data } = await this.#get([...rest, ...states, ['start_time', since]], 500);
+    this.#put(data.filter((job) => this.#jobs.has(job.name)));
     const running = new Set(data.map((job) => job.name));
     for (const job of old.filter((each) => !running.has(each.name)).slice(0, SINGLE)) {
-      const one = await get(
-        '/v1/jobs',
-        [
-          ['search', job.id],
-          ['limit', 1],
-        ],
-        this.#signal,
-      );
-      changed = this.#put(one.data.filter((each) => each.name === job.name)) || changed;
+      const one = await this.#get([['search', job.id]], 1);
+      this.#put(one.data.filter((each) => each.name === job.name));
     }
-    return changed;
   }
 
   get anyUnderWay() {
-    return [...this.#jobs.values()].some((job) => UNDER_WAY.includes(job.state));
+    return this.jobs.some((job) => UNDER_WAY.includes(job.state));
   }
 
+  /**
+   * @param {Query} query
+   * @param {number} limit
+   * @param {string | null} page
+   * @returns {Promise<{data: Job[], next_page: string | null}>}
+   */
+  #get(query, limit, page = null) {
+    /** @type {Query} */
+    const further = page ? [['page', page]] : [];
+    return get('/v1/jobs', [...query, ['limit', limit], ...further], this.signal);
+  }
+
+  /** @param {Job[]} jobs */
   #put(jobs) {
-    let changed = false;
-    for (const job of jobs) {
-      if (JSON.stringify(this.#jobs.get(job.name)) === JSON.stringify(job)) continue;
-      this.#jobs.set(job.name, job);
-      changed = true;
-    }
-    return changed;
+    for (const job of jobs) this.#jobs.set(job.name, job);
+    if (jobs.length) this.#sorted = null;
   }
 }

@@ -1,124 +1,153 @@
 /** A job as a row of the table, and of the file. */
 
+import { go } from './address.js';
+import { money } from './amounts.js';
 import { h } from './dom.js';
-import { age, badge, costSoFar, labelsOf, money, progress, stateText, UNDER_WAY, whole } from './format.js';
-import { nano } from './money.js';
-import { expected } from './running.js';
+import { reason } from './failures.js';
+import {
+  badge,
+  costSoFar,
+  labelsOf,
+  lasting,
+  named,
+  progress,
+  shortMoment,
+  stateText,
+  UNDER_WAY,
+  whole,
+} from './format.js';
+import { knownNano } from './money.js';
+import { expected, linked } from './running.js';
 
-/** [name, heading, value to sort by, class]. */
+/** @typedef {import('./api.js').Job} Job */
+/** @typedef {[name: string | null, heading: string, value: ((job: Job) => any) | null, kind: string]} Column */
+
+/**
+ * [name, heading, value to sort by, class].
+ * @type {Column[]}
+ */
 const COLUMNS = [
   ['name', 'Name', (job) => (job.displayName || job.id).toLowerCase(), 'c-name'],
   ['model', 'Model', (job) => job.model, 'c-model'],
   ['team', 'Team, key', (job) => `${job.team ?? '~'} ${job.apiKey ?? ''}`, 'c-team'],
-  [null, 'Labels', null, 'c-labels'],
+  [null, 'Labels, errors', null, 'c-labels'],
   ['state', 'State', (job) => stateText(job.state), 'c-state'],
   ['rows', 'Rows', rowsOf, 'c-rows number'],
-  ['progress', 'Progress', share, 'c-progress'],
   ['amount', 'Cost', costOf, 'c-cost number'],
-  ['age', 'Age', (job) => -Date.parse(job.createTime), 'c-age number'],
+  ['age', 'Created', (job) => -Date.parse(job.createTime), 'c-age number'],
 ];
 
+/** @param {Job} job */
 function rowsOf(job) {
   const { succeeded, failed, malformed, unrecognized, carriedOver } = job.rows;
   return succeeded + failed + malformed + unrecognized + carriedOver;
 }
 
-function share(job) {
-  const { completed, total } = job.progress;
-  return completed !== null && total ? completed / total : -1;
-}
-
-/** What is not known comes before what cost nothing. */
+/**
+ * Returns the cost to sort by: what is not known comes before what cost nothing.
+ * @param {Job} job
+ */
 function costOf(job) {
-  return shownCost(job) ? costSoFar(job) : (nano(job.projected) ?? costSoFar(job) ?? -1n);
+  return shownCost(job) ? costSoFar(job) : (knownNano(job.projected) ?? costSoFar(job) ?? -1n);
 }
 
-/** Whether what a job has cost is shown, rather than what it will have cost. */
-function shownCost(job) {
+/**
+ * Returns whether what a job has cost is shown, rather than what it will have cost.
+ * @param {Job} job
+ */
+export function shownCost(job) {
   return job.status !== 'PENDING' && !UNDER_WAY.includes(job.state);
 }
 
-export function headings(sort, view) {
+/** @param {string} sort */
+export function headings(sort) {
   const [by, down] = sort.startsWith('-') ? [sort.slice(1), true] : [sort, false];
   const cells = COLUMNS.map(([name, text, , kind]) => {
     if (!name) return h('div', { role: 'columnheader', class: kind }, text);
     const direction = by !== name ? 'none' : down ? 'descending' : 'ascending';
     const next = by === name && !down ? `-${name}` : name;
     const mark = { none: '', ascending: ' ↑', descending: ' ↓' }[direction];
+    const order = () => go({ sort: next === 'age' ? null : next, page: null });
     return h(
       'div',
       { role: 'columnheader', class: kind, 'aria-sort': direction },
-      h(
-        'button',
-        {
-          type: 'button',
-          id: `sort-${name}`,
-          onclick: () => view.go({ sort: next === 'age' ? null : next, page: null }),
-        },
-        text + mark,
-      ),
+      h('button', { type: 'button', onclick: order }, text + mark),
     );
   });
-  return h('div', { role: 'row', class: 'job-row head', 'aria-rowindex': '1' }, cells);
+  return h('div', { role: 'row', class: 'job-row head', 'aria-rowindex': 1 }, cells);
 }
 
+/**
+ * @param {Job[]} jobs
+ * @param {string} sort
+ */
 export function sortedBy(jobs, sort) {
   if (sort === 'age') return jobs;
+  /** @type {[string, number]} */
   const [by, down] = sort.startsWith('-') ? [sort.slice(1), -1] : [sort, 1];
   const value = COLUMNS.find(([name]) => name === by)?.[2];
   if (!value) return jobs;
-  const valued = jobs.map((job) => [value(job), job]);
-  valued.sort(([one], [other]) => (one < other ? -down : one > other ? down : 0));
-  return valued.map(([, job]) => job);
+  const valued = jobs.map((job) => ({ value: value(job), job }));
+  valued.sort((one, other) => (one.value < other.value ? -down : one.value > other.value ? down : 0));
+  return valued.map(({ job }) => job);
 }
 
+/**
+ * @param {Job} job
+ * @param {number} at
+ */
 export function jobRow(job, at) {
-  const labels = labelsOf(job);
   const failed = job.rows.failed + job.rows.malformed;
-  const cell = (kind, ...children) => h('div', { role: 'cell', class: kind }, children);
+  const underWay = UNDER_WAY.includes(job.state);
+  const cell = (/** @type {string} */ kind, /** @type {import('./dom.js').Children[]} */ ...children) =>
+    h('div', { role: 'cell', class: kind }, children);
   return h(
     'div',
-    { role: 'row', class: 'job-row', 'aria-rowindex': String(at + 2) },
-    cell(
-      'c-name',
-      h(
-        'a',
-        { href: `#/jobs/${job.project}/${job.location}/${job.id}`, title: job.name },
-        job.displayName || job.id,
-      ),
-      h('small', { class: 'muted' }, `${job.id} · ${job.location}`),
-    ),
+    { role: 'row', class: 'job-row', 'aria-rowindex': at + 2, key: job.name, style: { '--at': String(at) } },
+    cell('c-name', linked(job), h('small', { class: 'muted' }, `${job.id} · ${job.location}`)),
     cell('c-model', h('span', { title: job.model }, job.model)),
     cell(
       'c-team',
-      h('span', {}, job.team ?? '—'),
-      h('small', { class: 'muted' }, job.apiKey ?? 'outside the gateway'),
+      h('span', { title: job.team ?? '' }, job.team ?? '—'),
+      h('small', { class: 'muted', title: job.apiKey ?? '' }, job.apiKey ?? 'outside the gateway'),
     ),
-    cell('c-labels', shownLabels(labels)),
-    cell('c-state', badge(job.state)),
+    cell(
+      'c-labels',
+      job.error ? h('small', { class: 'failed', title: reason(job) }, reason(job)) : labels(job),
+    ),
+    cell('c-state', badge(job.state), underWay && job.progress.completed !== null && progress(job)),
     cell(
       'c-rows number',
       h('span', {}, rowsOf(job) ? whole(rowsOf(job)) : '—'),
       failed > 0 && h('small', { class: 'failed' }, `${whole(failed)} failed`),
     ),
-    cell('c-progress', progress(job)),
+    cell('c-cost number', shownCost(job) ? money(costSoFar(job), { floor: !job.complete }) : expected(job)),
     cell(
-      'c-cost number',
-      shownCost(job) ? money(costSoFar(job), { floor: !job.complete }) : expected(job),
+      'c-age number',
+      shortMoment(job.createTime),
+      job.endTime &&
+        h(
+          'small',
+          { class: 'muted' },
+          `took ${lasting(Date.parse(job.endTime) - Date.parse(job.createTime))}`,
+        ),
     ),
-    cell('c-age number', age(job.createTime)),
   );
 }
 
-/** Two of them, and how many more there are. */
-function shownLabels(labels) {
-  const texts = labels.map((pair) => pair.join('='));
+/**
+ * Returns two of a job's labels, and how many more there are.
+ * @param {Job} job
+ */
+function labels(job) {
+  const texts = labelsOf(job).map((pair) => pair.join('='));
   const more = texts.length > 2 ? ` +${texts.length - 2}` : '';
   return texts
     .slice(0, 2)
-    .map((text, at) => h('small', { title: texts.join('\n') }, at === 1 ? text + more : text));
+    .map((text, at) => h('small', { title: texts.join('\n') }, named(at === 1 ? text + more : text)));
 }
 
+/** @param {Job[]} jobs */
 export function csvRows(jobs) {
   const header = [
     'name',
@@ -142,6 +171,7 @@ export function csvRows(jobs) {
     'create_time',
     'start_time',
     'end_time',
+    'error',
   ];
   return [
     header,
@@ -169,6 +199,7 @@ export function csvRows(jobs) {
       job.createTime,
       job.startTime,
       job.endTime,
+      job.error?.message,
     ]),
   ];
 }

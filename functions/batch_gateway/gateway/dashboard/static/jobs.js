@@ -1,160 +1,184 @@
 /** The table of jobs. What is searched, filtered, sorted and which page is in sight stands in the address. */
 
-import { button, fill, h, icon } from './dom.js';
-import { whole } from './format.js';
-import { FILTERS, filters, wanted } from './jobfilters.js';
+import { note } from './address.js';
+import { money } from './amounts.js';
+import { downloadCsv } from './csv.js';
+import { button, h } from './dom.js';
+import { costSoFar, whole } from './format.js';
+import { useEffect, useMemo, useReducer, useRef, useState } from './hooks.module.js';
+import { FILTERS, Filters, labelOf, wanted } from './jobfilters.js';
 import { JobList, MOST } from './joblist.js';
-import { csvRows, headings, jobRow, sortedBy } from './jobrows.js';
+import { csvRows, headings, jobRow, shownCost, sortedBy } from './jobrows.js';
 import { every } from './live.js';
-import { downloadCsv, empty, failure, say, skeleton } from './parts.js';
-import { virtualRows } from './rows.js';
+import { sum } from './money.js';
+import { empty, failure, say, skeleton } from './parts.js';
+import { zoneParameter } from './preferences.js';
+import { VirtualRows } from './rows.js';
 
 const PAGE = 100;
 
-export async function show(root, view) {
-  const { query, signal } = view;
+/** @typedef {import('./api.js').Job} Job */
+
+/** @param {import('./main.js').View} view */
+export function Jobs({ who, query }) {
   const sort = query.get('sort') ?? 'age';
-  const list = new JobList(wanted(query), signal);
-  const body = h('div', { class: 'rows', role: 'rowgroup' });
-  const head = h('div', { class: 'rows-head', role: 'rowgroup' });
-  const state = h('div', { class: 'rows-state' }, skeleton(6));
-  const viewport = h(
-    'div',
-    { class: 'viewport', role: 'table', 'aria-label': 'Jobs', tabindex: '0' },
-    head,
-    body,
-  );
-  const pager = h('nav', { class: 'pager', 'aria-label': 'Pages' });
-  fill(
-    root,
-    h(
-      'div',
-      { class: 'title' },
-      h('h1', { tabindex: '-1' }, 'Jobs'),
-      h('span', { class: 'grow' }),
-      button('CSV', () => csv(), { symbol: 'download', title: 'All jobs that the filters let through' }),
-    ),
-    filters(view),
-    h('div', { class: 'card flush jobs' }, viewport, state, pager),
-  );
-  fill(head, headings(sort, view));
+  const [, redraw] = useReducer((/** @type {number} */ count) => count + 1, 0);
+  const changed = () => redraw(null);
+  const filter = JSON.stringify([zoneParameter(), ...FILTERS.map((name) => query.get(name))]);
+  const list = useMemo(() => new JobList(wanted(query)), [filter]);
+  const [error, setError] = useState(/** @type {Error | null} */ (null));
+  const [[first, last], setSight] = useState([0, 0]);
+  /** The row to scroll to. */
+  const aim = useRef(/** @type {number | null} */ (null));
+  const again = useRef(() => {});
+  const label = labelOf(query);
+  const asksValue = label !== null && label.value === null;
 
-  const height = () => parseFloat(getComputedStyle(viewport).getPropertyValue('--row')) || 52;
-  const rows = virtualRows(viewport, body, { make: jobRow, height, keyOf: (job) => job.name, seen });
-  signal.addEventListener('abort', rows.stop);
-  let sorted = [];
-  let settled = false;
+  useEffect(() => {
+    if (asksValue) return undefined;
+    const page = Math.max(1, Number(query.get('page')) || 1);
+    aim.current = page > 1 ? (page - 1) * PAGE : null;
+    setError(null);
+    let begun = false;
+    const look = async () => {
+      if (begun) await list.refresh();
+      else await list.ensure(page * PAGE, changed);
+      begun = true;
+      setError(null);
+      changed();
+    };
+    const run = every(
+      () => (list.anyUnderWay ? 15 : 60),
+      look,
+      list.signal,
+      (problem) => begun || setError(problem),
+    );
+    again.current = () => void run();
+    return () => list.close();
+  }, [list]);
 
-  function update() {
-    if (signal.aborted) return;
-    sorted = sortedBy(list.jobs, sort);
-    fill(state, sorted.length ? [] : list.complete ? none(view) : skeleton(6));
-    viewport.setAttribute('aria-rowcount', String(list.complete ? sorted.length + 1 : -1));
-    rows.set(sorted);
-  }
-
-  function seen(first, last) {
-    const page = Math.floor((first + 1) / PAGE) + 1;
-    fill(pager, pages(page, first, last));
-    if (settled) view.note({ page: page > 1 ? String(page) : null });
-    if (last + PAGE * 2 > sorted.length && !list.full) load(sorted.length + 1).catch(() => {});
-  }
-
-  function pages(page, first, last) {
-    const all = Math.max(1, Math.ceil(sorted.length / PAGE));
-    const step = (to) => () => reach(to);
-    const text = sorted.length
-      ? `${whole(first + 1)}–${whole(last)} of ${whole(sorted.length)}${list.complete ? '' : '+'}`
-      : '';
-    return [
-      h(
-        'span',
-        { class: 'muted', role: 'status' },
-        text,
-        !list.complete && list.full && ` (the latest ${whole(MOST)})`,
-      ),
-      h('span', { class: 'grow' }),
-      h(
-        'button',
-        {
-          type: 'button',
-          class: 'button icon-only',
-          'aria-label': 'Page before',
-          disabled: page <= 1,
-          onclick: step(page - 1),
-        },
-        icon('back'),
-      ),
-      h('span', {}, `Page ${page} of ${all}${list.complete ? '' : '+'}`),
-      h(
-        'button',
-        {
-          type: 'button',
-          class: 'button icon-only',
-          'aria-label': 'Next page',
-          disabled: page >= all && list.full,
-          onclick: step(page + 1),
-        },
-        icon('next'),
-      ),
-    ];
-  }
-
-  async function reach(page) {
-    await load(page * PAGE);
-    rows.scrollTo(Math.min((page - 1) * PAGE, Math.max(0, sorted.length - 1)));
-  }
+  const loaded = list.jobs;
+  const sorted = useMemo(() => sortedBy(loaded, sort), [loaded, sort]);
 
   // Sorted by anything but age, the first row may be on the last page.
-  const load = (many) => list.ensure(sort === 'age' ? many : MOST, update);
+  useEffect(() => {
+    const many = sort === 'age' ? last + PAGE * 2 : MOST;
+    if (!asksValue && list.size > 0 && list.size < many && !list.full)
+      list.ensure(many, changed).catch(() => {});
+  }, [list, sort, last, loaded]);
+
+  /**
+   * @param {number} from
+   * @param {number} until
+   */
+  function seen(from, until) {
+    setSight(([one, other]) => (one === from && other === until ? [one, other] : [from, until]));
+    const page = Math.floor((from + 1) / PAGE) + 1;
+    if (sorted.length) note({ page: page > 1 ? String(page) : null });
+  }
+
+  /** @param {number} page */
+  async function reach(page) {
+    await list.ensure(page * PAGE, changed);
+    aim.current = Math.min((page - 1) * PAGE, Math.max(0, list.size - 1));
+    changed();
+  }
 
   async function csv() {
-    await list.ensure(MOST, update);
+    await list.ensure(MOST, changed);
     if (!list.complete) say(`The file holds the latest ${whole(MOST)} jobs.`);
     downloadCsv(csvRows(sortedBy(list.jobs, sort)), 'jobs.csv');
   }
 
-  viewport.addEventListener('keydown', (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    const current = document.activeElement.closest?.('.job-row');
-    if (!step || !current) return;
-    event.preventDefault();
-    const at = Number(current.getAttribute('aria-rowindex')) - 2 + step;
-    const next = body.querySelector(`[aria-rowindex="${at + 2}"] a`);
-    next?.focus({ preventScroll: true });
-    next?.closest('.job-row').scrollIntoView({ block: 'nearest' });
-  });
+  let state = null;
+  if (asksValue)
+    state = empty(
+      `Choose a value of the label ${label.name}`,
+      'Jobs are filtered by a label’s name and value.',
+    );
+  else if (error) state = failure(error, () => again.current());
+  else if (!sorted.length) state = list.complete ? none(query) : skeleton(6);
+  return [
+    h(
+      'div',
+      { class: 'title' },
+      h('h1', { tabindex: -1 }, 'Jobs'),
+      h('span', { class: 'grow' }),
+      button('CSV', csv, { symbol: 'download', title: 'All jobs that the filters let through' }),
+    ),
+    h(Filters, { who, query, jobs: loaded }),
+    h(
+      'div',
+      { class: 'card flush jobs' },
+      h(VirtualRows, {
+        key: filter,
+        head: headings(sort),
+        items: sorted,
+        total: list.complete ? sorted.length + 1 : -1,
+        draw: jobRow,
+        seen,
+        aim,
+      }),
+      state && h('div', { class: 'rows-state' }, state),
+      h(Pager, { list, first, last: Math.min(last, sorted.length), reach }),
+    ),
+  ];
+}
 
-  async function begin() {
-    fill(state, skeleton(6));
-    try {
-      const page = Math.max(1, Number(query.get('page')) || 1);
-      await load(page * PAGE);
-      update();
-      if (page > 1) rows.scrollTo((page - 1) * PAGE);
-      settled = true;
-    } catch (error) {
-      if (!signal.aborted) fill(state, failure(error, begin));
-      throw error;
-    }
-  }
-
-  let begun = false;
-  every(
-    () => (list.anyUnderWay ? 15 : 60),
-    async () => {
-      if (!begun) {
-        await begin();
-        begun = true;
-      } else if (await list.refresh()) update();
-    },
-    signal,
+/** @param {{list: JobList, first: number, last: number, reach: (page: number) => void}} props */
+function Pager({ list, first, last, reach }) {
+  const all = Math.max(1, Math.ceil(list.size / PAGE));
+  const page = Math.min(all, Math.floor((first + 1) / PAGE) + 1);
+  const more = list.complete ? '' : '+';
+  /**
+   * @param {string} text
+   * @param {string} symbol
+   * @param {number} to
+   * @param {boolean} disabled
+   */
+  const step = (text, symbol, to, disabled) =>
+    button('', () => reach(to), { kind: 'icon-only', symbol, 'aria-label': text, disabled });
+  return h(
+    'nav',
+    { class: 'pager', 'aria-label': 'Pages' },
+    h(
+      'span',
+      { class: 'muted', role: 'status' },
+      list.size > 0 && `${whole(first + 1)}–${whole(last)} of ${whole(list.size)}${more}`,
+      !list.complete && list.full && ` (the latest ${whole(MOST)})`,
+    ),
+    list.size > 0 && h(Total, { jobs: list.jobs, complete: list.complete }),
+    h('span', { class: 'grow' }),
+    step('Page before', 'back', page - 1, page <= 1),
+    h('span', {}, `Page ${page} of ${all}${more}`),
+    step('Next page', 'next', page + 1, page >= all && (list.full || list.size === 0)),
   );
 }
 
-function none(view) {
-  if (FILTERS.some((name) => view.query.has(name))) {
-    return empty('No job fits these filters', 'Try a longer time, or fewer words.');
+/**
+ * Shows what the jobs in the list have cost together.
+ * @param {{jobs: Job[], complete: boolean}} props
+ */
+function Total({ jobs, complete }) {
+  const total = useMemo(
+    () => ({
+      amount: sum(jobs.flatMap((job) => costSoFar(job) ?? [])),
+      floor: jobs.some((job) => !job.complete || !shownCost(job)),
+    }),
+    [jobs],
+  );
+  return h(
+    'span',
+    { class: 'muted total' },
+    money(total.amount, { floor: total.floor || !complete }),
+    ' in all',
+  );
+}
+
+/** @param {URLSearchParams} query */
+function none(query) {
+  if (FILTERS.some((name) => query.has(name))) {
+    return empty('No job fits these filters', 'Try a longer time, or fewer filters.');
   }
   return empty(
     'No jobs in the last 30 days',

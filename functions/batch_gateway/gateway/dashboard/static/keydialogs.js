@@ -1,15 +1,21 @@
-/** What an administrator is asked before a key or a team is made or changed. */
+/** Dialogs that make and change keys and teams. */
 
 import { post } from './api.js';
 import { button, field, h, select } from './dom.js';
 import { typedBudget } from './money.js';
 import { ask, copy, say } from './parts.js';
 
+/**
+ * @typedef {import('./api.js').Owner} Owner
+ * @typedef {import('./parts.js').Values} Values
+ * @typedef {Record<string, unknown>} Named the key or team that a change is for, in a body
+ */
+
 const DURATIONS = [
   ['1mo', 'a calendar month'],
   ['7d', 'a week, from Monday'],
   ['24h', 'a day'],
-  ['', 'never: once in all'],
+  ['', 'never'],
 ];
 const GRACES = [
   ['', 'at once'],
@@ -18,75 +24,74 @@ const GRACES = [
   ['7d', 'in a week'],
 ];
 
-/** Asks for a new team; `again` is called when there is one. */
+/**
+ * Asks for a new team; `again` is called when there is one.
+ * @param {() => void} again
+ */
 export async function newTeam(again) {
-  const id = h('input', { required: true, autocomplete: 'off', placeholder: 'search' });
-  const alias = h('input', { autocomplete: 'off' });
-  const budget = budgetFields({});
   const made = await ask(
     'New team',
     [
-      field('Id', id, 'Lower-case letters, digits, - and _. Jobs carry it as a label.'),
-      field('Name for people', alias),
-      budget.element,
+      field(
+        'Id',
+        input('id', { required: true, placeholder: 'search' }),
+        'Lower-case letters, digits, - and _. Jobs carry it as a label.',
+      ),
+      field('Name for people', input('alias')),
+      budgetFields(null),
     ],
     {
       action: 'Create team',
-      submit: () =>
+      submit: (values) =>
         post('/team/new', {
-          team_id: id.value.trim(),
-          team_alias: alias.value.trim() || null,
-          ...budget.values(),
+          team_id: values('id'),
+          team_alias: values('alias') || null,
+          ...typedBudgets(values, null),
         }),
     },
   );
   if (made) again();
 }
 
-/** Asks for a new key in one of the teams, and shows its secret. */
+/**
+ * Asks for a new key in one of the teams, and shows its secret.
+ * @param {Owner[]} teams
+ * @param {string | null} chosen
+ * @param {() => void} again
+ */
 export async function newKey(teams, chosen, again) {
-  const alias = h('input', { required: true, autocomplete: 'off', placeholder: 'nightly-classifier' });
-  const team = select(
-    [['', 'No team'], ...teams.map((each) => [each.team_id, each.team_alias ?? each.team_id])],
-    chosen ?? '',
-  );
-  const models = h('input', { autocomplete: 'off', placeholder: 'gemini-3.5-*' });
-  const prefixes = h('input', {
-    autocomplete: 'off',
-    placeholder: 'gs://batch-in/search, gs://batch-out/search',
-  });
-  const ends = select(
-    [
-      ['', 'never'],
-      ['30d', 'in 30 days'],
-      ['90d', 'in 90 days'],
-      ['365d', 'in a year'],
-    ],
-    '',
-  );
-  const budget = budgetFields({});
+  const ofTeams = teams.map((each) => [each.team_id, each.team_alias || each.team_id]);
+  const expiries = [
+    ['', 'never'],
+    ['30d', 'in 30 days'],
+    ['90d', 'in 90 days'],
+    ['365d', 'in a year'],
+  ];
+  /** @type {Secret | null} */
   let answer = null;
   await ask(
     'New key',
     [
-      field('Alias', alias, 'Its name in costs.'),
-      field('Team', team),
-      field('Models', models, 'Separated by commas; empty for all. * stands for anything.'),
-      field('May read and write', prefixes, 'gs:// and bq:// prefixes, separated by commas; empty for any.'),
-      field('Expires', ends),
-      budget.element,
+      field(
+        'Alias',
+        input('alias', { required: true, placeholder: 'nightly-classifier' }),
+        'Its name in costs.',
+      ),
+      field('Team', select([['', 'No team'], ...ofTeams], chosen ?? '', { name: 'team' })),
+      ...grantFields(null),
+      field('Expires', select(expiries, '', { name: 'expires' })),
+      budgetFields(null),
     ],
     {
       action: 'Create key',
-      submit: async () => {
-        if (!alias.value.trim()) throw new Error('Give the key an alias: costs are told apart by it.');
+      submit: async (values) => {
+        if (!values('alias')) throw new Error('Give the key an alias: costs are told apart by it.');
         answer = await post('/key/generate', {
-          key_alias: alias.value.trim(),
-          team_id: team.value || null,
-          models: listed(models.value),
-          allowed_uri_prefixes: listed(prefixes.value),
-          duration: ends.value || null,
-          ...budget.values(),
+          key_alias: values('alias'),
+          team_id: values('team') || null,
+          ...grant(values),
+          duration: values('expires') || null,
+          ...typedBudgets(values, null),
         });
       },
     },
@@ -95,100 +100,114 @@ export async function newKey(teams, chosen, again) {
   if (answer) again();
 }
 
-function budgetFields(owner) {
-  const most = h('input', {
-    inputmode: 'decimal',
-    autocomplete: 'off',
-    placeholder: 'none',
-    value: owner.max_budget ?? '',
-  });
-  const soft = h('input', {
-    inputmode: 'decimal',
-    autocomplete: 'off',
-    placeholder: 'none',
-    value: owner.soft_budget ?? '',
-  });
-  const options =
-    DURATIONS.some(([value]) => value === (owner.budget_duration ?? '1mo')) || !owner.budget_duration
-      ? DURATIONS
-      : [[owner.budget_duration, `every ${owner.budget_duration}`], ...DURATIONS];
-  const every = select(options, owner.budget_duration ?? (owner.max_budget ? '' : '1mo'));
-  const changed = () => most.value !== (owner.max_budget ?? '') || soft.value !== (owner.soft_budget ?? '');
-  return {
-    element: h(
-      'fieldset',
-      {},
-      h('legend', {}, 'Budget, in USD'),
-      field('Stop creating jobs at', most),
-      field('Warn from', soft),
-      field('Starts again after', every),
-    ),
-    values() {
-      const budget = { budget_duration: every.value || null };
-      if (changed() || owner.max_budget === undefined) {
-        budget.max_budget = typedBudget(most.value);
-        budget.soft_budget = typedBudget(soft.value);
-      }
-      if (budget.max_budget === null && budget.soft_budget === null) budget.budget_duration = null;
-      return budget;
-    },
-  };
+/**
+ * @param {string} name
+ * @param {Record<string, any>} properties
+ */
+function input(name, properties = {}) {
+  return h('input', { name, autocomplete: 'off', ...properties });
 }
 
+/** @param {Owner | null} owner whose budget is changed; null for a new one */
+function budgetFields(owner) {
+  const now = owner?.budget_duration ?? (owner?.max_budget ? '' : '1mo');
+  const options = DURATIONS.some(([value]) => value === now)
+    ? DURATIONS
+    : [[now, `every ${now}`], ...DURATIONS];
+  const amount = (/** @type {string} */ name, /** @type {string | null | undefined} */ value) =>
+    input(name, { inputmode: 'decimal', placeholder: 'none', defaultValue: value ?? '' });
+  return h(
+    'fieldset',
+    {},
+    h('legend', {}, 'Budget, in USD'),
+    field('Stop creating jobs at', amount('most', owner?.max_budget)),
+    field('Warn from', amount('soft', owner?.soft_budget)),
+    field('Resets every', select(options, now, { name: 'every' })),
+  );
+}
+
+/**
+ * Returns the typed budget for a body; amounts that were not touched are left out, so that none is rounded.
+ * @param {Values} values
+ * @param {Owner | null} owner
+ */
+function typedBudgets(values, owner) {
+  /** @type {Record<string, string | number | null>} */
+  const budget = { budget_duration: values('every') || null };
+  const [most, soft] = [values('most'), values('soft')];
+  if (!owner || most !== (owner.max_budget ?? '') || soft !== (owner.soft_budget ?? '')) {
+    budget.max_budget = typedBudget(most);
+    budget.soft_budget = typedBudget(soft);
+  }
+  if (budget.max_budget === null && budget.soft_budget === null) budget.budget_duration = null;
+  return budget;
+}
+
+/**
+ * @param {Owner} owner
+ * @param {string} name
+ * @param {string} path
+ * @param {Named} named
+ * @param {() => void} again
+ */
 export async function editBudget(owner, name, path, named, again) {
-  const budget = budgetFields(owner);
-  const done = await ask(`Budget of ${name}`, budget.element, {
+  const done = await ask(`Budget of ${name}`, budgetFields(owner), {
     action: 'Save',
-    submit: () => post(path, { ...named, ...budget.values() }),
+    submit: (values) => post(path, { ...named, ...typedBudgets(values, owner) }),
   });
   if (done) again();
 }
 
-export function toggle(owner, name, path, named, again) {
-  if (owner.blocked) {
-    return button(
-      'Enable',
-      async () => {
-        try {
-          await post(path, { ...named, blocked: false });
-          say(`${name} is enabled again.`);
-          again();
-        } catch (error) {
-          say(error.message);
-        }
-      },
-      { 'aria-label': `Enable ${name}` },
-    );
+/**
+ * @param {string} name
+ * @param {string} path
+ * @param {Named} named
+ * @param {() => void} again
+ */
+export async function enable(name, path, named, again) {
+  try {
+    await post(path, { ...named, blocked: false });
+    say(`${name} is enabled again.`);
+    again();
+  } catch (error) {
+    say(/** @type {Error} */ (error).message);
   }
-  return button(
-    'Disable',
-    async () => {
-      const text =
-        'Its requests are refused from ten seconds from now on. Jobs under way go on. It can be enabled again.';
-      const done = await ask(`Disable ${name}?`, h('p', {}, text), {
-        action: 'Disable',
-        kind: 'danger',
-        submit: () => post(path, { ...named, blocked: true }),
-      });
-      if (done) again();
-    },
-    { kind: 'danger', 'aria-label': `Disable ${name}` },
-  );
 }
 
+/**
+ * @param {string} name
+ * @param {string} path
+ * @param {Named} named
+ * @param {() => void} again
+ */
+export async function disable(name, path, named, again) {
+  const text =
+    'Its requests are refused from ten seconds from now on. Jobs under way go on. It can be enabled again.';
+  const done = await ask(`Disable ${name}?`, h('p', {}, text), {
+    action: 'Disable',
+    kind: 'danger',
+    submit: () => post(path, { ...named, blocked: true }),
+  });
+  if (done) again();
+}
+
+/**
+ * @param {Owner} key
+ * @param {() => void} again
+ */
 export async function rotate(key, again) {
-  const grace = select(GRACES, '24h');
+  /** @type {Secret | null} */
   let answer = null;
   await ask(
     `Rotate ${key.key_alias}?`,
     [
       h('p', {}, 'The key gets a new secret. Alias, team, budget and costs stay.'),
-      field('The old secret ends', grace),
+      field('The old secret ends', select(GRACES, '24h', { name: 'grace' })),
     ],
     {
       action: 'Rotate',
-      submit: async () => {
-        answer = await post('/key/regenerate', { key: key.token, grace_period: grace.value || null });
+      submit: async (values) => {
+        answer = await post('/key/regenerate', { key: key.token, grace_period: values('grace') || null });
       },
     },
   );
@@ -196,9 +215,74 @@ export async function rotate(key, again) {
   if (answer) again();
 }
 
-/** The only time that anybody sees it. */
+/**
+ * Changes who a key belongs to and what it may use.
+ * @param {Owner} key
+ * @param {() => void} again
+ */
+export async function editKey(key, again) {
+  const done = await ask(
+    `Edit ${key.key_alias}`,
+    [
+      field(
+        'Owner',
+        input('owner', { defaultValue: ownerOf(key) }),
+        'Whom to ask about it, such as an address.',
+      ),
+      ...grantFields(key),
+    ],
+    {
+      action: 'Save',
+      submit: (values) =>
+        post('/key/update', {
+          key: key.token,
+          metadata: { ...key.metadata, owner: values('owner') || undefined },
+          ...grant(values),
+        }),
+    },
+  );
+  if (done) again();
+}
+
+/**
+ * Returns whom a key belongs to, as its metadata says; empty if they do not.
+ * @param {Owner} key
+ */
+export function ownerOf(key) {
+  return typeof key.metadata?.owner === 'string' ? key.metadata.owner : '';
+}
+
+/** @param {Owner | null} key */
+function grantFields(key) {
+  return [
+    field(
+      'Models',
+      input('models', { placeholder: 'gemini-3.5-*', defaultValue: (key?.models ?? []).join(', ') }),
+      'Separated by commas; empty for all. * stands for anything.',
+    ),
+    field(
+      'May read and write',
+      input('prefixes', {
+        placeholder: 'gs://batch-in/search, gs://batch-out/search',
+        defaultValue: (key?.allowed_uri_prefixes ?? []).join(', '),
+      }),
+      'gs:// and bq:// prefixes, separated by commas; empty for any.',
+    ),
+  ];
+}
+
+/** @param {Values} values */
+function grant(values) {
+  return { models: listed(values('models')), allowed_uri_prefixes: listed(values('prefixes')) };
+}
+
+/** @typedef {{key: string, key_alias: string}} Secret */
+
+/**
+ * Shows a secret, the only time that anybody sees it.
+ * @param {Secret} answer
+ */
 function showSecret(answer) {
-  const secret = h('output', { class: 'secret' }, answer.key);
   return ask(
     `Key ${answer.key_alias}`,
     [
@@ -206,14 +290,15 @@ function showSecret(answer) {
       h(
         'div',
         { class: 'row' },
-        secret,
+        h('output', { class: 'secret' }, answer.key),
         button('Copy', () => copy(answer.key), { symbol: 'copy', kind: 'primary' }),
       ),
     ],
-    { action: 'I have copied it', cancel: null },
+    { action: 'I have copied it', kind: '', cancel: null },
   );
 }
 
+/** @param {string} text */
 function listed(text) {
   return text
     .split(',')

@@ -1,162 +1,255 @@
 /** Keys and teams, for the administrator. */
 
-import { everyTeam, get } from './api.js';
+import { linkTo } from './address.js';
+import { money } from './amounts.js';
+import { costs, everyKey, everyTeam } from './api.js';
 import { budgetBar, budgetOf } from './budgets.js';
-import { button, fill, h } from './dom.js';
-import { age, moment } from './format.js';
-import { editBudget, newKey, newTeam, rotate, toggle } from './keydialogs.js';
-import { every } from './live.js';
-import { card, empty } from './parts.js';
+import { button, h, select } from './dom.js';
+import { age, moment, named } from './format.js';
+import { useState } from './hooks.module.js';
+import { disable, editBudget, editKey, enable, newKey, newTeam, ownerOf, rotate } from './keydialogs.js';
+import { usePolled } from './live.js';
+import { nano } from './money.js';
+import { dayName, RANGES, seconds, startOf } from './periods.js';
+import { zoneParameter } from './preferences.js';
+import { empty, loadedCard } from './parts.js';
 
-export async function show(root, view) {
-  const { signal } = view;
-  const filter = view.query.get('team');
-  const teams = card('Teams', {
-    actions: [button('New team', () => newTeam(() => again()), { symbol: 'plus' })],
-  });
-  // Until the teams are known, a new key could be in none of them.
-  const create = button('New key', () => newKey(known, filter, () => again()), {
-    symbol: 'plus',
-    kind: 'primary',
-    disabled: true,
-  });
-  const keys = card(filter ? `Keys of ${filter}` : 'Keys', {
-    actions: [
-      filter && h('a', { href: '#/keys' }, 'All keys'),
-      create,
-    ].filter(Boolean),
-  });
-  fill(
-    root,
-    h('div', { class: 'title' }, h('h1', { tabindex: '-1' }, 'Keys & teams')),
-    teams.element,
-    keys.element,
-  );
-  let known = [];
+/** @typedef {import('./api.js').Owner} Owner */
 
-  async function load() {
-    const [allTeams, allKeys] = await Promise.all([
-      everyTeam(signal),
-      everyKey(filter, signal),
-    ]);
-    known = allTeams;
-    create.disabled = false;
-    teams.fill(
-      allTeams.length
-        ? h(
-            'ul',
-            { class: 'owners' },
-            allTeams.map((team) => teamRow(team, again)),
-          )
-        : empty('No teams yet', 'Keys of a team share its jobs, its costs and its budget.'),
-    );
-    keys.fill(
-      allKeys.length
-        ? h(
-            'ul',
-            { class: 'owners' },
-            allKeys.map((key) => keyRow(key, again)),
-          )
-        : empty('No keys yet', 'Everybody who submits jobs should have one: costs are told apart by it.'),
-    );
-  }
+/**
+ * @typedef {{amount: bigint, floor: boolean, last: number}} Use spend of a while, and when it last had any
+ * @typedef {(owner: Owner) => Use | null} UseOf
+ */
 
-  const again = every(
+const LOOKBACK = '30d';
+const SORTS = [
+  ['name', 'By name'],
+  ['spend', 'By spend'],
+];
+
+/** @param {import('./main.js').View} view */
+export function Keys({ query }) {
+  const filter = query.get('team');
+  const zone = zoneParameter();
+  const [search, setSearch] = useState('');
+  const [sort, setSort] = useState('name');
+  const teams = usePolled(() => 60, everyTeam, []);
+  const keys = usePolled(
     () => 60,
-    load,
-    signal,
-    (error) => {
-      teams.failed(error, () => again());
-      keys.failed(error, () => again());
-    },
+    (signal) => everyKey(filter, signal),
+    [filter],
   );
-}
-
-async function everyKey(team, signal) {
-  const found = [];
-  let pages = 1;
-  for (let page = 1; page <= pages; page += 1) {
-    const of = team ? [['team_id', team]] : [];
-    const answer = await get('/key/list', [['page', page], ['size', 100], ...of], signal);
-    found.push(...answer.keys);
-    pages = answer.total_pages;
-  }
-  return found.filter((key) => !key.expires || Date.parse(key.expires) > Date.now());
-}
-
-function teamRow(team, again) {
-  const budget = budgetOf(team);
-  return h(
-    'li',
-    { class: team.blocked ? 'off' : '' },
+  const use = usePolled(
+    () => 300,
+    (signal) => usesOf(zone, signal),
+    [zone],
+  );
+  const again = () => {
+    teams.again();
+    keys.again();
+  };
+  /** @type {UseOf} */
+  const useOf = (owner) => use.data?.get(nameOf(owner)) ?? null;
+  const fits = (/** @type {Owner} */ owner) =>
+    [owner.key_alias, owner.key_name, owner.team_id, owner.team_alias, ownerOf(owner)].some((text) =>
+      text?.toLowerCase().includes(search.toLowerCase()),
+    );
+  const spent = (/** @type {Owner} */ owner) => useOf(owner)?.amount ?? 0n;
+  /** @param {Owner[]} owners */
+  const rows = (owners) => {
+    const shown = owners.filter(fits);
+    if (sort === 'spend') shown.sort((one, other) => (spent(one) < spent(other) ? 1 : -1));
+    return shown.length
+      ? h(
+          'ul',
+          { class: 'owners' },
+          shown.map((owner) => ownerRow(owner, useOf(owner), again)),
+        )
+      : empty('Nothing fits', 'Search for a name, an owner, a team or the end of a secret.');
+  };
+  return [
     h(
       'div',
-      { class: 'what' },
-      h('b', {}, team.team_alias ?? team.team_id),
-      h('span', { class: 'muted' }, h('code', {}, team.team_id), ' · since ', moment(team.created_at)),
+      { class: 'title' },
+      h('h1', { tabindex: -1 }, 'Keys & teams'),
+      h('span', { class: 'grow' }),
+      h('input', {
+        type: 'search',
+        'aria-label': 'Search',
+        placeholder: 'Search …',
+        oninput: (/** @type {any} */ event) => setSearch(event.target.value.trim()),
+      }),
+      select(SORTS, sort, {
+        'aria-label': 'Order',
+        onchange: (/** @type {any} */ event) => setSort(event.target.value),
+      }),
     ),
+    loadedCard({
+      title: 'Teams',
+      actions: button('New team', () => newTeam(again), { symbol: 'plus' }),
+      from: teams,
+      draw: (found) =>
+        found.length
+          ? rows(found)
+          : empty('No teams yet', 'Keys of a team share its jobs, its costs and its budget.'),
+    }),
+    loadedCard({
+      title: filter ? `Keys of ${filter}` : 'Keys',
+      actions: [
+        filter && h('a', { href: '#/keys' }, 'All keys'),
+        // Until the teams are known, a new key could be in none of them.
+        button('New key', () => newKey(teams.data ?? [], filter, again), {
+          symbol: 'plus',
+          kind: 'primary',
+          disabled: !teams.data,
+        }),
+      ],
+      from: keys,
+      draw: (found) =>
+        found.length
+          ? rows(found)
+          : empty('No keys yet', 'Everybody who submits jobs should have one: costs are told apart by it.'),
+    }),
+  ];
+}
+
+/** @param {Owner} owner */
+function nameOf(owner) {
+  return owner.key_alias === undefined ? `team ${owner.team_id}` : `key ${owner.key_alias}`;
+}
+
+/**
+ * Reads what each key and team has spent lately, by what `nameOf` calls it.
+ * @param {string} zone
+ * @param {AbortSignal} signal
+ */
+async function usesOf(zone, signal) {
+  const { width, limit } = RANGES[LOOKBACK];
+  const buckets = await costs(
+    [
+      ['start_time', seconds(startOf(LOOKBACK, Date.now()))],
+      ['bucket_width', width],
+      ['limit', limit],
+      ['time_zone', zone],
+      ['group_by', 'team,api_key'],
+    ],
+    signal,
+  );
+  /** @type {Map<string, Use>} */
+  const uses = new Map();
+  for (const bucket of buckets) {
+    for (const { amount, unpriced, team, api_key } of bucket.results) {
+      for (const name of [team && `team ${team}`, api_key && `key ${api_key}`]) {
+        if (!name) continue;
+        const use = uses.get(name) ?? { amount: 0n, floor: false, last: 0 };
+        use.amount += nano(amount.value);
+        use.floor ||= unpriced;
+        use.last = bucket.start_time * 1000;
+        uses.set(name, use);
+      }
+    }
+  }
+  return uses;
+}
+
+/**
+ * Returns the row of a team, or of a key.
+ * @param {Owner} owner
+ * @param {Use | null} use
+ * @param {() => void} again
+ */
+function ownerRow(owner, use, again) {
+  const isKey = owner.key_alias !== undefined;
+  const name = owner.key_alias ?? owner.team_id;
+  const path = isKey ? '/key/update' : '/team/update';
+  const body = isKey ? { key: owner.token } : { team_id: owner.team_id };
+  const budget = budgetOf(owner);
+  return h(
+    'li',
+    { class: owner.blocked ? 'off' : '', key: owner.token ?? owner.team_id },
+    h('div', { class: 'what' }, isKey ? aboutKey(owner) : aboutTeam(owner), lately(use)),
     h(
       'div',
       { class: 'left' },
-      team.blocked && h('span', { class: 'badge bad' }, 'Disabled'),
-      budget ? budgetBar(budget) : h('span', { class: 'help' }, 'No budget'),
+      owner.blocked && h('span', { class: 'badge bad' }, 'Disabled'),
+      budget ? budgetBar(budget) : h('span', { class: 'help' }, isKey ? 'No budget of its own' : 'No budget'),
     ),
     h(
       'div',
       { class: 'row end' },
-      h('a', { class: 'button', href: `#/keys?team=${team.team_id}` }, 'Keys'),
-      h('a', { class: 'button', href: `#/overview?team=${team.team_id}` }, 'Spend'),
-      button(
-        'Budget',
-        () =>
-          editBudget(team, team.team_alias ?? team.team_id, '/team/update', { team_id: team.team_id }, again),
-        { 'aria-label': `Budget of ${team.team_id}` },
-      ),
-      toggle(team, team.team_id, '/team/update', { team_id: team.team_id }, again),
+      isKey
+        ? link('Jobs', linkTo('jobs', { key: name }), `Jobs of ${name}`)
+        : [
+            link('Keys', linkTo('keys', { team: name }), `Keys of ${name}`),
+            link('Spend', linkTo('overview', { team: name }), `Spend of ${name}`),
+          ],
+      button('Budget', () => editBudget(owner, owner.team_alias || name, path, body, again), {
+        'aria-label': `Budget of ${name}`,
+      }),
+      isKey && button('Edit', () => editKey(owner, again), { 'aria-label': `Edit ${name}` }),
+      isKey && button('Rotate', () => rotate(owner, again), { 'aria-label': `Rotate ${name}` }),
+      owner.blocked
+        ? button('Enable', () => enable(name, path, body, again), { 'aria-label': `Enable ${name}` })
+        : button('Disable', () => disable(name, path, body, again), {
+            kind: 'danger',
+            'aria-label': `Disable ${name}`,
+          }),
     ),
   );
 }
 
-function keyRow(key, again) {
-  const budget = budgetOf(key);
+/**
+ * @param {string} text
+ * @param {string} href
+ * @param {string} label
+ */
+function link(text, href, label) {
+  return h('a', { class: 'button', href, 'aria-label': label }, text);
+}
+
+/**
+ * Says what was spent in the last 30 days, and when jobs last cost something.
+ * @param {Use | null} use
+ */
+function lately(use) {
+  if (!use) return h('span', { class: 'muted' }, 'No spend in 30 days');
   return h(
-    'li',
-    { class: key.blocked ? 'off' : '' },
+    'span',
+    { class: 'muted' },
+    h('b', {}, money(use.amount, { floor: use.floor })),
+    ` in 30 days, last on ${dayName(use.last)}`,
+  );
+}
+
+/** @param {Owner} team */
+function aboutTeam(team) {
+  return [
+    h('b', {}, named(team.team_alias || team.team_id)),
+    h('span', { class: 'muted' }, h('code', {}, team.team_id), ' · since ', moment(team.created_at)),
+  ];
+}
+
+/** @param {Owner} key */
+function aboutKey(key) {
+  const models = key.models ?? [];
+  return [
+    h('b', {}, named(key.key_alias ?? '')),
     h(
-      'div',
-      { class: 'what' },
-      h('b', {}, key.key_alias),
+      'span',
+      { class: 'muted' },
+      h('code', {}, key.key_name),
+      key.team_id && ` · ${key.team_id}`,
+      ' · ',
+      age(key.created_at),
+      ' old',
+      key.expires && [' · until ', moment(key.expires)],
+      ownerOf(key) && [' · ', named(ownerOf(key))],
+    ),
+    models.length > 0 &&
       h(
         'span',
-        { class: 'muted' },
-        h('code', {}, key.key_name),
-        key.team_id && ` · ${key.team_id}`,
-        ' · ',
-        age(key.created_at),
-        ' old',
-        key.expires && [' · until ', moment(key.expires)],
+        { class: 'chips' },
+        models.map((model) => h('span', { class: 'chip', key: model }, model)),
       ),
-      key.models.length > 0 &&
-        h(
-          'span',
-          { class: 'chips' },
-          key.models.map((model) => h('span', { class: 'chip' }, model)),
-        ),
-    ),
-    h(
-      'div',
-      { class: 'left' },
-      key.blocked && h('span', { class: 'badge bad' }, 'Disabled'),
-      budget ? budgetBar(budget) : h('span', { class: 'help' }, 'No budget of its own'),
-    ),
-    h(
-      'div',
-      { class: 'row end' },
-      button('Budget', () => editBudget(key, key.key_alias, '/key/update', { key: key.token }, again), {
-        'aria-label': `Budget of ${key.key_alias}`,
-      }),
-      button('Rotate', () => rotate(key, again), { 'aria-label': `Rotate ${key.key_alias}` }),
-      toggle(key, key.key_alias, '/key/update', { key: key.token }, again),
-    ),
-  );
+  ];
 }

@@ -5,7 +5,11 @@ const ONE = 10n ** BigInt(PLACES);
 const CENT = ONE / 100n;
 const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?$/;
 
-/** Units of 10^-places in a decimal text such as "0.00009825". Throws if it is none, or has finer digits. */
+/**
+ * Returns the units of 10^-places in a decimal text such as "0.00009825". Throws if it is none, or has finer digits.
+ * @param {string} text
+ * @param {number} places
+ */
 export function parseDecimal(text, places) {
   const match = DECIMAL.exec(text);
   if (!match || (match[3]?.length ?? 0) > places) throw new TypeError(`no amount: ${text}`);
@@ -13,18 +17,38 @@ export function parseDecimal(text, places) {
   return match[1] ? -units : units;
 }
 
-/** Nano-dollars in an amount of the API's; null stays null: unknown is not zero. */
+/**
+ * Returns the nano-dollars in an amount of the API's.
+ * @param {string} text
+ */
 export function nano(text) {
-  return text === null || text === undefined ? null : parseDecimal(text, PLACES);
+  return parseDecimal(text, PLACES);
 }
 
-/** Rounds half away from zero to that many decimals. */
+/**
+ * Returns the same, or null where the API has no amount: unknown is not zero.
+ * @param {string | null | undefined} text
+ */
+export function knownNano(text) {
+  return text === null || text === undefined ? null : nano(text);
+}
+
+/**
+ * Rounds half away from zero to that many decimals.
+ * @param {bigint} amount
+ * @param {number} decimals
+ */
 function rounded(amount, decimals) {
   const step = 10n ** BigInt(PLACES - decimals);
   const size = amount < 0n ? -amount : amount;
   return ((size + step / 2n) / step) * step;
 }
 
+/**
+ * @param {bigint} amount
+ * @param {bigint} sizeShown
+ * @param {number} fewest
+ */
 function write(amount, sizeShown, fewest) {
   const digits = sizeShown.toString().padStart(PLACES + 1, '0');
   const whole = BigInt(digits.slice(0, -PLACES)).toLocaleString('en-US');
@@ -32,12 +56,18 @@ function write(amount, sizeShown, fewest) {
   return `${amount < 0n ? '−' : ''}$${whole}${fraction ? `.${fraction}` : ''}`;
 }
 
-/** Every digit: "$0.00009825", "$12.50". */
+/**
+ * Returns every digit: "$0.00009825", "$12.50".
+ * @param {bigint} amount
+ */
 export function exactUsd(amount) {
   return write(amount, amount < 0n ? -amount : amount, 2);
 }
 
-/** What a person wants to read: cents from a cent on, two significant digits below. */
+/**
+ * Returns an amount as a person reads it: cents from a cent on, two significant digits below.
+ * @param {bigint} amount
+ */
 export function shortUsd(amount) {
   const size = amount < 0n ? -amount : amount;
   if (size === 0n) return '$0.00';
@@ -47,37 +77,59 @@ export function shortUsd(amount) {
   return write(amount, rounded(amount, Math.min(PLACES, leading + 2)), 2);
 }
 
-/** For an axis: as short as it can be. Ticks are round numbers, so nothing is lost. */
+/**
+ * Returns an amount for an axis, as short as it can be. Ticks are round numbers, so nothing is lost.
+ * @param {number} dollars
+ */
 export function tickUsd(dollars) {
-  const format = { notation: 'compact', maximumFractionDigits: dollars >= 1 ? 1 : 9 };
-  return `$${new Intl.NumberFormat('en-US', format).format(dollars)}`;
+  const digits = dollars >= 1 ? 1 : 9;
+  const format = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: digits });
+  return `$${format.format(dollars)}`;
 }
 
-/** How much a million units cost, given the price of one: "$0.15". */
+/**
+ * Returns how much a million units cost, given the price of one: "$0.15".
+ * @param {string} unitPrice
+ */
 export function perMillion(unitPrice) {
   return exactUsd(parseDecimal(unitPrice, 12) * 1_000n);
 }
 
-/** part / whole in thousandths, as a number of percent; 0 if there is no whole. For bars and shares only. */
+/**
+ * Returns part / whole as a number of percent with one decimal; 0 if there is no whole. For bars and shares only.
+ * @param {bigint} part
+ * @param {bigint} whole
+ */
 export function percentOf(part, whole) {
   return whole > 0n ? Number((part * 1000n) / whole) / 10 : 0;
 }
 
-/** Where pixels are wanted, not digits. */
+/**
+ * Returns dollars as a float, where pixels are wanted, not digits.
+ * @param {bigint} amount
+ */
 export function approximate(amount) {
   return Number(amount) / Number(ONE);
 }
 
-/** A budget as typed, as the JSON number that says the same. Throws what is wrong with it. */
+/**
+ * Returns a budget as typed, as the JSON number that says the same. Throws what is wrong with it.
+ * @param {string} text
+ */
 export function typedBudget(text) {
-  const plain = text.trim().replace(/^\$/, '').replaceAll(',', '');
-  if (plain === '') return null;
-  if (!/^\d{1,10}(\.\d{1,9})?$/.test(plain)) throw new Error('Write dollars, such as 250 or 99.50.');
+  const typed = text.trim().replace(/^\$/, '');
+  if (typed === '') return null;
+  // "12,50" is twelve and a half in half of the world: a comma counts only where it can be nothing else.
+  if (!/^(\d{1,10}|\d{1,3}(,\d{3}){1,3})(\.\d{1,9})?$/.test(typed)) {
+    throw new Error('Write dollars with a point before the cents, such as 250, 99.50 or 1,250.');
+  }
+  const plain = typed.replaceAll(',', '');
   // Up to 15 significant digits a number is written as it was read.
   if (plain.replace('.', '').replace(/^0+/, '').length > 15) throw new Error('That has more than 15 digits.');
   return Number(plain);
 }
 
+/** @param {Iterable<bigint>} amounts */
 export function sum(amounts) {
   let total = 0n;
   for (const amount of amounts) total += amount;

@@ -1,16 +1,25 @@
 /** The page for the morning: what was spent, what runs, what went wrong. */
 
-import { everyTeam, file } from './api.js';
-import { budgetsCard } from './budgets.js';
-import { showModels } from './bymodel.js';
-import { button, fill, h, select } from './dom.js';
-import { every } from './live.js';
-import { lookBack } from './lookback.js';
-import { card, download } from './parts.js';
+import { go } from './address.js';
+import { costs, everyKey, everyTeam, file, jobsIn, whoAmI } from './api.js';
+import { AT_LEAST } from './amounts.js';
+import { BudgetsCard, budgetsOf } from './budgets.js';
+import { ModelsCard } from './bymodel.js';
+import { ChangesCard, changesOf } from './changes.js';
+import { download } from './csv.js';
+import { button, h, select } from './dom.js';
+import { UNDER_WAY } from './format.js';
+import { FailuresCard, failuresOf, WasteCard } from './failures.js';
+import { useState } from './hooks.module.js';
+import { usePolled } from './live.js';
 import { dayOf, RANGES, seconds, startOf } from './periods.js';
-import { showRunning } from './running.js';
-import { spendCard } from './spend.js';
-import { showTiles, waiting } from './tiles.js';
+import { zoneParameter } from './preferences.js';
+import { MOST_RUNNING, RunningCard, underWay } from './running.js';
+import { SpendCard } from './spend.js';
+import { firstDay, Tiles } from './tiles.js';
+import { useValues } from './values.js';
+
+/** @typedef {import('./api.js').Query} Query */
 
 const GROUPS = [
   ['model', 'Model'],
@@ -19,151 +28,191 @@ const GROUPS = [
   ['label:', 'Label …'],
 ];
 
-export async function show(root, view) {
-  const { query, who, signal } = view;
-  const range = RANGES[query.get('range')] ? query.get('range') : '30d';
+/** @param {import('./main.js').View} view */
+export function Overview({ who, query }) {
+  const asked = query.get('range') ?? '';
+  const range = RANGES[asked] ? asked : '30d';
+  const by = query.get('by') ?? 'model';
   const team = who.admin ? query.get('team') : null;
+  /** @type {Query} */
   const filter = team ? [['team', team]] : [];
-  const tiles = h('div', { class: 'tiles' });
-  const running = card('Running now', { actions: [h('a', { href: '#/jobs' }, 'All jobs')] });
-  const byModel = card('Cost by model', { note: RANGES[range].text });
-  const waste = card('Failed and wasted', { note: RANGES[range].text });
-  const failures = card('What went wrong lately', { note: RANGES[range].text });
-  const budgets = budgetsCard(view, team);
-  const spend = spendCard(view, range, filter, controls(view, range));
-  fill(
-    root,
+  const zone = zoneParameter();
+  const { width, limit } = RANGES[range];
+  /** @returns {Query} */
+  const within = () => [
+    ['start_time', seconds(startOf(range, Date.now()))],
+    ['bucket_width', width],
+    ['limit', limit],
+    ['time_zone', zone],
+    ...filter,
+  ];
+
+  const days = usePolled(
+    () => 60,
+    (signal) =>
+      costs(
+        [['start_time', firstDay()], ['bucket_width', '1d'], ['limit', 100], ['time_zone', zone], ...filter],
+        signal,
+      ),
+    [team, zone],
+  );
+  const spend = usePolled(
+    () => 60,
+    (signal) => costs([...within(), ['group_by', by]], signal),
+    [range, team, zone, by],
+  );
+  const models = usePolled(
+    () => 60,
+    (signal) => costs([...within(), ['group_by', 'model']], signal),
+    [range, team, zone],
+  );
+  const changes = usePolled(
+    () => 300,
+    (signal) => changesOf(range, by, [['time_zone', zone], ...filter], signal),
+    [range, team, zone, by],
+  );
+  const running = usePolled(
+    (data) => (data?.items.length ? 15 : 60),
+    (signal) => jobsIn(UNDER_WAY, MOST_RUNNING, [...underWay(), ...filter], signal),
+    [team],
+  );
+  /** @returns {Query} */
+  const since = () => [['start_time', seconds(startOf(range, Date.now()))], ...filter];
+  const failures = usePolled(
+    () => 300,
+    (signal) => failuresOf(since(), signal),
+    [range, team, zone],
+  );
+  const teams = usePolled(
+    () => 60,
+    async (signal) => (who.admin ? everyTeam(signal) : []),
+    [],
+  );
+  const owners = usePolled(
+    () => 60,
+    async (signal) => (who.admin ? everyKey(team, signal) : (await whoAmI(signal)).limits),
+    [team],
+  );
+  const budgets = budgetsOf([
+    ...(teams.data ?? []).filter((each) => !team || each.team_id === team),
+    ...(owners.data ?? []),
+  ]);
+  // One key's budget says nothing about what a whole team spends.
+  const scope = team ?? who.team;
+  const whose = (/** @type {string} */ unit) =>
+    who.admin && !team
+      ? []
+      : budgets.filter(
+          (budget) => budget.unit === unit && budget.spent !== null && budget.isTeam === Boolean(scope),
+        );
+
+  return [
     h(
       'div',
       { class: 'title' },
-      h('h1', { tabindex: '-1' }, 'Overview'),
+      h('h1', { tabindex: -1 }, 'Overview'),
       who.admin
-        ? teamPicker(view, team)
+        ? select([['', 'All teams'], ...teamOptions(teams.data ?? [], team)], team ?? '', {
+            id: 'team',
+            'aria-label': 'Team',
+            onchange: (/** @type {any} */ event) => go({ team: event.target.value || null }),
+          })
         : h('p', { class: 'note' }, who.team ? `Team ${who.team}` : who.alias),
       h('span', { class: 'grow' }),
       exports(range, filter),
     ),
-    tiles,
+    h(Tiles, { days, jobs: running.data?.items ?? [], budgets, whose }),
     h(
       'div',
       { class: 'columns' },
-      spend.element,
-      h('div', { class: 'stack' }, byModel.element, waste.element),
+      h(
+        'div',
+        { class: 'stack' },
+        h(SpendCard, { from: spend, range, by, team, actions: h(Controls, { by, range }) }),
+        h(ChangesCard, { from: changes, range, by, team }),
+        h(RunningCard, { from: running, team }),
+        h(FailuresCard, { from: failures, range, team }),
+      ),
+      h(
+        'div',
+        { class: 'stack' },
+        h(ModelsCard, { from: models, range, team }),
+        h(WasteCard, { from: failures, range, team, query: since() }),
+        h(BudgetsCard, { admin: who.admin, from: owners, budgets }),
+      ),
     ),
-    h(
-      'div',
-      { class: 'columns' },
-      h('div', { class: 'stack' }, running.element, failures.element),
-      budgets.element,
-    ),
-  );
-  fill(
-    tiles,
-    ['Today', 'This week', 'This month'].map((name) => waiting(name)),
-  );
-
-  const retry = [];
-  const failed = (shown) => (error) => shown.failed(error, () => retry.forEach((again) => again()));
-  retry.push(
-    every(
-      () => 60,
-      () => showTiles(tiles, filter, budgets, signal),
-      signal,
-      (error) => {
-        if (tiles.querySelector('[aria-busy]'))
-          fill(tiles, h('p', { class: 'problem', role: 'alert' }, error.message));
-      },
-    ),
-    every(
-      () => 60,
-      () => spend.load(),
-      signal,
-      failed(spend),
-    ),
-    every(
-      () => 60,
-      () => showModels(byModel, range, filter, signal),
-      signal,
-      failed(byModel),
-    ),
-    every(
-      () => 300,
-      () => lookBack(waste, failures, range, filter, signal),
-      signal,
-      (error) => {
-        failed(waste)(error);
-        failed(failures)(error);
-      },
-    ),
-  );
-  let some = false;
-  const look = async () => {
-    some = await showRunning(running, filter, signal);
-  };
-  retry.push(every(() => (some ? 15 : 60), look, signal, failed(running)));
+    h('p', { class: 'help floor-note' }, `≥ — ${AT_LEAST}`),
+  ];
 }
 
-function controls(view, range) {
-  const by = view.query.get('by') ?? 'model';
-  const isLabel = by.startsWith('label:');
-  const label = h('input', {
-    id: 'by-label',
-    'aria-label': 'Label name',
-    placeholder: 'label name',
-    value: isLabel ? by.slice(6) : '',
-    hidden: !isLabel,
-    onchange: (event) => event.target.value && view.go({ by: `label:${event.target.value.trim()}` }),
-  });
-  const grouping = select(GROUPS, isLabel ? 'label:' : by, {
-    id: 'by',
-    'aria-label': 'Stacked by',
-    onchange: () => {
-      label.hidden = grouping.value !== 'label:';
-      if (label.hidden) view.go({ by: grouping.value });
-      else label.focus();
-    },
-  });
+/**
+ * @param {import('./api.js').Owner[]} teams
+ * @param {string | null} chosen
+ */
+export function teamOptions(teams, chosen) {
+  const known = teams.map((each) => [each.team_id, each.team_alias || each.team_id]);
+  const missing = chosen && !known.some(([id]) => id === chosen);
+  return missing ? [...known, [chosen, chosen]] : known;
+}
+
+/** @param {{by: string, range: string}} props */
+function Controls({ by, range }) {
+  const label = by.startsWith('label:') ? by.slice(6) : null;
+  const [asked, setAsked] = useState(false);
+  const picksLabel = asked || label !== null;
+  const names = Object.keys(useValues(picksLabel).labels);
+  if (label !== null && !names.includes(label)) names.push(label);
   const choices = Object.entries(RANGES).map(([key, { text, short }]) =>
     h(
       'button',
       {
+        key,
         type: 'button',
-        id: `range-${key}`,
         'aria-pressed': String(key === range),
         title: text,
-        onclick: () => view.go({ range: key }),
+        onclick: () => go({ range: key }),
       },
       short,
     ),
   );
-  return [grouping, label, h('div', { class: 'segments', role: 'group', 'aria-label': 'Range' }, choices)];
+  /** @param {any} event */
+  const group = (event) => {
+    setAsked(event.target.value === 'label:');
+    if (event.target.value !== 'label:') go({ by: event.target.value });
+  };
+  return [
+    select(GROUPS, picksLabel ? 'label:' : by, { 'aria-label': 'Stacked by', onchange: group }),
+    picksLabel &&
+      select(
+        [
+          ...(label === null ? [['', names.length ? 'Choose a label' : 'No labels yet']] : []),
+          ...names.map((name) => [name, name]),
+        ],
+        label ?? '',
+        {
+          'aria-label': 'Label name',
+          onchange: (/** @type {any} */ event) =>
+            event.target.value && go({ by: `label:${event.target.value}` }),
+        },
+      ),
+    h('div', { class: 'segments', role: 'group', 'aria-label': 'Range' }, choices),
+  ];
 }
 
-function teamPicker(view, team) {
-  const picker = select([['', 'All teams']], '', {
-    id: 'team',
-    'aria-label': 'Team',
-    onchange: () => view.go({ team: picker.value || null }),
-  });
-  // The page does not wait for the names.
-  everyTeam(view.signal).then(
-    (teams) => {
-      picker.append(
-        ...teams.map((each) => h('option', { value: each.team_id }, each.team_alias ?? each.team_id)),
-      );
-      picker.value = team ?? '';
-    },
-    () => {},
-  );
-  return picker;
-}
-
+/**
+ * @param {string} range
+ * @param {Query} filter
+ */
 function exports(range, filter) {
-  const take = (format) => async () => {
-    const start = seconds(dayOf(new Date(startOf(range, new Date()))));
+  const take = (/** @type {string} */ format) => async () => {
+    /** @type {Query} */
+    const zone = format === 'csv' ? [['time_zone', zoneParameter()]] : [];
+    // A FOCUS file holds whole days of UTC.
+    const start = format === 'csv' ? dayOf(startOf(range, Date.now())) : utcDay(startOf(range, Date.now()));
     const { blob, name } = await file('/v1/costs:export', [
-      ['start_time', start],
+      ['start_time', seconds(start)],
       ['format', format],
+      ...zone,
       ...filter,
     ]);
     download(blob, name);
@@ -177,7 +226,12 @@ function exports(range, filter) {
     }),
     button('FOCUS', take('focus'), {
       symbol: 'download',
-      title: 'The same in the FinOps Foundation’s format',
+      title: 'The same in the FinOps Foundation’s format, in days of UTC',
     }),
   );
+}
+
+/** @param {number} time */
+function utcDay(time) {
+  return Math.floor(time / 86_400_000) * 86_400_000;
 }

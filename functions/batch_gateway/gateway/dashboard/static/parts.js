@@ -1,42 +1,53 @@
-/** What every view is made of: cards that load, fail or are empty; dialogs; files; copied text. */
+/** Parts of every view: cards that load, fail or are empty; dialogs; messages; copied text. */
 
-import { button, fill, h, icon } from './dom.js';
+import { button, h, icon, render } from './dom.js';
+import { useLayoutEffect, useRef, useState } from './hooks.module.js';
+import { mayPass } from './live.js';
 
-/** A titled section with a place for its content, which says what it is doing while there is none. */
-export function card(title, { actions = [], kind = '', note = null } = {}) {
-  const body = h('div', { class: 'card-body' });
-  const extra = h('div', { class: 'card-actions' }, actions);
-  const element = h(
-    'section',
-    { class: `card ${kind}`, 'aria-label': title },
-    h('header', { class: 'card-head' }, h('h2', {}, title), note && h('p', { class: 'note' }, note), extra),
-    body,
-  );
-  let filled = false;
-  const shown = {
-    element,
-    body,
-    /** Content; from then on an error does not take it away. */
-    fill(...children) {
-      filled = true;
-      element.removeAttribute('aria-busy');
-      fill(body, ...children);
-    },
-    loading(lines = 3) {
-      filled = false;
-      element.setAttribute('aria-busy', 'true');
-      fill(body, skeleton(lines));
-    },
-    failed(error, again) {
-      if (filled) return;
-      element.removeAttribute('aria-busy');
-      fill(body, failure(error, again));
-    },
-  };
-  shown.loading();
-  return shown;
+/** @typedef {import('./dom.js').Children} Children */
+
+/**
+ * Returns a card for what is loaded.
+ * @template T
+ * @param {{
+ *   title: string, actions?: Children, kind?: string, note?: Children, lines?: number,
+ *   from: import('./live.js').Polled<T>, draw: (data: T) => Children,
+ * }} props
+ */
+export function loadedCard(props) {
+  return h(/** @type {any} */ (Card), props);
 }
 
+/**
+ * Shows a titled section. With `from`, its content is `draw(data)` once there is data; until then it says that it
+ * loads, or why it could not. What is there already is not taken away by an error.
+ *
+ * @param {{
+ *   title: string, actions?: Children, kind?: string, note?: Children, lines?: number,
+ *   from?: import('./live.js').Polled<unknown>, draw?: (data: unknown) => Children, children?: Children,
+ * }} props
+ */
+export function Card({ title, actions, kind = '', note, lines = 3, from, draw, children }) {
+  let content = children;
+  const waits = from !== undefined && from.data === null && from.error === null;
+  if (from && from.data !== null) content = draw?.(from.data);
+  else if (from?.error) content = failure(from.error, from.again);
+  else if (from) content = skeleton(lines);
+  return h(
+    'section',
+    { class: `card ${kind}`, 'aria-label': title, 'aria-busy': waits ? 'true' : undefined },
+    h(
+      'header',
+      { class: 'card-head' },
+      h('h2', {}, title),
+      note && h('p', { class: 'note' }, note),
+      actions && h('div', { class: 'card-actions' }, actions),
+    ),
+    h('div', { class: 'card-body' }, content),
+  );
+}
+
+/** @param {number} lines */
 export function skeleton(lines) {
   const widths = ['92%', '78%', '85%', '64%'];
   return h(
@@ -47,76 +58,134 @@ export function skeleton(lines) {
   );
 }
 
-export function failure(error, again) {
+/**
+ * @param {Error} error
+ * @param {(() => unknown) | null} again
+ */
+export function failure(error, again = null) {
   return h(
     'div',
     { class: 'state bad', role: 'alert' },
     icon('warn'),
     h('p', { class: 'state-title' }, 'This could not be loaded'),
     h('p', {}, error.message),
-    again && button('Try again', again),
+    again && mayPass(error) && button('Try again', again),
   );
 }
 
+/**
+ * @param {string} title
+ * @param {Children} text
+ * @param {Children[]} more
+ */
 export function empty(title, text, ...more) {
   return h('div', { class: 'state' }, h('p', { class: 'state-title' }, title), h('p', {}, text), more);
 }
 
-/** Opens a dialog with a form; resolves when it is closed. `submit` may throw, which is shown in it. */
-export function ask(
-  title,
-  content,
-  { action, kind = 'primary', cancel = 'Cancel', submit = async () => {} },
-) {
-  const problem = h('p', { class: 'problem', role: 'alert' });
-  const go = h('button', { type: 'submit', class: `button ${kind}` }, action);
-  const form = h(
-    'form',
-    { method: 'dialog', novalidate: true },
-    h('h2', { id: 'dialog-title' }, title),
-    content,
-    problem,
-    h('div', { class: 'row end' }, cancel && button(cancel, () => dialog.close()), go),
-  );
-  const dialog = h('dialog', { 'aria-labelledby': 'dialog-title' }, form);
-  document.body.append(dialog);
+/**
+ * @typedef {(name: string) => string} Values reads what was typed into a field, by its name, without spaces around it
+ * @typedef {{
+ *   action: string, kind?: string, cancel?: string | null, submit?: (values: Values) => Promise<unknown> | unknown,
+ * }} Question
+ */
+
+/**
+ * Opens a dialog with a form; resolves when it is closed, to whether it was submitted. `submit` may throw, which is
+ * shown in it. One without `cancel` is closed by its action only, not by Esc.
+ *
+ * @param {string} title
+ * @param {Children} content
+ * @param {Question} question
+ * @returns {Promise<boolean>}
+ */
+export function ask(title, content, question) {
+  const place = document.createElement('div');
+  document.body.append(place);
   return new Promise((resolve) => {
-    form.addEventListener('submit', async (event) => {
-      event.preventDefault();
-      go.disabled = true;
-      fill(problem);
-      try {
-        await submit();
-        dialog.close('done');
-      } catch (error) {
-        fill(problem, error.message);
-        go.disabled = false;
-      }
-    });
-    dialog.addEventListener('close', () => {
-      dialog.remove();
-      resolve(dialog.returnValue === 'done');
-    });
-    dialog.showModal();
+    const closed = (/** @type {boolean} */ done) => {
+      render(null, place);
+      place.remove();
+      resolve(done);
+    };
+    render(h(Dialog, { title, content, question, closed }), place);
   });
 }
 
-let speaking = null;
+/** @param {{title: string, content: Children, question: Question, closed: (done: boolean) => void}} props */
+function Dialog({ title, content, question, closed }) {
+  const { action, kind = 'primary', cancel = 'Cancel', submit = () => {} } = question;
+  const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  const [problem, setProblem] = useState('');
+  const [busy, setBusy] = useState(false);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
 
-/** A short message at the edge of the page, read out too. */
-export function say(text) {
-  const place = document.getElementById('messages');
-  clearTimeout(speaking);
-  fill(place, h('p', {}, text));
-  speaking = setTimeout(() => fill(place), 6000);
+  /** @param {SubmitEvent} event */
+  async function submitted(event) {
+    event.preventDefault();
+    const form = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
+    setBusy(true);
+    setProblem('');
+    try {
+      await submit((name) => String(form.get(name) ?? '').trim());
+      dialog.current?.close('done');
+    } catch (error) {
+      setProblem(/** @type {Error} */ (error).message);
+      setBusy(false);
+    }
+  }
+
+  // Browsers close a dialog on a second Esc whatever `cancel` says, unless they do not get to see the key.
+  const kept = (/** @type {KeyboardEvent} */ event) => {
+    if (!cancel && event.key === 'Escape') event.preventDefault();
+  };
+  return h(
+    'dialog',
+    {
+      ref: dialog,
+      'aria-labelledby': 'dialog-title',
+      onkeydown: kept,
+      oncancel: (/** @type {Event} */ event) => cancel || event.preventDefault(),
+      onclose: () => closed(dialog.current?.returnValue === 'done'),
+    },
+    h(
+      'form',
+      { method: 'dialog', novalidate: true, onsubmit: submitted },
+      h('h2', { id: 'dialog-title' }, title),
+      content,
+      h('p', { class: 'problem', role: 'alert' }, problem),
+      h(
+        'div',
+        { class: 'row end' },
+        cancel && button(cancel, () => dialog.current?.close()),
+        h('button', { type: 'submit', class: `button ${kind}`, disabled: busy }, action),
+      ),
+    ),
+  );
 }
 
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let speaking;
+
+/**
+ * Shows a short message at the edge of the page, which is read out too.
+ * @param {string} text
+ */
+export function say(text) {
+  const place = /** @type {HTMLElement} */ (document.getElementById('messages'));
+  clearTimeout(speaking);
+  render(h('p', {}, text), place);
+  speaking = setTimeout(() => render(null, place), 6000);
+}
+
+/** @param {string} text */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
     // Without the permission, or on a page without TLS, the old way.
-    const area = h('textarea', { readonly: true, class: 'unseen' });
+    const area = document.createElement('textarea');
+    area.readOnly = true;
+    area.className = 'unseen';
     area.value = text;
     (document.querySelector('dialog[open]') ?? document.body).append(area);
     area.select();
@@ -124,24 +193,4 @@ export async function copy(text) {
     area.remove();
   }
   say('Copied.');
-}
-
-export function download(blob, name) {
-  const link = h('a', { href: URL.createObjectURL(blob), download: name });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-}
-
-/** A spreadsheet must not run what somebody named a job. */
-function cell(value) {
-  const text = String(value ?? '');
-  const safe = /^[=+\-@\t\r]/.test(text) && !/^-?\d/.test(text) ? `'${text}` : text;
-  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
-export function downloadCsv(rows, name) {
-  const text = rows.map((row) => row.map(cell).join(',')).join('\r\n');
-  download(new Blob([`${text}\r\n`], { type: 'text/csv;charset=utf-8' }), name);
 }

@@ -1,6 +1,7 @@
-/** Days, weeks and months in UTC, which is what budgets go by. */
+/** Days, weeks and months in the page's time zone: UTC, which is what budgets go by, or the browser's. */
 
 import { DAY } from './format.js';
+import { offset, shifted, zoneName } from './preferences.js';
 
 const DAY_NAME = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
 const LONG_DAY = new Intl.DateTimeFormat('en-GB', {
@@ -12,6 +13,7 @@ const LONG_DAY = new Intl.DateTimeFormat('en-GB', {
 });
 const MONTH_NAME = new Intl.DateTimeFormat('en-GB', { month: 'short', year: '2-digit', timeZone: 'UTC' });
 
+/** @type {Record<string, {text: string, short: string, width: string, limit: number}>} */
 export const RANGES = {
   '24h': { text: '24 hours', short: '24 h', width: '1h', limit: 25 },
   '7d': { text: '7 days', short: '7 d', width: '1d', limit: 8 },
@@ -20,24 +22,45 @@ export const RANGES = {
   '12mo': { text: '12 months', short: '12 mo', width: '1mo', limit: 13 },
 };
 
+/**
+ * Returns the name of a day: "27 Nov".
+ * @param {number} time
+ */
+export function dayName(time) {
+  return DAY_NAME.format(shifted(time));
+}
+
+/** @param {number} now */
 export function dayOf(now) {
-  return Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate());
+  return Math.floor((now + offset()) / DAY) * DAY - offset();
 }
 
-/** Monday's midnight. */
+/**
+ * Returns Monday's midnight.
+ * @param {number} now
+ */
 export function weekOf(now) {
-  return dayOf(now) - ((now.getUTCDay() + 6) % 7) * DAY;
+  return dayOf(now) - ((shifted(now).getUTCDay() + 6) % 7) * DAY;
 }
 
-export function monthOf(now, offset = 0) {
-  return Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset, 1);
+/**
+ * @param {number} now
+ * @param {number} further months later
+ */
+export function monthOf(now, further = 0) {
+  const here = shifted(now);
+  return Date.UTC(here.getUTCFullYear(), here.getUTCMonth() + further, 1) - offset();
 }
 
-/** When a range begins, at the border of a bucket. */
+/**
+ * Returns when a range begins, at the border of a bucket.
+ * @param {string} range
+ * @param {number} now
+ */
 export function startOf(range, now) {
   switch (range) {
     case '24h':
-      return Math.floor(now / 3_600_000) * 3_600_000 - 23 * 3_600_000;
+      return Math.floor((now + offset()) / 3_600_000) * 3_600_000 - offset() - 23 * 3_600_000;
     case '7d':
       return dayOf(now) - 6 * DAY;
     case '30d':
@@ -49,15 +72,20 @@ export function startOf(range, now) {
   }
 }
 
+/** @param {number} time */
 export function seconds(time) {
-  return Math.floor(time / 1000);
+  return String(Math.floor(time / 1000));
 }
 
-/** A bucket's name on an axis and in full. */
+/**
+ * Returns a bucket's name on an axis and in full.
+ * @param {{start_time: number}} bucket
+ * @param {string} width
+ */
 export function bucketName(bucket, width) {
-  const start = new Date(bucket.start_time * 1000);
+  const start = shifted(bucket.start_time * 1000);
   if (width === '1mo') return { label: MONTH_NAME.format(start), long: MONTH_NAME.format(start) };
   if (width === '1d') return { label: DAY_NAME.format(start), long: LONG_DAY.format(start) };
-  const hour = `${String(start.getUTCHours()).padStart(2, '0')}:00`;
-  return { label: hour, long: `${LONG_DAY.format(start)}, ${hour} UTC` };
+  const hour = `${String(start.getUTCHours()).padStart(2, '0')}:${String(start.getUTCMinutes()).padStart(2, '0')}`;
+  return { label: hour, long: `${LONG_DAY.format(start)}, ${hour} ${zoneName()}` };
 }

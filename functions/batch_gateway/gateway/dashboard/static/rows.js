@@ -1,85 +1,116 @@
 /** A long list of which only the rows in sight exist, so that ten thousand scroll as ten do. */
 
-import { fill } from './dom.js';
+import { h } from './dom.js';
+import { useLayoutEffect, useRef, useState } from './hooks.module.js';
 
 const SPARE = 8;
 
 /**
  * Shows items in a viewport that scrolls.
  *
- * `make(item, at)` gives a row's element; `height()` its height in pixels, the same for all; `keyOf(item)` a
- * name that stays; `seen(first, last)` is called with the range in sight when it changes.
+ * @param {{
+ *   head: import('./dom.js').Children, items: any[], total: number, draw: (item: any, at: number) => import('./dom.js').Node,
+ *   seen: (first: number, last: number) => void, aim: {current: number | null},
+ * }} props `draw` gives a row with a key; `total` is the number of rows for assistive technology, -1 if it is not known;
+ *   `seen` is called with the range in sight when it changes; an `aim` is scrolled to once there is such a row
  */
-export function virtualRows(viewport, body, { make, height, keyOf, seen }) {
-  let items = [];
-  let rows = new Map();
-  let waiting = false;
-  let before = '';
+export function VirtualRows({ head, items, total, draw, seen, aim }) {
+  const viewport = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const [[first, last], setRange] = useState([0, 40]);
 
-  function draw() {
-    waiting = false;
-    const size = height();
-    const first = Math.floor(viewport.scrollTop / size);
-    const last = Math.ceil((viewport.scrollTop + viewport.clientHeight) / size);
-    const from = Math.max(0, first - SPARE);
-    const until = Math.min(items.length, last + SPARE);
-    const next = new Map();
-    for (let at = from; at < until; at += 1) {
-      const name = keyOf(items[at]);
-      let row = rows.get(name);
-      // A row that says the same stays, with the focus that it may have.
-      if (row?.item !== items[at] || row.at !== at) row = { item: items[at], at, element: replaced(row, at) };
-      row.element.style.setProperty('--top', `${at * size}px`);
-      next.set(name, row);
-    }
-    for (const [name, row] of rows) if (!next.has(name)) row.element.remove();
-    rows = next;
-    let place = body.firstElementChild;
-    for (const { element } of rows.values()) {
-      if (element === place) place = place.nextElementSibling;
-      else body.insertBefore(element, place);
-    }
-    const range = `${first}-${last}-${items.length}`;
-    if (range !== before) seen(first, Math.min(last, items.length));
-    before = range;
+  function measure() {
+    const element = viewport.current;
+    if (!element) return;
+    const size = height(element);
+    /** @type {[number, number]} */
+    const next = [
+      Math.floor(element.scrollTop / size),
+      Math.ceil((element.scrollTop + element.clientHeight) / size),
+    ];
+    keepFocus(element, next);
+    setRange((range) => (range[0] === next[0] && range[1] === next[1] ? range : next));
   }
 
-  function replaced(row, at) {
-    const element = make(items[at], at);
-    if (row) {
-      const focused = row.element.contains(document.activeElement);
-      row.element.replaceWith(element);
-      if (focused) element.querySelector('a')?.focus({ preventScroll: true });
-    }
-    return element;
-  }
+  useLayoutEffect(() => {
+    const element = /** @type {HTMLDivElement} */ (viewport.current);
+    let waiting = 0;
+    const soon = () => {
+      waiting ||= requestAnimationFrame(() => {
+        waiting = 0;
+        measure();
+      });
+    };
+    const sized = new ResizeObserver(soon);
+    element.addEventListener('scroll', soon, { passive: true });
+    sized.observe(element);
+    measure();
+    return () => {
+      sized.disconnect();
+      cancelAnimationFrame(waiting);
+    };
+  }, []);
 
-  function soon() {
-    if (!waiting) requestAnimationFrame(draw);
-    waiting = true;
-  }
-
-  viewport.addEventListener('scroll', soon, { passive: true });
-  const sized = new ResizeObserver(() => {
-    body.style.setProperty('--height', `${items.length * height()}px`);
-    soon();
+  useLayoutEffect(() => {
+    if (aim.current === null || !viewport.current || aim.current >= items.length) return;
+    viewport.current.scrollTop = aim.current * height(viewport.current);
+    aim.current = null;
+    measure();
   });
-  sized.observe(viewport);
 
-  return {
-    set(next) {
-      items = next;
-      body.style.setProperty('--height', `${items.length * height()}px`);
-      draw();
+  const until = Math.min(last, items.length);
+  useLayoutEffect(() => {
+    if (aim.current === null) seen(first, until);
+  }, [first, until, items]);
+
+  const from = Math.max(0, first - SPARE);
+  return h(
+    'div',
+    {
+      class: 'viewport',
+      role: 'table',
+      'aria-label': 'Jobs',
+      'aria-rowcount': total,
+      tabindex: 0,
+      ref: viewport,
+      onkeydown: walk,
     },
-    clear() {
-      rows = new Map();
-      fill(body);
-    },
-    scrollTo(at) {
-      viewport.scrollTop = at * height();
-      draw();
-    },
-    stop: () => sized.disconnect(),
-  };
+    h('div', { class: 'rows-head', role: 'rowgroup' }, head),
+    h(
+      'div',
+      { class: 'rows', role: 'rowgroup', style: { '--count': String(items.length) } },
+      items.slice(from, last + SPARE).map((item, at) => draw(item, from + at)),
+    ),
+  );
+}
+
+/** @param {HTMLElement} viewport */
+function height(viewport) {
+  return parseFloat(getComputedStyle(viewport).getPropertyValue('--row')) || 52;
+}
+
+/**
+ * Moves the focus from a row that goes out of sight to the list, since it would be lost with the row.
+ * @param {HTMLElement} viewport
+ * @param {number[]} range
+ */
+function keepFocus(viewport, [first, last]) {
+  const row = document.activeElement?.closest('.rows [aria-rowindex]');
+  if (!row || !viewport.contains(row)) return;
+  const at = Number(row.getAttribute('aria-rowindex')) - 2;
+  if (at < first - SPARE || at >= last + SPARE) viewport.focus({ preventScroll: true });
+}
+
+/**
+ * Goes from row to row with the arrow keys.
+ * @param {KeyboardEvent} event
+ */
+function walk(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const current = document.activeElement?.closest('.rows [aria-rowindex]');
+  if (!step || !current) return;
+  event.preventDefault();
+  const index = Number(current.getAttribute('aria-rowindex')) + step;
+  const next = current.parentElement?.querySelector(`[aria-rowindex="${index}"]`);
+  next?.querySelector('a')?.focus({ preventScroll: true });
+  next?.scrollIntoView({ block: 'nearest' });
 }

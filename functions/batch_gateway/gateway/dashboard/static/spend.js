@@ -1,148 +1,238 @@
 /** Spend over time as stacked bars, with the table behind them. */
 
-import { costs } from './api.js';
-import { colourOf, stackedBars } from './chart.js';
-import { button, fill, h, table } from './dom.js';
-import { money } from './format.js';
-import { exactUsd, nano, sum } from './money.js';
-import { card, downloadCsv, empty } from './parts.js';
-import { bucketName, RANGES, seconds, startOf } from './periods.js';
+import { linkTo } from './address.js';
+import { money, plainUsd } from './amounts.js';
+import { Chart, colourOf } from './chart.js';
+import { downloadCsv } from './csv.js';
+import { button, h, table } from './dom.js';
+import { useState } from './hooks.module.js';
+import { nano, sum } from './money.js';
+import { empty, loadedCard } from './parts.js';
+import { bucketName, RANGES } from './periods.js';
 
 const MOST_GROUPS = 8;
+/** @type {Record<string, string>} */
 const NAMES = { model: 'No model', team: 'No team', api_key: 'Made outside the gateway' };
 
-export function spendCard(view, range, filter, actions) {
-  const by = view.query.get('by') ?? 'model';
-  const { width, limit } = RANGES[range];
-  const shown = card('Spend over time', { actions, kind: 'wide' });
-  const canvas = h('div', { class: 'chart' });
-  const legend = h('ul', { class: 'legend' });
-  const behind = h('div', {});
-  const details = h('details', { class: 'behind' }, h('summary', {}, 'The figures as a table'), behind);
-  const hidden = new Set();
-  let draw = null;
-  let data = null;
-  let drawn = '';
+/**
+ * @typedef {import('./api.js').Bucket} Bucket
+ * @typedef {{amount: bigint, floor: boolean}} Amount
+ * @typedef {{name: string, value: string | null, amounts: Amount[], total: Amount, colour: string}} Group one that
+ *   stands for several, or for spend without a value, has none itself
+ * @typedef {{buckets: {label: string, long: string, start: number, end: number}[], groups: Group[]}} Spend
+ */
 
-  function show() {
-    draw?.({ ...data, groups: data.groups.filter((group) => !hidden.has(group.name)) });
-    fill(
-      legend,
-      data.groups.map((group) =>
+/**
+ * @param {{
+ *   from: import('./live.js').Polled<Bucket[]>, range: string, by: string, team: string | null, actions: import('./dom.js').Children,
+ * }} props
+ */
+export function SpendCard({ from, range, by, team, actions }) {
+  const [hidden, setHidden] = useState(/** @type {string[]} */ ([]));
+  const toggle = (/** @type {string} */ name) =>
+    setHidden(hidden.includes(name) ? hidden.filter((each) => each !== name) : [...hidden, name]);
+  return loadedCard({
+    title: 'Spend over time',
+    actions,
+    kind: 'wide',
+    lines: 14,
+    from,
+    draw: (found) => {
+      const spend = arranged(found, by, RANGES[range].width);
+      if (!spend.groups.length) {
+        return empty(
+          'No spend in this time',
+          'Costs appear here as soon as the first output of a job is settled.',
+        );
+      }
+      const file = () => downloadCsv(rowsOf(spend), `spend-${range}-by-${by.replace(':', '-')}.csv`);
+      return [
+        h(Chart, {
+          pick: (at, group) => {
+            location.hash = jobsOf(by, team, group, spend.buckets[at]);
+          },
+          buckets: spend.buckets,
+          groups: spend.groups.filter((group) => !hidden.includes(group.name)),
+        }),
         h(
-          'li',
-          {},
-          h(
-            'button',
-            {
-              type: 'button',
-              'aria-pressed': String(!hidden.has(group.name)),
-              title: exactUsd(group.total),
-              onclick: () => {
-                if (!hidden.delete(group.name)) hidden.add(group.name);
-                show();
-              },
-            },
-            h('i', { class: 'swatch', style: { '--colour': group.colour } }),
-            h('span', {}, group.name),
-            h('b', {}, money(group.total)),
-          ),
+          'ul',
+          { class: 'legend' },
+          spend.groups.map((group) => entry(group, hidden.includes(group.name), toggle)),
         ),
-      ),
-    );
-  }
-
-  async function load() {
-    const start = seconds(startOf(range, new Date()));
-    const query = [
-      ['start_time', start],
-      ['bucket_width', width],
-      ['limit', limit],
-      ['group_by', by],
-      ...filter,
-    ];
-    const found = await costs(query, view.signal);
-    // What is on the screen, and under the pointer, stays as long as it is right.
-    if (JSON.stringify(found) === drawn) return;
-    drawn = JSON.stringify(found);
-    data = arranged(found, by, width);
-    if (!data.groups.length) {
-      draw = null;
-      shown.fill(
-        empty('No spend in this time', 'Costs appear here as soon as the first output of a job is settled.'),
-      );
-      return;
-    }
-    if (!draw) {
-      shown.fill(canvas, legend, details);
-      draw = await stackedBars(canvas, view.signal);
-    }
-    show();
-    fill(
-      behind,
-      figures(data),
-      button(
-        'Download these figures',
-        () => downloadCsv(rowsOf(data), `spend-${range}-by-${by.replace(':', '-')}.csv`),
-        { symbol: 'download' },
-      ),
-    );
-  }
-
-  return { ...shown, load };
+        h(
+          'details',
+          { class: 'behind' },
+          h('summary', {}, 'The figures as a table'),
+          figures(spend, by, team),
+          button('Download these figures', file, { symbol: 'download' }),
+        ),
+      ];
+    },
+  });
 }
 
-/** Buckets and groups, the largest group first; those after the seventh or eighth in one. */
-function arranged(found, by, width) {
-  const totals = new Map();
-  found.forEach((bucket, at) => {
-    for (const result of bucket.results) {
-      const name = nameOf(result, by);
-      if (!totals.has(name))
-        totals.set(
-          name,
-          found.map(() => 0n),
-        );
-      totals.get(name)[at] += nano(result.amount.value);
-    }
-  });
-  let groups = [...totals]
-    .map(([name, amounts]) => ({ name, amounts, total: sum(amounts) }))
-    .sort((one, other) => (one.total < other.total ? 1 : one.total > other.total ? -1 : 0));
-  if (groups.length > MOST_GROUPS) {
-    const rest = groups.slice(MOST_GROUPS - 1);
-    const amounts = found.map((_, at) => sum(rest.map((group) => group.amounts[at])));
-    const other = { name: `${rest.length} others`, amounts, total: sum(amounts), other: true };
-    groups = [...groups.slice(0, MOST_GROUPS - 1), other];
-  }
+/**
+ * @param {Group} group
+ * @param {boolean} hidden
+ * @param {(name: string) => void} toggle
+ */
+function entry(group, hidden, toggle) {
+  return h(
+    'li',
+    { key: group.name },
+    h(
+      'button',
+      { type: 'button', 'aria-pressed': String(!hidden), onclick: () => toggle(group.name) },
+      h('i', { class: 'swatch', style: { '--colour': group.colour } }),
+      h('span', {}, group.name),
+      h('b', {}, money(group.total.amount, { floor: group.total.floor })),
+    ),
+  );
+}
+
+/** @param {Amount[]} amounts */
+function added(amounts) {
   return {
-    buckets: found.map((bucket) => ({ ...bucketName(bucket, width), start: bucket.start_time })),
-    groups: groups.map((group, at) => ({ ...group, colour: colourOf(at, group.other) })),
+    amount: sum(amounts.map((each) => each.amount)),
+    floor: amounts.some((each) => each.floor),
   };
 }
 
-function nameOf(result, by) {
-  if (by.startsWith('label:')) return result.labels?.[by.slice(6)] ?? `No ${by.slice(6)}`;
-  return result[by] ?? NAMES[by] ?? 'None';
+/**
+ * Returns buckets and groups, the largest group first; those after the seventh or eighth in one.
+ * @param {Bucket[]} found
+ * @param {string} by
+ * @param {string} width
+ * @returns {Spend}
+ */
+function arranged(found, by, width) {
+  /** @type {Map<string | null, Amount[]>} */
+  const totals = new Map();
+  found.forEach((bucket, at) => {
+    for (const result of bucket.results) {
+      const value = valueOf(result, by);
+      const amounts = totals.get(value) ?? found.map(() => ({ amount: 0n, floor: false }));
+      totals.set(value, amounts);
+      amounts[at] = added([amounts[at], { amount: nano(result.amount.value), floor: result.unpriced }]);
+    }
+  });
+  const groups = [...totals]
+    .map(([value, amounts]) => ({
+      name: nameOf(by, value),
+      value,
+      amounts,
+      total: added(amounts),
+      colour: '',
+    }))
+    .sort((one, other) => (one.total.amount < other.total.amount ? 1 : -1));
+  const shown = groups.length > MOST_GROUPS ? groups.slice(0, MOST_GROUPS - 1) : groups;
+  const rest = groups.slice(shown.length);
+  /** @type {Set<string>} */
+  const taken = new Set();
+  for (const group of shown) group.colour = colourOf(`${by} ${group.name}`, taken);
+  if (rest.length) {
+    const amounts = found.map((_, at) => added(rest.map((group) => group.amounts[at])));
+    shown.push({
+      name: `${rest.length} others`,
+      value: null,
+      amounts,
+      total: added(amounts),
+      colour: 'var(--other)',
+    });
+  }
+  return {
+    buckets: found.map((bucket) => ({
+      ...bucketName(bucket, width),
+      start: bucket.start_time,
+      end: bucket.end_time,
+    })),
+    groups: shown,
+  };
 }
 
-function figures({ buckets, groups }) {
+/**
+ * Returns the group that a result belongs to; null for spend without such a value.
+ * @param {import('./api.js').CostResult} result
+ * @param {string} by
+ */
+export function valueOf(result, by) {
+  if (by.startsWith('label:')) return result.labels?.[by.slice(6)] ?? null;
+  return { model: result.model, team: result.team, api_key: result.api_key }[by] ?? null;
+}
+
+/**
+ * @param {string} by
+ * @param {string | null} value
+ */
+export function nameOf(by, value) {
+  return value ?? (by.startsWith('label:') ? `No ${by.slice(6)}` : (NAMES[by] ?? 'None'));
+}
+
+/**
+ * Returns the address of the jobs behind an amount.
+ * @param {string} by
+ * @param {string | null} team
+ * @param {Group | null} group
+ * @param {{start: number, end: number}} bucket
+ */
+function jobsOf(by, team, group, bucket) {
+  return linkTo('jobs', {
+    team,
+    ...(group ? filterFor(by, group.value) : {}),
+    from: String(bucket.start),
+    until: String(bucket.end),
+    sort: '-amount',
+  });
+}
+
+/**
+ * Returns the filter of jobs for a group; none if it has no value.
+ * @param {string} by
+ * @param {string | null} value
+ * @returns {import('./address.js').Changes}
+ */
+export function filterFor(by, value) {
+  if (value === null) return {};
+  if (by.startsWith('label:')) return { label: `${by.slice(6)}=${value}` };
+  return { [by === 'api_key' ? 'key' : by]: value };
+}
+
+/**
+ * @param {Spend} spend
+ * @param {string} by
+ * @param {string | null} team
+ */
+function figures({ buckets, groups }, by, team) {
   const columns = [['Time', ''], ...groups.map((group) => [group.name, 'number']), ['Total', 'number']];
-  const rows = buckets.map((bucket, at) => [
-    bucket.long,
-    ...groups.map((group) => money(group.amounts[at])),
-    money(sum(groups.map((group) => group.amounts[at]))),
-  ]);
+  const rows = buckets.map((bucket, at) => {
+    const amounts = groups.map((group) => group.amounts[at]);
+    const cells = amounts.map(({ amount, floor }, place) => {
+      const shown = money(amount, { floor });
+      const isLinked = (amount || floor) && groups[place].value !== null;
+      return isLinked ? h('a', { href: jobsOf(by, team, groups[place], bucket) }, shown) : shown;
+    });
+    const { amount, floor } = added(amounts);
+    const total = money(amount, { floor });
+    return [
+      bucket.long,
+      ...cells,
+      amount || floor ? h('a', { href: jobsOf(by, team, null, bucket) }, total) : total,
+    ];
+  });
   return table('Spend over time', columns, rows.reverse());
 }
 
+/** @param {Spend} spend */
 function rowsOf({ buckets, groups }) {
-  const header = ['start_time', ...groups.map((group) => group.name), 'total'];
-  const plain = (amount) => exactUsd(amount).replace('$', '').replaceAll(',', '').replace('−', '-');
-  const rows = buckets.map((bucket, at) => [
-    new Date(bucket.start * 1000).toISOString(),
-    ...groups.map((group) => plain(group.amounts[at])),
-    plain(sum(groups.map((group) => group.amounts[at]))),
-  ]);
+  const header = ['start_time', ...groups.map((group) => group.name), 'total', 'unpriced'];
+  const rows = buckets.map((bucket, at) => {
+    const amounts = groups.map((group) => group.amounts[at]);
+    const total = added(amounts);
+    return [
+      new Date(bucket.start * 1000).toISOString(),
+      ...[...amounts, total].map(({ amount }) => plainUsd(amount)),
+      total.floor,
+    ];
+  });
   return [header, ...rows];
 }

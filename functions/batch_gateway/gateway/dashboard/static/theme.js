@@ -1,9 +1,12 @@
 /** Light, dark, or as the system has it. */
 
 import { button } from './dom.js';
+import { useState } from './hooks.module.js';
 
 const HELD = 'batch-gateway-theme';
+/** @type {Record<string, string>} */
 const NEXT = { '': 'dark', dark: 'light', light: '' };
+/** @type {Record<string, string>} */
 const NAMES = { '': 'System', dark: 'Dark', light: 'Light' };
 const system = matchMedia('(prefers-color-scheme: dark)');
 
@@ -15,6 +18,7 @@ function held() {
   }
 }
 
+/** @param {string} chosen */
 function apply(chosen) {
   if (chosen) document.documentElement.dataset.theme = chosen;
   else delete document.documentElement.dataset.theme;
@@ -25,22 +29,18 @@ let theme = NAMES[held()] ? held() : '';
 apply(theme);
 system.addEventListener('change', () => apply(theme));
 
-export function themeButton() {
-  const label = () => `Theme: ${NAMES[theme]}`;
-  const control = button(
-    '',
-    () => {
-      theme = NEXT[theme];
-      try {
-        localStorage.setItem(HELD, theme);
-      } catch {
-        // It lasts until the page is reloaded.
-      }
-      apply(theme);
-      control.setAttribute('aria-label', label());
-      control.title = label();
-    },
-    { symbol: 'theme', kind: 'quiet icon-only', 'aria-label': label(), title: label() },
-  );
-  return control;
+export function ThemeButton() {
+  const [shown, setShown] = useState(theme);
+  const label = `Theme: ${NAMES[shown]}`;
+  const change = () => {
+    theme = NEXT[theme];
+    try {
+      localStorage.setItem(HELD, theme);
+    } catch {
+      // It lasts until the page is reloaded.
+    }
+    apply(theme);
+    setShown(theme);
+  };
+  return button('', change, { symbol: 'theme', kind: 'quiet icon-only', 'aria-label': label, title: label });
 }

@@ -1,102 +1,206 @@
 /** Today, this week, this month: what was spent, where that leads, and what there is for it. */
 
-import { costs } from './api.js';
-import { fill, h } from './dom.js';
-import { bar, DAY, money } from './format.js';
-import { exactUsd, nano, percentOf, shortUsd, sum } from './money.js';
+import { amountText, money } from './amounts.js';
+import { h } from './dom.js';
+import { forecast, HISTORY, LEAST_HISTORY } from './forecast.js';
+import { bar, costSoFar, DAY, several } from './format.js';
+import { knownNano, nano, percentOf, sum } from './money.js';
 import { dayOf, monthOf, seconds, weekOf } from './periods.js';
 
-export function waiting(name) {
-  return h(
-    'section',
-    { class: 'tile', 'aria-busy': 'true' },
-    h('h2', {}, name),
-    h('p', { class: 'big' }, '…'),
-  );
-}
+/**
+ * @typedef {import('./api.js').Bucket} Bucket
+ * @typedef {import('./api.js').Job} Job
+ * @typedef {import('./budgets.js').Budget} Budget
+ * @typedef {{name: string, beforeName: string, before: number, from: number, until: number, unit: string}} Window
+ */
 
-export async function showTiles(tiles, filter, budgets, signal) {
-  const now = new Date();
-  const start = Math.min(monthOf(now, -1), weekOf(now) - 7 * DAY);
-  const [days] = await Promise.all([
-    costs([['start_time', seconds(start)], ['bucket_width', '1d'], ['limit', 100], ...filter], signal),
-    budgets.load(),
-  ]);
-  const between = (from, until) =>
-    sum(
-      days
-        .filter((day) => day.start_time * 1000 >= from && day.start_time * 1000 < until)
-        .flatMap((day) => day.results.map((result) => nano(result.amount.value))),
-    );
-  const unpriced = (from) =>
-    days.some((day) => day.start_time * 1000 >= from && day.results.some((result) => result.unpriced));
-  const windows = [
-    ['Today', 'Yesterday', dayOf(now) - DAY, dayOf(now), dayOf(now) + DAY, 'day'],
-    ['This week', 'Last week', weekOf(now) - 7 * DAY, weekOf(now), weekOf(now) + 7 * DAY, 'week'],
-    ['This month', 'Last month', monthOf(now, -1), monthOf(now), monthOf(now, 1), 'month'],
+/** @returns {Window[]} */
+function windows(/** @type {number} */ now) {
+  const [day, week, month] = [dayOf(now), weekOf(now), monthOf(now)];
+  return [
+    { name: 'Today', beforeName: 'Yesterday', before: day - DAY, from: day, until: day + DAY, unit: 'day' },
+    {
+      name: 'This week',
+      beforeName: 'Last week',
+      before: week - 7 * DAY,
+      from: week,
+      until: week + 7 * DAY,
+      unit: 'week',
+    },
+    {
+      name: 'This month',
+      beforeName: 'Last month',
+      before: monthOf(now, -1),
+      from: month,
+      until: monthOf(now, 1),
+      unit: 'month',
+    },
   ];
-  fill(
-    tiles,
-    windows.map(([name, beforeName, before, from, until, unit]) =>
-      tile(name, unit, {
-        spent: between(from, until),
-        floor: unpriced(from),
-        before: [beforeName, between(before, from)],
-        passed: (now - from) / (until - from),
-        budget: budgets.of(unit),
-      }),
-    ),
-  );
 }
 
-/** One window: what was spent, where that leads at this pace, and what there is for it. */
-function tile(name, unit, { spent, floor, before, passed, budget }) {
-  // In thousandths, so that the projection stays whole; before a twentieth has passed it would be a guess.
-  const pace = passed >= 0.05 ? (spent * 1000n) / BigInt(Math.ceil(passed * 1000)) : null;
-  const over = budget && pace !== null && budget.pace(passed) > budget.most;
+/** Returns from when on days are needed, in the API's seconds. */
+export function firstDay() {
+  const now = Date.now();
+  return seconds(Math.min(monthOf(now, -1), weekOf(now) - 7 * DAY, dayOf(now) - HISTORY * DAY));
+}
+
+/**
+ * @param {{
+ *   days: import('./live.js').Polled<Bucket[]>, jobs: Job[], budgets: Budget[], whose: (unit: string) => Budget[],
+ * }} props `whose` gives the budgets that hold for exactly what the tiles show
+ */
+export function Tiles({ days, jobs, budgets, whose }) {
+  if (days.data === null && days.error)
+    return h('p', { class: 'problem', role: 'alert' }, days.error.message);
+  const now = Date.now();
+  return [
+    h(
+      'div',
+      { class: 'tiles' },
+      windows(now).map((window) =>
+        days.data === null
+          ? h(
+              'section',
+              { class: 'tile', 'aria-busy': 'true', 'aria-label': window.name },
+              h('h2', {}, window.name),
+              h('p', { class: 'big' }, '…'),
+            )
+          : tile(window, { now, days: days.data, jobs, budgets, own: whose(window.unit) }),
+      ),
+    ),
+    h(
+      'p',
+      { class: 'help' },
+      `Forecasts add up what is spent, what jobs under way are expected to add, and, for the time that is left, the middle half of the last ${HISTORY} days.`,
+    ),
+  ];
+}
+
+/**
+ * @param {Bucket[]} days
+ * @param {number} from
+ * @param {number} until
+ */
+function spentIn(days, from, until) {
+  const within = days.filter((day) => day.start_time * 1000 >= from && day.start_time * 1000 < until);
+  const results = within.flatMap((day) => day.results);
+  return {
+    amount: sum(results.map((result) => nano(result.amount.value))),
+    floor: results.some((result) => result.unpriced),
+  };
+}
+
+/**
+ * Returns the amounts of the last full days, from the first one with spend on.
+ * @param {Bucket[]} days
+ * @param {number} now
+ */
+function history(days, now) {
+  const today = dayOf(now);
+  const amounts = Array.from(
+    { length: HISTORY },
+    (_, at) => spentIn(days, today - (HISTORY - at) * DAY, today - (HISTORY - at - 1) * DAY).amount,
+  );
+  const first = amounts.findIndex((amount) => amount > 0n);
+  return first < 0 ? [] : amounts.slice(first);
+}
+
+/**
+ * @param {Window} window
+ * @param {{now: number, days: Bucket[], jobs: Job[], budgets: Budget[], own: Budget[]}} known
+ */
+function tile({ name, beforeName, before, from, until, unit }, { now, days, jobs, budgets, own }) {
+  const spent = spentIn(days, from, until);
+  const last = spentIn(days, before, from);
+  const coming = sum(
+    jobs
+      .filter((job) => job.projected !== null && Date.parse(job.createTime) >= from)
+      .map((job) => (knownNano(job.projected) ?? 0n) - (costSoFar(job) ?? 0n))
+      .filter((amount) => amount > 0n),
+  );
+  const past = history(days, now);
+  const expected = forecast({ spent: spent.amount, coming, days: past, left: (until - now) / DAY });
+  const typical = past.length >= LEAST_HISTORY && sum(past) / BigInt(past.length);
   return h(
     'section',
-    { class: 'tile', 'aria-label': name },
-    h('h2', { title: 'Days in UTC, as budgets have them' }, name),
-    h('p', { class: 'big' }, money(spent, { floor })),
+    { class: 'tile', 'aria-label': name, key: name },
+    h('h2', {}, name),
+    h('p', { class: 'big' }, money(spent.amount, { floor: spent.floor })),
     h(
       'p',
       { class: 'facts' },
       h(
         'span',
-        {
-          title:
-            pace === null
-              ? 'Known once a twentieth of it has passed'
-              : `At the pace so far: ${exactUsd(pace)} at its end`,
-        },
-        pace === null ? 'Too early to project' : [h('b', {}, shortUsd(pace)), ` by the ${unit}’s end`],
+        {},
+        `${beforeName} `,
+        h('b', {}, money(last.amount, { floor: last.floor })),
+        unit === 'day' && typical !== false && [', ', money(typical), ' on average'],
       ),
-      h('span', { class: 'muted' }, `${before[0]} `, money(before[1])),
+      h(
+        'span',
+        { class: 'muted' },
+        expected
+          ? `Forecast ${amountText(expected.low, { floor: spent.floor })} to ${amountText(expected.high)}`
+          : 'Too little history for a forecast',
+      ),
     ),
-    budget
+    own.length === 1 ? against(own[0], unit, expected) : summary(budgets, unit),
+  );
+}
+
+/**
+ * Returns the bar of the one budget that holds for what the tile shows.
+ * @param {Budget} budget
+ * @param {string} unit
+ * @param {{low: bigint, high: bigint} | null} expected
+ */
+function against(budget, unit, expected) {
+  const spent = budget.spent ?? 0n;
+  const percent = percentOf(spent, budget.most);
+  const over = spent > budget.most;
+  const soon = !over && expected !== null && expected.high > budget.most;
+  const words = over
+    ? ['over by ', money(spent - budget.most)]
+    : soon
+      ? `likely over by the ${unit}’s end`
+      : `${percent} %`;
+  return h(
+    'div',
+    { class: 'against' },
+    bar(
+      [
+        [percent, over ? 'bad' : soon ? 'warn' : 'run'],
+        [percentOf(budget.reserved, budget.most), 'reserved'],
+      ],
+      `${percent} % of the budget spent`,
+    ),
+    h(
+      'p',
+      { class: over || soon ? 'over' : 'muted' },
+      h('span', {}, money(spent), ' of ', money(budget.most), ` for ${budget.name}`),
+      h('b', {}, words),
+    ),
+  );
+}
+
+/**
+ * Says how many budgets for such a time there are: one cannot lend to another, so they are not added up.
+ * @param {Budget[]} budgets
+ * @param {string} unit
+ */
+function summary(budgets, unit) {
+  const fitting = budgets.filter((budget) => budget.unit === unit && budget.spent !== null);
+  const over = fitting.filter((budget) => (budget.spent ?? 0n) > budget.most).length;
+  if (!fitting.length) return h('p', { class: 'against muted' }, `No budget for the ${unit}`);
+  return h(
+    'p',
+    { class: `against ${over ? 'over' : 'muted'}` },
+    over
       ? h(
-          'div',
-          { class: 'against' },
-          bar(
-            [
-              [
-                percentOf(budget.spent, budget.most),
-                budget.spent > budget.most ? 'bad' : over ? 'warn' : 'run',
-              ],
-              [percentOf(budget.reserved, budget.most), 'reserved'],
-            ],
-            `${percentOf(budget.spent, budget.most)} % of the budget spent`,
-          ),
-          h(
-            'p',
-            { class: over ? 'over' : 'muted' },
-            h('span', {}, money(budget.spent), ' of ', money(budget.most), ` ${budget.whose}`),
-            over
-              ? h('b', {}, 'over at this pace')
-              : h('span', {}, `${percentOf(budget.spent, budget.most)} %`),
-          ),
+          'b',
+          {},
+          `${over} of ${several(fitting.length, 'budget')} for the ${unit} ${over === 1 ? 'is' : 'are'} over`,
         )
-      : h('p', { class: 'against muted' }, `No budget for the ${unit}`),
+      : `${several(fitting.length, 'budget')} for the ${unit}, none is over`,
   );
 }

@@ -1,0 +1,111 @@
+/** Changes of spend from one period to the next, by group: the first answer to "why did it jump?". */
+
+import { linkTo } from './address.js';
+import { amountText, money } from './amounts.js';
+import { costs } from './api.js';
+import { h } from './dom.js';
+import { nano, percentOf } from './money.js';
+import { empty, loadedCard } from './parts.js';
+import { RANGES, seconds, startOf } from './periods.js';
+import { filterFor, nameOf, valueOf } from './spend.js';
+
+const MOST_SHOWN = 6;
+
+/**
+ * @typedef {import('./api.js').Query} Query
+ * @typedef {{value: string | null, before: bigint, now: bigint, floor: boolean}} Change
+ */
+
+/**
+ * Reads the spend of a range of time and of as much time before it, the largest change first.
+ * @param {string} range
+ * @param {string} by
+ * @param {Query} filter
+ * @param {AbortSignal} signal
+ * @returns {Promise<Change[]>}
+ */
+export async function changesOf(range, by, filter, signal) {
+  const now = Date.now();
+  const start = startOf(range, now);
+  const { width, limit } = RANGES[range];
+  /**
+   * @param {number} from
+   * @param {number} until
+   */
+  const between = (from, until) =>
+    costs(
+      [
+        ['start_time', seconds(from)],
+        ['end_time', seconds(until)],
+        ['bucket_width', width],
+        ['limit', 2 * limit],
+        ['group_by', by],
+        ...filter,
+      ],
+      signal,
+    );
+  const [earlier, later] = await Promise.all([between(start - (now - start), start), between(start, now)]);
+  /** @type {Map<string | null, Change>} */
+  const changes = new Map();
+  const add = (/** @type {'before' | 'now'} */ when, /** @type {import('./api.js').Bucket[]} */ buckets) => {
+    for (const result of buckets.flatMap((bucket) => bucket.results)) {
+      const value = valueOf(result, by);
+      const change = changes.get(value) ?? { value, before: 0n, now: 0n, floor: false };
+      change[when] += nano(result.amount.value);
+      change.floor ||= result.unpriced;
+      changes.set(value, change);
+    }
+  };
+  add('before', earlier);
+  add('now', later);
+  return [...changes.values()].sort((one, other) => (size(one) < size(other) ? 1 : -1));
+}
+
+/** @param {Change} change */
+function size({ before, now }) {
+  return now > before ? now - before : before - now;
+}
+
+/**
+ * @param {{
+ *   from: import('./live.js').Polled<Change[]>, range: string, by: string, team: string | null,
+ * }} props
+ */
+export function ChangesCard({ from, range, by, team }) {
+  return loadedCard({
+    title: 'Largest changes',
+    note: `Against the ${RANGES[range].text} before`,
+    lines: 5,
+    from,
+    draw: (changes) =>
+      changes.length
+        ? h(
+            'ul',
+            { class: 'changes' },
+            changes.slice(0, MOST_SHOWN).map((change) => changed(change, range, by, team)),
+          )
+        : empty('Nothing to compare', 'Neither period has any spend.'),
+  });
+}
+
+/**
+ * @param {Change} change
+ * @param {string} range
+ * @param {string} by
+ * @param {string | null} team
+ */
+function changed(change, range, by, team) {
+  const { value, before, now, floor } = change;
+  const name = nameOf(by, value);
+  const link = linkTo('jobs', { team, ...filterFor(by, value), since: range, sort: '-amount' });
+  const [sign, tone] = now > before ? ['+', 'up'] : now < before ? ['−', 'down'] : ['', ''];
+  const share = before > 0n ? `${sign}${Math.round(percentOf(size(change), before))} %` : 'new';
+  return h(
+    'li',
+    { key: value },
+    value === null ? h('span', {}, name) : h('a', { href: link }, name),
+    h('span', { class: 'muted' }, `${amountText(before, { floor })} → ${amountText(now, { floor })}`),
+    h('b', { class: tone }, sign, money(size(change), { floor })),
+    h('span', { class: 'muted' }, share),
+  );
+}

@@ -1,0 +1,323 @@
+"""Filters, links and times give the answers that they promise; what others wrote does no harm."""
+
+import csv
+import re
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from browser.seeding import FLASH, PRO, Seeder, usage_of
+from browser.serving import Served
+from functional.gateway.conftest import KEY, World
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+
+
+def records(seeded):
+    return list(seeded.world.store._jobs.values())
+
+
+class TestFilters:
+    def test_a_label_is_picked_by_name_and_value(self, admin, seeded):
+        admin.open("jobs")
+        page = admin.page
+        expect(page.locator(".rows .job-row").first).to_be_visible()
+        page.get_by_label("Label", exact=True).select_option("environment")
+        expect(page.get_by_text("Choose a value of the label environment")).to_be_visible()
+        expect(page.locator(".rows .job-row")).to_have_count(0)
+        page.get_by_label("Value of environment").select_option("staging")
+        expect(page.locator(".rows .job-row").first).to_be_visible()
+        names = {
+            job.seen.display_name for job in records(seeded) if job.seen.labels["environment"] == "staging"
+        }
+        assert set(page.locator(".rows .c-name a").all_inner_texts()) <= names
+        page.get_by_label("Label", exact=True).select_option("")
+        page.wait_for_url(lambda url: "label=" not in url)
+
+    @pytest.mark.parametrize(
+        ("picker", "value", "of"),
+        [
+            ("Model", "gemini-2.5-pro", lambda job: job.seen.model.rpartition("/")[2]),
+            ("Team", "ads", lambda job: job.team),
+            ("Key", "ticket-triage", lambda job: job.api_key),
+        ],
+    )
+    def test_what_there_is_can_be_picked(self, admin, seeded, picker, value, of):
+        admin.open("jobs?since=all")
+        page = admin.page
+        page.get_by_label(picker, exact=True).select_option(value)
+        number = sum(of(job) == value for job in records(seeded))
+        expect(page.locator(".pager")).to_contain_text(f"of {number} ")
+
+    def test_nothing_found_has_one_page(self, admin):
+        admin.open("jobs?search=there-is-no-such-job")
+        expect(admin.page.get_by_text("No job fits these filters")).to_be_visible()
+        expect(admin.page.locator(".pager")).to_contain_text("Page 1 of 1")
+        expect(admin.page.locator(".pager")).not_to_contain_text("+")
+        expect(admin.page.get_by_role("button", name="Next page")).to_be_disabled()
+
+
+class TestLinks:
+    @pytest.fixture
+    def page(self, admin):
+        admin.open("overview?team=ads&range=7d")
+        expect(admin.page.locator("[aria-busy]")).to_have_count(0)
+        return admin.page
+
+    @pytest.mark.parametrize(
+        ("card", "link", "state"),
+        [
+            ("Running now", "All under way", "under-way"),
+            ("Latest failures", "All of them", "wrong"),
+            ("Cost by model", "gemini-2.5-flash", None),
+        ],
+    )
+    def test_they_keep_team_and_time(self, page, card, link, state):
+        page.get_by_role("region", name=card).get_by_role("link", name=link, exact=True).click()
+        expect(page.get_by_label("Team", exact=True)).to_have_value("ads")
+        expect(page.get_by_label("Created within")).to_have_value("7d")
+        if state:
+            expect(page.get_by_label("State")).to_have_value(state)
+
+    def test_a_number_of_failed_jobs_leads_to_that_many(self, admin):
+        page = admin.page
+        row = page.get_by_role("region", name="Failed and wasted").locator(".pairs > div").nth(1)
+        number = row.locator("dd").inner_text()
+        assert int(number) > 0
+        row.get_by_role("link").click()
+        expect(page.locator(".pager")).to_contain_text(f"of {number} ")
+
+
+class TestTimes:
+    def test_all_are_in_one_zone_which_the_page_names(self, visit, empty, vertex_server):
+        seeder = Seeder(empty, vertex_server)
+        job = seeder.add(
+            seeder.now.replace(hour=3, minute=30) - timedelta(days=2),
+            (None, "adhoc", FLASH),
+            "JOB_STATE_SUCCEEDED",
+            usage_of(1000, FLASH),
+        )
+        visitor = visit(empty, timezone_id="Asia/Kathmandu")
+        asked = []
+        visitor.page.on("request", lambda request: asked.append(request.url))
+        visitor.sign_in(view="jobs")
+        page = visitor.page
+        expect(page.locator(".rows .c-age")).to_have_text(re.compile(rf"^{job.create_time.day} \w+ 03:30"))
+        page.get_by_role("button", name="Times in UTC").click()
+        expect(page.get_by_role("button", name="Times in UTC+05:45")).to_be_visible()
+        expect(page.locator(".rows .c-age")).to_have_text(re.compile(rf"^{job.create_time.day} \w+ 09:15"))
+        page.get_by_role("link", name="Overview", exact=True).click()
+        expect(page.locator("[aria-busy]")).to_have_count(0)
+        zones = {re.search("time_zone=([^&]*)", url)[1] for url in asked if "/v1/costs?" in url}
+        assert zones == {"%2B05%3A45"}
+        page.reload()
+        expect(page.get_by_role("button", name="Times in UTC+05:45")).to_be_visible()
+
+    def test_a_queued_job_waits_and_does_not_run(self, admin, seeded):
+        job = next(job for job in records(seeded) if job.seen.state == "JOB_STATE_PENDING")
+        admin.open(f"jobs/{job.key.project}/{job.key.location}/{job.key.job_id}")
+        expect(admin.page.get_by_role("region", name="Waiting for")).to_contain_text("not started yet")
+        expect(admin.page.locator("main")).not_to_contain_text("Running for")
+
+
+def test_a_job_that_failed_without_output_claims_nothing_good(admin, seeded):
+    error = {"code": 8, "message": "The job ran out of quota."}
+    job = seeded.add(
+        seeded.now,
+        ("ads", "ad-policy-review", FLASH),
+        "JOB_STATE_FAILED",
+        None,
+        rows=9,
+        error=error,
+        end_time=seeded.now,
+    )
+    page = admin.page
+    admin.open(f"jobs/{job.key.project}/{job.key.location}/{job.key.job_id}")
+    expect(page.get_by_text("The job ended without output")).to_be_visible()
+    for text in ("Nothing failed", "No errors", "No usage", "yet", "Running for"):
+        expect(page.locator("main")).not_to_contain_text(text)
+    admin.open("jobs?state=wrong")
+    expect(page.locator(".rows .c-labels", has_text="ran out of quota").first).to_be_visible()
+
+
+class TestWhatOthersWrote:
+    def test_a_file_runs_nothing(self, admin, seeded):
+        names = ["-2+3+cmd|' /C calc'!A0", "=1+1", "@SUM(A1)", "\N{FULLWIDTH EQUALS SIGN}1+1", "\tx", "-12.5"]
+        jobs = records(seeded)[-len(names) :]
+        for job, name in zip(jobs, names, strict=True):
+            seen = msgspec.structs.replace(job.seen, display_name=name)
+            seeded.world.store._jobs[job.key] = msgspec.structs.replace(job, seen=seen)
+        admin.open("jobs?since=all")
+        expect(admin.page.locator(".rows .job-row").first).to_be_visible()
+        with admin.page.expect_download() as found:
+            admin.page.get_by_role("button", name="CSV").click()
+        rows = list(csv.DictReader(found.value.path().read_text().splitlines()))
+        shown = {row["display_name"] for row in rows}
+        assert shown >= {f"'{name}" for name in names[:-1]} | {"-12.5"}
+
+    def test_a_name_that_is_written_from_right_to_left_turns_nothing_round(self, admin, seeded):
+        job = records(seeded)[-1]
+        name = "evil\N{RIGHT-TO-LEFT OVERRIDE}gnp.exe"
+        seen = msgspec.structs.replace(job.seen, display_name=name)
+        seeded.world.store._jobs[job.key] = msgspec.structs.replace(job, seen=seen)
+        seeded.vertex._store._jobs[seen.name].body["displayName"] = name
+        admin.open("jobs")
+        link = admin.page.get_by_role("link", name=name)
+        expect(link.locator("bdi")).to_have_css("unicode-bidi", "isolate")
+        link.click()
+        expect(admin.page.locator("h1 bdi")).to_have_text(name)
+
+
+class TestTabs:
+    def test_a_second_tab_asks_for_no_key_and_nothing_is_on_disk(self, admin):
+        page = admin.page
+        second = page.context.new_page()
+        second.goto(f"{admin.served.url}/dashboard#/jobs")
+        expect(second.locator("header.top")).to_contain_text("Administrator")
+        expect(second.locator(".rows .job-row").first).to_be_visible()
+        for tab in (page, second):
+            assert KEY not in tab.evaluate("JSON.stringify(localStorage) + document.cookie")
+            assert tab.evaluate("indexedDB.databases().then(all => all.length)") == 0
+            assert tab.evaluate("caches.keys().then(all => all.length)") == 0
+
+        second.get_by_role("button", name="Sign out").click()
+        for tab in (page, second):
+            expect(tab.get_by_label("API key")).to_be_visible()
+        page.reload()
+        expect(page.get_by_label("API key")).to_be_visible()
+
+    def test_a_tab_that_is_shown_out_does_not_come_in_by_another(self, admin):
+        second = admin.page.context.new_page()
+        second.goto(f"{admin.served.url}/dashboard")
+        expect(second.locator("header.top")).to_be_visible()
+        second.evaluate("dispatchEvent(new CustomEvent('keyrefused', { detail: 'This key is disabled.' }))")
+        expect(second.get_by_role("alert")).to_have_text("This key is disabled.")
+        expect(admin.page.locator("header.top")).to_be_visible()
+
+    def test_another_origin_gets_nothing(self, admin, vertex_server):
+        with Served(World(vertex_server.host).client.application) as other:
+            page = admin.page.context.new_page()
+            page.goto(f"{other.url}/dashboard")
+            expect(page.get_by_label("API key")).to_be_visible()
+            page.evaluate(
+                """() => { window.heard = [];
+                const tabs = new BroadcastChannel('batch-gateway-tabs');
+                tabs.onmessage = ({ data }) => window.heard.push(data.type);
+                tabs.postMessage({ type: 'asked' }); }"""
+            )
+            third = admin.page.context.new_page()
+            third.goto(f"{admin.served.url}/dashboard")
+            expect(third.locator("header.top")).to_be_visible()
+            assert "given" not in page.evaluate("window.heard")
+
+
+def test_a_secret_is_not_lost_by_escape(admin):
+    admin.open("keys")
+    page = admin.page
+    page.get_by_role("button", name="Rotate ticket-triage").click()
+    page.get_by_role("button", name="Rotate", exact=True).click()
+    secret = page.locator("output.secret")
+    expect(secret).to_be_visible()
+    for _ in range(3):
+        page.keyboard.press("Escape")
+    expect(secret).to_be_visible()
+    expect(page.locator("dialog .button.primary")).to_have_count(1)
+    page.get_by_role("button", name="I have copied it").click()
+    expect(page.locator("dialog")).to_have_count(0)
+
+
+def test_an_overview_of_eleven_thousand_jobs_is_small(visit, empty, vertex_server, measured):
+    seeder = Seeder(empty, vertex_server)
+    seeder.owners()
+    seeder.month()
+    seeder.many(11_000, minutes=3)
+    visitor = visit(empty)
+    session = visitor.page.context.new_cdp_session(visitor.page)
+    addresses, sizes = {}, {}
+    session.on("Network.requestWillBeSent", lambda e: addresses.update({e["requestId"]: e["request"]["url"]}))
+    session.on("Network.loadingFinished", lambda e: sizes.update({e["requestId"]: e["encodedDataLength"]}))
+    session.send("Network.enable")
+    visitor.sign_in()
+    expect(visitor.page.locator("[aria-busy]")).to_have_count(0)
+    failed = visitor.page.get_by_role("region", name="Failed and wasted").locator("dd").nth(1)
+    assert int(failed.inner_text()) >= 11_000 // 37
+    data = sum(size for each, size in sizes.items() if "/dashboard/" not in addresses[each])
+    measured("answers for an overview of 11,000 jobs, bytes", data)
+    assert data < 100_000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_bars_are_seen_in_forced_colours(visit, seeded, scheme):
+    visitor = visit(seeded.world, scheme=scheme, forced_colors="active")
+    visitor.sign_in()
+    part = visitor.page.locator(".ranking .bar span").first
+    ground = visitor.page.locator(".ranking .bar").first
+    expect(part).to_be_visible()
+    colour = "element => getComputedStyle(element).backgroundColor"
+    assert part.evaluate(colour) != ground.evaluate(colour)
+
+
+class TestWhyDidItJump:
+    @pytest.fixture
+    def page(self, visit, empty, vertex_server):
+        """Six jobs of yesterday that another model and label made dear."""
+        seeder = Seeder(empty, vertex_server)
+        for back in range(1, 14):
+            created = seeder.now - timedelta(days=back)
+            seeder.add(created, (None, "adhoc", FLASH), "JOB_STATE_SUCCEEDED", usage_of(1000, FLASH))
+        for _ in range(6):
+            created = seeder.now - timedelta(days=1)
+            seeder.add(created, (None, "moved", PRO), "JOB_STATE_SUCCEEDED", usage_of(9000, PRO))
+        visitor = visit(empty)
+        visitor.sign_in(view="overview?range=7d")
+        expect(visitor.page.locator("[aria-busy]")).to_have_count(0)
+        return visitor.page
+
+    def test_the_largest_change_comes_first_and_leads_to_its_jobs(self, page):
+        changes = page.get_by_role("region", name="Largest changes").locator("li")
+        expect(changes.first).to_contain_text(PRO)
+        expect(changes.first).to_contain_text("+$")
+        expect(changes.first).to_contain_text("new")
+        expect(changes.nth(1)).to_contain_text(FLASH)
+        expect(changes.nth(1)).to_contain_text(re.compile(r"\d+ %"))
+        page.get_by_label("Stacked by").select_option("label:")
+        page.get_by_label("Label name").select_option("pipeline")
+        expect(changes.first).to_contain_text("moved")
+        changes.first.get_by_role("link").click()
+        expect(page.get_by_label("Value of pipeline")).to_have_value("pipeline=moved")
+        expect(page.locator(".pager")).to_contain_text("of 6 ")
+
+    def test_a_bar_opens_the_jobs_behind_it(self, page):
+        box = page.locator(".chart .u-over").bounding_box()
+        page.locator(".chart .u-over").click(position={"x": box["width"] * 5.6 / 7.2, "y": box["height"] / 2})
+        expect(page.get_by_label("Model", exact=True)).to_have_value(PRO)
+        expect(page.locator(".pager")).to_contain_text("of 6 ")
+
+    def test_so_does_a_figure_for_those_who_have_no_pointer(self, page):
+        page.get_by_text("The figures as a table").click()
+        row = page.get_by_role("table", name="Spend over time").get_by_role("row").nth(2)
+        row.get_by_role("link").last.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(".pager")).to_contain_text("of 7 ")
+        day = page.get_by_label("Created from").input_value()
+        assert day == f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%d}T00:00"
+        page.get_by_label("Created before").fill(day.replace("T00:00", "T00:01"))
+        page.get_by_label("Created before").press("Enter")
+        expect(page.get_by_text("No job fits these filters")).to_be_visible()
+        page.get_by_label("Created within").select_option("7d")
+        expect(page.locator(".pager")).to_contain_text("of 1")
+
+
+def test_a_refusal_is_not_tried_again(visit, seeded):
+    """Another team's job: asking again cannot help."""
+    job = next(job for job in records(seeded) if job.team == "ads")
+    visitor = visit(seeded.world)
+    visitor.sign_in(
+        seeded.keys["query-intents"]["key"], f"jobs/{job.key.project}/{job.key.location}/{job.key.job_id}"
+    )
+    expect(visitor.page.get_by_role("alert")).to_contain_text("could not be loaded")
+    expect(visitor.page.get_by_role("button", name="Try again")).to_have_count(0)
+    expect(visitor.page.locator(".connection")).to_have_text("Live")
+    assert all("403" in each for each in visitor.complaints)
+    visitor.complaints.clear()

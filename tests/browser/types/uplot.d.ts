@@ -1,0 +1,2 @@
+/** uPlot, which a script element loads. */
+declare const uPlot: any;
