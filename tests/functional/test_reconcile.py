@@ -127,7 +127,7 @@ class World(settling.Books):
     def said(self, number=1):
         """Status, whether it is complete, and amount, as the report has them."""
         report = cost_report(self.job(number), self.store.get_outputs(key(number)))
-        return report["status"], report["complete"], report["amount"]
+        return report.status, report.complete, report.amount
 
     def outside(self, job):
         """A job that Vertex AI has and the gateway has not seen."""
@@ -767,7 +767,7 @@ def test_what_a_running_job_has_exported_shows_as_progress_and_is_replaced_in_th
     settling.assert_settled(world, 3)
     assert world.job().closed
     report = cost_report(world.job(), world.store.get_outputs(key()))
-    assert [output["uri"] for output in report["outputs"]] == [f"gs://out/{FILE}"]
+    assert [output.uri for output in report.outputs] == [f"gs://out/{FILE}"]
 
 
 def test_a_large_export_of_a_running_job_is_left_for_the_end(world, monkeypatch):
@@ -784,7 +784,7 @@ def test_a_job_that_succeeded_without_output_is_never_complete(world):
     world.sweep(now=NOW + timedelta(days=1))
 
     assert world.job().closed
-    assert cost_report(world.job(), [])["complete"] is False
+    assert cost_report(world.job(), []).complete is False
 
 
 def test_a_job_that_succeeded_is_waited_for_until_its_output_cannot_come_any_more(world, capsys):

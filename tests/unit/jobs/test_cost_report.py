@@ -1,6 +1,7 @@
 """A job's cost as callers see it."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,8 +61,14 @@ def running(**members: Any) -> JobRecord:
     return job(state="JOB_STATE_RUNNING", closed=False, **members)
 
 
+def report_of(record: JobRecord, outputs: Iterable[Output]) -> dict[str, Any]:
+    """Return a report as its JSON reads."""
+    report: dict[str, Any] = json.loads(msgspec.json.encode(cost_report(record, outputs)))
+    return report
+
+
 def test_a_settled_job_reads_so_to_the_letter() -> None:
-    report = cost_report(JOB, [OUTPUT])
+    report = report_of(JOB, [OUTPUT])
     report.pop("estimate")
     assert report == {
         "name": "projects/1234/locations/us-central1/batchPredictionJobs/5678",
@@ -123,7 +130,7 @@ def test_a_settled_job_reads_so_to_the_letter() -> None:
 
 @pytest.mark.parametrize("some", [JOB, running(), running(usage=Usage(), cost=Cost(), settled_outputs=0)])
 def test_the_members_are_the_same_at_any_time_and_in_their_order(some: JobRecord) -> None:
-    assert list(cost_report(some, [])) == [
+    assert list(report_of(some, [])) == [
         "name",
         "state",
         "status",
@@ -151,7 +158,7 @@ def test_the_members_are_the_same_at_any_time_and_in_their_order(some: JobRecord
 
 
 def test_resumed_jobs_name_each_other() -> None:
-    report = cost_report(job(resumed_from="projects/1/a", resumed_by="projects/1/b"), [])
+    report = report_of(job(resumed_from="projects/1/a", resumed_by="projects/1/b"), [])
     assert (report["resumedFrom"], report["resumedBy"]) == ("projects/1/a", "projects/1/b")
 
 
@@ -160,23 +167,18 @@ def test_rows_that_a_cancelled_job_lists_without_an_answer_are_not_completed() -
     cancelled = job(
         state="JOB_STATE_CANCELLED", completion=stats, usage=Usage(rows=Rows(succeeded=3, failed=7))
     )
-    assert cost_report(cancelled, [])["progress"] == {"completed": 4, "total": 10}
-
-
-def test_a_report_is_json() -> None:
-    report = cost_report(JOB, iter([OUTPUT]))
-    assert json.loads(json.dumps(report)) == report
+    assert report_of(cancelled, [])["progress"] == {"completed": 4, "total": 10}
 
 
 def test_before_anything_is_settled_the_amount_is_nought_and_no_table_was_used() -> None:
-    report = cost_report(running(usage=Usage(), cost=Cost(), settled_outputs=0, completion=None), [])
+    report = report_of(running(usage=Usage(), cost=Cost(), settled_outputs=0, completion=None), [])
     assert (report["status"], report["amount"], report["priceTable"]) == ("PENDING", "0", None)
     assert (report["lineItems"], report["outputs"], report["projected"]) == ([], [], None)
     assert report["progress"] == {"completed": None, "total": None}
 
 
 def test_a_job_made_outside_the_gateway_has_neither_key_nor_team() -> None:
-    report = cost_report(job(api_key=None, team=None), [])
+    report = report_of(job(api_key=None, team=None), [])
     assert (report["apiKey"], report["team"]) == (None, None)
 
 
@@ -189,7 +191,7 @@ def test_a_job_made_outside_the_gateway_has_neither_key_nor_team() -> None:
     ],
 )
 def test_the_model_is_named_shortly(model: str, name: str) -> None:
-    assert cost_report(job(model=model), [])["model"] == name
+    assert report_of(job(model=model), [])["model"] == name
 
 
 # Status
@@ -242,7 +244,7 @@ def test_final_is_an_ended_job_with_everything_settled(
 )
 def test_an_amount_that_lacks_something_is_not_complete(lacking: JobRecord) -> None:
     assert not is_complete(lacking)
-    assert cost_report(lacking, [])["complete"] is False
+    assert report_of(lacking, [])["complete"] is False
 
 
 @pytest.mark.parametrize(
@@ -259,12 +261,12 @@ def test_an_amount_that_lacks_something_is_not_complete(lacking: JobRecord) -> N
 )
 def test_failed_and_carried_over_rows_lack_nothing(whole: JobRecord) -> None:
     assert is_complete(whole)
-    assert cost_report(whole, [])["complete"] is True
+    assert report_of(whole, [])["complete"] is True
 
 
 def test_rows_are_told_by_outcome() -> None:
     rows = Rows(succeeded=1, failed=2, malformed=3, carried_over=4, unmetered=1, unrecognized=5)
-    report = cost_report(job(usage=Usage(rows), cost=msgspec.structs.replace(COST, unpriced_rows=1)), [])
+    report = report_of(job(usage=Usage(rows), cost=msgspec.structs.replace(COST, unpriced_rows=1)), [])
     assert report["rows"] == {
         "succeeded": 1,
         "failed": 2,
@@ -282,7 +284,7 @@ def test_reasons_for_unpriced_rows_are_told_with_their_numbers() -> None:
         LineItem("tuned", "", "output_text", 7, "token", None, None, 3),
         LineItem("gemini-2.5-flash", "", "input_text", 7, "token", 1, 1, 9),
     )
-    found = cost_report(job(usage=usage, cost=Cost(items, 1, 9, "2026-11-22")), [])
+    found = report_of(job(usage=usage, cost=Cost(items, 1, 9, "2026-11-22")), [])
     assert found["unpricedReasons"] == [
         {"reason": "NO_PRICE", "rows": 4},
         {"reason": "NO_USAGE", "rows": 2},
@@ -295,7 +297,7 @@ def test_reasons_for_unpriced_rows_are_told_with_their_numbers() -> None:
 
 def test_an_item_without_a_price_says_so_and_not_nought() -> None:
     unpriced = LineItem("tuned", "", "input_text", 7, "token", None, None, 1)
-    [item] = cost_report(job(cost=Cost((unpriced,), 0, 1, "2026-11-22")), [])["lineItems"]
+    [item] = report_of(job(cost=Cost((unpriced,), 0, 1, "2026-11-22")), [])["lineItems"]
     assert item == {
         "item": "input_text",
         "model": "tuned",
@@ -309,12 +311,12 @@ def test_an_item_without_a_price_says_so_and_not_nought() -> None:
 
 def test_an_item_that_is_free_costs_nought() -> None:
     free = LineItem("gemini-2.5-flash", "0-200k", "input_grounding", 7, "token", 0, 0, 1)
-    [item] = cost_report(job(cost=Cost((free,), 0, 0, "2026-11-22")), [])["lineItems"]
+    [item] = report_of(job(cost=Cost((free,), 0, 0, "2026-11-22")), [])["lineItems"]
     assert (item["unitPrice"], item["amount"]) == ("0", "0")
 
 
 def with_cost(**members: Any) -> dict[str, Any]:
-    return cost_report(job(cost=msgspec.structs.replace(COST, **members)), [])
+    return report_of(job(cost=msgspec.structs.replace(COST, **members)), [])
 
 
 def test_waste_is_told_by_reason() -> None:
@@ -376,7 +378,7 @@ def test_there_is_no_upper_bound_where_a_fee_is_not_known() -> None:
 
 def test_an_output_that_could_not_be_read_says_why() -> None:
     broken = Output(URI, 1, 5, Usage(), AT, unreadable="is compressed")
-    assert cost_report(JOB, [broken])["outputs"] == [
+    assert report_of(JOB, [broken])["outputs"] == [
         {"uri": URI, "generation": "1", "bytes": 5, "rows": 0, "error": "is compressed"}
     ]
 
@@ -411,7 +413,7 @@ def test_progress_is_what_vertex_or_the_output_says_whichever_is_ahead(
     progress: tuple[int | None, int | None],
 ) -> None:
     state = "JOB_STATE_SUCCEEDED" if closed else "JOB_STATE_RUNNING"
-    report = cost_report(job(usage=with_rows(rows), completion=completion, closed=closed, state=state), [])
+    report = report_of(job(usage=with_rows(rows), completion=completion, closed=closed, state=state), [])
     assert report["progress"] == {"completed": progress[0], "total": progress[1]}
 
 
@@ -432,7 +434,7 @@ def test_progress_is_what_vertex_or_the_output_says_whichever_is_ahead(
 def test_the_projection_carries_what_is_known_on_to_all_rows(
     rows: int, completion: Completion | None, projected: str | None
 ) -> None:
-    assert cost_report(running(usage=with_rows(rows), completion=completion), [])["projected"] == projected
+    assert report_of(running(usage=with_rows(rows), completion=completion), [])["projected"] == projected
 
 
 WEIGHED = Bounds(10_000, 1_000_001, 9_000_000)
@@ -457,7 +459,7 @@ def test_until_a_row_is_answered_the_estimate_is_the_projection(
     rows: Rows, completion: Completion | None, projected: str
 ) -> None:
     some = running(usage=Usage(rows), cost=Cost(), completion=completion, estimate=WEIGHED)
-    assert cost_report(some, [])["projected"] == projected
+    assert report_of(some, [])["projected"] == projected
 
 
 @pytest.mark.parametrize(
@@ -474,12 +476,12 @@ def test_once_a_row_is_answered_its_cost_takes_over(
     rows: Rows, completion: Completion | None, projected: str
 ) -> None:
     some = running(usage=Usage(rows), completion=completion, estimate=WEIGHED)
-    assert cost_report(some, [])["projected"] == projected
+    assert report_of(some, [])["projected"] == projected
 
 
 def test_an_estimate_that_the_amount_has_passed_is_no_projection() -> None:
     some = running(usage=with_rows(5), completion=None, estimate=Bounds(1, 97_999, 98_001))
-    assert cost_report(some, [])["projected"] is None
+    assert report_of(some, [])["projected"] is None
 
 
 @pytest.mark.parametrize("estimate", [None, UNKNOWN_BOUNDS, Bounds(None, None, None)])
@@ -488,7 +490,7 @@ def test_without_output_and_estimate_nothing_is_projected(
     estimate: Bounds | None, completion: Completion | None
 ) -> None:
     some = running(usage=Usage(), cost=Cost(), completion=completion, estimate=estimate)
-    report = cost_report(some, [])
+    report = report_of(some, [])
     assert (report["projected"], report["estimate"]) == (None, None)
 
 
@@ -503,8 +505,8 @@ def test_without_output_and_estimate_nothing_is_projected(
 )
 def test_what_is_not_known_is_not_carried_on(gap: dict[str, Any]) -> None:
     some = running(completion=Completion(successful=5, incomplete=5), estimate=WEIGHED)
-    assert cost_report(some, [])["projected"] is not None
-    assert cost_report(msgspec.structs.replace(some, **gap), [])["projected"] is None
+    assert report_of(some, [])["projected"] is not None
+    assert report_of(msgspec.structs.replace(some, **gap), [])["projected"] is None
 
 
 @pytest.mark.parametrize(
@@ -534,11 +536,11 @@ def test_a_job_that_has_ended_runs_no_more_rows(
         completion=completion,
         estimate=WEIGHED,
     )
-    assert cost_report(some, [])["projected"] == projected
+    assert report_of(some, [])["projected"] == projected
 
 
 def test_what_is_final_is_not_projected() -> None:
-    assert cost_report(job(completion=Completion(successful=4, incomplete=9)), [])["projected"] is None
+    assert report_of(job(completion=Completion(successful=4, incomplete=9)), [])["projected"] is None
 
 
 @given(
@@ -549,6 +551,6 @@ def test_what_is_final_is_not_projected() -> None:
 def test_progress_never_exceeds_its_total(rows: int, completion: Completion | None, closed: bool) -> None:  # noqa: FBT001 - generated
     state = "JOB_STATE_SUCCEEDED" if closed else "JOB_STATE_RUNNING"
     some = job(usage=with_rows(rows), completion=completion, closed=closed, state=state)
-    progress = cost_report(some, [])["progress"]
+    progress = report_of(some, [])["progress"]
     assert progress["total"] is None or (progress["completed"] or 0) <= progress["total"]
     assert (progress["completed"] or 0) >= rows

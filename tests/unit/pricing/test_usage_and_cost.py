@@ -373,7 +373,10 @@ def test_there_is_no_float_in_usage_cost_or_report(lines: list[bytes], location:
         JobKey("p", location, "1"), Observation("n", "s"), AT, usage=usage, cost=priced, settled_outputs=1
     )
     report = cost_report(job, [Output("gs://b/o/predictions.jsonl", 1, 5, usage, AT)])
-    assert floats_in([msgspec.to_builtins(usage), msgspec.to_builtins(priced), report]) == []
+    assert (
+        floats_in([msgspec.to_builtins(usage), msgspec.to_builtins(priced), msgspec.to_builtins(report)])
+        == []
+    )
 
 
 @given(USAGES)

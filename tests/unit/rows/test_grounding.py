@@ -50,7 +50,7 @@ def upper_bound(*lines: bytes) -> str | None:
     cost = cost_of(usage_of(*lines), TABLE, location="global", at=datetime(2026, 11, 28, tzinfo=UTC))
     fees = _query_fees(cost)
     assert fees is not None
-    return fees["upperBound"]
+    return fees.upper_bound
 
 
 def queries(number: int, **more: Any) -> dict[str, Any]:

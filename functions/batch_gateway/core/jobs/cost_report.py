@@ -1,77 +1,81 @@
 """Build the cost report of a job (the answer to ``GET …/{id}/cost``)."""
 
 from collections.abc import Iterable
-from typing import Any
+
+from msgspec import UNSET
 
 from batch_gateway.core.accounting.settlement import Output
+from batch_gateway.core.jobs.cost_answers import (
+    CostLineItem,
+    CostOutput,
+    CostQueryFees,
+    CostReport,
+    CostRows,
+    CostUsage,
+    CostWaste,
+    JobEstimate,
+    JobProgress,
+    QueryFee,
+    Status,
+    UnpricedReason,
+    WasteReason,
+)
 from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS, Bounds
 from batch_gateway.core.jobs.record import WITH_OUTPUT_STATES, JobRecord
 from batch_gateway.core.pricing.cost import Cost, LineItem, rows_without_price
 from batch_gateway.core.pricing.models import short_name
-from batch_gateway.core.pricing.money import format_nano, format_pico
+from batch_gateway.core.pricing.money import Pico, format_nano, format_pico
 from batch_gateway.core.usage import NO_PRICE, NO_USAGE, Unpriced
 
 
-def cost_report(job: JobRecord, outputs: Iterable[Output]) -> dict[str, Any]:
-    """Return the cost report of a job, ready for JSON.
-
-    ``amount`` is a floor unless ``complete``. ``rows.unpriced`` counts the rows of ``rows.succeeded`` whose
-    cost is not, or not wholly, in the amount, for any of ``unpricedReasons``; the other members of ``rows``
-    add up to all rows.
-    """
+def cost_report(job: JobRecord, outputs: Iterable[Output]) -> CostReport:
+    """Return the cost report of a job."""
     rows, tokens = job.usage.rows, job.usage.tokens
     status = status_of(job)
-    return {
-        "name": job.seen.name,
-        "state": job.seen.state,
-        "status": status,
-        "currency": "USD",
-        "amount": format_nano(job.cost.amount_nano),
-        "complete": is_complete(job),
-        "model": short_name(job.seen.model),
-        "team": job.team,
-        "apiKey": job.api_key,
-        "labels": job.seen.labels,
-        "rows": {
-            "succeeded": rows.succeeded,
-            "failed": rows.failed,
-            "malformed": rows.malformed,
-            "unrecognized": rows.unrecognized,
-            "unpriced": job.cost.unpriced_rows,
-            "carriedOver": rows.carried_over,
-        },
-        "unpricedReasons": _unpriced_reasons(job),
-        "usage": {
-            "inputTokens": tokens.input,
-            "cachedInputTokens": tokens.cached_input,
-            "outputTokens": tokens.output,
-            "thoughtsTokens": tokens.thoughts,
-            "totalTokens": tokens.total,
-        },
-        "lineItems": [_line_item(item) for item in job.cost.line_items],
-        "waste": _waste(job.cost),
-        "queryFees": _query_fees(job.cost),
-        "priceTable": job.cost.price_table or None,
-        "estimate": _estimate(job.estimate),
-        "projected": None if status == "FINAL" else _projected(job),
-        "progress": _progress(job),
-        "outputs": [
-            {
-                "uri": output.uri,
-                "generation": str(output.generation),
-                "bytes": output.bytes,
-                "rows": output.usage.rows.total,
-                **({"error": output.unreadable} if output.unreadable else {}),
-            }
+    return CostReport(
+        name=job.seen.name,
+        state=job.seen.state,
+        status=status,
+        amount=format_nano(job.cost.amount_nano),
+        complete=is_complete(job),
+        model=short_name(job.seen.model),
+        team=job.team,
+        api_key=job.api_key,
+        labels=job.seen.labels,
+        rows=CostRows(
+            rows.succeeded,
+            rows.failed,
+            rows.malformed,
+            rows.unrecognized,
+            job.cost.unpriced_rows,
+            rows.carried_over,
+        ),
+        unpriced_reasons=_unpriced_reasons(job),
+        usage=CostUsage(tokens.input, tokens.cached_input, tokens.output, tokens.thoughts, tokens.total),
+        line_items=[_line_item(item) for item in job.cost.line_items],
+        waste=_waste(job.cost),
+        query_fees=_query_fees(job.cost),
+        price_table=job.cost.price_table or None,
+        estimate=_estimate(job.estimate),
+        projected=None if status == "FINAL" else _projected(job),
+        progress=_progress(job),
+        outputs=[
+            CostOutput(
+                output.uri,
+                str(output.generation),
+                output.bytes,
+                output.usage.rows.total,
+                output.unreadable or UNSET,
+            )
             for output in outputs
             if not output.superseded
         ],
-        "resumedFrom": job.resumed_from,
-        "resumedBy": job.resumed_by,
-    }
+        resumed_from=job.resumed_from,
+        resumed_by=job.resumed_by,
+    )
 
 
-def status_of(job: JobRecord) -> str:
+def status_of(job: JobRecord) -> Status:
     """Return how final a job's cost is.
 
     Returns:
@@ -101,82 +105,84 @@ def _has_gaps(job: JobRecord) -> bool:
     return bool(job.cost.unpriced_rows or job.usage.rows.unread or job.unreadable_outputs)
 
 
-def _estimate(bounds: Bounds | None) -> dict[str, str | None] | None:
+def _estimate(bounds: Bounds | None) -> JobEstimate | None:
     if bounds is None or bounds == UNKNOWN_BOUNDS:
         return None
-    levels = {"low": bounds.low_nano, "expected": bounds.expected_nano, "high": bounds.high_nano}
-    return {name: None if nano is None else format_nano(nano) for name, nano in levels.items()}
+    return JobEstimate(_usd(bounds.low_nano), _usd(bounds.expected_nano), _usd(bounds.high_nano))
 
 
-def _unpriced_reasons(job: JobRecord) -> list[dict[str, Any]]:
+def _usd(nano: int | None) -> str | None:
+    return None if nano is None else format_nano(nano)
+
+
+def _unit_price(pico: Pico | None) -> str | None:
+    return None if pico is None else format_pico(pico)
+
+
+def _unpriced_reasons(job: JobRecord) -> list[UnpricedReason]:
     """List why rows are unpriced; a row without a price may count for another reason as well."""
     reasons = [
         Unpriced(NO_PRICE, rows_without_price(job.cost.line_items).total()),
         Unpriced(NO_USAGE, job.usage.rows.unmetered),
         *job.usage.unpriced,
     ]
-    return [{"reason": unpriced.reason, "rows": unpriced.rows} for unpriced in reasons if unpriced.rows]
+    return [UnpricedReason(unpriced.reason, unpriced.rows) for unpriced in reasons if unpriced.rows]
 
 
-def _line_item(item: LineItem) -> dict[str, Any]:
-    return {
-        "item": item.item,
-        "model": item.model,
-        "contextWindow": item.context_window or None,
-        "quantity": item.quantity,
-        "unit": item.unit,
-        "unitPrice": None if item.unit_price_pico is None else format_pico(item.unit_price_pico),
-        "amount": None if item.amount_nano is None else format_nano(item.amount_nano),
-    }
+def _line_item(item: LineItem) -> CostLineItem:
+    return CostLineItem(
+        item.item,
+        item.model,
+        item.context_window or None,
+        item.quantity,
+        item.unit,
+        _unit_price(item.unit_price_pico),
+        _usd(item.amount_nano),
+    )
 
 
-def _waste(cost: Cost) -> dict[str, Any]:
+def _waste(cost: Cost) -> CostWaste:
     """Report what was paid for useless rows; the sum is a floor where the cost of a reason is unknown."""
-    return {
-        "amount": format_nano(sum(wasted.amount_nano or 0 for wasted in cost.waste)),
-        "reasons": [
-            {
-                "kind": wasted.kind,
-                "reason": wasted.reason,
-                "rows": wasted.rows,
-                "amount": None if wasted.amount_nano is None else format_nano(wasted.amount_nano),
-            }
+    return CostWaste(
+        format_nano(sum(wasted.amount_nano or 0 for wasted in cost.waste)),
+        [
+            WasteReason(wasted.kind, wasted.reason, wasted.rows, _usd(wasted.amount_nano))
             for wasted in cost.waste
         ],
-    }
+    )
 
 
-def _query_fees(cost: Cost) -> dict[str, Any] | None:
+def _query_fees(cost: Cost) -> CostQueryFees | None:
     """Report search fees, which are not in the amount; one unknown fee leaves the upper bound unknown."""
     if not cost.query_fees:
         return None
     amounts = [fee.amount_nano for fee in cost.query_fees]
     known = [amount for amount in amounts if amount is not None]
-    return {
-        "upperBound": format_nano(sum(known)) if len(known) == len(amounts) else None,
-        "items": [
-            {
-                "item": fee.item,
-                "grounding": fee.grounding,
-                "model": fee.model,
-                "quantity": fee.quantity,
-                "unitPrice": None if fee.unit_price_pico is None else format_pico(fee.unit_price_pico),
-                "amount": None if fee.amount_nano is None else format_nano(fee.amount_nano),
-            }
+    return CostQueryFees(
+        format_nano(sum(known)) if len(known) == len(amounts) else None,
+        [
+            QueryFee(
+                fee.item,
+                fee.grounding,
+                fee.model,
+                fee.quantity,
+                _unit_price(fee.unit_price_pico),
+                _usd(fee.amount_nano),
+            )
             for fee in cost.query_fees
         ],
-    }
+    )
 
 
-def _progress(job: JobRecord) -> dict[str, int | None]:
+def _progress(job: JobRecord) -> JobProgress:
     """Return rows done and all rows, by Vertex AI's count or as settled: the higher one; null: unknown."""
     rows, stats = job.usage.rows.total, job.seen.completion
     if stats is None:
-        return {"completed": rows or None, "total": rows if rows and job.closed else None}
+        return JobProgress(rows or None, rows if rows and job.closed else None)
     # The output of a job that ended early may list the rows that it did not run, too.
     lists_all = _was_cut_short(job) and rows == stats.total
     completed = stats.completed if lists_all else max(rows, stats.completed)
-    return {"completed": completed, "total": None if stats.total is None else max(completed, stats.total)}
+    return JobProgress(completed, None if stats.total is None else max(completed, stats.total))
 
 
 def _was_cut_short(job: JobRecord) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, Window
+from batch_gateway.core.jobs.cost_answers import CostReport
 from batch_gateway.core.jobs.cost_report import cost_report
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.money import format_nano
@@ -127,10 +128,10 @@ def job_event(job: JobRecord, now: datetime) -> Event | None:
         return None
     report = cost_report(job, ())
     data = {
-        **{name: report[name] for name in ("name", "state", "model", "team", "apiKey", "labels")},
-        "cost": {name: report[name] for name in ("amount", "currency", "complete")},
-        "rows": report["rows"],
-        "usage": report["usage"],
+        **_about(report),
+        "cost": _cost(report),
+        "rows": report.rows,
+        "usage": report.usage,
         "createTime": _utc(job.seen.create_time or job.create_time),
         "startTime": _utc(job.seen.start_time),
         "endTime": _utc(job.seen.end_time),
@@ -139,7 +140,7 @@ def job_event(job: JobRecord, now: datetime) -> Event | None:
     about: tuple[str, ...] = (job.key.path,)
     if is_update(job):
         kind, about = COST_UPDATED, (*about, str(job.reopened))
-    return _event(kind, about, data, now, key_id=job.key_id, team=job.team, model=str(report["model"]))
+    return _event(kind, about, data, now, key_id=job.key_id, team=job.team, model=report.model)
 
 
 def budget_event(
@@ -190,14 +191,12 @@ def overrun_event(job: JobRecord, now: datetime) -> Event:
     report = cost_report(job, ())
     bounds = job.estimate
     data = {
-        **{name: report[name] for name in ("name", "state", "model", "team", "apiKey", "labels")},
-        "cost": {name: report[name] for name in ("amount", "currency", "complete")},
+        **_about(report),
+        "cost": _cost(report),
         "reserved": _usd(bounds.high_nano if bounds else None),
         "weighed": bounds.weighed if bounds else None,
     }
-    return _event(
-        OVERRUN, (job.key.path,), data, now, key_id=job.key_id, team=job.team, model=str(report["model"])
-    )
+    return _event(OVERRUN, (job.key.path,), data, now, key_id=job.key_id, team=job.team, model=report.model)
 
 
 def missing_price_event(model: str, job: JobRecord, command: str | None, now: datetime) -> Event:
@@ -231,7 +230,7 @@ def row_uri_event(job: JobRecord, uri: str, output: str, now: datetime) -> Event
     """
     report = cost_report(job, ())
     data = {
-        **{name: report[name] for name in ("name", "state", "model", "team", "apiKey", "labels")},
+        **_about(report),
         "uri": uri,
         "output": output,
     }
@@ -242,8 +241,23 @@ def row_uri_event(job: JobRecord, uri: str, output: str, now: datetime) -> Event
         now,
         key_id=job.key_id,
         team=job.team,
-        model=str(report["model"]),
+        model=report.model,
     )
+
+
+def _about(report: CostReport) -> dict[str, Any]:
+    return {
+        "name": report.name,
+        "state": report.state,
+        "model": report.model,
+        "team": report.team,
+        "apiKey": report.api_key,
+        "labels": report.labels,
+    }
+
+
+def _cost(report: CostReport) -> dict[str, Any]:
+    return {"amount": report.amount, "currency": report.currency, "complete": report.complete}
 
 
 def _event(

@@ -4,11 +4,14 @@ Vertex AI's own list has no costs, covers one location at a time, and omits dele
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access.callers import Caller
+from batch_gateway.core.answers import Money, Time
+from batch_gateway.core.jobs import cost_answers as answers
 from batch_gateway.core.jobs.cost_report import cost_report
 from batch_gateway.core.jobs.record import LIVE_STATES, TERMINAL_STATES, JobRecord
 from batch_gateway.core.pricing.models import short_name
@@ -31,8 +34,56 @@ _FIELDS: dict[str, Callable[[JobRecord], str | None]] = {
     "project": lambda job: job.key.project,
     "location": lambda job: job.key.location,
 }
-_REPORTED = ("name", "state", "status", "model", "team", "apiKey", "labels", "currency", "amount", "complete")
-_REPORTED_TOO = ("rows", "estimate", "projected", "progress", "resumedFrom", "resumedBy")
+
+
+class JobSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A job on record with its cost.
+
+    Attributes:
+        id: The last part of its name.
+        project: Id, not number.
+        wasted: Cost of blocked and truncated rows; part of ``amount``.
+        error: google.rpc.Status of a job that failed or was cancelled.
+    """
+
+    id: str
+    project: str
+    location: str
+    display_name: str
+    name: answers.Name
+    state: answers.State
+    status: answers.CostStatus
+    model: answers.Model
+    team: answers.Team
+    api_key: answers.ApiKey
+    labels: dict[str, str]
+    currency: Literal["USD"] = "USD"
+    amount: answers.Amount
+    complete: answers.Complete
+    wasted: Money
+    rows: answers.CostRows
+    estimate: answers.FromInput
+    projected: answers.Projected
+    progress: answers.JobProgress
+    resumed_from: answers.ResumedFrom
+    resumed_by: answers.ResumedBy
+    create_time: Time
+    start_time: Time | None
+    end_time: Time | None
+    error: dict[str, Any] | None
+
+
+class JobSummaryPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of jobs, the newest first.
+
+    Attributes:
+        next_page: Pass it as ``page`` for the next page. A page may be short or even empty without being the
+            last.
+    """
+
+    object: Literal["list"] = "list"
+    data: list[JobSummary]
+    next_page: str | None
 
 
 class Jobs:
@@ -58,13 +109,12 @@ class Jobs:
         last = found[-1] if len(found) == limit else batch[-1] if len(batch) == many else None
         more = last is not None and (last is not batch[-1] or len(batch) == many)
         return responses.json(
-            {
-                "object": "list",
-                "data": [_view(job) for job in found],
-                "next_page": page_tokens.encode(last.create_time, last.key)
+            JobSummaryPage(
+                data=[_summary(job) for job in found],
+                next_page=page_tokens.encode(last.create_time, last.key)
                 if last is not None and more
                 else None,
-            }
+            )
         )
 
 
@@ -114,18 +164,31 @@ def _texts(job: JobRecord) -> tuple[str, ...]:
     return (job.key.job_id, job.seen.display_name, short_name(job.seen.model), job.team or "", *labels)
 
 
-def _view(job: JobRecord) -> dict[str, Any]:
+def _summary(job: JobRecord) -> JobSummary:
     report = cost_report(job, ())
-    return {
-        "id": job.key.job_id,
-        "project": job.key.project,
-        "location": job.key.location,
-        "displayName": job.seen.display_name,
-        **{name: report[name] for name in _REPORTED},
-        "wasted": report["waste"]["amount"],
-        **{name: report[name] for name in _REPORTED_TOO},
-        "createTime": job.create_time,
-        "startTime": job.seen.start_time,
-        "endTime": job.seen.end_time,
-        "error": job.seen.error,
-    }
+    return JobSummary(
+        id=job.key.job_id,
+        project=job.key.project,
+        location=job.key.location,
+        display_name=job.seen.display_name,
+        name=report.name,
+        state=report.state,
+        status=report.status,
+        model=report.model,
+        team=report.team,
+        api_key=report.api_key,
+        labels=report.labels,
+        amount=report.amount,
+        complete=report.complete,
+        wasted=report.waste.amount,
+        rows=report.rows,
+        estimate=report.estimate,
+        projected=report.projected,
+        progress=report.progress,
+        resumed_from=report.resumed_from,
+        resumed_by=report.resumed_by,
+        create_time=job.create_time,
+        start_time=job.seen.start_time,
+        end_time=job.seen.end_time,
+        error=job.seen.error,
+    )

@@ -1,0 +1,157 @@
+"""Renew the schemas of the gateway's own answers in openapi.json from the types that build them.
+
+Run it after a change of one of the types, or of the file: ``PYTHONPATH=functions python
+infra/local/api_schemas.py``. Everything else in the file is written by hand and kept: paths, bodies of
+requests, Vertex AI's resources, and the examples of schemas.
+"""
+
+import json
+import re
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from batch_gateway.core.answers import Money
+from batch_gateway.core.jobs.cost_answers import CostReport
+from batch_gateway.gateway.http import openapi
+from batch_gateway.gateway.jobs.listing import JobSummary, JobSummaryPage
+
+FILE = Path(openapi.__file__).with_suffix(".json")
+ANSWERS: dict[str, type[msgspec.Struct]] = {
+    "Cost": CostReport,
+    "JobSummary": JobSummary,
+    "JobSummaryPage": JobSummaryPage,
+}
+"""Types of answers by the names of their schemas. Schemas of their parts have the names of the types."""
+VALUES: dict[str, Any] = {"Money": Money}
+"""Types that are not structures, and whose schemas have a name."""
+_REFERENCE = "#/components/schemas/"
+_COLUMNS = 110
+
+
+def schemas() -> dict[str, Any]:
+    """Return the schemas of the answers, by name."""
+    types = list(ANSWERS.values())
+    references, parts = msgspec.json.schema_components(types, ref_template=f"{_REFERENCE}{{name}}")
+    names = {
+        reference["$ref"].removeprefix(_REFERENCE): name
+        for reference, name in zip(references, ANSWERS, strict=True)
+    }
+    named = {name: msgspec.json.schema(kind) for name, kind in VALUES.items()}
+    structures = {part.__name__: part for part in _structures(types)}
+
+    def renamed(value: Any) -> Any:
+        """Return a schema with references to all that has a name."""
+        if isinstance(value, list):
+            return [renamed(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        for name, schema in named.items():
+            if _rule(value) == _rule(schema):
+                own = {} if value == schema else {"description": value["description"]}
+                return {"$ref": f"{_REFERENCE}{name}"} | own
+        if reference := value.get("$ref"):
+            part = reference.removeprefix(_REFERENCE)
+            return {**value, "$ref": f"{_REFERENCE}{names.get(part, part)}"}
+        return {name: renamed(each) for name, each in value.items()}
+
+    found = {names.get(part, part): _described(renamed(parts[part]), structures[part]) for part in parts}
+    return {**found, **named}
+
+
+def _rule(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a schema that is not for people."""
+    return {name: each for name, each in schema.items() if name not in {"description", "examples"}}
+
+
+def _structures(types: list[type[msgspec.Struct]]) -> set[type[msgspec.Struct]]:
+    """Find the structures that types are made of, themselves included."""
+    found: set[type[msgspec.Struct]] = set()
+
+    def walk(kind: msgspec.inspect.Type) -> None:
+        if isinstance(kind, msgspec.inspect.StructType):
+            if kind.cls in found:
+                return
+            found.add(kind.cls)
+            inner = [field.type for field in kind.fields]
+        elif isinstance(kind, msgspec.inspect.UnionType):
+            inner = list(kind.types)
+        else:
+            inner = [
+                getattr(kind, name) for name in ("item_type", "value_type", "type") if hasattr(kind, name)
+            ]
+            inner += getattr(kind, "item_types", ())
+        for each in inner:
+            walk(each)
+
+    for each in types:
+        walk(msgspec.inspect.type_info(each))
+    return found
+
+
+def _described(schema: dict[str, Any], structure: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return a structure's schema with the texts of its docstring, and without room for other members."""
+    texts = _attributes(structure)
+    properties = schema["properties"]
+    fields = msgspec.structs.fields(structure)
+    for field in fields:
+        properties[field.encode_name].pop("default", None)
+        if field.name in texts:
+            properties[field.encode_name]["description"] = texts[field.name]
+    return {
+        "type": "object",
+        "description": _plain(cleandoc(structure.__doc__ or "").partition("\n\nAttributes:")[0]),
+        "required": [field.encode_name for field in fields if field.default is not msgspec.UNSET],
+        "additionalProperties": False,
+        "properties": properties,
+    }
+
+
+def _attributes(structure: type[msgspec.Struct]) -> dict[str, str]:
+    """Return the descriptions of attributes in a docstring, by name."""
+    _, _, section = cleandoc(structure.__doc__ or "").partition("\n\nAttributes:\n")
+    entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)
+    return {name: _plain(text) for name, text in entries}
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("``", "`").split())
+
+
+def renewed(text: str) -> str:
+    """Return the file's text with new schemas, each in its old place, and laid out evenly."""
+    document = json.loads(text)
+    old = document["components"]["schemas"]
+    for name, schema in schemas().items():
+        kept = {"examples": old[name]["examples"]} if "examples" in old.get(name, {}) else {}
+        old[name] = schema | kept
+    return f"{_laid_out(document)}\n"
+
+
+def _laid_out(value: Any, column: int = 0, indent: int = 0) -> str:
+    """Return a value as JSON, with each array and object on one line if it fits.
+
+    Args:
+        value: The value.
+        column: Where its first line begins.
+        indent: Where its last line begins.
+    """
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or not value or column + len(line) < _COLUMNS:
+        return line
+    if isinstance(value, dict):
+        heads, members, ends = [f"{json.dumps(name)}: " for name in value], list(value.values()), "{}"
+    else:
+        heads, members, ends = [""] * len(value), value, "[]"
+    inner = indent + 2
+    lines = [
+        f"{' ' * inner}{head}{_laid_out(member, inner + len(head), inner)}"
+        for head, member in zip(heads, members, strict=True)
+    ]
+    return "\n".join([ends[0], ",\n".join(lines), f"{' ' * indent}{ends[1]}"])
+
+
+if __name__ == "__main__":
+    FILE.write_text(renewed(FILE.read_text(encoding="utf-8")), encoding="utf-8")
