@@ -14,7 +14,11 @@ from typing import Any
 import msgspec
 
 from batch_gateway.core.answers import Money
+from batch_gateway.core.estimating.estimate import EstimateReport
 from batch_gateway.core.jobs.cost_answers import CostReport
+from batch_gateway.gateway.costs.repricing import Repriced
+from batch_gateway.gateway.costs.values import CostValues
+from batch_gateway.gateway.costs.views import SpendPage
 from batch_gateway.gateway.http import openapi
 from batch_gateway.gateway.jobs.listing import JobSummary, JobSummaryPage
 
@@ -23,6 +27,10 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "Cost": CostReport,
     "JobSummary": JobSummary,
     "JobSummaryPage": JobSummaryPage,
+    "Estimate": EstimateReport,
+    "SpendPage": SpendPage,
+    "CostValues": CostValues,
+    "Repriced": Repriced,
 }
 """Types of answers by the names of their schemas. Schemas of their parts have the names of the types."""
 VALUES: dict[str, Any] = {"Money": Money}

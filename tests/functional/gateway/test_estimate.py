@@ -474,7 +474,7 @@ def on_record(*uris, model=FLASH, location=LOCATION, team=None, key_id=None, bas
 
 
 def asked_of(bench, job, seconds=9.0):
-    return estimate_report(bench.estimates.estimate_job(job, seconds))
+    return msgspec.to_builtins(estimate_report(bench.estimates.estimate_job(job, seconds)))
 
 
 @pytest.mark.parametrize("location", [LOCATION, "global"])

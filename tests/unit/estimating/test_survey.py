@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -224,7 +225,7 @@ def test_a_model_without_a_price_costs_an_unknown_amount_never_nothing():
     assert "no matching price" in found.warnings[0]
     assert found.input[1] == tokens_of(TEXT).expected
     report = estimate_report(found)
-    assert (report["low"], report["expected"], report["high"]) == (None, None, None)
+    assert (report.low, report.expected, report.high) == (None, None, None)
 
 
 def test_custom_models_cost_an_unknown_amount():
@@ -384,12 +385,18 @@ def test_every_figure_says_where_it_is_from():
 
 def test_the_report_is_as_the_api_has_it():
     found = surveyed([row(limit=10), b"{\n"])
-    report = json.loads(json.dumps(estimate_report(found), default=lambda s: {"uri": s.uri, "line": s.line}))
+    report = json.loads(msgspec.json.encode(estimate_report(found)))
     assert report["currency"] == "USD"
     assert report["model"] == "gemini-2.5-flash"
     assert report["rows"] == {"total": 2, "exact": True, "sampled": 2, "invalid": 1}
     assert report["outputTokens"] == {"low": 10, "expected": 10, "high": 10}
     assert report["inputTokens"]["expected"] == tokens_of(TEXT).expected
     assert isinstance(report["expected"], str)
-    assert report["invalidRows"] == [{"uri": "gs://in/rows.jsonl", "line": 2}]
+    assert report["invalidRows"] == [
+        {
+            "uri": "gs://in/rows.jsonl",
+            "line": 2,
+            "reason": "is not a JSON object; the whole job would fail to import",
+        }
+    ]
     assert report["priceTable"] == TABLE.version

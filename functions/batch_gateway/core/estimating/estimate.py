@@ -1,11 +1,11 @@
 """Price an estimate: low, expected and high, with the assumptions behind them."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Literal
 
 import msgspec
 
+from batch_gateway.core.answers import Count, Money
 from batch_gateway.core.estimating.bounds import Weight
 from batch_gateway.core.estimating.families import MOST_BYTES, Family
 from batch_gateway.core.estimating.ranges import Range
@@ -27,7 +27,7 @@ class InvalidRow(msgspec.Struct, frozen=True, rename="camel"):
 
     Attributes:
         uri: URI of the object.
-        line: Line number from 1; None if the object was not read from its beginning.
+        line: Number of the row, from 1; null if the object was not read from its beginning.
         reason: Why it is invalid.
     """
 
@@ -197,32 +197,75 @@ def exceeded_limits(family: Family, rows: Range, size: int) -> list[str]:
     return found
 
 
-def estimate_report(estimate: Estimate) -> dict[str, Any]:
-    """Return the answer of ``…:estimateCost``, ready for JSON."""
-    return {
-        "currency": "USD",
-        "low": _money(estimate.low_nano),
-        "expected": _money(estimate.expected_nano),
-        "high": _money(estimate.high_nano),
-        "model": short_name(estimate.model),
-        "rows": {
-            "total": estimate.rows,
-            "exact": estimate.exact_rows,
-            "sampled": estimate.sampled,
-            "invalid": estimate.invalid,
-        },
-        "inputTokens": _levels(estimate.input),
-        "outputTokens": _levels(estimate.output),
-        "assumptions": estimate.assumptions,
-        "warnings": estimate.warnings,
-        "invalidRows": estimate.invalid_rows,
-        "priceTable": estimate.price_table,
-    }
+class EstimatedRows(msgspec.Struct, frozen=True):
+    """Rows of the input.
+
+    Attributes:
+        total: null: unknown.
+        exact: true: counted, not extrapolated from a sample.
+        sampled: Rows that were read.
+        invalid: Rows, of those that were read, that will fail, or fail the job.
+    """
+
+    total: Count | None
+    exact: bool
+    sampled: Count
+    invalid: Count
+
+
+class Levels(msgspec.Struct, frozen=True):
+    """Numbers of tokens; null: unknown."""
+
+    low: Count | None
+    expected: Count | None
+    high: Count | None
+
+
+class EstimateReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Estimated cost of a create. An amount is null if it cannot be known; ``warnings`` say why.
+
+    Attributes:
+        low: Lowest cost.
+        expected: Most likely cost.
+        high: Highest cost, which a budget reserves.
+        model: Short name.
+        assumptions: Assumptions behind the figures, and prices that are derived or disputed.
+        warnings: Likely problems, costs that are not included, and changes of the model's price or its
+            retirement within 30 days.
+        invalid_rows: The first twenty.
+        price_table: Version of the table and, after a plus, a hash of the owner's prices.
+    """
+
+    currency: Literal["USD"] = "USD"
+    low: Money | None
+    expected: Money | None
+    high: Money | None
+    model: str
+    rows: EstimatedRows
+    input_tokens: Levels
+    output_tokens: Levels
+    assumptions: tuple[str, ...]
+    warnings: tuple[str, ...]
+    invalid_rows: tuple[InvalidRow, ...]
+    price_table: str
+
+
+def estimate_report(estimate: Estimate) -> EstimateReport:
+    """Return the answer of ``…:estimateCost``."""
+    return EstimateReport(
+        low=_money(estimate.low_nano),
+        expected=_money(estimate.expected_nano),
+        high=_money(estimate.high_nano),
+        model=short_name(estimate.model),
+        rows=EstimatedRows(estimate.rows, estimate.exact_rows, estimate.sampled, estimate.invalid),
+        input_tokens=Levels(*(estimate.input or (None, None, None))),
+        output_tokens=Levels(*(estimate.output or (None, None, None))),
+        assumptions=estimate.assumptions,
+        warnings=estimate.warnings,
+        invalid_rows=estimate.invalid_rows,
+        price_table=estimate.price_table,
+    )
 
 
 def _money(nano: int | None) -> str | None:
     return None if nano is None else format_nano(nano)
-
-
-def _levels(levels: Sequence[int | None] | None) -> dict[str, int | None]:
-    return dict(zip(("low", "expected", "high"), levels or (None, None, None), strict=True))

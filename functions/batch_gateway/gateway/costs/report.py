@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Protocol
 
-import msgspec
 from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access.callers import Caller
@@ -90,7 +89,7 @@ class Spend:
         entries = _EntryCounter(self._entries(page, query, calendar), limited=not query.is_rolled_up)
         try:
             for bucket in sum_by_bucket(entries, page, calendar, query.group_by):
-                data.append(msgspec.Raw(msgspec.json.encode(views.bucket_view(bucket, query.group_by))))
+                data.append(views.bucket_view(bucket, query.group_by))
                 end = bucket.span.end
                 shown += len(bucket.results)
                 if shown >= _RESULTS or entries.read >= _ENTRIES:
@@ -101,12 +100,7 @@ class Spend:
             raise _too_many_entries() from error
         more = end < query.span.end
         return responses.json(
-            {
-                "object": "page",
-                "data": data,
-                "has_more": more,
-                "next_page": _page_token(end) if more else None,
-            }
+            views.SpendPage(data=data, has_more=more, next_page=_page_token(end) if more else None)
         )
 
     def export(self, request: Request, caller: Caller) -> Response:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
+import msgspec
 from werkzeug.wrappers import Request
 
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.accounting.settlement import Change, reprice
+from batch_gateway.core.answers import Count, Money
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.money import format_nano
@@ -19,6 +20,30 @@ from batch_gateway.ports import JobStore
 
 _JOBS = 200
 """Jobs that one call examines: a few seconds of reading Firestore."""
+
+
+class RepricedJob(msgspec.Struct, frozen=True):
+    """A job whose cost has changed."""
+
+    name: str
+    amount_before: Money
+    price_table_before: str
+    amount: Money
+
+
+class Repriced(msgspec.Struct, frozen=True):
+    """A page of repriced jobs.
+
+    Attributes:
+        price_table: The table and the owner's prices in force.
+        examined: Jobs that were examined.
+        next_page: Pass it as ``page`` for the remaining jobs.
+    """
+
+    price_table: str
+    examined: Count
+    repriced: list[RepricedJob]
+    next_page: str | None
 
 
 class Repricings:
@@ -49,14 +74,13 @@ class Repricings:
             if body.model is None or body.model in _models_of(job):
                 changed = self._reprice(job, prices, caller.api_key, only_show=body.validate_only)
                 repriced += [changed] if changed else []
-        answer = {
-            "price_table": prices.version,
-            "examined": len(jobs),
-            "repriced": [_view(job) for job in repriced],
-            "next_page": page_tokens.encode(jobs[-1].create_time, jobs[-1].key)
-            if len(jobs) == _JOBS
-            else None,
-        }
+        more = len(jobs) == _JOBS
+        answer = Repriced(
+            prices.version,
+            len(jobs),
+            [_view(job) for job in repriced],
+            page_tokens.encode(jobs[-1].create_time, jobs[-1].key) if more else None,
+        )
         span = f"{body.start_time.isoformat()}/{body.end_time.isoformat()}"
         target = f"{span} {body.model or 'all models'}{' (validate_only)' if body.validate_only else ''}"
         return AuditedResponse(target, responses.json(answer))
@@ -76,11 +100,11 @@ def _models_of(job: JobRecord) -> set[str]:
     return {short_name(job.seen.model), *(item.model for item in job.cost.line_items)}
 
 
-def _view(job: JobRecord) -> dict[str, Any]:
+def _view(job: JobRecord) -> RepricedJob:
     before = job.repricings[-1]
-    return {
-        "name": job.seen.name,
-        "amount_before": format_nano(before.amount_nano),
-        "price_table_before": before.price_table,
-        "amount": format_nano(job.cost.amount_nano),
-    }
+    return RepricedJob(
+        job.seen.name,
+        format_nano(before.amount_nano),
+        before.price_table,
+        format_nano(job.cost.amount_nano),
+    )

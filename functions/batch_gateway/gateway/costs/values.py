@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Literal
 
+import msgspec
 from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access.callers import Caller
@@ -51,12 +52,28 @@ class FilterValues:
         if query.of_jobs:
             raise params.invalid("job: values are listed from totals, which have no jobs; leave it out")
         totals = self._store.list_totals(*rollups.days_of(query.span), equalities(query.filters))
-        return responses.json(
-            {"object": "values", **_values(filter_entries(entries_of_totals(totals), query.filters))}
-        )
+        return responses.json(_values(filter_entries(entries_of_totals(totals), query.filters)))
 
 
-def _values(entries: Iterator[Entry]) -> dict[str, Any]:
+class CostValues(msgspec.Struct, frozen=True, kw_only=True):
+    """The values that spend can be filtered by.
+
+    Attributes:
+        labels: Values by the label's name.
+        complete: False if there are more values than are listed.
+    """
+
+    object: Literal["values"] = "values"
+    model: list[str]
+    team: list[str]
+    api_key: list[str]
+    project: list[str]
+    location: list[str]
+    labels: dict[str, list[str]]
+    complete: bool
+
+
+def _values(entries: Iterator[Entry]) -> CostValues:
     fields: dict[str, set[str]] = {name: set() for name in GROUP_FIELDS}
     labels: dict[str, set[str]] = defaultdict(set)
     for entry in islice(entries, _MOST_ENTRIES):
@@ -65,12 +82,16 @@ def _values(entries: Iterator[Entry]) -> dict[str, Any]:
         for name, value in entry.total.labels.items():
             if name not in OURS:
                 labels[name].add(value)
-    return {
-        **{name: _shown(values) for name, values in fields.items()},
-        "labels": {name: _shown(labels[name]) for name in _shown(labels)},
-        "complete": next(entries, None) is None
+    return CostValues(
+        model=_shown(fields["model"]),
+        team=_shown(fields["team"]),
+        api_key=_shown(fields["api_key"]),
+        project=_shown(fields["project"]),
+        location=_shown(fields["location"]),
+        labels={name: _shown(labels[name]) for name in _shown(labels)},
+        complete=next(entries, None) is None
         and all(len(values) <= _MOST_VALUES for values in (labels, *labels.values(), *fields.values())),
-    }
+    )
 
 
 def _shown(values: Iterable[str]) -> list[str]:

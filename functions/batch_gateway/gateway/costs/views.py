@@ -3,12 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
 from itertools import groupby
-from typing import Any
+from typing import Annotated, Literal
 
+import msgspec
+from msgspec import Meta
+
+from batch_gateway.core.answers import Money
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.money import format_nano
 from batch_gateway.core.spend.csv_rows import text
-from batch_gateway.core.spend.entries import GROUP_FIELDS, JOB, LABEL, Bucket, Entry, Result, getter
+from batch_gateway.core.spend.entries import JOB, LABEL, Bucket, Entry, Result, getter
 
 AMOUNT_COLUMNS = ("amount", "currency", "unpriced")
 """Columns at the end of every row."""
@@ -16,26 +20,88 @@ JOB_COLUMNS = ("create_time", "job", "display_name", "state")
 """Columns at the beginning of a job's row."""
 
 
-def bucket_view(found: Bucket, fields: Sequence[str]) -> dict[str, Any]:
-    """Return a bucket in OpenAI's shape; fields that are not grouped by are null."""
-    return {
-        "object": "bucket",
-        "start_time": int(found.span.start.timestamp()),
-        "end_time": int(found.span.end.timestamp()),
-        "results": [_result_view(result, fields) for result in found.results],
-    }
+_Group = Annotated[str | None, Meta(description="null: not grouped by, or no value.")]
 
 
-def _result_view(result: Result, fields: Sequence[str]) -> dict[str, Any]:
+class SpendAmount(msgspec.Struct, frozen=True):
+    """An amount of money in OpenAI's shape."""
+
+    value: Money
+    currency: Literal["usd"] = "usd"
+
+
+class SpendResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The spend of a group in a bucket.
+
+    Attributes:
+        unpriced: true: some usage has no price, or some rows of a job are not understood, so the amount is a
+            floor.
+        labels: Labels that were grouped by.
+    """
+
+    object: Literal["organization.costs.result"] = "organization.costs.result"
+    amount: SpendAmount
+    unpriced: bool
+    model: _Group
+    team: _Group
+    api_key: _Group
+    project: _Group
+    location: _Group
+    job: _Group
+    labels: dict[str, str | None] | None
+
+
+class SpendBucket(msgspec.Struct, frozen=True, kw_only=True):
+    """The spend of a span of time.
+
+    Attributes:
+        start_time: Unix seconds.
+        end_time: Unix seconds.
+        results: The largest first.
+    """
+
+    object: Literal["bucket"] = "bucket"
+    start_time: int
+    end_time: int
+    results: list[SpendResult]
+
+
+class SpendPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of spend, in the shape of OpenAI's costs API.
+
+    Attributes:
+        next_page: Pass it as ``page``.
+    """
+
+    object: Literal["page"] = "page"
+    data: list[SpendBucket]
+    has_more: bool
+    next_page: str | None
+
+
+def bucket_view(found: Bucket, fields: Sequence[str]) -> SpendBucket:
+    """Return a bucket; fields that are not grouped by are null."""
+    return SpendBucket(
+        start_time=int(found.span.start.timestamp()),
+        end_time=int(found.span.end.timestamp()),
+        results=[_result_view(result, fields) for result in found.results],
+    )
+
+
+def _result_view(result: Result, fields: Sequence[str]) -> SpendResult:
     values = dict(zip(fields, result.group, strict=True))
     labels = {name.removeprefix(LABEL): value for name, value in values.items() if name.startswith(LABEL)}
-    return {
-        "object": "organization.costs.result",
-        "amount": {"value": format_nano(result.amount_nano), "currency": "usd"},
-        "unpriced": result.unpriced,
-        **{name: values.get(name) for name in (*GROUP_FIELDS, JOB)},
-        "labels": labels or None,
-    }
+    return SpendResult(
+        amount=SpendAmount(format_nano(result.amount_nano)),
+        unpriced=result.unpriced,
+        model=values.get("model"),
+        team=values.get("team"),
+        api_key=values.get("api_key"),
+        project=values.get("project"),
+        location=values.get("location"),
+        job=values.get(JOB),
+        labels=labels or None,
+    )
 
 
 def day_rows(found: Iterable[Bucket]) -> Iterator[list[str]]:
