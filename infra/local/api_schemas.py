@@ -16,6 +16,8 @@ import msgspec
 from batch_gateway.core.answers import Money
 from batch_gateway.core.estimating.estimate import EstimateReport
 from batch_gateway.core.jobs.cost_answers import CostReport
+from batch_gateway.core.pricing.price_list import PriceList
+from batch_gateway.gateway.admin import views
 from batch_gateway.gateway.costs.repricing import Repriced
 from batch_gateway.gateway.costs.values import CostValues
 from batch_gateway.gateway.costs.views import SpendPage
@@ -31,9 +33,18 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "SpendPage": SpendPage,
     "CostValues": CostValues,
     "Repriced": Repriced,
+    "PriceList": PriceList,
+    "Key": views.Key,
+    "GeneratedKey": views.GeneratedKey,
+    "KeyInfo": views.KeyInfo,
+    "KeyPage": views.KeyPage,
+    "DeletedKeys": views.DeletedKeys,
+    "Team": views.Team,
+    "TeamInfo": views.TeamInfo,
+    "DeletedTeams": views.DeletedTeams,
 }
 """Types of answers by the names of their schemas. Schemas of their parts have the names of the types."""
-VALUES: dict[str, Any] = {"Money": Money}
+VALUES: dict[str, Any] = {"Money": Money, "Token": views.Token, "Duration": views.Duration}
 """Types that are not structures, and whose schemas have a name."""
 _REFERENCE = "#/components/schemas/"
 _COLUMNS = 110
@@ -101,7 +112,7 @@ def _structures(types: list[type[msgspec.Struct]]) -> set[type[msgspec.Struct]]:
 
 def _described(schema: dict[str, Any], structure: type[msgspec.Struct]) -> dict[str, Any]:
     """Return a structure's schema with the texts of its docstring, and without room for other members."""
-    texts = _attributes(structure)
+    texts = {name: text for base in reversed(structure.__mro__) for name, text in _attributes(base).items()}
     properties = schema["properties"]
     fields = msgspec.structs.fields(structure)
     for field in fields:
@@ -117,7 +128,7 @@ def _described(schema: dict[str, Any], structure: type[msgspec.Struct]) -> dict[
     }
 
 
-def _attributes(structure: type[msgspec.Struct]) -> dict[str, str]:
+def _attributes(structure: type) -> dict[str, str]:
     """Return the descriptions of attributes in a docstring, by name."""
     _, _, section = cleandoc(structure.__doc__ or "").partition("\n\nAttributes:\n")
     entries = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)

@@ -1,10 +1,12 @@
 """List what is charged: the prices in force by model, location, item and context window."""
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
+from batch_gateway.core.answers import Money, Time
 from batch_gateway.core.pricing.layers import Discount, Layers, in_force, period_at, rate_at, starts_between
 from batch_gateway.core.pricing.model_prices import EARLIEST, windows
 from batch_gateway.core.pricing.money import format_pico
@@ -16,8 +18,116 @@ ELSEWHERE = "*"
 _END = datetime.max.replace(tzinfo=UTC)
 
 
-def prices_of(prices: PriceTable, model: str, location: str, at: datetime) -> dict[str, Any] | None:
-    """Return the batch prices of a model in a location at a time, ready for JSON; None if it has none then.
+_Source = Annotated[
+    str,
+    Meta(
+        description="Where the prices are from.",
+        extra_json_schema={"enum": ["override", "config", "table"]},
+    ),
+]
+_Page = Annotated[str, Meta(description="The page, agreement or file that says so.")]
+_Since = Annotated[date | None, Meta(description="First day of these prices, UTC; null: always.")]
+_Discount = Annotated[
+    str | None, Meta(description="The discount on the table's rates, such as `0.07`; null: none.")
+]
+
+
+class OverrideName(msgspec.Struct, frozen=True):
+    """The override that prices are from.
+
+    Attributes:
+        location: The only location that it is for; null: all.
+    """
+
+    name: str
+    location: str | None
+
+
+class PriceRate(msgspec.Struct, frozen=True, rename="camel"):
+    """The price of a unit.
+
+    Attributes:
+        item: As in line items.
+        context_window: As in line items.
+        unit_price: USD per unit.
+    """
+
+    item: str
+    context_window: str | None
+    unit_price: Money
+
+
+class PriceChange(msgspec.Struct, frozen=True, kw_only=True):
+    """The next change that is known.
+
+    Attributes:
+        start: Its first day, UTC.
+    """
+
+    start: date = msgspec.field(name="from")
+    source: _Source
+    override: OverrideName | None
+    page: _Page
+    since: _Since
+    discount: _Discount
+    rates: list[PriceRate]
+
+
+class PriceEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The prices of a model in a location.
+
+    Attributes:
+        location: ``*`` stands for all locations that are not listed.
+    """
+
+    model: str
+    location: str
+    unit: Annotated[str, Meta(extra_json_schema={"enum": ["token", "character"]})]
+    source: _Source
+    override: OverrideName | None
+    page: _Page
+    since: _Since
+    discount: _Discount
+    rates: list[PriceRate]
+    next_change: PriceChange | None
+
+
+class PriceOverride(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An override of prices.
+
+    Attributes:
+        name: A model, ``publishers/NAME``, or ``publishers/-`` for everything.
+        location: The only location that it is for; null: all.
+        terms: The body that set it.
+        set_by: Alias of the key that set it.
+        price_table: The table and overrides in force since the change.
+    """
+
+    name: str
+    location: str | None
+    terms: dict[str, Any]
+    set_by: str
+    set_at: Time
+    price_table: str | UnsetType = UNSET
+
+
+class PriceList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The prices in force.
+
+    Attributes:
+        price_table: Version of the table and, after a plus, a hash of the owner's prices.
+        overrides: All overrides; for the administrator only.
+    """
+
+    price_table: str
+    currency: Literal["USD"] = "USD"
+    at: Time
+    prices: list[PriceEntry]
+    overrides: list[PriceOverride] | UnsetType = UNSET
+
+
+def prices_of(prices: PriceTable, model: str, location: str, at: datetime) -> PriceEntry | None:
+    """Return the batch prices of a model in a location at a time; None if it has none then.
 
     Args:
         prices: The prices in force.
@@ -34,11 +144,12 @@ def prices_of(prices: PriceTable, model: str, location: str, at: datetime) -> di
     if now is None:
         return None
     later = (
-        {"from": start.date().isoformat(), **(_charged(layers, names, location, start) or {})}
+        PriceChange(start=start.date(), **charged)
         for start in starts_between(layers, at, _END)
+        if (charged := _charged(layers, names, location, start))
     )
-    change = next((step for step in later if step["rates"] != now["rates"]), None)
-    return {"model": model, "location": location, "unit": unit, **now, "nextChange": change}
+    change = next((step for step in later if step.rates != now["rates"]), None)
+    return PriceEntry(model=model, location=location, unit=unit, **now, next_change=change)
 
 
 def _charged(layers: Layers, names: tuple[str, ...], location: str, at: datetime) -> dict[str, Any] | None:
@@ -51,12 +162,12 @@ def _charged(layers: Layers, names: tuple[str, ...], location: str, at: datetime
     since = max(step.start, period.start)
     return {
         "source": layer.origin,
-        "override": {"name": layer.name, "location": layer.location or None} if layer.name else None,
+        "override": OverrideName(layer.name, layer.location or None) if layer.name else None,
         "page": f"{discount.source}; list prices: {period.source}" if discount else period.source,
-        "since": None if since == EARLIEST else since.date().isoformat(),
+        "since": None if since == EARLIEST else since.date(),
         "discount": f"{1 - discount.factor:f}" if discount else None,
         "rates": [
-            {"item": item, "contextWindow": window or None, "unitPrice": format_pico(price)}
+            PriceRate(item, window or None, format_pico(price))
             for window in names
             for item in sorted(period.rates.get(("batch", window, location == "global"), ()))
             if (price := rate_at(layers, at, ("batch", window, location == "global"), item)) is not None
@@ -64,12 +175,12 @@ def _charged(layers: Layers, names: tuple[str, ...], location: str, at: datetime
     }
 
 
-def override_view(override: Override) -> dict[str, Any]:
-    """Return an override, ready for JSON."""
-    return {
-        "name": override.name,
-        "location": override.location or None,
-        "terms": msgspec.json.decode(override.terms),
-        "setBy": override.set_by,
-        "setAt": override.set_at,
-    }
+def override_view(override: Override) -> PriceOverride:
+    """Return an override as it is answered."""
+    return PriceOverride(
+        name=override.name,
+        location=override.location or None,
+        terms=msgspec.json.decode(override.terms),
+        set_by=override.set_by,
+        set_at=override.set_at,
+    )

@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -19,7 +18,16 @@ from batch_gateway.core.errors import ApiError
 from batch_gateway.core.notify import webhooks
 from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.admin.budget_status import BudgetStatus
-from batch_gateway.gateway.admin.views import key_view, team_view
+from batch_gateway.gateway.admin.views import (
+    DeletedKeys,
+    GeneratedKey,
+    Key,
+    KeyInfo,
+    KeyPage,
+    Team,
+    key_view,
+    team_view,
+)
 from batch_gateway.gateway.http import params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import AliasTakenError, Endpoint, KeyStore
@@ -73,7 +81,7 @@ class Keys:
         with _alias_conflict():
             self._keys.add_key(key)
         return AuditedResponse(
-            key.key_alias, responses.json({"key": secret, **key_view(key), **_shown_once(webhook)})
+            key.key_alias, responses.json(_generated(secret, _with_secret_of(webhook, key_view(key))))
         )
 
     def update(self, request: Request, _: Caller) -> AuditedResponse:
@@ -117,7 +125,7 @@ class Keys:
         key = self._keys.get_key(token)
         if key is None:
             raise _unknown(body.key)
-        return AuditedResponse(key.key_alias, responses.json({**key_view(key), **_shown_once(webhook)}))
+        return AuditedResponse(key.key_alias, responses.json(_with_secret_of(webhook, key_view(key))))
 
     def regenerate(self, request: Request, caller: Caller) -> AuditedResponse:
         """Make a new secret for a key; the old one ends after the grace period (``POST /key/regenerate``)."""
@@ -147,7 +155,7 @@ class Keys:
                 key, expires=min(ends, key.expires) if key.expires else ends, updated_at=now
             ),
         )
-        return AuditedResponse(new.key_alias, responses.json({"key": secret, **key_view(new)}))
+        return AuditedResponse(new.key_alias, responses.json(_generated(secret, key_view(new))))
 
     def delete(self, request: Request, _: Caller) -> AuditedResponse:
         """Delete keys by secret or token, or by alias with all their secrets (``POST /key/delete``)."""
@@ -168,9 +176,7 @@ class Keys:
         if not deleted:
             raise _unknown((body.keys or body.key_aliases)[0])
         aliases = sorted({key.key_alias for key in deleted})
-        return AuditedResponse(
-            ",".join(aliases), responses.json({"deleted_keys": [key.token for key in deleted]})
-        )
+        return AuditedResponse(",".join(aliases), responses.json(DeletedKeys([key.token for key in deleted])))
 
     def info(self, request: Request, caller: Caller) -> Response:
         """Return a key: any for the administrator, else the caller's own (``GET /key/info?key=``)."""
@@ -185,9 +191,7 @@ class Keys:
         key = self._keys.get_key(token)
         if key is None:
             raise _unknown(MASTER if caller.is_admin and wanted in {None, own} else wanted or own)
-        return responses.json(
-            {"key": token, "info": self._with_budget_status([key])[0], "team": self._team_of(key)}
-        )
+        return responses.json(KeyInfo(token, self._with_budget_status([key])[0], self._team_of(key)))
 
     def list_keys(self, request: Request, _: Caller) -> Response:
         """List keys without their secrets, by alias (``GET /key/list?team_id&page&size``)."""
@@ -199,26 +203,20 @@ class Keys:
         # Pages beyond the last one need no read.
         skipped = (page - 1) * size
         keys = self._keys.page_of_keys(team_id, skipped, size) if skipped < count else []
-        return responses.json(
-            {
-                "keys": self._with_budget_status(keys),
-                "total_count": count,
-                "current_page": page,
-                "total_pages": -(-count // size),
-            }
-        )
+        return responses.json(KeyPage(self._with_budget_status(keys), count, page, -(-count // size)))
 
-    def _with_budget_status(self, keys: list[KeyRecord]) -> list[dict[str, Any]]:
+    def _with_budget_status(self, keys: list[KeyRecord]) -> list[Key]:
         budget_status = self._budget_status.by_owner({f"key:{key.key_id}": key.budget for key in keys})
-        return [{**key_view(key), **budget_status[f"key:{key.key_id}"]} for key in keys]
+        return [msgspec.structs.replace(key_view(key), **budget_status[f"key:{key.key_id}"]) for key in keys]
 
-    def _team_of(self, key: KeyRecord) -> dict[str, Any] | None:
+    def _team_of(self, key: KeyRecord) -> Team | None:
         """Return a key's team, whose budget applies to the key as well."""
         team = self._keys.get_team(key.team_id) if key.team_id else None
         if team is None:
             return None
         owner = f"team:{team.team_id}"
-        return {**team_view(team), **self._budget_status.by_owner({owner: team.budget})[owner]}
+        status = self._budget_status.by_owner({owner: team.budget})[owner]
+        return msgspec.structs.replace(team_view(team), **status)
 
     def _webhook(self, url: str | None, secret: str | None) -> Endpoint | None:
         """Check a webhook, and make a secret if none is given; None if there is no URL.
@@ -256,9 +254,13 @@ class Keys:
             )
 
 
-def _shown_once(webhook: Endpoint | None) -> dict[str, str]:
-    """Return the secret of a webhook that was just set; it is not shown again."""
-    return {"webhook_secret": webhook.secret} if webhook else {}
+def _generated(secret: str, key: Key) -> GeneratedKey:
+    return GeneratedKey(key=secret, **msgspec.structs.asdict(key))
+
+
+def _with_secret_of(webhook: Endpoint | None, key: Key) -> Key:
+    """Add the secret of a webhook that was just set; it is not shown again."""
+    return msgspec.structs.replace(key, webhook_secret=webhook.secret) if webhook else key
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access.callers import Caller
@@ -24,7 +25,7 @@ from batch_gateway.core.pricing.overrides import (
     publisher_of,
     read_terms,
 )
-from batch_gateway.core.pricing.price_list import ELSEWHERE, override_view, prices_of
+from batch_gateway.core.pricing.price_list import ELSEWHERE, PriceList, override_view, prices_of
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.current_prices import CurrentPrices
 from batch_gateway.gateway.http import params, requests, responses
@@ -64,15 +65,8 @@ class Prices:
             for place in ([location] if location else _places(table, model))
             if (found := prices_of(table, model, place, at))
         ]
-        answer: dict[str, Any] = {
-            "priceTable": table.version,
-            "currency": "USD",
-            "at": at,
-            "prices": listed,
-        }
-        if caller.is_admin:
-            answer["overrides"] = [override_view(each) for each in overrides.entries]
-        return responses.json(answer)
+        shown = [override_view(each) for each in overrides.entries] if caller.is_admin else UNSET
+        return responses.json(PriceList(price_table=table.version, at=at, prices=listed, overrides=shown))
 
     def put(self, request: Request, caller: Caller) -> AuditedResponse:
         """Set an override in place of an earlier one (``PUT /v1/prices/{name}?location``)."""
@@ -124,22 +118,22 @@ class Prices:
             return overrides.replace(found, new)
 
         changed = self._prices.change(change)
-        if changed is None and before is None and new is None:
+        shown = new or before
+        if shown is None:
             raise ApiError(
                 "NOT_FOUND",
                 "OVERRIDE_UNKNOWN",
                 f"There is no override of {name} {_where(location)}. GET /v1/prices lists all overrides.",
             )
         table = (changed or self._prices.get()).table
-        shown = new or before
         trace = {
-            "before": override_view(before) if before else None,
-            "after": override_view(new) if new else None,
+            "before": _trace(before),
+            "after": _trace(new),
             "priceTable": table.version,
         }
         return AuditedResponse(
             f"{name} {_where(location)}",
-            responses.json({**(override_view(shown) if shown else {}), "priceTable": table.version}),
+            responses.json(msgspec.structs.replace(override_view(shown), price_table=table.version)),
             trace,
         )
 
@@ -183,6 +177,11 @@ def _location(request: Request) -> str:
     if location is not None and not is_location(location):
         raise params.invalid(f"location: {location[:200]!r} is not a location")
     return location or ""
+
+
+def _trace(override: Override | None) -> Any:
+    """Return an override as the audit trail keeps it."""
+    return override and msgspec.to_builtins(override_view(override), builtin_types=(datetime,))
 
 
 def _where(location: str) -> str:

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -15,7 +14,7 @@ from batch_gateway.core.access.keys import TEAM_ID, Budget, TeamRecord
 from batch_gateway.core.errors import ApiError
 from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.admin.budget_status import BudgetStatus
-from batch_gateway.gateway.admin.views import key_view, team_view
+from batch_gateway.gateway.admin.views import DeletedTeams, Team, TeamInfo, key_view, team_view
 from batch_gateway.gateway.http import params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import KeyStore, TeamDeletedError
@@ -115,7 +114,7 @@ class Teams:
                 )
         for team_id in body.team_ids:
             self._keys.delete_team(team_id)
-        return AuditedResponse(",".join(body.team_ids), responses.json({"deleted_teams": body.team_ids}))
+        return AuditedResponse(",".join(body.team_ids), responses.json(DeletedTeams(body.team_ids)))
 
     def info(self, request: Request, _: Caller) -> Response:
         """Return a team and its keys (``GET /team/info?team_id=``)."""
@@ -124,9 +123,7 @@ class Teams:
         if team is None:
             raise _unknown(team_id)
         keys = [key_view(key) for key in self._keys.list_keys(team_id)]
-        return responses.json(
-            {"team_id": team_id, "team_info": self._with_budget_status([team])[0], "keys": keys}
-        )
+        return responses.json(TeamInfo(team_id, self._with_budget_status([team])[0], keys))
 
     def list_teams(self, request: Request, _: Caller) -> Response:
         """List teams by id; without ``page``, all if they fit on one page (``GET /team/list?page&size``)."""
@@ -140,9 +137,12 @@ class Teams:
             )
         return responses.json(self._with_budget_status(teams[:size]))
 
-    def _with_budget_status(self, teams: list[TeamRecord]) -> list[dict[str, Any]]:
+    def _with_budget_status(self, teams: list[TeamRecord]) -> list[Team]:
         budget_status = self._budget_status.by_owner({f"team:{team.team_id}": team.budget for team in teams})
-        return [{**team_view(team), **budget_status[f"team:{team.team_id}"]} for team in teams]
+        return [
+            msgspec.structs.replace(team_view(team), **budget_status[f"team:{team.team_id}"])
+            for team in teams
+        ]
 
 
 def _alias(alias: str | None) -> str | None:

@@ -1,50 +1,222 @@
-"""Format keys and teams for answers."""
+"""Define the answers about keys and teams, and make them from records."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
-from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
+from batch_gateway.core.access.keys import KeyRecord, TeamRecord
+from batch_gateway.core.answers import Count, Time
 from batch_gateway.gateway.admin import bodies
 
+Token = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Duration = Annotated[
+    str,
+    Meta(
+        pattern="^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$",
+        description="A number and `s`, `m`, `h`, `d`, `w` or `mo`.",
+        examples=["30d"],
+    ),
+]
 
-def key_view(key: KeyRecord) -> dict[str, Any]:
+# Members that keys and teams have in common. Amounts are raw JSON: exact numbers.
+_Models = Annotated[tuple[str, ...], Meta(description="Models that may be used. Empty: all.")]
+_Projects = Annotated[
+    tuple[str, ...], Meta(description="Projects that may be used. Empty: all that are served.")
+]
+_Locations = Annotated[
+    tuple[str, ...], Meta(description="Locations that may be used. Empty: all that are served.")
+]
+_Prefixes = Annotated[
+    tuple[str, ...], Meta(description="URI prefixes that jobs may read and write. Empty: all.")
+]
+_Rate = Annotated[Annotated[int, Meta(ge=1)] | None, Meta(description="Requests a minute.")]
+_MAYBE_USD = {"type": ["number", "null"], "minimum": 0}
+_MaxBudget = Annotated[Any, Meta(description="Exact amount in USD.", extra_json_schema=_MAYBE_USD)]
+_SoftBudget = Annotated[
+    Any,
+    Meta(description="Amount in USD above which there are warnings.", extra_json_schema=_MAYBE_USD),
+]
+_Window = Annotated[Duration | None, Meta(description="The budget's window.")]
+_USD = {"type": "number"}
+_Spend = Annotated[
+    Any, Meta(description="USD spent in the current window. In info and list.", extra_json_schema=_USD)
+]
+_Reserved = Annotated[
+    Any,
+    Meta(
+        description="USD reserved for running jobs, at their high estimate. In info and list.",
+        extra_json_schema=_USD,
+    ),
+]
+_Reset = Annotated[
+    Time | None,
+    Meta(description="Time when the next window begins; null: never. In info and list."),
+]
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """A key without its secret.
+
+    Attributes:
+        token: Identifies the key: SHA-256 of the secret, in hex.
+        key_name: Part of the secret that may be shown.
+        key_alias: Name in costs and in the audit trail.
+        team_id: Its team.
+        expires: Time when it expires. null: never.
+        webhook_url: URL for its events.
+        created_by: Alias of the key that made it.
+        webhook_secret: Only in the answer that sets it.
+    """
+
+    token: Token
+    key_name: str
+    key_alias: str
+    team_id: str | None
+    models: _Models
+    projects: _Projects
+    locations: _Locations
+    allowed_uri_prefixes: _Prefixes
+    rpm_limit: _Rate
+    max_budget: _MaxBudget
+    soft_budget: _SoftBudget
+    budget_duration: _Window
+    metadata: dict[str, Any]
+    expires: Time | None
+    blocked: bool
+    webhook_url: str | None
+    created_at: Time
+    created_by: str
+    updated_at: Time
+    webhook_secret: str | UnsetType = UNSET
+    spend: _Spend | UnsetType = UNSET
+    reserved: _Reserved | UnsetType = UNSET
+    budget_reset_at: _Reset | UnsetType = UNSET
+
+
+class GeneratedKey(Key, frozen=True, kw_only=True):
+    """A key with its secret.
+
+    Attributes:
+        key: The secret, shown in this answer only.
+    """
+
+    key: Annotated[str, Meta(pattern="^sk-")]
+
+
+class Team(msgspec.Struct, frozen=True, kw_only=True):
+    """A team.
+
+    Attributes:
+        team_id: Id, also the value of the label ``team`` on its jobs.
+        team_alias: A name for people.
+        blocked: Requests with its keys are rejected.
+    """
+
+    team_id: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]
+    team_alias: str | None
+    models: _Models
+    projects: _Projects
+    locations: _Locations
+    allowed_uri_prefixes: _Prefixes
+    rpm_limit: _Rate
+    max_budget: _MaxBudget
+    soft_budget: _SoftBudget
+    budget_duration: _Window
+    metadata: dict[str, Any]
+    blocked: bool
+    created_at: Time
+    updated_at: Time
+    spend: _Spend | UnsetType = UNSET
+    reserved: _Reserved | UnsetType = UNSET
+    budget_reset_at: _Reset | UnsetType = UNSET
+
+
+class KeyInfo(msgspec.Struct, frozen=True):
+    """A key and its team.
+
+    Attributes:
+        team: Its team, whose limits and budget apply as well; null: none.
+    """
+
+    key: Token
+    info: Key
+    team: Team | None
+
+
+class KeyPage(msgspec.Struct, frozen=True):
+    """A page of keys.
+
+    Attributes:
+        keys: By alias.
+    """
+
+    keys: list[Key]
+    total_count: Count
+    current_page: Annotated[int, Meta(ge=1)]
+    total_pages: Count
+
+
+class DeletedKeys(msgspec.Struct, frozen=True):
+    """Tokens of the keys that were deleted."""
+
+    deleted_keys: list[Token]
+
+
+class TeamInfo(msgspec.Struct, frozen=True):
+    """A team and its keys."""
+
+    team_id: str
+    team_info: Team
+    keys: list[Key]
+
+
+class DeletedTeams(msgspec.Struct, frozen=True):
+    """Ids of the teams that were deleted."""
+
+    deleted_teams: list[str]
+
+
+def key_view(key: KeyRecord) -> Key:
     """Return a key for an answer: everything but its secret, which is not stored."""
-    return {
-        "token": key.token,
-        "key_name": key.key_name,
-        "key_alias": key.key_alias,
-        "team_id": key.team_id,
-        **msgspec.to_builtins(key.grant),
-        **_budget_view(key.budget),
-        "metadata": key.metadata,
-        "expires": key.expires,
-        "blocked": key.blocked,
-        "webhook_url": key.webhook_url,
-        "created_at": key.created_at,
-        "created_by": key.created_by,
-        "updated_at": key.updated_at,
-    }
+    return Key(
+        token=key.token,
+        key_name=key.key_name,
+        key_alias=key.key_alias,
+        team_id=key.team_id,
+        models=key.grant.models,
+        projects=key.grant.projects,
+        locations=key.grant.locations,
+        allowed_uri_prefixes=key.grant.allowed_uri_prefixes,
+        rpm_limit=key.grant.rpm_limit,
+        max_budget=bodies.usd(key.budget.max_budget_nano),
+        soft_budget=bodies.usd(key.budget.soft_budget_nano),
+        budget_duration=key.budget.budget_duration,
+        metadata=key.metadata,
+        expires=key.expires,
+        blocked=key.blocked,
+        webhook_url=key.webhook_url,
+        created_at=key.created_at,
+        created_by=key.created_by,
+        updated_at=key.updated_at,
+    )
 
 
-def team_view(team: TeamRecord) -> dict[str, Any]:
+def team_view(team: TeamRecord) -> Team:
     """Return a team for an answer."""
-    return {
-        "team_id": team.team_id,
-        "team_alias": team.team_alias,
-        **msgspec.to_builtins(team.grant),
-        **_budget_view(team.budget),
-        "metadata": team.metadata,
-        "blocked": team.blocked,
-        "created_at": team.created_at,
-        "updated_at": team.updated_at,
-    }
-
-
-def _budget_view(budget: Budget) -> dict[str, Any]:
-    """Return a budget for an answer, with exact JSON numbers of USD."""
-    return {
-        "max_budget": bodies.usd(budget.max_budget_nano),
-        "soft_budget": bodies.usd(budget.soft_budget_nano),
-        "budget_duration": budget.budget_duration,
-    }
+    return Team(
+        team_id=team.team_id,
+        team_alias=team.team_alias,
+        models=team.grant.models,
+        projects=team.grant.projects,
+        locations=team.grant.locations,
+        allowed_uri_prefixes=team.grant.allowed_uri_prefixes,
+        rpm_limit=team.grant.rpm_limit,
+        max_budget=bodies.usd(team.budget.max_budget_nano),
+        soft_budget=bodies.usd(team.budget.soft_budget_nano),
+        budget_duration=team.budget.budget_duration,
+        metadata=team.metadata,
+        blocked=team.blocked,
+        created_at=team.created_at,
+        updated_at=team.updated_at,
+    )
