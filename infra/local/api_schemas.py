@@ -18,11 +18,14 @@ from batch_gateway.core.estimating.estimate import EstimateReport
 from batch_gateway.core.jobs.cost_answers import CostReport
 from batch_gateway.core.pricing.price_list import PriceList
 from batch_gateway.gateway.admin import views
+from batch_gateway.gateway.admin.audit import AuditPage
 from batch_gateway.gateway.costs.repricing import Repriced
 from batch_gateway.gateway.costs.values import CostValues
 from batch_gateway.gateway.costs.views import SpendPage
 from batch_gateway.gateway.http import openapi
+from batch_gateway.gateway.jobs.inputs import Input
 from batch_gateway.gateway.jobs.listing import JobSummary, JobSummaryPage
+from batch_gateway.settlement.sweep_progress import SweepReport
 
 FILE = Path(openapi.__file__).with_suffix(".json")
 ANSWERS: dict[str, type[msgspec.Struct]] = {
@@ -42,6 +45,9 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "Team": views.Team,
     "TeamInfo": views.TeamInfo,
     "DeletedTeams": views.DeletedTeams,
+    "AuditPage": AuditPage,
+    "Sweep": SweepReport,
+    "Input": Input,
 }
 """Types of answers by the names of their schemas. Schemas of their parts have the names of the types."""
 VALUES: dict[str, Any] = {"Money": Money, "Token": views.Token, "Duration": views.Duration}
@@ -115,6 +121,7 @@ def _described(schema: dict[str, Any], structure: type[msgspec.Struct]) -> dict[
     texts = {name: text for base in reversed(structure.__mro__) for name, text in _attributes(base).items()}
     properties = schema["properties"]
     fields = msgspec.structs.fields(structure)
+    is_short = structure.__struct_config__.omit_defaults
     for field in fields:
         properties[field.encode_name].pop("default", None)
         if field.name in texts:
@@ -122,7 +129,11 @@ def _described(schema: dict[str, Any], structure: type[msgspec.Struct]) -> dict[
     return {
         "type": "object",
         "description": _plain(cleandoc(structure.__doc__ or "").partition("\n\nAttributes:")[0]),
-        "required": [field.encode_name for field in fields if field.default is not msgspec.UNSET],
+        "required": [
+            field.encode_name
+            for field in fields
+            if not (field.default is msgspec.UNSET or (is_short and not field.required))
+        ],
         "additionalProperties": False,
         "properties": properties,
     }

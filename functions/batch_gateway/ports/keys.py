@@ -2,12 +2,22 @@
 
 from collections.abc import Callable, Collection
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
+from msgspec import Meta
 
 from batch_gateway.core.access.keys import KeyRecord, TeamRecord
+from batch_gateway.core.answers import Time
 from batch_gateway.ports.records import Unreadable
+
+ACTIONS = (
+    *("job.create", "job.cancel", "job.delete", "job.resume", "input.create"),
+    *("costs.reprice", "price.set", "price.delete"),
+    *("key.generate", "key.update", "key.regenerate", "key.delete"),
+    *("team.new", "team.update", "team.delete"),
+)
+"""Actions in the audit trail; routes name them."""
 
 
 class AliasTakenError(Exception):
@@ -112,16 +122,16 @@ class AuditEntry(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         time: Time of the action.
-        actor: Alias of the caller's key.
-        action: ``job.create``, ``key.update``, ``team.delete`` and the like.
-        target: The changed thing: a resource name, a key's alias, a team's id.
-        outcome: ``OK`` or the status and reason of the error.
-        change: What it was before and after, for changes of prices.
+        actor: Alias of the caller's key; ``master`` is the administrator's.
+        action: What was done.
+        target: The target: a resource name, aliases of keys, or ids of teams.
+        outcome: ``OK``, or the status and reason of the error.
+        change: For prices: the override before and after, and the table and overrides in force since.
     """
 
-    time: datetime
+    time: Time
     actor: str
-    action: str
+    action: Annotated[str, Meta(extra_json_schema={"enum": ACTIONS})]
     target: str
     outcome: str
     change: dict[str, Any] | None = None

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from batch_gateway.core import excerpts
+from batch_gateway.core.answers import Count
 from batch_gateway.core.notify.notifications import Event
 from batch_gateway.logs import log
 from batch_gateway.ports import StoreUnavailableError, Unreadable
@@ -24,28 +25,28 @@ class SweepReport(msgspec.Struct, rename="camel"):
     """The result of a sweep.
 
     Attributes:
-        jobs: Open jobs that were checked.
+        jobs: Jobs without a final cost that were examined.
         adopted: Jobs put on record that were created outside the gateway, or whose record was lost.
-        settled: Outputs that were settled.
-        watched: Closed jobs that were checked for late or overwritten output.
+        settled: Settled outputs whose events were lost.
+        watched: Jobs with a final cost that were checked for late or overwritten output.
         closed: Jobs whose cost became final, or final again.
         parked: Outputs that belong to no job on record.
-        stuck: Jobs that have been queued or running for longer than Vertex AI allows.
-        dropped_submissions: Submissions that created no job.
-        delivered: Events taken by a webhook or the topic.
-        problems: Failures; the next sweep tries again.
-        complete: Whether every place, job and output had its turn, and there were no problems.
+        stuck: Jobs queued for more than 72 hours or running for more than 24.
+        dropped_submissions: Creates whose answer was lost, and that made no job.
+        delivered: Events accepted by a webhook or the Pub/Sub topic.
+        problems: Steps that failed; the next sweep tries them again.
+        complete: true: everything was examined, and ``problems`` is empty.
     """
 
-    jobs: int = 0
-    adopted: int = 0
-    settled: int = 0
-    watched: int = 0
-    closed: int = 0
-    parked: int = 0
+    jobs: Count = 0
+    adopted: Count = 0
+    settled: Count = 0
+    watched: Count = 0
+    closed: Count = 0
+    parked: Count = 0
     stuck: list[str] = []
-    dropped_submissions: int = 0
-    delivered: int = 0
+    dropped_submissions: Count = 0
+    delivered: Count = 0
     problems: list[str] = []
     complete: bool = True
 

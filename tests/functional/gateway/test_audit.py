@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from batch_gateway.ports.keys import ACTIONS
 from functional.gateway.conftest import JOBS, PARENT, job_body, job_resource, json_answer, path_of, reason
 from functional.gateway.scoped import admin, audit, clocked, new_key, team_keys
 
@@ -181,3 +182,8 @@ def test_the_trail_names_the_job_also_when_the_callers_answer_was_trimmed(script
     loopback.answers = [json_answer(job_resource())]
     scripted.create(path=f"{JOBS}?fields=state")
     assert entries(scripted, "job.create")[0][2] == job_resource()["name"]
+
+
+def test_the_actions_that_are_described_are_those_of_the_routes(world):
+    table = world.client.application.gateway.table
+    assert sorted(ACTIONS) == sorted({route.audit for route in table.routes if route.audit})

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access.callers import Caller
@@ -14,6 +15,16 @@ from batch_gateway.ports import Audit, AuditEntry, StoreUnavailableError
 
 _DEFAULT_LIMIT = 100
 _MAX_LIMIT = 1000
+
+
+class AuditPage(msgspec.Struct, frozen=True):
+    """Entries of the audit trail.
+
+    Attributes:
+        entries: The newest first.
+    """
+
+    entries: list[AuditEntry]
 
 
 class AuditTrail:
@@ -42,7 +53,7 @@ class AuditTrail:
         entries = self._audit.read(
             params.time(request, "start_time"), params.time(request, "end_time"), limit
         )
-        return responses.json({"entries": entries})
+        return responses.json(AuditPage(entries))
 
 
 def outcome_of(response: Response) -> str:

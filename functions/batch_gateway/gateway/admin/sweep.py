@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access.tokens import is_token
@@ -55,7 +54,7 @@ class Sweeps:
         deps = self._settlement()
         places = self._places(deps.upstream)
         done = reconcile(places, self._tracker, deps, self._now(), weigh=self._weigh)
-        return responses.json(msgspec.to_builtins(done))
+        return responses.json(done)
 
     def _check(self, request: Request) -> None:
         secret = requests.api_key(request) or ""

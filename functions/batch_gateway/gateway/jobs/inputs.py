@@ -6,12 +6,15 @@ identity. Nothing is overwritten: session and direct upload are on condition tha
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 from werkzeug.wrappers import Request
 
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.access.input_names import folder_of, uri_of
+from batch_gateway.core.answers import Time
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.output_names import split_uri
 from batch_gateway.core.json_io import UNREADABLE
@@ -34,6 +37,20 @@ class _Input(msgspec.Struct, forbid_unknown_fields=True):
     """Body of ``POST /v1/inputs``."""
 
     name: str
+
+
+class Input(msgspec.Struct, frozen=True, rename="camel"):
+    """An input file.
+
+    Attributes:
+        uri: Its URI, for ``gcsSource`` of a job.
+        upload_url: Where to PUT the file; absent if it is stored already. Whoever has the URL can upload.
+        expires_at: When the URL ends.
+    """
+
+    uri: str
+    upload_url: Annotated[str, Meta(extra_json_schema={"format": "uri"})] | UnsetType = UNSET
+    expires_at: Time | UnsetType = UNSET
 
 
 class Inputs:
@@ -99,19 +116,19 @@ class Inputs:
         except ValueError as error:
             raise params.invalid(str(error)) from error
 
-    def _begin(self, uri: str) -> dict[str, str | datetime]:
+    def _begin(self, uri: str) -> Input:
         bucket, name = split_uri(uri)
         expires = (self._now() + SESSION_LIFETIME).astimezone(UTC).replace(microsecond=0)
         # The session itself would find that out only after the whole file was sent.
         if self._objects().stat(bucket, name) is not None:
             raise ObjectExistsError(uri)
         url = self._objects().begin_upload(bucket, name, _ROWS)
-        return {"uri": uri, "uploadUrl": url, "expiresAt": expires}
+        return Input(uri, url, expires)
 
-    def _store(self, uri: str, rows: bytes) -> dict[str, str | datetime]:
+    def _store(self, uri: str, rows: bytes) -> Input:
         bucket, name = split_uri(uri)
         self._objects().create(bucket, name, rows, _ROWS)
-        return {"uri": uri}
+        return Input(uri)
 
 
 def _name(request: Request, *, has_rows: bool) -> str:
