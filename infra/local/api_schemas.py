@@ -1,14 +1,7 @@
-"""Renew the schemas of the gateway's own answers in openapi.json from the types that build them.
+"""Make the schemas of the gateway's own answers from the types that build them."""
 
-Run it after a change of one of the types, or of the file: ``PYTHONPATH=functions python
-infra/local/api_schemas.py``. Everything else in the file is written by hand and kept: paths, bodies of
-requests, Vertex AI's resources, and the examples of schemas.
-"""
-
-import json
 import re
 from inspect import cleandoc
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,12 +15,10 @@ from batch_gateway.gateway.admin.audit import AuditPage
 from batch_gateway.gateway.costs.repricing import Repriced
 from batch_gateway.gateway.costs.values import CostValues
 from batch_gateway.gateway.costs.views import SpendPage
-from batch_gateway.gateway.http import openapi
 from batch_gateway.gateway.jobs.inputs import Input
 from batch_gateway.gateway.jobs.listing import JobSummary, JobSummaryPage
 from batch_gateway.settlement.sweep_progress import SweepReport
 
-FILE = Path(openapi.__file__).with_suffix(".json")
 ANSWERS: dict[str, type[msgspec.Struct]] = {
     "Cost": CostReport,
     "JobSummary": JobSummary,
@@ -53,7 +44,6 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
 VALUES: dict[str, Any] = {"Money": Money, "Token": views.Token, "Duration": views.Duration}
 """Types that are not structures, and whose schemas have a name."""
 _REFERENCE = "#/components/schemas/"
-_COLUMNS = 110
 
 
 def schemas() -> dict[str, Any]:
@@ -148,40 +138,3 @@ def _attributes(structure: type) -> dict[str, str]:
 
 def _plain(text: str) -> str:
     return " ".join(text.replace("``", "`").split())
-
-
-def renewed(text: str) -> str:
-    """Return the file's text with new schemas, each in its old place, and laid out evenly."""
-    document = json.loads(text)
-    old = document["components"]["schemas"]
-    for name, schema in schemas().items():
-        kept = {"examples": old[name]["examples"]} if "examples" in old.get(name, {}) else {}
-        old[name] = schema | kept
-    return f"{_laid_out(document)}\n"
-
-
-def _laid_out(value: Any, column: int = 0, indent: int = 0) -> str:
-    """Return a value as JSON, with each array and object on one line if it fits.
-
-    Args:
-        value: The value.
-        column: Where its first line begins.
-        indent: Where its last line begins.
-    """
-    line = json.dumps(value, ensure_ascii=False)
-    if not isinstance(value, dict | list) or not value or column + len(line) < _COLUMNS:
-        return line
-    if isinstance(value, dict):
-        heads, members, ends = [f"{json.dumps(name)}: " for name in value], list(value.values()), "{}"
-    else:
-        heads, members, ends = [""] * len(value), value, "[]"
-    inner = indent + 2
-    lines = [
-        f"{' ' * inner}{head}{_laid_out(member, inner + len(head), inner)}"
-        for head, member in zip(heads, members, strict=True)
-    ]
-    return "\n".join([ends[0], ",\n".join(lines), f"{' ' * indent}{ends[1]}"])
-
-
-if __name__ == "__main__":
-    FILE.write_text(renewed(FILE.read_text(encoding="utf-8")), encoding="utf-8")

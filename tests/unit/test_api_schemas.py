@@ -1,17 +1,14 @@
 """The schemas of our own answers in openapi.json are those of the types that build them."""
 
 import json
+import re
 from typing import Annotated, Literal
 
 import msgspec
 
 import api_schemas
+import renew_documents
 from batch_gateway.core.answers import Count, Money, Time
-
-
-def test_the_file_has_the_schemas_of_the_types():
-    text = api_schemas.FILE.read_text(encoding="utf-8")
-    assert api_schemas.renewed(text) == text, "run PYTHONPATH=functions python infra/local/api_schemas.py"
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -63,8 +60,15 @@ def test_a_schema_has_what_the_type_and_its_docstrings_say(monkeypatch):
 def test_examples_and_what_is_written_by_hand_are_kept(monkeypatch):
     monkeypatch.setattr(api_schemas, "ANSWERS", {"Shown": Answer})
     by_hand = {"Job": {"type": "object"}, "Shown": {"type": "null", "examples": [{"amount": "1"}]}}
-    document = {"info": {"title": "a"}, "components": {"schemas": by_hand}}
-    found = json.loads(api_schemas.renewed(json.dumps(document)))
+    responses = {name: {"description": f"{name}.\n\n- old"} for name in renew_documents._RESPONSES}
+    document = {"info": {"title": "a"}, "components": {"schemas": by_hand, "responses": responses}}
+    found = json.loads(renew_documents.openapi(json.dumps(document)))
     schemas = found["components"]["schemas"]
     assert (found["info"], schemas["Job"]) == (document["info"], by_hand["Job"])
     assert (schemas["Shown"]["type"], schemas["Shown"]["examples"]) == ("object", [{"amount": "1"}])
+    listed = found["components"]["responses"]["Aborted"]["description"]
+    assert re.findall(r"(?m)^(?:- `)?(\w+)", listed) == [
+        "Aborted",
+        "IDEMPOTENCY_KEY_IN_USE",
+        "RESUME_IN_PROGRESS",
+    ]

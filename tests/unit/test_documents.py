@@ -8,9 +8,10 @@ from itertools import pairwise
 
 import pytest
 
+import renew_documents
 from batch_gateway import settings
 from batch_gateway.adapters import vertex
-from batch_gateway.core import errors, json_limits, lines
+from batch_gateway.core import json_limits, lines, reasons
 from batch_gateway.core.access import input_names
 from batch_gateway.core.accounting import budgets
 from batch_gateway.core.jobs import watch
@@ -28,6 +29,7 @@ from batch_gateway.gateway.http import authentication, connections, openapi, req
 from batch_gateway.gateway.jobs import input_bounds, submissions, weighing
 from batch_gateway.settlement import adoption, settle
 from documents import DOCS, DOCUMENTS, ROOT, blocks, code_spans, prose, table_rows
+from google_codes import CODES
 
 PACKAGE = ROOT / "functions/batch_gateway"
 OPENAPI = json.loads(bytes(openapi.document()))
@@ -96,49 +98,53 @@ def literals(node):
 
 
 def errors_in_code():
-    """Return the pairs of reason and "HTTP STATUS" that the code raises; "any" where Vertex AI decides."""
+    """Return the pairs of reason and status that the code raises; "any" where Vertex AI decides."""
     found = set()
     for path in PACKAGE.rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
                 continue
             if call.func.id == "ApiError":
-                statuses, reasons = literals(call.args[0]), literals(call.args[1])
-                codes = [literals(each.value) for each in call.keywords if each.arg == "code"]
+                statuses, names = literals(call.args[0]), literals(call.args[1])
                 assert statuses, f"{path}:{call.lineno}: the status is no literal"
-                assert len(reasons) == 1, f"{path}:{call.lineno}: the reason is no literal"
-                for status in statuses:
-                    (code,) = codes[0] if codes else {errors.HTTP_STATUS[status]}
-                    found |= {(reason, f"{code} {status}") for reason in reasons}
+                assert len(names) == 1, f"{path}:{call.lineno}: the reason is no literal"
+                found |= {(name, status) for status in statuses for name in names}
             elif call.func.id == "error_body" and path.name != "errors.py":
-                found |= {(reason, "any") for reason in literals(call.args[3])}
+                found |= {(name, reasons.ANY) for name in literals(call.args[3])}
     return found
 
 
-def test_the_page_of_errors_has_exactly_the_reasons_of_the_code_with_their_status():
-    listed = [
-        (code_spans(reason)[0], status)
-        for statuses, reason, _, _ in table_rows(prose(DOCS / "errors.md"))
-        for status in statuses.split(", ")
-    ]
-    assert len(listed) > 40
-    assert sorted(listed) == sorted(errors_in_code())
+def test_the_table_has_exactly_the_reasons_of_the_code_with_their_statuses():
+    table = {
+        (name, status)
+        for name, reason in reasons.REASONS.items()
+        for status in reason.statuses or [reasons.ANY]
+    }
+    assert len(table) > 40
+    assert sorted(table) == sorted(errors_in_code())
 
 
-def test_the_page_of_errors_says_of_each_in_one_row_when_it_comes_and_what_to_do():
-    rows = table_rows(prose(DOCS / "errors.md"))
-    reasons = [code_spans(reason)[0] for _, reason, _, _ in rows]
-    assert sorted(reasons) == sorted(set(reasons)), "a reason has one row, with all of its statuses"
-    for row in rows:
-        assert all(row), row
+def test_a_reason_stands_once_in_the_table_and_says_when_it_comes_and_what_to_do():
+    names = [name for group in reasons.BY_STATUS.values() for name in group]
+    assert sorted(names) == sorted(reasons.REASONS)
+    assert [name for name, reason in reasons.REASONS.items() if not (reason.when and reason.advice)] == []
 
 
-def test_the_description_of_the_api_names_the_same_reasons():
-    reasons = {reason for reason, _ in errors_in_code()}
+def test_the_page_of_errors_is_the_table():
+    text = page("errors.md")
+    assert renew_documents.errors_page(text) == text, renew_documents.COMMAND
+
+
+def test_the_description_of_the_api_is_made_from_types_and_reasons():
+    text = renew_documents.OPENAPI.read_text(encoding="utf-8")
+    assert renew_documents.openapi(text) == text, renew_documents.COMMAND
+
+
+def test_the_description_of_the_api_names_every_reason_and_no_other():
     text = json.dumps(OPENAPI)
-    assert sorted(reason for reason in reasons if not re.search(f'[`"]{reason}[`"]', text)) == []
+    assert sorted(name for name in reasons.REASONS if not re.search(f'[`"]{name}[`"]', text)) == []
     described = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", json.dumps(OPENAPI["components"]["responses"])))
-    assert described - reasons - errors.HTTP_STATUS.keys() == set()
+    assert described - reasons.REASONS.keys() - CODES.keys() == set()
 
 
 # Calls

@@ -4,39 +4,22 @@ import json
 
 import pytest
 
-from batch_gateway.core.errors import DOMAIN, HTTP_STATUS, ApiError, error_body, status_of_http
+from batch_gateway.core.errors import DOMAIN, ApiError, error_body, status_of_http
+from batch_gateway.core.reasons import REASONS
+from google_codes import CODES
 
 # google/rpc/code.proto
-CODES = {
-    "OK": 200,
-    "CANCELLED": 499,
-    "UNKNOWN": 500,
-    "INVALID_ARGUMENT": 400,
-    "DEADLINE_EXCEEDED": 504,
-    "NOT_FOUND": 404,
-    "ALREADY_EXISTS": 409,
-    "PERMISSION_DENIED": 403,
-    "UNAUTHENTICATED": 401,
-    "RESOURCE_EXHAUSTED": 429,
-    "FAILED_PRECONDITION": 400,
-    "ABORTED": 409,
-    "OUT_OF_RANGE": 400,
-    "UNIMPLEMENTED": 501,
-    "INTERNAL": 500,
-    "UNAVAILABLE": 503,
-    "DATA_LOSS": 500,
-}
 
 
-def test_statuses_have_the_http_codes_of_google() -> None:
-    assert HTTP_STATUS == CODES
-    assert len(HTTP_STATUS) == 17
+PAIRS = [(name, status, code) for name, reason in REASONS.items() for status, code in reason.statuses.items()]
 
 
-@pytest.mark.parametrize(("status", "code"), CODES.items())
-def test_an_error_has_the_code_of_its_status(status: str, code: int) -> None:
-    error = ApiError(status, "REASON", "text")
+@pytest.mark.parametrize(("reason", "status", "code"), PAIRS)
+def test_an_error_has_the_code_of_its_reason_and_status(reason: str, status: str, code: int) -> None:
+    error = ApiError(status, reason, "text")
     assert (error.code, error.body()["error"]["code"]) == (code, code)
+    own = {"METHOD_NOT_ALLOWED": 405, "BODY_TOO_LARGE": 413}
+    assert code == own.get(reason, CODES[status])
 
 
 @pytest.mark.parametrize(
@@ -98,14 +81,15 @@ def test_an_error_carries_all_that_the_answer_needs() -> None:
 
 
 def test_without_more_there_is_no_retry_and_no_metadata() -> None:
-    error = ApiError("NOT_FOUND", "REASON", "text")
+    error = ApiError("NOT_FOUND", "KEY_UNKNOWN", "text")
     assert (error.retry_after, error.metadata) == (None, {})
 
 
-def test_another_http_code_can_be_given() -> None:
-    assert ApiError("INVALID_ARGUMENT", "TOO_LARGE", "text", code=413).body()["error"]["code"] == 413
-
-
-def test_a_status_that_google_does_not_have_is_a_mistake() -> None:
+@pytest.mark.parametrize(
+    ("status", "reason"), [("NOT_FOUND", "REASON"), ("TEAPOT", "KEY_UNKNOWN"), ("INTERNAL", "KEY_UNKNOWN")]
+)
+def test_a_reason_that_is_not_in_the_table_or_has_another_status_is_a_mistake(
+    status: str, reason: str
+) -> None:
     with pytest.raises(KeyError):
-        ApiError("TEAPOT", "REASON", "text")
+        ApiError(status, reason, "text")

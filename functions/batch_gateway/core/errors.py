@@ -2,31 +2,12 @@
 
 from typing import Any
 
+from batch_gateway.core.reasons import REASONS
+
 DOMAIN = "batch-gateway"
 
 _LONGEST = 4_000
 """Longest message, in characters."""
-
-HTTP_STATUS = {
-    "OK": 200,
-    "CANCELLED": 499,
-    "UNKNOWN": 500,
-    "INVALID_ARGUMENT": 400,
-    "DEADLINE_EXCEEDED": 504,
-    "NOT_FOUND": 404,
-    "ALREADY_EXISTS": 409,
-    "PERMISSION_DENIED": 403,
-    "RESOURCE_EXHAUSTED": 429,
-    "FAILED_PRECONDITION": 400,
-    "ABORTED": 409,
-    "OUT_OF_RANGE": 400,
-    "UNIMPLEMENTED": 501,
-    "INTERNAL": 500,
-    "UNAVAILABLE": 503,
-    "DATA_LOSS": 500,
-    "UNAUTHENTICATED": 401,
-}
-"""HTTP statuses by google.rpc.Code name, as google/rpc/code.proto maps them."""
 
 _STATUS_OF_HTTP = {
     400: "INVALID_ARGUMENT",
@@ -78,11 +59,12 @@ class ApiError(Exception):
 
     Attributes:
         status: Name in google.rpc.Code, e.g. ``PERMISSION_DENIED``.
-        reason: UPPER_SNAKE reason of the ErrorInfo, e.g. ``API_KEY_INVALID``.
+        reason: UPPER_SNAKE reason of the ErrorInfo, e.g. ``API_KEY_INVALID``; one of REASONS, which has this
+            status.
         message: For people: what is wrong and what to do next.
         metadata: Further facts for programs.
         retry_after: Seconds for the Retry-After header; None for no header.
-        code: HTTP status, if it is not the usual one for the status.
+        code: HTTP status.
         headers: Further headers of the response.
     """
 
@@ -94,7 +76,6 @@ class ApiError(Exception):
         *,
         metadata: dict[str, str] | None = None,
         retry_after: int | None = None,
-        code: int | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(message)
@@ -103,7 +84,7 @@ class ApiError(Exception):
         self.message = _short(message)
         self.metadata = {name: _short(value) for name, value in (metadata or {}).items()}
         self.retry_after = retry_after
-        self.code = code or HTTP_STATUS[status]
+        self.code = REASONS[reason].statuses[status]
         self.headers = headers or {}
 
     def body(self) -> dict[str, Any]:

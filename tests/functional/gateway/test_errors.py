@@ -14,6 +14,7 @@ from batch_gateway.ports import (
 )
 from documents import DOCS, prose, table_rows
 from functional.gateway.conftest import JOBS, KEY, PROJECT, job_body, reason
+from google_codes import CODES
 
 SECRET = "a-detail-that-is-nobodys-business"
 
@@ -60,7 +61,7 @@ def test_an_error_of_ours_has_the_form_of_aip_193(scripted, name):
     assert answer.headers["Content-Type"].startswith("application/json")
     error = answer.json["error"]
     assert error.keys() == {"code", "message", "status", "details"}
-    fits = errors.HTTP_STATUS[error["status"]] == error["code"]
+    fits = CODES[error["status"]] == error["code"]
     assert fits or errors.status_of_http(error["code"]) == error["status"]
     assert re.fullmatch(r"[A-Z][A-Z0-9_]+[A-Z0-9]", name)
     assert re.search(r"[.)]$", error["message"]), "a sentence"

@@ -188,7 +188,6 @@ def _too_large() -> ApiError:
         f"The body is larger than {MAX_BODY_BYTES} bytes, or {MOST_WIDE_BYTES} if it has characters beyond "
         "ASCII. Put the input into Cloud Storage (POST /v1/inputs with its name returns a URL to upload "
         "it to) and name it in inputConfig.",
-        code=413,
     )
 
 

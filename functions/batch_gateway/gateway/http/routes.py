@@ -120,7 +120,6 @@ class Table:
                 "UNIMPLEMENTED",
                 "METHOD_NOT_ALLOWED",
                 "HEAD is not supported: use GET.",
-                code=405,
                 headers={"Allow": "GET"},
             )
         try:
@@ -131,7 +130,6 @@ class Table:
                 "UNIMPLEMENTED",
                 "METHOD_NOT_ALLOWED",
                 f"This path does not support {request.method}: use {allowed}.",
-                code=405,
                 headers={"Allow": allowed},
             ) from error
         except HTTPException as error:

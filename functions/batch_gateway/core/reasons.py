@@ -1,0 +1,323 @@
+"""Define the reasons of the gateway's errors: their statuses, when they come and what to do.
+
+The table of functions/docs/errors.md and the lists in ``/openapi.json`` are made from it
+(infra/local/renew_documents.py).
+"""
+
+from typing import NamedTuple
+
+ANY = "any"
+"""Stands for the status of an error that is relayed."""
+
+
+class Reason(NamedTuple):
+    """A reason of errors.
+
+    Attributes:
+        statuses: HTTP statuses by their names in google.rpc.Code; empty for those of a relayed error.
+        when: When it comes, in Markdown.
+        advice: What to do, in Markdown.
+    """
+
+    statuses: dict[str, int]
+    when: str
+    advice: str
+
+
+BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
+    "400 INVALID_ARGUMENT": {
+        "BODY_INVALID": (
+            "the body is not a JSON object, has a member twice, or broke off",
+            "send a BatchPredictionJob as JSON",
+        ),
+        "BODY_TOO_COMPLEX": (
+            "the body has more than 40,000 members and elements, or more than 100 levels",
+            "put the rows into Cloud Storage and name the file in `inputConfig`",
+        ),
+        "BODY_TOO_SLOW": (
+            "the body took longer than 30 s, or more than four slow ones came with your key",
+            "send it again",
+        ),
+        "FIELD_INVALID": (
+            "a field or parameter of one of the gateway's own calls is wrong or unknown",
+            "the message names it; see `/openapi.json`",
+        ),
+        "FILTER_INVALID": ("quotes or parentheses in a list's `filter` are not closed", "close them"),
+        "FORMAT_NOT_SUPPORTED": (
+            "`alt=proto`, `alt=media` or `callback` was asked for",
+            "leave it out: answers are JSON",
+        ),
+        "ID_INVALID": (
+            "the job's or operation's id has characters that no id has",
+            "use the last part of its `name`",
+        ),
+        "IDEMPOTENCY_KEY_REUSED": (
+            "the key was used with another body in the last 24 hours",
+            "use a new key for a new job",
+        ),
+        "LOCATION_INVALID": ("the location in the path is not one", "write it plainly, without encoding"),
+        "MODEL_NOT_SERVED_HERE": (
+            "the model's alias is configured for another project or location",
+            "the message names the place: send the job there, or write the full model name",
+        ),
+        "PATH_INVALID": (
+            "the path has encoded characters, `//`, `.` or `..`, or is too long",
+            "write it plainly; no slash at the end of your client's base URL",
+        ),
+        "PLACE_MISSING": (
+            "the path has no project and location, and the gateway serves several",
+            "set both in your client, or write them in the path",
+        ),
+        "PROJECT_INVALID": ("the project in the path is not one", "write it plainly, without encoding"),
+        "RESOURCE_INVALID": (
+            "a model or other resource in the body is not a valid name",
+            "`projects/PROJECT/locations/LOCATION/models/ID` or `publishers/PUBLISHER/models/MODEL`",
+        ),
+    },
+    "400 FAILED_PRECONDITION": {
+        "ESTIMATE_UNKNOWN": (
+            "your key has a budget, and the job's highest cost cannot be computed",
+            "set `maxOutputTokens`, and use a model with a known price; the message says what is missing",
+        ),
+        "INPUT_PREFIX_MISSING": (
+            (
+                "there is no place for an upload: no `input_prefix`, and no `gs://` prefix of your key that "
+                "its team may use too"
+            ),
+            "the administrator sets `general_settings.input_prefix`, or adds a prefix to the key",
+        ),
+        "INPUT_PREFIX_UNUSABLE": (
+            "the gateway's account may not read and create objects in that bucket, or there is none",
+            (
+                "the administrator grants `roles/storage.objectCreator` and `objectViewer` there, or puts "
+                "another prefix first"
+            ),
+        ),
+        "INPUT_TOO_LARGE_TO_CHECK": (
+            "your key has `allowed_uri_prefixes`, and the input is too large to be read in time",
+            "split it over several jobs",
+        ),
+        "INPUT_TOO_LARGE_TO_WEIGH": (
+            "your key has a budget, and the input is too large to be read in time",
+            "split it over several jobs",
+        ),
+        "JOB_ALREADY_RESUMED": (
+            "the job was resumed by one that runs or has succeeded; the message names it",
+            "use that job, or resume it in turn",
+        ),
+        "JOB_NOT_ENDED": ("the job to be resumed is still running", "wait for its end, or cancel it first"),
+        "NOTHING_TO_RESUME": (
+            "all rows of the job have an answer",
+            "create a job with the same input to run them again",
+        ),
+        "RESUME_NOT_SUPPORTED": (
+            "the job's output cannot be read as input: it is not jsonl or BigQuery, or of a custom model",
+            "create a job from the rows that are missing",
+        ),
+        "OVERRIDES_FULL": (
+            "there are 500 overrides of prices, or 400,000 bytes of them",
+            "delete those that the table has caught up with",
+        ),
+        "ROWS_NOT_CHECKED": (
+            (
+                "your key has `allowed_uri_prefixes`, and the files that rows name cannot be checked: input "
+                "in BigQuery, not there, compressed, or not UTF-8"
+            ),
+            "name jsonl files in Cloud Storage that are there; the message says what is wrong",
+        ),
+        "OUTPUT_NOT_OWN": (
+            "the place of the job's output was there before the job, or is another job's",
+            "read it with an account of your own; name a new place for the next job's output",
+        ),
+        "OUTPUT_NOT_THERE": (
+            (
+                "the job has not written anything yet, or has ended without output; for a resume, not all of "
+                "its output is there"
+            ),
+            "the message says which: ask again some minutes after its end, or get the job for its error",
+        ),
+        "OUTPUT_UNREADABLE": (
+            "the output is binary, so its rows cannot be told apart",
+            "leave out `view`, `state` and `limit`",
+        ),
+        "TEAM_HAS_KEYS": (
+            "the team to be deleted still has keys",
+            "delete its keys first, or block the team",
+        ),
+        "UPSTREAM_ANSWER_TOO_LARGE": (
+            "Vertex AI's answer has more than 32 MiB or 300,000 values",
+            "list with a smaller `pageSize`",
+        ),
+    },
+    "401 UNAUTHENTICATED": {
+        "API_KEY_MISSING": ("no key was sent", "send one, see [api.md](api.md#keys-and-paths)"),
+    },
+    "403 PERMISSION_DENIED": {
+        "ADMIN_ONLY": ("the call is for the administrator", "use the master key"),
+        "API_KEY_INVALID": (
+            "the key is unknown, expired or disabled, or its team is gone",
+            "check it, or ask for another one",
+        ),
+        "FIELD_NOT_ALLOWED": (
+            "your key is limited, and this field would reach beyond the limit",
+            "leave the field out; the message says what to use",
+        ),
+        "JOB_NOT_ALLOWED": ("the job is another team's, or there is none", "check the id"),
+        "LOCATION_NOT_ALLOWED": ("your key may not use this location", "use one that the message lists"),
+        "MODEL_NOT_ALLOWED": ("your key may not use this model", "use one that the message lists"),
+        "PROJECT_NOT_ALLOWED": (
+            "the gateway does not serve this project and location, or your key may not use it",
+            "use others, or ask the administrator to add them",
+        ),
+        "ROW_URI_NOT_ALLOWED": (
+            "a row of the input names a file that your key may not read; the message has its line",
+            (
+                "name files below the prefixes that the message lists; put a text that begins with `gs://` "
+                "into a member `text`"
+            ),
+        ),
+        "URI_NOT_ALLOWED": ("your key may not read or write this URI", "use a prefix that the message lists"),
+    },
+    "404 NOT_FOUND": {
+        "JOB_DELETED": (
+            "Vertex AI no longer has the job to be resumed, so its parameters are unknown",
+            "create a job; the message names the old output, which may be its input",
+        ),
+        "JOB_NOT_ON_RECORD": (
+            "the gateway has no record of this job",
+            (
+                "check the id; a job created elsewhere appears after the next sweep, if it is less than "
+                "seven days old"
+            ),
+        ),
+        "KEY_UNKNOWN": ("there is no such key", "check `/key/list`"),
+        "OVERRIDE_UNKNOWN": (
+            "there is no override of prices with this name and location",
+            "check `GET /v1/prices`",
+        ),
+        "OUTPUT_GONE": (
+            "a part of the job's output, or all of it, was deleted or overwritten",
+            "run the job again, or restore the object that the message names",
+        ),
+        "PATH_UNKNOWN": ("there is no such path", "check `/openapi.json`"),
+        "TEAM_UNKNOWN": ("there is no such team", "check `/team/list`"),
+    },
+    "405 UNIMPLEMENTED": {
+        "METHOD_NOT_ALLOWED": (
+            "the path does not take this method",
+            "the message and `Allow` name those that it takes",
+        ),
+    },
+    "409 ABORTED": {
+        "IDEMPOTENCY_KEY_IN_USE": (
+            "the first create with this key is still under way",
+            "send the same again after `Retry-After` seconds",
+        ),
+        "RESUME_IN_PROGRESS": (
+            "another resume of the job is under way, or got no answer and is being looked for",
+            (
+                "try again after `Retry-After` seconds; the job's cost names the new job as `resumedBy` once "
+                "there is one"
+            ),
+        ),
+    },
+    "409 ALREADY_EXISTS": {
+        "INPUT_EXISTS": (
+            "there is an input file with this name already; it was not overwritten",
+            "use it as it is, or choose another name",
+        ),
+        "KEY_ALIAS_TAKEN": ("another key has this alias", "choose another"),
+        "TEAM_EXISTS": (
+            "there is a team with this id",
+            "change it with `/team/update`, or choose another id",
+        ),
+        "TEAM_ID_USED": ("a deleted team had this id, and its costs still carry it", "choose another id"),
+    },
+    "413 INVALID_ARGUMENT": {
+        "BODY_TOO_LARGE": (
+            "the body has more than 10 MiB, or 2.5 MiB with characters beyond ASCII",
+            "[upload](api.md#upload-an-input-file) the input to Cloud Storage",
+        ),
+    },
+    "429 RESOURCE_EXHAUSTED": {
+        "BUDGET_EXCEEDED": (
+            "the job's highest cost does not fit into what is left of a budget",
+            (
+                "the message has the figures and when the budget resets: lower `maxOutputTokens`, wait, or "
+                "ask for more"
+            ),
+        ),
+        "KEY_ATTEMPTS_EXCEEDED": (
+            "many unknown keys came from your address",
+            "send the same again after `Retry-After` seconds",
+        ),
+        "RATE_LIMIT_EXCEEDED": (
+            "the `rpm_limit` of key or team is used up",
+            "try again after `Retry-After` seconds",
+        ),
+        "TOO_MANY_DOWNLOADS": (
+            "your key reads four results already, or all keys 16, on this instance",
+            "try again after `Retry-After` seconds",
+        ),
+        "TOO_MANY_LARGE_BODIES": (
+            "too many large bodies are being handled",
+            "try again after `Retry-After` seconds",
+        ),
+    },
+    "500 INTERNAL": {
+        "INTERNAL": ("something failed in the gateway", "the administrator finds the cause in the log"),
+        "UPSTREAM_CREDENTIALS": (
+            "the gateway got no Google access token",
+            "the administrator finds the cause in the log",
+        ),
+    },
+    "500 DATA_LOSS": {
+        "RECORD_UNREADABLE": (
+            "the gateway's record of the job is damaged; the job itself runs on",
+            "the administrator finds the record in the log (`record.unreadable`), and corrects or deletes it",
+        ),
+    },
+    "503 UNAVAILABLE": {
+        "BOOKS_UNAVAILABLE": ("Firestore does not answer; nothing was submitted", "try again"),
+        "JOB_NOT_RECORDED": (
+            "the job was submitted (the message names it), but not recorded",
+            "do not submit it again",
+        ),
+        "STORAGE_UNAVAILABLE": ("Cloud Storage does not answer", "try again after `Retry-After` seconds"),
+        "OUTPUT_UNAVAILABLE": (
+            "Cloud Storage or BigQuery does not answer, or refuses the gateway's account",
+            "try again; the administrator finds the cause in the log (`results.failed`)",
+        ),
+        "UPSTREAM_UNAVAILABLE": ("Vertex AI cannot be reached", "try again after `Retry-After` seconds"),
+        "WEIGHING_BUSY": (
+            "your key has a budget or `allowed_uri_prefixes`, and other large inputs are being read",
+            "try again after `Retry-After` seconds",
+        ),
+    },
+    "503 UNAVAILABLE, 504 DEADLINE_EXCEEDED": {
+        "CREATE_FATE_UNKNOWN": (
+            "Vertex AI gave no answer to a create, or one without a job",
+            "list jobs before you submit again; the gateway records the job if there is one",
+        ),
+    },
+    "any": {
+        "UPSTREAM_ERROR": (
+            "Vertex AI answered with an error in another form, such as an HTML page",
+            "check project, location and id",
+        ),
+    },
+}
+"""Reasons by HTTP status and name in google.rpc.Code, with when they come and what to do."""
+
+
+def _statuses(text: str) -> dict[str, int]:
+    pairs = [each.split(" ") for each in text.split(", ") if each != ANY]
+    return {name: int(code) for code, name in pairs}
+
+
+REASONS = {
+    name: Reason(_statuses(text), when, advice)
+    for text, reasons in BY_STATUS.items()
+    for name, (when, advice) in reasons.items()
+}
+"""All reasons by name."""

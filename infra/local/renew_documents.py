@@ -1,0 +1,100 @@
+"""Renew what is made from the code in openapi.json and errors.md.
+
+In openapi.json these are the schemas of the gateway's own answers, made from the types that build them, and
+the lists of reasons in the responses; all else in the file is written by hand and kept: paths, bodies of
+requests, Vertex AI's resources, the examples of schemas, and the first paragraph of each response. In
+errors.md it is the table.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from api_schemas import schemas
+from batch_gateway.core.reasons import BY_STATUS, REASONS
+
+COMMAND = "run PYTHONPATH=functions python infra/local/renew_documents.py"
+_FUNCTIONS = Path(__file__).parents[2] / "functions"
+OPENAPI = _FUNCTIONS / "batch_gateway/gateway/http/openapi.json"
+ERRORS = _FUNCTIONS / "docs/errors.md"
+_HEAD = "| HTTP, status | reason | when | what to do |\n|---|---|---|---|\n"
+_RESPONSES = {
+    "BadRequest": (400, None),
+    "Unauthenticated": (401, None),
+    "Forbidden": (403, None),
+    "NotFound": (404, None),
+    "Aborted": (409, "ABORTED"),
+    "AlreadyExists": (409, "ALREADY_EXISTS"),
+    "PayloadTooLarge": (413, None),
+    "TooManyRequests": (429, None),
+    "InternalError": (500, None),
+    "Unavailable": (503, None),
+    "DeadlineExceeded": (504, None),
+}
+"""HTTP status of responses by name, and the only name in google.rpc.Code that they have, if there is one."""
+_COLUMNS = 110
+
+
+def openapi(text: str) -> str:
+    """Return the text of openapi.json with new schemas and reasons, laid out evenly."""
+    document = json.loads(text)
+    old = document["components"]["schemas"]
+    for name, schema in schemas().items():
+        kept = {"examples": old[name]["examples"]} if "examples" in old.get(name, {}) else {}
+        old[name] = schema | kept
+    for name, (code, status) in _RESPONSES.items():
+        response = document["components"]["responses"][name]
+        by_hand = response["description"].partition("\n\n")[0]
+        response["description"] = f"{by_hand}\n\n{_reasons(code, status)}"
+    return f"{_laid_out(document)}\n"
+
+
+def _reasons(code: int, only: str | None) -> str:
+    """Return a list of the reasons with a status, in Markdown."""
+    return "\n".join(
+        f"- `{name}` ({status}): {reason.when}"
+        for name, reason in REASONS.items()
+        for status, of_status in reason.statuses.items()
+        if of_status == code and only in {None, status}
+    )
+
+
+def errors_page(text: str) -> str:
+    """Return the text of errors.md with a new table."""
+    before, _, old = text.partition(_HEAD)
+    rows = old.splitlines(keepends=True)
+    after = [row for row in rows if not row.startswith("|")]
+    new = [
+        f"| {statuses} | `{name}` | {when} | {advice} |\n"
+        for statuses, group in BY_STATUS.items()
+        for name, (when, advice) in group.items()
+    ]
+    return "".join([before, _HEAD, *new, *after])
+
+
+def _laid_out(value: Any, column: int = 0, indent: int = 0) -> str:
+    """Return a value as JSON, with each array and object on one line if it fits.
+
+    Args:
+        value: The value.
+        column: Where its first line begins.
+        indent: Where its last line begins.
+    """
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or not value or column + len(line) < _COLUMNS:
+        return line
+    if isinstance(value, dict):
+        heads, members, ends = [f"{json.dumps(name)}: " for name in value], list(value.values()), "{}"
+    else:
+        heads, members, ends = [""] * len(value), value, "[]"
+    inner = indent + 2
+    lines = [
+        f"{' ' * inner}{head}{_laid_out(member, inner + len(head), inner)}"
+        for head, member in zip(heads, members, strict=True)
+    ]
+    return "\n".join([ends[0], ",\n".join(lines), f"{' ' * indent}{ends[1]}"])
+
+
+if __name__ == "__main__":
+    OPENAPI.write_text(openapi(OPENAPI.read_text(encoding="utf-8")), encoding="utf-8")
+    ERRORS.write_text(errors_page(ERRORS.read_text(encoding="utf-8")), encoding="utf-8")
