@@ -58,7 +58,7 @@ def settle(event: "CloudEvent") -> None:
     )
     if not bucket or not name:
         # Further deliveries of the same event would not name an object either.
-        log("ERROR", "event without an object", event=event["id"])
+        log("ERROR", "event without an object", event_id=event["id"])
         return
     deps = wiring.settlement()
     now = deps.now()

@@ -14,13 +14,14 @@ import msgspec
 
 from batch_gateway.core.accounting.settlement import Output
 from batch_gateway.core.jobs.record import JobRecord
+from batch_gateway.core.notify.event_names import EventName
 from batch_gateway.core.notify.notifications import COST_UPDATED, TYPE_OF_STATE, is_update
 from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.money import format_nano
 from batch_gateway.core.rows import UnrecognizedRow
 from batch_gateway.logs import Severity, log
 
-_SEVERITIES: dict[str, Severity] = {
+_SEVERITIES: dict[EventName, Severity] = {
     "batch.completed": "INFO",
     "batch.failed": "ERROR",
     "batch.cancelled": "NOTICE",
@@ -109,7 +110,7 @@ def unrecognized_rows(job: JobRecord, uri: str, rows: Sequence[UnrecognizedRow],
 
 def ended(job: JobRecord) -> None:
     """Log that a job has ended. If it is closed, all of its output is settled and its cost is final."""
-    event = COST_UPDATED if is_update(job) else TYPE_OF_STATE.get(job.seen.state, "batch.deleted")
+    event: EventName = COST_UPDATED if is_update(job) else TYPE_OF_STATE.get(job.seen.state, "batch.deleted")
     tokens = job.usage.tokens
     log(
         _SEVERITIES[event],

@@ -1,23 +1,26 @@
-"""Renew what is made from the code in openapi.json and errors.md.
+"""Renew what is made from the code in openapi.json, errors.md and api.md.
 
 In openapi.json these are the schemas of the gateway's own answers, made from the types that build them, and
 the lists of reasons in the responses; all else in the file is written by hand and kept: paths, bodies of
 requests, Vertex AI's resources, the examples of schemas, and the first paragraph of each response. In
-errors.md it is the table.
+errors.md it is the table of reasons, in api.md the table of events.
 """
 
 import json
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
 from api_schemas import schemas
+from batch_gateway.core.notify.event_names import WHEN
 from batch_gateway.core.reasons import BY_STATUS, REASONS
 
 COMMAND = "run PYTHONPATH=functions python infra/local/renew_documents.py"
 _FUNCTIONS = Path(__file__).parents[2] / "functions"
 OPENAPI = _FUNCTIONS / "batch_gateway/gateway/http/openapi.json"
-ERRORS = _FUNCTIONS / "docs/errors.md"
-_HEAD = "| HTTP, status | reason | when | what to do |\n|---|---|---|---|\n"
+ERRORS, API = _FUNCTIONS / "docs/errors.md", _FUNCTIONS / "docs/api.md"
+_OF_REASONS = "| HTTP, status | reason | when | what to do |\n|---|---|---|---|\n"
+_OF_EVENTS = "| event | when |\n|---|---|\n"
 _RESPONSES = {
     "BadRequest": (400, None),
     "Unauthenticated": (401, None),
@@ -61,15 +64,27 @@ def _reasons(code: int, only: str | None) -> str:
 
 def errors_page(text: str) -> str:
     """Return the text of errors.md with a new table."""
-    before, _, old = text.partition(_HEAD)
-    rows = old.splitlines(keepends=True)
-    after = [row for row in rows if not row.startswith("|")]
-    new = [
+    rows = [
         f"| {statuses} | `{name}` | {when} | {advice} |\n"
         for statuses, group in BY_STATUS.items()
         for name, (when, advice) in group.items()
     ]
-    return "".join([before, _HEAD, *new, *after])
+    return _with_rows(text, _OF_REASONS, rows)
+
+
+def api_page(text: str) -> str:
+    """Return the text of api.md with a new table of events."""
+    rows = [f"| {', '.join(f'`{name}`' for name in names)} | {when} |\n" for names, when in WHEN.items()]
+    return _with_rows(text, _OF_EVENTS, rows)
+
+
+def _with_rows(text: str, head: str, rows: list[str]) -> str:
+    """Return a page with new rows in the table that has a head."""
+    before, found, old = text.partition(head)
+    if not found:
+        raise ValueError(f"there is no table with the head {head}")
+    after = list(dropwhile(lambda line: line.startswith("|"), old.splitlines(keepends=True)))
+    return "".join([before, head, *rows, *after])
 
 
 def _laid_out(value: Any, column: int = 0, indent: int = 0) -> str:
@@ -97,4 +112,5 @@ def _laid_out(value: Any, column: int = 0, indent: int = 0) -> str:
 
 if __name__ == "__main__":
     OPENAPI.write_text(openapi(OPENAPI.read_text(encoding="utf-8")), encoding="utf-8")
+    API.write_text(api_page(API.read_text(encoding="utf-8")), encoding="utf-8")
     ERRORS.write_text(errors_page(ERRORS.read_text(encoding="utf-8")), encoding="utf-8")

@@ -160,7 +160,11 @@ def test_an_event_without_an_object_is_acknowledged_and_logged(client, settled, 
 
     assert not settled
     (line,) = logged(capsys)
-    assert (line["severity"], line["message"], line["event"]) == ("ERROR", "event without an object", "1234")
+    assert (line["severity"], line["message"], line["event_id"]) == (
+        "ERROR",
+        "event without an object",
+        "1234",
+    )
 
 
 @MODES

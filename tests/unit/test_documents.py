@@ -5,6 +5,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import get_args
 
 import pytest
 
@@ -16,14 +17,7 @@ from batch_gateway.core.access import input_names
 from batch_gateway.core.accounting import budgets
 from batch_gateway.core.jobs import watch
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
-from batch_gateway.core.notify import notifications
-from batch_gateway.core.notify.notifications import (
-    COST_UPDATED,
-    OVERRUN,
-    PRICE_MISSING,
-    TYPE_OF_STATE,
-    URI_NOT_ALLOWED,
-)
+from batch_gateway.core.notify import event_names, notifications
 from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.http import authentication, connections, openapi, requests
 from batch_gateway.gateway.jobs import input_bounds, submissions, weighing
@@ -166,12 +160,25 @@ def test_the_api_page_lists_exactly_the_calls_that_there_are():
     assert sorted(listed) == sorted(described)
 
 
-def test_the_events_are_those_of_the_code():
-    table = page("api.md").partition("## Events and webhooks")[2].partition("\n## ")[0]
-    listed = {span for row in table_rows(table) for span in code_spans(row[0])}
-    budgets = {"budget.warning", "budget.exceeded"}
-    own = {COST_UPDATED, OVERRUN, PRICE_MISSING, URI_NOT_ALLOWED}
-    assert listed == {*TYPE_OF_STATE.values(), *own, *budgets}
+def test_the_table_of_events_is_that_of_the_code():
+    text = page("api.md")
+    assert renew_documents.api_page(text) == text, renew_documents.COMMAND
+
+
+def test_each_event_that_is_sent_is_described_once():
+    described = [name for names in event_names.WHEN for name in names]
+    assert sorted(described) == sorted(get_args(event_names.SentEvent))
+
+
+def test_each_event_that_has_a_name_is_sent_or_logged():
+    texts = {
+        node.value
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "event_names.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert set(get_args(event_names.EventName)) - texts == set()
 
 
 def test_the_event_that_is_shown_has_the_members_that_an_event_has():

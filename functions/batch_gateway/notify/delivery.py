@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from batch_gateway.core.notify.event_names import EventName
 from batch_gateway.core.notify.notifications import (
     Delivery,
     Event,
@@ -55,6 +56,14 @@ _OUTCOMES: dict[str, tuple[Severity, str]] = {
 }
 
 Channel = Literal["webhook", "pubsub"]
+_EVENTS: dict[tuple[Channel, str], EventName] = {
+    ("webhook", "delivered"): "webhook.delivered",
+    ("webhook", "failed"): "webhook.failed",
+    ("webhook", "abandoned"): "webhook.abandoned",
+    ("pubsub", "delivered"): "pubsub.delivered",
+    ("pubsub", "failed"): "pubsub.failed",
+    ("pubsub", "abandoned"): "pubsub.abandoned",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,7 +298,7 @@ class _DeliveryRun:
         log(
             severity,
             f"event {outcome}",
-            event=f"{channel}.{outcome}",
+            event=_EVENTS[channel, outcome],
             id=event.id,
             type=event.type,
             key_id=event.key_id,

@@ -10,7 +10,8 @@ from batch_gateway import log_events
 from batch_gateway.core.access.keys import KeyRecord, TeamRecord, budget_of_key, budget_of_team
 from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, Window, owners_of, window_of
 from batch_gateway.core.jobs.record import JobRecord
-from batch_gateway.core.notify.notifications import OVERRUN, BudgetType, Event, budget_event, overrun_event
+from batch_gateway.core.notify.event_names import BudgetEvent
+from batch_gateway.core.notify.notifications import OVERRUN, Event, budget_event, overrun_event
 from batch_gateway.logs import log
 from batch_gateway.ports import BudgetNotes, Outbox, Unreadable
 from batch_gateway.settlement.deps import SettlementDeps
@@ -80,7 +81,7 @@ def _check_owners(
             if deps.store.add_event(event):
                 progress.queue_event(event)
                 data = msgspec.json.decode(event.body)["data"]
-                log("WARNING", "budget passed", event=event.type, **data)
+                log("WARNING", "budget passed", event=kind, **data)
     return exceeded
 
 
@@ -97,12 +98,12 @@ class _Owner(NamedTuple):
     key_id: str | None
     team: str | None
 
-    def event(self, kind: BudgetType, ledger: BudgetBalance, window: Window, now: datetime) -> Event:
+    def event(self, kind: BudgetEvent, ledger: BudgetBalance, window: Window, now: datetime) -> Event:
         return budget_event(kind, self.limit, ledger, window, now, key_id=self.key_id, team=self.team)
 
 
-def _exceeded_limits(limit: OwnedBudget, ledger: BudgetBalance) -> list[BudgetType]:
-    kinds: list[BudgetType] = []
+def _exceeded_limits(limit: OwnedBudget, ledger: BudgetBalance) -> list[BudgetEvent]:
+    kinds: list[BudgetEvent] = []
     if limit.max_nano is not None and ledger.spent_nano > limit.max_nano:
         kinds.append("budget.exceeded")
     if limit.soft_nano is not None and ledger.spent_nano + ledger.reserved_nano > limit.soft_nano:

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -17,21 +17,21 @@ from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, Wi
 from batch_gateway.core.jobs.cost_answers import CostReport
 from batch_gateway.core.jobs.cost_report import cost_report
 from batch_gateway.core.jobs.record import JobRecord
+from batch_gateway.core.notify.event_names import BudgetEvent, EndEvent, SentEvent
 from batch_gateway.core.pricing.money import format_nano
 
-TYPE_OF_STATE: Mapping[str, str] = {
+TYPE_OF_STATE: Mapping[str, EndEvent] = {
     "JOB_STATE_SUCCEEDED": "batch.completed",
     "JOB_STATE_PARTIALLY_SUCCEEDED": "batch.completed",
     "JOB_STATE_FAILED": "batch.failed",
     "JOB_STATE_CANCELLED": "batch.cancelled",
     "JOB_STATE_EXPIRED": "batch.expired",
 }
-COST_UPDATED = "batch.cost_updated"
+COST_UPDATED: Final = "batch.cost_updated"
 """Event of a job whose cost became final, or changed, after the event of its end."""
-BudgetType = Literal["budget.warning", "budget.exceeded"]
-OVERRUN = "budget.overrun"
-PRICE_MISSING = "price.missing"
-URI_NOT_ALLOWED = "batch.uri_not_allowed"
+OVERRUN: Final = "budget.overrun"
+PRICE_MISSING: Final = "price.missing"
+URI_NOT_ALLOWED: Final = "batch.uri_not_allowed"
 """Event of a job whose rows named a file outside its key's prefixes."""
 
 _DELAYS = (
@@ -123,7 +123,7 @@ def job_event(job: JobRecord, now: datetime) -> Event | None:
         job: The record once it is announced or closed.
         now: The time. Whoever writes the event has until LEASE later for the first attempt.
     """
-    kind = TYPE_OF_STATE.get(job.seen.state)
+    kind: SentEvent | None = TYPE_OF_STATE.get(job.seen.state)
     if kind is None:
         return None
     report = cost_report(job, ())
@@ -144,7 +144,7 @@ def job_event(job: JobRecord, now: datetime) -> Event | None:
 
 
 def budget_event(
-    kind: BudgetType,
+    kind: BudgetEvent,
     budget: OwnedBudget,
     balance: BudgetBalance,
     window: Window,
@@ -261,7 +261,7 @@ def _cost(report: CostReport) -> dict[str, Any]:
 
 
 def _event(
-    kind: str,
+    kind: SentEvent,
     about: tuple[str, ...],
     data: dict[str, Any],
     now: datetime,
