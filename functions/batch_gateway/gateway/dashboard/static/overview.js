@@ -31,7 +31,7 @@ const GROUPS = [
 /** @param {import('./main.js').View} view */
 export function Overview({ who, query }) {
   const asked = query.get('range') ?? '';
-  const range = RANGES[asked] ? asked : '30d';
+  const range = Object.hasOwn(RANGES, asked) ? asked : '30d';
   const by = query.get('by') ?? 'model';
   const team = who.admin ? query.get('team') : null;
   /** @type {Query} */
