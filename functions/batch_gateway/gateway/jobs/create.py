@@ -31,6 +31,7 @@ from batch_gateway.gateway.http import requests, responses
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.gateway.jobs import budget_errors, create_outcome
+from batch_gateway.gateway.jobs.added_labels import added_labels
 from batch_gateway.gateway.jobs.create_policy import CreatePolicy
 from batch_gateway.gateway.jobs.drafts import Draft
 from batch_gateway.gateway.jobs.estimate import Estimates
@@ -118,8 +119,9 @@ class Creates:
             ):
                 return self._record_and_relay(call, *found, submission)
         try:
-            if call.caller.scope or submission.marker:
-                changed["labels"] = labels_of(call.caller, submission, body.labels)
+            added = added_labels(call, body)
+            if call.caller.scope or submission.marker or added:
+                changed["labels"] = labels_of(call.caller, submission, body.labels | added)
             sent = body.with_members(changed)
         except ApiError:
             self._forget(submission)
