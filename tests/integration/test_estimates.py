@@ -58,6 +58,7 @@ def estimate(system, monkeypatch):
         tables=lambda: pytest.fail("no table is asked for"),
         prices=prices.load,
         authorize=lambda call, body: model_of(body.model, call),
+        expect=lambda *_: None,
         now=lambda: datetime.now(UTC),
     )
 

@@ -16,7 +16,7 @@ from processes import HOST, wait_until
 
 NAMES = (
     *("create", "create-labels", "create-idempotent", "list", "get", "cost", "cancel", "resume", "delete"),
-    *("team-new", "key-generate", "reconcile", "reprice", "jobs"),
+    *("team-new", "key-generate", "reconcile", "reprice", "jobs", "jobs-stats"),
     *("estimate", "costs", "export"),
 )
 
@@ -80,6 +80,10 @@ def test_the_documents_from_create_to_delete(reader):
     assert resumed["displayName"] == "example (resumed)"
     assert reader("cost", job)["resumedBy"] == resumed["name"]
     cost = reader("cost", job)
+    (stats, *_) = reader("jobs-stats")["data"]
+    (shown,) = json.loads(blocks("shown")["jobs-stats"][1])["data"]
+    assert stats.keys() == shown.keys()
+    assert stats["jobs"]["succeeded"] >= 1
     assert reader("delete", job)["name"].startswith(created["name"].partition("/batchPredictionJobs")[0])
     assert reader("get", job)["error"]["status"] == "NOT_FOUND"
     assert reader("cost", job) == cost

@@ -46,6 +46,7 @@ from batch_gateway.gateway.jobs.listing import Jobs
 from batch_gateway.gateway.jobs.passthrough import Passthrough
 from batch_gateway.gateway.jobs.places import Places
 from batch_gateway.gateway.jobs.resume import Resumes
+from batch_gateway.gateway.jobs.stats import JobStats
 from batch_gateway.gateway.jobs.weighing import Weighing
 from batch_gateway.logs import log
 from batch_gateway.ports import (
@@ -106,6 +107,7 @@ class Gateway:
         self._places = Places(deps.settings, deps.store)
         passthrough = Passthrough(deps.store, deps.upstream, tracker, self._places)
         policy = CreatePolicy(deps.settings, self._places)
+        stats = JobStats(deps.store, deps.prices, deps.now)
         estimates = Estimates(
             deps.store,
             deps.upstream,
@@ -113,6 +115,7 @@ class Gateway:
             tables=lambda: deps.settlement().tables(),
             prices=deps.prices,
             authorize=policy.authorize,
+            expect=stats.expect,
             now=deps.now,
         )
         creates = Creates(deps.store, deps.upstream, self._places, policy, estimates, now=deps.now)
@@ -167,6 +170,7 @@ class Gateway:
                 at_place("GET", "/batchPredictionJobs/<job>/cost", costs.get),
                 at_place("POST", "/batchPredictionJobs:estimateCost", estimates.estimate),
                 for_keys("GET", "/v1/jobs", jobs.list),
+                for_keys("GET", "/v1/jobs:stats", stats.report),
                 for_keys("GET", "/v1/costs", spend.report),
                 for_keys("GET", "/v1/costs:export", spend.export),
                 change_by_admin("POST", "/v1/costs:reprice", repricings.reprice, "costs.reprice"),

@@ -17,6 +17,7 @@ from batch_gateway.core.jobs.labels import TEAM_LABEL
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.jobs.sent import Sent
 from batch_gateway.core.notify.notifications import Event
+from batch_gateway.ports.job_times import JobTimeStore
 from batch_gateway.ports.notifications import Outbox
 from batch_gateway.ports.outputs import OutputStore
 from batch_gateway.ports.records import Unreadable
@@ -273,6 +274,7 @@ class Store(
     JobStore,
     OutputStore,
     TotalStore,
+    JobTimeStore,
     ProjectStore,
     Outbox,
     SweepStore,

@@ -232,6 +232,10 @@ CALLS = {
     "listCosts": lambda world: (a_settled_job(world), world.get("/v1/costs?start_time=0&group_by=model"))[1],
     "exportCosts": lambda world: (a_settled_job(world), world.get("/v1/costs:export?start_time=0"))[1],
     "listJobCosts": lambda world: (a_settled_job(world), world.get("/v1/jobs"))[1],
+    "getJobStats": lambda world: (
+        world.get(f"{path_of(a_settled_job(world))}/cost"),
+        world.get("/v1/jobs:stats"),
+    )[1],
     "reconcile": lambda world: administer(world, "/internal/reconcile", {}),
     "repriceCosts": lambda world: (
         a_settled_job(world),
@@ -266,6 +270,7 @@ def test_the_checked_cost_and_lists_are_not_empty(only_place):
     assert CALLS["getCost"](only_place).json["lineItems"]
     assert CALLS["listJobs"](only_place).json["batchPredictionJobs"]
     assert CALLS["listAudit"](only_place).json["entries"]
+    assert CALLS["getJobStats"](only_place).json["data"]
     assert CALLS["listTeams"](World(only_place.host)).json
 
 
