@@ -139,6 +139,13 @@ def test_international_letters_come_as_utf_8(scripted, upstream):
     assert labels_sent(upstream) == {"größe": "東京"}
 
 
+def test_labels_that_the_gateway_replaces_do_not_count(scripted, upstream):
+    secret = new_key(scripted, default_labels={"stage": "test"})
+    sent = {f"l{number}": "x" for number in range(62)} | {"team": "ads", "gateway_submission": "0"}
+    assert create(scripted, sent, key=secret, headers={"Idempotency-Key": ""}).status_code == 200
+    assert len(labels_sent(upstream)) == 64
+
+
 @pytest.mark.parametrize(("own", "status"), [(61, 200), (62, 400)])
 def test_more_labels_than_vertex_ai_takes_are_refused(scripted, upstream, own, status):
     secret = new_key(scripted, default_labels={"stage": "test"})

@@ -24,6 +24,7 @@ from batch_gateway.core.timing.job_times import WINDOWS, DailyTimes, JobTime, Ow
 SHARDS = 4
 """Documents of a day: each sustains about one write a second, and jobs of a nightly run end together."""
 _KEPT = timedelta(days=max(WINDOWS) + 7)
+"""Time after the last change of a day, when nobody asks for it any more."""
 _ALL = "all"
 _AFTER_EVERY_SHARD = ":~"
 
@@ -49,7 +50,7 @@ class FirestoreJobTimes:
             for field, counter in counts_of(job)._asdict().items()
             if counter
         }
-        expires = datetime.fromisoformat(job.day).replace(tzinfo=UTC) + _KEPT
+        expires = datetime.now(UTC) + _KEPT
         shard = zlib.crc32(by.encode()) % SHARDS
         for owner in {_ALL, _name(job.owner)}:
             document = self._client.collection("job_times").document(f"{owner}:{job.day}:{shard}")

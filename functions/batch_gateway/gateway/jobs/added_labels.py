@@ -1,9 +1,10 @@
 """Find the labels that a create gets beside those in its body: from its header, its key and its team."""
 
-from typing import Any
+from collections.abc import Set as AbstractSet
 
 from batch_gateway.core.access import label_policy
 from batch_gateway.core.errors import ApiError
+from batch_gateway.core.jobs.labels import reserved
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.jobs.job_body import JobBody
 
@@ -58,16 +59,20 @@ def added_labels(call: Call, body: JobBody) -> dict[str, str]:
             metadata={"labels": ",".join(missing)},
         )
     added = {name: value for name, value in wanted.items() if name not in written}
-    _check_number(call, {**written, **added}, added)
+    if added:
+        _check_number(call, written.keys() | added.keys(), len(added))
     return added
 
 
-def _check_number(call: Call, labels: dict[str, Any], added: dict[str, str]) -> None:
-    ours = (call.caller.scope is not None) + ("Idempotency-Key" in call.request.headers)
-    if added and len(labels) + ours > label_policy.MOST_LABELS:
+def _check_number(call: Call, names: AbstractSet[str], added: int) -> None:
+    """Check that a job does not get more labels than Vertex AI takes, those of the gateway included."""
+    scoped = call.caller.scope is not None
+    ours = scoped + bool(call.request.headers.get("Idempotency-Key"))
+    number = len(names - reserved(scoped=scoped)) + ours
+    if number > label_policy.MOST_LABELS:
         raise _invalid(
-            f"the job would have {len(labels) + ours} labels; Vertex AI takes {label_policy.MOST_LABELS}: "
-            f"{len(added)} are from {HEADER} and the defaults of key and team, {ours} from the gateway"
+            f"the job would have {number} labels; Vertex AI takes {label_policy.MOST_LABELS}: {added} are "
+            f"from {HEADER} and the defaults of key and team, {ours} from the gateway"
         )
 
 

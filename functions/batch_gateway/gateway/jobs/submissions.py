@@ -9,7 +9,7 @@ import msgspec
 
 from batch_gateway.core.access import callers
 from batch_gateway.core.access.callers import Caller
-from batch_gateway.core.jobs.labels import KEY_LABEL, MARKER_LABEL, TEAM_LABEL
+from batch_gateway.core.jobs.labels import MARKER_LABEL, reserved
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.jobs.added_labels import header_labels
 from batch_gateway.gateway.jobs.drafts import Draft
@@ -66,7 +66,7 @@ def labels_of(caller: Caller, submission: Submission, written: dict[str, Any]) -
 
     The labels for the job's owner and its submission are set by the gateway only: the caller's are dropped.
     """
-    ours = {MARKER_LABEL} if caller.scope is None else {MARKER_LABEL, TEAM_LABEL, KEY_LABEL}
+    ours = reserved(scoped=caller.scope is not None)
     labels = {name: value for name, value in written.items() if name not in ours}
     if caller.scope:
         labels[caller.scope[0]] = caller.scope[1]
