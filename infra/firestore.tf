@@ -7,6 +7,7 @@ locals {
     checkpoints = ["usage"]
     days        = ["quarters", "unpriced"]
     events      = ["body"]
+    job_times   = ["groups"]
     jobs        = ["cost", "repricings", "uriGrants", "usage"]
     ledgers     = ["reservedNano", "spentNano"]
     months      = ["amounts", "unpriced"]
@@ -16,7 +17,7 @@ locals {
     totals      = ["hours", "items"]
   }
   # Documents are deleted within a day of the time in this field.
-  expiring_collections = toset(["checkpoints", "events", "rates", "submissions"])
+  expiring_collections = toset(["checkpoints", "events", "job_times", "rates", "submissions"])
   # What queries need beyond the indexes that Firestore makes by itself: by a name, collection and fields in order.
   composite_indexes = merge({
     keys_by_team_id = {

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from google.cloud.firestore_v1 import DELETE_FIELD
 
 from batch_gateway.adapters.firestore import FirestoreKeys
 from batch_gateway.adapters.firestore import keys as adapter
 from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord, token_of
+from batch_gateway.core.access.label_policy import LabelPolicy
 from batch_gateway.ports import (
     AliasTakenError,
     Audit,
@@ -31,6 +33,7 @@ FULL_GRANT = Grant(
     ("gemini-*", "größe"), ("acme-batch",), ("us-central1", "global"), ("gs://b/a b", "bq://p.d"), 7
 )
 FULL_BUDGET = Budget(10**18, "1mo")
+FULL_LABELS = LabelPolicy({"kostenstelle": "42", "größe": "東京", "leer": ""}, ("campaign", "größe"))
 METADATA = {
     "a.b": {"c/d": [1, "x", None, True, 1.5, {"e`f": "größe 🚀"}]},
     "n": 2**53 + 1,
@@ -87,8 +90,11 @@ FULL_KEY = record(
     blocked=True,
     webhook_url="https://hooks.example.com/größe",
     webhook_secret="whsec_" + "A" * 32,
+    labels=FULL_LABELS,
 )
-FULL_TEAM = TeamRecord("search", NOW, NOW, "Suche 🚀", FULL_GRANT, FULL_BUDGET, METADATA, blocked=True)
+FULL_TEAM = TeamRecord(
+    "search", NOW, NOW, "Suche 🚀", FULL_GRANT, FULL_BUDGET, METADATA, blocked=True, labels=FULL_LABELS
+)
 
 
 def set_alias(alias):
@@ -166,6 +172,25 @@ def test_a_team_comes_back_as_it_was(keys, team):
     assert keys.list_teams() == [team]
     keys.delete_team("search")
     assert keys.list_teams() == []
+
+
+def test_a_default_label_that_is_taken_away_is_gone(keys):
+    keys.add_key(FULL_KEY)
+    bare = LabelPolicy({"team-x": "1"})
+
+    keys.change_key(FULL_KEY.token, lambda key: msgspec.structs.replace(key, labels=bare))
+
+    assert keys.get_key(FULL_KEY.token).labels == bare
+
+
+def test_keys_and_teams_from_before_there_were_labels_have_none(firestore_keys):
+    firestore_keys.add_key(FULL_KEY)
+    firestore_keys.change_team("search", lambda _: FULL_TEAM)
+    for document in (firestore_keys._key(FULL_KEY.token), firestore_keys._team("search")):
+        document.update({"labels": DELETE_FIELD})
+
+    assert firestore_keys.get_key(FULL_KEY.token).labels == LabelPolicy()
+    assert firestore_keys.get_team("search").labels == LabelPolicy()
 
 
 def test_the_id_of_a_deleted_team_is_never_free_again(keys):

@@ -1,5 +1,6 @@
 """The Store port in dicts."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from threading import RLock
@@ -26,6 +27,7 @@ from batch_gateway.core.accounting.settlement import (
 )
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, merge_observations
 from batch_gateway.core.notify.notifications import Event
+from batch_gateway.core.timing.job_times import TimeCounts, time_added
 from batch_gateway.ports import (
     JobResumedError,
     Observed,
@@ -36,6 +38,7 @@ from batch_gateway.ports import (
     SweepNotes,
     Turn,
 )
+from fakes.job_times import MemoryJobTimes
 from fakes.outbox import MemoryOutbox
 from fakes.sweep import MemorySweep
 from fakes.totals import MemoryTotals
@@ -49,7 +52,7 @@ _FIELDS: dict[str, Callable[[JobRecord], str | None]] = {
 }
 
 
-class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
+class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals, MemoryJobTimes):
     """The Store port in dicts.
 
     Attributes:
@@ -65,6 +68,7 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
         self._jobs: dict[JobKey, JobRecord] = {}
         self._outputs: dict[JobKey, dict[str, Output]] = {}
         self._cells: dict[str, DailyTotal] = {}
+        self._times = defaultdict(TimeCounts.empty)
         self._parked: dict[str, Output] = {}
         self._projects: dict[str, str] = {}
         self._checkpoints: dict[str, Checkpoint] = {}
@@ -261,6 +265,7 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
         self.writes += 1
         job = change.job
         self._add_to_ledgers(balance_deltas(self._jobs[key], job))
+        self._add_to_times(time_added(self._jobs[key], job))
         self._jobs[key] = job
         for total, delta in change.deltas:
             cell = self._cells.get(total.id) or DailyTotal(**msgspec.structs.asdict(total))

@@ -164,7 +164,8 @@ def test_every_limit_gets_to_the_gateway(cli, world):
         *("keys", "create", "--alias", "k", "--team", "search", "--model", "a", "--model", "b"),
         *("--project", PROJECT, "--location", "us-central1", "--uri-prefix", "gs://in/x", "--rpm-limit", 7),
         *("--max-budget", "1,250.000000001", "--soft-budget", "0.1", "--budget-duration", "1mo"),
-        *("--metadata", "owner=a=b"),
+        *("--metadata", "owner=a=b", "--default-label", "cost-center=42", "--default-label", "stage="),
+        *("--required-label", "campaign", "--required-label", "stage"),
     )
     (key,) = world.get("/key/list").json["keys"]
     assert key["team_id"] == "search"
@@ -175,6 +176,11 @@ def test_every_limit_gets_to_the_gateway(cli, world):
         "1mo",
     )
     assert key["metadata"] == {"owner": "a=b"}
+    assert key["default_labels"] == {"cost-center": "42", "stage": ""}
+    assert key["required_labels"] == ["campaign", "stage"]
+    cli("keys", "update", "k", "--clear", "default-label", "--clear", "required-label")
+    (cleared,) = world.get("/key/list").json["keys"]
+    assert (cleared["default_labels"], cleared["required_labels"]) == ({}, [])
     assert b'"max_budget":1250.000000001' in world.get("/key/list").data
     assert b'"soft_budget":0.1' in world.get("/key/list").data
 

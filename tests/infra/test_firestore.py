@@ -23,7 +23,7 @@ EXPIRING = {
     "ports.store.Submission": "submissions",
 }
 """Collections of the records that have a time at which they end; None where they stay all the same."""
-EXPIRING_DICTS = {"rates"}
+EXPIRING_DICTS = {"job_times", "rates"}
 """Likewise, of documents that are written without a record."""
 
 

@@ -52,6 +52,7 @@ from batch_gateway.gateway.jobs.passthrough import Passthrough
 from batch_gateway.gateway.jobs.places import Places
 from batch_gateway.gateway.jobs.results import Results
 from batch_gateway.gateway.jobs.resume import Resumes
+from batch_gateway.gateway.jobs.stats import JobStats
 from batch_gateway.gateway.jobs.weighing import Weighing
 from batch_gateway.logs import log
 from batch_gateway.ports import (
@@ -112,6 +113,7 @@ class Gateway:
         self._places = Places(deps.settings, deps.store)
         passthrough = Passthrough(deps.store, deps.upstream, tracker, self._places)
         policy = CreatePolicy(deps.settings, self._places)
+        stats = JobStats(deps.store, deps.prices, deps.now)
         estimates = Estimates(
             deps.store,
             deps.upstream,
@@ -120,6 +122,7 @@ class Gateway:
             prices=deps.prices,
             base_models=deps.settings.base_models,
             authorize=policy.authorize,
+            expect=stats.expect,
             now=deps.now,
         )
         creates = Creates(deps.store, deps.upstream, self._places, policy, estimates, now=deps.now)
@@ -179,6 +182,7 @@ class Gateway:
                 at_place("POST", "/batchPredictionJobs:estimateCost", estimates.estimate),
                 for_keys("GET", "/v1/jobs", jobs.list),
                 change_for_keys("POST", "/v1/inputs", inputs.create, "input.create"),
+                for_keys("GET", "/v1/jobs:stats", stats.report),
                 for_keys("GET", "/v1/costs", spend.report),
                 for_keys("GET", "/v1/costs:export", spend.export),
                 for_keys("GET", "/v1/costs:values", FilterValues(deps.store, deps.now).list),

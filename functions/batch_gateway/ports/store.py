@@ -18,6 +18,7 @@ from batch_gateway.core.jobs.labels import TEAM_LABEL
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.jobs.sent import Sent
 from batch_gateway.core.notify.notifications import Event
+from batch_gateway.ports.job_times import JobTimeStore
 from batch_gateway.ports.notifications import Outbox
 from batch_gateway.ports.outputs import OutputStore
 from batch_gateway.ports.records import Unreadable
@@ -277,6 +278,7 @@ class Store(
     JobStore,
     OutputStore,
     TotalStore,
+    JobTimeStore,
     ProjectStore,
     Outbox,
     SweepStore,

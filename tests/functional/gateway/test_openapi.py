@@ -242,6 +242,10 @@ CALLS = {
     "createInput": lambda world: administer(world, "/v1/inputs", {"name": "nightly/rows.jsonl"}),
     "listCostValues": lambda world: (a_settled_job(world), world.get("/v1/costs:values?start_time=0"))[1],
     "listJobCosts": lambda world: (a_settled_job(world), world.get("/v1/jobs"))[1],
+    "getJobStats": lambda world: (
+        world.get(f"{path_of(a_settled_job(world))}/cost"),
+        world.get("/v1/jobs:stats"),
+    )[1],
     "reconcile": lambda world: administer(world, "/internal/reconcile", {}),
     "repriceCosts": lambda world: (
         a_settled_job(world),
@@ -293,6 +297,7 @@ def test_the_checked_cost_and_lists_are_not_empty(only_place):
     assert CALLS["getCost"](only_place).json["lineItems"]
     assert CALLS["listJobs"](only_place).json["batchPredictionJobs"]
     assert CALLS["listAudit"](only_place).json["entries"]
+    assert CALLS["getJobStats"](only_place).json["data"]
     assert CALLS["listTeams"](World(only_place.host)).json
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from batch_gateway.core.access.grants import Grant
+from batch_gateway.core.access.label_policy import LabelPolicy
 from batch_gateway.core.accounting.budgets import OwnedBudget
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.labels import KEY_LABEL, TEAM_LABEL
@@ -24,6 +25,7 @@ class Caller(msgspec.Struct, frozen=True):
         key_id: Id of the key; None for the administrator's.
         grants: The grants of the key and its team; none for the administrator, who may do everything.
         budgets: The budgets of the key and its team, where they have any.
+        label_policies: What the team and then the key want of the labels of jobs.
     """
 
     api_key: str
@@ -31,6 +33,7 @@ class Caller(msgspec.Struct, frozen=True):
     key_id: str | None = None
     grants: tuple[Grant, ...] = ()
     budgets: tuple[OwnedBudget, ...] = ()
+    label_policies: tuple[LabelPolicy, ...] = ()
 
     @property
     def is_admin(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from batch_gateway.core.access.grants import Grant
+from batch_gateway.core.access.label_policy import LabelPolicy
 from batch_gateway.core.accounting.budgets import OwnedBudget
 
 TEAM_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -38,6 +39,7 @@ class TeamRecord(msgspec.Struct, frozen=True):
         team_id: Id; also the value of the label that its jobs carry.
         team_alias: A name for people.
         blocked: True if its keys are refused.
+        labels: What it wants of the labels of its jobs.
     """
 
     team_id: str
@@ -48,6 +50,7 @@ class TeamRecord(msgspec.Struct, frozen=True):
     budget: Budget = Budget()
     metadata: dict[str, Any] = {}
     blocked: bool = False
+    labels: LabelPolicy = LabelPolicy()
 
 
 class KeyRecord(msgspec.Struct, frozen=True):
@@ -65,6 +68,7 @@ class KeyRecord(msgspec.Struct, frozen=True):
         created_by: Alias of the key that made it.
         webhook_url: Destination of its events; None for no webhook.
         webhook_secret: Secret that signs them.
+        labels: What it wants of the labels of its jobs.
     """
 
     token: str
@@ -82,6 +86,7 @@ class KeyRecord(msgspec.Struct, frozen=True):
     blocked: bool = False
     webhook_url: str | None = None
     webhook_secret: str | None = None
+    labels: LabelPolicy = LabelPolicy()
 
 
 def budget_of_team(team: TeamRecord) -> OwnedBudget | None:

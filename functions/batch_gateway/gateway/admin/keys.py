@@ -14,6 +14,7 @@ from werkzeug.wrappers import Request, Response
 from batch_gateway.core.access.callers import MASTER, Caller
 from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.access.keys import Budget, KeyRecord, name_of, new_secret, token_of
+from batch_gateway.core.access.label_policy import LabelPolicy
 from batch_gateway.core.accounting.durations import add_duration
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.notify import webhooks
@@ -64,6 +65,7 @@ class Keys:
             grant=bodies.grant_of(body, Grant()),
             budget=bodies.budget_of(body, Budget()),
             metadata=bodies.metadata_of(body, {}),
+            labels=bodies.labels_of(body, LabelPolicy()),
             expires=_expiry(now, body.duration),
             blocked=body.blocked is True,
             webhook_url=webhook.url if webhook else None,
@@ -103,6 +105,7 @@ class Keys:
                 grant=bodies.grant_of(body, key.grant),
                 budget=bodies.budget_of(body, key.budget),
                 metadata=bodies.metadata_of(body, key.metadata),
+                labels=bodies.labels_of(body, key.labels),
                 expires=expires,
                 blocked=key.blocked if body.blocked is UNSET else body.blocked,
                 webhook_url=url,

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Request, Response
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.access.keys import TEAM_ID, Budget, TeamRecord
+from batch_gateway.core.access.label_policy import LabelPolicy
 from batch_gateway.core.errors import ApiError
 from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.admin.budget_status import BudgetStatus
@@ -57,6 +58,7 @@ class Teams:
             grant=bodies.grant_of(body, Grant()),
             budget=bodies.budget_of(body, Budget()),
             metadata=bodies.metadata_of(body, {}),
+            labels=bodies.labels_of(body, LabelPolicy()),
             blocked=body.blocked is True,
         )
         try:
@@ -87,6 +89,7 @@ class Teams:
                 grant=bodies.grant_of(body, team.grant),
                 budget=bodies.budget_of(body, team.budget),
                 metadata=bodies.metadata_of(body, team.metadata),
+                labels=bodies.labels_of(body, team.labels),
                 blocked=team.blocked if body.blocked is UNSET else body.blocked,
                 updated_at=self._now(),
             )

@@ -80,6 +80,7 @@ class Authenticator:
             budgets=tuple(
                 limit for limit in (budget_of_key(key), budget_of_team(team) if team else None) if limit
             ),
+            label_policies=(team.labels, key.labels) if team else (key.labels,),
         )
 
     def _find(self, secret: str, address: str) -> _Found | None:

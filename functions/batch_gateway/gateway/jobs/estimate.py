@@ -22,6 +22,7 @@ from batch_gateway.core.jobs.record import JobRecord, uris_of
 from batch_gateway.core.pricing.models import BaseModels, base_model_of, configured_base, is_registered
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.rows.carried import answered_test
+from batch_gateway.core.timing.job_times import Expectation
 from batch_gateway.gateway.http import requests, responses
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.jobs.drafts import ResumedJob
@@ -59,6 +60,7 @@ class Estimates:
         prices: Callable[[], PriceTable],
         base_models: BaseModels,
         authorize: Callable[[Call, JobBody], str],
+        expect: Callable[[Caller, str, str], Expectation],
         now: Callable[[], datetime],
     ) -> None:
         """Store the dependencies.
@@ -71,6 +73,7 @@ class Estimates:
             prices: Returns the prices in force.
             base_models: Base models in the configuration.
             authorize: Rejects a create that the caller may not send; returns its model's full name.
+            expect: Returns how long a caller's job with a model takes in a location.
             now: Returns the current time.
         """
         self._histories = Histories(store)
@@ -80,6 +83,7 @@ class Estimates:
         self._prices = prices
         self._base_models = base_models
         self._authorize = authorize
+        self._expect = expect
         self._now = now
         self._bounds = InputBounds(objects)
 
@@ -90,9 +94,23 @@ class Estimates:
             ApiError: The same create would be rejected.
         """
         body = JobBody(requests.body(call.request))
-        return responses.json(
-            estimate_report(self.estimate_for_caller(call, body.json, self._authorize(call, body)))
-        )
+        return self.answer(call, body, self._authorize(call, body))
+
+    def answer(self, call: Call, body: JobBody, model: str, resumed: ResumedJob | None = None) -> Response:
+        """Return the answer with the estimate of a create that the caller may send.
+
+        Args:
+            call: As in ``estimate_create``.
+            body: Its body.
+            model: As in ``estimate_create``.
+            resumed: As in ``estimate_create``.
+
+        Raises:
+            ApiError: As in ``estimate_for_caller``.
+        """
+        estimate = self.estimate_for_caller(call, body.json, model, resumed)
+        expected = self._expect(call.caller, estimate.model, call.location)
+        return responses.json({**estimate_report(estimate), "expectedTime": expected})
 
     def estimate_for_caller(
         self, call: Call, body: dict[str, Any], model: str, resumed: ResumedJob | None = None
