@@ -13,6 +13,7 @@ from batch_gateway.core.accounting.budgets import (
     balance_deltas,
     check_budget,
     reservation_deltas,
+    sum_balances,
     window_of,
 )
 from batch_gateway.core.accounting.settlement import (
@@ -136,12 +137,10 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals, MemoryJobTimes):
 
     def budget_balances(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, BudgetBalance]:
         self.ping()
-        found = {}
-        for owner, periods in entries:
-            found[owner] = BudgetBalance()
-            for period in periods:
-                found[owner] += self._ledgers.get((owner, period), BudgetBalance())
-        return found
+        return {
+            owner: sum_balances(self._ledgers.get((owner, period), BudgetBalance()) for period in periods)
+            for owner, periods in entries
+        }
 
     def _release(self, submission: Submission) -> int:
         """Release the reservation of a submission; return its amount."""

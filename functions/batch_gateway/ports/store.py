@@ -177,7 +177,11 @@ class BudgetStore(Protocol):
     """Balances of keys and teams."""
 
     def budget_balances(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, BudgetBalance]:
-        """Return the budget balance of each owner, summed over periods; entries are (owner, periods)."""
+        """Return the budget balance of each owner, summed over periods as by ``sum_balances``.
+
+        Args:
+            entries: (owner, periods).
+        """
 
 
 class JobStore(Protocol):
