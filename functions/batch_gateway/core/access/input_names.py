@@ -15,7 +15,7 @@ from batch_gateway.core.jobs.output_names import is_made_by_vertex, kind_of, spl
 MOST_NAME_BYTES = 1024
 """Longest name of an object in UTF-8 ("Object naming requirements" of Cloud Storage)."""
 _PREFIX = re.compile(r"gs://[a-z0-9][a-z0-9._-]{0,221}(/[^\s#*?\[\]{}]{1,500})?")
-_WILD = frozenset("#*?[]{}")
+WILD = frozenset("#*?[]{}")
 """Characters with a meaning of their own in gcloud's and gsutil's URIs, some of them in Vertex AI's, too."""
 _RESERVED = ".well-known/acme-challenge/"
 _LOST = "\ufffd"
@@ -79,7 +79,7 @@ def uri_of(folder: str, name: str) -> str:
         raise ValueError(
             "name: must not have spaces, control characters or other characters that cannot be seen"
         )
-    if not _WILD.isdisjoint(name) or "\\" in name or "%" in name:
+    if not WILD.isdisjoint(name) or "\\" in name or "%" in name:
         raise ValueError("name: must not have any of the characters # * ? [ ] { } % and \\")
     uri = f"{folder}/{name}"
     _, object_name = split_uri(uri)
