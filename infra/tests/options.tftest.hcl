@@ -179,6 +179,7 @@ run "a_proxys_own_file" {
       budget_action             = "nothing"
       database_url              = "os.environ/DATABASE_URL"
       input_prefix              = "gs://my-project-batch-gateway-input"
+      output_prefix             = "gs://my-project-batch-gateway-output"
       private                   = false
       pubsub_topic              = google_pubsub_topic.events[0].id
       reconcile_audience        = google_cloud_scheduler_job.sweep.http_target[0].oidc_token[0].audience

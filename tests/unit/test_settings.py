@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batch_gateway.settings import Alias, ConfigError, Settings, load
+from batch_gateway.config_values import ConfigError
+from batch_gateway.settings import Alias, Settings, load
 
 Configure = Callable[..., Settings]
 
@@ -571,9 +572,10 @@ def test_a_wrong_rate_stops_the_start(refusal: Callable[..., str], written: str,
     assert said in refusal(written)
 
 
+@pytest.mark.parametrize("name", ["input_prefix", "output_prefix"])
 @pytest.mark.parametrize("written", ["gs://batch-in", "gs://batch-in/", "GS://batch-in"])
-def test_the_prefix_of_input_is_read_without_a_trailing_slash(configure: Configure, written: str) -> None:
-    assert configure(f"general_settings: {{input_prefix: {written}}}").input_prefix == "gs://batch-in"
+def test_a_prefix_is_read_without_a_trailing_slash(configure: Configure, written: str, name: str) -> None:
+    assert getattr(configure(f"general_settings: {{{name}: {written}}}"), name) == "gs://batch-in"
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ class Gateway:
         )
         jobs = Jobs(deps.store)
         prices = Prices(deps.prices, deps.settings, deps.now)
-        inputs = Inputs(deps.objects, deps.settings.input_prefix, deps.now)
+        inputs = Inputs(deps.objects, deps.settings.input_prefix, deps.settings.output_prefix, deps.now)
         repricings = Repricings(deps.store, deps.prices, deps.now)
         self._table = Table(
             (

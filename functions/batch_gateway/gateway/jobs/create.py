@@ -96,8 +96,10 @@ class Creates:
         Raises:
             ApiError: It is rejected, or its job is unknown or not on record.
         """
-        body, resumed = draft.body, draft.resumed
-        model = self._policy.authorize(call, body, resumed.own_uris if resumed else frozenset())
+        resumed = draft.resumed
+        model = self._policy.authorize(call, draft.body, resumed.own_uris if resumed else frozenset())
+        body = self._estimates.rows.with_exact_input(call, draft.body)
+        draft = draft._replace(body=body)
         # An alias is replaced by the model's full name.
         changed: dict[str, Any] = {"model": model} if model != body.model else {}
         if call.request.args.get("validateOnly", "").lower() == "true":
@@ -107,7 +109,7 @@ class Creates:
         if limits:
             submission = self._with_reservation(call, draft, model, submission)
         else:
-            self._estimates.check_rows(call, draft.body.json)
+            self._estimates.rows.check(call, body.json)
         earlier = self._begin(submission, limits)
         if earlier is not None:
             submission = self._continue(earlier, submission)

@@ -11,7 +11,7 @@ import msgspec
 from werkzeug.wrappers import Request
 
 from batch_gateway.core.access.callers import Caller
-from batch_gateway.core.access.input_names import folder_of, uri_of
+from batch_gateway.core.access.input_names import input_folder_of, output_folder_of, uri_of
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.output_names import split_uri
 from batch_gateway.core.json_io import UNREADABLE
@@ -40,10 +40,15 @@ class Inputs:
     """Handler of uploads."""
 
     def __init__(
-        self, objects: Callable[[], ObjectStore], input_prefix: str | None, now: Callable[[], datetime]
+        self,
+        objects: Callable[[], ObjectStore],
+        input_prefix: str | None,
+        output_prefix: str | None,
+        now: Callable[[], datetime],
     ) -> None:
         self._objects = objects
         self._input_prefix = input_prefix
+        self._output_prefix = output_prefix
         self._now = now
 
     def create(self, request: Request, caller: Caller) -> AuditedResponse:
@@ -54,7 +59,9 @@ class Inputs:
         rows = requests.raw_body(request) if request.mimetype == _ROWS else None
         if rows is not None and not rows:
             raise params.invalid("body: is empty; send the rows, one JSON object per line")
-        uri = self._uri(caller, _name(request, has_rows=rows is not None))
+        name = _name(request, has_rows=rows is not None)
+        folder = input_folder_of(caller, self._input_prefix)
+        uri = _uri(folder, name)
         try:
             answer = self._begin(uri) if rows is None else self._store(uri, rows)
         except ObjectExistsError as error:
@@ -91,13 +98,8 @@ class Inputs:
             api_key=caller.api_key,
             bytes=None if rows is None else len(rows),
         )
-        return AuditedResponse(uri, responses.json(answer))
-
-    def _uri(self, caller: Caller, name: str) -> str:
-        try:
-            return uri_of(folder_of(caller, self._input_prefix), name)
-        except ValueError as error:
-            raise params.invalid(str(error)) from error
+        output = output_folder_of(caller, self._output_prefix, folder)
+        return AuditedResponse(uri, responses.json({**answer, "outputUriPrefix": output}))
 
     def _begin(self, uri: str) -> dict[str, str | datetime]:
         bucket, name = split_uri(uri)
@@ -112,6 +114,13 @@ class Inputs:
         bucket, name = split_uri(uri)
         self._objects().create(bucket, name, rows, _ROWS)
         return {"uri": uri}
+
+
+def _uri(folder: str, name: str) -> str:
+    try:
+        return uri_of(folder, name)
+    except ValueError as error:
+        raise params.invalid(str(error)) from error
 
 
 def _name(request: Request, *, has_rows: bool) -> str:
