@@ -20,6 +20,9 @@ from batch_gateway.core.pricing.models import resource_name
 from batch_gateway.model_rates import OWN_FIELDS, ModelRates
 
 _DEFAULT_LOCATION = "us-central1"  # LiteLLM's own default
+_EXPORT = re.compile(
+    r"(?:[a-z0-9.-]{1,255}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]\.\w{1,1024}\.[\w-]{1,1024}", re.ASCII
+)
 _TOPIC = re.compile(r"projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 DEFAULT_SETTLEMENT_SECONDS = 420
 """Event-driven functions are ended after 540 s (Cloud Run functions, "Quotas")."""
@@ -56,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         reconcile_audience: Audience that its tokens must have; None for ``https://`` and the host called.
         settlement_seconds: Seconds that one invocation may read an output; the next one reads the rest.
         private: Whether Cloud Run checks all callers itself, and lets only authorized ones through.
+        billing_export: ``PROJECT.DATASET.TABLE`` of the Cloud Billing export; None for none.
         budget_action: Action for running jobs when a budget is exceeded: nothing, warn or cancel.
         vertex_emulator: ``host:port``, or None for Google's own hosts.
         pubsub_topic: ``projects/P/topics/T`` that events are published to; None for none.
@@ -77,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reconcile_audience: str | None = None
     settlement_seconds: int = DEFAULT_SETTLEMENT_SECONDS
     private: bool = False
+    billing_export: str | None = None
     budget_action: BudgetAction = "nothing"
     vertex_emulator: str | None = None
     pubsub_topic: str | None = None
@@ -139,6 +144,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         reconcile_audience=config.reconcile_audience if config else None,
         settlement_seconds=config.settlement_seconds if config else DEFAULT_SETTLEMENT_SECONDS,
         private=config.private if config else False,
+        billing_export=config.billing_export if config else None,
         budget_action=config.budget_action if config else "nothing",
         vertex_emulator=environ.get("VERTEX_EMULATOR_HOST") or None,
         pubsub_topic=config.pubsub_topic if config else None,
@@ -165,6 +171,7 @@ class _Config:
         self.reconcile_audience: str | None = None
         self.settlement_seconds = DEFAULT_SETTLEMENT_SECONDS
         self.private = False
+        self.billing_export: str | None = None
         self.budget_action: BudgetAction = "nothing"
         self.pubsub_topic: str | None = None
         self.allow_private_webhooks = False
@@ -205,6 +212,7 @@ class _Config:
     def _read_general(self, node: yaml.Node) -> None:
         readers: dict[str, tuple[str, Callable[[yaml.Node, str], Any]]] = {
             "allow_private_webhooks": ("allow_private_webhooks", self._flag),
+            "billing_export": ("billing_export", self._export),
             "budget_action": ("budget_action", self._action),
             "master_key": ("master_key", self._text),
             "private": ("private", self._flag),
@@ -334,6 +342,12 @@ class _Config:
         if not text.isascii() or not text.isdigit() or not 0 < int(text) <= _LONGEST_SETTLEMENT_SECONDS:
             raise self._error(node, key, f"must be seconds, from 1 to {_LONGEST_SETTLEMENT_SECONDS}")
         return int(text)
+
+    def _export(self, node: yaml.Node, key: str) -> str:
+        text = self._text(node, key)
+        if not _EXPORT.fullmatch(text):
+            raise self._error(node, key, "must be of the form PROJECT.DATASET.TABLE")
+        return text
 
     def _topic(self, node: yaml.Node, key: str) -> str:
         text = self._text(node, key)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from batch_gateway import settings
 from batch_gateway.core.pricing import prices
 from batch_gateway.logs import log
-from batch_gateway.ports import ObjectStore, Store, Tables, Upstream
+from batch_gateway.ports import BillingExport, ObjectStore, Store, Tables, Upstream
 
 if TYPE_CHECKING:
     from google.cloud.firestore_v1 import Client
@@ -95,6 +95,14 @@ def tables() -> Tables:
 
 
 @cache
+def billing() -> BillingExport:
+    """Return the client of the Cloud Billing export; only if the configuration names one."""
+    from batch_gateway.adapters.bigquery_billing import BigQueryBilling
+
+    return BigQueryBilling(SETTINGS.billing_export or "", SETTINGS.project, SETTINGS.bigquery_emulator)
+
+
+@cache
 def gateway() -> "Gateway":
     """Return the HTTP use cases."""
     from batch_gateway.gateway import app
@@ -107,6 +115,7 @@ def gateway() -> "Gateway":
             audit=keys(),
             upstream=upstream(),
             objects=objects,
+            billing=billing,
             settlement=settlement,
             prices=current_prices(),
             identity=is_identity,

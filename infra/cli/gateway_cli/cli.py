@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from gateway_cli import estimates, jobs, keys, prices, spend, teams, upkeep
+from gateway_cli import estimates, jobs, keys, prices, reconcile, spend, teams, upkeep
 from gateway_cli.cells import clean
 from gateway_cli.commands import Commands, Help, context_of
 from gateway_cli.errors import DONE, USAGE, AnswerError, CliError
@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     commands = Commands(root)
-    for subject in (keys, teams, jobs, spend, estimates, prices, upkeep):
+    for subject in (keys, teams, jobs, spend, reconcile, estimates, prices, upkeep):
         subject.add(commands)
     return root
 
