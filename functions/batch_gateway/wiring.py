@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from batch_gateway import settings
 from batch_gateway.core.pricing import prices
 from batch_gateway.logs import log
-from batch_gateway.ports import BillingExport, ObjectStore, Store, Tables, Upstream
+from batch_gateway.ports import ObjectStore, Store, Tables, Upstream
 
 if TYPE_CHECKING:
     from google.cloud.firestore_v1 import Client
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from batch_gateway.current_prices import CurrentPrices
     from batch_gateway.gateway.app import Gateway
     from batch_gateway.notify.delivery import NotifyDeps
+    from batch_gateway.ports.billing import BillingExport
     from batch_gateway.settlement.deps import SettlementDeps
 
 SETTINGS = settings.load()
@@ -95,7 +96,7 @@ def tables() -> Tables:
 
 
 @cache
-def billing() -> BillingExport:
+def billing() -> "BillingExport":
     """Return the client of the Cloud Billing export; only if the configuration names one."""
     from batch_gateway.adapters.bigquery_billing import BigQueryBilling
 

@@ -13,7 +13,8 @@ from werkzeug.exceptions import ServiceUnavailable
 from batch_gateway import entrypoints, wiring
 from batch_gateway.adapters import vertex
 from batch_gateway.core.access.keys import Budget, TeamRecord
-from batch_gateway.ports import BillingExportError, UpstreamResponse
+from batch_gateway.ports import UpstreamResponse
+from batch_gateway.ports.billing import BillingExportError
 from functional import test_reconcile as sweeping
 from functional import test_settle as settling
 from functional.gateway import test_reconcile as comparing

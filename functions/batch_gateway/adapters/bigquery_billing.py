@@ -31,13 +31,14 @@ from requests.exceptions import RequestException
 from batch_gateway.adapters.bigquery import connect
 from batch_gateway.core.spend.reconcile import Billed
 from batch_gateway.core.spend.time_buckets import Span
-from batch_gateway.ports import Bill, BillingExportError, TablesUnavailableError
+from batch_gateway.ports import TablesUnavailableError
+from batch_gateway.ports.billing import Bill, BillingExportError
 
 MOST_BYTES = 20 * 10**9
 """Most bytes that a query may read: some 12 cents ("BigQuery pricing", USD 6.25 a TiB)."""
 MOST_ROWS = 20_000
 """Most rows of an answer: days times projects times SKUs."""
-_SECONDS = 30.0
+_SECONDS = 15.0
 _VERTEX_AI = "C7E2-9256-1C43"
 """Id of the service Vertex AI in Google's catalogue of services; its description may change."""
 
@@ -210,10 +211,10 @@ def _billed(row: Any) -> Billed:
         row["project_id"],
         row["sku_id"] or "",
         row["sku_text"] or "",
-        row["bill_currency"],
+        row["bill_currency"] or "",
         Decimal(row["bill_rate"]) if row["bill_rate"] else None,
-        row["net"],
+        row["net"] or Decimal(0),
         row["at_list"],
-        row["discounts"],
-        row["promotions"],
+        row["discounts"] or Decimal(0),
+        row["promotions"] or Decimal(0),
     )

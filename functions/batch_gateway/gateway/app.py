@@ -53,7 +53,6 @@ from batch_gateway.logs import log
 from batch_gateway.ports import (
     AnswerTooLargeError,
     Audit,
-    BillingExport,
     KeyStore,
     ObjectStore,
     RecordError,
@@ -63,6 +62,7 @@ from batch_gateway.ports import (
     UpstreamCredentialsError,
     UpstreamUnavailableError,
 )
+from batch_gateway.ports.billing import BillingExport
 from batch_gateway.settings import Settings
 from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.tracking import Tracker

@@ -4,7 +4,6 @@
 against both.
 """
 
-from batch_gateway.ports.billing import Bill, BillingExport, BillingExportError
 from batch_gateway.ports.keys import AliasTakenError, Audit, AuditEntry, KeyStore, Report, TeamDeletedError
 from batch_gateway.ports.notifications import (
     Endpoint,
@@ -51,9 +50,6 @@ __all__ = [
     "AnswerTooLargeError",
     "Audit",
     "AuditEntry",
-    "Bill",
-    "BillingExport",
-    "BillingExportError",
     "BudgetNotes",
     "BudgetStore",
     "Endpoint",

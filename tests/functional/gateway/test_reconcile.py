@@ -10,7 +10,8 @@ import pytest
 from batch_gateway.adapters.bigquery_billing import BigQueryBilling
 from batch_gateway.core.accounting.settlement import DailyTotal, ItemTotal
 from batch_gateway.core.spend.reconcile import Billed
-from batch_gateway.ports import BillingExportError, StoreUnavailableError, TablesUnavailableError
+from batch_gateway.ports import StoreUnavailableError, TablesUnavailableError
+from batch_gateway.ports.billing import BillingExportError
 from contract.bigquery_on_duckdb import BigQueryOnDuckDB
 from contract.billing_rows import STANDARD, TABLE, standard_row
 from functional.gateway.conftest import PROJECT, reason

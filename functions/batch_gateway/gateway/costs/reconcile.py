@@ -20,15 +20,8 @@ from batch_gateway.core.spend.time_buckets import Span
 from batch_gateway.gateway.http import params, responses
 from batch_gateway.log_events import usd
 from batch_gateway.logs import log
-from batch_gateway.ports import (
-    Bill,
-    BillingExport,
-    BillingExportError,
-    StoreUnavailableError,
-    SweepStore,
-    TablesUnavailableError,
-    TotalStore,
-)
+from batch_gateway.ports import StoreUnavailableError, SweepStore, TablesUnavailableError, TotalStore
+from batch_gateway.ports.billing import Bill, BillingExport, BillingExportError
 from batch_gateway.settings import Settings
 
 MOST_DAYS = 93
