@@ -11,6 +11,9 @@ import yaml
 from batch_gateway.core.access.input_names import parse_prefix
 from batch_gateway.core.accounting.budgets import BudgetAction
 
+_EXPORT = re.compile(
+    r"(?:[a-z0-9.-]{1,255}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]\.\w{1,1024}\.[\w-]{1,1024}", re.ASCII
+)
 _TOPIC = re.compile(r"projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 _LONGEST_SETTLEMENT_SECONDS = 3600
 _ENVIRONMENT_REFERENCE = "os.environ/"
@@ -64,6 +67,13 @@ class ConfigValues:
         if not text.isascii() or not text.isdigit() or not 0 < int(text) <= _LONGEST_SETTLEMENT_SECONDS:
             raise self.error(node, key, f"must be seconds, from 1 to {_LONGEST_SETTLEMENT_SECONDS}")
         return int(text)
+
+    def export(self, node: yaml.Node, key: str) -> str:
+        """Return the full name of a table of BigQuery."""
+        text = self.text(node, key)
+        if not _EXPORT.fullmatch(text):
+            raise self.error(node, key, "must be of the form PROJECT.DATASET.TABLE")
+        return text
 
     def topic(self, node: yaml.Node, key: str) -> str:
         """Return the full name of a Pub/Sub topic."""

@@ -49,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         reconcile_audience: Audience that its tokens must have; None for ``https://`` and the host called.
         settlement_seconds: Seconds that one invocation may read an output; the next one reads the rest.
         private: Whether Cloud Run checks all callers itself, and lets only authorized ones through.
+        billing_export: ``PROJECT.DATASET.TABLE`` of the Cloud Billing export; None for none.
         budget_action: Action for running jobs when a budget is exceeded: nothing, warn or cancel.
         vertex_emulator: ``host:port``, or None for Google's own hosts.
         pubsub_topic: ``projects/P/topics/T`` that events are published to; None for none.
@@ -73,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reconcile_audience: str | None = None
     settlement_seconds: int = DEFAULT_SETTLEMENT_SECONDS
     private: bool = False
+    billing_export: str | None = None
     budget_action: BudgetAction = "nothing"
     vertex_emulator: str | None = None
     pubsub_topic: str | None = None
@@ -137,6 +139,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         reconcile_audience=config.reconcile_audience if config else None,
         settlement_seconds=config.settlement_seconds if config else DEFAULT_SETTLEMENT_SECONDS,
         private=config.private if config else False,
+        billing_export=config.billing_export if config else None,
         budget_action=config.budget_action if config else "nothing",
         vertex_emulator=environ.get("VERTEX_EMULATOR_HOST") or None,
         pubsub_topic=config.pubsub_topic if config else None,
@@ -166,6 +169,7 @@ class _Config:
         self.reconcile_audience: str | None = None
         self.settlement_seconds = DEFAULT_SETTLEMENT_SECONDS
         self.private = False
+        self.billing_export: str | None = None
         self.budget_action: BudgetAction = "nothing"
         self.pubsub_topic: str | None = None
         self.allow_private_webhooks = False
@@ -208,6 +212,7 @@ class _Config:
     def _read_general(self, node: yaml.Node) -> None:
         readers: dict[str, tuple[str, Callable[[yaml.Node, str], Any]]] = {
             "allow_private_webhooks": ("allow_private_webhooks", self._values.flag),
+            "billing_export": ("billing_export", self._values.export),
             "budget_action": ("budget_action", self._values.action),
             "input_prefix": ("input_prefix", self._values.prefix),
             "master_key": ("master_key", self._values.text),

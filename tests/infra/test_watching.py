@@ -12,7 +12,7 @@ from infra.terraform import ROOT
 PACKAGE = ROOT / "functions/batch_gateway"
 NAME = "batch-gateway"
 # Part of the contract of the log lines; the code that writes them may come later than their metrics.
-EVENT = re.compile(r"(batch|budget|input|job|output|price|settlement|sweep|upstream)\.[a-z_]+")
+EVENT = re.compile(r"(batch|bill|budget|input|job|output|price|settlement|sweep|upstream)\.[a-z_]+")
 
 
 def events_in_code():

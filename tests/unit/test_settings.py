@@ -588,3 +588,17 @@ def test_a_wrong_prefix_of_input_stops_the_start(configure: Configure, written: 
             if written[0] not in "'["
             else f"general_settings: {{input_prefix: {written}}}"
         )
+
+
+def test_the_billing_export_is_a_table(configure, refusal):
+    table = "finance-project.billing.gcp_billing_export_v1_012345_6789AB_CDEF01"
+    assert configure(f"general_settings: {{billing_export: {table}}}").billing_export == table
+    assert configure("general_settings: {private: false}").billing_export is None
+    for wrong in (
+        "finance-project.billing",
+        "bq://finance-project.billing.table",
+        "p-12345.d.t` WHERE 1",
+        "",
+    ):
+        said = refusal(f"general_settings:\n  billing_export: '{wrong}'\n")
+        assert "general_settings.billing_export" in said

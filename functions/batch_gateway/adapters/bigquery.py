@@ -98,15 +98,7 @@ class BigQuery:
     """
 
     def __init__(self, project: str, emulator: str | None = None) -> None:
-        self._client = (
-            Client(
-                project=project,
-                credentials=AnonymousCredentials(),
-                client_options={"api_endpoint": emulator},
-            )
-            if emulator
-            else Client(project=project or None)
-        )
+        self._client = connect(project, emulator)
 
     def stat(self, uri: str) -> TableInfo | None:
         name = _NAME.fullmatch(uri)
@@ -181,6 +173,15 @@ class BigQuery:
                 f"only {counted} of the {table.rows} rows of {table.uri} are visible: "
                 "a row-level access policy hides the others, or an answer was cut short"
             )
+
+
+def connect(project: str, emulator: str | None) -> Client:
+    """Return a client, with the arguments of BigQuery."""
+    if emulator is None:
+        return Client(project=project or None)
+    return Client(
+        project=project, credentials=AnonymousCredentials(), client_options={"api_endpoint": emulator}
+    )
 
 
 def usage_query(table: TableInfo, *, carried_before: datetime) -> str:

@@ -20,6 +20,7 @@ from batch_gateway.gateway.admin.keys import Keys
 from batch_gateway.gateway.admin.prices import Prices
 from batch_gateway.gateway.admin.sweep import Identity, Sweeps
 from batch_gateway.gateway.admin.teams import Teams
+from batch_gateway.gateway.costs.reconcile import Reconciliations
 from batch_gateway.gateway.costs.report import Spend
 from batch_gateway.gateway.costs.repricing import Repricings
 from batch_gateway.gateway.costs.values import FilterValues
@@ -67,6 +68,7 @@ from batch_gateway.ports import (
     UpstreamCredentialsError,
     UpstreamUnavailableError,
 )
+from batch_gateway.ports.billing import BillingExport
 from batch_gateway.settings import Settings
 from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.tracking import Tracker
@@ -85,6 +87,7 @@ class Deps:
         audit: The audit trail.
         upstream: Vertex AI.
         objects: Makes the Cloud Storage client on first use: few requests need it, and it is slow to import.
+        billing: Makes the client of the Cloud Billing export on first use.
         settlement: Makes the dependencies of settlement on first use, for the same reason.
         prices: The prices in force.
         identity: Checks identity tokens.
@@ -98,6 +101,7 @@ class Deps:
     audit: Audit
     upstream: Upstream
     objects: Callable[[], ObjectStore]
+    billing: Callable[[], BillingExport]
     settlement: Callable[[], SettlementDeps]
     prices: CurrentPrices
     identity: Identity
@@ -147,6 +151,7 @@ class Gateway:
         self._limiter = RateLimiter(deps.keys, deps.now)
         self._trail = AuditTrail(deps.audit, deps.now)
         spend = Spend(deps.store, deps.prices, deps.now)
+        bills = Reconciliations(deps.settings, deps.store, deps.billing, deps.prices, deps.now)
         sweeps = Sweeps(
             deps.settings,
             self._authenticator,
@@ -154,6 +159,7 @@ class Gateway:
             deps.settlement,
             tracker,
             weigh=weighing.weigh,
+            check_bill=bills.check_once_a_day,
             now=deps.now,
         )
         jobs = Jobs(deps.store)
@@ -186,6 +192,7 @@ class Gateway:
                 for_keys("GET", "/v1/costs", spend.report),
                 for_keys("GET", "/v1/costs:export", spend.export),
                 for_keys("GET", "/v1/costs:values", FilterValues(deps.store, deps.now).list),
+                for_admin("GET", "/v1/costs:reconcile", bills.report),
                 change_by_admin("POST", "/v1/costs:reprice", repricings.reprice, "costs.reprice"),
                 for_keys("GET", "/v1/prices", prices.list),
                 change_by_admin("PUT", "/v1/prices/<model>", prices.put, "price.set"),

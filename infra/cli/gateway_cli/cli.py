@@ -6,7 +6,19 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from gateway_cli import __version__, account, estimates, jobs, keys, prices, running, spend, teams, upkeep
+from gateway_cli import (
+    __version__,
+    account,
+    estimates,
+    jobs,
+    keys,
+    prices,
+    reconcile,
+    running,
+    spend,
+    teams,
+    upkeep,
+)
 from gateway_cli.cells import clean
 from gateway_cli.commands import Commands, Help, context_of
 from gateway_cli.errors import DONE, INTERRUPTED, USAGE, AnswerError, CliError, InterruptedRunError
@@ -50,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"vbatch {__version__}")
     commands = Commands(root)
-    for subject in (account, running, jobs, spend, estimates, prices, keys, teams, upkeep):
+    for subject in (account, running, jobs, spend, reconcile, estimates, prices, keys, teams, upkeep):
         subject.add(commands)
     return root
 

@@ -8,6 +8,7 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from batch_gateway.gateway.http import openapi, requests, routes
+from functional.gateway import test_reconcile as comparing
 from functional.gateway.conftest import (
     JOBS,
     PARENT,
@@ -247,6 +248,14 @@ CALLS = {
         world.get("/v1/jobs:stats"),
     )[1],
     "reconcile": lambda world: administer(world, "/internal/reconcile", {}),
+    "reconcileCosts": lambda world: (
+        comparing.configure(world),
+        comparing.book(world, 10**9),
+        comparing.bill(world, "2"),
+        comparing.bill(world, "2", currency="JPY", rate=None),
+        comparing.bill(world, "2", description="Gemini 3.8 Flash Text Output - Predictions"),
+        world.get(comparing.PATH),
+    )[-1],
     "repriceCosts": lambda world: (
         a_settled_job(world),
         administer(

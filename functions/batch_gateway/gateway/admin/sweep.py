@@ -35,6 +35,7 @@ class Sweeps:
         tracker: Tracker,
         *,
         weigh: Callable[[JobRecord], None],
+        check_bill: Callable[[], None],
         now: Callable[[], datetime],
     ) -> None:
         self._settings = settings
@@ -43,6 +44,7 @@ class Sweeps:
         self._settlement = settlement
         self._tracker = tracker
         self._weigh = weigh
+        self._check_bill = check_bill
         self._now = now
 
     def run(self, request: Request) -> Response:
@@ -55,6 +57,7 @@ class Sweeps:
         deps = self._settlement()
         places = self._places(deps.upstream)
         done = reconcile(places, self._tracker, deps, self._now(), weigh=self._weigh)
+        self._check_bill()
         return responses.json(msgspec.to_builtins(done))
 
     def _check(self, request: Request) -> None:
