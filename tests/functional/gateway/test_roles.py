@@ -1,5 +1,6 @@
 """The roles of keys: administrators by name, and viewers, who may only read."""
 
+import json
 import re
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from functional.gateway.conftest import (
     JOBS,
     KEY,
     PARENT,
+    job_body,
     job_id,
     job_resource,
     json_answer,
@@ -250,6 +252,16 @@ def test_a_viewer_sees_neither_secrets_nor_the_paths_of_webhooks(scripted):
             for secret in ("S3CR3T", made["key"], made["webhook_secret"]):
                 assert secret not in text
     assert scripted.get("/key/info", key=made["key"]).json["info"]["webhook_url"] == url
+
+
+def test_a_viewers_estimate_goes_by_the_jobs_that_it_sees(world, organisation):
+    def assumptions(key):
+        answer = world.call("POST", f"{JOBS}:estimateCost", key=key, data=json.dumps(job_body()))
+        assert answer.status_code == 200
+        return answer.json
+
+    assert assumptions(organisation["all"]) == assumptions(KEY)
+    assert assumptions(organisation["one"]) == assumptions(organisation["keys"]["search"])
 
 
 def test_a_viewers_requests_are_limited_where_that_is_said(scripted):

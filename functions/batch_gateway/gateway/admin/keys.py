@@ -167,7 +167,7 @@ class Keys:
                 key, expires=min(ends, key.expires) if key.expires else ends, updated_at=now
             ),
         )
-        change = describe_change(old, new) or {}
+        change = describe_change(old, new) or {"before": {}, "after": {}}
         if body.grace_period is not None:
             change["after"]["grace_period"] = body.grace_period
         return AuditedResponse(new.key_alias, responses.json({"key": secret, **key_view(new)}), change)
