@@ -4,6 +4,7 @@ locals {
   # Fields that no query asks for and that are large, or only ever grow: without an index they cost no index writes,
   # and documents stay under the limit of 40,000 index entries.
   unindexed_fields = {
+    audit       = ["change"]
     checkpoints = ["usage"]
     days        = ["quarters", "unpriced"]
     events      = ["body"]
@@ -23,6 +24,11 @@ locals {
     keys_by_team_id = {
       collection = "keys"
       fields     = [{ path = "team_id", order = "ASCENDING" }, { path = "key_alias", order = "ASCENDING" }]
+    }
+    }, {
+    for field in ["action", "actor", "target"] : "audit_by_${field}" => {
+      collection = "audit"
+      fields     = [{ path = field, order = "ASCENDING" }, { path = "time", order = "DESCENDING" }]
     }
     }, {
     for name, field in {

@@ -11,6 +11,7 @@ FUNCTIONS = ROOT / "functions"
 ADAPTER = FUNCTIONS / "batch_gateway/adapters/firestore"
 
 COMPUTED = {
+    "keys.read": {"action", "actor", "target"},
     "jobs.recent_jobs": {"apiKey", "key.location", "key.project", "keyId", "seen.state", "team"},
     "totals.list_totals": {"apiKey", "labels", "location", "model", "project", "team"},
 }

@@ -38,8 +38,10 @@ from batch_gateway.gateway.http.routes import (
     change_at_place,
     change_by_admin,
     change_for_keys,
-    for_admin,
+    check_role,
+    for_auditors,
     for_keys,
+    for_viewers,
     open_to_all,
 )
 from batch_gateway.gateway.jobs.cost import Costs
@@ -192,7 +194,7 @@ class Gateway:
                 for_keys("GET", "/v1/costs", spend.report),
                 for_keys("GET", "/v1/costs:export", spend.export),
                 for_keys("GET", "/v1/costs:values", FilterValues(deps.store, deps.now).list),
-                for_admin("GET", "/v1/costs:reconcile", bills.report),
+                for_auditors("GET", "/v1/costs:reconcile", bills.report),
                 change_by_admin("POST", "/v1/costs:reprice", repricings.reprice, "costs.reprice"),
                 for_keys("GET", "/v1/prices", prices.list),
                 change_by_admin("PUT", "/v1/prices/<model>", prices.put, "price.set"),
@@ -200,17 +202,17 @@ class Gateway:
                 change_by_admin("PUT", "/v1/prices/publishers/<publisher>", prices.put, "price.set"),
                 change_by_admin("DELETE", "/v1/prices/publishers/<publisher>", prices.delete, "price.delete"),
                 for_keys("GET", "/key/info", keys.info),
-                for_admin("GET", "/key/list", keys.list_keys),
+                for_viewers("GET", "/key/list", keys.list_keys),
                 change_by_admin("POST", "/key/generate", keys.generate, "key.generate"),
                 change_by_admin("POST", "/key/update", keys.update, "key.update"),
                 change_by_admin("POST", "/key/regenerate", keys.regenerate, "key.regenerate"),
                 change_by_admin("POST", "/key/delete", keys.delete, "key.delete"),
-                for_admin("GET", "/team/info", teams.info),
-                for_admin("GET", "/team/list", teams.list_teams),
+                for_viewers("GET", "/team/info", teams.info),
+                for_viewers("GET", "/team/list", teams.list_teams),
                 change_by_admin("POST", "/team/new", teams.new, "team.new"),
                 change_by_admin("POST", "/team/update", teams.update, "team.update"),
                 change_by_admin("POST", "/team/delete", teams.delete, "team.delete"),
-                for_admin("GET", "/audit", self._trail.list_entries),
+                for_auditors("GET", "/audit", self._trail.list_entries),
             )
         )
 
@@ -222,11 +224,13 @@ class Gateway:
     def handle(self, request: Request) -> Response:
         """Answer one request; every exception becomes an error response."""
         try:
-            return responses.compress(request, self._dispatch(request))
+            response = responses.compress(request, self._dispatch(request))
         except Exception as error:  # noqa: BLE001 - the boundary: every error becomes an answer
-            return responses.error(_as_api_error(error, request))
+            response = responses.error(_as_api_error(error, request))
         finally:
             requests.release(request)
+        self._authenticator.uses.write_after(response)
+        return response
 
     def _dispatch(self, request: Request) -> Response:
         requests.check_path(request)
@@ -253,10 +257,9 @@ class Gateway:
     def _answer(
         self, route: Route, request: Request, caller: Caller, values: dict[str, str]
     ) -> Response | AuditedResponse:
+        check_role(route, caller)
         if route.access is Access.PLACE:
             return route.handler(self._call(route, request, caller, values))
-        if route.access is Access.ADMIN and not caller.is_admin:
-            raise ApiError("PERMISSION_DENIED", "ADMIN_ONLY", "Only the administrator's key may do this.")
         return route.handler(request, caller)
 
     def _readiness(self, _: Request) -> Response:

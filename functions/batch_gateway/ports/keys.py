@@ -1,6 +1,6 @@
 """Define the stores of API keys and teams, and of the audit trail."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -62,6 +62,9 @@ class KeyStore(Protocol):
     def delete_key(self, token: str) -> KeyRecord | None:
         """Delete a key and free its alias; return the key, None if there was none."""
 
+    def note_use(self, token: str, hour: datetime) -> None:
+        """Set when a key was last used; do nothing if there is no such key. ``updated_at`` stays."""
+
     def get_team(self, team_id: str) -> TeamRecord | None:
         """Return a team; None if there is none."""
 
@@ -116,7 +119,7 @@ class AuditEntry(msgspec.Struct, frozen=True, omit_defaults=True):
         action: ``job.create``, ``key.update``, ``team.delete`` and the like.
         target: The changed thing: a resource name, a key's alias, a team's id.
         outcome: ``OK`` or the status and reason of the error.
-        change: What it was before and after, for changes of prices.
+        change: ``before`` and ``after`` of a changed key, team or price; without secrets.
     """
 
     time: datetime
@@ -137,5 +140,14 @@ class Audit(Protocol):
             StoreUnavailableError: Firestore does not answer.
         """
 
-    def read(self, start: datetime | None, end: datetime | None, limit: int) -> list[AuditEntry]:
-        """Return entries with ``start <= time < end``, the newest first, at most ``limit``."""
+    def read(
+        self, start: datetime | None, end: datetime | None, limit: int, equal: Mapping[str, str] = ...
+    ) -> list[AuditEntry]:
+        """Return entries with ``start <= time < end``, the newest first, at most ``limit``.
+
+        Args:
+            start: None for all up to ``end``.
+            end: None for all from ``start`` on.
+            limit: Most entries.
+            equal: Values of ``actor``, ``action`` and ``target`` that they have.
+        """

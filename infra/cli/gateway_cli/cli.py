@@ -28,7 +28,8 @@ _DESCRIPTION = """\
 The command line of the Vertex Batch Gateway: batch jobs from a file to their results, and what they cost.
 
 It calls the gateway's HTTP API. With the key of a team, every command works for what that key may see.
-`teams`, `reprice`, `sweep`, `audit` and `keys`, but for `keys show`, need the administrator's key."""
+`teams`, `reprice`, `audit` and `keys`, but for `keys show`, need an administrator's key (to read, a viewer's
+will do), and `sweep` needs the master key."""
 _EPILOG = """\
 examples:
   vbatch login --url https://gateway-abc.run.app

@@ -4,7 +4,7 @@ import hashlib
 import re
 import secrets
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -16,6 +16,10 @@ TEAM_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 """Form of a team's id, which becomes the value of a Vertex AI label: lower case, at most 63 characters."""
 _PREFIX = "sk-"
 _SHOWN = 4
+
+
+Role = Literal["admin", "viewer"]
+"""``admin``: may do what the master key may, but sweep. ``viewer``: may only read."""
 
 
 class Budget(msgspec.Struct, frozen=True):
@@ -62,13 +66,15 @@ class KeyRecord(msgspec.Struct, frozen=True):
             key without a team carry.
         key_name: The part of the secret that people may see: ``sk-...a1b2``.
         key_alias: Its name in cost reports.
-        team_id: Its team, if any.
+        team_id: Its team, if any. An administrator's key has none.
+        role: None for a key that runs jobs.
         expires: When it expires; None for never.
         blocked: True if it is refused.
         created_by: Alias of the key that made it.
         webhook_url: Destination of its events; None for no webhook.
         webhook_secret: Secret that signs them.
         labels: What it wants of the labels of its jobs.
+        last_used_at: Hour of its last request, at its beginning; None for never.
     """
 
     token: str
@@ -79,6 +85,7 @@ class KeyRecord(msgspec.Struct, frozen=True):
     updated_at: datetime
     created_by: str
     team_id: str | None = None
+    role: Role | None = None
     grant: Grant = Grant()
     budget: Budget = Budget()
     metadata: dict[str, Any] = {}
@@ -87,6 +94,7 @@ class KeyRecord(msgspec.Struct, frozen=True):
     webhook_url: str | None = None
     webhook_secret: str | None = None
     labels: LabelPolicy = LabelPolicy()
+    last_used_at: datetime | None = None
 
 
 def budget_of_team(team: TeamRecord) -> OwnedBudget | None:

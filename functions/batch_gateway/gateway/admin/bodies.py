@@ -56,6 +56,7 @@ class GenerateKey(OwnerFields):
 
     key_alias: str | None = None
     team_id: str | None = None
+    role: str | None = None
     duration: str | None = None
     webhook_url: str | None = None
     webhook_secret: str | None = None
@@ -67,6 +68,7 @@ class UpdateKey(OwnerFields):
     key: str
     key_alias: str | UnsetType = UNSET
     team_id: str | UnsetType | None = UNSET
+    role: str | UnsetType | None = UNSET
     duration: str | UnsetType | None = UNSET
     webhook_url: str | UnsetType | None = UNSET
     webhook_secret: str | None = None

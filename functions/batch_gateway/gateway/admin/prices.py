@@ -48,7 +48,7 @@ class Prices:
     def list(self, request: Request, caller: Caller) -> Response:
         """List the prices of the models that the caller may use (``GET /v1/prices?model&location&at``).
 
-        The administrator also gets the overrides.
+        A caller that sees everything also gets the overrides.
         """
         _check_names(request, {"model", "location", "at"})
         at = params.time(request, "at") or self._now()
@@ -70,7 +70,7 @@ class Prices:
             "at": at,
             "prices": listed,
         }
-        if caller.is_admin:
+        if caller.sees_everything:
             answer["overrides"] = [override_view(each) for each in overrides.entries]
         return responses.json(answer)
 

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from werkzeug.wrappers import Request, Response
 
+from batch_gateway.core.access.callers import admin_only
 from batch_gateway.core.access.tokens import is_token
-from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.gateway.http import requests, responses
 from batch_gateway.gateway.http.authentication import Authenticator
@@ -51,7 +51,7 @@ class Sweeps:
         """Sweep once, and return what was done.
 
         Raises:
-            ApiError: The caller is neither the scheduler nor the administrator.
+            ApiError: The caller has neither the scheduler's identity nor the master key.
         """
         self._check(request)
         deps = self._settlement()
@@ -71,13 +71,11 @@ class Sweeps:
                 return
             if self._settings.private and audience is None:
                 log("WARNING", "no identity token can be trusted: set general_settings.reconcile_audience")
-        elif self._authenticator.authenticate(secret, requests.address(request)).is_admin:
+        elif self._authenticator.authenticate(secret, requests.address(request)).is_master:
             return
-        raise ApiError(
-            "PERMISSION_DENIED",
-            "ADMIN_ONLY",
-            "Only the administrator's key, or the service account that is configured as "
-            "general_settings.reconcile_service_account, may do this.",
+        raise admin_only(
+            "the master key, or the service account that is configured as "
+            "general_settings.reconcile_service_account, may do this"
         )
 
     def _places(self, upstream: Upstream) -> list[tuple[str, str]]:

@@ -191,7 +191,7 @@ class Estimates:
             call.location,
             history=(
                 caller.record_scope,
-                _history_name(caller.team, caller.api_key if caller.key_id else None),
+                _history_name(caller.team, caller.api_key if caller.record_scope else None),
             ),
             size_of=FileSizes(self._objects, caller, deadline),
             deadline=deadline,
