@@ -27,7 +27,6 @@ _MOST_AT_ONCE = 400
 _UNSEEN = timedelta(seconds=10)
 """Tolerance for a commit's timestamp being earlier than the commit: longer than a commit may take."""
 _YEAR = len("2026")
-_NO_CHANGES: Mapping[tuple[str, str], BudgetBalance] = {}
 
 
 class FirestoreBudgets:
@@ -38,12 +37,10 @@ class FirestoreBudgets:
     def budget_balances(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, BudgetBalance]:
         wanted = dict(entries)
         with translate_errors():
-            return self._read_ledgers(wanted)
+            return self._read_ledgers(wanted, {})
 
     def _read_ledgers(
-        self,
-        wanted: Mapping[str, tuple[str, ...]],
-        changes: Mapping[tuple[str, str], BudgetBalance] = _NO_CHANGES,
+        self, wanted: Mapping[str, tuple[str, ...]], changes: Mapping[tuple[str, str], BudgetBalance]
     ) -> dict[str, BudgetBalance]:
         """Return balances summed over periods, as they are with changes by (owner, period)."""
         names = {(owner, period[:_YEAR]) for owner, periods in wanted.items() for period in periods}

@@ -159,8 +159,8 @@ def reservation_deltas(
 def sum_balances(balances: Iterable[BudgetBalance]) -> BudgetBalance:
     """Return the sum over the periods of a window; a negative reserved amount counts as nothing.
 
-    Balances on record lose the form of before with an upgrade: a reservation that was made in it is released
-    from a balance that never had it. That must not make room in a budget.
+    Jobs of a version that kept balances in another form release what they reserved from balances that never
+    had it. That must not make room in a budget.
     """
     total = BudgetBalance()
     for balance in balances:
