@@ -30,11 +30,13 @@ locals {
         settlement_seconds = var.settle.settlement_seconds
       },
       length(local.made_input_ids) > 0 ? { input_prefix = "gs://${local.bucket_names[sort(local.made_input_ids)[0]]}" } : {},
+      length(local.output_ids) > 0 ? { output_prefix = "gs://${local.bucket_names[sort(local.output_ids)[0]]}" } : {},
       local.given_settings,
       {
         reconcile_audience        = local.sweep_audience
         reconcile_service_account = google_service_account.this["scheduler"].email
       },
+      var.billing_export != null ? { billing_export = var.billing_export } : {},
       var.events_topic ? { pubsub_topic = google_pubsub_topic.events[0].id } : {},
     )
   })
@@ -45,7 +47,7 @@ locals {
     for each in local.configured_models : each.litellm_params
     if can(regex("^vertex_ai(_beta)?/", each.litellm_params.model))
   ]
-  own_settings = ["allow_private_webhooks", "budget_action", "input_prefix", "private", "pubsub_topic", "settlement_seconds"]
+  own_settings = ["allow_private_webhooks", "billing_export", "budget_action", "input_prefix", "output_prefix", "private", "pubsub_topic", "settlement_seconds"]
   named_variables = toset(flatten([
     for value in concat(
       [for each in local.vertex_models : { for key, value in each : key => value if key == "model" || startswith(key, "vertex_") }],

@@ -2,7 +2,7 @@
 
 locals {
   gateway_requests = "run_googleapis_com:request_count{${local.run_scope}}"
-  charts = [
+  charts = concat([
     { title = "Cost settled a day, by team (USD)", series = ["sum by (team) (increase(${format(local.promql["cost_usd"], "_sum")}[1d]))"] },
     { title = "Cost settled a day, by model (USD)", series = ["sum by (model) (increase(${format(local.promql["cost_usd"], "_sum")}[1d]))"] },
     { title = "Jobs coming into a state, an hour", series = ["sum by (state) (increase(${format(local.promql["job_states"], "")}[1h]))"] },
@@ -36,7 +36,9 @@ locals {
       "sum by (call, status) (increase(${format(local.promql["upstream_refusals"], "")}[1h]))",
     ] },
     { title = "Sweeps, an hour", series = ["sum(increase(${format(local.promql["sweeps"], "")}[1h]))"] },
-  ]
+    ], var.billing_export == null ? [] : [
+    { title = "Drift of the books from Google's bill, a day (%)", series = ["sum(increase(${format(local.promql["bill_drift_percent"], "_sum")}[1d]))"] },
+  ])
 }
 
 resource "google_monitoring_dashboard" "this" {

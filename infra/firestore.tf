@@ -4,9 +4,11 @@ locals {
   # Fields that no query asks for and that are large, or only ever grow: without an index they cost no index writes,
   # and documents stay under the limit of 40,000 index entries.
   unindexed_fields = {
+    audit       = ["change"]
     checkpoints = ["usage"]
     days        = ["quarters", "unpriced"]
     events      = ["body"]
+    job_times   = ["groups"]
     jobs        = ["cost", "repricings", "uriGrants", "usage"]
     ledgers     = ["reservedNano", "spentNano"]
     months      = ["amounts", "unpriced"]
@@ -16,12 +18,17 @@ locals {
     totals      = ["hours", "items"]
   }
   # Documents are deleted within a day of the time in this field.
-  expiring_collections = toset(["checkpoints", "events", "rates", "submissions"])
+  expiring_collections = toset(["checkpoints", "events", "job_times", "rates", "submissions"])
   # What queries need beyond the indexes that Firestore makes by itself: by a name, collection and fields in order.
   composite_indexes = merge({
     keys_by_team_id = {
       collection = "keys"
       fields     = [{ path = "team_id", order = "ASCENDING" }, { path = "key_alias", order = "ASCENDING" }]
+    }
+    }, {
+    for field in ["action", "actor", "target"] : "audit_by_${field}" => {
+      collection = "audit"
+      fields     = [{ path = field, order = "ASCENDING" }, { path = "time", order = "DESCENDING" }]
     }
     }, {
     for name, field in {

@@ -99,7 +99,7 @@ resource "google_pubsub_topic_iam_member" "events" {
 }
 
 resource "google_project_iam_member" "bigquery" {
-  count = length(var.bigquery_datasets) > 0 ? 1 : 0
+  count = local.uses_bigquery ? 1 : 0
 
   project = var.project_id
   role    = google_project_iam_custom_role.bigquery[0].id
@@ -111,6 +111,15 @@ resource "google_bigquery_dataset_iam_member" "read_output" {
 
   project    = split(".", each.key)[0]
   dataset_id = split(".", each.key)[1]
+  role       = "roles/bigquery.dataViewer"
+  member     = google_service_account.this["gateway"].member
+}
+
+resource "google_bigquery_dataset_iam_member" "read_bill" {
+  count = var.billing_export != null ? 1 : 0
+
+  project    = split(".", var.billing_export)[0]
+  dataset_id = split(".", var.billing_export)[1]
   role       = "roles/bigquery.dataViewer"
   member     = google_service_account.this["gateway"].member
 }

@@ -20,7 +20,14 @@ locals {
 
   # `events`: of which lines; `scope`: of others than the application's. `value`: the field that is summed up;
   # without it lines are counted.
-  metrics = {
+  metrics = merge(var.billing_export == null ? {} : {
+    bill_drift_percent = {
+      description = "By how much our books and Google's bill differ, once a day"
+      events      = ["bill.compared"]
+      value       = "jsonPayload.drift_percent"
+      unit        = "%"
+    }
+    }, {
     budget_events = {
       description = "Budgets that were passed, or nearly"
       events      = ["budget.exceeded", "budget.warning"]
@@ -116,7 +123,7 @@ locals {
       events      = ["batch.uri_not_allowed"]
       labels      = ["model", "team"]
     }
-  }
+  })
 }
 
 resource "google_logging_metric" "this" {

@@ -1,6 +1,8 @@
 # Custom roles: exactly what the code calls. A test compares these lists with the calls in the code.
 
 locals {
+  uses_bigquery = length(var.bigquery_datasets) > 0 || var.billing_export != null
+
   role_prefix = replace(var.name, "-", "_")
 
   books_permissions = [
@@ -61,12 +63,12 @@ resource "google_project_iam_custom_role" "vertex" {
 }
 
 resource "google_project_iam_custom_role" "bigquery" {
-  count = length(var.bigquery_datasets) > 0 ? 1 : 0
+  count = local.uses_bigquery ? 1 : 0
 
   project     = var.project_id
   role_id     = "${local.role_prefix}_bigquery"
   title       = "${var.name}: BigQuery"
-  description = "Runs the query that reads a job's output table"
+  description = "Runs the queries that read output tables and the bill"
   permissions = ["bigquery.jobs.create"]
 
   depends_on = [time_sleep.apis]

@@ -20,7 +20,7 @@ locals {
     "secretmanager.googleapis.com",
     "storage.googleapis.com",
     ],
-    length(var.bigquery_datasets) > 0 ? ["bigquery.googleapis.com"] : [],
+    local.uses_bigquery ? ["bigquery.googleapis.com"] : [],
     var.billing_budget != null ? ["billingbudgets.googleapis.com"] : [],
   ))
 }

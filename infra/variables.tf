@@ -1,11 +1,12 @@
 variable "alerts" {
   description = <<-EOT
     When somebody is told. `enabled`: whether there are alert policies, which Cloud Monitoring bills by the condition;
-    `daily_spend_usd`: cost settled within 24 hours, null for no limit; `error_percent` and
+    `bill_drift_percent`: by how much books and `billing_export` may differ; `daily_spend_usd`: cost settled within 24 hours, null for no limit; `error_percent` and
     `latency_seconds`: of the gateway, five-minute share of 5xx answers and 95th percentile; `job_finished`: tell of
     jobs that went well, too; `settlement_lag_minutes`: 95th percentile from a written output to its cost in the books.
   EOT
   type = object({
+    bill_drift_percent     = optional(number, 5)
     daily_spend_usd        = optional(number)
     enabled                = optional(bool, true)
     error_percent          = optional(number, 5)
@@ -19,6 +20,10 @@ variable "alerts" {
   validation {
     condition     = var.alerts.daily_spend_usd == null ? true : var.alerts.daily_spend_usd > 0
     error_message = "alerts.daily_spend_usd must be more than 0; leave it out for no limit."
+  }
+  validation {
+    condition     = var.alerts.bill_drift_percent > 0
+    error_message = "alerts.bill_drift_percent must be more than 0."
   }
   validation {
     condition     = var.alerts.error_percent > 0 && var.alerts.error_percent <= 100
@@ -58,6 +63,17 @@ variable "billing_budget" {
   validation {
     condition     = var.billing_budget == null ? true : var.billing_budget.amount >= 1 && floor(var.billing_budget.amount) == var.billing_budget.amount
     error_message = "billing_budget.amount must be a whole number of currency units, 1 or more."
+  }
+}
+
+variable "billing_export" {
+  description = "The Cloud Billing export in BigQuery (standard, detailed or FOCUS) that costs are compared with, written PROJECT.DATASET.TABLE; the gateway may then read its dataset. Null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.billing_export == null ? true : can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]\\.[A-Za-z0-9_]+\\.[A-Za-z0-9_-]+$", var.billing_export))
+    error_message = "billing_export is written PROJECT.DATASET.TABLE, such as my-project.billing.gcp_billing_export_v1_012345_6789AB_CDEF01."
   }
 }
 

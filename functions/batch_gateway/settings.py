@@ -5,15 +5,14 @@ not need are ignored with one warning. An invalid value stops the start; the err
 """
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 import yaml
 
-from batch_gateway.core.access.input_names import parse_prefix
+from batch_gateway.config_values import ConfigError, ConfigValues
 from batch_gateway.core.accounting.budgets import BudgetAction
 from batch_gateway.core.jobs.resource_names import is_location, is_project
 from batch_gateway.core.pricing.config_rates import ConfigRates
@@ -21,17 +20,10 @@ from batch_gateway.core.pricing.models import resource_name
 from batch_gateway.model_rates import OWN_FIELDS, ModelRates
 
 _DEFAULT_LOCATION = "us-central1"  # LiteLLM's own default
-_TOPIC = re.compile(r"projects/[a-z0-9.:-]+/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}")
 DEFAULT_SETTLEMENT_SECONDS = 420
 """Event-driven functions are ended after 540 s (Cloud Run functions, "Quotas")."""
-_LONGEST_SETTLEMENT_SECONDS = 3600
-_ENVIRONMENT_REFERENCE = "os.environ/"
 _VERTEX_PROVIDERS = ("vertex_ai/", "vertex_ai_beta/")
 _KNOWN_PARAMS = {"model", "vertex_project", "vertex_location", "vertex_credentials"}
-
-
-class ConfigError(ValueError):
-    """The configuration has an invalid value; the message names file, line and key."""
 
 
 class Alias(msgspec.Struct, frozen=True):
@@ -57,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         reconcile_audience: Audience that its tokens must have; None for ``https://`` and the host called.
         settlement_seconds: Seconds that one invocation may read an output; the next one reads the rest.
         private: Whether Cloud Run checks all callers itself, and lets only authorized ones through.
+        billing_export: ``PROJECT.DATASET.TABLE`` of the Cloud Billing export; None for none.
         budget_action: Action for running jobs when a budget is exceeded: nothing, warn or cancel.
         vertex_emulator: ``host:port``, or None for Google's own hosts.
         pubsub_topic: ``projects/P/topics/T`` that events are published to; None for none.
@@ -64,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             HTTP; for trying them out.
         input_prefix: ``gs://bucket/path`` without a trailing slash, below which keys without a prefix of
             their own put their input; None for none.
+        output_prefix: As input_prefix, for the output of jobs.
         bigquery_emulator: URL, or None for Google's own.
         pubsub_emulator: ``host:port``, or None for Google's own.
         rates: The owner's rates by model's key in the price table and location.
@@ -80,11 +74,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reconcile_audience: str | None = None
     settlement_seconds: int = DEFAULT_SETTLEMENT_SECONDS
     private: bool = False
+    billing_export: str | None = None
     budget_action: BudgetAction = "nothing"
     vertex_emulator: str | None = None
     pubsub_topic: str | None = None
     allow_private_webhooks: bool = False
     input_prefix: str | None = None
+    output_prefix: str | None = None
     bigquery_emulator: str | None = None
     pubsub_emulator: str | None = None
     rates: dict[tuple[str, str], ConfigRates] = {}
@@ -143,11 +139,13 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         reconcile_audience=config.reconcile_audience if config else None,
         settlement_seconds=config.settlement_seconds if config else DEFAULT_SETTLEMENT_SECONDS,
         private=config.private if config else False,
+        billing_export=config.billing_export if config else None,
         budget_action=config.budget_action if config else "nothing",
         vertex_emulator=environ.get("VERTEX_EMULATOR_HOST") or None,
         pubsub_topic=config.pubsub_topic if config else None,
         allow_private_webhooks=config.allow_private_webhooks if config else False,
         input_prefix=config.input_prefix if config else None,
+        output_prefix=config.output_prefix if config else None,
         pubsub_emulator=environ.get("PUBSUB_EMULATOR_HOST") or None,
         bigquery_emulator=environ.get("BIGQUERY_EMULATOR_HOST") or None,
         rates=config.own.rates if config else {},
@@ -162,6 +160,7 @@ class _Config:
     def __init__(self, path: str, environ: Mapping[str, str], default_project: str) -> None:
         self._path = Path(path)
         self._environ = environ
+        self._values = ConfigValues(self._path, environ)
         self._default_project = default_project
         self._ignored: list[str] = []
         self._other_providers: list[str] = []
@@ -170,14 +169,16 @@ class _Config:
         self.reconcile_audience: str | None = None
         self.settlement_seconds = DEFAULT_SETTLEMENT_SECONDS
         self.private = False
+        self.billing_export: str | None = None
         self.budget_action: BudgetAction = "nothing"
         self.pubsub_topic: str | None = None
         self.allow_private_webhooks = False
         self.input_prefix: str | None = None
+        self.output_prefix: str | None = None
         self.served: dict[tuple[str, str], str | None] = {}
         self.aliases: list[Alias] = []
         self.has_models = False
-        self.own = ModelRates(self._text, self._error, self._path.name)
+        self.own = ModelRates(self._values.text, self._values.error, self._path.name)
 
     def warnings(self) -> list[str]:
         """Return a warning about ignored settings, if there are any."""
@@ -200,7 +201,7 @@ class _Config:
             raise ConfigError(f"{self._path}: is not valid YAML: {' '.join(str(error).split())}") from error
         if root is None:
             return
-        for key, node in self._mapping(root, "").items():
+        for key, node in self._values.mapping(root, "").items():
             if key == "model_list":
                 self._read_models(node)
             elif key == "general_settings":
@@ -210,20 +211,22 @@ class _Config:
 
     def _read_general(self, node: yaml.Node) -> None:
         readers: dict[str, tuple[str, Callable[[yaml.Node, str], Any]]] = {
-            "allow_private_webhooks": ("allow_private_webhooks", self._flag),
-            "budget_action": ("budget_action", self._action),
-            "input_prefix": ("input_prefix", self._prefix),
-            "master_key": ("master_key", self._text),
-            "private": ("private", self._flag),
-            "pubsub_topic": ("pubsub_topic", self._topic),
-            "reconcile_audience": ("reconcile_audience", self._text),
-            "reconcile_service_account": ("reconcile_account", self._text),
-            "settlement_seconds": ("settlement_seconds", self._seconds),
+            "allow_private_webhooks": ("allow_private_webhooks", self._values.flag),
+            "billing_export": ("billing_export", self._values.export),
+            "budget_action": ("budget_action", self._values.action),
+            "input_prefix": ("input_prefix", self._values.prefix),
+            "master_key": ("master_key", self._values.text),
+            "output_prefix": ("output_prefix", self._values.prefix),
+            "private": ("private", self._values.flag),
+            "pubsub_topic": ("pubsub_topic", self._values.topic),
+            "reconcile_audience": ("reconcile_audience", self._values.text),
+            "reconcile_service_account": ("reconcile_account", self._values.text),
+            "settlement_seconds": ("settlement_seconds", self._values.seconds),
         }
         if self._environ.get("FUNCTION_TARGET") == "settle":
             # Settlement serves no callers: its function does not get the key, and must start without it.
             readers["master_key"] = ("master_key", lambda _node, _name: None)
-        for key, value in self._mapping(node, "general_settings").items():
+        for key, value in self._values.mapping(node, "general_settings").items():
             if key in readers:
                 attribute, read = readers[key]
                 setattr(self, attribute, read(value, f"general_settings.{key}"))
@@ -232,29 +235,31 @@ class _Config:
 
     def _read_models(self, node: yaml.Node) -> None:
         if not isinstance(node, yaml.SequenceNode):
-            raise self._error(node, "model_list", "must be a list of models")
+            raise self._values.error(node, "model_list", "must be a list of models")
         self.has_models = bool(node.value)
         for entry in node.value:
-            fields = self._mapping(entry, "model_list[]")
+            fields = self._values.mapping(entry, "model_list[]")
             for key in ("model_name", "litellm_params"):
                 if key not in fields:
-                    raise self._error(entry, f"model_list[].{key}", "is missing")
-            info = self._mapping(
+                    raise self._values.error(entry, f"model_list[].{key}", "is missing")
+            info = self._values.mapping(
                 fields.pop("model_info", yaml.MappingNode("", [])), "model_list[].model_info"
             )
             self._ignored += [
                 f"model_list[].{key}" for key in fields.keys() - {"model_name", "litellm_params"}
             ] + [f"model_list[].model_info.{key}" for key in info.keys() - OWN_FIELDS]
             self._read_model(
-                self._text(fields["model_name"], "model_list[].model_name"), fields["litellm_params"], info
+                self._values.text(fields["model_name"], "model_list[].model_name"),
+                fields["litellm_params"],
+                info,
             )
 
     def _read_model(self, name: str, node: yaml.Node, info: dict[str, yaml.Node]) -> None:
         where = "model_list[].litellm_params"
-        params = self._mapping(node, where)
+        params = self._values.mapping(node, where)
         if "model" not in params:
-            raise self._error(node, f"{where}.model", "is missing")
-        model = self._text(params["model"], f"{where}.model")
+            raise self._values.error(node, f"{where}.model", "is missing")
+        model = self._values.text(params["model"], f"{where}.model")
         if not model.startswith(_VERTEX_PROVIDERS):
             self._other_providers.append(name)
             return
@@ -265,7 +270,7 @@ class _Config:
         try:
             resource = resource_name(model.partition("/")[2], project, location)
         except ValueError as error:
-            raise self._error(params["model"], f"{where}.model", str(error)) from error
+            raise self._values.error(params["model"], f"{where}.model", str(error)) from error
         self.aliases.append(Alias(name, project, location, resource))
         self.own.read(resource, (project, location), params, info)
 
@@ -274,101 +279,34 @@ class _Config:
         where = "model_list[].litellm_params"
         project, location, credentials = self._default_project, _DEFAULT_LOCATION, None
         if "vertex_project" in params:
-            project = self._text(params["vertex_project"], f"{where}.vertex_project")
+            project = self._values.text(params["vertex_project"], f"{where}.vertex_project")
         if "vertex_location" in params:
-            location = self._text(params["vertex_location"], f"{where}.vertex_location")
+            location = self._values.text(params["vertex_location"], f"{where}.vertex_location")
         if "vertex_credentials" in params:
             credentials = self._credentials(params["vertex_credentials"], f"{where}.vertex_credentials")
         if not is_project(project):
             at = params.get("vertex_project", node)
-            raise self._error(at, f"{where}.vertex_project", f"must be a project id, not {project!r}")
+            raise self._values.error(at, f"{where}.vertex_project", f"must be a project id, not {project!r}")
         if not is_location(location):
             at = params.get("vertex_location", node)
-            raise self._error(at, f"{where}.vertex_location", f"must be a location, not {location!r}")
+            raise self._values.error(at, f"{where}.vertex_location", f"must be a location, not {location!r}")
         if self.served.setdefault((project, location), credentials) != credentials:
             at = params.get("vertex_credentials", node)
             problem = f"must be the same for all models of {project}/{location}"
-            raise self._error(at, f"{where}.vertex_credentials", problem)
+            raise self._values.error(at, f"{where}.vertex_credentials", problem)
         return project, location
 
     def _credentials(self, node: yaml.Node, key: str) -> str:
         if isinstance(node, yaml.MappingNode):
             return msgspec.json.encode(yaml.SafeLoader("").construct_document(node)).decode()
-        text = self._text(node, key)
+        text = self._values.text(node, key)
         if text.lstrip().startswith("{"):
             try:
                 msgspec.json.decode(text)
             except msgspec.DecodeError as error:
-                raise self._error(node, key, f"is not valid JSON: {error}") from error
+                raise self._values.error(node, key, f"is not valid JSON: {error}") from error
             return text
         path = self._path.parent / text
         if not path.is_file():
-            raise self._error(node, key, f"names a file that does not exist: {path}")
+            raise self._values.error(node, key, f"names a file that does not exist: {path}")
         return str(path)
-
-    def _mapping(self, node: yaml.Node, key: str) -> dict[str, yaml.Node]:
-        """Return the members of a mapping, including those that are merged into it (``<<``)."""
-        if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null":
-            return {}
-        if not isinstance(node, yaml.MappingNode):
-            raise self._error(node, key or "the file", "must be a mapping of keys to values")
-        own: dict[str, yaml.Node] = {}
-        merged: dict[str, yaml.Node] = {}
-        for name_node, value in node.value:
-            name = str(name_node.value)
-            if name_node.tag == "tag:yaml.org,2002:merge":
-                for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
-                    merged = self._mapping(source, key) | merged
-            elif name in own:
-                raise self._error(name_node, f"{key}.{name}" if key else name, "is given twice")
-            else:
-                own[name] = value
-        return merged | own
-
-    def _text(self, node: yaml.Node, key: str) -> str:
-        if not isinstance(node, yaml.ScalarNode) or node.tag == "tag:yaml.org,2002:null" or not node.value:
-            raise self._error(node, key, "must be a non-empty string")
-        value: str = node.value
-        if value.startswith(_ENVIRONMENT_REFERENCE):
-            name = value.removeprefix(_ENVIRONMENT_REFERENCE)
-            if not self._environ.get(name):
-                raise self._error(node, key, f"names the environment variable {name}, which is not set")
-            return self._environ[name]
-        return value
-
-    def _seconds(self, node: yaml.Node, key: str) -> int:
-        text = self._text(node, key)
-        if not text.isascii() or not text.isdigit() or not 0 < int(text) <= _LONGEST_SETTLEMENT_SECONDS:
-            raise self._error(node, key, f"must be seconds, from 1 to {_LONGEST_SETTLEMENT_SECONDS}")
-        return int(text)
-
-    def _topic(self, node: yaml.Node, key: str) -> str:
-        text = self._text(node, key)
-        if not _TOPIC.fullmatch(text):
-            raise self._error(node, key, "must be of the form projects/PROJECT/topics/TOPIC")
-        return text
-
-    def _prefix(self, node: yaml.Node, key: str) -> str:
-        text = self._text(node, key)
-        if (prefix := parse_prefix(text)) is None:
-            raise self._error(
-                node, key, "must be of the form gs://BUCKET or gs://BUCKET/PATH, without wildcards"
-            )
-        return prefix
-
-    def _flag(self, node: yaml.Node, key: str) -> bool:
-        text = self._text(node, key).lower()
-        if text not in {"true", "false"}:
-            raise self._error(node, key, "must be true or false")
-        return text == "true"
-
-    def _action(self, node: yaml.Node, key: str) -> BudgetAction:
-        text = self._text(node, key)
-        try:
-            action: BudgetAction = msgspec.convert(text, BudgetAction)
-        except msgspec.ValidationError:
-            raise self._error(node, key, f"must be one of {', '.join(get_args(BudgetAction))}") from None
-        return action
-
-    def _error(self, node: yaml.Node, key: str, problem: str) -> ConfigError:
-        return ConfigError(f"{self._path}, line {node.start_mark.line + 1}: {key} {problem}")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from batch_gateway.current_prices import CurrentPrices
     from batch_gateway.gateway.app import Gateway
     from batch_gateway.notify.delivery import NotifyDeps
+    from batch_gateway.ports.billing import BillingExport
     from batch_gateway.settlement.deps import SettlementDeps
 
 SETTINGS = settings.load()
@@ -95,6 +96,14 @@ def tables() -> Tables:
 
 
 @cache
+def billing() -> "BillingExport":
+    """Return the client of the Cloud Billing export; only if the configuration names one."""
+    from batch_gateway.adapters.bigquery_billing import BigQueryBilling
+
+    return BigQueryBilling(SETTINGS.billing_export or "", SETTINGS.project, SETTINGS.bigquery_emulator)
+
+
+@cache
 def gateway() -> "Gateway":
     """Return the HTTP use cases."""
     from batch_gateway.gateway import app
@@ -107,6 +116,7 @@ def gateway() -> "Gateway":
             audit=keys(),
             upstream=upstream(),
             objects=objects,
+            billing=billing,
             settlement=settlement,
             prices=current_prices(),
             identity=is_identity,

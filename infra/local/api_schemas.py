@@ -17,6 +17,7 @@ from batch_gateway.gateway.costs.values import CostValues
 from batch_gateway.gateway.costs.views import SpendPage
 from batch_gateway.gateway.jobs.inputs import Input
 from batch_gateway.gateway.jobs.listing import JobSummary, JobSummaryPage
+from batch_gateway.gateway.jobs.stats import StatsList
 from batch_gateway.settlement.sweep_progress import SweepReport
 
 ANSWERS: dict[str, type[msgspec.Struct]] = {
@@ -39,9 +40,16 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "AuditPage": AuditPage,
     "Sweep": SweepReport,
     "Input": Input,
+    "JobStats": StatsList,
 }
 """Types of answers by the names of their schemas. Schemas of their parts have the names of the types."""
-VALUES: dict[str, Any] = {"Money": Money, "Token": views.Token, "Duration": views.Duration}
+VALUES: dict[str, Any] = {
+    "Money": Money,
+    "Token": views.Token,
+    "Duration": views.Duration,
+    "DefaultLabels": views.DefaultLabels,
+    "RequiredLabels": views.RequiredLabels,
+}
 """Types that are not structures, and whose schemas have a name."""
 _REFERENCE = "#/components/schemas/"
 

@@ -173,8 +173,7 @@ Serving until Ctrl-C:
   the sweep       every {_SWEEP_SECONDS:.0f} s
 
 The command line works in another terminal after `pip install ./infra/cli`:
-  vbatch login --url {stack.gateway_url} --project {PROJECT} --location {PARENT.rpartition("/")[2]} \\
-    --output-prefix gs://{OUTPUT_BUCKET}
+  vbatch login --url {stack.gateway_url} --project {PROJECT} --location {PARENT.rpartition("/")[2]}
   and for the key: {stack.master_key}
 
 The README's curl commands work there after:

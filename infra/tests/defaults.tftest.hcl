@@ -159,6 +159,10 @@ run "apply" {
     error_message = "Uploads go into the input bucket."
   }
   assert {
+    condition     = yamldecode(google_secret_manager_secret_version.config.secret_data).general_settings.output_prefix == "gs://${google_storage_bucket.this["output/output"].name}"
+    error_message = "Jobs write into the output bucket."
+  }
+  assert {
     condition     = { for id, each in google_storage_bucket_iam_member.create_input : id => each.role } == { "input/input" = "roles/storage.objectCreator" }
     error_message = "The gateway creates objects in the input bucket, and overwrites none."
   }

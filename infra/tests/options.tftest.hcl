@@ -179,6 +179,7 @@ run "a_proxys_own_file" {
       budget_action             = "nothing"
       database_url              = "os.environ/DATABASE_URL"
       input_prefix              = "gs://my-project-batch-gateway-input"
+      output_prefix             = "gs://my-project-batch-gateway-output"
       private                   = false
       pubsub_topic              = google_pubsub_topic.events[0].id
       reconcile_audience        = google_cloud_scheduler_job.sweep.http_target[0].oidc_token[0].audience
@@ -383,5 +384,30 @@ run "bigquery_output" {
   assert {
     condition     = google_bigquery_dataset_iam_member.read_output["my-project.batch_output"].role == "roles/bigquery.dataViewer"
     error_message = "The sweep reads the dataset."
+  }
+}
+
+run "billing_export" {
+  command = plan
+
+  variables {
+    billing_export = "finance-project.billing.gcp_billing_export_v1_012345_6789AB_CDEF01"
+  }
+
+  assert {
+    condition     = google_bigquery_dataset_iam_member.read_bill[0].project == "finance-project" && google_bigquery_dataset_iam_member.read_bill[0].dataset_id == "billing" && google_bigquery_dataset_iam_member.read_bill[0].role == "roles/bigquery.dataViewer"
+    error_message = "The gateway reads the dataset of the export, and no other."
+  }
+  assert {
+    condition     = google_project_iam_custom_role.bigquery[0].permissions == toset(["bigquery.jobs.create"])
+    error_message = "The gateway runs the query."
+  }
+  assert {
+    condition     = local.config.general_settings.billing_export == "finance-project.billing.gcp_billing_export_v1_012345_6789AB_CDEF01"
+    error_message = "The functions know the export."
+  }
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.log["bill_drift"].conditions[0].condition_matched_log[0].filter, "jsonPayload.drift_percent>5")
+    error_message = "Drift is told from the threshold on."
   }
 }

@@ -20,6 +20,8 @@ run "refused_1" {
     bigquery_datasets = ["batch_output"]
     # billing account by name
     billing_budget = { amount = 10, billing_account = "My Billing Account" }
+    # export without its table
+    billing_export = "my-project.billing"
     # action that nobody knows
     budget_action = "panic"
     # config without models
@@ -64,6 +66,7 @@ run "refused_1" {
     var.alerts,
     var.bigquery_datasets,
     var.billing_budget,
+    var.billing_export,
     var.budget_action,
     var.config,
     var.database,

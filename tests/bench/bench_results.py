@@ -64,6 +64,23 @@ def save(port, path, file, key=None):
     return time.perf_counter() - began
 
 
+def cpu_of(process):
+    """Seconds of CPU time that a server's processes have taken."""
+    group, ticks = os.getpgid(process._process.pid), 0
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(entry.name)) == group:
+                ticks += sum(map(int, (entry / "stat").read_text().rpartition(")")[2].split()[11:13]))
+        except OSError:
+            continue
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def own_cpu():
+    """Seconds of CPU time that this process and its children have taken."""
+    return sum(os.times()[:4])
+
+
 def media(bucket, name):
     return f"/download/storage/v1/b/{bucket}/o/{quote(name, safe='')}?alt=media"
 
@@ -120,30 +137,51 @@ def compare(path, logs):
         for bucket, name in ((OUTPUT, OBJECT), (BUCKET, NAME)):
             Client(project="p").bucket(bucket).blob(name).upload_from_filename(str(path))
         gateway, port, key, results = gateway_process(stack, logs, storage.url)
+        settled = []
+
+        def settle_once():
+            found = measure("settle_once", path)["found"]
+            settled.append(found["cpu"])
+            return found["took"]
+
         ways = {
             SAVED: lambda: save(storage_port, media(OUTPUT, OBJECT), logs / "saved"),
             "curl -o FILE, view=full": lambda: save(port, results, logs / "saved", key),
             THROWN_AWAY: lambda: download(storage_port, media(OUTPUT, OBJECT))[0],
             "thrown away, view=full": lambda: download(port, results, key)[0],
-            "settle": lambda: measure("settle_once", path)["found"]["took"],
+            "settle": settle_once,
             "results, view=usage": lambda: download(port, f"{results}?view=usage", key)[0],
             "results, view=usage, csv": lambda: download(port, f"{results}?view=usage&format=csv", key)[0],
             "results, state=failed": lambda: download(port, f"{results}?state=failed", key)[0],
         }
-        best = dict.fromkeys(ways, float("inf"))
+        best = dict.fromkeys(ways, (float("inf"),) * 3)
         for _ in range(ROUNDS):
             for name, way in ways.items():
-                best[name] = min(best[name], way())
+                before = cpu_of(gateway), cpu_of(storage.process), own_cpu()
+                seconds = way()
+                after = cpu_of(gateway), cpu_of(storage.process), own_cpu()
+                spent = [now - then for now, then in zip(after, before, strict=True)]
+                best[name] = tuple(map(min, best[name], (seconds, spent[0], sum(spent))))
         resident = memory(gateway)[1]
     size = path.stat().st_size
-    settle = best["settle"]
-    print(f"\n{size / MB:,.0f} MB over the storage emulator, best of {ROUNDS} rounds in turn\n")
-    print("| | s | MB/s | the same client, bare / this | settle / this |\n|---|---|---|---|---|")
-    for name, seconds in best.items():
+    settle, settle_cpu = best["settle"][0], min(settled)
+    print(
+        f"\n{size / MB:,.0f} MB over the storage emulator, best of {ROUNDS} rounds in turn, "
+        f"load {os.getloadavg()[0]:.0f}\n"
+    )
+    print("| | s | MB/s | bare / this | settle / this | its CPU s | CPU s in all | settle / this, CPU |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name, (seconds, cpu, in_all) in best.items():
+        bare = best[SAVED if name.startswith("curl") else THROWN_AWAY][0]
+        if name == "settle":  # its process also imports everything, which a running gateway has done
+            figures = f"{settle_cpu:.2f} | | 1.00"
+        elif cpu:
+            figures = f"{cpu:.2f} | {in_all:.2f} | {settle_cpu / cpu:.2f}"
+        else:
+            figures = f"| {in_all:.2f} |"
         print(
-            f"| {name} | {seconds:.2f} | {size / seconds / MB:,.0f} "
-            f"| {best[SAVED if name.startswith('curl') else THROWN_AWAY] / seconds:.2f} "
-            f"| {settle / seconds:.2f} |"
+            f"| {name} | {seconds:.2f} | {size / seconds / MB:,.0f} | {bare / seconds:.2f} "
+            f"| {settle / seconds:.2f} | {figures} |"
         )
     print(f"\nThe worker's resident set: {resident:.0f} MB")
 

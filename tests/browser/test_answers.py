@@ -321,3 +321,14 @@ def test_a_refusal_is_not_tried_again(visit, seeded):
     expect(visitor.page.locator(".connection")).to_have_text("Live")
     assert all("403" in each for each in visitor.complaints)
     visitor.complaints.clear()
+
+
+def test_an_address_that_names_nothing_shows_the_overview(admin):
+    for view in ("constructor", "overview?range=constructor&by=constructor"):
+        admin.open(view)
+        expect(admin.page.get_by_role("heading", name="Overview")).to_be_visible()
+        expect(admin.page.get_by_role("button", name="30 d", exact=True)).to_have_attribute(
+            "aria-pressed", "true"
+        )
+    assert all("400" in each for each in admin.complaints)
+    admin.complaints.clear()

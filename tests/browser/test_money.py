@@ -153,3 +153,22 @@ def test_a_forecast_adds_what_is_under_way_and_says_so(look, seeder):
 def test_without_history_there_is_no_forecast(look, seeder):
     ended(seeder, seeder.now - timedelta(days=3))
     expect(look().page.get_by_text("Too little history for a forecast").first).to_be_visible()
+
+
+def test_what_is_not_loaded_is_not_taken_for_nothing(visit, seeded):
+    """Without the teams there are some budgets, but not all; without the jobs under way no forecast."""
+    visitor = visit(seeded.world)
+    visitor.served.failing |= {"/team/list", "/v1/jobs"}
+    visitor.sign_in()
+    page = visitor.page
+    expect(page.get_by_role("region", name="Budgets")).to_contain_text("could not be loaded")
+    month = page.get_by_role("region", name="This month")
+    expect(month.locator(".big .money")).to_be_visible()
+    for text in ("No budget", "none is over", "Forecast $"):
+        expect(month).not_to_contain_text(text)
+    visitor.served.failing.clear()
+    page.get_by_role("region", name="Budgets").get_by_role("button", name="Try again").click()
+    page.get_by_role("region", name="Running now").get_by_role("button", name="Try again").click()
+    expect(month).to_contain_text("4 budgets for the month")
+    expect(month).to_contain_text("Forecast $")
+    visitor.complaints.clear()

@@ -142,6 +142,7 @@ class TestOverview:
         under_way = [job for job in records(seeded) if not job.seen.terminal]
         so_far = Decimal(format_nano(nano_of(under_way)))
         assert exact(running.locator(".summary .money").first) == so_far
+        expect(running.locator(".summary .money").first).to_contain_text("≥ $")
         for job in under_way:
             line = running.locator("li", has_text=job.seen.display_name)
             expect(line).to_contain_text("projected")

@@ -15,8 +15,16 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
-_TYPES = {"STRING": "VARCHAR", "JSON": "JSON", "TIMESTAMP": "TIMESTAMPTZ", "INTEGER": "BIGINT"}
-_RESULTS = {"line": "STRING", "whole": "STRING", "count": "INTEGER"}
+_TYPES = {
+    "STRING": "VARCHAR",
+    "JSON": "JSON",
+    "TIMESTAMP": "TIMESTAMPTZ",
+    "INTEGER": "BIGINT",
+    "FLOAT": "DOUBLE",
+    "NUMERIC": "DECIMAL(38, 9)",
+}
+_ANSWERED = {"VARCHAR": "STRING", "BIGINT": "INTEGER", "DECIMAL": "NUMERIC", "INTEGER": "NUMERIC"}
+"""Types of columns of an answer; a NULL of no type is an INTEGER to DuckDB."""
 _MACROS = """
 CREATE MACRO bq_parse_json(text) AS CASE WHEN json_valid(text) THEN json(text) END;
 CREATE MACRO bq_json_type(value) AS CASE json_type(value)
@@ -39,6 +47,7 @@ class BigQueryOnDuckDB:
         refuse: Status and reason that every request is refused with; None: none is.
         unfinished: Number of times that a query is still running when it is asked for.
         before_query: Called before a query runs.
+        bytes_read: Of every query; one that may be billed less is refused.
         most_rows: Of a page, however many are asked for: BigQuery has a limit in bytes.
     """
 
@@ -48,6 +57,7 @@ class BigQueryOnDuckDB:
         self.unfinished = 0
         self.before_query = lambda: None
         self.most_rows = 100_000
+        self.bytes_read = 1234
         self._database = duckdb.connect()
         self._database.execute("SET TimeZone = 'UTC'")
         self._database.execute(_MACROS)
@@ -89,10 +99,11 @@ class BigQueryOnDuckDB:
         self._server.shutdown()
         self._server.server_close()
 
-    def write(self, uri, columns, rows, *, location="US", kind="TABLE"):
+    def write(self, uri, columns, rows, *, location="US", kind="TABLE", partitioned=None):
         """Makes or overwrites a table.
 
         ``columns``: type by name, or (mode, DuckDB's type) of a record or array. ``rows``: dicts.
+        ``partitioned``: the column of daily partitions; _PARTITIONTIME is none of the schema's.
         """
         name = uri.removeprefix("bq://")
         kinds = {column: _TYPES[of] if isinstance(of, str) else of[1] for column, of in columns.items()}
@@ -111,11 +122,14 @@ class BigQueryOnDuckDB:
                 if isinstance(of, str)
                 else {"name": column, "type": "RECORD" if "STRUCT" in of[1] else "STRING", "mode": of[0]}
                 for column, of in columns.items()
+                if column != "_PARTITIONTIME"
             ]
+            by_day = {} if partitioned == "_PARTITIONTIME" else {"field": partitioned}
             self._tables[name] = {
+                **({"timePartitioning": {"type": "DAY", **by_day}} if partitioned else {}),
                 "schema": {"fields": fields},
                 "numRows": str(len(rows)),
-                "numBytes": str(len(json.dumps(rows))),
+                "numBytes": str(len(json.dumps(rows, default=str))),
                 "lastModifiedTime": str(self._now),
                 "type": kind,
                 "creationTime": self._tables.get(name, {}).get("creationTime", str(self._now)),
@@ -158,31 +172,40 @@ class BigQueryOnDuckDB:
 
     def _query(self, body):
         self.before_query()
+        if int(body.get("maximumBytesBilled", self.bytes_read)) < self.bytes_read:
+            return _refusal(400, "bytesBilledLimitExceeded")
         translated, names = _translate(body["query"])
         for name in names:
             if name not in self._tables or self._tables[name]["location"] != body.get("location"):
                 return _refusal(404, "notFound")
         job = f"job_{len(self._results)}"
         try:
-            done = self._database.execute(translated)
-            self._results[job] = [column[0] for column in done.description], done.fetchall()
+            found = self._database.execute(translated)
+            fields = [
+                {"name": name, "type": _ANSWERED[str(of).split("(")[0]]} for name, of, *_ in found.description
+            ]
+            self._results[job] = fields, found.fetchall()
         except duckdb.Error as error:
             return _refusal(400, "invalidQuery", str(error))
-        return self._page(job, 0, body["maxResults"])
+        return self._page(job, 0, body.get("maxResults", self.most_rows))
 
     def _page(self, job, start, most):
         reference = _reference(job)
         if self.unfinished:
             self.unfinished -= 1
             return 200, {"jobComplete": False, "jobReference": reference}
-        names, rows = self._results[job]
+        fields, rows = self._results[job]
         end = start + min(most, self.most_rows)
         answer = {
             "jobComplete": True,
             "jobReference": reference,
             "totalRows": str(len(rows)),
-            "schema": {"fields": [{"name": name, "type": _RESULTS[name]} for name in names]},
-            "rows": [{"f": [{"v": str(value)} for value in row]} for row in rows[start:end]],
+            "totalBytesProcessed": str(self.bytes_read),
+            "schema": {"fields": fields},
+            "rows": [
+                {"f": [{"v": None if value is None else str(value)} for value in row]}
+                for row in rows[start:end]
+            ],
         }
         return 200, answer if end >= len(rows) else {**answer, "pageToken": str(end)}
 
@@ -193,7 +216,7 @@ def _translate(query):
     tree = sqlglot.parse_one(query, read="bigquery", error_level=sqlglot.ErrorLevel.RAISE)
     names = []
 
-    def put_right(node):
+    def put_right(node):  # noqa: PLR0911 - one for each difference
         if isinstance(node, exp.SafeFunc) and isinstance(node.this, exp.ParseJSON):
             return exp.func("bq_parse_json", node.this.this)
         if isinstance(node, exp.JSONExtractArray):
@@ -202,6 +225,8 @@ def _translate(query):
             return exp.func("bq_json_type", node.this)
         if isinstance(node, exp.JSONFormat) and node.args.get("to_json"):
             return exp.func("to_json", node.this)
+        if isinstance(node, exp.DataType) and node.this == exp.DataType.Type.DECIMAL:
+            return exp.DataType.build("DECIMAL(38, 9)")
         if isinstance(node, exp.Table) and node.db:
             names.append(f"{node.catalog}.{node.db}.{node.name}")
             name = exp.to_identifier(names[-1], quoted=True)

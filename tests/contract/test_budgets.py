@@ -89,7 +89,7 @@ def test_a_create_reserves_for_key_and_team_in_day_month_and_all(store):
 def test_the_same_create_again_reserves_once(store):
     store.begin_submission(submission(), [limit(1500)])
 
-    assert store.begin_submission(submission(), [limit(1500)]) in {None, submission()}
+    assert store.begin_submission(submission(), [limit(1500)]) in [None, submission()]
     assert store.begin_submission(submission(reserved=5), [limit(1500)]) == submission()
     assert standing(store) == BudgetBalance(0, 1000)
 
@@ -143,6 +143,33 @@ def test_closing_a_job_releases_the_rest(store):
 
     for period in (DAY, MONTH, "all"):
         assert standing(store, period) == BudgetBalance(300 * TOKEN_NANO, 0)
+
+
+def test_what_is_released_without_having_been_reserved_makes_no_room(store):
+    """As for jobs that an earlier version reserved for, in balances of another form."""
+    monday, thursday = NOW - timedelta(days=6), NOW - timedelta(days=3)
+    old = record(1, created=monday, reserved_at=monday, reserved_nano=1000)
+    store.add_job(old)
+    store.amend_job(old.key, lambda job: msgspec.structs.replace(job, closed=True, reserved_nano=0))
+    assert standing(store, f"{monday:%Y-%m-%d}") == BudgetBalance()
+
+    store.begin_submission(submission(1, 600, created=thursday, reserved_at=thursday))
+    week = tuple(f"{monday + timedelta(days=number):%Y-%m-%d}" for number in range(7))
+    assert store.budget_balances([("team:ads", week)]) == {"team:ads": BudgetBalance(0, 600)}
+    with pytest.raises(BudgetExceededError):
+        store.begin_submission(submission(2, 401), [limit(1000, duration="7d")])
+    assert store.begin_submission(submission(2, 400), [limit(1000, duration="7d")]) is None
+    with pytest.raises(BudgetExceededError):
+        store.begin_submission(submission(3, 1), [limit(1000, duration="7d")])
+
+
+def test_the_create_that_is_checked_does_not_hide_a_negative_balance(store):
+    old = record(1, reserved_nano=500)
+    store.add_job(old)
+    store.amend_job(old.key, lambda job: msgspec.structs.replace(job, closed=True, reserved_nano=0))
+    with pytest.raises(BudgetExceededError):
+        store.begin_submission(submission(1, 1001), [limit(1000)])
+    assert store.begin_submission(submission(1, 1000), [limit(1000)]) is None
 
 
 def test_a_job_that_is_on_record_already_reserves_nothing_more(store):

@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from google.cloud.firestore_v1 import DELETE_FIELD
 
 from batch_gateway.adapters.firestore import FirestoreKeys
 from batch_gateway.adapters.firestore import keys as adapter
 from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord, token_of
+from batch_gateway.core.access.label_policy import LabelPolicy
 from batch_gateway.ports import (
     AliasTakenError,
     Audit,
@@ -31,6 +33,7 @@ FULL_GRANT = Grant(
     ("gemini-*", "größe"), ("acme-batch",), ("us-central1", "global"), ("gs://b/a b", "bq://p.d"), 7
 )
 FULL_BUDGET = Budget(10**18, "1mo")
+FULL_LABELS = LabelPolicy({"kostenstelle": "42", "größe": "東京", "leer": ""}, ("campaign", "größe"))
 METADATA = {
     "a.b": {"c/d": [1, "x", None, True, 1.5, {"e`f": "größe 🚀"}]},
     "n": 2**53 + 1,
@@ -80,6 +83,7 @@ FULL_KEY = record(
     key_alias="größe / 東京 `x` 🚀",
     updated_at=NOW + timedelta(microseconds=1),
     team_id="search",
+    role="viewer",
     grant=FULL_GRANT,
     budget=FULL_BUDGET,
     metadata=METADATA,
@@ -87,8 +91,12 @@ FULL_KEY = record(
     blocked=True,
     webhook_url="https://hooks.example.com/größe",
     webhook_secret="whsec_" + "A" * 32,
+    labels=FULL_LABELS,
+    last_used_at=NOW.replace(minute=0, second=0, microsecond=0),
 )
-FULL_TEAM = TeamRecord("search", NOW, NOW, "Suche 🚀", FULL_GRANT, FULL_BUDGET, METADATA, blocked=True)
+FULL_TEAM = TeamRecord(
+    "search", NOW, NOW, "Suche 🚀", FULL_GRANT, FULL_BUDGET, METADATA, blocked=True, labels=FULL_LABELS
+)
 
 
 def set_alias(alias):
@@ -166,6 +174,25 @@ def test_a_team_comes_back_as_it_was(keys, team):
     assert keys.list_teams() == [team]
     keys.delete_team("search")
     assert keys.list_teams() == []
+
+
+def test_a_default_label_that_is_taken_away_is_gone(keys):
+    keys.add_key(FULL_KEY)
+    bare = LabelPolicy({"team-x": "1"})
+
+    keys.change_key(FULL_KEY.token, lambda key: msgspec.structs.replace(key, labels=bare))
+
+    assert keys.get_key(FULL_KEY.token).labels == bare
+
+
+def test_keys_and_teams_from_before_there_were_labels_have_none(firestore_keys):
+    firestore_keys.add_key(FULL_KEY)
+    firestore_keys.change_team("search", lambda _: FULL_TEAM)
+    for document in (firestore_keys._key(FULL_KEY.token), firestore_keys._team("search")):
+        document.update({"labels": DELETE_FIELD})
+
+    assert firestore_keys.get_key(FULL_KEY.token).labels == LabelPolicy()
+    assert firestore_keys.get_team("search").labels == LabelPolicy()
 
 
 def test_the_id_of_a_deleted_team_is_never_free_again(keys):
@@ -364,6 +391,59 @@ def test_a_range_is_from_its_start_to_before_its_end(keys):
     assert between(9, None) == between(3, 3) == []
 
 
+def test_entries_are_found_by_their_fields_within_a_range(keys):
+    for seconds, (actor, action) in enumerate([("ada", "a"), ("bob", "a"), ("ada", "b"), ("ada", "a")]):
+        keys.append(entry(seconds, actor=actor, action=action, target="x/y"))
+
+    def found(*moments, limit=10, **equal):
+        return [(each.time - NOW).seconds for each in keys.read(*moments, limit, equal)]
+
+    assert found(None, None, actor="ada") == [3, 2, 0]
+    assert found(None, None, actor="ada", action="a", target="x/y") == [3, 0]
+    assert found(None, NOW + timedelta(seconds=3), actor="ada", action="a") == [0]
+    assert found(None, None, limit=1, actor="bob") == [1]
+    assert found(None, None, target="x") == []
+
+
+def test_a_change_of_an_entry_comes_back_as_it_was(keys):
+    change = {
+        "before": None,
+        "after": {"models": ["a"], "blocked": True, "rpm_limit": 5, "metadata": '{"":1}'},
+    }
+    keys.append(entry(change=change))
+    assert keys.read(None, None, 1)[0].change == change
+
+
+def test_a_use_is_noted_on_its_key_alone(keys):
+    keys.add_key(FULL_KEY)
+    keys.add_key(record(2))
+    hour = NOW + timedelta(hours=5)
+
+    keys.note_use(FULL_KEY.token, hour)
+    keys.note_use(token_of("sk-nobody"), hour)
+
+    assert keys.get_key(FULL_KEY.token) == msgspec.structs.replace(FULL_KEY, last_used_at=hour)
+    assert keys.get_key(record(2).token) == record(2)
+    assert keys.get_key(token_of("sk-nobody")) is None
+    assert keys.count_keys() == 2
+
+
+def test_a_use_that_is_noted_during_a_change_is_kept(firestore_keys):
+    firestore_keys.add_key(record())
+    hour, noted = NOW + timedelta(hours=5), []
+
+    def change(key):
+        if not noted:
+            noted.append(True)
+            firestore_keys.note_use(key.token, hour)
+        return msgspec.structs.replace(key, blocked=True)
+
+    changed = firestore_keys.change_key(record().token, change)
+
+    assert changed == msgspec.structs.replace(record(), blocked=True, last_used_at=hour)
+    assert firestore_keys.get_key(record().token) == changed
+
+
 def test_equal_entries_are_all_kept(keys):
     in_threads([lambda: keys.append(entry())] * 8)
     assert keys.read(None, None, 100) == [entry()] * 8
@@ -442,6 +522,7 @@ CALLS = {
     "take": lambda keys: keys.take("key:x", MINUTE, 1, 1),
     "count_keys": lambda keys: keys.count_keys(),
     "count_teams": lambda keys: keys.count_teams(),
+    "note_use": lambda keys: keys.note_use("0" * 64, NOW),
     "append": lambda keys: keys.append(entry()),
     "read": lambda keys: keys.read(None, None, 1),
 }

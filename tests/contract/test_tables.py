@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from batch_gateway.adapters import bigquery
 from batch_gateway.adapters.bigquery import PREDICTIONS, RESPONSE, BigQuery, usage_query
+from batch_gateway.core.access.row_grants import RowGrants
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.rows import Tally, gemini, messages, predictions, row
 from batch_gateway.core.usage import Rows, Tokens
@@ -180,7 +181,7 @@ def test_rows_come_one_by_one_with_their_key_and_all_of_their_columns(tables):
     with_key = {**GOOD, "key": "k-1"}
     tables.write([with_key, FAILED, with_key], **wide(tables))
 
-    rows = list(tables.rows(tables.stat(URI), carried_before=CREATED, whole=True))
+    rows = list(tables.rows(tables.stat(URI), carried_before=CREATED, whole=True, seconds=PATIENCE))
 
     assert tallied([(row.line, 1) for row in rows]) == through(tables)
     wholes = [json.loads(row.whole) for row in rows]
@@ -192,7 +193,7 @@ def test_rows_come_one_by_one_with_their_key_and_all_of_their_columns(tables):
 def test_all_columns_are_left_out_if_they_are_not_wanted(tables):
     tables.write([GOOD, FAILED])
 
-    rows = list(tables.rows(tables.stat(URI), carried_before=CREATED, whole=False))
+    rows = list(tables.rows(tables.stat(URI), carried_before=CREATED, whole=False, seconds=PATIENCE))
 
     assert [row.whole for row in rows] == [b"", b""]
     assert tallied([(row.line, 1) for row in rows]) == through(tables)
@@ -208,7 +209,7 @@ def test_rows_of_a_table_that_is_no_longer_what_it_was_are_not_whole(tables, cha
         tables.delete()
 
     with pytest.raises(ObjectChangedError):
-        list(tables.rows(before, carried_before=CREATED, whole=True))
+        list(tables.rows(before, carried_before=CREATED, whole=True, seconds=PATIENCE))
 
 
 def test_a_table_says_when_it_was_made_and_overwriting_does_not_change_that(tables):
@@ -248,15 +249,43 @@ def test_single_rows_mean_what_their_groups_mean(on_duckdb, columns, whole):
     early = {**GOOD, "processed_time": "2026-11-22T11:00:00+00:00"}
     on_duckdb.write([GOOD, FAILED, early, {"status": "", "response": {"candidates": 1}}, GOOD], columns)
 
-    rows = on_duckdb.rows(on_duckdb.stat(URI), carried_before=RESUMED_AT, whole=whole)
+    rows = on_duckdb.rows(on_duckdb.stat(URI), carried_before=RESUMED_AT, whole=whole, seconds=PATIENCE)
 
     assert tallied([(row.line, 1) for row in rows], RESUMED_AT) == through(on_duckdb, RESUMED_AT)
+
+
+def naming(uri):
+    return {"contents": [{"parts": [{"text": "gs://a/mention"}, {"fileData": {"fileUri": uri}}]}]}
+
+
+TEXT = json.dumps(naming("gs://payroll/x"))
+INPUTS = [
+    ("STRING", TEXT),
+    ("STRING", TEXT.replace("/", "\\/")),
+    ("STRING", TEXT.replace("gs://p", "\\u0067s://p")),
+    ("JSON", TEXT),
+    (("NULLABLE", "STRUCT(part STRUCT(fileUri TEXT)[])"), {"part": [{"fileUri": "gs://payroll/x"}]}),
+    (("REPEATED", "VARCHAR[]"), ["a", "gs://payroll/x"]),
+]
+
+
+@pytest.mark.parametrize(("of", "request_"), INPUTS)
+def test_files_that_rows_of_input_name_are_found_in_columns_of_every_type(on_duckdb, of, request_):
+    columns = {"number": "INTEGER", "request": of}
+    on_duckdb.emulator.write(URI, columns, [{"number": 1, "request": request_}, {"number": 2}])
+
+    rows = on_duckdb.rows(on_duckdb.stat(URI), carried_before=CREATED, whole=True, seconds=PATIENCE)
+
+    wholes = [row.whole for row in rows]
+    assert len(wholes) == 2
+    assert RowGrants({"key": ("gs://mine",)}).find_denied(wholes).uri == "gs://payroll/x"
+    assert RowGrants({"key": ("gs://payroll",)}).find_denied(wholes) is None
 
 
 def test_a_prompt_is_not_transferred_if_only_usage_is_wanted(on_duckdb):
     on_duckdb.write([{**GOOD, "request": {"contents": "secret"}}])
 
-    (row,) = on_duckdb.rows(on_duckdb.stat(URI), carried_before=CREATED, whole=False)
+    (row,) = on_duckdb.rows(on_duckdb.stat(URI), carried_before=CREATED, whole=False, seconds=PATIENCE)
 
     assert b"secret" not in row.line
 
@@ -713,14 +742,21 @@ def test_lines_come_page_by_page_also_of_a_query_that_takes_its_time(on_duckdb, 
     assert len(pages) >= 6
 
 
-def test_a_query_that_does_not_end_is_cancelled(on_duckdb, monkeypatch):
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda tables, info: tables.usage_lines(info, carried_before=CREATED),
+        lambda tables, info: tables.rows(info, carried_before=CREATED, whole=True, seconds=1.0),
+    ],
+)
+def test_a_query_that_does_not_end_is_cancelled(on_duckdb, monkeypatch, read):
     monkeypatch.setattr(bigquery, "_QUERY_SECONDS", 1.0)
     on_duckdb.write([GOOD])
     info = on_duckdb.stat(URI)
     on_duckdb.emulator.unfinished = 10**6
 
     with pytest.raises(TablesUnavailableError):
-        list(on_duckdb.usage_lines(info, carried_before=CREATED))
+        list(read(on_duckdb, info))
 
     asked = [
         (body or {}).get("jobTimeoutMs") for method, _, body in on_duckdb.emulator.asked if method == "POST"

@@ -1,5 +1,6 @@
 """In-memory adapters of the ports, for functional tests; contract tests check them and the real ones."""
 
+from fakes.billing import MemoryBilling
 from fakes.keys import MemoryKeys
 from fakes.objects import MemoryObjects
 from fakes.outbox import MemoryOutbox
@@ -7,4 +8,12 @@ from fakes.prices import MemoryPrices
 from fakes.store import MemoryStore
 from fakes.tables import MemoryTables
 
-__all__ = ["MemoryKeys", "MemoryObjects", "MemoryOutbox", "MemoryPrices", "MemoryStore", "MemoryTables"]
+__all__ = [
+    "MemoryBilling",
+    "MemoryKeys",
+    "MemoryObjects",
+    "MemoryOutbox",
+    "MemoryPrices",
+    "MemoryStore",
+    "MemoryTables",
+]

@@ -1,8 +1,11 @@
 """The KeyStore and Audit ports in dicts."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from threading import RLock
+from types import MappingProxyType
+
+import msgspec
 
 from batch_gateway.core.access.keys import KeyRecord, TeamRecord
 from batch_gateway.ports import (
@@ -68,6 +71,12 @@ class MemoryKeys:
         self._check()
         return self._keys.pop(token, None)
 
+    def note_use(self, token: str, hour: datetime) -> None:
+        self._check()
+        with self._lock:
+            if token in self._keys:
+                self._keys[token] = msgspec.structs.replace(self._keys[token], last_used_at=hour)
+
     def page_of_teams(self, skipped: int, limit: int) -> list[TeamRecord]:
         return self.list_teams()[skipped:][:limit]
 
@@ -131,12 +140,20 @@ class MemoryKeys:
         self._check()
         self._audit.append(entry)
 
-    def read(self, start: datetime | None, end: datetime | None, limit: int) -> list[AuditEntry]:
+    def read(
+        self,
+        start: datetime | None,
+        end: datetime | None,
+        limit: int,
+        equal: Mapping[str, str] = MappingProxyType({}),
+    ) -> list[AuditEntry]:
         self._check()
         found = [
             entry
             for entry in self._audit
-            if (start is None or start <= entry.time) and (end is None or entry.time < end)
+            if (start is None or start <= entry.time)
+            and (end is None or entry.time < end)
+            and all(getattr(entry, field) == value for field, value in equal.items())
         ]
         return sorted(found, key=lambda entry: entry.time, reverse=True)[:limit]
 

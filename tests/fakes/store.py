@@ -1,5 +1,6 @@
 """The Store port in dicts."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from threading import RLock
@@ -12,6 +13,7 @@ from batch_gateway.core.accounting.budgets import (
     balance_deltas,
     check_budget,
     reservation_deltas,
+    sum_balances,
     window_of,
 )
 from batch_gateway.core.accounting.settlement import (
@@ -26,6 +28,7 @@ from batch_gateway.core.accounting.settlement import (
 )
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, merge_observations
 from batch_gateway.core.notify.notifications import Event
+from batch_gateway.core.timing.job_times import TimeCounts, time_added
 from batch_gateway.ports import (
     JobResumedError,
     Observed,
@@ -36,6 +39,7 @@ from batch_gateway.ports import (
     SweepNotes,
     Turn,
 )
+from fakes.job_times import MemoryJobTimes
 from fakes.outbox import MemoryOutbox
 from fakes.sweep import MemorySweep
 from fakes.totals import MemoryTotals
@@ -49,7 +53,7 @@ _FIELDS: dict[str, Callable[[JobRecord], str | None]] = {
 }
 
 
-class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
+class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals, MemoryJobTimes):
     """The Store port in dicts.
 
     Attributes:
@@ -65,6 +69,7 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
         self._jobs: dict[JobKey, JobRecord] = {}
         self._outputs: dict[JobKey, dict[str, Output]] = {}
         self._cells: dict[str, DailyTotal] = {}
+        self._times = defaultdict(TimeCounts.empty)
         self._parked: dict[str, Output] = {}
         self._projects: dict[str, str] = {}
         self._checkpoints: dict[str, Checkpoint] = {}
@@ -132,12 +137,10 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
 
     def budget_balances(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, BudgetBalance]:
         self.ping()
-        found = {}
-        for owner, periods in entries:
-            found[owner] = BudgetBalance()
-            for period in periods:
-                found[owner] += self._ledgers.get((owner, period), BudgetBalance())
-        return found
+        return {
+            owner: sum_balances(self._ledgers.get((owner, period), BudgetBalance()) for period in periods)
+            for owner, periods in entries
+        }
 
     def _release(self, submission: Submission) -> int:
         """Release the reservation of a submission; return its amount."""
@@ -261,6 +264,7 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals):
         self.writes += 1
         job = change.job
         self._add_to_ledgers(balance_deltas(self._jobs[key], job))
+        self._add_to_times(time_added(self._jobs[key], job))
         self._jobs[key] = job
         for total, delta in change.deltas:
             cell = self._cells.get(total.id) or DailyTotal(**msgspec.structs.asdict(total))

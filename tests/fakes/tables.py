@@ -36,7 +36,14 @@ class MemoryTables:
         yield from Counter(self._lines(table)).items()
         self._check(table)
 
-    def rows(self, table: TableInfo, *, carried_before: datetime, whole: bool) -> Iterator[TableRow]:  # noqa: ARG002 - same
+    def rows(
+        self,
+        table: TableInfo,
+        *,
+        carried_before: datetime,  # noqa: ARG002 - same
+        whole: bool,
+        seconds: float,  # noqa: ARG002 - it takes none
+    ) -> Iterator[TableRow]:
         for line in self._lines(table):
             yield TableRow(line, line if whole else b"")
         self._check(table)

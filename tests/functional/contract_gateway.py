@@ -87,7 +87,8 @@ class ContractGateway:
         assert _INPUT.fullmatch(uri), uri
         session = f"/session/{len(self._sessions)}"
         self._sessions[session] = (uri, bytearray())
-        return json_answer({"uri": uri, "uploadUrl": self.url + session, "expiresAt": "2026-12-05T00:00:00Z"})
+        place = {"uri": uri, "uploadUrl": self.url + session, "expiresAt": "2026-12-05T00:00:00Z"}
+        return json_answer({**place, "outputUriPrefix": "gs://batch-out/teams/search"})
 
     def _upload(self, path, seen):
         """As Cloud Storage does; what a broken connection had brought is put in by ``store``."""

@@ -164,7 +164,8 @@ def test_every_limit_gets_to_the_gateway(cli, world):
         *("keys", "create", "--alias", "k", "--team", "search", "--model", "a", "--model", "b"),
         *("--project", PROJECT, "--location", "us-central1", "--uri-prefix", "gs://in/x", "--rpm-limit", 7),
         *("--max-budget", "1,250.000000001", "--soft-budget", "0.1", "--budget-duration", "1mo"),
-        *("--metadata", "owner=a=b"),
+        *("--metadata", "owner=a=b", "--default-label", "cost-center=42", "--default-label", "stage="),
+        *("--required-label", "campaign", "--required-label", "stage"),
     )
     (key,) = world.get("/key/list").json["keys"]
     assert key["team_id"] == "search"
@@ -175,6 +176,11 @@ def test_every_limit_gets_to_the_gateway(cli, world):
         "1mo",
     )
     assert key["metadata"] == {"owner": "a=b"}
+    assert key["default_labels"] == {"cost-center": "42", "stage": ""}
+    assert key["required_labels"] == ["campaign", "stage"]
+    cli("keys", "update", "k", "--clear", "default-label", "--clear", "required-label")
+    (cleared,) = world.get("/key/list").json["keys"]
+    assert (cleared["default_labels"], cleared["required_labels"]) == ({}, [])
     assert b'"max_budget":1250.000000001' in world.get("/key/list").data
     assert b'"soft_budget":0.1' in world.get("/key/list").data
 
@@ -290,7 +296,7 @@ def test_a_scoped_key_looks_at_itself_and_no_further(cli, tmp_path):
     assert "mine" in cli("keys", "show", "--key-file", file).out
     refused = cli("keys", "list", "--key-file", file, status=1)
     assert "PERMISSION_DENIED, reason ADMIN_ONLY" in refused.err
-    assert "Only the administrator's key" in refused.err
+    assert "Only the master key, and keys with the role 'admin' or 'viewer', may see this" in refused.err
 
 
 def test_teams_from_beginning_to_end(cli, world):
@@ -327,7 +333,7 @@ def test_a_change_shows_what_changed_and_no_more(cli):
 
 
 def test_the_master_key_is_named_when_it_asks_for_itself(cli):
-    assert "the administrator's key" in cli("keys", "show", status=1).err
+    assert "the master key" in cli("keys", "show", status=1).err
 
 
 def test_a_key_has_a_name_that_somebody_chose(cli):
@@ -518,6 +524,43 @@ def test_the_audit_trail_in_pages(cli, monkeypatch):
     assert [row["target"] for row in cli("audit", "-o", "csv", "--limit", 3).csv] == ["k4", "k3", "k2"]
     assert "key.generate" in cli("audit", "--utc").out
     assert cli("audit", "--until", "yesterday", "-o", "json").json == []
+
+
+def test_the_audit_trail_says_what_changed_in_a_line_and_finds_entries(cli):
+    cli("keys", "create", "--alias", "nightly", "--max-budget", "5")
+    cli("keys", "update", "nightly", "--max-budget", "10", "--model", "a", "--model", "b")
+    cli("teams", "create", "search")
+    cli("prices", "discount", "gemini-3.5-flash", "0.07")
+
+    rows = cli("audit", "-o", "csv").csv
+    assert [row["change"] for row in rows][1:3] == [
+        "team_id search",
+        'models none -> ["a", "b"], max_budget 5 -> 10',
+    ]
+    assert rows[3]["change"].endswith("key_alias nightly, max_budget 5")
+    assert rows[0]["change"] == 'terms {"discount": "0.07"}'
+    assert "max_budget 5 -> 10" in cli("audit", "--action", "key.update").out
+    found = cli("audit", "--actor", "master", "--target", "search", "-o", "csv").csv
+    assert [row["action"] for row in found] == ["team.new"]
+    assert "action: must be one of" in cli("audit", "--action", "made", status=1).err
+
+
+def test_keys_with_roles(cli):
+    made = cli("keys", "create", "--alias", "finance", "--role", "viewer", "-o", "json").json
+    assert made["role"] == "viewer"
+    assert cli("keys", "list", "-o", "csv").csv[0]["role"] == "viewer"
+    assert cli("keys", "show", "finance").pairs["role"] == "viewer"
+    cli("keys", "update", "finance", "--role", "admin")
+    assert cli("keys", "list", "-o", "json").json[0]["role"] == "admin"
+    cli("keys", "update", "finance", "--clear", "role")
+    assert cli("keys", "list", "-o", "json").json[0]["role"] is None
+    assert "owner" in cli("keys", "create", "--alias", "x", "--role", "owner", status=2).err
+
+    cli("keys", "update", "finance", "--role", "viewer")
+    cli.env(GATEWAY_KEY=made["key"])
+    assert cli("keys", "list").status == 0
+    refused = cli("keys", "create", "--alias", "more", status=1)
+    assert "READ_ONLY_KEY" in refused.err
 
 
 def test_a_wrong_key_and_no_key(cli):

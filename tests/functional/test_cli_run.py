@@ -53,13 +53,17 @@ def test_a_file_runs_to_its_results(cli, tmp_path):
     check_run(lambda *arguments: cli(*arguments).out, tmp_path, ("acme", "global"))
 
 
-def test_the_file_is_uploaded_as_it_is_and_the_output_goes_beside_it(cli, gateway, rows, tmp_path):
+def test_the_file_is_uploaded_as_it_is_and_the_output_goes_where_the_gateway_says(
+    cli, gateway, rows, tmp_path
+):
     ran = cli("run", rows, *MODEL, *PLACE, "--label", "env=prod", "--label", "a=b=c", "--yes")
     job = submitted(gateway)
     (uri,) = job["inputConfig"]["gcsSource"]["uris"]
     assert gateway.objects[uri] == rows.read_bytes()
     assert uri.endswith("/my-rows.jsonl")
-    assert job["outputConfig"]["gcsDestination"]["outputUriPrefix"] == uri.removesuffix(".jsonl") + "-output"
+    folder = uri.removeprefix(f"{PREFIX}/").removesuffix(".jsonl")
+    destination = job["outputConfig"]["gcsDestination"]["outputUriPrefix"]
+    assert destination == f"gs://batch-out/teams/search/{folder}-output"
     assert (job["displayName"], job["labels"]) == ("my rows", {"env": "prod", "a": "b=c"})
     assert len((tmp_path / "my rows-results.jsonl").read_text().splitlines()) == 3
     assert "expected 0.0006 USD, from 0.0003 to 0.0009 USD" in ran.err

@@ -20,6 +20,7 @@ PORTS = {
     "upstream": {"get", "get_job", "send"},
     "objects": {"begin_upload", "create", "list", "read", "stat"},
     "tables": {"stat", "usage_lines"},
+    "export": {"read"},
     "topic": {"publish"},
 }
 """Names that the ports go by in the code, with their methods."""

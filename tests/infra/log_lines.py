@@ -5,7 +5,7 @@ import io
 import json
 import re
 from contextlib import redirect_stdout, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 from werkzeug.exceptions import ServiceUnavailable
@@ -14,9 +14,11 @@ from batch_gateway import entrypoints, wiring
 from batch_gateway.adapters import vertex
 from batch_gateway.core.access.keys import Budget, TeamRecord
 from batch_gateway.ports import UpstreamResponse
+from batch_gateway.ports.billing import BillingExportError
 from functional import test_reconcile as sweeping
 from functional import test_row_alerts as row_alerts
 from functional import test_settle as settling
+from functional.gateway import test_reconcile as comparing
 from functional.gateway.conftest import JOBS, World, job_resource, json_answer
 from functional.gateway.loopback import Loopback, closed_port
 
@@ -28,6 +30,7 @@ def written():
     out = io.StringIO()
     with redirect_stdout(out):
         _gateway()
+        _bill()
         _sweeps()
         _settlement()
     lines = [json.loads(line) for line in out.getvalue().splitlines() if line.startswith("{")]
@@ -53,6 +56,15 @@ def _gateway():
             world.create()
             world.get(f"{JOBS}/4242")
         World(f"127.0.0.1:{closed_port()}").create()
+
+
+def _bill():
+    for error in (None, BillingExportError("gone")):
+        world = World(f"127.0.0.1:{closed_port()}")
+        comparing.configure(world)
+        world.billing.error = error
+        comparing.book(world, 10**9, day=f"{datetime.now(UTC) - timedelta(days=5):%Y-%m-%d}")
+        world.call("POST", "/internal/reconcile")
 
 
 def _sweeps():

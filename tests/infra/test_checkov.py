@@ -17,7 +17,7 @@ KEPT = {
     # Cloud Storage's soft delete keeps deleted objects for a week anyway.
     ("CKV_GCP_78", r"google_storage_bucket\.this.*"): "versions would double what can be made again",
     # It would be needed for Firestore and buckets alike.
-    ("CKV_GCP_83", r"google_pubsub_topic\.events.*"): "a key of one's own is an organization's choice",
+    ("CKV_GCP_83", r"google_pubsub_topic\..*"): "a key of one's own is an organization's choice",
     ("CKV_GCP_84", r"google_artifact_registry_repository\..*"): "as CKV_GCP_83; the images hold no secrets",
     (
         "CKV_GCP_124",

@@ -11,6 +11,7 @@ FUNCTIONS = ROOT / "functions"
 ADAPTER = FUNCTIONS / "batch_gateway/adapters/firestore"
 
 COMPUTED = {
+    "keys.read": {"action", "actor", "target"},
     "jobs.recent_jobs": {"apiKey", "key.location", "key.project", "keyId", "seen.state", "team"},
     "totals.list_totals": {"apiKey", "labels", "location", "model", "project", "team"},
 }
@@ -23,7 +24,7 @@ EXPIRING = {
     "ports.store.Submission": "submissions",
 }
 """Collections of the records that have a time at which they end; None where they stay all the same."""
-EXPIRING_DICTS = {"rates"}
+EXPIRING_DICTS = {"job_times", "rates"}
 """Likewise, of documents that are written without a record."""
 
 

@@ -46,6 +46,8 @@ TABLES = {
     "usage_lines": {"bigquery.tables.getData"},
     "rows": {"bigquery.tables.getData"},
 }
+BILL = {"bigquery.tables.get", "bigquery.tables.getData"}
+"""What reading the billing export needs: its columns, then its rows."""
 
 PROJECT, RESEARCH = "my-project", "research-project"
 DATABASE = f'project {PROJECT} if resource.name == "projects/{PROJECT}/databases/batch-gateway"'
@@ -76,7 +78,10 @@ def needed_by(function):
         )
         needs |= {Grant(function, *pair) for pair in product(OBJECTS[call.method], buckets)}
     needs |= {Grant(function, permission, "dataset batch_output") for permission in tables}
-    if tables:
+    reads_bill = any(call.port == "export" for call in calls)
+    if reads_bill:
+        needs |= {Grant(function, permission, "dataset billing") for permission in BILL}
+    if tables or reads_bill:
         needs.add(Grant(function, "bigquery.jobs.create", f"project {PROJECT}"))
     # Only the gateway lets anybody in.
     secrets = ("secret config", "secret master-key") if function == "gateway" else ("secret config",)

@@ -39,6 +39,7 @@ def check(world):
     _check_totals(world, cells)
     _check_rollups(world, cells)
     _check_ledgers(world, ledgers)
+    _check_times(world)
     assert not list(world.client.collection("submissions").stream())
     parked = [each.to_dict()["uri"] for each in world.client.collection("parked").stream()]
     assert all(uri.startswith(f"{GS}{world.seed}/stray/") for uri in parked), parked
@@ -159,6 +160,21 @@ def _check_ledgers(world, wanted):
                 sums[entry["owner"], period] += amount
     _assert_equal(spent, wanted)
     _assert_equal(reserved, {})
+
+
+def _check_times(world):
+    """Holds the numbers of jobs by outcome against Vertex AI: each once for all and once for its owner."""
+    found = {True: Counter(), False: Counter()}
+    for each in world.client.collection("job_times").stream():
+        for group, counts in each.to_dict()["groups"].items():
+            for outcome, number in counts["outcomes"].items():
+                found[each.id.startswith("all:")][json.loads(group)[0], outcome] += number
+    ends = []
+    for job in world.jobs:
+        state = world.upstream(job)["state"].removeprefix("JOB_STATE_").removeprefix("PARTIALLY_")
+        ends.append((job, (job.model, state.lower())))
+    _assert_equal(found[True], Counter(end for _, end in ends))
+    _assert_equal(found[False], Counter(end for job, end in ends if job.team or job.key_id))
 
 
 def _assert_equal(found, wanted):

@@ -67,7 +67,9 @@ def test_a_file_runs_to_its_results_with_a_gateway_key_alone(system, gateway, tm
         return gateway(*arguments, key=tmp_path / "scoped")
 
     told = check_run(scoped, tmp_path, ("local-project", "global"))
-    assert system.stack.get(f"/v1/{told['name']}/cost")["amount"] == told["amount"]
+    cost = system.stack.get(f"/v1/{told['name']}/cost")
+    assert cost["amount"] == told["amount"]
+    assert all(output["uri"].startswith("gs://batch-out/run/") for output in cost["outputs"])
 
 
 def test_the_first_job_of_the_readme(gateway, tmp_path):

@@ -218,7 +218,7 @@ def ended_as(system, job, state):
 
 
 def test_a_job_cancelled_without_output_is_not_final_while_some_may_come(system):
-    job = system.submit([prompt()])
+    job = system.submit([prompt(hold=True)])
     assert system.stack.request("POST", f"{job.path}:cancel").status_code == 200
     cost = ended_as(system, job, "JOB_STATE_CANCELLED")
     assert (cost["status"], cost["amount"], cost["complete"], cost["outputs"]) == ("PENDING", "0", False, [])

@@ -59,6 +59,7 @@ def estimate(system, monkeypatch):
         prices=prices.load,
         base_models={},
         authorize=lambda call, body: model_of(body.model, call),
+        expect=lambda *_: None,
         now=lambda: datetime.now(UTC),
     )
 

@@ -84,6 +84,19 @@ def test_a_key_alone_takes_a_file_to_its_cost_and_other_teams_have_no_part_in_it
     assert reason(taken) == "INPUT_EXISTS"
 
 
+def test_vertex_reads_the_objects_that_were_checked_and_none_that_came_later(system, teams):
+    mine, _ = teams
+    first = mine.upload([prompt("a")], "shards/1.jsonl")
+
+    created = mine.create(f"gs://{INPUT_BUCKET}/{mine.id}/shards/*.jsonl")
+
+    assert created.status_code == 200, created.text
+    assert created.json()["inputConfig"]["gcsSource"]["uris"] == [first]
+    job = Job(created.json()["name"], "gemini-2.5-flash", REGION, mine.output, mine.id)
+    mine.upload([prompt("b")], "shards/2.jsonl")
+    assert system.final(job)["rows"]["succeeded"] == 1
+
+
 def test_a_row_that_was_changed_after_the_create_is_told_of(system, teams):
     mine, theirs = teams
     created = mine.create(mine.upload([reading(f"gs://{INPUT_BUCKET}/{mine.id}/x.pdf")]))

@@ -18,7 +18,7 @@ NAMES = (
     # The tests of the command line run it.
     "run",
     *("create", "create-labels", "create-idempotent", "list", "get", "cost", "cancel", "resume", "delete"),
-    *("team-new", "key-generate", "prices", "reconcile", "reprice", "jobs"),
+    *("team-new", "key-generate", "prices", "reconcile", "reprice", "jobs", "jobs-stats"),
     *("estimate", "costs", "export", "results", "results-usage"),
     *("input-begin", "input-store", "upload"),
 )
@@ -90,6 +90,10 @@ def test_the_documents_from_create_to_delete(reader, system, tmp_path):
     assert resumed["displayName"] == "example (resumed)"
     assert reader("cost", job)["resumedBy"] == resumed["name"]
     cost = reader("cost", job)
+    (stats, *_) = reader("jobs-stats")["data"]
+    (shown,) = json.loads(blocks("shown")["jobs-stats"][1])["data"]
+    assert stats.keys() == shown.keys()
+    assert stats["jobs"]["succeeded"] >= 1
     assert reader("delete", job)["name"].startswith(created["name"].partition("/batchPredictionJobs")[0])
     assert reader("get", job)["error"]["status"] == "NOT_FOUND"
     assert reader("cost", job) == cost

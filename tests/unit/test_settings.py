@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batch_gateway.settings import Alias, ConfigError, Settings, load
+from batch_gateway.config_values import ConfigError
+from batch_gateway.settings import Alias, Settings, load
 
 Configure = Callable[..., Settings]
 
@@ -571,9 +572,10 @@ def test_a_wrong_rate_stops_the_start(refusal: Callable[..., str], written: str,
     assert said in refusal(written)
 
 
+@pytest.mark.parametrize("name", ["input_prefix", "output_prefix"])
 @pytest.mark.parametrize("written", ["gs://batch-in", "gs://batch-in/", "GS://batch-in"])
-def test_the_prefix_of_input_is_read_without_a_trailing_slash(configure: Configure, written: str) -> None:
-    assert configure(f"general_settings: {{input_prefix: {written}}}").input_prefix == "gs://batch-in"
+def test_a_prefix_is_read_without_a_trailing_slash(configure: Configure, written: str, name: str) -> None:
+    assert getattr(configure(f"general_settings: {{{name}: {written}}}"), name) == "gs://batch-in"
 
 
 @pytest.mark.parametrize(
@@ -586,3 +588,17 @@ def test_a_wrong_prefix_of_input_stops_the_start(configure: Configure, written: 
             if written[0] not in "'["
             else f"general_settings: {{input_prefix: {written}}}"
         )
+
+
+def test_the_billing_export_is_a_table(configure, refusal):
+    table = "finance-project.billing.gcp_billing_export_v1_012345_6789AB_CDEF01"
+    assert configure(f"general_settings: {{billing_export: {table}}}").billing_export == table
+    assert configure("general_settings: {private: false}").billing_export is None
+    for wrong in (
+        "finance-project.billing",
+        "bq://finance-project.billing.table",
+        "p-12345.d.t` WHERE 1",
+        "",
+    ):
+        said = refusal(f"general_settings:\n  billing_export: '{wrong}'\n")
+        assert "general_settings.billing_export" in said

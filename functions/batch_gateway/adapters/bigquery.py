@@ -98,15 +98,7 @@ class BigQuery:
     """
 
     def __init__(self, project: str, emulator: str | None = None) -> None:
-        self._client = (
-            Client(
-                project=project,
-                credentials=AnonymousCredentials(),
-                client_options={"api_endpoint": emulator},
-            )
-            if emulator
-            else Client(project=project or None)
-        )
+        self._client = connect(project, emulator)
 
     def stat(self, uri: str) -> TableInfo | None:
         name = _NAME.fullmatch(uri)
@@ -137,14 +129,17 @@ class BigQuery:
         )
 
     def usage_lines(self, table: TableInfo, *, carried_before: datetime) -> Iterator[tuple[bytes, int]]:
-        for row in self._query(table, usage_query(table, carried_before=carried_before)):
+        for row in self._query(table, usage_query(table, carried_before=carried_before), _QUERY_SECONDS):
             yield row["line"].encode(), row["count"]
 
-    def rows(self, table: TableInfo, *, carried_before: datetime, whole: bool) -> Iterator[TableRow]:
-        for row in self._query(table, rows_query(table, carried_before=carried_before, whole=whole)):
+    def rows(
+        self, table: TableInfo, *, carried_before: datetime, whole: bool, seconds: float
+    ) -> Iterator[TableRow]:
+        query = rows_query(table, carried_before=carried_before, whole=whole)
+        for row in self._query(table, query, seconds):
             yield TableRow(row["line"].encode(), row["whole"].encode())
 
-    def _query(self, table: TableInfo, query: str) -> Iterator[Row]:
+    def _query(self, table: TableInfo, query: str, seconds: float) -> Iterator[Row]:
         """Yield the result of a query whose column ``count`` adds up to the table's rows.
 
         Raises:
@@ -157,9 +152,9 @@ class BigQuery:
                 rows = self._client.query_and_wait(
                     query,
                     location=table.location,
-                    job_config=QueryJobConfig(job_timeout_ms=int(_QUERY_SECONDS * 1000)),
+                    job_config=QueryJobConfig(job_timeout_ms=int(seconds * 1000)),
                     api_timeout=_REQUEST_SECONDS,
-                    wait_timeout=_QUERY_SECONDS,
+                    wait_timeout=seconds,
                     retry=DEFAULT_RETRY.with_timeout(_REQUEST_SECONDS),
                     job_retry=_NO_RETRY,
                     page_size=_PAGE_ROWS,
@@ -178,6 +173,15 @@ class BigQuery:
                 f"only {counted} of the {table.rows} rows of {table.uri} are visible: "
                 "a row-level access policy hides the others, or an answer was cut short"
             )
+
+
+def connect(project: str, emulator: str | None) -> Client:
+    """Return a client, with the arguments of BigQuery."""
+    if emulator is None:
+        return Client(project=project or None)
+    return Client(
+        project=project, credentials=AnonymousCredentials(), client_options={"api_endpoint": emulator}
+    )
 
 
 def usage_query(table: TableInfo, *, carried_before: datetime) -> str:

@@ -55,6 +55,17 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
             "the key was used with another body in the last 24 hours",
             "use a new key for a new job",
         ),
+        "LABELS_INVALID": (
+            (
+                "`X-Batch-Labels` cannot be read, has a label that Google refuses or reserves, or "
+                "contradicts the body; or there are too many labels"
+            ),
+            "the message says what to correct",
+        ),
+        "LABELS_REQUIRED": (
+            "jobs of your key must have labels that this one lacks, or that are empty",
+            "the message names all of them: add them to `labels`, or send `X-Batch-Labels`",
+        ),
         "LOCATION_INVALID": ("the location in the path is not one", "write it plainly, without encoding"),
         "MODEL_NOT_SERVED_HERE": (
             "the model's alias is configured for another project or location",
@@ -75,6 +86,17 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
         ),
     },
     "400 FAILED_PRECONDITION": {
+        "BILLING_EXPORT_NOT_CONFIGURED": (
+            "the gateway does not know where Google's bill is",
+            "export Cloud Billing to BigQuery, and set `billing_export`",
+        ),
+        "BILLING_EXPORT_UNUSABLE": (
+            (
+                "the export is not there, is another kind of table, must not be read, or is too large for "
+                "one query"
+            ),
+            "the message says which, and what to do",
+        ),
         "ESTIMATE_UNKNOWN": (
             "your key has a budget, and the job's highest cost cannot be computed",
             "set `maxOutputTokens`, and use a model with a known price; the message says what is missing",
@@ -120,10 +142,11 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "ROWS_NOT_CHECKED": (
             (
-                "your key has `allowed_uri_prefixes`, and the files that rows name cannot be checked: input "
-                "in BigQuery, not there, compressed, or not UTF-8"
+                "your key has `allowed_uri_prefixes`, and the files that rows name cannot be checked: the "
+                "input is not there, compressed, not UTF-8, or a view; or its wildcards match more than 100 "
+                "objects"
             ),
-            "name jsonl files in Cloud Storage that are there; the message says what is wrong",
+            "name jsonl files in Cloud Storage or a table in BigQuery; the message says what is wrong",
         ),
         "OUTPUT_NOT_OWN": (
             "the place of the job's output was there before the job, or is another job's",
@@ -153,7 +176,10 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
         "API_KEY_MISSING": ("no key was sent", "send one, see [api.md](api.md#keys-and-paths)"),
     },
     "403 PERMISSION_DENIED": {
-        "ADMIN_ONLY": ("the call is for the administrator", "use the master key"),
+        "ADMIN_ONLY": (
+            "the call is for administrators, or to read for viewers too",
+            "use the key that the message names (see [roles](keys-and-budgets.md#roles))",
+        ),
         "API_KEY_INVALID": (
             "the key is unknown, expired or disabled, or its team is gone",
             "check it, or ask for another one",
@@ -168,6 +194,10 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
         "PROJECT_NOT_ALLOWED": (
             "the gateway does not serve this project and location, or your key may not use it",
             "use others, or ask the administrator to add them",
+        ),
+        "READ_ONLY_KEY": (
+            "your key has the role `viewer`, and the call would change something",
+            "use a key without a role for jobs, an administrator's to manage keys, teams and prices",
         ),
         "ROW_URI_NOT_ALLOWED": (
             "a row of the input names a file that your key may not read; the message has its line",
@@ -278,6 +308,10 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
         ),
     },
     "503 UNAVAILABLE": {
+        "BILLING_EXPORT_UNAVAILABLE": (
+            "BigQuery does not answer",
+            "try again after `Retry-After` seconds",
+        ),
         "BOOKS_UNAVAILABLE": ("Firestore does not answer; nothing was submitted", "try again"),
         "JOB_NOT_RECORDED": (
             "the job was submitted (the message names it), but not recorded",

@@ -20,6 +20,7 @@ from batch_gateway.gateway.admin.keys import Keys
 from batch_gateway.gateway.admin.prices import Prices
 from batch_gateway.gateway.admin.sweep import Identity, Sweeps
 from batch_gateway.gateway.admin.teams import Teams
+from batch_gateway.gateway.costs.reconcile import Reconciliations
 from batch_gateway.gateway.costs.report import Spend
 from batch_gateway.gateway.costs.repricing import Repricings
 from batch_gateway.gateway.costs.values import FilterValues
@@ -37,8 +38,10 @@ from batch_gateway.gateway.http.routes import (
     change_at_place,
     change_by_admin,
     change_for_keys,
-    for_admin,
+    check_role,
+    for_auditors,
     for_keys,
+    for_viewers,
     open_to_all,
 )
 from batch_gateway.gateway.jobs.cost import Costs
@@ -52,6 +55,7 @@ from batch_gateway.gateway.jobs.passthrough import Passthrough
 from batch_gateway.gateway.jobs.places import Places
 from batch_gateway.gateway.jobs.results import Results
 from batch_gateway.gateway.jobs.resume import Resumes
+from batch_gateway.gateway.jobs.stats import JobStats
 from batch_gateway.gateway.jobs.weighing import Weighing
 from batch_gateway.logs import log
 from batch_gateway.ports import (
@@ -66,6 +70,7 @@ from batch_gateway.ports import (
     UpstreamCredentialsError,
     UpstreamUnavailableError,
 )
+from batch_gateway.ports.billing import BillingExport
 from batch_gateway.settings import Settings
 from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.tracking import Tracker
@@ -84,6 +89,7 @@ class Deps:
         audit: The audit trail.
         upstream: Vertex AI.
         objects: Makes the Cloud Storage client on first use: few requests need it, and it is slow to import.
+        billing: Makes the client of the Cloud Billing export on first use.
         settlement: Makes the dependencies of settlement on first use, for the same reason.
         prices: The prices in force.
         identity: Checks identity tokens.
@@ -97,6 +103,7 @@ class Deps:
     audit: Audit
     upstream: Upstream
     objects: Callable[[], ObjectStore]
+    billing: Callable[[], BillingExport]
     settlement: Callable[[], SettlementDeps]
     prices: CurrentPrices
     identity: Identity
@@ -112,6 +119,7 @@ class Gateway:
         self._places = Places(deps.settings, deps.store)
         passthrough = Passthrough(deps.store, deps.upstream, tracker, self._places)
         policy = CreatePolicy(deps.settings, self._places)
+        stats = JobStats(deps.store, deps.prices, deps.now)
         estimates = Estimates(
             deps.store,
             deps.upstream,
@@ -120,6 +128,7 @@ class Gateway:
             prices=deps.prices,
             base_models=deps.settings.base_models,
             authorize=policy.authorize,
+            expect=stats.expect,
             now=deps.now,
         )
         creates = Creates(deps.store, deps.upstream, self._places, policy, estimates, now=deps.now)
@@ -144,6 +153,7 @@ class Gateway:
         self._limiter = RateLimiter(deps.keys, deps.now)
         self._trail = AuditTrail(deps.audit, deps.now)
         spend = Spend(deps.store, deps.prices, deps.now)
+        bills = Reconciliations(deps.settings, deps.store, deps.billing, deps.prices, deps.now)
         sweeps = Sweeps(
             deps.settings,
             self._authenticator,
@@ -151,11 +161,12 @@ class Gateway:
             deps.settlement,
             tracker,
             weigh=weighing.weigh,
+            check_bill=bills.check_once_a_day,
             now=deps.now,
         )
         jobs = Jobs(deps.store)
         prices = Prices(deps.prices, deps.settings, deps.now)
-        inputs = Inputs(deps.objects, deps.settings.input_prefix, deps.now)
+        inputs = Inputs(deps.objects, deps.settings.input_prefix, deps.settings.output_prefix, deps.now)
         repricings = Repricings(deps.store, deps.prices, deps.now)
         self._table = Table(
             (
@@ -179,9 +190,11 @@ class Gateway:
                 at_place("POST", "/batchPredictionJobs:estimateCost", estimates.estimate),
                 for_keys("GET", "/v1/jobs", jobs.list),
                 change_for_keys("POST", "/v1/inputs", inputs.create, "input.create"),
+                for_keys("GET", "/v1/jobs:stats", stats.report),
                 for_keys("GET", "/v1/costs", spend.report),
                 for_keys("GET", "/v1/costs:export", spend.export),
                 for_keys("GET", "/v1/costs:values", FilterValues(deps.store, deps.now).list),
+                for_auditors("GET", "/v1/costs:reconcile", bills.report),
                 change_by_admin("POST", "/v1/costs:reprice", repricings.reprice, "costs.reprice"),
                 for_keys("GET", "/v1/prices", prices.list),
                 change_by_admin("PUT", "/v1/prices/<model>", prices.put, "price.set"),
@@ -189,17 +202,17 @@ class Gateway:
                 change_by_admin("PUT", "/v1/prices/publishers/<publisher>", prices.put, "price.set"),
                 change_by_admin("DELETE", "/v1/prices/publishers/<publisher>", prices.delete, "price.delete"),
                 for_keys("GET", "/key/info", keys.info),
-                for_admin("GET", "/key/list", keys.list_keys),
+                for_viewers("GET", "/key/list", keys.list_keys),
                 change_by_admin("POST", "/key/generate", keys.generate, "key.generate"),
                 change_by_admin("POST", "/key/update", keys.update, "key.update"),
                 change_by_admin("POST", "/key/regenerate", keys.regenerate, "key.regenerate"),
                 change_by_admin("POST", "/key/delete", keys.delete, "key.delete"),
-                for_admin("GET", "/team/info", teams.info),
-                for_admin("GET", "/team/list", teams.list_teams),
+                for_viewers("GET", "/team/info", teams.info),
+                for_viewers("GET", "/team/list", teams.list_teams),
                 change_by_admin("POST", "/team/new", teams.new, "team.new"),
                 change_by_admin("POST", "/team/update", teams.update, "team.update"),
                 change_by_admin("POST", "/team/delete", teams.delete, "team.delete"),
-                for_admin("GET", "/audit", self._trail.list_entries),
+                for_auditors("GET", "/audit", self._trail.list_entries),
             )
         )
 
@@ -211,11 +224,13 @@ class Gateway:
     def handle(self, request: Request) -> Response:
         """Answer one request; every exception becomes an error response."""
         try:
-            return responses.compress(request, self._dispatch(request))
+            response = responses.compress(request, self._dispatch(request))
         except Exception as error:  # noqa: BLE001 - the boundary: every error becomes an answer
-            return responses.error(_as_api_error(error, request))
+            response = responses.error(_as_api_error(error, request))
         finally:
             requests.release(request)
+        self._authenticator.uses.write_after(response)
+        return response
 
     def _dispatch(self, request: Request) -> Response:
         requests.check_path(request)
@@ -242,10 +257,9 @@ class Gateway:
     def _answer(
         self, route: Route, request: Request, caller: Caller, values: dict[str, str]
     ) -> Response | AuditedResponse:
+        check_role(route, caller)
         if route.access is Access.PLACE:
             return route.handler(self._call(route, request, caller, values))
-        if route.access is Access.ADMIN and not caller.is_admin:
-            raise ApiError("PERMISSION_DENIED", "ADMIN_ONLY", "Only the administrator's key may do this.")
         return route.handler(request, caller)
 
     def _readiness(self, _: Request) -> Response:

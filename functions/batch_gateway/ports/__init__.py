@@ -4,6 +4,7 @@
 against both.
 """
 
+from batch_gateway.ports.job_times import JobTimeStore
 from batch_gateway.ports.keys import AliasTakenError, Audit, AuditEntry, KeyStore, Report, TeamDeletedError
 from batch_gateway.ports.notifications import (
     Endpoint,
@@ -63,6 +64,7 @@ __all__ = [
     "Endpoints",
     "JobResumedError",
     "JobStore",
+    "JobTimeStore",
     "KeyStore",
     "ObjectChangedError",
     "ObjectExistsError",

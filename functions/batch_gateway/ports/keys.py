@@ -1,6 +1,6 @@
 """Define the stores of API keys and teams, and of the audit trail."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Protocol
 
@@ -18,6 +18,8 @@ ACTIONS = (
     *("team.new", "team.update", "team.delete"),
 )
 """Actions in the audit trail; routes name them."""
+_MAYBE = {"type": ["object", "null"]}
+_CHANGE = {"required": ["before", "after"], "properties": {"before": _MAYBE, "after": _MAYBE}}
 
 
 class AliasTakenError(Exception):
@@ -72,6 +74,9 @@ class KeyStore(Protocol):
     def delete_key(self, token: str) -> KeyRecord | None:
         """Delete a key and free its alias; return the key, None if there was none."""
 
+    def note_use(self, token: str, hour: datetime) -> None:
+        """Set when a key was last used; do nothing if there is no such key. ``updated_at`` stays."""
+
     def get_team(self, team_id: str) -> TeamRecord | None:
         """Return a team; None if there is none."""
 
@@ -122,11 +127,13 @@ class AuditEntry(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         time: Time of the action.
-        actor: Alias of the caller's key; ``master`` is the administrator's.
+        actor: Alias of the caller's key; ``master`` is the master key.
         action: What was done.
         target: The target: a resource name, aliases of keys, or ids of teams.
         outcome: ``OK``, or the status and reason of the error.
-        change: For prices: the override before and after, and the table and overrides in force since.
+        change: Where a key, a team or a price was changed: the fields that differ (of a price all),
+            ``before`` (null for a new one) and ``after``. Amounts are decimal strings of USD; secrets are
+            left out. For prices also the table and overrides in force since.
     """
 
     time: Time
@@ -134,7 +141,7 @@ class AuditEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     action: Annotated[str, Meta(extra_json_schema={"enum": ACTIONS})]
     target: str
     outcome: str
-    change: dict[str, Any] | None = None
+    change: Annotated[dict[str, Any] | None, Meta(extra_json_schema=_CHANGE)] = None
 
 
 class Audit(Protocol):
@@ -147,5 +154,14 @@ class Audit(Protocol):
             StoreUnavailableError: Firestore does not answer.
         """
 
-    def read(self, start: datetime | None, end: datetime | None, limit: int) -> list[AuditEntry]:
-        """Return entries with ``start <= time < end``, the newest first, at most ``limit``."""
+    def read(
+        self, start: datetime | None, end: datetime | None, limit: int, equal: Mapping[str, str] = ...
+    ) -> list[AuditEntry]:
+        """Return entries with ``start <= time < end``, the newest first, at most ``limit``.
+
+        Args:
+            start: None for all up to ``end``.
+            end: None for all from ``start`` on.
+            limit: Most entries.
+            equal: Values of ``actor``, ``action`` and ``target`` that they have.
+        """

@@ -18,6 +18,7 @@ from batch_gateway.core.jobs.labels import TEAM_LABEL
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.jobs.sent import Sent
 from batch_gateway.core.notify.notifications import Event
+from batch_gateway.ports.job_times import JobTimeStore
 from batch_gateway.ports.notifications import Outbox
 from batch_gateway.ports.outputs import OutputStore
 from batch_gateway.ports.records import Unreadable
@@ -176,7 +177,11 @@ class BudgetStore(Protocol):
     """Balances of keys and teams."""
 
     def budget_balances(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, BudgetBalance]:
-        """Return the budget balance of each owner, summed over periods; entries are (owner, periods)."""
+        """Return the budget balance of each owner, summed over periods as by ``sum_balances``.
+
+        Args:
+            entries: (owner, periods).
+        """
 
 
 class JobStore(Protocol):
@@ -277,6 +282,7 @@ class Store(
     JobStore,
     OutputStore,
     TotalStore,
+    JobTimeStore,
     ProjectStore,
     Outbox,
     SweepStore,

@@ -48,11 +48,13 @@ class SweepNotes(msgspec.Struct, frozen=True, rename="camel"):
         first_place: The place that was listed first, ``project/location``.
         places: Progress in each place, by the same name.
         budgets: Progress of checking budgets.
+        bill_compared: UTC day on which our books were last compared with Google's bill; empty for never.
     """
 
     first_place: str = ""
     places: dict[str, PlaceNotes] = {}
     budgets: BudgetNotes = BudgetNotes()
+    bill_compared: str = ""
 
 
 class SweepStore(Protocol):

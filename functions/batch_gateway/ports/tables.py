@@ -72,13 +72,16 @@ class Tables(Protocol):
             ObjectChangedError: The table has changed since stat.
         """
 
-    def rows(self, table: TableInfo, *, carried_before: datetime, whole: bool) -> Iterator[TableRow]:
+    def rows(
+        self, table: TableInfo, *, carried_before: datetime, whole: bool, seconds: float
+    ) -> Iterator[TableRow]:
         """Yield a table's rows one by one, in no particular order.
 
         Args:
             table: The table as returned by stat.
             carried_before: Rows with an earlier ``processed_time`` were carried over.
             whole: Whether all columns are wanted.
+            seconds: Time that the query may take until its first row.
 
         Raises:
             ObjectChangedError: The table has changed since stat.

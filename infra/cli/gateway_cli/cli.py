@@ -6,7 +6,19 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
-from gateway_cli import __version__, account, estimates, jobs, keys, prices, running, spend, teams, upkeep
+from gateway_cli import (
+    __version__,
+    account,
+    estimates,
+    jobs,
+    keys,
+    prices,
+    reconcile,
+    running,
+    spend,
+    teams,
+    upkeep,
+)
 from gateway_cli.cells import clean
 from gateway_cli.commands import Commands, Help, context_of
 from gateway_cli.errors import DONE, INTERRUPTED, USAGE, AnswerError, CliError, InterruptedRunError
@@ -16,7 +28,8 @@ _DESCRIPTION = """\
 The command line of the Vertex Batch Gateway: batch jobs from a file to their results, and what they cost.
 
 It calls the gateway's HTTP API. With the key of a team, every command works for what that key may see.
-`teams`, `reprice`, `sweep`, `audit` and `keys`, but for `keys show`, need the administrator's key."""
+`teams`, `reprice`, `audit` and `keys`, but for `keys show`, need an administrator's key (to read, a viewer's
+will do), and `sweep` needs the master key."""
 _EPILOG = """\
 examples:
   vbatch login --url https://gateway-abc.run.app
@@ -50,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"vbatch {__version__}")
     commands = Commands(root)
-    for subject in (account, running, jobs, spend, estimates, prices, keys, teams, upkeep):
+    for subject in (account, running, jobs, spend, reconcile, estimates, prices, keys, teams, upkeep):
         subject.add(commands)
     return root
 

@@ -4,7 +4,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from gateway_cli import limits
-from gateway_cli.cells import Column, Kind
+from gateway_cli.cells import Column, Kind, of
 from gateway_cli.commands import Commands, Context
 from gateway_cli.errors import AnswerError, CliError, UsageError
 from gateway_cli.options import add_yes
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 _PAGE = 100
 _SHORTEST_TOKEN = 8
 """Least number of a token's characters that name a key, if no other token begins with them."""
+_ROLES = ("admin", "viewer")
+_ROLE_HELP = (
+    "admin: may do what the master key may, under its own name; viewer: may only read, what is its team's or "
+    "without a team everything (default: neither, it runs jobs)"
+)
 _HOW_NAMED = "KEY is an alias, or a token as `vbatch keys list -o json` shows it (its beginning is enough)."
 
 
@@ -37,6 +42,7 @@ def add(commands: Commands) -> None:
         "Create a key. Its secret is shown once.",
         "vbatch keys create --alias nightly --team search --duration 90d\n"
         "vbatch keys create --alias trial --model 'gemini-3.5-*' --max-budget 20 --budget-duration 1mo\n"
+        "vbatch keys create --alias finance --role viewer\n"
         "vbatch keys create --alias ci -o json | jq -r .key > ci.key",
         "The gateway keeps only a hash of the secret, so it cannot be shown again.",
     )
@@ -44,6 +50,7 @@ def add(commands: Commands) -> None:
         "--alias", metavar="ALIAS", required=True, help="its name in costs and in the audit trail"
     )
     parser.add_argument("--team", metavar="TEAM", help="its team, which must exist")
+    parser.add_argument("--role", choices=_ROLES, metavar="ROLE", help=_ROLE_HELP)
     parser.add_argument(
         "--duration", metavar="TIME", help="how long it is valid: 24h, 90d, 6mo (default: no expiry)"
     )
@@ -70,9 +77,10 @@ def add(commands: Commands) -> None:
     parser.add_argument("name", metavar="KEY", help="alias or token")
     parser.add_argument("--alias", metavar="ALIAS", help="a new alias")
     parser.add_argument("--team", metavar="TEAM", dest="team_id", help="another team")
+    parser.add_argument("--role", choices=_ROLES, metavar="ROLE", help=_ROLE_HELP)
     parser.add_argument("--duration", metavar="TIME", help="how long it is valid from now on")
     limits.add(parser)
-    limits.add_clear(parser, {"team": "team_id", "expiry": "duration"})
+    limits.add_clear(parser, {"team": "team_id", "role": "role", "expiry": "duration"})
 
     parser = keys.add(
         "rotate",
@@ -118,11 +126,13 @@ def list_keys(context: Context, args: Namespace) -> None:
     columns = (
         Column("alias", lambda key: key["key_alias"]),
         Column("team", lambda key: key["team_id"], spare=1),
+        of("role", "role", spare=7),
         limits.status_column(context.now),
         Column("secret", lambda key: key["key_name"], spare=5),
         *limits.SPENT,
         Column("rpm_limit", lambda key: key["rpm_limit"], Kind.NUMBER, spare=6),
         Column("expires", lambda key: key["expires"], Kind.TIME, spare=2),
+        of("last_used_at", "last_used_at", Kind.TIME, spare=8),
         Column("created_at", lambda key: key["created_at"], Kind.TIME, csv_only=True),
         Column("token", lambda key: key["token"], csv_only=True),
     )
@@ -136,7 +146,7 @@ def list_keys(context: Context, args: Namespace) -> None:
 
 def create(context: Context, args: Namespace) -> None:
     """Run ``vbatch keys create``."""
-    given = {"key_alias": args.alias, "team_id": args.team, "duration": args.duration}
+    given = {"key_alias": args.alias, "team_id": args.team, "role": args.role, "duration": args.duration}
     body = {name: value for name, value in given.items() if value is not None} | limits.body_of(args)
     _show_secret(context, context.client.post("/key/generate", body))
 
@@ -149,8 +159,8 @@ def show(context: Context, args: Namespace) -> None:
     except AnswerError as error:
         if error.reason == "KEY_UNKNOWN" and query is None:
             raise CliError(
-                "You are using the administrator's key (the master key). It may do everything, and has no "
-                "record of its own; `vbatch keys list` lists the keys that have."
+                "You are using the master key. It may do everything, and has no record of its own; "
+                "`vbatch keys list` lists the keys that have."
             ) from error
         raise
     context.out.record(_columns(context), answer["info"])
@@ -158,7 +168,7 @@ def show(context: Context, args: Namespace) -> None:
 
 def update(context: Context, args: Namespace) -> None:
     """Run ``vbatch keys update``."""
-    given = {"key_alias": args.alias, "team_id": args.team_id, "duration": args.duration}
+    given = {"key_alias": args.alias, "team_id": args.team_id, "role": args.role, "duration": args.duration}
     body = {name: value for name, value in given.items() if value is not None} | limits.body_of(args)
     if not body:
         raise UsageError("Nothing to change. See `vbatch keys update --help`.")
@@ -231,12 +241,14 @@ def _columns(context: Context) -> tuple[Column, ...]:
     return (
         Column("alias", lambda key: key["key_alias"]),
         Column("team", lambda key: key["team_id"]),
+        of("role", "role"),
         limits.status_column(context.now),
         Column("secret", lambda key: key["key_name"]),
         Column("expires", lambda key: key["expires"], Kind.TIME),
         *limits.BUDGET,
         *limits.GRANT,
         *limits.REST,
+        of("last_used_at", "last_used_at", Kind.TIME),
         Column("created_by", lambda key: key["created_by"]),
         Column("token", lambda key: key["token"]),
     )

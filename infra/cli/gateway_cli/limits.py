@@ -27,6 +27,8 @@ _CLEARABLE = {
         field.replace("_", "-"): field
         for field in ("rpm_limit", "max_budget", "soft_budget", "budget_duration", "metadata")
     },
+    "default-label": "default_labels",
+    "required-label": "required_labels",
 }
 
 
@@ -51,6 +53,21 @@ def add(parser: ArgumentParser) -> None:
     )
     limits.add_argument(
         "--metadata", action="append", type=pair, metavar="NAME=VALUE", help="any information to keep with it"
+    )
+    limits.add_argument(
+        "--default-label",
+        dest="default_labels",
+        action="append",
+        type=pair,
+        metavar="NAME=VALUE",
+        help="a label that jobs get if they have none of the name",
+    )
+    limits.add_argument(
+        "--required-label",
+        dest="required_labels",
+        action="append",
+        metavar="NAME",
+        help="a label that jobs must have",
     )
 
 
@@ -80,7 +97,11 @@ def body_of(args: Namespace) -> dict[str, Any]:
         name: None if (given := getattr(args, name)) is None else money.budget(given)
         for name in ("max_budget", "soft_budget")
     }
-    body["metadata"] = dict(args.metadata) if args.metadata else None
+    body["required_labels"] = args.required_labels
+    body |= {
+        name: dict(pairs) if (pairs := getattr(args, name)) else None
+        for name in ("metadata", "default_labels")
+    }
     body = {name: value for name, value in body.items() if value is not None}
     for name in getattr(args, "clear", ()):
         field = args.clearable[name]
@@ -161,6 +182,8 @@ GRANT = (
     Column("rpm_limit", lambda each: each["rpm_limit"], Kind.NUMBER),
 )
 REST = (
+    Column("default_labels", lambda each: each["default_labels"]),
+    Column("required_labels", lambda each: each["required_labels"]),
     Column("metadata", lambda each: each["metadata"]),
     Column("created_at", lambda each: each["created_at"], Kind.TIME),
     Column("updated_at", lambda each: each["updated_at"], Kind.TIME),

@@ -25,7 +25,7 @@ class Profile(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_f
         key: The secret.
         project: Id of the project in which jobs run, if one was chosen; always together with ``location``.
         location: Their location.
-        output_prefix: ``gs://`` prefix under which jobs write; None: beside their input.
+        output_prefix: ``gs://`` prefix under which jobs write; None: where the gateway says.
     """
 
     url: str

@@ -41,8 +41,8 @@ def add(commands: Commands) -> None:
         "each line.\n"
         "Nothing is submitted before you have seen the estimate and agreed, or if there are rows that "
         "would fail the whole job. After Ctrl-C the job goes on, and you can come back to it.\n"
-        "The job writes below --output-prefix, else below the output_prefix of the profile, else beside "
-        "its input.",
+        "The job writes below --output-prefix, else below the output_prefix of the profile, else where the "
+        "gateway says.",
     )
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the rows")
     parser.add_argument("--model", metavar="MODEL", help="such as gemini-3.5-flash")
@@ -95,36 +95,37 @@ def run(context: Context, args: Namespace) -> int | None:
     if not args.yes and not sys.stdin.isatty():
         raise UsageError("Give --yes: there is no terminal to ask on.")
     with inputs.rows_of(args.file, args.prompt) as rows:
-        uri = _upload(context, rows, args.file.stem)
-    body = msgspec.json.encode(_body(context, args, uri))
+        place = _upload(context, rows, args.file.stem)
+    body = msgspec.json.encode(_body(context, args, place))
     _agree(context, creates.estimate(context, body), most, yes=args.yes)
     return _finish(context, creates.create(context, body), out)
 
 
-def _upload(context: Context, rows: Path, stem: str) -> str:
-    """Upload the rows, and return their URI."""
+def _upload(context: Context, rows: Path, stem: str) -> dict[str, Any]:
+    """Upload the rows, and return the gateway's answer with their URI."""
     from gateway_cli import transfers  # noqa: PLC0415 - as above
     from gateway_cli.uploadbar import UploadBar  # noqa: PLC0415 - it imports rich
 
     # Each run has a folder of its own, because the gateway overwrites nothing.
     folder = f"{context.now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-    place = context.client.post("/v1/inputs", {"name": f"{folder}/{_safe(stem)}.jsonl"})
+    place: dict[str, Any] = context.client.post("/v1/inputs", {"name": f"{folder}/{_safe(stem)}.jsonl"})
     with UploadBar(rows.stat().st_size) as bar:
         transfers.upload(place["uploadUrl"], rows, bar.show)
     context.out.note(f"Uploaded {rows.stat().st_size:,} bytes to {clean(place['uri'])}")
-    return str(place["uri"])
+    return place
 
 
 def _safe(stem: str) -> str:
     return _UNSAFE.sub("-", stem).strip("-.")[:_LONGEST_NAME] or "input"
 
 
-def _body(context: Context, args: Namespace, uri: str) -> dict[str, Any]:
+def _body(context: Context, args: Namespace, place: dict[str, Any]) -> dict[str, Any]:
     """Return the body of the create."""
-    prefix = args.output_prefix or (context.profile and context.profile.output_prefix)
-    beside = uri.removesuffix(".jsonl")
-    folder, name = beside.rsplit("/", 2)[1:]
-    output = f"{prefix.rstrip('/')}/{folder}/{name}-output" if prefix else f"{beside}-output"
+    uri = str(place["uri"])
+    chosen = args.output_prefix or (context.profile and context.profile.output_prefix)
+    prefix = chosen or str(place["outputUriPrefix"])
+    folder, name = uri.removesuffix(".jsonl").rsplit("/", 2)[1:]
+    output = f"{prefix.rstrip('/')}/{folder}/{name}-output"
     return {
         "displayName": args.file.stem[:_LONGEST_NAME],
         "model": args.model,

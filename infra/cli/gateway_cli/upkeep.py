@@ -1,5 +1,6 @@
 """``vbatch reprice``, ``vbatch sweep`` and ``vbatch audit``."""
 
+import json
 from argparse import Namespace
 from decimal import Decimal
 from typing import Any
@@ -47,10 +48,17 @@ def add(commands: Commands) -> None:
         audit,
         "The audit trail, newest entries first.",
         "vbatch audit --since today\n"
+        "vbatch audit --actor ada --action key.update\n"
         "vbatch audit --since 2026-11-01 --until 2026-12-01 --limit 100000 -o csv",
         GRAMMAR,
     )
     add_span(parser, None)
+    for option, metavar, what in (
+        ("--actor", "ALIAS", "only of the key with this alias"),
+        ("--action", "ACTION", "only of this action, such as job.create or key.update"),
+        ("--target", "TARGET", "only with exactly this target, as the trail shows it"),
+    ):
+        parser.add_argument(option, metavar=metavar, help=what)
     parser.add_argument(
         "--limit", type=positive, default=100, metavar="N", help="maximum number of entries (default: 100)"
     )
@@ -113,6 +121,7 @@ def audit(context: Context, args: Namespace) -> None:
     """Run ``vbatch audit``."""
     since, until = span_of(context, args)
     query: dict[str, Any] = {"start_time": since and rfc3339(since), "end_time": until and rfc3339(until)}
+    query |= {"actor": args.actor, "action": args.action, "target": args.target}
     entries: list[dict[str, Any]] = []
     while len(entries) < args.limit:
         wanted = min(_PAGE, args.limit - len(entries))
@@ -121,7 +130,25 @@ def audit(context: Context, args: Namespace) -> None:
         if len(page) < wanted:
             break
         query["end_time"] = page[-1]["time"]
-    context.out.rows(_AUDIT, entries, none="No entries in that time.")
+    context.out.rows(_AUDIT, entries, none="No such entries.")
+
+
+def _changed(entry: dict[str, Any]) -> str:
+    """Return what an entry changed, in one line: each field with its value before and after."""
+    change = entry.get("change") or {}
+    before, after = change.get("before") or {}, change.get("after") or {}
+    return ", ".join(
+        f"{name} {_value(before[name])} -> {_value(after.get(name))}"
+        if name in before
+        else f"{name} {_value(after[name])}"
+        for name in {**before, **after}
+        # Of a secret both look the same.
+        if name not in _SAID_BEFORE and (before.get(name) != after.get(name) or name.startswith("webhook"))
+    )
+
+
+def _value(value: Any) -> str:
+    return "none" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 def _amount(job: dict[str, Any], name: str) -> Decimal:
@@ -158,6 +185,8 @@ _SWEPT = (
     Column("problems", lambda done: len(done["problems"]), Kind.NUMBER),
     Column("complete", lambda done: done["complete"]),
 )
+_SAID_BEFORE = {"setBy", "setAt", "name", "location"}
+"""Fields of overrides of prices that an entry has as its actor, time and target."""
 _AUDIT = (
     Column("time", lambda entry: entry["time"], Kind.TIME),
     Column("actor", lambda entry: entry["actor"]),
@@ -168,4 +197,5 @@ _AUDIT = (
         lambda entry: entry["outcome"],
         style=lambda entry: "" if entry["outcome"] == "OK" else "red",
     ),
+    Column("change", _changed),
 )

@@ -91,8 +91,10 @@ module "batch_gateway" {
     warehouse = { create = false, name = "${var.project_id}-warehouse", location = "europe-west1" }
   }
   bigquery_datasets = ["${var.project_id}.batch_output"]
+  billing_export    = "finance-project.billing.gcp_billing_export_v1_012345_6789AB_CDEF01"
 
   alerts = {
+    bill_drift_percent     = 3
     daily_spend_usd        = 500
     error_percent          = 2
     job_finished           = true

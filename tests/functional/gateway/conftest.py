@@ -24,7 +24,7 @@ from batch_gateway.settings import Alias, Settings
 from batch_gateway.settlement import settle as settlement
 from batch_gateway.settlement.deps import SettlementDeps
 from builders import prompt
-from fakes import MemoryKeys, MemoryObjects, MemoryPrices, MemoryStore
+from fakes import MemoryBilling, MemoryKeys, MemoryObjects, MemoryPrices, MemoryStore
 from functional.gateway.loopback import Answer, Loopback
 from vertex_emulator import VertexEmulator
 from vertex_emulator.storage import split_uri
@@ -124,6 +124,7 @@ class World:
         self.keys = MemoryKeys()
         self.upstream = Vertex(self.settings.served, host)
         self.identities = {}
+        self.billing = MemoryBilling()
         self.price_store = MemoryPrices()
         self._current = []
         self._prices = prices.load()
@@ -141,6 +142,7 @@ class World:
             audit=self.keys,
             upstream=upstream,
             objects=lambda: self.objects,
+            billing=lambda: self.billing,
             settlement=lambda: dataclasses.replace(self.settlement, upstream=upstream),
             prices=self.new_prices(),
             identity=lambda *asked: self.identity(*asked),  # noqa: PLW0108 - tests replace it

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from batch_gateway.ports.keys import ACTIONS
 from functional.gateway.conftest import JOBS, PARENT, job_body, job_resource, json_answer, path_of, reason
-from functional.gateway.scoped import admin, audit, clocked, new_key, team_keys
+from functional.gateway.scoped import admin, audit, clocked, new_key, new_team, team_keys
 
 
 def entries(world, *actions):
@@ -184,6 +183,110 @@ def test_the_trail_names_the_job_also_when_the_callers_answer_was_trimmed(script
     assert entries(scripted, "job.create")[0][2] == job_resource()["name"]
 
 
-def test_the_actions_that_are_described_are_those_of_the_routes(world):
-    table = world.client.application.gateway.table
-    assert sorted(ACTIONS) == sorted({route.audit for route in table.routes if route.audit})
+def change(world):
+    """The change of the newest entry."""
+    return audit(world)[0].get("change")
+
+
+def test_an_entry_says_what_a_change_of_a_key_changed(scripted):
+    secret = new_key(scripted, key_alias="nightly", max_budget=10, models=["a", "b"], metadata={"x": [[1]]})
+    made = change(scripted)
+    assert made["before"] is None
+    assert made["after"] == {
+        "key_name": f"sk-...{secret[-4:]}",
+        "key_alias": "nightly",
+        "models": ["a", "b"],
+        "max_budget": "10",
+        "metadata": '{"x":[[1]]}',
+    }
+
+    admin(scripted, "/key/update", key=secret, max_budget="2.000000001", models=["a", "b"], blocked=True)
+    assert change(scripted) == {
+        "before": {"max_budget": "10", "blocked": None},
+        "after": {"max_budget": "2.000000001", "blocked": True},
+    }
+
+    admin(scripted, "/key/update", key=secret, max_budget=None, models=[], blocked=False)
+    assert change(scripted) == {
+        "before": {"models": ["a", "b"], "max_budget": "2.000000001", "blocked": True},
+        "after": {"models": None, "max_budget": None, "blocked": None},
+    }
+
+    admin(scripted, "/key/update", key=secret, max_budget=None)
+    assert change(scripted) is None
+
+
+def test_an_entry_says_what_a_change_of_a_team_changed(scripted):
+    new_team(scripted, "search", soft_budget=1)
+    assert change(scripted) == {"before": None, "after": {"team_id": "search", "soft_budget": "1"}}
+
+    admin(scripted, "/team/update", team_id="search", soft_budget=None, rpm_limit=5)
+    assert change(scripted) == {
+        "before": {"soft_budget": "1", "rpm_limit": None},
+        "after": {"soft_budget": None, "rpm_limit": 5},
+    }
+
+
+def test_an_entry_says_how_long_an_old_secret_goes_on(scripted):
+    clock = clocked(scripted)
+    secret = new_key(scripted, duration="30d")
+    clock.advance(1)
+    new = admin(scripted, "/key/regenerate", key=secret, duration="60d", grace_period="24h")["key"]
+    assert change(scripted) == {
+        "before": {"key_name": f"sk-...{secret[-4:]}", "expires": "2026-12-22T10:00:00Z"},
+        "after": {
+            "key_name": f"sk-...{new[-4:]}",
+            "expires": "2027-01-21T10:00:01Z",
+            "grace_period": "24h",
+        },
+    }
+
+
+def test_no_secret_is_in_the_trail(scripted):
+    url = "https://hooks.example.com/S3CR3T?token=S3CR3T"
+    made = admin(scripted, "/key/generate", webhook_url=url)
+    changed = admin(scripted, "/key/update", key=made["key"], webhook_url=f"{url}2")
+    shown = {"webhook_url": "https://hooks.example.com/...", "webhook_secret": "(hidden)"}
+    assert change(scripted) == {"before": shown, "after": shown}
+
+    new = admin(scripted, "/key/regenerate", key=made["key"])["key"]
+    text = json.dumps(audit(scripted))
+    for secret in ("S3CR3T", made["key"], new, made["webhook_secret"], changed["webhook_secret"]):
+        assert secret not in text
+
+
+def test_a_refused_change_changed_nothing(scripted):
+    scripted.call("POST", "/team/new", json={"team_id": "NO"})
+    assert change(scripted) is None
+
+
+def test_entries_are_found_by_actor_action_and_target(scripted):
+    ada = new_key(scripted, key_alias="ada", role="admin")
+    scripted.call("POST", "/team/new", key=ada, json={"team_id": "search"})
+    scripted.call("POST", "/team/update", key=ada, json={"team_id": "search", "blocked": True})
+    admin(scripted, "/team/update", team_id="search", blocked=False)
+
+    def found(**query):
+        return [(entry["actor"], entry["action"]) for entry in audit(scripted, **query)]
+
+    assert found(actor="ada") == [("ada", "team.update"), ("ada", "team.new")]
+    assert found(action="team.update") == [("master", "team.update"), ("ada", "team.update")]
+    assert found(target="search", actor="master") == [("master", "team.update")]
+    assert found(target="ada") == [("master", "key.generate")]
+    assert found(target="searc") == found(actor="") == []
+    assert found(actor="ada", limit=1) == [("ada", "team.update")]
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("action=key.made", "action: must be one of job.create"),
+        ("actr=ada", "actr: is unknown; there are actor, action, target"),
+        ("actor=a&actor=b", "actor: must be given once only"),
+        (f"target={'x' * 2000}", "target: must not be longer"),
+    ],
+)
+def test_a_filter_that_could_find_nothing_is_refused(scripted, query, says):
+    answer = scripted.get(f"/audit?{query}")
+    assert (answer.status_code, reason(answer)) == (400, "FIELD_INVALID")
+    assert says in answer.json["error"]["message"]

@@ -3,8 +3,9 @@
 import json
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 
 import msgspec
@@ -20,6 +21,8 @@ from batch_gateway.core.estimating import estimate_report, sampling
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, parse_time
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.models import resource_name
+from batch_gateway.core.timing.histogram import bucket_of
+from batch_gateway.core.timing.job_times import DailyTimes, Expectation, Quantiles, TimeCounts, expect
 from batch_gateway.core.usage import Rows, Tokens, Usage
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.jobs import estimate, input_objects
@@ -37,6 +40,7 @@ from patience import PATIENCE
 
 LOCATION = "us-central1"
 ADMIN = Caller("master")
+TODAY = date(2026, 11, 28)
 TEAM = Caller(
     "nightly", "search", "k1", (Grant(), Grant(allowed_uri_prefixes=("gs://in/search", "gs://out")))
 )
@@ -102,6 +106,7 @@ class Bench:
         self.tables = {}
         self.models = {}
         self.checked = []
+        self.times = {}
         self.estimates = Estimates(
             self.books,
             SimpleNamespace(get=lambda path, **_: self.models.get(path)),
@@ -110,6 +115,7 @@ class Bench:
             prices=prices.load,
             base_models={},
             authorize=self._check,
+            expect=lambda *asked: expect(self.times.get(asked, []), TODAY),
             now=lambda: datetime.now(UTC),
         )
 
@@ -138,7 +144,8 @@ class Bench:
         raw = given if isinstance(given, bytes) else json.dumps(given).encode()
         request = Request(EnvironBuilder(method="POST", data=raw).get_environ())
         call = Call(request, caller, "v1", PROJECT, location, "")
-        return json.loads(self.estimates.estimate(call).get_data())
+        self.answer = json.loads(self.estimates.estimate(call).get_data())
+        return {name: value for name, value in self.answer.items() if name != "expectedTime"}
 
 
 @pytest.fixture
@@ -473,8 +480,11 @@ def on_record(*uris, model=FLASH, location=LOCATION, team=None, key_id=None, bas
     return JobRecord(JobKey(PROJECT, location, "1"), seen, created, **owner)
 
 
+NO_TIME = Expectation(Quantiles(), Quantiles(), 0, 30)
+
+
 def asked_of(bench, job, seconds=9.0):
-    return msgspec.to_builtins(estimate_report(bench.estimates.estimate_job(job, seconds)))
+    return msgspec.to_builtins(estimate_report(bench.estimates.estimate_job(job, seconds), NO_TIME))
 
 
 @pytest.mark.parametrize("location", [LOCATION, "global"])
@@ -518,3 +528,27 @@ def test_history_of_a_job_on_record_is_its_teams_else_its_keys(bench):
     ):
         found = asked_of(bench, on_record("gs://in/rows.jsonl", **owner))
         assert found["outputTokens"]["expected"] == 10 * tokens
+
+
+def test_the_time_that_such_jobs_of_the_caller_took_is_in_the_answer(bench):
+    bench.put("gs://in/search/rows.jsonl", [row()])
+    unknown = {"p50": None, "p90": None}
+    bench.ask("gs://in/search/rows.jsonl")
+    assert bench.answer["expectedTime"] == {
+        "queueSeconds": unknown,
+        "runSeconds": unknown,
+        "jobs": 0,
+        "days": 30,
+    }
+
+    ended = TimeCounts(
+        Counter(succeeded=3), Counter({bucket_of(9): 3}), Counter({bucket_of(12): 3}), Counter()
+    )
+    bench.times[TEAM, "gemini-2.5-flash", LOCATION] = [DailyTimes("2026-11-28", "", "", ended)]
+    bench.ask("gs://in/search/rows.jsonl", caller=TEAM)
+    assert bench.answer["expectedTime"] == {
+        "queueSeconds": {"p50": 9, "p90": 9},
+        "runSeconds": {"p50": 12, "p90": 12},
+        "jobs": 3,
+        "days": 30,
+    }

@@ -15,7 +15,7 @@ INPUTS = "/v1/inputs"
 
 @pytest.fixture
 def world(world):
-    made = World(world.host, objects=world.objects, input_prefix="gs://in/up")
+    made = World(world.host, objects=world.objects, input_prefix="gs://in/up", output_prefix="gs://out")
     made.rows = json.dumps({"request": {"contents": [{"parts": [{"text": "größe"}]}]}}).encode() + b"\n"
     return made
 
@@ -41,14 +41,18 @@ def test_an_upload_begins_in_the_caller_s_folder(world):
     assert answer.json["uri"] == "gs://in/up/teams/search/nightly/rows.jsonl"
     assert answer.json["uploadUrl"].startswith("https://storage.invalid/upload/storage/v1/b/in/")
     assert datetime.fromisoformat(answer.json["expiresAt"]) == clock.now() + timedelta(days=7)
-    assert list(answer.json) == ["uri", "uploadUrl", "expiresAt"]
+    assert answer.json["outputUriPrefix"] == "gs://out/teams/search"
+    assert list(answer.json) == ["uri", "uploadUrl", "expiresAt", "outputUriPrefix"]
     assert world.objects.stat("in", "up/teams/search/nightly/rows.jsonl") is None
 
 
 def test_a_small_file_is_stored_at_once(world):
     answer = send(world, world.rows)
 
-    assert answer.json == {"uri": "gs://in/up/master/nightly/rows.jsonl"}
+    assert answer.json == {
+        "uri": "gs://in/up/master/nightly/rows.jsonl",
+        "outputUriPrefix": "gs://out/master",
+    }
     assert world.objects._objects["in", "up/master/nightly/rows.jsonl"][1] == world.rows
 
 

@@ -8,6 +8,7 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from batch_gateway.gateway.http import openapi, requests, routes
+from functional.gateway import test_reconcile as comparing
 from functional.gateway.conftest import (
     JOBS,
     PARENT,
@@ -242,7 +243,19 @@ CALLS = {
     "createInput": lambda world: administer(world, "/v1/inputs", {"name": "nightly/rows.jsonl"}),
     "listCostValues": lambda world: (a_settled_job(world), world.get("/v1/costs:values?start_time=0"))[1],
     "listJobCosts": lambda world: (a_settled_job(world), world.get("/v1/jobs"))[1],
+    "getJobStats": lambda world: (
+        world.get(f"{path_of(a_settled_job(world))}/cost"),
+        world.get("/v1/jobs:stats"),
+    )[1],
     "reconcile": lambda world: administer(world, "/internal/reconcile", {}),
+    "reconcileCosts": lambda world: (
+        comparing.configure(world),
+        comparing.book(world, 10**9),
+        comparing.bill(world, "2"),
+        comparing.bill(world, "2", currency="JPY", rate=None),
+        comparing.bill(world, "2", description="Gemini 3.8 Flash Text Output - Predictions"),
+        world.get(comparing.PATH),
+    )[-1],
     "repriceCosts": lambda world: (
         a_settled_job(world),
         administer(
@@ -293,6 +306,7 @@ def test_the_checked_cost_and_lists_are_not_empty(only_place):
     assert CALLS["getCost"](only_place).json["lineItems"]
     assert CALLS["listJobs"](only_place).json["batchPredictionJobs"]
     assert CALLS["listAudit"](only_place).json["entries"]
+    assert CALLS["getJobStats"](only_place).json["data"]
     assert CALLS["listTeams"](World(only_place.host)).json
 
 

@@ -584,3 +584,19 @@ def test_the_estimate_of_a_resumed_job_leaves_out_what_was_answered(world, verte
     full = world.call("POST", f"{JOBS}:estimateCost", data=json.dumps(job_body()).encode()).json["expected"]
     found = cost(world, rest)["estimate"]["expected"]
     assert Decimal(found) < Decimal(full) * (ROWS - DONE + 1) / ROWS
+
+
+def test_a_resume_keeps_the_jobs_labels_and_gets_those_that_its_key_asks_for(world, vertex):
+    first = team_keys(world, "search")[0]
+    strict = new_key(
+        world, team_id="search", default_labels={"stage": "x", "n": "1"}, required_labels=["campaign"]
+    )
+    job = ended(world, vertex, job_body(labels={"stage": "live"}), key=first)
+
+    refused = resume(world, job, key=strict)
+    contradicted = resume(world, job, key=strict, headers={"X-Batch-Labels": "campaign=a,stage=x"})
+    again = resumed(world, job, key=strict, headers={"X-Batch-Labels": "campaign=autumn"})
+
+    assert reason(refused) == "LABELS_REQUIRED"
+    assert reason(contradicted) == "LABELS_INVALID"
+    assert again["labels"] == {"stage": "live", "n": "1", "campaign": "autumn", "team": "search"}

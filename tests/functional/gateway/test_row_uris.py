@@ -2,15 +2,19 @@
 
 import json
 
+import msgspec
 import pytest
 
 from batch_gateway.core.estimating import sampling
 from batch_gateway.gateway.jobs import input_bounds
 from batch_gateway.gateway.jobs.input_bounds import InputBounds
+from batch_gateway.ports import TablesUnavailableError
+from fakes import MemoryTables
 from functional.gateway.conftest import JOBS, error_info, job_body, reason
 from functional.gateway.scoped import new_key, new_team
 
 PREFIXES = ["gs://in", "gs://out"]
+TABLE = "bq://p.d.in"
 MINE, THEIRS = "gs://in/docs/My file.pdf", "gs://payroll/2026.pdf"
 
 
@@ -111,13 +115,18 @@ def test_rows_that_cannot_be_checked_are_refused(world, key, data, said):
 @pytest.mark.parametrize(
     "source",
     [
-        {"instancesFormat": "bigquery", "bigquerySource": {"inputUri": "bq://p.d.in"}},
+        {"instancesFormat": "bigquery", "bigquerySource": {"inputUri": "bq://p.d.none"}},
+        {"instancesFormat": "bigquery", "bigquerySource": {}},
+        {"instancesFormat": "bigquery", "bigquerySource": {"inputUri": TABLE}, "gcs_source": {}},
         {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://in/nothing.jsonl"]}},
+        {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://in/folder/"]}},
         {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://in/rows.jsonl"]}, "bigquery_source": {}},
         {"instancesFormat": "bigquery", "gcsSource": {"uris": ["gs://in/rows.jsonl"]}},
     ],
 )
 def test_input_that_is_not_read_is_refused(world, vertex, source):
+    put(world, name="folder/")
+    world.tables = MemoryTables
     key = new_key(world, allowed_uri_prefixes=[*PREFIXES, "bq://p.d"])
     assert reason(world.create(job_body(inputConfig=source), key=key)) == "ROWS_NOT_CHECKED"
     assert submitted(vertex) == []
@@ -152,3 +161,129 @@ def test_lines_are_counted_across_blocks(world, key, monkeypatch):
     rows = [row()] * 5_000
     put(world, *rows, b"\n", row(THEIRS))
     assert error_info(world.create(key=key))["metadata"]["line"] == "5002"
+
+
+def source_of(*uris, **more):
+    return {"instancesFormat": "jsonl", "gcsSource": {"uris": list(uris), **more}}
+
+
+def test_vertex_gets_the_objects_that_a_wildcard_matched_at_the_check(world, vertex, key):
+    put(world, row(), name="p/1.jsonl")
+    put(world, row(), name="p/2 of 2.jsonl")
+    put(world, name="p/")
+    body = job_body(inputConfig=source_of("gs://in/p/*l", "gs://in/p/*", "gs://in/p/1.jsonl", unknown=[1]))
+
+    world.create(body, key=key)
+
+    exact = [*["gs://in/p/1.jsonl", "gs://in/p/2 of 2.jsonl"] * 2, "gs://in/p/1.jsonl"]
+    [sent] = submitted(vertex)
+    assert json.loads(sent.body)["inputConfig"] == source_of(*exact, unknown=[1])
+
+
+def test_a_wildcard_as_a_string_in_either_spelling_is_replaced_too(world, vertex, key):
+    put(world, row(), name="p/1.jsonl")
+    body = job_body()
+    del body["inputConfig"]
+    body["input_config"] = {"instances_format": "jsonl", "gcs_source": {"uris": "gs://in/p/?.jsonl"}}
+
+    world.create(body, key=key)
+
+    [sent] = submitted(vertex)
+    assert json.loads(sent.body)["input_config"]["gcs_source"]["uris"] == ["gs://in/p/1.jsonl"]
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_only_what_is_checked_is_changed(world, vertex, key, limited):
+    put(world, row(), name="p/1.jsonl")
+    source = source_of("gs://in/p/1.jsonl" if limited else "gs://in/p/*")
+    world.create(job_body(inputConfig=source), key=key if limited else new_key(world))
+    csv = {"instancesFormat": "csv", "gcsSource": {"uris": ["gs://in/p/*"]}}
+    world.create(job_body(inputConfig=csv), key=key)
+
+    first, second = (json.loads(seen.body)["inputConfig"] for seen in submitted(vertex))
+    assert (first, second) == (source, csv)
+
+
+@pytest.mark.parametrize("budget", [None, 100])
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([], "there is no object gs://in/p/*"),
+        ([f"{number}.jsonl" for number in range(101)], "match 101 objects"),
+        (["a.jsonl", "[ab].jsonl"], "gs://in/p/[ab].jsonl would be read as a wildcard itself"),
+    ],
+)
+def test_wildcards_that_cannot_be_replaced_are_refused(world, vertex, names, said, budget):
+    key = new_key(world, allowed_uri_prefixes=PREFIXES, max_budget=budget)
+    for name in names:
+        put(world, row(), name=f"p/{name}")
+    for path in (JOBS, f"{JOBS}?validateOnly=true", f"{JOBS}:estimateCost"):
+        answer = world.create(job_body(inputConfig=source_of("gs://in/p/*")), path=path, key=key)
+        assert reason(answer) == "ROWS_NOT_CHECKED"
+        assert said in answer.json["error"]["message"]
+    assert submitted(vertex) == []
+
+
+@pytest.fixture
+def tables(world):
+    made = MemoryTables()
+    world.tables = lambda: made
+    return made
+
+
+def create_from_table(world):
+    key = new_key(world, allowed_uri_prefixes=[*PREFIXES, "bq://p.d"])
+    source = {"instancesFormat": "bigquery", "bigquerySource": {"inputUri": TABLE}}
+    return world.create(job_body(inputConfig=source), key=key)
+
+
+def test_a_table_whose_rows_name_granted_files_is_submitted(world, tables):
+    tables.put(TABLE, [row().strip(), row("gs://out/x").strip()])
+    assert create_from_table(world).status_code == 200
+
+
+def test_a_table_whose_row_names_another_file_is_refused(world, vertex, tables):
+    # More than a block of rows, and the request as text, as a column of type STRING has it.
+    rows = [json.dumps({"request": row(uri).decode().strip()}).encode() for uri in (MINE, THEIRS)]
+    tables.put(TABLE, [*rows[:1] * 1_000, rows[1], rows[0]])
+
+    answer = create_from_table(world)
+
+    assert error_info(answer)["reason"] == "ROW_URI_NOT_ALLOWED"
+    assert error_info(answer)["metadata"] == {"input": TABLE, "uri": THEIRS}
+    assert f"A row of {TABLE} names '{THEIRS}'" in answer.json["error"]["message"]
+    assert submitted(vertex) == []
+
+
+def test_a_table_without_text_is_not_read(world, tables, monkeypatch):
+    info = tables.put(TABLE, [row()])
+    numbers = msgspec.structs.replace(info, columns={"age": "INTEGER", "born": "DATE"})
+    monkeypatch.setattr(tables, "stat", lambda _: numbers)
+    monkeypatch.setattr(tables, "rows", lambda *_, **__: pytest.fail("the table was read"))
+    assert create_from_table(world).status_code == 200
+    texts = msgspec.structs.replace(info, columns={"age": "INTEGER", "words": "REPEATED"})
+    monkeypatch.setattr(tables, "stat", lambda _: texts)
+    with pytest.raises(pytest.fail.Exception):
+        create_from_table(world)
+
+
+def test_a_table_too_large_to_be_read_is_refused(world, tables, monkeypatch):
+    tables.put(TABLE, [row()])
+    monkeypatch.setattr(input_bounds, "MOST_BYTES", 10)
+    assert reason(create_from_table(world)) == "INPUT_TOO_LARGE_TO_CHECK"
+    monkeypatch.undo()
+    monkeypatch.setattr(input_bounds, "SECONDS", -1.0)
+    assert reason(create_from_table(world)) == "INPUT_TOO_LARGE_TO_CHECK"
+
+
+def test_a_table_that_cannot_be_read_now_is_refused_for_now(world, vertex, tables, monkeypatch):
+    tables.put(TABLE, [row()])
+
+    def fail(*_, **__):
+        raise TablesUnavailableError("busy")
+
+    monkeypatch.setattr(tables, "rows", fail)
+    answer = create_from_table(world)
+    assert reason(answer) == "ROWS_NOT_CHECKED"
+    assert "try again" in answer.json["error"]["message"]
+    assert submitted(vertex) == []

@@ -143,6 +143,7 @@ def test_team_and_key_both_have_to_allow_a_place(scripted, loopback):
 
 def test_team_and_key_both_have_to_allow_a_uri(scripted, loopback):
     loopback.answers = [json_answer(job_resource())]
+    scripted.objects.put("in", "rows.jsonl", b"{}\n")
     new_team(scripted, "search", allowed_uri_prefixes=["gs://in", "gs://out"])
     wide, narrow = (
         new_key(scripted, team_id="search", **given)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parents[2] / ".cache" / "clients"
-PYTHON = ("python-current", "python-aiplatform", "python-1")
+PYTHON = ("python-current", "python-aiplatform", "python-1", "python-focus")
 NODE = "node"
 NODE_MAJOR = 20
 _STAMP = ".complete"

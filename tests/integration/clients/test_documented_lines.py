@@ -23,6 +23,7 @@ for await (const job of client.listBatchPredictionJobsAsync(request)) console.lo
 CONTINUED = {
     "google-genai": ("python-current", GENAI),
     "google-genai-api-key": ("python-aiplatform", GENAI),
+    "google-genai-labels": ("python-current", GENAI),
     "aiplatform": (
         "python-aiplatform",
         "print([job.resource_name for job in aiplatform.BatchPredictionJob.list()])",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from batch_gateway.core.access import grants
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.access.grants import Grant
-from batch_gateway.core.access.input_names import folder_of, parse_prefix, uri_of
+from batch_gateway.core.access.input_names import input_folder_of, output_folder_of, parse_prefix, uri_of
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating.wildcards import prefix_of
 from thorough import examples
@@ -37,8 +37,8 @@ def key(*granted, team=None, key_id="k1", teams=()):
         (key("bq://p.d", "gs://in/up/keys/k1"), "gs://in/up/keys/k1"),
     ],
 )
-def test_input_goes_to_the_first_prefix_of_the_key_or_else_to_a_folder_of_its_own(caller, folder):
-    assert folder_of(caller, "gs://in/up") == folder
+def test_input_goes_to_the_first_prefix_of_the_key_or_else_to_a_input_folder_of_its_own(caller, folder):
+    assert input_folder_of(caller, "gs://in/up") == folder
     for grant in caller.grants:
         if grant.allowed_uri_prefixes:
             grants.check_uri(grant.allowed_uri_prefixes, f"{folder}/x")
@@ -55,9 +55,34 @@ def test_input_goes_to_the_first_prefix_of_the_key_or_else_to_a_folder_of_its_ow
 )
 def test_without_a_place_the_error_says_what_to_set(caller, prefix, said):
     with pytest.raises(ApiError) as refused:
-        folder_of(caller, prefix)
+        input_folder_of(caller, prefix)
     assert (refused.value.status, refused.value.reason) == ("FAILED_PRECONDITION", "INPUT_PREFIX_MISSING")
     assert said in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("caller", "folder"),
+    [
+        (ADMIN, "gs://out/jobs/master"),
+        (key(), "gs://out/jobs/keys/k1"),
+        (key(team="search"), "gs://out/jobs/teams/search"),
+        (key("gs://in/x", "gs://OUT/x", "gs://out/y"), "gs://out/x"),
+        # The first that both may use.
+        (key("gs://in", "gs://out", teams=("gs://in", "gs://out/s"), team="s"), "gs://out/s"),
+        (key("gs://in", "gs://out/jobs/keys/k1"), "gs://out/jobs/keys/k1"),
+        # Nothing there that they may use: beside the input.
+        (key("gs://mine/x"), "gs://mine/x"),
+        (key("gs://mine/x", "gs://output/x"), "gs://mine/x"),
+        (key("gs://in", "gs://out/a", teams=("gs://in", "gs://out/b"), team="s"), "gs://in"),
+    ],
+)
+def test_output_goes_to_the_first_prefix_of_the_output_bucket_or_else_to_a_folder_of_its_own(caller, folder):
+    beside = input_folder_of(caller, "gs://in/up")
+    assert output_folder_of(caller, "gs://out/jobs", beside) == folder
+    assert output_folder_of(caller, None, beside) == beside
+    for grant in caller.grants:
+        if grant.allowed_uri_prefixes:
+            grants.check_uri(grant.allowed_uri_prefixes, f"{folder}/x")
 
 
 TEAMS = st.from_regex(r"[a-z0-9_-]{1,63}", fullmatch=True)
@@ -65,8 +90,8 @@ TEAMS = st.from_regex(r"[a-z0-9_-]{1,63}", fullmatch=True)
 
 @given(st.lists(TEAMS, min_size=2, max_size=2, unique=True))
 def test_no_two_teams_share_a_folder_or_have_one_within_the_other_s(teams):
-    first, second = (folder_of(key(team=team), "gs://in") for team in teams)
-    as_key = folder_of(key(key_id=teams[0]), "gs://in")
+    first, second = (input_folder_of(key(team=team), "gs://in") for team in teams)
+    as_key = input_folder_of(key(key_id=teams[0]), "gs://in")
     for one, other in ((first, second), (second, first), (first, as_key), (as_key, first)):
         assert not grants.is_granted([one], f"{other}/x")
 

@@ -17,7 +17,7 @@ MINE = RowGrants({"key": ("gs://mine/docs", "gs://other"), "team": ("gs://mine",
 
 
 def found(line):
-    return {named.uri for named in uris_in(line if isinstance(line, bytes) else line.encode())}
+    return set(uris_in(line if isinstance(line, bytes) else line.encode()))
 
 
 def part(name, value=URI):
@@ -93,6 +93,8 @@ ANYWHERE = [
     nested({"fileUri": URI}, 300),
     {"request": json.dumps({"fileData": {"fileUri": URI}})},
     {"request": json.dumps({"contents": json.dumps([{"fileUri": URI}])})},
+    {"request": json.dumps({"fileData": {"fileUri": URI}}).replace("/", "\\/")},
+    {"request": json.dumps({"a": json.dumps({"fileUri": URI}).replace("/", "\\/")})},
     {"text": "a", "x": URI},
     {"a": 'text":', "b": URI},
     {URI: "a name"},
@@ -176,7 +178,7 @@ def test_the_quick_search_finds_what_a_parser_would(rows, ascii_only, escaped):
     if escaped:
         lines = [line.replace("/", "\\/") for line in lines]
     expected = set().union(*map(slow, rows))
-    got = {uri.strip() for uri in found("\n".join(lines))}
+    got = {uri.strip() for line in lines for uri in found(line)}
     assert {uri.strip() for uri in expected} <= got
     # Beyond that, only what is in JSON within a text.
     assert all(any(uri in line for line in map(str, rows)) or "{" in str(rows) for uri in got)
@@ -185,7 +187,7 @@ def test_the_quick_search_finds_what_a_parser_would(rows, ascii_only, escaped):
 @examples(300)
 @given(st.binary(max_size=200) | st.text(st.sampled_from('gs:/"\\u0067 \n{}[],text')).map(str.encode))
 def test_any_bytes_can_be_searched(data):
-    assert all(isinstance(named.uri, str) and 0 <= named.at <= len(data) for named in uris_in(data))
+    assert all(isinstance(uri, str) for uri in uris_in(data))
 
 
 def test_a_line_with_too_many_places_is_not_searched():
@@ -219,6 +221,29 @@ def test_what_is_denied_is_named_with_its_line():
 )
 def test_files_are_held_against_the_prefixes_of_key_and_team(uri, allowed):
     assert (MINE.find_denied([part("fileUri", uri).encode()]) is None) is allowed
+
+
+NAMES_AND_MARKS = st.text(st.sampled_from('amx./\\"-*? %'), max_size=12)
+
+
+@examples(500)
+@given(
+    st.sampled_from(["mine", "mine/docs", "mined", "MINE", "other/a", "payroll"]),
+    NAMES_AND_MARKS,
+    st.sampled_from(["fileUri", "text", "content"]),
+    st.booleans(),
+)
+def test_passing_over_plain_uris_changes_no_verdict(bucket, rest, name, escaped):
+    line = json.dumps({name: f"gs://{bucket}/{rest}", "text": "gs://payroll/x"})
+    line = (line.replace("/", "\\/") if escaped else line).encode()
+    slowly = all(MINE._allows(uri) for uri in found(line))
+    assert (MINE.find_denied([line]) is None) is slowly
+
+
+def test_of_a_prefix_with_marks_each_is_meant():
+    dotted = RowGrants({"key": ("gs://a.b/c",)})
+    assert dotted.find_denied([part("fileUri", "gs://a.b/c/x").encode()]) is None
+    assert dotted.find_denied([part("fileUri", "gs://aXb/c/x").encode()]) == Denied("gs://aXb/c/x", 0)
 
 
 def test_only_what_is_limited_counts():

@@ -16,6 +16,7 @@ from batch_gateway.core.estimating.text import tokens_of
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.cost import cost_of
+from batch_gateway.core.timing.job_times import Expectation, Quantiles
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
 
 TABLE = prices.load()
@@ -224,7 +225,7 @@ def test_a_model_without_a_price_costs_an_unknown_amount_never_nothing():
     assert (found.low_nano, found.expected_nano, found.high_nano) == (None, None, None)
     assert "no matching price" in found.warnings[0]
     assert found.input[1] == tokens_of(TEXT).expected
-    report = estimate_report(found)
+    report = estimate_report(found, Expectation(Quantiles(), Quantiles(), 0, 30))
     assert (report.low, report.expected, report.high) == (None, None, None)
 
 
@@ -385,7 +386,9 @@ def test_every_figure_says_where_it_is_from():
 
 def test_the_report_is_as_the_api_has_it():
     found = surveyed([row(limit=10), b"{\n"])
-    report = json.loads(msgspec.json.encode(estimate_report(found)))
+    report = json.loads(
+        msgspec.json.encode(estimate_report(found, Expectation(Quantiles(), Quantiles(), 0, 30)))
+    )
     assert report["currency"] == "USD"
     assert report["model"] == "gemini-2.5-flash"
     assert report["rows"] == {"total": 2, "exact": True, "sampled": 2, "invalid": 1}

@@ -8,6 +8,7 @@ Collections::
 """
 
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from google.cloud.firestore_v1 import SERVER_TIMESTAMP, Client, FieldFilter, Inc
 from google.cloud.firestore_v1.field_path import FieldPath
 
 from batch_gateway.adapters.firestore.documents import CALL, translate_errors
-from batch_gateway.core.accounting.budgets import ALL, BudgetBalance
+from batch_gateway.core.accounting.budgets import ALL, BudgetBalance, sum_balances
 
 SHARDS = 8
 """Documents that an owner's balance, or a daily total, is spread over by job. Firestore sustains about
@@ -36,12 +37,15 @@ class FirestoreBudgets:
     def budget_balances(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, BudgetBalance]:
         wanted = dict(entries)
         with translate_errors():
-            return self._read_ledgers(wanted)
+            return self._read_ledgers(wanted, {})
 
-    def _read_ledgers(self, wanted: Mapping[str, tuple[str, ...]]) -> dict[str, BudgetBalance]:
+    def _read_ledgers(
+        self, wanted: Mapping[str, tuple[str, ...]], changes: Mapping[tuple[str, str], BudgetBalance]
+    ) -> dict[str, BudgetBalance]:
+        """Return balances summed over periods, as they are with changes by (owner, period)."""
         names = {(owner, period[:_YEAR]) for owner, periods in wanted.items() for period in periods}
         documents = [self._ledger(*name, shard) for name in sorted(names) for shard in range(SHARDS)]
-        found = dict.fromkeys(wanted, BudgetBalance())
+        found = defaultdict(BudgetBalance, changes)
         asked = {period for periods in wanted.values() for period in periods}
         # A year has many days, so only those that are needed are read.
         fields = [
@@ -61,12 +65,12 @@ class FirestoreBudgets:
             if entry is None:
                 continue
             owner, spent, reserved = entry["owner"], entry.get("spentNano", {}), entry.get("reservedNano", {})
-            periods = wanted[owner]
-            found[owner] += BudgetBalance(
-                sum(spent.get(period, 0) for period in periods),
-                sum(reserved.get(period, 0) for period in periods),
-            )
-        return found
+            for period in spent.keys() | reserved.keys():
+                found[owner, period] += BudgetBalance(spent.get(period, 0), reserved.get(period, 0))
+        return {
+            owner: sum_balances(found[owner, period] for period in periods)
+            for owner, periods in wanted.items()
+        }
 
     def changed_owners(self, mark: str | None) -> tuple[set[str], str | None]:
         query: Any = self._client.collection("ledgers").select(["owner", "changed"])

@@ -27,6 +27,7 @@ from batch_gateway.adapters.firestore.documents import (
     translate_errors,
     write_if_unchanged,
 )
+from batch_gateway.adapters.firestore.job_times import FirestoreJobTimes
 from batch_gateway.adapters.firestore.outbox import FirestoreOutbox
 from batch_gateway.adapters.firestore.totals import FirestoreTotals
 from batch_gateway.core.accounting.budgets import balance_deltas, reservation_deltas
@@ -40,6 +41,7 @@ from batch_gateway.core.accounting.settlement import (
 )
 from batch_gateway.core.jobs.record import LIVE_STATES, JobKey, JobRecord, Observation, merge_observations
 from batch_gateway.core.notify.notifications import Event
+from batch_gateway.core.timing.job_times import time_added
 from batch_gateway.ports import Observed, Settlement, Submission
 
 _FIELDS = {
@@ -60,7 +62,7 @@ _OF_ONE_DIRECTORY = 10
 """Limit of jobs that are read for one output directory; there is only one, unless Vertex AI is wrong."""
 
 
-class FirestoreJobs(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
+class FirestoreJobs(FirestoreBudgets, FirestoreOutbox, FirestoreTotals, FirestoreJobTimes):
     """The part of the Store port for jobs and their costs."""
 
     def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
@@ -271,13 +273,12 @@ class FirestoreJobs(FirestoreBudgets, FirestoreOutbox, FirestoreTotals):
         snapshot: DocumentSnapshot[Any],
         change: Change,
     ) -> JobRecord:
-        """Write a job, and add its changes to totals and budgets, atomically."""
-        job = change.job
+        """Write a job, and add its changes to totals, budgets and times, atomically."""
+        job, before = change.job, from_document(snapshot.to_dict(), JobRecord)
         write_if_unchanged(batch, snapshot, to_document(job))
         self._add_to_totals(batch, change.deltas, job.key.path)
-        self._add_to_ledgers(
-            batch, balance_deltas(from_document(snapshot.to_dict(), JobRecord), job), job.key.path
-        )
+        self._add_to_ledgers(batch, balance_deltas(before, job), job.key.path)
+        self._add_to_times(batch, time_added(before, job), job.key.path)
         batch.commit(**CALL)
         return job
 

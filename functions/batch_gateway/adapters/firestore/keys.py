@@ -10,11 +10,14 @@ Collections::
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
+from google.api_core.exceptions import NotFound
 from google.cloud.firestore_v1 import DELETE_FIELD, Client, DocumentSnapshot, FieldFilter, Query, WriteBatch
 
 from batch_gateway.adapters.firestore.documents import (
@@ -121,6 +124,10 @@ class FirestoreKeys:
 
         with translate_errors():
             return optimistically(attempt)
+
+    def note_use(self, token: str, hour: datetime) -> None:
+        with translate_errors(), suppress(NotFound):
+            self._key(token).update({"last_used_at": hour}, **CALL)
 
     def _claim_alias(self, batch: WriteBatch, key: KeyRecord) -> None:
         """Assign an alias to a key, in a batch.
@@ -261,8 +268,16 @@ class FirestoreKeys:
         with translate_errors():
             self._client.collection("audit").document().create(to_document(entry), **CALL)
 
-    def read(self, start: datetime | None, end: datetime | None, limit: int) -> list[AuditEntry]:
+    def read(
+        self,
+        start: datetime | None,
+        end: datetime | None,
+        limit: int,
+        equal: Mapping[str, str] = MappingProxyType({}),
+    ) -> list[AuditEntry]:
         query: Any = self._client.collection("audit").order_by("time", direction=Query.DESCENDING)
+        for field, value in equal.items():
+            query = query.where(filter=FieldFilter(field, "==", value))
         if start is not None:
             query = query.where(filter=FieldFilter("time", ">=", start))
         if end is not None:

@@ -90,8 +90,8 @@ class FirestoreSubmissions(FirestoreBudgets):
     ) -> tuple[dict[str, BudgetBalance], BudgetExceededError | None]:
         """Return the balances without this submission, and the error if a budget has no room for it."""
         windows = {each.owner: window_of(each.duration, submission.created) for each in limits}
-        found = self._read_ledgers({owner: window.periods for owner, window in windows.items()})
-        others = {owner: ledger + BudgetBalance(0, -own_nano) for owner, ledger in found.items()}
+        own = reservation_deltas(submission.owners, submission.reserved_at, -own_nano)
+        others = self._read_ledgers({owner: window.periods for owner, window in windows.items()}, own)
         try:
             for limit in limits:
                 check_budget(limit, others[limit.owner], submission.reserved_nano, windows[limit.owner])

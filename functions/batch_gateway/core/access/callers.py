@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import msgspec
 
 from batch_gateway.core.access.grants import Grant
+from batch_gateway.core.access.label_policy import LabelPolicy
 from batch_gateway.core.accounting.budgets import OwnedBudget
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.labels import KEY_LABEL, TEAM_LABEL
 
 MASTER = "master"
-"""Alias under which the administrator's key appears in costs."""
+"""Alias under which the master key appears in costs and in the audit trail; no other key can have it."""
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -21,9 +22,12 @@ class Caller(msgspec.Struct, frozen=True):
     Attributes:
         api_key: Alias of the key.
         team: Id of its team; None if it has none.
-        key_id: Id of the key; None for the administrator's.
-        grants: The grants of the key and its team; none for the administrator, who may do everything.
+        key_id: Id of the key; None for an administrator's: its jobs are owned like the master key's, by their
+            team label alone.
+        grants: The grants of the key and its team; none for an administrator, who may do everything.
         budgets: The budgets of the key and its team, where they have any.
+        label_policies: What the team and then the key want of the labels of jobs.
+        is_viewer: True if the key may only read.
     """
 
     api_key: str
@@ -31,26 +35,38 @@ class Caller(msgspec.Struct, frozen=True):
     key_id: str | None = None
     grants: tuple[Grant, ...] = ()
     budgets: tuple[OwnedBudget, ...] = ()
+    label_policies: tuple[LabelPolicy, ...] = ()
+    is_viewer: bool = False
+
+    @property
+    def is_master(self) -> bool:
+        """True for the master key."""
+        return self.api_key == MASTER
 
     @property
     def is_admin(self) -> bool:
-        """True for the administrator."""
+        """True for the master key and for keys with the role ``admin``."""
         return self.key_id is None
 
     @property
+    def sees_everything(self) -> bool:
+        """True for administrators, and for viewers without a team."""
+        return self.is_admin or (self.is_viewer and self.team is None)
+
+    @property
     def scope(self) -> tuple[str, str] | None:
-        """The label (key, value) that the caller's jobs carry; None for the administrator.
+        """The label (key, value) of the jobs that the caller sees; None for a caller that sees everything.
 
         A team's keys share its jobs. A key without a team has its own.
         """
-        if self.key_id is None:
+        if self.key_id is None or self.sees_everything:
             return None
         return (TEAM_LABEL, self.team) if self.team else (KEY_LABEL, self.key_id)
 
     @property
     def record_scope(self) -> tuple[str, str] | None:
-        """The field (name, value) that the caller's job records have; None for the administrator."""
-        if self.key_id is None:
+        """The field (name, value) of the records that the caller sees; None if it sees everything."""
+        if self.key_id is None or self.sees_everything:
             return None
         return ("team", self.team) if self.team else ("key_id", self.key_id)
 
@@ -70,7 +86,7 @@ class Caller(msgspec.Struct, frozen=True):
 
 
 def authenticate_master(secret: str, master_key: str | None) -> Caller | None:
-    """Return the administrator if the secret is the master key; else None."""
+    """Return the caller with the master key if the secret is that; else None."""
     if master_key and hmac.compare_digest(_digest(secret), _digest(master_key)):
         return Caller(api_key=MASTER)
     return None
@@ -96,6 +112,23 @@ def invalid_key(problem: str) -> ApiError:
         "API_KEY_INVALID",
         f"The API key {problem}. Check that it was copied whole, or ask the gateway's administrator for "
         "another one. (A Google access token is not a gateway key.)",
+    )
+
+
+def admin_only(what: str) -> ApiError:
+    """Return the error for a call that is not for the caller's role; ``what`` goes on after "Only"."""
+    return ApiError(
+        "PERMISSION_DENIED", "ADMIN_ONLY", f"Only {what}. Use such a key, or ask an administrator."
+    )
+
+
+def read_only_key() -> ApiError:
+    """Return the error for a viewer that tries to change something."""
+    return ApiError(
+        "PERMISSION_DENIED",
+        "READ_ONLY_KEY",
+        "This key has the role 'viewer': it may read, and change nothing. Use a key without a role to run "
+        "jobs, or an administrator's key to manage keys, teams and prices.",
     )
 
 

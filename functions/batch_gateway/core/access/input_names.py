@@ -1,4 +1,4 @@
-"""Decide where a caller's input files go, and which names they may have.
+"""Decide where a caller's input and output go, and which names input files may have.
 
 A name becomes part of a URI that jobs name as their input. So it must mean the same to everybody who reads
 it: the gateway's own check of grants, Vertex AI (which reads wildcards in it) and Google's command lines.
@@ -6,6 +6,7 @@ it: the gateway's own check of grants, Vertex AI (which reads wildcards in it) a
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 from batch_gateway.core.access import grants
 from batch_gateway.core.access.callers import Caller
@@ -15,7 +16,7 @@ from batch_gateway.core.jobs.output_names import is_made_by_vertex, kind_of, spl
 MOST_NAME_BYTES = 1024
 """Longest name of an object in UTF-8 ("Object naming requirements" of Cloud Storage)."""
 _PREFIX = re.compile(r"gs://[a-z0-9][a-z0-9._-]{0,221}(/[^\s#*?\[\]{}]{1,500})?")
-_WILD = frozenset("#*?[]{}")
+WILD = frozenset("#*?[]{}")
 """Characters with a meaning of their own in gcloud's and gsutil's URIs, some of them in Vertex AI's, too."""
 _RESERVED = ".well-known/acme-challenge/"
 _LOST = "\ufffd"
@@ -28,7 +29,7 @@ def parse_prefix(text: str) -> str | None:
     return prefix if prefix is not None and _PREFIX.fullmatch(prefix) else None
 
 
-def folder_of(caller: Caller, input_prefix: str | None) -> str:
+def input_folder_of(caller: Caller, input_prefix: str | None) -> str:
     """Return the folder for a caller's input, as ``gs://bucket/path`` without a trailing slash.
 
     It is the first ``gs://`` prefix of the key, else of its team, that both may use. A caller without one has
@@ -38,14 +39,9 @@ def folder_of(caller: Caller, input_prefix: str | None) -> str:
     Raises:
         ApiError: FAILED_PRECONDITION: There is no such folder, or the caller may not name it in a job.
     """
-    restricted = [grant.allowed_uri_prefixes for grant in caller.grants if grant.allowed_uri_prefixes]
-    granted = [prefix for prefixes in restricted for prefix in prefixes]
-    folders = [folder for prefix in granted if (folder := parse_prefix(prefix))]
-    if input_prefix:
-        folders.append(f"{input_prefix}/{_own_folder(caller)}")
-    for folder in folders:
-        if all(grants.is_granted(prefixes, folder) for prefixes in restricted):
-            return folder
+    for folder in _folders(caller, input_prefix):
+        return folder
+    restricted = any(grant.allowed_uri_prefixes for grant in caller.grants)
     raise ApiError(
         "FAILED_PRECONDITION",
         "INPUT_PREFIX_MISSING",
@@ -54,6 +50,33 @@ def folder_of(caller: Caller, input_prefix: str | None) -> str:
         if restricted
         else "There is no place for your input. Ask the administrator to set general_settings.input_prefix, "
         "or to give your key a gs:// prefix in allowed_uri_prefixes.",
+    )
+
+
+def output_folder_of(caller: Caller, output_prefix: str | None, input_folder: str) -> str:
+    """Return the folder below which a caller's jobs write, as ``gs://bucket/path`` without a trailing slash.
+
+    It is the first ``gs://`` prefix, of those that key and team may use, in the bucket of the configured
+    prefix, which Vertex AI may write to. A caller without prefixes has a folder of its own below the
+    configured one, by the same rule as for input. Where there is neither, output goes below the input's.
+    """
+    if output_prefix:
+        bucket = split_uri(output_prefix)[0]
+        for folder in _folders(caller, output_prefix):
+            if split_uri(folder)[0] == bucket:
+                return folder
+    return input_folder
+
+
+def _folders(caller: Caller, configured: str | None) -> Iterator[str]:
+    """Yield the folders that key and team may use: their prefixes, then their own below a configured one."""
+    restricted = [grant.allowed_uri_prefixes for grant in caller.grants if grant.allowed_uri_prefixes]
+    granted = [prefix for prefixes in restricted for prefix in prefixes]
+    folders = [folder for prefix in granted if (folder := parse_prefix(prefix))]
+    if configured:
+        folders.append(f"{configured}/{_own_folder(caller)}")
+    return (
+        folder for folder in folders if all(grants.is_granted(prefixes, folder) for prefixes in restricted)
     )
 
 
@@ -79,7 +102,7 @@ def uri_of(folder: str, name: str) -> str:
         raise ValueError(
             "name: must not have spaces, control characters or other characters that cannot be seen"
         )
-    if not _WILD.isdisjoint(name) or "\\" in name or "%" in name:
+    if not WILD.isdisjoint(name) or "\\" in name or "%" in name:
         raise ValueError("name: must not have any of the characters # * ? [ ] { } % and \\")
     uri = f"{folder}/{name}"
     _, object_name = split_uri(uri)

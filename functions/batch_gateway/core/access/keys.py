@@ -4,17 +4,22 @@ import hashlib
 import re
 import secrets
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from batch_gateway.core.access.grants import Grant
+from batch_gateway.core.access.label_policy import LabelPolicy
 from batch_gateway.core.accounting.budgets import OwnedBudget
 
 TEAM_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 """Form of a team's id, which becomes the value of a Vertex AI label: lower case, at most 63 characters."""
 _PREFIX = "sk-"
 _SHOWN = 4
+
+
+Role = Literal["admin", "viewer"]
+"""``admin``: may do what the master key may, but sweep. ``viewer``: may only read."""
 
 
 class Budget(msgspec.Struct, frozen=True):
@@ -38,6 +43,7 @@ class TeamRecord(msgspec.Struct, frozen=True):
         team_id: Id; also the value of the label that its jobs carry.
         team_alias: A name for people.
         blocked: True if its keys are refused.
+        labels: What it wants of the labels of its jobs.
     """
 
     team_id: str
@@ -48,6 +54,7 @@ class TeamRecord(msgspec.Struct, frozen=True):
     budget: Budget = Budget()
     metadata: dict[str, Any] = {}
     blocked: bool = False
+    labels: LabelPolicy = LabelPolicy()
 
 
 class KeyRecord(msgspec.Struct, frozen=True):
@@ -59,12 +66,15 @@ class KeyRecord(msgspec.Struct, frozen=True):
             key without a team carry.
         key_name: The part of the secret that people may see: ``sk-...a1b2``.
         key_alias: Its name in cost reports.
-        team_id: Its team, if any.
+        team_id: Its team, if any. An administrator's key has none.
+        role: None for a key that runs jobs.
         expires: When it expires; None for never.
         blocked: True if it is refused.
         created_by: Alias of the key that made it.
         webhook_url: Destination of its events; None for no webhook.
         webhook_secret: Secret that signs them.
+        labels: What it wants of the labels of its jobs.
+        last_used_at: Hour of its last request, at its beginning; None for never.
     """
 
     token: str
@@ -75,6 +85,7 @@ class KeyRecord(msgspec.Struct, frozen=True):
     updated_at: datetime
     created_by: str
     team_id: str | None = None
+    role: Role | None = None
     grant: Grant = Grant()
     budget: Budget = Budget()
     metadata: dict[str, Any] = {}
@@ -82,6 +93,8 @@ class KeyRecord(msgspec.Struct, frozen=True):
     blocked: bool = False
     webhook_url: str | None = None
     webhook_secret: str | None = None
+    labels: LabelPolicy = LabelPolicy()
+    last_used_at: datetime | None = None
 
 
 def budget_of_team(team: TeamRecord) -> OwnedBudget | None:

@@ -1,13 +1,14 @@
 """Hold the files that rows name against the URI prefixes that a key and its team were granted."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 import msgspec
 
-from batch_gateway.core.access.grants import Grant, is_granted
-from batch_gateway.core.access.row_uris import Named, TooManyError, uris_in
+from batch_gateway.core.access.grants import Grant, is_granted, normalize_uri
+from batch_gateway.core.access.row_uris import BY_NUMBER, PLACE, TooManyError, uris_in
 from batch_gateway.core.json_io import UNREADABLE
 
 _MOST_REMEMBERED = 10_000
@@ -17,6 +18,10 @@ _SPACE = "\ufffd"
 """Stands for a space in a name, which may not be in a prefix but often is in names of documents."""
 _ANSWERS = frozenset({"response", "prediction", "predictions"})
 """Members of output rows that are not from the caller: models and retrieval cite sources by their URI."""
+
+_SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]*+"
+_PLAIN = re.compile(rf"gs:/(?:/{_SEGMENT})+")
+"""A URI that is read in one way only, whoever reads it."""
 
 UriGrants = dict[str, tuple[str, ...]]
 """The prefixes of a job's ``key`` and ``team``, for each of them that is limited."""
@@ -41,6 +46,7 @@ class RowGrants:
     def __init__(self, granted: UriGrants) -> None:
         self._prefixes = tuple(granted.values())
         self._verdicts: dict[str, bool] = {}
+        self._is_doubtful = re.compile(_doubtful(self._prefixes)).search
 
     def __str__(self) -> str:
         """Return the prefixes, for a message."""
@@ -55,10 +61,11 @@ class RowGrants:
         Raises:
             TooManyError: One of them cannot be searched in a reasonable time.
         """
-        data = b"".join(lines)
-        for named in uris_in(data):
-            if not self._allows(named.uri):
-                return Denied(named.uri, data.count(b"\n", 0, named.at))
+        for number, line in enumerate(lines):
+            if self._is_doubtful(line) or BY_NUMBER.search(line):
+                for uri in uris_in(line):
+                    if not self._allows(uri):
+                        return Denied(uri, number)
         return None
 
     def find_denied_in_output(self, lines: Iterable[bytes]) -> str | None:
@@ -67,13 +74,10 @@ class RowGrants:
         Args:
             lines: Lines with their line feeds.
         """
-        data = b"".join(lines)
-        for named in _readable_uris(data):
-            if not self._allows(named.uri):
-                start = data.rfind(b"\n", 0, named.at) + 1
-                end = data.find(b"\n", start)
-                if _is_echoed(data[start:] if end < 0 else data[start:end], named.uri):
-                    return named.uri
+        for line in filter(self._is_doubtful, lines):
+            for uri in _readable_uris(line):
+                if not self._allows(uri) and _is_echoed(line, uri):
+                    return uri
         return None
 
     def _allows(self, uri: str) -> bool:
@@ -86,10 +90,29 @@ class RowGrants:
         return verdict
 
 
-def _readable_uris(data: bytes) -> Iterator[Named]:
-    """Yield the URIs in lines of output, in which Vertex AI writes letters plainly."""
+def _doubtful(granted: Iterable[Sequence[str]]) -> bytes:
+    """Return a pattern for a place where a URI may begin that is not plainly below a prefix of all owners.
+
+    Most lines have none, and are passed over by one search.
+    """
+    granted = tuple(granted)
+    prefixes = {(normalize_uri(prefix) or "").rstrip("/") for prefixes in granted for prefix in prefixes}
+    common = [
+        prefix.removeprefix("gs:/")
+        for prefix in prefixes
+        if _PLAIN.fullmatch(prefix) and all(is_granted(each, prefix) for each in granted)
+    ]
+    if not common:
+        return PLACE
+    # Between the first slash, which a place is, and the text's end. Slashes may be escaped.
+    rest = rf'(?:{"|".join(map(re.escape, common))})(?:/{_SEGMENT})++"'.replace("/", r"\\?+/")
+    return PLACE + rf'(?!(?:(?<="gs:/)|(?<="gs:\\/)){rest})'.encode()
+
+
+def _readable_uris(line: bytes) -> Iterator[str]:
+    """Yield the URIs in a line of output, in which Vertex AI writes letters plainly."""
     with suppress(TooManyError):
-        yield from uris_in(data, by_number=False)
+        yield from uris_in(line, by_number=False)
 
 
 def _is_echoed(line: bytes, uri: str) -> bool:
@@ -99,7 +122,7 @@ def _is_echoed(line: bytes, uri: str) -> bool:
     except UNREADABLE:
         return False
     return any(
-        named.uri == uri
+        named == uri
         for name, member in members.items()
         if name not in _ANSWERS
         for named in _readable_uris(b'{"":%b}' % bytes(member))

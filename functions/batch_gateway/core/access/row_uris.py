@@ -5,19 +5,24 @@ may read more than a caller may. Which members name files depends on the model. 
 that begins with such a URI, under whatever name and at whatever depth, and names do, too. Only the member
 ``text``, which holds what the model is to read, is left out.
 
-Rows are searched as bytes, many at a time: all but the places where a URI may begin is skipped without
-decoding. Lines of an unusual form are read text by text, without a parser, which would keep one of two equal
-names only.
+Lines are searched as bytes: all but the places where a URI may begin is skipped without decoding. Lines of
+an unusual form are read text by text, without a parser, which would keep one of two equal names only.
 """
 
 import json
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 _SCHEMES = frozenset({b"gs:", b"Gs:", b"gS:", b"GS:", b"bq:", b"Bq:", b"bQ:", b"BQ:"})
 _SCHEME_BYTES = len(b"gs:")
-_BY_NUMBER = re.compile(rb"\\(?=u00(?:[46]7|[57]3|[46]2|[57]1|3[aA]|2[fF]))")
+_SCHEME = rb"(?:[gG][sS]|[bB][qQ]):"
+PLACE = rb"/(?<=[:\\]/)(?:(?<=%b/)|(?<=%b\\/)|(?<=\\\\/))" % (_SCHEME, _SCHEME)
+"""Pattern for the first slash of what may be a URI: plain, escaped, or escaped in a text that is JSON itself.
+
+It begins with the rarest byte of all that a URI has, and then with what most slashes fail.
+"""
+_PLACE = re.compile(PLACE)
+BY_NUMBER = re.compile(rb"\\(?=u00(?:[46]7|[57]3|[46]2|[57]1|3[aA]|2[fF]))")
 """Letters and marks of ``gs:/`` and ``bq:/`` written by their number, which no usual encoder does."""
 _URI = re.compile(r"[^0-9A-Za-z]*+((?:gs|bq):/.*+)", re.IGNORECASE | re.DOTALL)
 """A text that begins with a URI, if marks and white space are left out."""
@@ -32,87 +37,67 @@ _JSON = re.compile(r"\s*+[{\[]")
 _TEXTS = frozenset({"text", "content"})
 """Members whose JSON is for the model to read. Elsewhere an importer may read an object that came as text."""
 _DEEPEST = 4
-_LINE_FEED, _BACKSLASH, _BEFORE_SLASH = b"\n", ord("\\"), b":\\"
-
+_BACKSLASH = b"\\"
 
 MOST_PLACES = 100_000
-"""Most places of a block, and texts of an unusual line, that are looked at. Prompts have 3,000 files."""
+"""Most places of a line, and texts of an unusual one, that are looked at. Prompts have 3,000 files."""
 _LARGE_BYTES = 1024 * 1024
-"""Size from which a block can have more."""
+"""Size from which a line can have more."""
 
 
 class TooManyError(ValueError):
     """A line has more texts and URIs than can be looked at in a reasonable time."""
 
 
-class Named(NamedTuple):
-    """A URI that a row names.
-
-    Attributes:
-        uri: The URI as it is written there.
-        at: A position in its line, in the bytes that were searched.
-    """
-
-    uri: str
-    at: int
-
-
-def uris_in(data: bytes, *, by_number: bool = True) -> Iterator[Named]:
-    """Yield the URIs that lines of JSON name; one may come twice, and not all come in their order.
+def uris_in(line: bytes, *, by_number: bool = True) -> Iterator[str]:
+    """Yield the URIs that a line of JSON names, as they are written; one may come twice.
 
     Args:
-        data: The lines.
+        line: The line.
         by_number: Whether letters may be written by their number, as somebody with something to hide would.
 
     Raises:
-        TooManyError: They have too many places where one may begin.
+        TooManyError: It has too many places where one may begin.
     """
-    odd: dict[int, None] = {}
-    if by_number and b"\\" in data:
-        found = _BY_NUMBER.search(data)
-        while found:
-            odd[data.rfind(_LINE_FEED, 0, found.start()) + 1] = None
-            found = _BY_NUMBER.search(data, _end_of_line(data, found.start()))
-    places = 0
-    # The rarest byte of all that a URI has, so that bytes are passed over at the speed of memory.
-    slash = data.find(b"/")
-    while slash >= 0:
-        # Single bytes first: most slashes are none of a URI.
-        before = data[slash - 1]
-        at = slash - (before == _BACKSLASH) - _SCHEME_BYTES
-        if before in _BEFORE_SLASH and at >= 0 and data[at : at + _SCHEME_BYTES] in _SCHEMES:
-            named = _named_at(data, at)
-            if isinstance(named, str):
-                yield Named(named, slash)
-            elif named:
-                odd[data.rfind(_LINE_FEED, 0, slash) + 1] = None
-                slash = _end_of_line(data, slash)
-            places += 1
-            if places > MOST_PLACES:
-                raise TooManyError
-        slash = data.find(b"/", slash + 1)
-    for start in odd:
-        for uri in _in_line(data[start : _end_of_line(data, start)], 0):
-            yield Named(uri, start)
+    is_odd = by_number and BY_NUMBER.search(line) is not None
+    for places, place in enumerate(_PLACE.finditer(line)):
+        if is_odd:
+            break
+        if places == MOST_PLACES:
+            raise TooManyError
+        named = _named_before(line, place.start())
+        if isinstance(named, str):
+            yield named
+        else:
+            is_odd = named
+    if is_odd:
+        yield from _in_line(line, 0)
 
 
-def _end_of_line(data: bytes, at: int) -> int:
-    end = data.find(_LINE_FEED, at)
-    return len(data) if end < 0 else end
+def _named_before(line: bytes, slash: int) -> str | bool:
+    """Return the URI whose first slash this is, as ``_named_at`` does."""
+    escapes = 0
+    while line[slash - escapes - 1 : slash - escapes] == _BACKSLASH:
+        escapes += 1
+    at = slash - escapes - _SCHEME_BYTES
+    if at < 0 or line[at : slash - escapes] not in _SCHEMES:
+        return False
+    # More than one escape each: JSON in a text.
+    return escapes > 1 or _named_at(line, at)
 
 
-def _named_at(data: bytes, at: int) -> str | bool:
+def _named_at(line: bytes, at: int) -> str | bool:
     """Return the URI that a text begins with; False if none begins there, True if that is unclear.
 
     Args:
-        data: The lines.
+        line: The line.
         at: Position of ``gs:`` or ``bq:`` before a slash.
     """
-    lead = data[max(0, at - _LEAD_BYTES) : at]
+    lead = line[max(0, at - _LEAD_BYTES) : at]
     if not lead.endswith(b'"'):
         return _may_begin_after(lead)
-    end = data.find(b'"', at)
-    uri = data[at:end]
+    end = line.find(b'"', at)
+    uri = line[at:end]
     if b"\\" in uri:
         uri = uri.replace(b"\\/", b"/")
     if end < 0 or b"\\" in uri or lead.endswith(b'\\"'):

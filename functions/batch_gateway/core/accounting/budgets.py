@@ -5,6 +5,7 @@ that a create may cost is reserved until the job's output is settled.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, NamedTuple
 
@@ -153,6 +154,18 @@ def reservation_deltas(
     if made is None:
         return {}
     return {(owner, period): BudgetBalance(0, amount_nano) for owner in owners for period in periods_of(made)}
+
+
+def sum_balances(balances: Iterable[BudgetBalance]) -> BudgetBalance:
+    """Return the sum over the periods of a window; a negative reserved amount counts as nothing.
+
+    Jobs of a version that kept balances in another form release what they reserved from balances that never
+    had it. That must not make room in a budget.
+    """
+    total = BudgetBalance()
+    for balance in balances:
+        total += BudgetBalance(balance.spent_nano, max(0, balance.reserved_nano))
+    return total
 
 
 def balance_deltas(before: JobRecord, after: JobRecord) -> dict[tuple[str, str], BudgetBalance]:

@@ -16,6 +16,7 @@ from batch_gateway.core.pricing.layers import in_force
 from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.money import format_nano
 from batch_gateway.core.pricing.prices import LONGEST_QUEUE, PriceTable
+from batch_gateway.core.timing.job_times import Expectation
 from batch_gateway.core.usage import Quantity, Usage
 
 MOST_SHOWN = 20
@@ -233,6 +234,8 @@ class EstimateReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         warnings: Likely problems, costs that are not included, and changes of the model's price or its
             retirement within 30 days.
         invalid_rows: The first twenty.
+        expected_time: How long earlier jobs that the caller may see took with this model in this location;
+            those of the last 7 days if there are ten, else of 30.
         price_table: Version of the table and, after a plus, a hash of the owner's prices.
     """
 
@@ -248,10 +251,11 @@ class EstimateReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     warnings: tuple[str, ...]
     invalid_rows: tuple[InvalidRow, ...]
     price_table: str
+    expected_time: Expectation
 
 
-def estimate_report(estimate: Estimate) -> EstimateReport:
-    """Return the answer of ``…:estimateCost``."""
+def estimate_report(estimate: Estimate, expected: Expectation) -> EstimateReport:
+    """Return the answer of ``…:estimateCost``, with how long such a job is expected to take."""
     return EstimateReport(
         low=_money(estimate.low_nano),
         expected=_money(estimate.expected_nano),
@@ -264,6 +268,7 @@ def estimate_report(estimate: Estimate) -> EstimateReport:
         warnings=estimate.warnings,
         invalid_rows=estimate.invalid_rows,
         price_table=estimate.price_table,
+        expected_time=expected,
     )
 
 

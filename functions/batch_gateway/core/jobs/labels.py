@@ -7,3 +7,12 @@ KEY_LABEL = "api_key"
 MARKER_LABEL = "gateway_submission"
 """The submission's marker, for jobs that were created with an Idempotency-Key."""
 OURS = (TEAM_LABEL, KEY_LABEL, MARKER_LABEL)
+
+
+def reserved(*, scoped: bool) -> frozenset[str]:
+    """Return the names of the labels that the gateway alone sets on a caller's job.
+
+    Args:
+        scoped: Whether the caller's jobs carry an owner's label; the administrator's do not.
+    """
+    return frozenset(OURS) if scoped else frozenset({MARKER_LABEL})

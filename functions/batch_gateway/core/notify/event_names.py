@@ -19,6 +19,8 @@ SentEvent = Literal[
 """Events that go to the topic and to the webhook of a key; they are log lines, too."""
 LogEvent = Literal[
     "batch.deleted",
+    "bill.compared",
+    "bill.failed",
     "budget.cancel_failed",
     "budget.job_cancelled",
     "budget.job_running",

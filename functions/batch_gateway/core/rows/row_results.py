@@ -62,8 +62,8 @@ class RowResult(msgspec.Struct, gc=False):
     amount: str | None
 
 
-class Rates(dict[Key, Pico | None]):
-    """Unit prices in pico-USD by (model, context window, item); None where there is no price.
+class Rates(dict[Key, int | Fraction | None]):
+    """Unit prices in pico-USD by (model, context window, item), exact; None where there is no price.
 
     Args:
         priced: The line items of the job's cost: what is on record stays what it cost.
@@ -76,19 +76,23 @@ class Rates(dict[Key, Pico | None]):
         self, priced: Iterable[LineItem], prices: PriceTable, *, location: str, at: datetime
     ) -> None:
         super().__init__(
-            ((item.model, item.context_window, item.item), item.unit_price_pico) for item in priced
+            ((item.model, item.context_window, item.item), _exact(item.unit_price_pico)) for item in priced
         )
         self._prices = prices
         self._location = location
         self._at = at
 
-    def __missing__(self, key: Key) -> Pico | None:
-        self[key] = price = unit_price(Quantity(*key, 0, 0), self._prices, self._location, self._at)
+    def __missing__(self, key: Key) -> int | Fraction | None:
+        self[key] = price = _exact(unit_price(Quantity(*key, 0, 0), self._prices, self._location, self._at))
         return price
 
 
+def _exact(price: Pico | None) -> int | Fraction | None:
+    return None if price is None else times(1, price)
+
+
 def describe(
-    number: int, row: SingleRow, rates: Mapping[Key, Pico | None], states: AbstractSet[str]
+    number: int, row: SingleRow, rates: Mapping[Key, int | Fraction | None], states: AbstractSet[str]
 ) -> RowResult | None:
     """Return one row's result.
 
@@ -124,7 +128,7 @@ def describe(
     )
 
 
-def _cost(sums: Sums, rates: Mapping[Key, Pico | None]) -> tuple[str | None, int | Fraction]:
+def _cost(sums: Sums, rates: Mapping[Key, int | Fraction | None]) -> tuple[str | None, int | Fraction]:
     """Return why the cost of a row is not, or not wholly, known, if so, and its known part in pico-USD."""
     unknown: str | None = None
     pico: int | Fraction = 0
@@ -133,7 +137,7 @@ def _cost(sums: Sums, rates: Mapping[Key, Pico | None]) -> tuple[str | None, int
         if price is None:
             unknown = NO_PRICE
         else:
-            pico += times(quantity, price)
+            pico += quantity * price
     if sums.unmetered:
         unknown = NO_USAGE
     elif sums.doubts:

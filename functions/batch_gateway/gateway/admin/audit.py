@@ -12,9 +12,13 @@ from batch_gateway.core.errors import ApiError
 from batch_gateway.gateway.http import params, responses
 from batch_gateway.logs import log
 from batch_gateway.ports import Audit, AuditEntry, StoreUnavailableError
+from batch_gateway.ports.keys import ACTIONS
 
 _DEFAULT_LIMIT = 100
 _MAX_LIMIT = 1000
+_FILTERS = ("actor", "action", "target")
+_PARAMETERS = (*_FILTERS, "start_time", "end_time", "limit", "key")
+"""``key`` is the caller's own, which Google's clients may send; authentication has read it."""
 
 
 class AuditPage(msgspec.Struct, frozen=True):
@@ -45,13 +49,23 @@ class AuditTrail:
             log("ERROR", "audit entry not stored", entry=entry, error=error)
 
     def list_entries(self, request: Request, _: Caller) -> Response:
-        """List entries, the newest first (``GET /audit?start_time&end_time&limit``).
+        """List entries, the newest first (``GET /audit?actor&action&target&start_time&end_time&limit``).
 
         For the next page, pass the last entry's time as ``end_time``.
         """
+        for name, values in request.args.lists():
+            if name not in _PARAMETERS:
+                raise params.invalid(f"{name}: is unknown; there are {', '.join(_PARAMETERS[:-1])}")
+            if len(values) > 1:
+                raise params.invalid(f"{name}: must be given once only")
+        equal = {
+            name: params.check_value(name, request.args[name]) for name in _FILTERS if name in request.args
+        }
+        if equal.get("action") not in {None, *ACTIONS}:
+            raise params.invalid(f"action: must be one of {', '.join(ACTIONS)}")
         limit = params.number(request, "limit", _DEFAULT_LIMIT, _MAX_LIMIT)
         entries = self._audit.read(
-            params.time(request, "start_time"), params.time(request, "end_time"), limit
+            params.time(request, "start_time"), params.time(request, "end_time"), limit, equal
         )
         return responses.json(AuditPage(entries))
 

@@ -15,6 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from batch_gateway.core.access.grants import Grant, normalize_uri
 from batch_gateway.core.access.keys import Budget
+from batch_gateway.core.access.label_policy import MOST_SET, LabelPolicy, check_label, check_name
 from batch_gateway.core.accounting.budgets import check_window
 from batch_gateway.core.jobs.resource_names import is_location, is_project
 from batch_gateway.core.pricing.money import format_nano
@@ -45,6 +46,8 @@ class OwnerFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     soft_budget: Decimal | UnsetType | None = UNSET
     budget_duration: str | UnsetType | None = UNSET
     metadata: dict[str, Any] | UnsetType | None = UNSET
+    default_labels: dict[str, str] | UnsetType | None = UNSET
+    required_labels: list[str] | UnsetType | None = UNSET
     blocked: bool | UnsetType = UNSET
 
 
@@ -53,6 +56,7 @@ class GenerateKey(OwnerFields):
 
     key_alias: str | None = None
     team_id: str | None = None
+    role: str | None = None
     duration: str | None = None
     webhook_url: str | None = None
     webhook_secret: str | None = None
@@ -64,6 +68,7 @@ class UpdateKey(OwnerFields):
     key: str
     key_alias: str | UnsetType = UNSET
     team_id: str | UnsetType | None = UNSET
+    role: str | UnsetType | None = UNSET
     duration: str | UnsetType | None = UNSET
     webhook_url: str | UnsetType | None = UNSET
     webhook_secret: str | None = None
@@ -235,6 +240,28 @@ def metadata_of(fields: OwnerFields, old: dict[str, Any]) -> dict[str, Any]:
     if size > _MAX_METADATA_BYTES:
         raise invalid(f"metadata: must not be larger than {_MAX_METADATA_BYTES} bytes")
     return metadata
+
+
+def labels_of(fields: OwnerFields, old: LabelPolicy) -> LabelPolicy:
+    """Return the policy on labels after a change.
+
+    Raises:
+        ApiError: There are too many labels, or Google would refuse one, or its name is reserved.
+    """
+    added = old.default_labels if fields.default_labels is UNSET else fields.default_labels or {}
+    policy = LabelPolicy(added, _list(fields.required_labels, old.required_labels))
+    check_number("default_labels", policy.default_labels, MOST_SET)
+    check_number("required_labels", policy.required_labels, MOST_SET)
+    field = "default_labels"
+    try:
+        for name, value in policy.default_labels.items():
+            check_label(name, value)
+        field = "required_labels"
+        for name in policy.required_labels:
+            check_name(name)
+    except ValueError as error:
+        raise invalid(f"{field}: {error}") from error
+    return policy
 
 
 def checked_alias(field: str, alias: str) -> str:

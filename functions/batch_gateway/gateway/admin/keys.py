@@ -10,14 +10,17 @@ import msgspec
 from msgspec import UNSET
 from werkzeug.wrappers import Request, Response
 
-from batch_gateway.core.access.callers import MASTER, Caller
+from batch_gateway.core.access.callers import MASTER, Caller, admin_only
 from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.access.keys import Budget, KeyRecord, name_of, new_secret, token_of
+from batch_gateway.core.access.label_policy import LabelPolicy
 from batch_gateway.core.accounting.durations import add_duration
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.notify import webhooks
 from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.admin.budget_status import BudgetStatus
+from batch_gateway.gateway.admin.changes import describe_change
+from batch_gateway.gateway.admin.roles import changed_role, check_role_fits, own_team, read_role
 from batch_gateway.gateway.admin.views import (
     DeletedKeys,
     GeneratedKey,
@@ -69,19 +72,24 @@ class Keys:
             updated_at=now,
             created_by=caller.api_key,
             team_id=body.team_id,
+            role=read_role(body.role, body.team_id),
             grant=bodies.grant_of(body, Grant()),
             budget=bodies.budget_of(body, Budget()),
             metadata=bodies.metadata_of(body, {}),
+            labels=bodies.labels_of(body, LabelPolicy()),
             expires=_expiry(now, body.duration),
             blocked=body.blocked is True,
             webhook_url=webhook.url if webhook else None,
             webhook_secret=webhook.secret if webhook else None,
         )
+        check_role_fits(key)
         self._check_room()
         with _alias_conflict():
             self._keys.add_key(key)
         return AuditedResponse(
-            key.key_alias, responses.json(_generated(secret, _with_secret_of(webhook, key_view(key))))
+            key.key_alias,
+            responses.json(_generated(secret, _with_secret_of(webhook, key_view(key)))),
+            describe_change(None, key),
         )
 
     def update(self, request: Request, _: Caller) -> AuditedResponse:
@@ -100,23 +108,33 @@ class Keys:
         if body.webhook_secret is not None or url != named.webhook_url:
             webhook = self._webhook(url, body.webhook_secret)
 
+        before = named
+
         def change(key: KeyRecord) -> KeyRecord:
+            nonlocal before
             expires = key.expires
-            if body.duration is not UNSET and key.token == token:
-                expires = _expiry(now, body.duration)
-            return msgspec.structs.replace(
+            if key.token == token:
+                before = key
+                if body.duration is not UNSET:
+                    expires = _expiry(now, body.duration)
+            team_id = key.team_id if body.team_id is UNSET else body.team_id
+            changed = msgspec.structs.replace(
                 key,
                 key_alias=key.key_alias if body.key_alias is UNSET else _checked_alias(body.key_alias),
-                team_id=key.team_id if body.team_id is UNSET else body.team_id,
+                team_id=team_id,
+                role=changed_role(body, key, team_id),
                 grant=bodies.grant_of(body, key.grant),
                 budget=bodies.budget_of(body, key.budget),
                 metadata=bodies.metadata_of(body, key.metadata),
+                labels=bodies.labels_of(body, key.labels),
                 expires=expires,
                 blocked=key.blocked if body.blocked is UNSET else body.blocked,
                 webhook_url=url,
                 webhook_secret=webhook.secret if webhook else key.webhook_secret if url else None,
                 updated_at=now,
             )
+            check_role_fits(changed)
+            return changed
 
         with _alias_conflict():
             # A restriction must also hold for a secret in its grace period.
@@ -125,7 +143,11 @@ class Keys:
         key = self._keys.get_key(token)
         if key is None:
             raise _unknown(body.key)
-        return AuditedResponse(key.key_alias, responses.json(_with_secret_of(webhook, key_view(key))))
+        return AuditedResponse(
+            key.key_alias,
+            responses.json(_with_secret_of(webhook, key_view(key))),
+            describe_change(before, key),
+        )
 
     def regenerate(self, request: Request, caller: Caller) -> AuditedResponse:
         """Make a new secret for a key; the old one ends after the grace period (``POST /key/regenerate``)."""
@@ -144,6 +166,7 @@ class Keys:
             created_at=now,
             updated_at=now,
             created_by=caller.api_key,
+            last_used_at=None,
         )
         self._check_room()
         # The new secret is added first: a failure in between leaves two valid secrets, not none.
@@ -155,7 +178,10 @@ class Keys:
                 key, expires=min(ends, key.expires) if key.expires else ends, updated_at=now
             ),
         )
-        return AuditedResponse(new.key_alias, responses.json(_generated(secret, key_view(new))))
+        change = describe_change(old, new) or {"before": {}, "after": {}}
+        if body.grace_period is not None:
+            change["after"]["grace_period"] = body.grace_period
+        return AuditedResponse(new.key_alias, responses.json(_generated(secret, key_view(new))), change)
 
     def delete(self, request: Request, _: Caller) -> AuditedResponse:
         """Delete keys by secret or token, or by alias with all their secrets (``POST /key/delete``)."""
@@ -179,35 +205,44 @@ class Keys:
         return AuditedResponse(",".join(aliases), responses.json(DeletedKeys([key.token for key in deleted])))
 
     def info(self, request: Request, caller: Caller) -> Response:
-        """Return a key: any for the administrator, else the caller's own (``GET /key/info?key=``)."""
+        """Return a key that the caller may see; by default its own (``GET /key/info?key=``)."""
         # Google's clients also send the caller's own key as ?key=.
         wanted = request.args.get("key")
         own = requests.api_key(request) or ""
-        if not caller.is_admin and wanted not in {None, own, token_of(own)}:
-            raise ApiError(
-                "PERMISSION_DENIED", "ADMIN_ONLY", "Only the administrator's key may see other keys."
-            )
+        is_own = wanted in {None, own, token_of(own)}
         token = _token(wanted or own)
-        key = self._keys.get_key(token)
+        key = self._keys.get_key(token) if is_own or caller.is_admin or caller.is_viewer else None
+        if not (
+            is_own or caller.sees_everything or (key and caller.is_viewer and key.team_id == caller.team)
+        ):
+            raise admin_only("administrators' keys, and viewers' of its team, may see another key")
         if key is None:
-            raise _unknown(MASTER if caller.is_admin and wanted in {None, own} else wanted or own)
-        return responses.json(KeyInfo(token, self._with_budget_status([key])[0], self._team_of(key)))
+            raise _unknown(MASTER if caller.is_master and wanted in {None, own} else wanted or own)
+        [info] = self._with_budget_status([key], to_viewer=caller.is_viewer)
+        return responses.json(KeyInfo(token, info, self._team_of(key)))
 
-    def list_keys(self, request: Request, _: Caller) -> Response:
-        """List keys without their secrets, by alias (``GET /key/list?team_id&page&size``)."""
+    def list_keys(self, request: Request, caller: Caller) -> Response:
+        """List keys without their secrets, by alias (``GET /key/list?team_id&page&size``).
+
+        A team's viewer gets its team's.
+        """
         page = params.number(request, "page", 1, 1_000_000)
         size = params.number(request, "size", 50, bodies.MOST_OWNERS)
         team_id = request.args.get("team_id")
-        team_id = team_id and params.check_value("team_id", team_id)
+        team_id = own_team(caller, team_id and params.check_value("team_id", team_id))
         count = self._keys.count_keys(team_id)
         # Pages beyond the last one need no read.
         skipped = (page - 1) * size
         keys = self._keys.page_of_keys(team_id, skipped, size) if skipped < count else []
-        return responses.json(KeyPage(self._with_budget_status(keys), count, page, -(-count // size)))
+        shown = self._with_budget_status(keys, to_viewer=caller.is_viewer)
+        return responses.json(KeyPage(shown, count, page, -(-count // size)))
 
-    def _with_budget_status(self, keys: list[KeyRecord]) -> list[Key]:
+    def _with_budget_status(self, keys: list[KeyRecord], *, to_viewer: bool) -> list[Key]:
         budget_status = self._budget_status.by_owner({f"key:{key.key_id}": key.budget for key in keys})
-        return [msgspec.structs.replace(key_view(key), **budget_status[f"key:{key.key_id}"]) for key in keys]
+        return [
+            msgspec.structs.replace(key_view(key, to_viewer=to_viewer), **budget_status[f"key:{key.key_id}"])
+            for key in keys
+        ]
 
     def _team_of(self, key: KeyRecord) -> Team | None:
         """Return a key's team, whose budget applies to the key as well."""

@@ -49,7 +49,7 @@ class Prices:
     def list(self, request: Request, caller: Caller) -> Response:
         """List the prices of the models that the caller may use (``GET /v1/prices?model&location&at``).
 
-        The administrator also gets the overrides.
+        A caller that sees everything also gets the overrides.
         """
         _check_names(request, {"model", "location", "at"})
         at = params.time(request, "at") or self._now()
@@ -65,7 +65,7 @@ class Prices:
             for place in ([location] if location else _places(table, model))
             if (found := prices_of(table, model, place, at))
         ]
-        shown = [override_view(each) for each in overrides.entries] if caller.is_admin else UNSET
+        shown = [override_view(each) for each in overrides.entries] if caller.sees_everything else UNSET
         return responses.json(PriceList(price_table=table.version, at=at, prices=listed, overrides=shown))
 
     def put(self, request: Request, caller: Caller) -> AuditedResponse:

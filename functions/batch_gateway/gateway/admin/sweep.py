@@ -6,8 +6,8 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
+from batch_gateway.core.access.callers import admin_only
 from batch_gateway.core.access.tokens import is_token
-from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.gateway.http import requests, responses
 from batch_gateway.gateway.http.authentication import Authenticator
@@ -34,6 +34,7 @@ class Sweeps:
         tracker: Tracker,
         *,
         weigh: Callable[[JobRecord], None],
+        check_bill: Callable[[], None],
         now: Callable[[], datetime],
     ) -> None:
         self._settings = settings
@@ -42,18 +43,20 @@ class Sweeps:
         self._settlement = settlement
         self._tracker = tracker
         self._weigh = weigh
+        self._check_bill = check_bill
         self._now = now
 
     def run(self, request: Request) -> Response:
         """Sweep once, and return what was done.
 
         Raises:
-            ApiError: The caller is neither the scheduler nor the administrator.
+            ApiError: The caller has neither the scheduler's identity nor the master key.
         """
         self._check(request)
         deps = self._settlement()
         places = self._places(deps.upstream)
         done = reconcile(places, self._tracker, deps, self._now(), weigh=self._weigh)
+        self._check_bill()
         return responses.json(done)
 
     def _check(self, request: Request) -> None:
@@ -67,13 +70,11 @@ class Sweeps:
                 return
             if self._settings.private and audience is None:
                 log("WARNING", "no identity token can be trusted: set general_settings.reconcile_audience")
-        elif self._authenticator.authenticate(secret, requests.address(request)).is_admin:
+        elif self._authenticator.authenticate(secret, requests.address(request)).is_master:
             return
-        raise ApiError(
-            "PERMISSION_DENIED",
-            "ADMIN_ONLY",
-            "Only the administrator's key, or the service account that is configured as "
-            "general_settings.reconcile_service_account, may do this.",
+        raise admin_only(
+            "the master key, or the service account that is configured as "
+            "general_settings.reconcile_service_account, may do this"
         )
 
     def _places(self, upstream: Upstream) -> list[tuple[str, str]]:

@@ -11,9 +11,12 @@ from werkzeug.wrappers import Request, Response
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.access.keys import TEAM_ID, Budget, TeamRecord
+from batch_gateway.core.access.label_policy import LabelPolicy
 from batch_gateway.core.errors import ApiError
 from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.admin.budget_status import BudgetStatus
+from batch_gateway.gateway.admin.changes import describe_change
+from batch_gateway.gateway.admin.roles import own_team
 from batch_gateway.gateway.admin.views import DeletedTeams, Team, TeamInfo, key_view, team_view
 from batch_gateway.gateway.http import params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
@@ -56,6 +59,7 @@ class Teams:
             grant=bodies.grant_of(body, Grant()),
             budget=bodies.budget_of(body, Budget()),
             metadata=bodies.metadata_of(body, {}),
+            labels=bodies.labels_of(body, LabelPolicy()),
             blocked=body.blocked is True,
         )
         try:
@@ -73,19 +77,24 @@ class Teams:
                 "TEAM_EXISTS",
                 f"There is a team {team_id!r} already. Change it with POST /team/update.",
             )
-        return AuditedResponse(team_id, responses.json(team_view(team)))
+        return AuditedResponse(team_id, responses.json(team_view(team)), describe_change(None, team))
 
     def update(self, request: Request, _: Caller) -> AuditedResponse:
         """Change the given fields of a team (``POST /team/update``)."""
         body = bodies.decode(requests.body(request), bodies.UpdateTeam)
 
+        before: TeamRecord | None = None
+
         def change(team: TeamRecord | None) -> TeamRecord | None:
+            nonlocal before
+            before = team
             return team and msgspec.structs.replace(
                 team,
                 team_alias=team.team_alias if body.team_alias is UNSET else _alias(body.team_alias),
                 grant=bodies.grant_of(body, team.grant),
                 budget=bodies.budget_of(body, team.budget),
                 metadata=bodies.metadata_of(body, team.metadata),
+                labels=bodies.labels_of(body, team.labels),
                 blocked=team.blocked if body.blocked is UNSET else body.blocked,
                 updated_at=self._now(),
             )
@@ -96,7 +105,7 @@ class Teams:
             raise _unknown(body.team_id) from error
         if team is None:
             raise _unknown(body.team_id)
-        return AuditedResponse(team.team_id, responses.json(team_view(team)))
+        return AuditedResponse(team.team_id, responses.json(team_view(team)), describe_change(before, team))
 
     def delete(self, request: Request, _: Caller) -> AuditedResponse:
         """Delete teams without keys; their costs stay on record under their ids (``POST /team/delete``)."""
@@ -116,19 +125,25 @@ class Teams:
             self._keys.delete_team(team_id)
         return AuditedResponse(",".join(body.team_ids), responses.json(DeletedTeams(body.team_ids)))
 
-    def info(self, request: Request, _: Caller) -> Response:
-        """Return a team and its keys (``GET /team/info?team_id=``)."""
-        team_id = request.args.get("team_id", "")
+    def info(self, request: Request, caller: Caller) -> Response:
+        """Return a team and its keys (``GET /team/info?team_id=``); by default that of a team's viewer."""
+        team_id = own_team(caller, request.args.get("team_id")) or ""
         team = self._keys.get_team(team_id)
         if team is None:
             raise _unknown(team_id)
-        keys = [key_view(key) for key in self._keys.list_keys(team_id)]
+        keys = [key_view(key, to_viewer=caller.is_viewer) for key in self._keys.list_keys(team_id)]
         return responses.json(TeamInfo(team_id, self._with_budget_status([team])[0], keys))
 
-    def list_teams(self, request: Request, _: Caller) -> Response:
-        """List teams by id; without ``page``, all if they fit on one page (``GET /team/list?page&size``)."""
+    def list_teams(self, request: Request, caller: Caller) -> Response:
+        """List teams by id; without ``page``, all if they fit on one page (``GET /team/list?page&size``).
+
+        A team's viewer gets its own team.
+        """
         page = params.number(request, "page", 1, 1_000_000)
         size = params.number(request, "size", bodies.MOST_OWNERS, bodies.MOST_OWNERS)
+        if not caller.sees_everything:
+            own = self._keys.get_team(caller.team or "")
+            return responses.json(self._with_budget_status([own] if own and page == 1 else []))
         teams = self._keys.page_of_teams((page - 1) * size, size + 1)
         if len(teams) > size and "page" not in request.args:
             raise params.invalid(

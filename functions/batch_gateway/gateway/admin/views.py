@@ -1,11 +1,13 @@
 """Define the answers about keys and teams, and make them from records."""
 
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from batch_gateway.core.access.keys import KeyRecord, TeamRecord
+from batch_gateway.core.access.keys import KeyRecord, Role, TeamRecord
+from batch_gateway.core.access.label_policy import MOST_SET
 from batch_gateway.core.answers import Count, Time
 from batch_gateway.gateway.admin import bodies
 
@@ -16,6 +18,23 @@ Duration = Annotated[
         pattern="^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$",
         description="A number and `s`, `m`, `h`, `d`, `w` or `mo`.",
         examples=["30d"],
+    ),
+]
+DefaultLabels = Annotated[
+    dict[Annotated[str, Meta(max_length=63)], Annotated[str, Meta(max_length=63)]],
+    Meta(
+        max_length=MOST_SET,
+        description="Labels that its jobs get where the create has none of the name. The key's go before the "
+        "team's.",
+        examples=[{"cost-center": "42"}],
+    ),
+]
+RequiredLabels = Annotated[
+    tuple[Annotated[str, Meta(min_length=1, max_length=63)], ...],
+    Meta(
+        max_length=MOST_SET,
+        description="Names of labels without which a create is rejected; the team's and the key's add up.",
+        examples=[["campaign"]],
     ),
 ]
 
@@ -63,9 +82,12 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
         key_name: Part of the secret that may be shown.
         key_alias: Name in costs and in the audit trail.
         team_id: Its team.
+        role: ``admin``: may do what the master key may, but sweep. ``viewer``: may only read; with a team,
+            what is the team's. null: runs jobs.
         expires: Time when it expires. null: never.
         webhook_url: URL for its events.
         created_by: Alias of the key that made it.
+        last_used_at: Hour of the last request, at its beginning. null: not used yet.
         webhook_secret: Only in the answer that sets it.
     """
 
@@ -73,6 +95,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     key_name: str
     key_alias: str
     team_id: str | None
+    role: Role | None
     models: _Models
     projects: _Projects
     locations: _Locations
@@ -82,12 +105,15 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     soft_budget: _SoftBudget
     budget_duration: _Window
     metadata: dict[str, Any]
+    default_labels: DefaultLabels
+    required_labels: RequiredLabels
     expires: Time | None
     blocked: bool
     webhook_url: str | None
     created_at: Time
     created_by: str
     updated_at: Time
+    last_used_at: Time | None
     webhook_secret: str | UnsetType = UNSET
     spend: _Spend | UnsetType = UNSET
     reserved: _Reserved | UnsetType = UNSET
@@ -124,6 +150,8 @@ class Team(msgspec.Struct, frozen=True, kw_only=True):
     soft_budget: _SoftBudget
     budget_duration: _Window
     metadata: dict[str, Any]
+    default_labels: DefaultLabels
+    required_labels: RequiredLabels
     blocked: bool
     created_at: Time
     updated_at: Time
@@ -177,13 +205,20 @@ class DeletedTeams(msgspec.Struct, frozen=True):
     deleted_teams: list[str]
 
 
-def key_view(key: KeyRecord) -> Key:
-    """Return a key for an answer: everything but its secret, which is not stored."""
+def key_view(key: KeyRecord, *, to_viewer: bool = False) -> Key:
+    """Return a key for an answer: everything but its secret, which is not stored.
+
+    Args:
+        key: The key.
+        to_viewer: True to leave out the path of its webhook, which may be a secret.
+    """
+    url = key.webhook_url
     return Key(
         token=key.token,
         key_name=key.key_name,
         key_alias=key.key_alias,
         team_id=key.team_id,
+        role=key.role,
         models=key.grant.models,
         projects=key.grant.projects,
         locations=key.grant.locations,
@@ -193,13 +228,22 @@ def key_view(key: KeyRecord) -> Key:
         soft_budget=bodies.usd(key.budget.soft_budget_nano),
         budget_duration=key.budget.budget_duration,
         metadata=key.metadata,
+        default_labels=key.labels.default_labels,
+        required_labels=key.labels.required_labels,
         expires=key.expires,
         blocked=key.blocked,
-        webhook_url=key.webhook_url,
+        webhook_url=without_path(url) if url and to_viewer else url,
         created_at=key.created_at,
         created_by=key.created_by,
         updated_at=key.updated_at,
+        last_used_at=key.last_used_at,
     )
+
+
+def without_path(url: str) -> str:
+    """Return a webhook's URL without its path and query: many services have a secret there."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/..."
 
 
 def team_view(team: TeamRecord) -> Team:
@@ -216,6 +260,8 @@ def team_view(team: TeamRecord) -> Team:
         soft_budget=bodies.usd(team.budget.soft_budget_nano),
         budget_duration=team.budget.budget_duration,
         metadata=team.metadata,
+        default_labels=team.labels.default_labels,
+        required_labels=team.labels.required_labels,
         blocked=team.blocked,
         created_at=team.created_at,
         updated_at=team.updated_at,

@@ -13,6 +13,7 @@ from batch_gateway.core.access.keys import (
     budget_of_team,
     token_of,
 )
+from batch_gateway.gateway.http.last_uses import LastUses
 from batch_gateway.gateway.http.wrong_keys import GuessLimiter, keep_latest
 from batch_gateway.logs import log
 from batch_gateway.ports import KeyStore, StoreUnavailableError
@@ -26,7 +27,11 @@ _Found = tuple[KeyRecord, TeamRecord | None]
 
 
 class Authenticator:
-    """Authenticates secrets; one for each instance."""
+    """Authenticates secrets; one for each instance.
+
+    Attributes:
+        uses: The uses of keys that have yet to be written.
+    """
 
     def __init__(
         self,
@@ -44,6 +49,7 @@ class Authenticator:
         # Kept apart, so that any number of wrong keys cannot push valid ones out of the cache.
         self._unknown: OrderedDict[str, float] = OrderedDict()
         self._guesses = GuessLimiter()
+        self.uses = LastUses(keys, now)
 
     def authenticate(self, secret: str | None, address: str = "") -> Caller:
         """Return the caller that a secret belongs to.
@@ -72,6 +78,9 @@ class Authenticator:
             raise invalid_key("is disabled")
         if key.team_id and team is None:
             raise invalid_key("belongs to a team that was deleted")
+        self.uses.note(key)
+        if key.role == "admin":
+            return Caller(api_key=key.key_alias)
         return Caller(
             api_key=key.key_alias,
             team=key.team_id,
@@ -80,6 +89,8 @@ class Authenticator:
             budgets=tuple(
                 limit for limit in (budget_of_key(key), budget_of_team(team) if team else None) if limit
             ),
+            label_policies=(team.labels, key.labels) if team else (key.labels,),
+            is_viewer=key.role == "viewer",
         )
 
     def _find(self, secret: str, address: str) -> _Found | None:

@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from batch_gateway.core.access.callers import Caller
+from batch_gateway.core.access.callers import Caller, admin_only, read_only_key
 from batch_gateway.core.errors import ApiError
 from batch_gateway.gateway.http.call import Call
 
@@ -33,11 +33,13 @@ class AuditedResponse(NamedTuple):
 
 
 class Access(Enum):
-    """The callers that a route is open to."""
+    """The callers that a route is open to. A viewer may call only routes that change nothing."""
 
     OPEN = "anybody"
     KEY = "anybody with a key"
-    ADMIN = "the administrator"
+    VIEWER = "viewers, who see what their key's team may see, and administrators"
+    AUDITOR = "callers that see everything: viewers without a team, and administrators"
+    ADMIN = "administrators"
     PLACE = "anybody with a key for the project and location in the path"
 
 
@@ -69,15 +71,20 @@ def for_keys(method: str, path: str, handler: Callable[[Request, Caller], Respon
     return Route(method, path, handler, Access.KEY)
 
 
-def for_admin(method: str, path: str, handler: Callable[[Request, Caller], Response]) -> Route:
-    """Make a route that changes nothing and that the administrator may call."""
-    return Route(method, path, handler, Access.ADMIN)
+def for_viewers(method: str, path: str, handler: Callable[[Request, Caller], Response]) -> Route:
+    """Make a route that changes nothing and that viewers and administrators may call."""
+    return Route(method, path, handler, Access.VIEWER)
+
+
+def for_auditors(method: str, path: str, handler: Callable[[Request, Caller], Response]) -> Route:
+    """Make a route that changes nothing and that callers who see everything may call."""
+    return Route(method, path, handler, Access.AUDITOR)
 
 
 def change_by_admin(
     method: str, path: str, handler: Callable[[Request, Caller], AuditedResponse], audit: str
 ) -> Route:
-    """Make a route that changes something and that the administrator may call."""
+    """Make a route that changes something and that administrators may call."""
     return Route(method, path, handler, Access.ADMIN, audit)
 
 
@@ -96,6 +103,22 @@ def at_place(method: str, path: str, handler: Callable[[Call], Response]) -> Rou
 def change_at_place(method: str, path: str, handler: Callable[[Call], AuditedResponse], audit: str) -> Route:
     """Make a route below a project and location that changes something."""
     return Route(method, path, handler, Access.PLACE, audit)
+
+
+def check_role(route: Route, caller: Caller) -> None:
+    """Check that a caller's role allows a route.
+
+    Raises:
+        ApiError: READ_ONLY_KEY or ADMIN_ONLY.
+    """
+    if caller.is_viewer and route.audit is not None:
+        raise read_only_key()
+    if route.access is Access.ADMIN and not caller.is_admin:
+        raise admin_only("an administrator's key may do this: the master key, or one with the role 'admin'")
+    if route.access is Access.VIEWER and not (caller.is_admin or caller.is_viewer):
+        raise admin_only("the master key, and keys with the role 'admin' or 'viewer', may see this")
+    if route.access is Access.AUDITOR and not caller.sees_everything:
+        raise admin_only("administrators' keys, and viewers' without a team, may see this")
 
 
 class Table:

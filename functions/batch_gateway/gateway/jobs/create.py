@@ -24,13 +24,13 @@ from werkzeug.wrappers import Response
 from batch_gateway import log_events
 from batch_gateway.core.accounting.budgets import BudgetExceededError, OwnedBudget
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.estimating import estimate_report
 from batch_gateway.core.jobs.cost_bounds import Bounds
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, parse_name
 from batch_gateway.gateway.http import requests, responses
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.gateway.jobs import budget_errors, create_outcome
+from batch_gateway.gateway.jobs.added_labels import added_labels
 from batch_gateway.gateway.jobs.create_policy import CreatePolicy
 from batch_gateway.gateway.jobs.drafts import Draft
 from batch_gateway.gateway.jobs.estimate import Estimates
@@ -96,20 +96,20 @@ class Creates:
         Raises:
             ApiError: It is rejected, or its job is unknown or not on record.
         """
-        body, resumed = draft.body, draft.resumed
-        model = self._policy.authorize(call, body, resumed.own_uris if resumed else frozenset())
+        resumed = draft.resumed
+        model = self._policy.authorize(call, draft.body, resumed.own_uris if resumed else frozenset())
+        body = self._estimates.rows.with_exact_input(call, draft.body)
+        draft = draft._replace(body=body)
         # An alias is replaced by the model's full name.
         changed: dict[str, Any] = {"model": model} if model != body.model else {}
         if call.request.args.get("validateOnly", "").lower() == "true":
-            return responses.json(
-                estimate_report(self._estimates.estimate_for_caller(call, body.json, model, resumed))
-            )
+            return self._estimates.answer(call, body, model, resumed)
         submission = new_submission(call, draft, model, self._now())
         limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]
         if limits:
             submission = self._with_reservation(call, draft, model, submission)
         else:
-            self._estimates.check_rows(call, draft.body.json)
+            self._estimates.rows.check(call, body.json)
         earlier = self._begin(submission, limits)
         if earlier is not None:
             submission = self._continue(earlier, submission)
@@ -120,8 +120,9 @@ class Creates:
             ):
                 return self._record_and_relay(call, *found, submission)
         try:
-            if call.caller.scope or submission.marker:
-                changed["labels"] = labels_of(call.caller, submission, body.labels)
+            added = added_labels(call, body)
+            if call.caller.scope or submission.marker or added:
+                changed["labels"] = labels_of(call.caller, submission, body.labels | added)
             sent = body.with_members(changed)
         except ApiError:
             self._forget(submission)

@@ -7,6 +7,7 @@ from batch_gateway.core.access import grants
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.resource_names import parse_resource
 from batch_gateway.gateway.http.call import Call
+from batch_gateway.gateway.jobs.added_labels import added_labels
 from batch_gateway.gateway.jobs.job_body import JobBody
 from batch_gateway.gateway.jobs.places import Places
 from batch_gateway.settings import Settings
@@ -31,7 +32,7 @@ class CreatePolicy:
             The model's full name, with an alias resolved.
 
         Raises:
-            ApiError: The caller may not send it.
+            ApiError: The caller may not send it, or it lacks labels that it must have.
         """
         written = body.model
         resource = self._resolve(call, written)
@@ -44,6 +45,7 @@ class CreatePolicy:
             grants.check_body(call.caller.grants, body.json, has_budget=has_budget, own_uris=own_uris)
             for field, name in grants.resource_names(body.json):
                 self._check_resource(call, field, name)
+        added_labels(call, body)
         return resource
 
     def name_of(self, call: Call, model: str) -> str:

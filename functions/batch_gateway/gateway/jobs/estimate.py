@@ -9,26 +9,26 @@ from typing import Any
 from werkzeug.wrappers import Response
 
 from batch_gateway.core.access.callers import Caller
-from batch_gateway.core.access.row_grants import RowGrants, uri_grants
-from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import Estimate, Survey, estimate_report
 from batch_gateway.core.estimating.bounds import Scale
 from batch_gateway.core.estimating.estimate import bounded
 from batch_gateway.core.estimating.exact import UnboundedError
-from batch_gateway.core.estimating.needs import SizeOf, either, snake_case
-from batch_gateway.core.estimating.sampling import Object, Place, lines_of, plan
+from batch_gateway.core.estimating.needs import SizeOf, either
+from batch_gateway.core.estimating.sampling import Place, lines_of, plan
 from batch_gateway.core.jobs.cost_bounds import Weighed
 from batch_gateway.core.jobs.record import JobRecord, uris_of
 from batch_gateway.core.pricing.models import BaseModels, base_model_of, configured_base, is_registered
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.rows.carried import answered_test
+from batch_gateway.core.timing.job_times import Expectation
 from batch_gateway.gateway.http import requests, responses
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.jobs.drafts import ResumedJob
 from batch_gateway.gateway.jobs.histories import Histories
 from batch_gateway.gateway.jobs.input_bounds import InputBounds
-from batch_gateway.gateway.jobs.input_objects import SECONDS, FileSizes, UnknownError, objects_of
+from batch_gateway.gateway.jobs.input_objects import SECONDS, FileSizes, UnknownError, objects_in, objects_of
 from batch_gateway.gateway.jobs.job_body import JobBody
+from batch_gateway.gateway.jobs.row_checks import RowChecks, row_grants
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     JobStore,
@@ -42,12 +42,13 @@ from batch_gateway.ports import (
     UpstreamUnavailableError,
 )
 
-_FOR_CUSTOM_CODE = frozenset({"csv", "tf-record", "tf-record-gzip"})
-"""Formats that publishers' models and those tuned from them do not read ("Batch inference with Gemini")."""
-
 
 class Estimates:
-    """Estimator of jobs: reads a sample of the input and prices it. Submits nothing."""
+    """Estimator of jobs: reads a sample of the input and prices it. Submits nothing.
+
+    Attributes:
+        rows: Checks of the files that rows name.
+    """
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class Estimates:
         prices: Callable[[], PriceTable],
         base_models: BaseModels,
         authorize: Callable[[Call, JobBody], str],
+        expect: Callable[[Caller, str, str], Expectation],
         now: Callable[[], datetime],
     ) -> None:
         """Store the dependencies.
@@ -71,6 +73,7 @@ class Estimates:
             prices: Returns the prices in force.
             base_models: Base models in the configuration.
             authorize: Rejects a create that the caller may not send; returns its model's full name.
+            expect: Returns how long a caller's job with a model takes in a location.
             now: Returns the current time.
         """
         self._histories = Histories(store)
@@ -80,8 +83,10 @@ class Estimates:
         self._prices = prices
         self._base_models = base_models
         self._authorize = authorize
+        self._expect = expect
         self._now = now
         self._bounds = InputBounds(objects)
+        self.rows = RowChecks(objects, tables, self._bounds)
 
     def estimate(self, call: Call) -> Response:
         """Estimate the create in the body (``:estimateCost``).
@@ -90,9 +95,24 @@ class Estimates:
             ApiError: The same create would be rejected.
         """
         body = JobBody(requests.body(call.request))
-        return responses.json(
-            estimate_report(self.estimate_for_caller(call, body.json, self._authorize(call, body)))
-        )
+        model = self._authorize(call, body)
+        return self.answer(call, self.rows.with_exact_input(call, body), model)
+
+    def answer(self, call: Call, body: JobBody, model: str, resumed: ResumedJob | None = None) -> Response:
+        """Return the answer with the estimate of a create that the caller may send.
+
+        Args:
+            call: As in ``estimate_create``.
+            body: Its body.
+            model: As in ``estimate_create``.
+            resumed: As in ``estimate_create``.
+
+        Raises:
+            ApiError: As in ``estimate_for_caller``.
+        """
+        estimate = self.estimate_for_caller(call, body.json, model, resumed)
+        expected = self._expect(call.caller, estimate.model, call.location)
+        return responses.json(estimate_report(estimate, expected))
 
     def estimate_for_caller(
         self, call: Call, body: dict[str, Any], model: str, resumed: ResumedJob | None = None
@@ -110,7 +130,7 @@ class Estimates:
         """
         estimate = self.estimate_create(call, body, model, resumed)
         if estimate.high_nano is None or all(limit.max_nano is None for limit in call.caller.budgets):
-            self.check_rows(call, body)
+            self.rows.check(call, body)
             return estimate
         try:
             base = self._base_of(model, call.project, call.location)
@@ -118,53 +138,18 @@ class Estimates:
         except (UnknownError, UnboundedError) as error:
             return estimate.without_high(f"The high is unknown: {error}.")
 
-    def check_rows(self, call: Call, body: dict[str, Any]) -> None:
-        """Check the files that the rows of a create name, if its caller is limited to some.
-
-        Rows in CSV and TFRecord are for code of a custom model, which decides what they mean; they are not
-        checked.
-
-        Raises:
-            ApiError: A row names a file that the caller may not read, or not all rows can be checked.
-        """
-        granted = _row_grants(call.caller)
-        source = either(body, "inputConfig")
-        if granted is None or either(source, "instancesFormat") in _FOR_CUSTOM_CODE:
-            return
-        try:
-            objects = self._objects_in(source, time.monotonic() + SECONDS)
-            self._bounds.weigh(call.caller.key_id or "", objects, None, granted)
-        except UnknownError as error:
-            raise _unchecked(str(error)) from error
-        except (ObjectsUnavailableError, ObjectChangedError) as error:
-            log("WARNING", "input not read", error=error)
-            raise _unchecked("it was overwritten, or the gateway cannot read it now; try again") from error
-
-    def _objects_in(self, source: dict[str, Any], deadline: float) -> list[Object]:
-        """Find the objects of an input that is to be read whole.
-
-        Raises:
-            UnknownError: It is not, or not only, rows of JSON in Cloud Storage, or cannot be found.
-        """
-        fields = {"instances_format", "gcs_source"}
-        if extra := sorted(name for name in source if snake_case(name) not in fields):
-            raise UnknownError(f"{extra[0]} names input beside gcsSource, which is not read")
-        if either(source, "instancesFormat") not in {None, "jsonl"}:
-            raise UnknownError("only rows of instancesFormat jsonl can be read")
-        return objects_of(self._objects, uris_of(either(either(source, "gcsSource"), "uris")), deadline)
-
     def _with_bound(
         self, call: Call, body: dict[str, Any], model: str, estimate: Estimate, resumed: ResumedJob | None
     ) -> Estimate:
         source = either(body, "inputConfig")
         deadline = time.monotonic() + SECONDS
-        objects = self._objects_in(source, deadline)
+        objects = objects_in(self._objects, source, deadline)
         prices, now = self._prices(), self._now()
         sizes = FileSizes(self._objects, call.caller, deadline)
         parameters, whose = either(body, "modelParameters"), call.caller.key_id or ""
         scale = Scale(model, prices, sizes, parameters, self._done_test(is_resumed=resumed is not None))
         try:
-            self._bounds.weigh(whose, objects, scale, _row_grants(call.caller))
+            self._bounds.weigh(whose, objects, scale, row_grants(call.caller))
             if resumed and (resumed.rows is None or resumed.rows > scale.weight.rows):
                 # Rows that are not in the output may be any of the input's.
                 input_ = Scale(model, prices, sizes, parameters)
@@ -206,7 +191,7 @@ class Estimates:
             call.location,
             history=(
                 caller.record_scope,
-                _history_name(caller.team, caller.api_key if caller.key_id else None),
+                _history_name(caller.team, caller.api_key if caller.record_scope else None),
             ),
             size_of=FileSizes(self._objects, caller, deadline),
             deadline=deadline,
@@ -316,21 +301,6 @@ class Estimates:
             raise UnknownError(
                 f"{at.uri} was overwritten while it was read; send the request again"
             ) from error
-
-
-def _row_grants(caller: Caller) -> RowGrants | None:
-    granted = uri_grants(caller.grants)
-    return RowGrants(granted) if granted else None
-
-
-def _unchecked(problem: str) -> ApiError:
-    return ApiError(
-        "FAILED_PRECONDITION",
-        "ROWS_NOT_CHECKED",
-        "Your key is limited in the files that rows may name, so the whole input is read before the job is "
-        f"submitted: {problem}. Name jsonl files in Cloud Storage that are there, or ask the administrator "
-        "for a key without allowed_uri_prefixes.",
-    )
 
 
 def _history_name(team: str | None, api_key: str | None) -> str:

@@ -15,7 +15,7 @@ from batch_gateway.core.estimating.bounds import Scale
 from batch_gateway.core.estimating.exact import UnboundedError
 from batch_gateway.core.estimating.sampling import Object
 from batch_gateway.core.lines import MAX_LINE_BYTES, Block, whole_lines
-from batch_gateway.ports import ObjectStore
+from batch_gateway.ports import ObjectStore, TableInfo, Tables
 
 SECONDS = 45.0
 """Time limit for one input; with the minute that Vertex AI has to answer, within the gateway's 120 s."""
@@ -26,7 +26,10 @@ SMALL_BYTES = 4 * 1024 * 1024
 _AT_ONCE = 2
 """Larger inputs that an instance reads at the same time: one alone can keep a processor busy."""
 _LARGE_BLOCK_BYTES = 1024 * 1024
+_TABLE_BLOCK_BYTES = 128 * 1024
+"""About as much of a table as is checked at once."""
 _GZIP = b"\x1f\x8b"
+_TOO_MANY = f"a row names more than {MOST_PLACES:,} files or texts"
 
 
 class InputBounds:
@@ -79,6 +82,40 @@ class InputBounds:
                     # Yield the interpreter to other threads, which would otherwise wait five milliseconds.
                     time.sleep(0)
 
+    def check_table(self, whose: str, table: TableInfo, tables: Tables, granted: RowGrants) -> None:
+        """Check the files that the rows of a table name.
+
+        The query is billed by the table's size, so by MOST_BYTES at most.
+
+        Args:
+            whose: Id of the key, as in ``weigh``.
+            table: The table.
+            tables: Reads it.
+            granted: What the rows may name.
+
+        Raises:
+            ApiError: The table is too large to be read in time, or too many inputs are being read; or a row
+                names a file that it may not, or cannot be checked.
+            TablesUnavailableError: BigQuery does not answer.
+            ObjectChangedError: The table was overwritten meanwhile.
+        """
+        if table.size > MOST_BYTES:
+            raise _too_large_to_check(table.size, 1)
+        deadline = self._clock() + SECONDS
+        with self._slot(whose, table.size):
+            rows = tables.rows(table, carried_before=table.created, whole=True, seconds=SECONDS)
+            lines: list[bytes] = []
+            size = 0
+            for row in rows:
+                if self._clock() >= deadline:
+                    raise _too_large_to_check(table.size, 1)
+                lines.append(row.whole + b"\n")
+                size += len(row.whole)
+                if size >= _TABLE_BLOCK_BYTES:
+                    _check_rows(table.uri, lines, granted)
+                    lines, size = [], 0
+            _check_rows(table.uri, lines, granted)
+
     def _add(self, at: Object, block: Block, scale: Scale) -> None:
         if block.oversized:
             raise UnboundedError(
@@ -129,34 +166,54 @@ def _check(at: Object, block: Block, granted: RowGrants, lines: int) -> None:
         ApiError: A row names another file, or cannot be checked.
     """
     if block.oversized:
-        raise _unchecked(at, f"a row is longer than {MAX_LINE_BYTES:,} bytes, or holds millions of values")
+        raise _unchecked(
+            at.uri, f"a row is longer than {MAX_LINE_BYTES:,} bytes, or holds millions of values"
+        )
     if not lines and block.lines and block.lines[0].startswith(_GZIP):
-        raise _unchecked(at, "it is compressed")
+        raise _unchecked(at.uri, "it is compressed")
     if any(b"\0" in line for line in block.lines):
-        raise _unchecked(at, "it is not text in UTF-8")
+        raise _unchecked(at.uri, "it is not text in UTF-8")
     try:
         denied = granted.find_denied(block.lines)
     except TooManyError as error:
-        raise _unchecked(at, f"a row names more than {MOST_PLACES:,} files or texts") from error
+        raise _unchecked(at.uri, _TOO_MANY) from error
     if denied:
         number = lines + denied.line + 1
-        raise ApiError(
-            "PERMISSION_DENIED",
-            "ROW_URI_NOT_ALLOWED",
-            f"Line {number:,} of {at.uri} names {denied.uri!r}, which this API key may not read. Name files "
-            f"below its prefixes only: {granted}. (A text that merely begins like this goes into a member "
-            "'text', or behind another word.)",
-            metadata={"input": at.uri, "line": str(number), "uri": denied.uri},
-        )
+        raise _not_allowed(f"Line {number:,} of {at.uri}", denied.uri, granted, at.uri, line=str(number))
 
 
-def _unchecked(at: Object, problem: str) -> ApiError:
+def _check_rows(table: str, rows: list[bytes], granted: RowGrants) -> None:
+    """Check the files that rows of a table name; they have no order, so no number is told.
+
+    Raises:
+        ApiError: A row names another file, or cannot be checked.
+    """
+    try:
+        denied = granted.find_denied(rows)
+    except TooManyError as error:
+        raise _unchecked(table, _TOO_MANY) from error
+    if denied:
+        raise _not_allowed(f"A row of {table}", denied.uri, granted, table)
+
+
+def _not_allowed(place: str, uri: str, granted: RowGrants, source: str, **more: str) -> ApiError:
+    return ApiError(
+        "PERMISSION_DENIED",
+        "ROW_URI_NOT_ALLOWED",
+        f"{place} names {uri!r}, which this API key may not read. Name files below its prefixes only: "
+        f"{granted}. (A text that merely begins like this goes into a member 'text', or behind another "
+        "word.)",
+        metadata={"input": source, "uri": uri, **more},
+    )
+
+
+def _unchecked(source: str, problem: str) -> ApiError:
     return ApiError(
         "FAILED_PRECONDITION",
         "ROWS_NOT_CHECKED",
-        f"Your key is limited in the files that rows may name, and the rows of {at.uri} cannot be checked: "
+        f"Your key is limited in the files that rows may name, and the rows of {source} cannot be checked: "
         f"{problem}. Write one JSON object per line, in UTF-8 and uncompressed.",
-        metadata={"input": at.uri},
+        metadata={"input": source},
     )
 
 

@@ -4,12 +4,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
+from typing import Any
 
 from batch_gateway.core.access import grants
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.errors import ApiError
+from batch_gateway.core.estimating.needs import either, snake_case
 from batch_gateway.core.estimating.sampling import Object
 from batch_gateway.core.estimating.wildcards import MOST_CHARACTERS, matcher, prefix_of
+from batch_gateway.core.jobs.record import uris_of
 from batch_gateway.logs import log
 from batch_gateway.ports import ObjectInfo, ObjectStore, ObjectsUnavailableError
 
@@ -60,6 +63,30 @@ def objects_of(store: Callable[[], ObjectStore], uris: Sequence[str], deadline: 
         found += listed
         if len(found) > MOST_LISTED:
             raise UnknownError(f"the input has more than {MOST_LISTED:,} objects")
+    return found
+
+
+def objects_in(store: Callable[[], ObjectStore], source: Any, deadline: float) -> list[Object]:
+    """Find the objects of an inputConfig that is to be read whole.
+
+    Args:
+        store: As in ``objects_of``.
+        source: The inputConfig, in whatever form the caller sent it.
+        deadline: As in ``objects_of``.
+
+    Raises:
+        UnknownError: It is not, or not only, rows of JSON in Cloud Storage, or cannot be found.
+    """
+    if not isinstance(source, dict):
+        raise UnknownError("the body has no inputConfig")
+    fields = {"instances_format", "gcs_source"}
+    if extra := sorted(name for name in source if snake_case(name) not in fields):
+        raise UnknownError(f"{extra[0]} names input beside gcsSource, which is not read")
+    if either(source, "instancesFormat") not in {None, "jsonl"}:
+        raise UnknownError("only rows of instancesFormat jsonl can be read")
+    found = objects_of(store, uris_of(either(either(source, "gcsSource"), "uris")), deadline)
+    if folder := next((each for each in found if each.name.endswith("/")), None):
+        raise UnknownError(f"{folder.uri} may be read as all that is in a folder; name the files in it")
     return found
 
 

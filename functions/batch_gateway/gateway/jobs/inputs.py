@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 from werkzeug.wrappers import Request
 
 from batch_gateway.core.access.callers import Caller
-from batch_gateway.core.access.input_names import folder_of, uri_of
+from batch_gateway.core.access.input_names import input_folder_of, output_folder_of, uri_of
 from batch_gateway.core.answers import Time
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.output_names import split_uri
@@ -44,11 +44,14 @@ class Input(msgspec.Struct, frozen=True, rename="camel"):
 
     Attributes:
         uri: Its URI, for ``gcsSource`` of a job.
+        output_uri_prefix: Where the caller's jobs may write: a prefix for ``outputUriPrefix`` of a job, below
+            which each job is best given a folder of its own.
         upload_url: Where to PUT the file; absent if it is stored already. Whoever has the URL can upload.
         expires_at: When the URL ends.
     """
 
     uri: str
+    output_uri_prefix: str
     upload_url: Annotated[str, Meta(extra_json_schema={"format": "uri"})] | UnsetType = UNSET
     expires_at: Time | UnsetType = UNSET
 
@@ -57,10 +60,15 @@ class Inputs:
     """Handler of uploads."""
 
     def __init__(
-        self, objects: Callable[[], ObjectStore], input_prefix: str | None, now: Callable[[], datetime]
+        self,
+        objects: Callable[[], ObjectStore],
+        input_prefix: str | None,
+        output_prefix: str | None,
+        now: Callable[[], datetime],
     ) -> None:
         self._objects = objects
         self._input_prefix = input_prefix
+        self._output_prefix = output_prefix
         self._now = now
 
     def create(self, request: Request, caller: Caller) -> AuditedResponse:
@@ -71,9 +79,12 @@ class Inputs:
         rows = requests.raw_body(request) if request.mimetype == _ROWS else None
         if rows is not None and not rows:
             raise params.invalid("body: is empty; send the rows, one JSON object per line")
-        uri = self._uri(caller, _name(request, has_rows=rows is not None))
+        name = _name(request, has_rows=rows is not None)
+        folder = input_folder_of(caller, self._input_prefix)
+        uri = _uri(folder, name)
+        output = output_folder_of(caller, self._output_prefix, folder)
         try:
-            answer = self._begin(uri) if rows is None else self._store(uri, rows)
+            answer = self._begin(uri, output) if rows is None else self._store(uri, rows, output)
         except ObjectExistsError as error:
             raise ApiError(
                 "ALREADY_EXISTS",
@@ -110,25 +121,26 @@ class Inputs:
         )
         return AuditedResponse(uri, responses.json(answer))
 
-    def _uri(self, caller: Caller, name: str) -> str:
-        try:
-            return uri_of(folder_of(caller, self._input_prefix), name)
-        except ValueError as error:
-            raise params.invalid(str(error)) from error
-
-    def _begin(self, uri: str) -> Input:
+    def _begin(self, uri: str, output: str) -> Input:
         bucket, name = split_uri(uri)
         expires = (self._now() + SESSION_LIFETIME).astimezone(UTC).replace(microsecond=0)
         # The session itself would find that out only after the whole file was sent.
         if self._objects().stat(bucket, name) is not None:
             raise ObjectExistsError(uri)
         url = self._objects().begin_upload(bucket, name, _ROWS)
-        return Input(uri, url, expires)
+        return Input(uri, output, url, expires)
 
-    def _store(self, uri: str, rows: bytes) -> Input:
+    def _store(self, uri: str, rows: bytes, output: str) -> Input:
         bucket, name = split_uri(uri)
         self._objects().create(bucket, name, rows, _ROWS)
-        return Input(uri)
+        return Input(uri, output)
+
+
+def _uri(folder: str, name: str) -> str:
+    try:
+        return uri_of(folder, name)
+    except ValueError as error:
+        raise params.invalid(str(error)) from error
 
 
 def _name(request: Request, *, has_rows: bool) -> str:

@@ -21,6 +21,8 @@ from batch_gateway.settlement.deps import SettlementDeps
 
 _PIECE_BYTES = 64 * 1024
 _LINE_FEED = b"\n"
+_QUERY_SECONDS = 180.0
+"""Time that a table's query may take until its first row."""
 _LOOK_EVERY = 1_000
 """Rows of a table after which it is checked that the client is still there."""
 
@@ -139,7 +141,9 @@ class Reading:
         job = self._job
         tally = Tally(self._prices, job.priced_model, job.carried_before)
         whole = not self._query.by_usage
-        rows = self._deps.tables().rows(table, carried_before=job.carried_before, whole=whole)
+        rows = self._deps.tables().rows(
+            table, carried_before=job.carried_before, whole=whole, seconds=_QUERY_SECONDS
+        )
         for number, row in enumerate(rows):
             if number % _LOOK_EVERY == 0:
                 self._check_client()

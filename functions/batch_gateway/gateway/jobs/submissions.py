@@ -10,8 +10,9 @@ import msgspec
 from batch_gateway.core.access import callers
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.access.row_grants import uri_grants
-from batch_gateway.core.jobs.labels import KEY_LABEL, MARKER_LABEL, TEAM_LABEL
+from batch_gateway.core.jobs.labels import MARKER_LABEL, reserved
 from batch_gateway.gateway.http.call import Call
+from batch_gateway.gateway.jobs.added_labels import header_labels
 from batch_gateway.gateway.jobs.drafts import Draft
 from batch_gateway.ports import Submission
 
@@ -50,7 +51,12 @@ def new_submission(call: Call, draft: Draft, model: str, now: datetime) -> Submi
     return msgspec.structs.replace(
         submission,
         id=_hash(*owner, idempotency_key)[:32],
-        body_hash=_hash(call.project, call.location, draft.identity.decode("latin-1")),
+        body_hash=_hash(
+            call.project,
+            call.location,
+            draft.identity.decode("latin-1"),
+            *(f"{name}={value}" for name, value in sorted(header_labels(call).items())),
+        ),
         # Random, so that nobody can plant a job that would be found in place of ours.
         marker=uuid.uuid4().hex,
         expires=now + KEY_LIFETIME,
@@ -58,11 +64,11 @@ def new_submission(call: Call, draft: Draft, model: str, now: datetime) -> Submi
 
 
 def labels_of(caller: Caller, submission: Submission, written: dict[str, Any]) -> dict[str, Any]:
-    """Return the labels to send for a scoped key, or for a create with an Idempotency-Key.
+    """Return the labels to send with a create.
 
     The labels for the job's owner and its submission are set by the gateway only: the caller's are dropped.
     """
-    ours = {MARKER_LABEL} if caller.scope is None else {MARKER_LABEL, TEAM_LABEL, KEY_LABEL}
+    ours = reserved(scoped=caller.scope is not None)
     labels = {name: value for name, value in written.items() if name not in ours}
     if caller.scope:
         labels[caller.scope[0]] = caller.scope[1]

@@ -12,7 +12,7 @@ function tell() {
   for (const listener of listeners) listener();
 }
 
-export function parsed() {
+function parsed() {
   const [path, search = ''] = location.hash.replace(/^#\/?/, '').split('?');
   const [name, ...rest] = path.split('/');
   return { name: name || 'overview', path: rest, query: new URLSearchParams(search) };

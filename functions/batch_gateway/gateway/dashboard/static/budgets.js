@@ -130,8 +130,8 @@ function share(budget) {
   return budget.spent === null ? -1 : percentOf(budget.spent + budget.reserved, budget.most);
 }
 
-/** @param {{admin: boolean, from: import('./live.js').Polled<unknown>, budgets: Budget[]}} props */
-export function BudgetsCard({ admin, from, budgets }) {
+/** @param {{admin: boolean, from: import('./live.js').Polled<Budget[]>}} props */
+export function BudgetsCard({ admin, from }) {
   const text = admin
     ? 'Give teams and keys one, and see here how much is left.'
     : 'Your key and team have no limit of their own.';
@@ -140,7 +140,7 @@ export function BudgetsCard({ admin, from, budgets }) {
     note: 'In UTC',
     actions: admin && h('a', { href: '#/keys' }, 'Keys & teams'),
     from,
-    draw: () =>
+    draw: (budgets) =>
       budgets.length
         ? [
             h(

@@ -28,6 +28,7 @@ export function ModelsCard({ from, range, team }) {
   return loadedCard({
     title: 'Cost by model',
     note: RANGES[range].text,
+    actions: h('a', { href: linkTo('jobs', { team, since: range, sort: '-amount' }) }, 'Jobs by cost'),
     lines: 4,
     from,
     draw: (buckets) => {

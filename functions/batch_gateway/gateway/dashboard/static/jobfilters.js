@@ -70,7 +70,7 @@ export function wanted(query) {
 function rangeOf(query) {
   const since = query.get('since') ?? '30d';
   if (since === 'all') return null;
-  return RANGES[since] ? since : '30d';
+  return Object.hasOwn(RANGES, since) ? since : '30d';
 }
 
 /** @param {{who: import('./api.js').Who, query: URLSearchParams, jobs: Job[]}} props */

@@ -90,7 +90,7 @@ function App() {
 function Frame({ who, out }) {
   usePreferences();
   const { name, path, query } = useAddress();
-  const found = VIEWS[name] && (!VIEWS[name].admin || who.admin) ? name : 'overview';
+  const found = Object.hasOwn(VIEWS, name) && (!VIEWS[name].admin || who.admin) ? name : 'overview';
   const isJob = found === 'jobs' && path.length === 3;
   const place = [found, ...path].join('/');
   const links = Object.entries(VIEWS)

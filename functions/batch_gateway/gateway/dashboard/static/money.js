@@ -10,7 +10,7 @@ const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?$/;
  * @param {string} text
  * @param {number} places
  */
-export function parseDecimal(text, places) {
+function parseDecimal(text, places) {
   const match = DECIMAL.exec(text);
   if (!match || (match[3]?.length ?? 0) > places) throw new TypeError(`no amount: ${text}`);
   const units = BigInt(match[2] + (match[3] ?? '').padEnd(places, '0'));

@@ -31,7 +31,7 @@ const GROUPS = [
 /** @param {import('./main.js').View} view */
 export function Overview({ who, query }) {
   const asked = query.get('range') ?? '';
-  const range = RANGES[asked] ? asked : '30d';
+  const range = Object.hasOwn(RANGES, asked) ? asked : '30d';
   const by = query.get('by') ?? 'model';
   const team = who.admin ? query.get('team') : null;
   /** @type {Query} */
@@ -93,16 +93,17 @@ export function Overview({ who, query }) {
     async (signal) => (who.admin ? everyKey(team, signal) : (await whoAmI(signal)).limits),
     [team],
   );
-  const budgets = budgetsOf([
-    ...(teams.data ?? []).filter((each) => !team || each.team_id === team),
-    ...(owners.data ?? []),
-  ]);
+  // Some of the budgets would be taken for all of them.
+  const budgets =
+    teams.data && owners.data
+      ? budgetsOf([...teams.data.filter((each) => !team || each.team_id === team), ...owners.data])
+      : null;
   // One key's budget says nothing about what a whole team spends.
   const scope = team ?? who.team;
   const whose = (/** @type {string} */ unit) =>
     who.admin && !team
       ? []
-      : budgets.filter(
+      : (budgets ?? []).filter(
           (budget) => budget.unit === unit && budget.spent !== null && budget.isTeam === Boolean(scope),
         );
 
@@ -121,7 +122,7 @@ export function Overview({ who, query }) {
       h('span', { class: 'grow' }),
       exports(range, filter),
     ),
-    h(Tiles, { days, jobs: running.data?.items ?? [], budgets, whose }),
+    h(Tiles, { days, jobs: running.data?.items ?? null, budgets, whose }),
     h(
       'div',
       { class: 'columns' },
@@ -138,7 +139,17 @@ export function Overview({ who, query }) {
         { class: 'stack' },
         h(ModelsCard, { from: models, range, team }),
         h(WasteCard, { from: failures, range, team, query: since() }),
-        h(BudgetsCard, { admin: who.admin, from: owners, budgets }),
+        h(BudgetsCard, {
+          admin: who.admin,
+          from: {
+            data: budgets,
+            error: teams.error ?? owners.error,
+            again: () => {
+              teams.again();
+              owners.again();
+            },
+          },
+        }),
       ),
     ),
     h('p', { class: 'help floor-note' }, `≥ — ${AT_LEAST}`),
@@ -149,7 +160,7 @@ export function Overview({ who, query }) {
  * @param {import('./api.js').Owner[]} teams
  * @param {string | null} chosen
  */
-export function teamOptions(teams, chosen) {
+function teamOptions(teams, chosen) {
   const known = teams.map((each) => [each.team_id, each.team_alias || each.team_id]);
   const missing = chosen && !known.some(([id]) => id === chosen);
   return missing ? [...known, [chosen, chosen]] : known;

@@ -104,7 +104,7 @@ export function expected(job) {
 }
 
 /** @param {Job} job */
-export function pathOf(job) {
+function pathOf(job) {
   return `#/jobs/${job.project}/${job.location}/${job.id}`;
 }
 

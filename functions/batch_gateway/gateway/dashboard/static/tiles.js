@@ -46,8 +46,9 @@ export function firstDay() {
 
 /**
  * @param {{
- *   days: import('./live.js').Polled<Bucket[]>, jobs: Job[], budgets: Budget[], whose: (unit: string) => Budget[],
- * }} props `whose` gives the budgets that hold for exactly what the tiles show
+ *   days: import('./live.js').Polled<Bucket[]>, jobs: Job[] | null, budgets: Budget[] | null,
+ *   whose: (unit: string) => Budget[],
+ * }} props jobs under way, and budgets, are null until they are known; `whose` gives the budgets that hold for exactly what the tiles show
  */
 export function Tiles({ days, jobs, budgets, whose }) {
   if (days.data === null && days.error)
@@ -107,19 +108,19 @@ function history(days, now) {
 
 /**
  * @param {Window} window
- * @param {{now: number, days: Bucket[], jobs: Job[], budgets: Budget[], own: Budget[]}} known
+ * @param {{now: number, days: Bucket[], jobs: Job[] | null, budgets: Budget[] | null, own: Budget[]}} known
  */
 function tile({ name, beforeName, before, from, until, unit }, { now, days, jobs, budgets, own }) {
   const spent = spentIn(days, from, until);
   const last = spentIn(days, before, from);
   const coming = sum(
-    jobs
+    (jobs ?? [])
       .filter((job) => job.projected !== null && Date.parse(job.createTime) >= from)
       .map((job) => (knownNano(job.projected) ?? 0n) - (costSoFar(job) ?? 0n))
       .filter((amount) => amount > 0n),
   );
   const past = history(days, now);
-  const expected = forecast({ spent: spent.amount, coming, days: past, left: (until - now) / DAY });
+  const expected = jobs && forecast({ spent: spent.amount, coming, days: past, left: (until - now) / DAY });
   const typical = past.length >= LEAST_HISTORY && sum(past) / BigInt(past.length);
   return h(
     'section',
@@ -141,7 +142,9 @@ function tile({ name, beforeName, before, from, until, unit }, { now, days, jobs
         { class: 'muted' },
         expected
           ? `Forecast ${amountText(expected.low, { floor: spent.floor })} to ${amountText(expected.high)}`
-          : 'Too little history for a forecast',
+          : jobs
+            ? 'Too little history for a forecast'
+            : 'Forecast …',
       ),
     ),
     own.length === 1 ? against(own[0], unit, expected) : summary(budgets, unit),
@@ -185,10 +188,11 @@ function against(budget, unit, expected) {
 
 /**
  * Says how many budgets for such a time there are: one cannot lend to another, so they are not added up.
- * @param {Budget[]} budgets
+ * @param {Budget[] | null} budgets
  * @param {string} unit
  */
 function summary(budgets, unit) {
+  if (budgets === null) return h('p', { class: 'against muted' }, 'Budgets …');
   const fitting = budgets.filter((budget) => budget.unit === unit && budget.spent !== null);
   const over = fitting.filter((budget) => (budget.spent ?? 0n) > budget.most).length;
   if (!fitting.length) return h('p', { class: 'against muted' }, `No budget for the ${unit}`);
