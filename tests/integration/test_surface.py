@@ -170,7 +170,7 @@ def test_the_documents_sweep_and_repricing(reader, system):
     assert reader("reconcile")["problems"] == []
     system.final(job)
     assert reader("reprice")["repriced"] == []
-    assert {price["model"] for price in reader("prices")["data"]} == {"gemini-3.5-flash"}
+    assert {price["model"] for price in reader("prices")["prices"]} == {"gemini-3.5-flash"}
 
 
 def test_the_documents_cancel_of_a_job_that_has_not_ended(system, reader):
