@@ -11,6 +11,7 @@ resource "google_pubsub_topic" "pricecheck" {
 
   project = var.project_id
   name    = "${var.name}-pricecheck"
+  labels  = local.labels
 
   depends_on = [time_sleep.apis]
 }

@@ -9,7 +9,7 @@ import pytest
 
 import demo
 from builders import prompt
-from documents import blocks
+from documents import ROOT, blocks
 from integration.harness import jobs_path, nano
 from patience import PATIENCE
 from processes import HOST, wait_until
@@ -36,6 +36,8 @@ def example(name):
 def reader(system, tmp_path):
     """Runs an example as a reader of the documents would, and returns the JSON that it printed."""
     system.stack.upload(demo.EXAMPLE_INPUT.name, demo.EXAMPLE_INPUT.read_bytes())
+    # A folder that has what the examples name, and that they may write to.
+    (tmp_path / "infra").symlink_to(ROOT / "infra")
     environment = {
         "PATH": os.environ["PATH"],
         "GATEWAY_URL": system.stack.gateway_url,
@@ -170,7 +172,7 @@ def test_the_documents_sweep_and_repricing(reader, system):
     assert reader("reconcile")["problems"] == []
     system.final(job)
     assert reader("reprice")["repriced"] == []
-    assert {price["model"] for price in reader("prices")["data"]} == {"gemini-3.5-flash"}
+    assert {price["model"] for price in reader("prices")["prices"]} == {"gemini-3.5-flash"}
 
 
 def test_the_documents_cancel_of_a_job_that_has_not_ended(system, reader):

@@ -22,6 +22,7 @@ import msgspec
 from werkzeug.wrappers import Response
 
 from batch_gateway import log_events
+from batch_gateway.core.access.row_grants import uri_grants
 from batch_gateway.core.accounting.budgets import BudgetExceededError, OwnedBudget
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.cost_bounds import Bounds
@@ -108,7 +109,7 @@ class Creates:
         limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]
         if limits:
             submission = self._with_reservation(call, draft, model, submission)
-        else:
+        elif uri_grants(call.caller.grants):
             self._estimates.rows.check(call, body.json)
         earlier = self._begin(submission, limits)
         if earlier is not None:

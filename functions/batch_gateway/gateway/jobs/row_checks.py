@@ -64,6 +64,8 @@ class RowChecks:
         Raises:
             ApiError: They match nothing or too much, or a name that is itself a wildcard.
         """
+        if not uri_grants(call.caller.grants):
+            return body
         name = "inputConfig" if body.json.get("inputConfig") is not None else "input_config"
         source = either(body.json, name)
         place = either(source, "gcsSource")
