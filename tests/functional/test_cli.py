@@ -622,7 +622,7 @@ def test_the_commands_are_those_that_were_promised():
         *(f"jobs {verb}" for verb in JOBS),
         *(f"prices {verb}" for verb in ("list", "overrides", "set", "discount", "delete")),
         *("login", "open", "completion", "run"),
-        *("spend", "export", "estimate", "reprice", "sweep", "audit"),
+        *("spend", "export", "estimate", "reprice", "reconcile", "sweep", "audit"),
     }
 
 

@@ -37,13 +37,14 @@ def describe_change(
 def _fields(record: KeyRecord | TeamRecord) -> dict[str, Any]:
     """Return all fields by the names that requests have for them; None where one has no value."""
     fields = msgspec.to_builtins(record)
-    grant, budget, metadata = fields.pop("grant"), fields.pop("budget"), fields.pop("metadata")
+    grant, budget, labels = fields.pop("grant"), fields.pop("budget"), fields.pop("labels")
+    metadata = fields.pop("metadata")
     amounts = {
         name: None if (nano := budget.pop(f"{name}_nano")) is None else format_nano(nano)
         for name in ("max_budget", "soft_budget")
     }
     text = msgspec.json.encode(metadata).decode() if metadata else None
-    fields = {**fields, **grant, **amounts, **budget, "metadata": text}
+    fields = {**fields, **grant, **amounts, **budget, **labels, "metadata": text}
     # An empty list and false are what a field is without a value.
     return {name: value or None for name, value in fields.items() if name not in _LEFT_OUT}
 

@@ -39,7 +39,7 @@ class _Input(msgspec.Struct, forbid_unknown_fields=True):
     name: str
 
 
-class Input(msgspec.Struct, frozen=True, rename="camel"):
+class Input(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """An input file.
 
     Attributes:
@@ -51,9 +51,9 @@ class Input(msgspec.Struct, frozen=True, rename="camel"):
     """
 
     uri: str
-    output_uri_prefix: str
     upload_url: Annotated[str, Meta(extra_json_schema={"format": "uri"})] | UnsetType = UNSET
     expires_at: Time | UnsetType = UNSET
+    output_uri_prefix: str
 
 
 class Inputs:
@@ -128,12 +128,12 @@ class Inputs:
         if self._objects().stat(bucket, name) is not None:
             raise ObjectExistsError(uri)
         url = self._objects().begin_upload(bucket, name, _ROWS)
-        return Input(uri, output, url, expires)
+        return Input(uri=uri, upload_url=url, expires_at=expires, output_uri_prefix=output)
 
     def _store(self, uri: str, rows: bytes, output: str) -> Input:
         bucket, name = split_uri(uri)
         self._objects().create(bucket, name, rows, _ROWS)
-        return Input(uri, output)
+        return Input(uri=uri, output_uri_prefix=output)
 
 
 def _uri(folder: str, name: str) -> str:
