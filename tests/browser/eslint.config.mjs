@@ -5,7 +5,8 @@ const STATIC = '**/dashboard/static/*.js';
 const NAMES =
   'AbortController Blob BroadcastChannel CustomEvent Event FormData Intl ResizeObserver URL URLSearchParams ' +
   'addEventListener cancelAnimationFrame clearTimeout dispatchEvent document fetch getComputedStyle history ' +
-  'localStorage location matchMedia navigator requestAnimationFrame scrollTo sessionStorage setTimeout uPlot';
+  'localStorage location matchMedia navigator requestAnimationFrame scrollTo sessionStorage setTimeout TextDecoder ' +
+  'TransformStream uPlot XMLHttpRequest';
 
 export default [
   js.configs.recommended,

@@ -123,6 +123,7 @@ def _view(job: JobRecord) -> dict[str, Any]:
         "displayName": job.seen.display_name,
         **{name: report[name] for name in _REPORTED},
         "wasted": report["waste"]["amount"],
+        "wasteReasons": report["waste"]["reasons"],
         **{name: report[name] for name in _REPORTED_TOO},
         "createTime": job.create_time,
         "startTime": job.seen.start_time,

@@ -9,10 +9,11 @@ const DOLLARS = new Set(['max_budget', 'soft_budget', 'spend', 'reserved']);
  * @typedef {[string, string | number][]} Query
  * @typedef {{succeeded: number, failed: number, malformed: number, unrecognized: number, unpriced: number,
  *   carriedOver: number}} Rows
+ * @typedef {{kind: 'failed' | 'blocked' | 'truncated', reason: string, rows: number, amount: string | null}} WasteReason
  * @typedef {{
  *   id: string, project: string, location: string, name: string, displayName: string, state: string,
  *   status: string, model: string, team: string | null, apiKey: string | null, labels: Record<string, string>,
- *   amount: string, complete: boolean, wasted: string, rows: Rows, projected: string | null,
+ *   amount: string, complete: boolean, wasted: string, wasteReasons: WasteReason[], rows: Rows, projected: string | null,
  *   estimate: {low: string | null, expected: string | null, high: string | null} | null,
  *   progress: {completed: number | null, total: number | null}, createTime: string, startTime: string | null,
  *   endTime: string | null, error: {message?: string} | null,
@@ -130,6 +131,16 @@ export async function get(path, query, signal) {
 export async function post(path, body, signal) {
   const text = typeof body === 'string' ? body : JSON.stringify(body ?? {});
   return json(await call('POST', path, { body: text, signal }));
+}
+
+/**
+ * Returns an answer whose body is not read yet.
+ * @param {string} path
+ * @param {Query} query
+ * @param {AbortSignal} signal
+ */
+export async function stream(path, query, signal) {
+  return call('GET', path, { query, signal });
 }
 
 /**

@@ -23,6 +23,7 @@ const ICONS = {
   next: 'M10 6l6 6-6 6',
   close: 'M6 6l12 12M18 6L6 18',
   plus: 'M12 5v14M5 12h14',
+  play: 'M7 5l12 7-12 7z',
   clock: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M12 7v5l3 2',
 };
 
