@@ -48,13 +48,15 @@ export class Refusal extends Error {
 /**
  * @param {string} method
  * @param {string} path
- * @param {{query?: Query, body?: string, signal?: AbortSignal}} options
+ * @param {{query?: Query, body?: BodyInit, type?: string, once?: string, signal?: AbortSignal}} options `once`: however
+ *   often it is called with that, it is done once
  */
-async function call(method, path, { query, body, signal } = {}) {
+async function call(method, path, { query, body, type = 'application/json', once, signal } = {}) {
   const search = query ? `?${new URLSearchParams(query.map(([name, value]) => [name, String(value)]))}` : '';
   /** @type {Record<string, string>} */
   const headers = { Authorization: `Bearer ${secretOf()}` };
-  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (body !== undefined) headers['Content-Type'] = type;
+  if (once) headers['Idempotency-Key'] = once;
   let answer;
   try {
     answer = await fetch(path + search, { method, headers, body, signal, cache: 'no-store' });
@@ -131,6 +133,28 @@ export async function get(path, query, signal) {
 export async function post(path, body, signal) {
   const text = typeof body === 'string' ? body : JSON.stringify(body ?? {});
   return json(await call('POST', path, { body: text, signal }));
+}
+
+/**
+ * Estimates or creates a job.
+ * @param {string} path
+ * @param {object} body
+ * @param {string} [once]
+ */
+export async function create(path, body, once) {
+  return json(await call('POST', path, { body: JSON.stringify(body), once }));
+}
+
+/**
+ * Stores a file of input.
+ * @param {string} name
+ * @param {File} file
+ * @returns {Promise<{uri: string, outputUriPrefix?: string}>}
+ */
+export async function store(name, file) {
+  return json(
+    await call('POST', '/v1/inputs', { query: [['name', name]], body: file, type: 'application/jsonl' }),
+  );
 }
 
 /**

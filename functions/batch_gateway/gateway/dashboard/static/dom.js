@@ -13,6 +13,7 @@ const ICONS = {
   overview: 'M3 13h5v7H3zM10 4h5v16h-5zM17 9h4v11h-4z',
   jobs: 'M4 6h16M4 12h16M4 18h16',
   keys: 'M14 10a4 4 0 1 1-3.5-4M11 9l8 8M16 17l2-2M19 20l2-2',
+  run: 'M7 5l12 7-12 7z',
   estimate: 'M6 3h12v18H6zM9 7h6M9 12h1M14 12h1M9 16h1M14 16h1',
   theme: 'M12 3a9 9 0 1 0 9 9 7 7 0 0 1-9-9z',
   out: 'M10 4H5v16h5M14 8l4 4-4 4M18 12H9',
@@ -23,7 +24,6 @@ const ICONS = {
   next: 'M10 6l6 6-6 6',
   close: 'M6 6l12 12M18 6L6 18',
   plus: 'M12 5v14M5 12h14',
-  play: 'M7 5l12 7-12 7z',
   clock: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M12 7v5l3 2',
 };
 

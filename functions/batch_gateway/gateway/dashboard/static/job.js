@@ -92,7 +92,7 @@ export function JobPage({ path: [project, location, id] }) {
       job.data &&
         CANCELLABLE.includes(job.data.cost.state) &&
         button('Cancel job', cancel, { symbol: 'close', kind: 'danger' }),
-      job.data && mayResume(job.data) && button('Resume', () => resume(path, name), { symbol: 'play' }),
+      job.data && mayResume(job.data) && button('Resume', () => resume(path, name), { symbol: 'run' }),
     ),
     h(
       'div',

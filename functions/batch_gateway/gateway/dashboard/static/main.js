@@ -12,6 +12,7 @@ import { useConnection } from './live.js';
 import { Overview } from './overview.js';
 import { failure } from './parts.js';
 import { isExact, isLocal, toggle, usePreferences, zoneName } from './preferences.js';
+import { Run } from './run.js';
 import { drop, dropEverywhere, onSignedOut, secretOf } from './secret.js';
 import { SignIn } from './signin.js';
 import { ThemeButton } from './theme.js';
@@ -28,6 +29,7 @@ const VIEWS = {
   overview: { text: 'Overview', show: Overview },
   jobs: { text: 'Jobs', show: Jobs },
   keys: { text: 'Keys & teams', show: Keys, admin: true },
+  run: { text: 'Run', show: Run },
   estimate: { text: 'Estimate', show: Estimate },
 };
 
