@@ -136,6 +136,19 @@ export async function post(path, body, signal) {
 }
 
 /**
+ * @param {string} path
+ * @param {unknown} body
+ */
+export async function put(path, body) {
+  return json(await call('PUT', path, { body: JSON.stringify(body) }));
+}
+
+/** @param {string} path */
+export async function remove(path) {
+  await call('DELETE', path);
+}
+
+/**
  * Estimates or creates a job.
  * @param {string} path
  * @param {object} body
