@@ -3,9 +3,10 @@ import js from '@eslint/js';
 const STATIC = '**/dashboard/static/*.js';
 /** What browsers offer; types are checked by tsc. */
 const NAMES =
-  'AbortController Blob BroadcastChannel CustomEvent Event FormData Intl ResizeObserver URL URLSearchParams ' +
+  'AbortController Blob BroadcastChannel crypto CustomEvent Event FormData Intl ResizeObserver URL URLSearchParams ' +
   'addEventListener cancelAnimationFrame clearTimeout dispatchEvent document fetch getComputedStyle history ' +
-  'localStorage location matchMedia navigator requestAnimationFrame scrollTo sessionStorage setTimeout uPlot';
+  'localStorage location matchMedia navigator requestAnimationFrame scrollTo sessionStorage setTimeout TextDecoder ' +
+  'TransformStream uPlot';
 
 export default [
   js.configs.recommended,

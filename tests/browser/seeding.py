@@ -15,7 +15,7 @@ from batch_gateway.core.pricing.cost import cost_of
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage, Waste
 from functional.gateway.conftest import NUMBER, PROJECT, job_body
 from functional.gateway.scoped import admin, new_team
-from vertex_emulator.jobs import RUNNING, Job, JobModel
+from vertex_emulator.jobs import Job, JobModel
 from vertex_emulator.layout import Layout
 
 LOCATION = "us-central1"
@@ -29,6 +29,37 @@ PIPELINES = {
     "research": ("paper-summaries", PRO, 1200),
 }
 ENDED = {"SUCCEEDED": 0.88, "FAILED": 0.04, "CANCELLED": 0.04, "PARTIALLY_SUCCEEDED": 0.03, "EXPIRED": 0.01}
+
+
+def _lost_rows():
+    """Output with the kinds of rows that `usage_of` counts as lost; the other rows are in the books only."""
+    refusal = {
+        "error": {"code": 400, "message": "Unsupported MIME type: image/tiff.", "status": "INVALID_ARGUMENT"}
+    }
+    busy = {
+        "error": {
+            "code": 429,
+            "message": "Resource exhausted. Try again later.",
+            "status": "RESOURCE_EXHAUSTED",
+        }
+    }
+    stopped = {"finishReason": "SAFETY", "finishMessage": "The answer may be harmful."}
+    counts = {"promptTokenCount": 640, "totalTokenCount": 640}
+    told = [
+        {"status": f"Bad Request: {json.dumps(refusal)}", "response": {}},
+        {"status": f"Too Many Requests: {json.dumps(busy)}", "response": {}},
+        {"status": "", "response": {"candidates": [stopped], "usageMetadata": counts}},
+    ]
+    asked = {
+        "contents": [{"role": "user", "parts": [{"text": "Sort this ticket into one of the categories."}]}]
+    }
+    rows = [
+        {"key": f"ticket-{at * 37:05d}", "request": asked, **told[min(at % 7 // 3, 2)]} for at in range(24)
+    ]
+    return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
+
+
+_LOST = _lost_rows()
 
 
 def usage_of(rows, model, *, failed=0, share=1.0, audio=False):
@@ -193,14 +224,16 @@ class Seeder:
         self.world.store.add_job(job)
         if content:
             uri = f"{directory}/predictions.jsonl"
+            self.world.objects.put("batch-out", uri.removeprefix("gs://batch-out/"), _LOST)
             output = Output(uri, 1, done * 3100 + 17, content, seen.get("end_time") or self.now)
             self.world.store.settle(
                 key, output, lambda job, old, increments: settle_output(job, old, increments, output, TABLE)
             )
         if ended:
             self.world.store.amend_job(key, lambda job: msgspec.structs.replace(job, closed=True))
+        job = self.world.store.get_job(key)
         self._show_in_vertex(job, rows, done)
-        return self.world.store.get_job(key)
+        return job
 
     def _estimate(self, rows, model, created):
         expected = cost_of(usage_of(rows, model), TABLE, location=LOCATION, at=created).amount_nano
@@ -208,14 +241,17 @@ class Seeder:
 
     def _show_in_vertex(self, job, rows, done):
         seen = job.seen
-        body = job_body(displayName=seen.display_name, model=seen.model, labels=seen.labels)
+        output = {"gcsDestination": {"outputUriPrefix": seen.output_prefix}, "predictionsFormat": "jsonl"}
+        body = job_body(
+            displayName=seen.display_name, model=seen.model, labels=seen.labels, outputConfig=output
+        )
         parent = seen.name.partition("/batchPredictionJobs/")[0]
         made = Job(job.key.job_id, parent, body, JobModel(seen.model, "default"), Layout(), seen.create_time)
         made.state, made.start_time, made.end_time = seen.state, seen.start_time, seen.end_time
         made.update_time, made.error = seen.update_time, seen.error
         made.lines, made.fails = [b"{}"] * rows, [False] * rows
         made.done = done
-        if seen.state == RUNNING:
+        if job.usage.rows.total:
             made.output_info = {"gcsOutputDirectory": seen.output_directory}
         self.vertex._store._jobs[made.name] = made
 

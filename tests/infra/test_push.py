@@ -53,7 +53,10 @@ deployer = {
   state_bucket = "state"
 }
 """
-BIGQUERY = 'bigquery_datasets = ["my-project.batch_output"]\n'
+BIGQUERY = """
+bigquery_datasets = ["my-project.batch_output"]
+billing_export    = "finance-project.billing.gcp_billing_export_v1_012345_6789AB_CDEF01"
+"""
 [STEP] = [
     step
     for step in yaml.safe_load((ROOT / "cloudbuild.yaml").read_text())["steps"]

@@ -43,6 +43,7 @@ class JobSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         id: The last part of its name.
         project: Id, not number.
         wasted: Cost of blocked and truncated rows; part of ``amount``.
+        waste_reasons: Why rows failed or are useless, the most frequent first.
         error: google.rpc.Status of a job that failed or was cancelled.
     """
 
@@ -61,6 +62,7 @@ class JobSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     amount: answers.Amount
     complete: answers.Complete
     wasted: Money
+    waste_reasons: list[answers.WasteReason]
     rows: answers.CostRows
     estimate: answers.FromInput
     projected: answers.Projected
@@ -181,6 +183,7 @@ def _summary(job: JobRecord) -> JobSummary:
         amount=report.amount,
         complete=report.complete,
         wasted=report.waste.amount,
+        waste_reasons=report.waste.reasons,
         rows=report.rows,
         estimate=report.estimate,
         projected=report.projected,

@@ -9,10 +9,11 @@ const DOLLARS = new Set(['max_budget', 'soft_budget', 'spend', 'reserved']);
  * @typedef {[string, string | number][]} Query
  * @typedef {{succeeded: number, failed: number, malformed: number, unrecognized: number, unpriced: number,
  *   carriedOver: number}} Rows
+ * @typedef {{kind: 'failed' | 'blocked' | 'truncated', reason: string, rows: number, amount: string | null}} WasteReason
  * @typedef {{
  *   id: string, project: string, location: string, name: string, displayName: string, state: string,
  *   status: string, model: string, team: string | null, apiKey: string | null, labels: Record<string, string>,
- *   amount: string, complete: boolean, wasted: string, rows: Rows, projected: string | null,
+ *   amount: string, complete: boolean, wasted: string, wasteReasons: WasteReason[], rows: Rows, projected: string | null,
  *   estimate: {low: string | null, expected: string | null, high: string | null} | null,
  *   progress: {completed: number | null, total: number | null}, createTime: string, startTime: string | null,
  *   endTime: string | null, error: {message?: string} | null,
@@ -47,13 +48,15 @@ export class Refusal extends Error {
 /**
  * @param {string} method
  * @param {string} path
- * @param {{query?: Query, body?: string, signal?: AbortSignal}} options
+ * @param {{query?: Query, body?: BodyInit, type?: string, once?: string, signal?: AbortSignal}} options `once`: however
+ *   often it is called with that, it is done once
  */
-async function call(method, path, { query, body, signal } = {}) {
+async function call(method, path, { query, body, type = 'application/json', once, signal } = {}) {
   const search = query ? `?${new URLSearchParams(query.map(([name, value]) => [name, String(value)]))}` : '';
   /** @type {Record<string, string>} */
   const headers = { Authorization: `Bearer ${secretOf()}` };
-  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  if (body !== undefined) headers['Content-Type'] = type;
+  if (once) headers['Idempotency-Key'] = once;
   let answer;
   try {
     answer = await fetch(path + search, { method, headers, body, signal, cache: 'no-store' });
@@ -130,6 +133,51 @@ export async function get(path, query, signal) {
 export async function post(path, body, signal) {
   const text = typeof body === 'string' ? body : JSON.stringify(body ?? {});
   return json(await call('POST', path, { body: text, signal }));
+}
+
+/**
+ * @param {string} path
+ * @param {unknown} body
+ */
+export async function put(path, body) {
+  return json(await call('PUT', path, { body: JSON.stringify(body) }));
+}
+
+/** @param {string} path */
+export async function remove(path) {
+  await call('DELETE', path);
+}
+
+/**
+ * Estimates or creates a job.
+ * @param {string} path
+ * @param {object} body
+ * @param {string} [once]
+ */
+export async function create(path, body, once) {
+  return json(await call('POST', path, { body: JSON.stringify(body), once }));
+}
+
+/**
+ * Stores a file of input.
+ * @param {string} name
+ * @param {File} file
+ * @returns {Promise<{uri: string, outputUriPrefix?: string}>}
+ */
+export async function store(name, file) {
+  return json(
+    await call('POST', '/v1/inputs', { query: [['name', name]], body: file, type: 'application/jsonl' }),
+  );
+}
+
+/**
+ * Returns an answer whose body is not read yet.
+ * @param {string} path
+ * @param {Query} query
+ * @param {AbortSignal} signal
+ */
+export async function stream(path, query, signal) {
+  return call('GET', path, { query, signal });
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Builds what the page is made of. Text is always set as text, so nothing that a caller wrote becomes markup. */
 
-import { useId } from './hooks.module.js';
+import { useState } from './hooks.module.js';
 import { cloneElement, h, render } from './preact.module.js';
 
 export { h, render };
@@ -13,7 +13,10 @@ const ICONS = {
   overview: 'M3 13h5v7H3zM10 4h5v16h-5zM17 9h4v11h-4z',
   jobs: 'M4 6h16M4 12h16M4 18h16',
   keys: 'M14 10a4 4 0 1 1-3.5-4M11 9l8 8M16 17l2-2M19 20l2-2',
+  run: 'M7 5l12 7-12 7z',
   estimate: 'M6 3h12v18H6zM9 7h6M9 12h1M14 12h1M9 16h1M14 16h1',
+  prices: 'M4 12V4h8l8 8-8 8zM8 8v.5',
+  audit: 'M5 3h14v18H5zM8 8h8M8 12h8M8 16h5',
   theme: 'M12 3a9 9 0 1 0 9 9 7 7 0 0 1-9-9z',
   out: 'M10 4H5v16h5M14 8l4 4-4 4M18 12H9',
   copy: 'M9 9h10v11H9zM5 15V4h10',
@@ -63,9 +66,12 @@ export function field(label, control, help = null) {
   return h(Field, { label, help, control });
 }
 
+/** Preact's own ids are unique in the page or in a dialog only. */
+let fields = 0;
+
 /** @param {{label: string, help: Children, control: Node}} props */
 function Field({ label, help, control }) {
-  const id = useId();
+  const [id] = useState(() => `field-${(fields += 1)}`);
   const described = help ? `${id}-help` : undefined;
   return h(
     'div',

@@ -161,8 +161,11 @@ function keep(text) {
   }
 }
 
-/** @param {Estimated} estimate */
-function result(estimate) {
+/**
+ * Shows an estimate, and the rows that Vertex AI would refuse.
+ * @param {Estimated} estimate
+ */
+export function result(estimate) {
   const { rows } = estimate;
   const amounts = [estimate.low, estimate.expected, estimate.high].map(knownNano);
   return [

@@ -66,12 +66,17 @@ function failedJob(job) {
 }
 
 /**
- * Returns why a job failed, in Vertex AI's words, or how many rows were lost.
+ * Returns why a job failed, in Vertex AI's words, or how many rows were lost and the most frequent reasons.
  * @param {Job} job
  */
 export function reason(job) {
-  const lost = job.rows.failed + job.rows.malformed;
-  return job.error?.message ?? (lost ? `${several(lost, 'row')} failed` : 'Vertex AI gave no reason');
+  if (job.error?.message) return job.error.message;
+  const lost = job.wasteReasons
+    .filter(({ kind }) => kind !== 'truncated')
+    .sort((one, other) => other.rows - one.rows)
+    .map(({ kind, reason: name, rows }) => `${whole(rows)} ${kind}: ${name}`);
+  if (job.rows.malformed) lost.push(`${several(job.rows.malformed, 'line')} unreadable`);
+  return lost.join(', ') || 'Vertex AI gave no reason';
 }
 
 /**

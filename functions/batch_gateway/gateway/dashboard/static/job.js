@@ -17,10 +17,14 @@ import {
   whole,
 } from './format.js';
 import { useEffect } from './hooks.module.js';
-import { outputsCard, rawCard, timelineCard, UsageCard, wasteCard } from './jobcards.js';
+import { adviceOnJob } from './advice.js';
+import { rawCard, timelineCard, UsageCard, wasteCard } from './jobcards.js';
 import { usePolled } from './live.js';
+import { LostRows, lostRows } from './lostrows.js';
 import { knownNano, nano } from './money.js';
+import { filesCard, ResultsCard } from './outputs.js';
 import { ask, copy, failure, say, skeleton } from './parts.js';
+import { mayResume, pathOf, resume } from './resume.js';
 
 const CANCELLABLE = [
   'JOB_STATE_QUEUED',
@@ -38,12 +42,15 @@ const CANCELLABLE = [
  *   | 'estimate' | 'projected' | 'progress'> & {
  *   lineItems: LineItem[], priceTable: string | null, queryFees: {upperBound: string | null} | null,
  *   usage: {inputTokens: number, cachedInputTokens: number, outputTokens: number, thoughtsTokens: number},
- *   waste: {amount: string, reasons: {kind: string, reason: string, rows: number, amount: string | null}[]},
+ *   waste: {amount: string, reasons: import('./api.js').WasteReason[]},
+ *   resumedFrom: string | null, resumedBy: string | null,
  *   outputs: {uri: string, generation: string, bytes: number, rows: number, error?: string}[],
  * }} Cost the answer of …/cost
- * @typedef {{displayName?: string, error?: {message: string}, createTime?: string, startTime?: string,
- *   endTime?: string, updateTime?: string}} Resource Vertex AI's job
- * @typedef {{cost: Cost, resource: Resource | null}} Seen
+ * @typedef {{displayName?: string, error?: {message: string, code?: number}, createTime?: string, startTime?: string,
+ *   endTime?: string, updateTime?: string,
+ *   inputConfig?: {gcsSource?: {uris?: string | string[]}, bigquerySource?: {inputUri?: string}},
+ *   outputInfo?: {gcsOutputDirectory?: string, bigqueryOutputTable?: string}}} Resource Vertex AI's job
+ * @typedef {{cost: Cost, resource: Resource | null, later: Cost | null}} Seen `later`: of the job that resumes this one
  */
 
 /** @param {import('./main.js').View} view */
@@ -85,11 +92,16 @@ export function JobPage({ path: [project, location, id] }) {
       job.data &&
         CANCELLABLE.includes(job.data.cost.state) &&
         button('Cancel job', cancel, { symbol: 'close', kind: 'danger' }),
+      job.data && mayResume(job.data) && button('Resume', () => resume(path, name), { symbol: 'run' }),
     ),
     h(
       'div',
       { class: 'stack' },
-      job.data ? parts(job.data, id) : job.error ? failure(job.error, job.again) : skeleton(6),
+      job.data
+        ? parts(job.data, path, [project, location, id])
+        : job.error
+          ? failure(job.error, job.again)
+          : skeleton(6),
     ),
   ];
 }
@@ -102,21 +114,45 @@ export function JobPage({ path: [project, location, id] }) {
 async function load(path, signal) {
   const [cost, resource] = await Promise.all([
     get(`${path}/cost`, undefined, signal),
-    get(path, undefined, signal).catch((error) => {
-      // Vertex AI forgets deleted jobs; their cost stays.
-      if (error.status === 404) return null;
-      throw error;
-    }),
+    // Vertex AI forgets deleted jobs; their cost stays.
+    known(path, signal),
   ]);
-  return { cost, resource };
+  // Whether this one may be resumed again depends on what came of that.
+  const later = cost.resumedBy ? await known(`/v1/${inProject(cost.resumedBy, path)}/cost`, signal) : null;
+  return { cost, resource, later };
+}
+
+/**
+ * Returns an answer, or null if there is no such thing.
+ * @param {string} path
+ * @param {AbortSignal} signal
+ */
+async function known(path, signal) {
+  try {
+    return await get(path, undefined, signal);
+  } catch (error) {
+    if (/** @type {import('./api.js').Refusal} */ (error).status === 404) return null;
+    throw error;
+  }
+}
+
+/**
+ * Returns a job's name with the project as the address has it.
+ * @param {string} name
+ * @param {string} path
+ */
+function inProject(name, path) {
+  return name.replace(/^projects\/[^/]+/, /projects\/[^/]+/.exec(path)?.[0] ?? '');
 }
 
 /**
  * @param {Seen} seen
- * @param {string} id
+ * @param {string} path
+ * @param {string[]} names the project, location and id in it
  */
-function parts(seen, id) {
+function parts(seen, path, names) {
   const { cost, resource } = seen;
+  const id = names[2];
   // A job that ended without any output has no usage, waste or line items, and nothing good can be said of that.
   const isBare = cost.status === 'FINAL' && !cost.outputs.length;
   return [
@@ -125,8 +161,14 @@ function parts(seen, id) {
         'div',
         { class: 'banner bad', role: 'alert' },
         icon('warn'),
-        h('p', {}, h('b', {}, 'Vertex AI says: '), resource.error.message),
+        h(
+          'div',
+          {},
+          h('p', {}, h('b', {}, 'Vertex AI says: '), resource.error.message),
+          adviceOnJob(resource.error) && h('p', { class: 'advice-line' }, adviceOnJob(resource.error)),
+        ),
       ),
+    (cost.resumedFrom || cost.resumedBy) && resumption(cost, path),
     resource === null &&
       h(
         'div',
@@ -142,14 +184,39 @@ function parts(seen, id) {
             { class: 'banner' },
             h('p', {}, 'The job ended without output, so no row was answered and no row is listed here.'),
           ),
-          timelineCard(cost, resource),
+          h('div', { class: 'columns' }, filesCard(cost, resource, names), timelineCard(cost, resource)),
         ]
       : [
+          lostRows(cost) > 0 && h(LostRows, { path, cost }),
           h('div', { class: 'columns' }, h(UsageCard, { cost, id }), timelineCard(cost, resource)),
-          h('div', { class: 'columns even' }, wasteCard(cost), outputsCard(cost)),
+          h('div', { class: 'columns even' }, wasteCard(cost), h(ResultsCard, { cost, path, id })),
+          filesCard(cost, resource, names),
         ],
     rawCard(seen, id),
   ];
+}
+
+/**
+ * Names the jobs that this one resumes, and that resumes it.
+ * @param {Cost} cost
+ * @param {string} path
+ */
+function resumption({ resumedFrom, resumedBy }, path) {
+  const link = (/** @type {string} */ name) => h('a', { href: pathOf(name, path) }, name.split('/').at(-1));
+  return h(
+    'div',
+    { class: 'banner' },
+    h(
+      'p',
+      {},
+      resumedFrom && [
+        'It resumes job ',
+        link(resumedFrom),
+        ', whose answers it has copied, free of charge. ',
+      ],
+      resumedBy && ['It is resumed by job ', link(resumedBy), ', which runs what was left undone.'],
+    ),
+  );
 }
 
 /**

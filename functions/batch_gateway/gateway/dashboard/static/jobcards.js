@@ -3,7 +3,7 @@
 import { money } from './amounts.js';
 import { download, downloadCsv } from './csv.js';
 import { button, h, table } from './dom.js';
-import { bytes, count, lasting, moment, stateText, stateTone, UNDER_WAY } from './format.js';
+import { count, lasting, moment, stateText, stateTone, UNDER_WAY } from './format.js';
 import { knownNano, nano, perMillion } from './money.js';
 import { Card, copy, empty } from './parts.js';
 
@@ -221,41 +221,6 @@ export function wasteCard(cost) {
       { class: 'help' },
       money(nano(amount), { floor: reasons.some((each) => each.amount === null) }),
       ' was spent on answers that were blocked or cut off. Failed rows are free.',
-    ),
-  );
-}
-
-/** @param {Cost} cost */
-export function outputsCard(cost) {
-  const title = 'Outputs';
-  if (!cost.outputs.length) {
-    return h(Card, { title }, empty('No output yet', 'Vertex AI writes it when rows are done.'));
-  }
-  return h(
-    Card,
-    { title },
-    table(
-      title,
-      [
-        ['Object', 'uri'],
-        ['Rows', 'number'],
-        ['Size', 'number'],
-        [h('span', { class: 'unseen' }, 'Copy'), ''],
-      ],
-      cost.outputs.map((output) => [
-        [
-          h('span', { title: `generation ${output.generation}` }, output.uri),
-          output.error && h('small', { class: 'failed' }, output.error),
-        ],
-        count(output.rows),
-        bytes(output.bytes),
-        button('', () => copy(output.uri), {
-          symbol: 'copy',
-          kind: 'quiet icon-only',
-          'aria-label': `Copy ${output.uri}`,
-          title: 'Copy the URI',
-        }),
-      ]),
     ),
   );
 }

@@ -99,6 +99,7 @@ export function sortedBy(jobs, sort) {
 export function jobRow(job, at) {
   const failed = job.rows.failed + job.rows.malformed;
   const underWay = UNDER_WAY.includes(job.state);
+  const lost = job.error || job.wasteReasons.some(({ kind }) => kind !== 'truncated') ? reason(job) : null;
   const cell = (/** @type {string} */ kind, /** @type {import('./dom.js').Children[]} */ ...children) =>
     h('div', { role: 'cell', class: kind }, children);
   return h(
@@ -111,10 +112,7 @@ export function jobRow(job, at) {
       h('span', { title: job.team ?? '' }, job.team ?? '—'),
       h('small', { class: 'muted', title: job.apiKey ?? '' }, job.apiKey ?? 'outside the gateway'),
     ),
-    cell(
-      'c-labels',
-      job.error ? h('small', { class: 'failed', title: reason(job) }, reason(job)) : labels(job),
-    ),
+    cell('c-labels', lost && h('small', { class: 'failed', title: lost }, lost), labels(job, lost ? 1 : 2)),
     cell('c-state', badge(job.state), underWay && job.progress.completed !== null && progress(job)),
     cell(
       'c-rows number',
@@ -136,15 +134,16 @@ export function jobRow(job, at) {
 }
 
 /**
- * Returns two of a job's labels, and how many more there are.
+ * Returns some of a job's labels, and how many more there are.
  * @param {Job} job
+ * @param {number} most
  */
-function labels(job) {
+function labels(job, most) {
   const texts = labelsOf(job).map((pair) => pair.join('='));
-  const more = texts.length > 2 ? ` +${texts.length - 2}` : '';
+  const more = texts.length > most ? ` +${texts.length - most}` : '';
   return texts
-    .slice(0, 2)
-    .map((text, at) => h('small', { title: texts.join('\n') }, named(at === 1 ? text + more : text)));
+    .slice(0, most)
+    .map((text, at) => h('small', { title: texts.join('\n') }, named(at === most - 1 ? text + more : text)));
 }
 
 /** @param {Job[]} jobs */
@@ -172,6 +171,7 @@ export function csvRows(jobs) {
     'start_time',
     'end_time',
     'error',
+    'lost_rows',
   ];
   return [
     header,
@@ -200,6 +200,7 @@ export function csvRows(jobs) {
       job.startTime,
       job.endTime,
       job.error?.message,
+      job.wasteReasons.map((each) => `${each.rows} ${each.kind} ${each.reason}`).join(';'),
     ]),
   ];
 }

@@ -4,6 +4,7 @@ import { note } from './address.js';
 import { money } from './amounts.js';
 import { downloadCsv } from './csv.js';
 import { button, h } from './dom.js';
+import { FirstJob } from './firstjob.js';
 import { costSoFar, whole } from './format.js';
 import { useEffect, useMemo, useReducer, useRef, useState } from './hooks.module.js';
 import { FILTERS, Filters, labelOf, wanted } from './jobfilters.js';
@@ -97,7 +98,7 @@ export function Jobs({ who, query }) {
       'Jobs are filtered by a label’s name and value.',
     );
   else if (error) state = failure(error, () => again.current());
-  else if (!sorted.length) state = list.complete ? none(query) : skeleton(6);
+  else if (!sorted.length) state = list.complete ? none(query, who.admin) : skeleton(6);
   return [
     h(
       'div',
@@ -175,14 +176,13 @@ function Total({ jobs, complete }) {
   );
 }
 
-/** @param {URLSearchParams} query */
-function none(query) {
+/**
+ * @param {URLSearchParams} query
+ * @param {boolean} admin
+ */
+function none(query, admin) {
   if (FILTERS.some((name) => query.has(name))) {
     return empty('No job fits these filters', 'Try a longer time, or fewer filters.');
   }
-  return empty(
-    'No jobs in the last 30 days',
-    'Submit one through the gateway, and it is here within a second.',
-    h('p', {}, h('a', { href: '#/estimate' }, 'Estimate what a job would cost')),
-  );
+  return [empty('No jobs in the last 30 days', ''), h(FirstJob, { admin })];
 }

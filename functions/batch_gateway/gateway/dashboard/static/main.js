@@ -2,6 +2,7 @@
 
 import { useAddress } from './address.js';
 import { Refusal, whoAmI } from './api.js';
+import { Audit } from './audit.js';
 import { button, h, icon, render } from './dom.js';
 import { Estimate } from './estimate.js';
 import { useEffect, useLayoutEffect, useRef, useState } from './hooks.module.js';
@@ -11,7 +12,9 @@ import { Keys } from './keys.js';
 import { useConnection } from './live.js';
 import { Overview } from './overview.js';
 import { failure } from './parts.js';
+import { Prices } from './prices.js';
 import { isExact, isLocal, toggle, usePreferences, zoneName } from './preferences.js';
+import { Run } from './run.js';
 import { drop, dropEverywhere, onSignedOut, secretOf } from './secret.js';
 import { SignIn } from './signin.js';
 import { ThemeButton } from './theme.js';
@@ -27,8 +30,11 @@ import { ThemeButton } from './theme.js';
 const VIEWS = {
   overview: { text: 'Overview', show: Overview },
   jobs: { text: 'Jobs', show: Jobs },
-  keys: { text: 'Keys & teams', show: Keys, admin: true },
+  run: { text: 'Run', show: Run },
   estimate: { text: 'Estimate', show: Estimate },
+  prices: { text: 'Prices', show: Prices },
+  keys: { text: 'Keys & teams', show: Keys, admin: true },
+  audit: { text: 'Audit', show: Audit, admin: true },
 };
 
 /** @typedef {{at: 'start'} | {at: 'door', message: string, asks: boolean} | {at: 'in', who: Who}

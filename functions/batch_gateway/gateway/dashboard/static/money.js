@@ -92,7 +92,8 @@ export function tickUsd(dollars) {
  * @param {string} unitPrice
  */
 export function perMillion(unitPrice) {
-  return exactUsd(parseDecimal(unitPrice, 12) * 1_000n);
+  // A discount may add digits: those below a nano-dollar for the million are left out.
+  return exactUsd(parseDecimal(unitPrice.replace(/(\.\d{15})\d+$/, '$1'), 15));
 }
 
 /**

@@ -10,6 +10,7 @@ import { download } from './csv.js';
 import { button, h, select } from './dom.js';
 import { UNDER_WAY } from './format.js';
 import { FailuresCard, failuresOf, WasteCard } from './failures.js';
+import { FirstJob } from './firstjob.js';
 import { useState } from './hooks.module.js';
 import { usePolled } from './live.js';
 import { dayOf, RANGES, seconds, startOf } from './periods.js';
@@ -122,6 +123,9 @@ export function Overview({ who, query }) {
       h('span', { class: 'grow' }),
       exports(range, filter),
     ),
+    running.data?.items.length === 0 &&
+      days.data?.every(({ results }) => results.length === 0) &&
+      h(FirstJob, { admin: who.admin }),
     h(Tiles, { days, jobs: running.data?.items ?? null, budgets, whose }),
     h(
       'div',

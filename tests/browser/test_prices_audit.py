@@ -1,0 +1,113 @@
+"""Prices and the audit trail on the page."""
+
+from decimal import Decimal
+
+import pytest
+
+from functional.gateway.conftest import JOBS
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+
+
+@pytest.fixture
+def page(admin):
+    admin.open("prices")
+    expect(admin.page.get_by_role("table", name="Prices", exact=True)).to_be_visible()
+    return admin.page
+
+
+def own(page):
+    return page.get_by_role("region", name="Your own prices")
+
+
+def set_discount(page, percent, **fields):
+    own(page).get_by_role("button", name="Set a discount").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Discount in percent").fill(percent)
+    for label, value in fields.items():
+        dialog.get_by_label(label, exact=True).fill(value)
+    dialog.get_by_role("button", name="Set the discount").click()
+
+
+def overrides(seeded):
+    return seeded.world.get("/v1/prices").json["overrides"]
+
+
+class TestPrices:
+    def test_they_are_those_of_the_api(self, page, seeded):
+        page.get_by_label("Model", exact=True).first.fill("gemini-2.5-pro")
+        row = page.get_by_role("table", name="Prices", exact=True).get_by_role(
+            "row", name="gemini-2.5-pro", exact=False
+        )
+        answer = seeded.world.get("/v1/prices", query_string={"location": "global"}).json["prices"]
+        (price,) = (each for each in answer if each["model"] == "gemini-2.5-pro")
+        shown = [
+            Decimal(each.removeprefix("$").replace(",", ""))
+            for each in row.first.locator(".rates b").all_inner_texts()
+        ]
+        assert set(shown) == {Decimal(rate["unitPrice"]) * 1_000_000 for rate in price["rates"]}
+        expect(row.first).to_contain_text(price["page"])
+
+    def test_a_discount_is_set_and_taken_back(self, page, seeded):
+        set_discount(page, "7.5", Source="our agreement")
+        expect(own(page)).to_contain_text("7.5 % off (our agreement)")
+        (override,) = overrides(seeded)
+        assert (override["name"], override["terms"]["discount"]) == ("publishers/-", "0.075")
+        own(page).get_by_role("button", name="Take back").click()
+        page.get_by_role("dialog").get_by_role("button", name="Take it back").click()
+        expect(own(page)).to_contain_text("None")
+        assert overrides(seeded) == []
+
+    @pytest.mark.parametrize("typed", ["7,5", "100", ""])
+    def test_what_is_no_discount_stays_in_the_form(self, page, seeded, typed):
+        set_discount(page, typed)
+        expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("in percent, below 100")
+        assert overrides(seeded) == []
+
+    def test_a_reprice_shows_first_what_it_would_change(self, page, seeded):
+        seeded.world.call("PUT", "/v1/prices/publishers/-", json={"discount": "0.5"})
+        card = page.get_by_role("region", name="Price settled jobs again")
+        first = min(job.create_time for job in seeded.world.store._jobs.values())
+        before = {key: job.cost.amount_nano for key, job in seeded.world.store._jobs.items()}
+        card.get_by_label("Created from").fill(f"{first:%Y-%m-%d}")
+        card.get_by_role("button", name="What would change?").click()
+        expect(card.get_by_role("status")).to_contain_text("would change: together from")
+        assert {key: job.cost.amount_nano for key, job in seeded.world.store._jobs.items()} == before
+        card.get_by_role("button", name="Reprice them").click()
+        page.get_by_role("dialog").get_by_role("button", name="Reprice them").click()
+        expect(page.locator("#messages")).to_contain_text("repriced")
+        after = {key: job.cost.amount_nano for key, job in seeded.world.store._jobs.items()}
+        assert sum(after.values()) < sum(before.values()) * 0.51
+
+    def test_a_teams_key_sees_prices_and_changes_none(self, visit, seeded):
+        visitor = visit(seeded.world)
+        visitor.sign_in(seeded.keys["query-intents"]["key"], "prices")
+        expect(visitor.page.get_by_role("table", name="Prices", exact=True)).to_be_visible()
+        expect(own(visitor.page)).to_have_count(0)
+        expect(visitor.page.get_by_role("link", name="Audit")).to_have_count(0)
+
+
+class TestAudit:
+    def test_it_says_who_changed_what(self, admin, seeded):
+        seeded.world.call("PUT", "/v1/prices/publishers/-", json={"discount": "0.5"})
+        seeded.world.call("POST", JOBS, data=b"{}")
+        admin.open("audit")
+        page = admin.page
+        rows = page.get_by_role("table", name="Changes").locator("tbody tr")
+        expect(rows.filter(has_text="price.set")).to_contain_text("publishers/-")
+        rows.filter(has_text="price.set").get_by_text("Before and after").click()
+        expect(rows.filter(has_text="price.set").locator("pre")).to_contain_text("0.5")
+        page.get_by_label("Search what is shown").fill("JOB.create")
+        expect(rows).to_have_count(1)
+        expect(rows.locator(".failed")).to_contain_text("400")
+
+    def test_older_entries_come_when_asked(self, admin, seeded):
+        known = len(seeded.world.get("/audit", query_string={"limit": 1000}).json["entries"])
+        for number in range(130):
+            seeded.world.call("POST", "/team/new", json={"team_id": f"team-{number}"})
+        admin.open("audit")
+        rows = admin.page.get_by_role("table", name="Changes").locator("tbody tr")
+        expect(rows).to_have_count(100)
+        admin.page.get_by_role("button", name="Show older ones").click()
+        expect(rows).to_have_count(130 + known)
+        expect(admin.page.get_by_role("button", name="Show older ones")).to_have_count(0)
