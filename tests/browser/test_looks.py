@@ -18,7 +18,7 @@ from thorough import examples
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
-VIEWS = ("signin", "overview", "jobs", "job", "keys", "estimate")
+VIEWS = ("signin", "overview", "run", "jobs", "job", "prices", "keys", "audit", "estimate")
 MINUS = "\N{MINUS SIGN}"
 WIDTHS = ((360, 780), (1920, 1080))
 
@@ -37,12 +37,15 @@ def go(visitor, seeded, view):
         visitor.open(view)
     shown = {
         "overview": ".chart canvas",
+        "run": "input[type=file]",
         "jobs": ".rows .job-row",
         "job": ".timeline",
+        "prices": ".rates",
         "keys": ".owners .budget",
+        "audit": "h1",
         "estimate": "textarea",
     }
-    page.locator(shown[view]).first.wait_for()
+    page.locator(shown[view]).first.wait_for(state="attached")
     if view == "estimate":
         page.get_by_role("button", name="Fill in an example").click()
         expect(page.get_by_label("Project")).not_to_have_value("")
