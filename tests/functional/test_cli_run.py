@@ -145,6 +145,7 @@ def test_a_file_that_cannot_be_read_is_named(cli, rows, monkeypatch):
         (("rows.jsonl",), "which --model?"),
         (("rows.jsonl", *MODEL, "--max-cost", "12,50"), "12.50"),
         (("rows.jsonl", *MODEL, "--out", "no/folder/x"), "cannot be written"),
+        (("rows.jsonl", *MODEL, "--yes", "--out", "./rows.jsonl"), "holds the rows"),
         (("rows.jsonl", "--resume", "1"), "leave them out"),
         (("rows.jsonl", *MODEL, "--label", "x"), "NAME=VALUE"),
     ],

@@ -92,6 +92,8 @@ def run(context: Context, args: Namespace) -> int | None:
         raise UsageError(f"{args.file} is not a file.")
     out = args.out or Path(f"{args.file.stem}-results.jsonl")
     transfers.check_target(out, overwrite=args.out is not None)
+    if out.exists() and out.samefile(args.file):
+        raise UsageError(f"{out} holds the rows, and would be overwritten. Choose another file with --out.")
     if not args.yes and not sys.stdin.isatty():
         raise UsageError("Give --yes: there is no terminal to ask on.")
     with inputs.rows_of(args.file, args.prompt) as rows:
