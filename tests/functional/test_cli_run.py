@@ -304,12 +304,27 @@ def test_failed_rows_are_named_and_resumed(cli, rows, tmp_path):
     assert "2 b failed INVALID_ARGUMENT: bad words" in cli("jobs", "failures", "4242").text
     assert [row["key"] for row in cli("jobs", "failures", "4242", "-o", "csv").csv] == ["b"]
 
-    cli("run", "--resume", "4242")
+    cli("run", "--resume", "4242", "--yes")
     (line,) = (tmp_path / "4242-resumed-results.jsonl").read_text().splitlines()
     assert json.loads(line)["key"] == "b"
     assert "Nothing is left" in cli("jobs", "resume", "4243", status=1).err
     assert cli("jobs", "resume", "4242", "-o", "json").json["name"].endswith("/4244")
     assert "No row failed" in cli("jobs", "failures", "4243").err
+
+
+def test_a_resume_is_estimated_and_asks(cli, gateway, rows):
+    rows.write_text('{"key": "a", "request": "fine"}\n{"key": "b", "request": "bad"}\n')
+    cli("run", rows, *MODEL, *PLACE, "--yes")
+    resume = ("run", "--resume", "4242")
+    assert "--yes" in cli(*resume, status=2).err
+    assert "--max-cost is 0.0002" in cli(*resume, "--yes", "--max-cost", "0.0002", status=1).err
+    cli.answer("n\n")
+    assert "1 rows, gemini-3.5-flash: expected 0.0002 USD" in cli(*resume, status=2).err
+    assert len(gateway.jobs) == 1
+    # The rows of a job that has run can no longer be corrected.
+    gateway.estimate = {"invalidRows": [{"uri": "gs://out/x", "line": 2, "reason": "no contents"}]}
+    assert "no contents" in cli(*resume, "--yes", "--max-cost", "0.0003").err
+    assert len(gateway.jobs) == 2
 
 
 def test_a_job_that_failed_says_why_and_leaves_no_file(cli, gateway, rows, tmp_path):
