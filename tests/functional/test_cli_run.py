@@ -296,6 +296,16 @@ def test_ctrl_c_leaves_the_job_running_and_says_how_to_come_back(cli, gateway, r
     assert not gateway.asked("POST", ":cancel")
 
 
+def test_a_gateway_that_is_gone_leaves_the_job_running_and_says_so_too(cli, gateway, rows):
+    gateway.before = lambda seen: (
+        None if not seen.target.endswith("/cost") else refusal(503, "UNAVAILABLE", "X", "Down.")
+    )
+    gone = cli("run", rows, *MODEL, *PLACE, "--yes", status=1)
+    assert "The job 4242 was submitted, and goes on." in gone.err
+    assert "vbatch jobs results 4242 --out 'my rows-results.jsonl'" in gone.err
+    assert "Error: Down." in gone.err
+
+
 def test_failed_rows_are_named_and_resumed(cli, rows, tmp_path):
     rows.write_text('{"key": "a", "request": "fine"}\n{"key": "b", "request": "bad"}\n')
     ran = cli("run", rows, *MODEL, *PLACE, "--yes")
@@ -319,7 +329,7 @@ def test_a_resume_is_estimated_and_asks(cli, gateway, rows):
     assert "--yes" in cli(*resume, status=2).err
     assert "--max-cost is 0.0002" in cli(*resume, "--yes", "--max-cost", "0.0002", status=1).err
     cli.answer("n\n")
-    assert "1 rows, gemini-3.5-flash: expected 0.0002 USD" in cli(*resume, status=2).err
+    assert "1 row, gemini-3.5-flash: expected 0.0002 USD" in cli(*resume, status=2).err
     assert len(gateway.jobs) == 1
     # The rows of a job that has run can no longer be corrected.
     gateway.estimate = {"invalidRows": [{"uri": "gs://out/x", "line": 2, "reason": "no contents"}]}

@@ -169,7 +169,7 @@ def _agree(
     )
     rows, what = found["rows"], "The job"
     if rows["total"] is not None:
-        what = f"{'' if rows['exact'] else 'about '}{rows['total']:,} rows"
+        what = f"{'' if rows['exact'] else 'about '}{rows['total']:,} row{'' if rows['total'] == 1 else 's'}"
     context.out.note(
         f"Estimate: {what}, {found['model']}: expected {expected or 'unknown'} USD, from "
         f"{low or 'unknown'} to {high or 'unknown'} USD."
@@ -186,15 +186,21 @@ def _agree(
     confirm("This submits the job.", yes=yes)
 
 
+def _way_back(job: str, out: Path) -> str:
+    return (
+        "Come back with:\n"
+        f"  vbatch jobs watch {job}\n"
+        f"  vbatch jobs results {job} --out {shlex.quote(str(out))}"
+    )
+
+
 @contextmanager
 def _can_come_back(job: str, out: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
         raise InterruptedRunError(
-            f"Ctrl-C does not stop the job {job}. Come back with:\n"
-            f"  vbatch jobs watch {job}\n"
-            f"  vbatch jobs results {job} --out {shlex.quote(str(out))}\n"
+            f"Ctrl-C does not stop the job {job}. {_way_back(job, out)}\n"
             "Stop it with:\n"
             f"  vbatch jobs cancel {job}"
         ) from error
@@ -207,7 +213,11 @@ def _finish(context: Context, job: dict[str, Any], out: Path) -> int | None:
     short = job["name"].rpartition("/")[2]
     context.out.note(f"Submitted {job['name']}")
     with _can_come_back(short, out):
-        cost, reason = watching.follow(context, f"/v1/{job['name']}")
+        try:
+            cost, reason = watching.follow(context, f"/v1/{job['name']}")
+        except CliError:
+            context.out.note(f"The job {short} was submitted, and goes on. {_way_back(short, out)}")
+            raise
         succeeded = cost["state"] == "JOB_STATE_SUCCEEDED"
         written: Path | None = out
         try:
