@@ -65,7 +65,9 @@ class ContractGateway:
         if (seen.method, path) == ("POST", "/v1/inputs"):
             return self._open(json.loads(seen.body)["name"])
         if (seen.method, path) == ("POST", f"{PARENT}/batchPredictionJobs:estimateCost"):
-            return self._estimated(json.loads(seen.body))
+            body = json.loads(seen.body)
+            (uri,) = body["inputConfig"]["gcsSource"]["uris"]
+            return self._estimated(body["model"], len(self.objects[uri].splitlines()))
         if (seen.method, path) == ("POST", f"{PARENT}/batchPredictionJobs"):
             key = seen.header("Idempotency-Key")
             if key not in self._created:
@@ -110,9 +112,8 @@ class ContractGateway:
         """Let a part of an upload arrive."""
         self._sessions[path][1].extend(part)
 
-    def _estimated(self, body):
-        (uri,) = body["inputConfig"]["gcsSource"]["uris"]
-        cost = PRICE * len(self.objects[uri].splitlines())
+    def _estimated(self, model, rows):
+        cost = PRICE * rows
         tokens = {"low": 1, "expected": 2, "high": 3}
         return json_answer(
             {
@@ -120,11 +121,11 @@ class ContractGateway:
                 "low": str(cost),
                 "expected": str(2 * cost),
                 "high": str(3 * cost),
-                "model": body["model"],
+                "model": model,
                 "inputTokens": tokens,
                 "outputTokens": tokens,
                 "assumptions": [],
-                "rows": {"total": len(self.objects[uri].splitlines()), "invalid": 0, "exact": True},
+                "rows": {"total": rows, "invalid": 0, "exact": True},
                 "warnings": [],
                 "invalidRows": [],
                 "priceTable": "2026-11-28",
@@ -157,9 +158,14 @@ class ContractGateway:
                 return refusal(400, "FAILED_PRECONDITION", "OUTPUT_NOT_THERE", "There is no output.")
             return Answer(200, results(rows, query), "application/jsonl")
         assert verb == "resume"
+        return self._resumed(job, rows, query)
+
+    def _resumed(self, job, rows, query):
         left = [row for row in rows if failed(row)]
         if job["state"] not in {"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED"} or not left:
             return refusal(400, "FAILED_PRECONDITION", "NOTHING_TO_RESUME", "Nothing is left to do.")
+        if query == "validateOnly=true":
+            return self._estimated(job["model"], len(left))
         body = {name: value for name, value in job.items() if name not in {"name", "state"}}
         return json_answer(self.create(body, [{**row, "request": "good now"} for row in left]))
 

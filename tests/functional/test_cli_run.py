@@ -145,6 +145,7 @@ def test_a_file_that_cannot_be_read_is_named(cli, rows, monkeypatch):
         (("rows.jsonl",), "which --model?"),
         (("rows.jsonl", *MODEL, "--max-cost", "12,50"), "12.50"),
         (("rows.jsonl", *MODEL, "--out", "no/folder/x"), "cannot be written"),
+        (("rows.jsonl", *MODEL, "--yes", "--out", "./rows.jsonl"), "holds the rows"),
         (("rows.jsonl", "--resume", "1"), "leave them out"),
         (("rows.jsonl", *MODEL, "--label", "x"), "NAME=VALUE"),
     ],
@@ -295,6 +296,16 @@ def test_ctrl_c_leaves_the_job_running_and_says_how_to_come_back(cli, gateway, r
     assert not gateway.asked("POST", ":cancel")
 
 
+def test_a_gateway_that_is_gone_leaves_the_job_running_and_says_so_too(cli, gateway, rows):
+    gateway.before = lambda seen: (
+        None if not seen.target.endswith("/cost") else refusal(503, "UNAVAILABLE", "X", "Down.")
+    )
+    gone = cli("run", rows, *MODEL, *PLACE, "--yes", status=1)
+    assert "The job 4242 was submitted, and goes on." in gone.err
+    assert "vbatch jobs results 4242 --out 'my rows-results.jsonl'" in gone.err
+    assert "Error: Down." in gone.err
+
+
 def test_failed_rows_are_named_and_resumed(cli, rows, tmp_path):
     rows.write_text('{"key": "a", "request": "fine"}\n{"key": "b", "request": "bad"}\n')
     ran = cli("run", rows, *MODEL, *PLACE, "--yes")
@@ -303,12 +314,27 @@ def test_failed_rows_are_named_and_resumed(cli, rows, tmp_path):
     assert "2 b failed INVALID_ARGUMENT: bad words" in cli("jobs", "failures", "4242").text
     assert [row["key"] for row in cli("jobs", "failures", "4242", "-o", "csv").csv] == ["b"]
 
-    cli("run", "--resume", "4242")
+    cli("run", "--resume", "4242", "--yes")
     (line,) = (tmp_path / "4242-resumed-results.jsonl").read_text().splitlines()
     assert json.loads(line)["key"] == "b"
     assert "Nothing is left" in cli("jobs", "resume", "4243", status=1).err
     assert cli("jobs", "resume", "4242", "-o", "json").json["name"].endswith("/4244")
     assert "No row failed" in cli("jobs", "failures", "4243").err
+
+
+def test_a_resume_is_estimated_and_asks(cli, gateway, rows):
+    rows.write_text('{"key": "a", "request": "fine"}\n{"key": "b", "request": "bad"}\n')
+    cli("run", rows, *MODEL, *PLACE, "--yes")
+    resume = ("run", "--resume", "4242")
+    assert "--yes" in cli(*resume, status=2).err
+    assert "--max-cost is 0.0002" in cli(*resume, "--yes", "--max-cost", "0.0002", status=1).err
+    cli.answer("n\n")
+    assert "1 row, gemini-3.5-flash: expected 0.0002 USD" in cli(*resume, status=2).err
+    assert len(gateway.jobs) == 1
+    # The rows of a job that has run can no longer be corrected.
+    gateway.estimate = {"invalidRows": [{"uri": "gs://out/x", "line": 2, "reason": "no contents"}]}
+    assert "no contents" in cli(*resume, "--yes", "--max-cost", "0.0003").err
+    assert len(gateway.jobs) == 2
 
 
 def test_a_job_that_failed_says_why_and_leaves_no_file(cli, gateway, rows, tmp_path):

@@ -77,28 +77,39 @@ def run(context: Context, args: Namespace) -> int | None:
     from gateway_cli import transfers  # noqa: PLC0415
 
     if args.resume:
-        if args.file or args.model or args.prompt or args.label or args.max_cost or args.output_prefix:
+        if args.file or args.model or args.prompt or args.label or args.output_prefix:
             raise UsageError(
                 "--resume takes file, model, labels and output from the old job: leave them out."
             )
+    elif not args.file or not args.model:
+        raise UsageError("Which file, and which --model? See `vbatch run --help`.")
+    most = None if args.max_cost is None else money.typed(args.max_cost)
+    if args.resume:
         path = path_of(context.client, args.resume)
         out = args.out or Path(f"{path.rpartition('/')[2]}-resumed-results.jsonl")
         transfers.check_target(out, overwrite=args.out is not None)
+        _check_can_ask(args)
+        estimate = context.client.post(f"{path}:resume?validateOnly=true", {})
+        _agree(context, estimate, most, yes=args.yes)
         return _finish(context, context.client.post(f"{path}:resume", {}), out)
-    if not args.file or not args.model:
-        raise UsageError("Which file, and which --model? See `vbatch run --help`.")
-    most = None if args.max_cost is None else money.typed(args.max_cost)
     if not args.file.is_file():
         raise UsageError(f"{args.file} is not a file.")
     out = args.out or Path(f"{args.file.stem}-results.jsonl")
     transfers.check_target(out, overwrite=args.out is not None)
-    if not args.yes and not sys.stdin.isatty():
-        raise UsageError("Give --yes: there is no terminal to ask on.")
+    if out.exists() and out.samefile(args.file):
+        raise UsageError(f"{out} holds the rows, and would be overwritten. Choose another file with --out.")
+    _check_can_ask(args)
     with inputs.rows_of(args.file, args.prompt) as rows:
         place = _upload(context, rows, args.file.stem)
     body = msgspec.json.encode(_body(context, args, place))
-    _agree(context, creates.estimate(context, body), most, yes=args.yes)
+    estimate = creates.estimate(context, body)
+    _agree(context, estimate, most, yes=args.yes, correctable=True)
     return _finish(context, creates.create(context, body), out)
+
+
+def _check_can_ask(args: Namespace) -> None:
+    if not args.yes and not sys.stdin.isatty():
+        raise UsageError("Give --yes: there is no terminal to ask on.")
 
 
 def _upload(context: Context, rows: Path, stem: str) -> dict[str, Any]:
@@ -135,11 +146,21 @@ def _body(context: Context, args: Namespace, place: dict[str, Any]) -> dict[str,
     }
 
 
-def _agree(context: Context, found: dict[str, Any], most: Decimal | None, *, yes: bool) -> None:
+def _agree(
+    context: Context, found: dict[str, Any], most: Decimal | None, *, yes: bool, correctable: bool = False
+) -> None:
     """Show the estimate, and make sure that the job may be submitted.
 
+    Args:
+        context: The command's context.
+        found: The estimate.
+        most: The highest amount that the job may cost; None if there is no limit.
+        yes: Do not ask.
+        correctable: Invalid rows can be corrected before the job is submitted, so they stop it. Those of a
+            job that is resumed cannot.
+
     Raises:
-        CliError: Rows would fail the whole job, or it may cost too much.
+        CliError: Rows are invalid, or the job may cost too much.
         UsageError: The user declines.
     """
     low, expected, high = (
@@ -148,13 +169,13 @@ def _agree(context: Context, found: dict[str, Any], most: Decimal | None, *, yes
     )
     rows, what = found["rows"], "The job"
     if rows["total"] is not None:
-        what = f"{'' if rows['exact'] else 'about '}{rows['total']:,} rows"
+        what = f"{'' if rows['exact'] else 'about '}{rows['total']:,} row{'' if rows['total'] == 1 else 's'}"
     context.out.note(
         f"Estimate: {what}, {found['model']}: expected {expected or 'unknown'} USD, from "
         f"{low or 'unknown'} to {high or 'unknown'} USD."
     )
     estimates.warn(context.out, found)
-    if found["invalidRows"]:
+    if correctable and found["invalidRows"]:
         raise CliError("Nothing was submitted. Correct these rows, and run it again.")
     dearest = money.amount(found["high"])
     if most is not None and (dearest is None or dearest > most):
@@ -165,15 +186,21 @@ def _agree(context: Context, found: dict[str, Any], most: Decimal | None, *, yes
     confirm("This submits the job.", yes=yes)
 
 
+def _way_back(job: str, out: Path) -> str:
+    return (
+        "Come back with:\n"
+        f"  vbatch jobs watch {job}\n"
+        f"  vbatch jobs results {job} --out {shlex.quote(str(out))}"
+    )
+
+
 @contextmanager
 def _can_come_back(job: str, out: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
         raise InterruptedRunError(
-            f"Ctrl-C does not stop the job {job}. Come back with:\n"
-            f"  vbatch jobs watch {job}\n"
-            f"  vbatch jobs results {job} --out {shlex.quote(str(out))}\n"
+            f"Ctrl-C does not stop the job {job}. {_way_back(job, out)}\n"
             "Stop it with:\n"
             f"  vbatch jobs cancel {job}"
         ) from error
@@ -186,7 +213,11 @@ def _finish(context: Context, job: dict[str, Any], out: Path) -> int | None:
     short = job["name"].rpartition("/")[2]
     context.out.note(f"Submitted {job['name']}")
     with _can_come_back(short, out):
-        cost, reason = watching.follow(context, f"/v1/{job['name']}")
+        try:
+            cost, reason = watching.follow(context, f"/v1/{job['name']}")
+        except CliError:
+            context.out.note(f"The job {short} was submitted, and goes on. {_way_back(short, out)}")
+            raise
         succeeded = cost["state"] == "JOB_STATE_SUCCEEDED"
         written: Path | None = out
         try:

@@ -103,6 +103,18 @@ def test_uris_may_be_a_string(world):
     assert world.record(job).seen.input_uris == ("gs://in/rows.jsonl",)
 
 
+@pytest.mark.parametrize("query", ["validateOnly=1", "validateOnly=", "validateOnly=true&validateOnly=true"])
+def test_a_validate_only_that_is_not_understood_submits_nothing(world, vertex, query):
+    assert reason(world.create(path=f"{JOBS}?{query}")) == "FIELD_INVALID"
+    assert not vertex.requests.all()
+
+
+@pytest.mark.parametrize(("query", "jobs"), [("validate_only=true", 0), ("validateOnly=false", 1)])
+def test_validate_only_is_read_in_both_spellings(world, vertex, query, jobs):
+    assert world.create(path=f"{JOBS}?{query}").status_code == 200
+    assert len([request for request in vertex.requests.all() if request.method == "POST"]) == jobs
+
+
 def test_books_that_are_down_refuse_a_create_and_nothing_is_sent(world, vertex):
     world.store.down = True
 

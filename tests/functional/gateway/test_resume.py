@@ -233,6 +233,12 @@ def test_a_resume_can_be_tried_without_one(world, vertex):
     assert cost(world, old)["resumedBy"] is None
 
 
+def test_rows_that_were_not_run_are_not_said_to_fail_the_resume(world, vertex):
+    estimate = world.call("POST", f"{path_of(ended(world, vertex))}:resume?validateOnly=true").json
+
+    assert (estimate["rows"]["invalid"], estimate["invalidRows"]) == (0, [])
+
+
 def test_the_new_output_may_not_lie_in_the_old_one(world, vertex):
     old = ended(world, vertex)
     directory = old["outputInfo"]["gcsOutputDirectory"]

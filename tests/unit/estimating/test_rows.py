@@ -266,6 +266,15 @@ def test_rows_that_fail_the_import_are_named_and_still_counted(case):
     assert found.needs.input["input_text"].expected >= tokens_of(TEXT).expected
 
 
+def test_what_vertex_added_to_a_row_is_taken_back():
+    columns = Columns()
+    for added in ({"status": "Bad Request", "response": {}}, {"status": {"code": 3}, "response": {"a-b": 1}}):
+        assert not read_row(gemini() | added, columns=columns).problem
+    fatal = gemini(tools=[{"google_search": {}}]) | {"status": "x", "response": {}}
+    assert "google_search is an empty object" in read_row(fatal).problem
+    assert "response is an empty object" in read_row(gemini() | {"response": {}}).problem
+
+
 def test_fifteen_objects_deep_is_not_too_deep():
     assert not read_row(gemini() | {"schema": deep(15)}).problem
 

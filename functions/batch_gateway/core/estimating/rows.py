@@ -21,6 +21,8 @@ _REQUESTS: dict[Family, tuple[str, Callable[[dict[str, Any], TargetModel], Needs
     Family.OPEN_EMBEDDING: ("body", lambda request, _: messages.open_embedding(request)),
 }
 """The member of a row that contains a family's request, and its reader."""
+_ADDED = frozenset({"status", "response"})
+"""Members that Vertex AI adds to every row of Gemini's output, and whose values may be of any form."""
 _WHOLE_JOB = "; the whole job would fail to import"
 
 
@@ -50,13 +52,23 @@ def read(line: bytes, asked: TargetModel, columns: Columns) -> Row:
     if row is None:
         return Row(None, f"is not a JSON object{_WHOLE_JOB if asked.family is not Family.CUSTOM else ''}")
     problem = ""
-    if asked.family in _IMPORTED and (found := columns.problem(row)):
+    if asked.family in _IMPORTED and (found := columns.problem(_own_members(row))):
         problem = found + _WHOLE_JOB
     needs = _needs(row, asked)
     if needs is None:
         return Row(None, problem)
     carried = row.get("status") == "" and bool(row.get("response")) and "processed_time" in row
     return Row(needs, problem or needs.refused, carried or bool(needs.refused))
+
+
+def _own_members(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row without what Vertex AI added, whose output is the input of a job that resumes another.
+
+    It takes back what it wrote, such as the ``"response": {}`` of a row that failed or was not run.
+    """
+    if not row.keys() >= _ADDED:
+        return row
+    return {name: value for name, value in row.items() if name not in _ADDED}
 
 
 def _needs(row: dict[str, Any], asked: TargetModel) -> Needs | None:

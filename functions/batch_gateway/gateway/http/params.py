@@ -36,6 +36,23 @@ def number(request: Request, name: str, default: int, most: int) -> int:
     return int(text)
 
 
+def validate_only(request: Request) -> bool:
+    """Return whether a call asks for an estimate and submits nothing: ``validateOnly`` is ``true``.
+
+    Google's APIs take names of parameters in both spellings, and a parameter that is not understood must not
+    submit a job.
+
+    Raises:
+        ApiError: It is neither ``true`` nor ``false``, or given twice.
+    """
+    values = [value for name in ("validateOnly", "validate_only") for value in request.args.getlist(name)]
+    if not values:
+        return False
+    if len(values) > 1 or values[0].lower() not in {"true", "false"}:
+        raise invalid("validateOnly: must be true or false, and given only once; nothing was submitted")
+    return values[0].lower() == "true"
+
+
 def time(request: Request, name: str) -> datetime | None:
     """Parse a time: Unix seconds, as OpenAI's clients write them, or RFC 3339; None if it is absent.
 

@@ -27,7 +27,7 @@ from batch_gateway.core.accounting.budgets import BudgetExceededError, OwnedBudg
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.cost_bounds import Bounds
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, parse_name
-from batch_gateway.gateway.http import requests, responses
+from batch_gateway.gateway.http import params, requests, responses
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.gateway.jobs import budget_errors, create_outcome
@@ -103,7 +103,7 @@ class Creates:
         draft = draft._replace(body=body)
         # An alias is replaced by the model's full name.
         changed: dict[str, Any] = {"model": model} if model != body.model else {}
-        if call.request.args.get("validateOnly", "").lower() == "true":
+        if params.validate_only(call.request):
             return self._estimates.answer(call, body, model, resumed)
         submission = new_submission(call, draft, model, self._now())
         limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]
