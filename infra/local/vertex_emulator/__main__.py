@@ -35,7 +35,7 @@ def _arguments() -> argparse.Namespace:
         "--seconds-per-row",
         type=float,
         default=default.seconds_per_row,
-        help="from one row to the next; default: %(default)s",
+        help="from one row to the next, a minute at most for all; default: %(default)s",
     )
     parser.add_argument("--running-seconds", type=float, help="for all rows, instead of --seconds-per-row")
     parser.add_argument(

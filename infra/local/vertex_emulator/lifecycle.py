@@ -29,6 +29,7 @@ from .tables import Tables
 
 _TICK_SECONDS = 0.02
 _EXPORTS = 10  # incremental ones of a job that moves by the clock
+_MOST_RUNNING_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Speed:
 
     Attributes:
         pending_seconds: From the create to RUNNING (or to FAILED, if the input can't be read).
-        seconds_per_row: From one row to the next.
+        seconds_per_row: From one row to the next; less where all rows would take more than a minute.
         running_seconds: For all rows together, instead of `seconds_per_row`.
         cancelling_seconds: From CANCELLING to CANCELLED.
         delete_seconds: How long the operation of a delete takes.
@@ -90,7 +91,9 @@ class Lifecycle:
                 self._cancelled(job)
             elif job.state == RUNNING:
                 whole = self._speed.running_seconds
-                each = self._speed.seconds_per_row if whole is None else whole / len(job.lines)
+                if whole is None:
+                    whole = min(self._speed.seconds_per_row * len(job.lines), _MOST_RUNNING_SECONDS)
+                each = whole / len(job.lines)
                 # With short ticks, a large file would be written too often.
                 least = max(1, len(job.lines) // _EXPORTS)
                 most = len(job.lines) - job.held
