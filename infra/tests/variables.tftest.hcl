@@ -162,6 +162,8 @@ run "refused_4" {
   command = plan
 
   variables {
+    # drift of nothing
+    alerts = { bill_drift_percent = 0 }
     # shorter than vertex is waited for
     gateway = { timeout_seconds = 60 }
     # secret variable of Google's
@@ -173,6 +175,7 @@ run "refused_4" {
   }
 
   expect_failures = [
+    var.alerts,
     var.gateway,
     var.notifications,
     var.output_buckets,

@@ -971,6 +971,7 @@ CALLS = {
     "retake_submission": lambda s: s.retake_submission(submission(), submission(2)),
     "drop_submission": lambda s: s.drop_submission(submission()),
     "budget_balances": lambda s: s.budget_balances([("key:k1", ("all",))]),
+    "daily_times": lambda s: list(s.daily_times(None, "2026-11-01", "2026-11-02")),
     "add_event": lambda s: s.add_event(an_event()),
     "claim_events": lambda s: s.claim_events(CREATED, 1),
     "amend_event": lambda s: s.amend_event("x", lambda event: event),

@@ -10,6 +10,7 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
 from batch_gateway.adapters.firestore import FirestoreKeys
+from batch_gateway.core.access.callers import MASTER, Caller
 from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
 from batch_gateway.core.accounting.settlement import Output
 from batch_gateway.core.usage import Usage
@@ -115,7 +116,7 @@ def test_a_page_of_keys_or_teams_reads_what_is_on_it(world, keys):
     for call, beside in lists.items():
         request = Request(EnvironBuilder(query_string="page=1&size=10").get_environ())
         with counted() as found:
-            assert call(request, None).status_code == 200
+            assert call(request, Caller(MASTER)).status_code == 200
         assert found.reads == beside + 10 + 10 * 8
 
 
@@ -126,7 +127,10 @@ def test_a_page_of_the_trail_reads_what_is_on_it(world):
     request = Request(EnvironBuilder(query_string="limit=10").get_environ())
 
     with counted() as found:
-        assert len(AuditTrail(world.keys, lambda: NOW).list_entries(request, None).json["entries"]) == 10
+        assert (
+            len(AuditTrail(world.keys, lambda: NOW).list_entries(request, Caller(MASTER)).json["entries"])
+            == 10
+        )
 
     assert found.reads == 10
 
