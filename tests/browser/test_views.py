@@ -71,6 +71,14 @@ class TestSigningIn:
         visitor.open("keys")
         expect(page.get_by_role("heading", name="Overview")).to_be_visible()
 
+    def test_an_administrator_by_name_sees_everything(self, visit, seeded):
+        made = administer(seeded.world, "/key/generate", key_alias="ops-lead", role="admin")
+        visitor = visit(seeded.world)
+        visitor.sign_in(made["key"], "audit")
+
+        expect(visitor.page.get_by_role("table", name="Changes")).to_contain_text("ops-lead")
+        expect(visitor.page.get_by_role("link", name="Keys & teams")).to_be_visible()
+
     def test_a_key_that_is_disabled_meanwhile_is_shown_out(self, visit, seeded):
         visitor = visit(seeded.world)
         key = seeded.keys["query-intents"]

@@ -199,7 +199,8 @@ export async function file(path, query) {
 export async function whoAmI(signal) {
   try {
     const { info, team } = await get('/key/info', undefined, signal);
-    return { admin: false, alias: info.key_alias, team: info.team_id, limits: [info, team].filter(Boolean) };
+    const limits = [info, team].filter(Boolean);
+    return { admin: info.role === 'admin', alias: info.key_alias, team: info.team_id, limits };
   } catch (error) {
     // A key that is let in and is no key on record is the master key.
     if (!(error instanceof Refusal) || error.reason !== 'KEY_UNKNOWN') throw error;
