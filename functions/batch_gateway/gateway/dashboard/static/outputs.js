@@ -154,7 +154,13 @@ export function filesCard(cost, resource, job) {
             bytes(output.bytes),
           ]),
         )
-      : h('p', { class: 'help' }, 'No output is settled yet. Vertex AI writes it when rows are done.'),
+      : h(
+          'p',
+          { class: 'help' },
+          cost.status === 'FINAL'
+            ? 'The job left no output.'
+            : 'No output is settled yet. Vertex AI writes it when rows are done.',
+        ),
   );
 }
 
