@@ -1,7 +1,6 @@
-"""Build the route table, dispatch requests, and turn every exception into an AIP-193 error."""
+"""Build the route table, and dispatch requests."""
 
 import re
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +26,7 @@ from batch_gateway.gateway.costs.values import FilterValues
 from batch_gateway.gateway.http import openapi, requests, responses
 from batch_gateway.gateway.http.authentication import Authenticator
 from batch_gateway.gateway.http.call import Call
+from batch_gateway.gateway.http.exceptions import as_api_error
 from batch_gateway.gateway.http.rate_limit import RateLimiter
 from batch_gateway.gateway.http.routes import (
     PLACE,
@@ -57,18 +57,12 @@ from batch_gateway.gateway.jobs.results import Results
 from batch_gateway.gateway.jobs.resume import Resumes
 from batch_gateway.gateway.jobs.stats import JobStats
 from batch_gateway.gateway.jobs.weighing import Weighing
-from batch_gateway.logs import log
 from batch_gateway.ports import (
-    AnswerTooLargeError,
     Audit,
     KeyStore,
     ObjectStore,
-    RecordError,
     Store,
-    StoreUnavailableError,
     Upstream,
-    UpstreamCredentialsError,
-    UpstreamUnavailableError,
 )
 from batch_gateway.ports.billing import BillingExport
 from batch_gateway.settings import Settings
@@ -226,7 +220,7 @@ class Gateway:
         try:
             response = responses.compress(request, self._dispatch(request))
         except Exception as error:  # noqa: BLE001 - the boundary: every error becomes an answer
-            response = responses.error(_as_api_error(error, request))
+            response = responses.error(as_api_error(error, request))
         finally:
             requests.release(request)
         self._authenticator.uses.write_after(response)
@@ -309,47 +303,3 @@ def _target(route: Route, request: Request) -> str:
         return ""
     target = request.path.partition("/projects/")[2].removesuffix(":cancel").removesuffix(":resume")
     return f"projects/{target}" if target else request.path
-
-
-def _as_api_error(error: Exception, request: Request) -> ApiError:
-    if isinstance(error, ApiError):
-        return error
-    if isinstance(error, StoreUnavailableError | RecordError):
-        return _as_store_error(error, request)
-    if isinstance(error, AnswerTooLargeError):
-        log("ERROR", "answer too large", event="upstream.error", status=502, path=request.path, error=error)
-        message = f"Vertex AI's answer {error}. If it is a list, request smaller pages with pageSize."
-        return ApiError("FAILED_PRECONDITION", "UPSTREAM_ANSWER_TOO_LARGE", message)
-    if isinstance(error, UpstreamUnavailableError):
-        log(
-            "ERROR",
-            "upstream unavailable",
-            event="upstream.error",
-            status=503,
-            path=request.path,
-            error=error,
-        )
-        message = f"Vertex AI cannot be reached: {error}. Try again."
-        return ApiError("UNAVAILABLE", "UPSTREAM_UNAVAILABLE", message, retry_after=5)
-    if isinstance(error, UpstreamCredentialsError):
-        log("ERROR", "no Google token", path=request.path, error=error)
-        message = "The gateway has no Google access token. Its administrator can find the reason in the log."
-        return ApiError("INTERNAL", "UPSTREAM_CREDENTIALS", message)
-    stack_trace = "".join(traceback.format_exception(error))
-    log("ERROR", "unexpected error", path=request.path, stack_trace=stack_trace)
-    message = "Internal error in the gateway. Its administrator can find the reason in the log."
-    return ApiError("INTERNAL", "INTERNAL", message)
-
-
-def _as_store_error(error: StoreUnavailableError | RecordError, request: Request) -> ApiError:
-    if isinstance(error, RecordError):
-        log("ERROR", "record unreadable", event="record.unreadable", record=request.path, error=error)
-        message = (
-            "A record of the gateway that this request needs cannot be read. Its administrator can find the "
-            "reason in the log and correct or delete the record. The job keeps running; other jobs are not "
-            "affected."
-        )
-        return ApiError("DATA_LOSS", "RECORD_UNREADABLE", message)
-    log("ERROR", "Firestore unavailable", path=request.path, error=error)
-    message = "The gateway's database does not answer. Try again."
-    return ApiError("UNAVAILABLE", "BOOKS_UNAVAILABLE", message, retry_after=5)

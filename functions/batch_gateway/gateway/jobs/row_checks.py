@@ -70,7 +70,7 @@ class RowChecks:
         source = either(body.json, name)
         place = either(source, "gcsSource")
         uris = uris_of(either(place, "uris"))
-        if not any(prefix_of(uri) is not None for uri in uris) or not _is_checked(call.caller, source):
+        if not any(prefix_of(uri) is not None for uri in uris) or _is_for_custom_code(source):
             return body
         try:
             listed = objects_of(self._objects, uris, time.monotonic() + SECONDS)
@@ -105,7 +105,7 @@ class RowChecks:
         """
         granted = row_grants(call.caller)
         source = either(body, "inputConfig")
-        if granted is None or not _is_checked(call.caller, source):
+        if granted is None or _is_for_custom_code(source):
             return
         whose = call.caller.key_id or ""
         try:
@@ -143,8 +143,8 @@ class RowChecks:
         return table
 
 
-def _is_checked(caller: Caller, source: Any) -> bool:
-    return bool(uri_grants(caller.grants)) and either(source, "instancesFormat") not in _FOR_CUSTOM_CODE
+def _is_for_custom_code(source: Any) -> bool:
+    return either(source, "instancesFormat") in _FOR_CUSTOM_CODE
 
 
 def _unchecked(problem: str) -> ApiError:
