@@ -19,6 +19,8 @@ def chromium():
     path = browsing.chromium()
     if path is None:
         pytest.skip("there is no Chromium here: apt-get install chromium")
+    # Its own five seconds would be a verdict on the machine's speed.
+    api.expect.set_options(timeout=1000 * PATIENCE)
     with api.sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=path, args=browsing.ARGUMENTS)
         yield running

@@ -6,7 +6,6 @@ import pytest
 from batch_gateway.core.jobs.record import Completion
 from batch_gateway.core.pricing.money import format_nano
 from browser.seeding import Seeder
-from patience import PATIENCE
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
@@ -145,7 +144,7 @@ def test_ten_thousand_jobs_scroll(visit, empty, vertex_server, measured):
     assert first <= 2
 
     page.get_by_role("columnheader", name="Name").get_by_role("button").click()
-    expect(page.locator(".pager")).to_contain_text("of 10,000", timeout=1000 * PATIENCE)
+    expect(page.locator(".pager")).to_contain_text("of 10,000")
     found = page.evaluate(SCROLL)
     measured("frames while scrolling 10,000 jobs, ms", found)
     assert found["most"] < 60
@@ -154,6 +153,6 @@ def test_ten_thousand_jobs_scroll(visit, empty, vertex_server, measured):
     expect(page.locator(".pager")).to_contain_text("Page 100 of 100")
     page.wait_for_url("**page=100*")
     page.reload()
-    expect(page.locator(".pager")).to_contain_text("Page 100 of 100", timeout=1000 * PATIENCE)
+    expect(page.locator(".pager")).to_contain_text("Page 100 of 100")
     page.get_by_role("button", name="Page before").click()
     expect(page.locator(".pager")).to_contain_text("Page 99 of 100")

@@ -200,6 +200,8 @@ class TestOverview:
         card = visitor.page.get_by_role("region", name="Cost by model")
         expect(card.get_by_role("alert")).to_contain_text("This could not be loaded")
         expect(visitor.page.locator(".connection")).to_have_text("Trying again")
+        # A refusal that is still under way would count after what is answered below.
+        expect(visitor.page.locator("[aria-busy]")).to_have_count(0)
         visitor.served.failing.clear()
         card.get_by_role("button", name="Try again").click()
         expect(card).to_contain_text("gemini-2.5-pro")
