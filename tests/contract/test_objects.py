@@ -314,7 +314,7 @@ def download(monkeypatch):
         server = BadServer(script)
         server.hashes = server.hashes if hashes is None else hashes
         servers.append(server)
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setattr(storage, "_BACKOFF_SECONDS", 0.001)
         pieces = storage.CloudStorage("p").read("buc ket", "a/b ü", GENERATION, start)

@@ -42,7 +42,7 @@ def server():
             pass
 
     loopback = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=loopback.serve_forever)
+    thread = threading.Thread(target=loopback.serve_forever, args=(0.02,))
     thread.start()
     yield f"http://127.0.0.1:{loopback.server_port}"
     loopback.shutdown()

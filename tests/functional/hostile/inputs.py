@@ -14,6 +14,8 @@ MODEL_NAME = "publishers/google/models/gemini-2.5-flash"
 LARGEST = 10 * MIB
 VALUES = 39_900
 """Just as many as are let in."""
+LONG = 2 * MIB
+"""Characters of a text in which each costs time: long enough to show a time that grows with the square."""
 
 
 @dataclass(frozen=True)
@@ -162,11 +164,11 @@ def row(text="hello", **request):
 ROWS = {
     "one-long-line": Input(lambda: b"[" * (30 * MIB)),
     "lists": Input(lambda: b'{"request":{"contents":[' + b",".join([b"[]"] * (8 * MIB)) + b"]}}"),
-    "deep": Input(lambda: (b'{"request":' + b"[" * 90 + b"]" * 90 + b"}\n") * 20_000, cpu=60),
-    "words": Input(lambda: row("a " * (8 * MIB)), cpu=120),
-    "marks": Input(lambda: row(".a" * (8 * MIB)), cpu=120),
-    "han": Input(lambda: row("中a" * (4 * MIB)), cpu=120, memory=400),
-    "long-word": Input(lambda: row("a" * (16 * MIB)), cpu=120),
+    "deep": Input(lambda: (b'{"request":' + b"[" * 90 + b"]" * 90 + b"}\n") * 5_000),
+    "words": Input(lambda: row("a " * LONG), cpu=30),
+    "marks": Input(lambda: row(".a" * LONG), cpu=30),
+    "han": Input(lambda: row("中a" * LONG), cpu=60, memory=400),
+    "long-word": Input(lambda: row("a" * 2 * LONG), cpu=30),
     "blobs": Input(lambda: row("a" * 23 + "1 " * (MIB)), cpu=60),
     "parts": Input(
         lambda: json.dumps({"request": {"contents": [{"parts": [{"text": "a"}] * 20_000}]}}).encode()
@@ -195,7 +197,7 @@ ROWS = {
     ),
     "numbers": Input(lambda: row(generationConfig={"maxOutputTokens": 10**400, "candidateCount": 10**400})),
     "zeros": Input(lambda: bytes(8 * MIB)),
-    "blank-lines": Input(lambda: b"\n" * (8 * MIB), cpu=60),
+    "blank-lines": Input(lambda: b"\n" * LONG, cpu=30),
     "no-utf-8": Input(lambda: b'{"request":"' + b"\xff" * MIB + b'"}'),
 }
 """Objects of an input, which an estimate reads."""

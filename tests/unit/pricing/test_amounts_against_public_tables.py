@@ -10,6 +10,7 @@ Rounding: ours rounds once a job, halves to the even neighbour. Theirs is summed
 (Decimal has the digits) and rounded in the same way, so that nothing is left to tolerate.
 """
 
+from collections import defaultdict
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, NamedTuple
@@ -128,6 +129,11 @@ class Disagreements:
         cases = [case for cases in COUNTED[table].values() for case in cases]
         # A rate stands in for theirs, and what is times theirs comes on top of it.
         self._counted = sorted(cases, key=lambda case: isinstance(case, Ratio))
+        self._of: defaultdict[tuple[str, str], list[tuple[int, Rates | Ratio]]] = defaultdict(list)
+        for number, case in enumerate(self._counted):
+            for model in case.models if isinstance(case, Ratio) else (case.model,):
+                for item in (item for name in case.items.split() for item in GROUPS.get(name, (name,))):
+                    self._of[model, item].append((number, case))
         self.met: set[tuple[Any, ...]] = set()
 
     @property
@@ -146,8 +152,8 @@ class Disagreements:
         """Our rate for an item before their surcharge, from theirs and what is listed; None: we have none."""
         length = row.length(job.model)
         usd = self._as_printed(job, theirs)
-        for number, case in enumerate(self._counted):
-            if not _applies(case, job, item):
+        for number, case in self._of[job.model, item]:
+            if not _applies(case, job):
                 continue
             if isinstance(case, Ratio):
                 self.met.add((number, job.model, "any", item))
@@ -169,12 +175,10 @@ class Disagreements:
         return None if our_usd == "none" else Decimal(our_usd) * theirs.share
 
 
-def _applies(case: Rates | Ratio, job: Job, item: str) -> bool:
+def _applies(case: Rates | Ratio, job: Job) -> bool:
     day = f"{job.at:%Y-%m-%d}"
     return (
-        job.model in (case.models if isinstance(case, Ratio) else (case.model,))
-        and any(item in GROUPS.get(name, (name,)) for name in case.items.split())
-        and (case.since or "") <= day
+        (case.since or "") <= day
         and (case.until is None or day < case.until)
         and not (isinstance(case, Ratio) and case.outside_global and job.location == "global")
     )
