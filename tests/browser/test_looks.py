@@ -14,7 +14,7 @@ from browser import browsing
 from browser.browsing import OUTPUT
 from browser.serving import Served
 from functional.gateway.conftest import World
-from thorough import examples
+from thorough import examples, taking_turns
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
@@ -54,10 +54,10 @@ def go(visitor, seeded, view):
     expect(page.locator("[aria-busy]")).to_have_count(0)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), WIDTHS)
-def test_every_view_fits_and_is_accessible(visit, seeded, width, height, scheme):
+@pytest.mark.parametrize(("size", "scheme"), taking_turns(WIDTHS, ["light", "dark"]))
+def test_every_view_fits_and_is_accessible(visit, seeded, size, scheme):
     """WCAG 2.2 A and AA by axe-core; a picture of each view stays in .output."""
+    width, height = size
     source = browsing.axe()
     visitor = visit(seeded.world, width=width, height=height, scheme=scheme, reduced_motion="reduce")
     visitor.sign_in()

@@ -15,6 +15,7 @@ from batch_gateway.core.json_limits import count_values
 from batch_gateway.gateway.http import requests
 from batch_gateway.gateway.jobs.job_body import JobBody
 from functional.hostile import inputs
+from thorough import taking_turns
 
 TIMES = 4
 """What the largest body takes in all is at most so many times its size."""
@@ -25,6 +26,7 @@ LOOKS = {
     "whole": lambda raw: JobBody(raw).json,
     "changed": lambda raw: JobBody(raw).with_members({"labels": {"team": "search"}, "model": "m"}),
 }
+LOOKED_AT = taking_turns(LET_IN, LOOKS)
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +40,14 @@ def peaks():
 MEASURE = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
-from functional.gateway.test_job_body import LET_IN, LOOKS, peak_of
+from functional.gateway.test_job_body import LOOKED_AT, LOOKS, peak_of
 from functional.hostile import inputs
-made = ((name, inputs.BODIES[name].make()) for name in LET_IN)
-print(json.dumps({f"{name} {look}": peak_of(LOOKS[look], raw) for name, raw in made for look in LOOKS}))
+peaks = {f"{name} {look}": peak_of(LOOKS[look], inputs.BODIES[name].make()) for name, look in LOOKED_AT}
+print(json.dumps(peaks))
 """
 
 
-@pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("name", LET_IN)
+@pytest.mark.parametrize(("name", "look"), LOOKED_AT)
 def test_a_body_takes_a_small_multiple_of_its_size(peaks, name, look):
     assert peaks[f"{name} {look}"] <= TIMES * requests.MAX_BODY_BYTES
 

@@ -11,6 +11,7 @@ from functional.security.conftest import JOBS
 from functional.security.test_bodies import GOOD
 from patience import PATIENCE
 from processes import HOST, wait_until
+from thorough import taking_turns
 
 SLOW = 40
 
@@ -72,8 +73,9 @@ def test_no_path_waits_for_a_body_that_it_does_not_read(gateway, path):
             assert answer_to(connection).startswith(b"HTTP/1.1 4")
 
 
-@pytest.mark.parametrize("announced", ANNOUNCED)
-@pytest.mark.parametrize("path", [JOBS, f"{JOBS}:estimateCost", f"{JOBS}/1:cancel"])
+@pytest.mark.parametrize(
+    ("path", "announced"), taking_turns([JOBS, f"{JOBS}:estimateCost", f"{JOBS}/1:cancel"], ANNOUNCED)
+)
 def test_one_callers_slow_bodies_do_not_keep_the_others_waiting(gateway, announced, path):
     with connections(gateway, head(path, announced, key=gateway.scoped)) as slow:
         honest(gateway)
