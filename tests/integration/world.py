@@ -17,10 +17,10 @@ import requests
 
 from batch_gateway.adapters.firestore import FirestoreStore, connect
 from batch_gateway.core.jobs.labels import TEAM_LABEL
+from batch_gateway.core.jobs.late_output import WATCH
 from batch_gateway.core.jobs.output_names import is_final_output
 from batch_gateway.core.jobs.record import JobKey, JobRecord, observe
 from batch_gateway.core.jobs.sent import Sent
-from batch_gateway.core.jobs.watch import WATCH
 from batch_gateway.ports import StoreUnavailableError, Submission
 from builders import prompt
 from integration.crashing import AGAIN

@@ -15,9 +15,9 @@ from batch_gateway.adapters import vertex
 from batch_gateway.core import json_limits, lines, reasons
 from batch_gateway.core.access import input_names
 from batch_gateway.core.accounting import budgets
-from batch_gateway.core.jobs import watch
+from batch_gateway.core.jobs import late_output
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
-from batch_gateway.core.notify import event_names, notifications
+from batch_gateway.core.notify import event_names, notifications, retries
 from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.http import authentication, connections, openapi, requests
 from batch_gateway.gateway.jobs import input_bounds, submissions, weighing
@@ -299,9 +299,9 @@ def hours(span):
         ("api.md", f"be repeated for {hours(submissions.KEY_LIFETIME)} hours"),
         ("api.md", f"An output line may have {lines.MAX_LINE_BYTES // MIB} MiB"),
         ("api.md", f"A request's body may have {requests.MAX_BODY_BYTES // MIB} MiB"),
-        ("api.md", f"otherwise {hours(watch.WATCH)} hours after its end"),
+        ("api.md", f"otherwise {hours(late_output.WATCH)} hours after its end"),
         ("api.md", f"jobs of the last {NUMBERS[adoption.LOOK_BACK.days]} days"),
-        ("api.md", f"retried for {NUMBERS[notifications.GIVEN_UP_AFTER.days]} days"),
+        ("api.md", f"retried for {NUMBERS[retries.GIVEN_UP_AFTER.days]} days"),
         ("keys-and-budgets.md", f"within {NUMBERS[authentication.REVOCATION_SECONDS]} seconds"),
         (
             "keys-and-budgets.md",
@@ -313,7 +313,7 @@ def hours(span):
         ("api.md", f"{input_names.MOST_NAME_BYTES:,} bytes at most with their folder"),
         ("architecture.md", f"after {NUMBERS[settle.GRACE // timedelta(minutes=1)]} minutes"),
         ("architecture.md", f"{NUMBERS[weighing.SECONDS]} seconds at most, once for each job"),
-        ("architecture.md", f"until {hours(watch.WATCH)} hours after its end"),
+        ("architecture.md", f"until {hours(late_output.WATCH)} hours after its end"),
     ],
 )
 def test_a_figure_that_a_page_states_is_the_code_s(name, said):

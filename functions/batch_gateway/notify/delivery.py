@@ -23,14 +23,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from batch_gateway.core.notify.event_names import EventName
-from batch_gateway.core.notify.notifications import (
-    Delivery,
-    Event,
-    after_attempt,
-    finish,
-    read_retry_after,
-    retry_or_abandon,
-)
+from batch_gateway.core.notify.notifications import Event, after_attempt
+from batch_gateway.core.notify.retries import Delivery, finish, is_too_old, read_retry_after, retry_or_abandon
 from batch_gateway.core.notify.webhooks import signed_headers
 from batch_gateway.logs import Severity, log
 from batch_gateway.ports import (
@@ -227,7 +221,7 @@ class _DeliveryRun:
         receiver = (channel, event.key_id if channel == "webhook" else None)
         if receiver in self._down:
             # The next call tries it, once the lease has ended.
-            if not event.is_too_old(now):
+            if not is_too_old(event.time, now):
                 return delivery
             result = _Result("abandoned", "it became too old while its receiver was down", tried=0)
         else:
@@ -244,7 +238,7 @@ class _DeliveryRun:
         if result.down or (channel == "webhook" and self._spent[event.key_id] > _MOST_WEBHOOK_SECONDS):
             self._down.add(receiver)
         if result.state == "due":
-            delivery = retry_or_abandon(event, delivery, now, result.wait)
+            delivery = retry_or_abandon(event.id, event.time, delivery, now, result.wait)
         else:
             delivery = finish(delivery, result.state, result.tried)
         if delivery.state != "unwanted":

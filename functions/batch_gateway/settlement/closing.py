@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from batch_gateway import log_events
+from batch_gateway.core.jobs.late_output import ended_at, is_watched, never_ran, next_look
 from batch_gateway.core.jobs.output_names import (
     OutputKind,
     directory_of,
@@ -17,7 +18,6 @@ from batch_gateway.core.jobs.output_names import (
     split_uri,
 )
 from batch_gateway.core.jobs.record import WITH_OUTPUT_STATES, JobRecord
-from batch_gateway.core.jobs.watch import ended_at, is_watched, never_ran, next_look
 from batch_gateway.core.notify.notifications import Event, job_event
 from batch_gateway.logs import log
 from batch_gateway.notify.delivery import has_receiver

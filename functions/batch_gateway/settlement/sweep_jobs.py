@@ -7,9 +7,9 @@ import msgspec
 
 from batch_gateway import log_events
 from batch_gateway.core.accounting.budgets import owners_of
+from batch_gateway.core.jobs.late_output import is_watched, next_look
 from batch_gateway.core.jobs.output_names import is_incremental_output, split_uri
 from batch_gateway.core.jobs.record import WITH_OUTPUT_STATES, JobKey, JobRecord, observe
-from batch_gateway.core.jobs.watch import is_watched, next_look
 from batch_gateway.logs import log
 from batch_gateway.ports import Absent, ObjectInfo
 from batch_gateway.settlement.bigquery_output import read_table

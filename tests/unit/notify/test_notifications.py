@@ -1,24 +1,17 @@
-"""Events: their JSON, and when they are tried again."""
+"""Events: their JSON, and when each is next due."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, window_of
 from batch_gateway.core.jobs.record import Completion, JobKey, JobRecord, Observation
-from batch_gateway.core.notify.notifications import (
+from batch_gateway.core.notify.notifications import LEASE, after_attempt, budget_event, job_event
+from batch_gateway.core.notify.retries import (
     GIVEN_UP_AFTER,
-    LEASE,
     Delivery,
-    after_attempt,
-    budget_event,
     finish,
-    job_event,
-    read_retry_after,
-    retry_or_abandon,
 )
 from batch_gateway.core.pricing.cost import Cost
 from batch_gateway.core.usage import Rows, Tokens, Usage
@@ -46,8 +39,6 @@ JOB = JobRecord(
     settled_outputs=1,
     closed=True,
 )
-# Standard Webhooks 1.0.0, "Deliverability and reliability".
-SCHEDULE = [5, 5 * 60, 30 * 60, *(hours * 3600 for hours in (2, 5, 10, 14, 20, 24))]
 
 
 def job(state, **changes):
@@ -214,45 +205,6 @@ def test_a_budget_is_passed_once_a_window():
     assert event(NOW, duration=None).expires is None
 
 
-def test_it_is_tried_again_as_standard_webhooks_has_it():
-    event, delivery = job_event(JOB, NOW), Delivery(NOW)
-    waits = []
-    while delivery.state == "due":
-        before = delivery
-        delivery = retry_or_abandon(event, delivery, NOW)
-        if delivery.next_attempt:
-            waits.append((delivery.next_attempt - NOW).total_seconds())
-    assert len(waits) == len(SCHEDULE)
-    assert all(least <= wait <= 1.1 * least for least, wait in zip(SCHEDULE, waits, strict=True))
-    assert (delivery.state, delivery.attempts, before.attempts) == ("abandoned", 10, 9)
-
-
-def test_events_that_failed_together_come_again_apart():
-    keys = [JobKey("my-project", "us-central1", str(number)) for number in range(40)]
-    events = [job_event(msgspec.structs.replace(JOB, key=key), NOW) for key in keys]
-    times = {retry_or_abandon(event, Delivery(NOW, attempts=3), NOW).next_attempt for event in events}
-    assert len(times) > 5
-
-
-def test_a_receiver_gets_the_time_that_it_asks_for():
-    event = job_event(JOB, NOW)
-    assert retry_or_abandon(event, Delivery(NOW), NOW, timedelta(hours=1)).next_attempt == NOW + timedelta(
-        hours=1
-    )
-    assert retry_or_abandon(event, Delivery(NOW), NOW, timedelta(days=9)).next_attempt == NOW + timedelta(
-        days=1
-    )
-    soon = retry_or_abandon(event, Delivery(NOW, attempts=4), NOW, timedelta(seconds=1)).next_attempt
-    assert soon >= NOW + timedelta(hours=5)
-
-
-def test_after_four_days_an_event_is_given_up():
-    event = job_event(JOB, NOW)
-    assert retry_or_abandon(event, Delivery(NOW, attempts=2), NOW + timedelta(days=4)).state == "due"
-    given_up = retry_or_abandon(event, Delivery(NOW, attempts=2), NOW + timedelta(days=4, seconds=1))
-    assert (given_up.state, given_up.attempts, given_up.next_attempt) == ("abandoned", 3, None)
-
-
 def test_the_next_look_is_when_the_first_way_is_due():
     event = job_event(JOB, NOW)
     soon, later = Delivery(NOW + timedelta(seconds=5)), Delivery(NOW + timedelta(hours=2))
@@ -262,40 +214,3 @@ def test_the_next_look_is_when_the_first_way_is_due():
     assert after_attempt(event, NOW, done, done).next_attempt is None
     # Due already, and not tried this time: not before the lease ends.
     assert after_attempt(event, NOW, Delivery(NOW), done).next_attempt == NOW + LEASE
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        ("0", 0),
-        (" 120 ", 120),
-        ("99999999999999999999", 86_400),
-        ("Sun, 22 Nov 2026 10:05:00 GMT", 300),
-        ("Sun, 22 Nov 2026 09:00:00 GMT", 0),
-        ("Sun, 22 Nov 2126 09:00:00 GMT", 86_400),
-        ("Sunday, 22-Nov-26 10:05:00 GMT", 300),
-        ("Sun Nov 22 10:05:00 2026", 300),
-        ("-5", 0),
-        ("1.5", 0),
-        ("٣", 0),
-        ("soon", 0),
-        ("", 0),
-        (None, 0),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(value, seconds):
-    assert read_retry_after(value, NOW).total_seconds() == seconds
-
-
-@given(st.text() | st.from_regex(r"\w{3}, \d{1,9} \w{3} \d{1,9} \d{1,3}:\d{1,3}:\d{1,3} [+-]?\w{1,9}"))
-def test_retry_after_takes_anything(value):
-    assert timedelta(0) <= read_retry_after(value, NOW) <= timedelta(days=1)
-
-
-@given(st.integers(0, 12), st.timedeltas(timedelta(0), timedelta(days=6)), st.timedeltas(timedelta(0)))
-def test_a_failed_delivery_is_due_later_or_over(attempts, age, wait):
-    now = NOW + age
-    delivery = retry_or_abandon(job_event(JOB, NOW), Delivery(now, attempts=attempts), now, wait)
-    assert delivery.attempts == attempts + 1
-    assert (delivery.next_attempt is None) == (delivery.state == "abandoned")
-    assert delivery.next_attempt is None or now < delivery.next_attempt <= now + timedelta(hours=26.5)

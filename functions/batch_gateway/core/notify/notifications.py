@@ -1,15 +1,14 @@
-"""Build the events of ended jobs and exceeded budgets, and schedule their deliveries.
+"""Build the events of ended jobs and exceeded budgets.
 
 The form is the payload that Standard Webhooks 1.0.0 recommends: ``{"type", "timestamp", "data"}``. An event
-is kept until it has arrived, at the webhook of its key and at the topic, each on its own schedule.
+is kept until it has arrived, at the webhook of its key and at the topic, each on its own schedule
+(``retries``).
 """
 
 import hashlib
-import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
@@ -18,6 +17,7 @@ from batch_gateway.core.jobs.cost_answers import CostReport
 from batch_gateway.core.jobs.cost_report import cost_report
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.notify.event_names import BudgetEvent, EndEvent, SentEvent
+from batch_gateway.core.notify.retries import Delivery
 from batch_gateway.core.pricing.money import format_nano
 
 TYPE_OF_STATE: Mapping[str, EndEvent] = {
@@ -34,44 +34,9 @@ PRICE_MISSING: Final = "price.missing"
 URI_NOT_ALLOWED: Final = "batch.uri_not_allowed"
 """Event of a job whose rows named a file outside its key's prefixes."""
 
-_DELAYS = (
-    timedelta(seconds=5),
-    timedelta(minutes=5),
-    timedelta(minutes=30),
-    timedelta(hours=2),
-    timedelta(hours=5),
-    timedelta(hours=10),
-    timedelta(hours=14),
-    timedelta(hours=20),
-    timedelta(hours=24),
-)
-"""Delays after the first attempt, the second and so on: the example schedule of Standard Webhooks 1.0.0."""
-_JITTER_PERCENT = 10
-_LONGEST_DELAY = _DELAYS[-1]
-GIVEN_UP_AFTER = timedelta(days=4)
-"""Age at which an event is abandoned. The schedule takes 75 h 35 min and its jitter; a receiver that asks for
-more time has until then."""
 LEASE = timedelta(minutes=2)
 """Time for which a claimed event is reserved for its sender: longer than a sweep and one last attempt."""
 _KEPT = timedelta(days=30)
-
-
-class Delivery(msgspec.Struct, frozen=True, rename="camel"):
-    """The delivery of an event to its webhook or to the topic.
-
-    Attributes:
-        state: ``unwanted``: there was no receiver when it was first tried.
-        attempts: Number of attempts.
-        next_attempt: Time of the next attempt; None unless it is due.
-    """
-
-    next_attempt: datetime | None
-    state: Literal["due", "delivered", "abandoned", "unwanted"] = "due"
-    attempts: int = 0
-
-    def is_due(self, now: datetime) -> bool:
-        """Return True if an attempt is due."""
-        return self.next_attempt is not None and self.next_attempt <= now
 
 
 class Event(msgspec.Struct, frozen=True, rename="camel"):
@@ -102,10 +67,6 @@ class Event(msgspec.Struct, frozen=True, rename="camel"):
     webhook: Delivery
     topic: Delivery
     expires: datetime | None
-
-    def is_too_old(self, now: datetime) -> bool:
-        """Return True if further attempts are pointless."""
-        return now - self.time > GIVEN_UP_AFTER
 
 
 def is_update(job: JobRecord) -> bool:
@@ -295,33 +256,6 @@ def _utc(time: datetime | None) -> datetime | None:
     return time and time.astimezone(UTC)
 
 
-def finish(
-    delivery: Delivery, state: Literal["delivered", "abandoned", "unwanted"], tried: int = 1
-) -> Delivery:
-    """Return a delivery that is not tried again; ``tried`` is the number of attempts to add, 0 or 1."""
-    return Delivery(None, state, delivery.attempts + tried)
-
-
-def retry_or_abandon(
-    event: Event, delivery: Delivery, now: datetime, wait: timedelta = timedelta(0)
-) -> Delivery:
-    """Return a delivery after a further failed attempt: tried again later, or abandoned.
-
-    Args:
-        event: The event that is delivered.
-        delivery: The delivery before the attempt.
-        now: The time.
-        wait: Shortest pause that the receiver asked for.
-    """
-    attempts = delivery.attempts + 1
-    if attempts > len(_DELAYS) or event.is_too_old(now):
-        return finish(delivery, "abandoned")
-    delay = _DELAYS[attempts - 1]
-    # Derived from the id, so that events that failed together are not tried again together.
-    percent = zlib.crc32(f"{event.id}:{attempts}".encode()) % (_JITTER_PERCENT + 1)
-    return Delivery(now + max(delay + delay * percent / 100, min(wait, _LONGEST_DELAY)), "due", attempts)
-
-
 def after_attempt(event: Event, now: datetime, webhook: Delivery, topic: Delivery) -> Event:
     """Return an event after its deliveries were attempted; its next attempt is the first that is due.
 
@@ -332,17 +266,3 @@ def after_attempt(event: Event, now: datetime, webhook: Delivery, topic: Deliver
     if first is not None and first <= now:
         first = now + LEASE
     return msgspec.structs.replace(event, webhook=webhook, topic=topic, next_attempt=first)
-
-
-def read_retry_after(value: str | None, now: datetime) -> timedelta:
-    """Return the wait that a Retry-After header asks for: seconds or a date (RFC 9110, 10.2.3); else zero."""
-    text = (value or "").strip()
-    if text.isascii() and text.isdigit():
-        return timedelta(seconds=min(int(text[:9]), int(_LONGEST_DELAY.total_seconds())))
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return timedelta(0)
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return min(max(date - now, timedelta(0)), _LONGEST_DELAY)

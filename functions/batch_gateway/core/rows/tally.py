@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from batch_gateway.core.json_io import UNREADABLE, decode_member, is_given
+from batch_gateway.core.json_io import UNREADABLE, decode_member
 from batch_gateway.core.pricing.modalities import ContradictionError, modality_name
 from batch_gateway.core.pricing.models import OTHER_MODEL
 from batch_gateway.core.pricing.prices import PriceTable
-from batch_gateway.core.rows import gemini, messages, predictions
+from batch_gateway.core.rows import families
 from batch_gateway.core.rows.carried import carried_over_test
 from batch_gateway.core.rows.elsewhere import restate
 from batch_gateway.core.rows.measured import ErrorRow, RowUsage, UnrecognizedError
@@ -234,7 +234,7 @@ class Tally:
         if there and not failed and self._is_carried_over(row.processed_time):
             self._sums.carried_over += 1
             return
-        found = self._measure(row, line) if there else self._measure_elsewhere(line)
+        found = families.measure(row, line, self._is_by_character) if there else self._measure_elsewhere(line)
         says_error = failed or is_error(error) is not False
         if isinstance(found, ErrorRow):
             self.add_failed(row.status, error, *found.causes)
@@ -246,25 +246,17 @@ class Tally:
         else:
             self._add_usage(found)
 
-    def _measure(self, row: Row, line: bytes) -> RowUsage | ErrorRow | None:
-        """Return the usage of a row, or its error; None if it shows neither."""
-        response = row.response
-        if response is None or not is_answered(row, line):
-            by_character = self._prices.unit(self._model(None)) == "character"
-            return predictions.measure(row.predictions, row.instance, by_character=by_character)
-        other = is_given(response.usage) or is_given(response.body) or not gemini.is_answer(response)
-        if response.usage_metadata is None and other:
-            return messages.measure(line)
-        return gemini.measure(response, line)
-
     def _measure_elsewhere(self, line: bytes) -> RowUsage | ErrorRow | None:
         """Measure a row whose answer is not where it is documented; return None if nothing in it counts."""
         try:
             row = restate(line)
-            found = self._measure(decode_row(row), row) if row else None
+            found = families.measure(decode_row(row), row, self._is_by_character) if row else None
         except (*UNREADABLE, ContradictionError):
             return None
         return None if isinstance(found, RowUsage) and not found.metered else found
+
+    def _is_by_character(self) -> bool:
+        return self._prices.unit(self._model(None)) == "character"
 
     def _model(self, version: str | None) -> str:
         """Return a row's key in the price table: its own version if it has a price, else the job's model."""

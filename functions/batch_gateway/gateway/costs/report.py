@@ -1,7 +1,5 @@
 """Report spend over time, as a page of JSON or as a file."""
 
-import base64
-import binascii
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -30,7 +28,7 @@ from batch_gateway.core.spend.entries import (
 from batch_gateway.core.spend.time_buckets import WIDTHS, Calendar, Span
 from batch_gateway.gateway.costs import parameters, views
 from batch_gateway.gateway.costs.parameters import SpendQuery
-from batch_gateway.gateway.http import params, responses
+from batch_gateway.gateway.http import page_tokens, params, responses
 from batch_gateway.logs import log
 from batch_gateway.ports import JobStore, TotalStore
 
@@ -100,7 +98,9 @@ class Spend:
             raise _too_many_entries() from error
         more = end < query.span.end
         return responses.json(
-            views.SpendPage(data=data, has_more=more, next_page=_page_token(end) if more else None)
+            views.SpendPage(
+                data=data, has_more=more, next_page=page_tokens.encode_time(end) if more else None
+            )
         )
 
     def export(self, request: Request, caller: Caller) -> Response:
@@ -242,25 +242,13 @@ def _page_span(span: Span, calendar: Calendar, limit: int, page: str | None) -> 
     Raises:
         ApiError: The page token does not belong to the report.
     """
-    start = span.start if page is None else _start_of(page)
+    start = span.start if page is None else page_tokens.decode_time(page)
     if not span.start <= start < span.end or (page is not None and calendar.floor(start) != start):
         raise _invalid_page()
     end = start
     for _, part in zip(range(limit), calendar.spans(start, span.end), strict=False):
         end = part.end
     return Span(start, end)
-
-
-def _page_token(start: datetime) -> str:
-    return base64.urlsafe_b64encode(b"%d" % start.timestamp()).decode().rstrip("=")
-
-
-def _start_of(page: str) -> datetime:
-    try:
-        seconds = int(base64.urlsafe_b64decode(page + "=" * (-len(page) % 4)))
-        return datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, binascii.Error, OverflowError, OSError) as error:
-        raise _invalid_page() from error
 
 
 def _invalid_page() -> ApiError:

@@ -67,7 +67,9 @@ class Repricings:
         body = bodies.decode(requests.body(request), bodies.Reprice)
         if body.end_time <= body.start_time:
             raise params.invalid("end_time: must be later than start_time")
-        jobs = self._store.jobs_created(body.start_time, body.end_time, page_tokens.decode(body.page), _JOBS)
+        jobs = self._store.jobs_created(
+            body.start_time, body.end_time, page_tokens.decode_job(body.page), _JOBS
+        )
         prices = self._prices()
         repriced = []
         for job in jobs:
@@ -79,7 +81,7 @@ class Repricings:
             prices.version,
             len(jobs),
             [_view(job) for job in repriced],
-            page_tokens.encode(jobs[-1].create_time, jobs[-1].key) if more else None,
+            page_tokens.encode_job(jobs[-1].create_time, jobs[-1].key) if more else None,
         )
         span = f"{body.start_time.isoformat()}/{body.end_time.isoformat()}"
         target = f"{span} {body.model or 'all models'}{' (validate_only)' if body.validate_only else ''}"

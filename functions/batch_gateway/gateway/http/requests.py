@@ -2,7 +2,7 @@
 
 import re
 from ipaddress import IPv6Address, IPv6Network, ip_address
-from urllib.parse import quote, unquote_plus, urlsplit
+from urllib.parse import urlsplit
 
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Request
@@ -24,21 +24,7 @@ _large = connections.Quota(each=MOST_LARGE, all_=4)
 """Four large bodies of 40 MiB each, beside small ones, fit into the 512 MiB of an instance as deployed."""
 _ROOM = "batch_gateway.room"
 
-_NOT_FORWARDED = frozenset(
-    {
-        *("key", "access_token", "oauth_token", "bearer_token"),
-        *("httpMethod", "httpHeaders", "userProject", "name", "parent"),
-    }
-)
-"""Credentials, and parameters that would turn a call into another: Google binds parameters to fields."""
-SYSTEM_PARAMETERS = frozenset(
-    {"alt", "prettyPrint", "quotaUser", "xgafv", ".xgafv", "uploadType", "upload_protocol"}
-)
-"""Parameters that every method has and that do not change what it does, without ``fields``."""
 _LONGEST_TARGET = 32 * 1024
-_QUERY_MARKS = "!$%&'()*+,-./:;=?@[]_~"
-_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_FORWARDED_HEADERS = ("User-Agent", "X-Goog-Api-Client", "X-Goog-Request-Params")
 # Letters, digits and the marks that resource names are made of. Clients may encode the colon of a verb.
 _PATH = re.compile(r"(?:[A-Za-z0-9_.~:@-]|/(?!/)|%3[Aa])*")
 
@@ -189,47 +175,3 @@ def _too_large() -> ApiError:
         "ASCII. Put the input into Cloud Storage (POST /v1/inputs with its name returns a URL to upload "
         "it to) and name it in inputConfig.",
     )
-
-
-def query(
-    request: Request, *, without: frozenset[str] = frozenset(), only: frozenset[str] | None = None
-) -> str:
-    """Return the query string for Vertex AI: as it came, without parameters that must not be forwarded.
-
-    Args:
-        request: The request.
-        without: Further parameters to leave out.
-        only: The only parameters to keep; None to keep all others.
-
-    Raises:
-        ApiError: The query asks for an answer that is not JSON.
-    """
-    kept = []
-    # Bytes that may stand in a query are kept; any other is percent-encoded.
-    for part in _STRAY_PERCENT.sub("%25", quote(request.query_string, safe=_QUERY_MARKS)).split("&"):
-        name, _, value = (unquote_plus(text) for text in part.partition("="))
-        # System parameters may be written with a dollar: https://cloud.google.com/apis/docs/system-parameters
-        name = name.removeprefix("$")
-        if name == "callback" or (name == "alt" and value.partition(";")[0].lower() not in {"json", ""}):
-            raise ApiError(
-                "INVALID_ARGUMENT",
-                "FORMAT_NOT_SUPPORTED",
-                f"The gateway answers in JSON only: leave out the parameter {name!r}.",
-            )
-        if part and name not in _NOT_FORWARDED | without and (only is None or name in only):
-            kept.append(part)
-    return "&".join(kept)
-
-
-def is_partial(request: Request) -> bool:
-    """Return whether the answer may lack fields because the caller asked for certain fields only."""
-    return any(name.removeprefix("$") in {"fields", "readMask", "read_mask"} for name in request.args)
-
-
-def headers(request: Request, *, has_body: bool) -> dict[str, str]:
-    """Return the headers for Vertex AI: they identify the client, and never carry credentials."""
-    sent = {name: request.headers[name] for name in _FORWARDED_HEADERS if name in request.headers}
-    if has_body:
-        # curl -d declares the body as a form.
-        sent["Content-Type"] = "application/json"
-    return sent

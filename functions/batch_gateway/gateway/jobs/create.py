@@ -27,7 +27,7 @@ from batch_gateway.core.accounting.budgets import BudgetExceededError, OwnedBudg
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.cost_bounds import Bounds
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, parse_name
-from batch_gateway.gateway.http import params, requests, responses
+from batch_gateway.gateway.http import forwarding, params, requests, responses
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.gateway.jobs import budget_errors, create_outcome
@@ -200,8 +200,8 @@ class Creates:
                 project=call.project,
                 location=call.location,
                 # A trimmed answer might not even name the job, so the full answer is always requested.
-                query=requests.query(call.request, only=requests.SYSTEM_PARAMETERS),
-                headers=requests.headers(call.request, has_body=True),
+                query=forwarding.query(call.request, only=forwarding.SYSTEM_PARAMETERS),
+                headers=forwarding.headers(call.request, has_body=True),
                 body=body,
             )
         except UpstreamCredentialsError:

@@ -105,7 +105,7 @@ class Jobs:
         equal = _equalities(request)
         many = limit if _is_indexed(request, equal) else max(limit, _MOST_EXAMINED)
         since, end = params.time(request, "start_time"), params.time(request, "end_time")
-        position = page_tokens.decode(request.args.get("page"))
+        position = page_tokens.decode_job(request.args.get("page"))
         batch = self._store.recent_jobs(caller.record_scope, since, position, many, until=end, equal=equal)
         found = [job for job in batch if matches(job)][:limit]
         last = found[-1] if len(found) == limit else batch[-1] if len(batch) == many else None
@@ -113,7 +113,7 @@ class Jobs:
         return responses.json(
             JobSummaryPage(
                 data=[_summary(job) for job in found],
-                next_page=page_tokens.encode(last.create_time, last.key)
+                next_page=page_tokens.encode_job(last.create_time, last.key)
                 if last is not None and more
                 else None,
             )

@@ -13,7 +13,7 @@ from batch_gateway.core.access import callers
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.filters import narrow
 from batch_gateway.core.jobs.record import parse_name
-from batch_gateway.gateway.http import requests, responses
+from batch_gateway.gateway.http import forwarding, requests, responses
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.gateway.jobs.places import Places
@@ -45,7 +45,7 @@ class Passthrough:
 
     def get(self, call: Call) -> Response:
         """Relay a job, and track its state."""
-        partial = requests.is_partial(call.request)
+        partial = forwarding.is_partial(call.request)
         if partial and call.caller.scope:
             # The labels may have been trimmed from the answer.
             self.owned_job(call, "get")
@@ -71,10 +71,10 @@ class Passthrough:
                 raise ApiError(
                     "INVALID_ARGUMENT", "FILTER_INVALID", f"The filter cannot be read: {error}."
                 ) from error
-            query = requests.query(call.request, without=frozenset({"filter"}))
+            query = forwarding.query(call.request, without=frozenset({"filter"}))
             query = "&".join(part for part in (query, f"filter={quote(narrowed)}") if part)
         upstream = self._relay(call, query=query)
-        if upstream.status != _OK or requests.is_partial(call.request):
+        if upstream.status != _OK or forwarding.is_partial(call.request):
             return responses.relay(upstream)
         page = responses.parse_json(upstream)
         found = page.get("batchPredictionJobs") if isinstance(page, dict) else None
@@ -108,14 +108,14 @@ class Passthrough:
 
     def _relay(self, call: Call, *, body: bytes | None = None, query: str | None = None) -> UpstreamResponse:
         if query is None:
-            query = requests.query(call.request)
+            query = forwarding.query(call.request)
         return self._upstream.send(
             call.request.method,
             call.path,
             project=call.project,
             location=call.location,
             query=query,
-            headers=requests.headers(call.request, has_body=body is not None),
+            headers=forwarding.headers(call.request, has_body=body is not None),
             body=body,
         )
 

@@ -5,11 +5,11 @@ from typing import NamedTuple
 from werkzeug.wrappers import Request
 
 from batch_gateway.core.rows.row_results import STATES
-from batch_gateway.gateway.http import params, requests
+from batch_gateway.gateway.http import forwarding, params
 
 _ONCE = {"view": ("full", "usage"), "format": ("jsonl", "csv")}
 _NAMES = (*_ONCE, "state", "limit")
-_IGNORED = {"key", "parent"} | requests.SYSTEM_PARAMETERS
+_IGNORED = {"key", "parent"} | forwarding.SYSTEM_PARAMETERS
 """Parameters of every call: authentication and routing have read them, or they change nothing."""
 _MOST_ROWS = 10**12
 
