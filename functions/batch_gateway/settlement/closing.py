@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from batch_gateway import log_events
+from batch_gateway.core.accounting.settlement import is_settled
 from batch_gateway.core.jobs.late_output import ended_at, is_watched, never_ran, next_look
 from batch_gateway.core.jobs.output_names import (
     OutputKind,
@@ -172,7 +173,9 @@ def _output_status(
     # Generation 0 means deleted before it could be read: then only incremental files are left.
     if not any(final.values()):
         found += [info for info in listed if is_incremental_output(info.name)]
-    missing = [info for info in found if settled.get(f"gs://{bucket}/{info.name}", -1) < info.generation]
+    missing = [
+        info for info in found if not is_settled(settled.get(f"gs://{bucket}/{info.name}"), info.generation)
+    ]
     return OutputStatus(missing, bool(found or settled), bool(final), lacks_shards(final))
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from batch_gateway import log_events
-from batch_gateway.core.accounting.settlement import Change, Output, settle_output
+from batch_gateway.core.accounting.settlement import Change, Output, is_settled, settle_output
 from batch_gateway.core.jobs.record import JobRecord, merge_observations
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.rows.readers import UnreadableOutputError
@@ -55,7 +55,7 @@ def read_output(
     """
     uri = f"gs://{bucket}/{live.name}"
     settled, begun = deps.store.get_output(job.key, uri)
-    if settled is not None and settled.generation >= live.generation:
+    if is_settled(settled.generation if settled else None, live.generation):
         return None
     job = msgspec.structs.replace(job, base_model=find_base_model(job, deps))
     prices, usage, problem = deps.prices(), Usage(), None

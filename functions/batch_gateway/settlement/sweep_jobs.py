@@ -7,6 +7,7 @@ import msgspec
 
 from batch_gateway import log_events
 from batch_gateway.core.accounting.budgets import owners_of
+from batch_gateway.core.accounting.settlement import is_settled
 from batch_gateway.core.jobs.late_output import is_watched, next_look
 from batch_gateway.core.jobs.output_names import is_incremental_output, split_uri
 from batch_gateway.core.jobs.record import WITH_OUTPUT_STATES, JobKey, JobRecord, observe
@@ -163,7 +164,7 @@ class JobSweeper:
         last = {output.uri: output.generation for output in self._deps.store.get_outputs(job.key)}.get(table)
         settled = False
         # A missing table is settled, too, once none is expected any more.
-        if (last or 0) < info.generation if info else last is None and not is_watched(job, self._now):
+        if not is_settled(last, info.generation) if info else last is None and not is_watched(job, self._now):
             prices = self._deps.prices()
             output = read_table(job, table, tables, prices, self._now)
             written = job.seen.end_time or self._now

@@ -191,6 +191,16 @@ def supersede(output: Output, now: datetime) -> Output:
     return msgspec.structs.replace(output, usage=Usage(), unreadable=None, superseded=True, settled_at=now)
 
 
+def is_settled(on_record: int | None, generation: int) -> bool:
+    """Return True if an output need not be read: this generation of it, or a later one, is on record.
+
+    Args:
+        on_record: The generation that was settled; None if none was, 0 if it was deleted before it was read.
+        generation: The one that is there now.
+    """
+    return on_record is not None and on_record >= generation
+
+
 def settle_output(
     job: JobRecord, old: Output | None, increments: Sequence[Output], new: Output, prices: PriceTable
 ) -> Change | None:
@@ -207,7 +217,7 @@ def settle_output(
         The change to write; None if there is nothing to do, because this generation or a later one is on
         record, or final results that repeat its rows are. A closed job is opened again if its usage changes.
     """
-    if old is not None and old.generation >= new.generation:
+    if is_settled(old.generation if old else None, new.generation):
         return None
     if new.is_counted_increment and job.result_outputs:
         return None

@@ -11,6 +11,7 @@ from typing import Any
 
 from batch_gateway.core.pricing.price_changes import PriceChange, price_change, read_retirement
 from batch_gateway.core.pricing.price_form import read_day, read_members, read_price, read_text
+from batch_gateway.core.pricing.units import Unit
 
 DEFAULT_CONTEXT_THRESHOLD = 200_000
 """Most prompt tokens of a row in the first context window, for models without another threshold."""
@@ -73,7 +74,7 @@ class Period:
 class ModelPrices:
     """A model's prices, the latest period first; ``threshold`` is None if the model has no windows."""
 
-    unit: str
+    unit: Unit
     threshold: int | None
     periods: tuple[Period, ...]
     retirement: tuple[PriceChange, ...]

@@ -12,6 +12,7 @@ from batch_gateway.core.pricing.model_prices import EARLIEST, windows
 from batch_gateway.core.pricing.money import format_pico
 from batch_gateway.core.pricing.overrides import Override
 from batch_gateway.core.pricing.prices import PriceTable
+from batch_gateway.core.pricing.units import Unit
 
 ELSEWHERE = "*"
 """Stands for every location that is not listed by its name."""
@@ -82,7 +83,7 @@ class PriceEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     model: str
     location: str
-    unit: Annotated[str, Meta(extra_json_schema={"enum": ["token", "character"]})]
+    unit: Unit
     source: _Source
     override: OverrideName | None
     page: _Page

@@ -43,6 +43,7 @@ from batch_gateway.core.pricing.money import Pico
 from batch_gateway.core.pricing.overrides import EVERYTHING, OwnPrices, publisher_of
 from batch_gateway.core.pricing.price_form import PER, read_members, refuse_duplicates
 from batch_gateway.core.pricing.query_fees import QueryFee, QueryFees, query_fee, read_query_fees
+from batch_gateway.core.pricing.units import Unit
 
 LONGEST_QUEUE = timedelta(hours=72)
 """Longest wait of a job before it starts, whose price applies ("Batch inference with Gemini")."""
@@ -219,12 +220,12 @@ class PriceTable:
             raise ValueError(f"{name[:200]!r} cannot be the name of a model")
         return name
 
-    def counting(self, model_key: str) -> tuple[str, int | None] | None:
+    def counting(self, model_key: str) -> tuple[Unit, int | None] | None:
         """Return a model's unit and the threshold of its context windows; None if it has no price."""
         model = self._models.get(model_key)
         return (model.unit, model.threshold) if model else None
 
-    def unit(self, model_key: str | None) -> str:
+    def unit(self, model_key: str | None) -> Unit:
         """Return the unit that a model is charged by: ``token`` or ``character``; ``token`` if unknown."""
         return model.unit if (model := self._models.get(model_key or "")) else "token"
 

@@ -19,6 +19,7 @@ from batch_gateway.core.accounting.settlement import DailyTotal, ItemTotal
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.money import Pico, format_nano, format_pico
 from batch_gateway.core.pricing.prices import PriceTable
+from batch_gateway.core.pricing.units import PRICED_BY
 from batch_gateway.core.spend.csv_rows import text
 from batch_gateway.core.spend.entries import Entry
 from batch_gateway.core.spend.price_matching import is_unpriced, unit_price
@@ -94,8 +95,6 @@ COLUMNS = (
 _TAG_PREFIX = "batch-gateway/"
 """Prefix of the gateway's tags. Labels of Vertex AI cannot contain a slash, so they cannot clash."""
 _MONTHS = Calendar("1mo", UTC)
-_PRICED_BY = {"token": (10**6, "1000000 Tokens"), "character": (10**3, "1000 Characters")}
-"""Units that a price is for, as on the pricing page of Vertex AI, by the unit that is counted."""
 _CONSTANT = {
     "BillingCurrency": "USD",
     "ChargeCategory": "Usage",
@@ -214,7 +213,7 @@ def _resource(job: JobRecord) -> dict[str, str]:
 
 
 def _figures(total: DailyTotal, charge: _Charge) -> dict[str, str]:
-    per, priced_by = _PRICED_BY[charge.unit]
+    per, priced_by = PRICED_BY[charge.unit]
     amount = "" if charge.amount_nano is None else format_nano(charge.amount_nano)
     price = "" if charge.unit_price_pico is None else format_pico(charge.unit_price_pico * per)
     list_price = "" if charge.list_price_pico is None else format_pico(charge.list_price_pico * per)
