@@ -29,7 +29,7 @@ GOOD = {
     "firestore databases describe": ["ERROR: NOT_FOUND"],
     "secrets describe": ["ERROR: NOT_FOUND"],
 }
-GCLOUD = """#!{python}
+GCLOUD = """#!{python} -IS
 import json, sys
 answers = json.load(open({answers!r}))
 command = " ".join(sys.argv[1:])
