@@ -120,6 +120,7 @@ def test_the_place_on_the_page_stays(look, seeded):
 def test_the_place_in_a_list_and_what_is_open_stay(look, seeded):
     visitor = look("jobs")
     page = visitor.page
+    page.wait_for_function("() => document.querySelector('.viewport').scrollHeight > 2000")
     page.locator(".viewport").evaluate("viewport => { viewport.scrollTop = 1000; }")
     poll(visitor, seeded, "/v1/jobs", 16)
     assert page.locator(".viewport").evaluate("viewport => viewport.scrollTop") == 1000
