@@ -129,6 +129,12 @@ class ContractGateway:
                 "warnings": [],
                 "invalidRows": [],
                 "priceTable": "2026-11-28",
+                "expectedTime": {
+                    "queueSeconds": {"p50": 60.0, "p90": 120.0},
+                    "runSeconds": {"p50": 600.0, "p90": 3600.0},
+                    "jobs": 12,
+                    "days": 7,
+                },
                 **self.estimate,
             }
         )

@@ -67,6 +67,7 @@ def test_the_file_is_uploaded_as_it_is_and_the_output_goes_where_the_gateway_say
     assert (job["displayName"], job["labels"]) == ("my rows", {"env": "prod", "a": "b=c"})
     assert len((tmp_path / "my rows-results.jsonl").read_text().splitlines()) == 3
     assert "expected 0.0006 USD, from 0.0003 to 0.0009 USD" in ran.err
+    assert "half waited 1 min 00 s or less, and nine in ten 2 min 00 s or less; half ran" in ran.err
     assert "3/3" in ran.err
     assert ran.pairs["cost, USD"] == "0.0003"
     assert ran.pairs["results"] == "my rows-results.jsonl"

@@ -253,6 +253,12 @@ ESTIMATE = {
         {"uri": "gs://in/rows.jsonl", "line": None, "reason": "no JSON"},
     ],
     "priceTable": "2026-11-22",
+    "expectedTime": {
+        "queueSeconds": {"p50": 183.0, "p90": 1471.0},
+        "runSeconds": {"p50": 863.0, "p90": 3967.0},
+        "jobs": 44,
+        "days": 7,
+    },
 }
 
 
@@ -266,6 +272,11 @@ def test_an_estimate(cli, server, tmp_path):
     assert seen.body == b'{"model":  "m"}'
     assert "high 0.004000001 1,200 -" in shown.text
     assert "- Output: 100 tokens a row" in shown.out
+    assert (
+        "Time, from 44 earlier jobs with this model in this location in 7 days: half waited 3 min 03 s or "
+        "less, and nine in ten 24 min 31 s or less; half ran, whatever their size, 14 min 23 s or less, and "
+        "nine in ten 1 h 06 min or less."
+    ) in shown.text
     assert "Warning: The model retires soon." in shown.err
     assert "gs://in/rows.jsonl, line 3: no contents" in shown.err
     assert "unknown line: no JSON" in shown.err
@@ -276,6 +287,21 @@ def test_an_estimate(cli, server, tmp_path):
         "0.004000001",
     ]
     assert server.seen[-1].target == "/v1/batchPredictionJobs:estimateCost"
+
+
+@pytest.mark.parametrize(
+    ("queue", "run", "told"),
+    [
+        ((5.0, 9.0), (None, None), "from 1 earlier job with"),
+        ((5.0, 9.0), (None, None), "in 30 days: half waited 5 s or less, and nine in ten 9 s or less."),
+        ((None, None), (None, None), "Time: unknown, because no earlier job"),
+    ],
+)
+def test_an_estimate_says_what_is_known_of_the_time(cli, server, queue, run, told):
+    spans = [{"p50": each[0], "p90": each[1]} for each in (queue, run)]
+    times = {"queueSeconds": spans[0], "runSeconds": spans[1], "jobs": 1, "days": 30}
+    server.answers = [json_answer({**ESTIMATE, "expectedTime": times})]
+    assert told in cli("estimate", "/dev/null").text
 
 
 def test_a_strict_estimate_fails_for_rows_that_would_fail_the_job(cli, server):

@@ -1,6 +1,7 @@
 """``vbatch estimate``: estimate the cost of a job."""
 
 from argparse import Namespace
+from datetime import timedelta
 from typing import Any
 
 from gateway_cli import creates
@@ -9,6 +10,7 @@ from gateway_cli.commands import Commands, Context
 from gateway_cli.errors import REFUSED
 from gateway_cli.options import add_place
 from gateway_cli.printing import Printer
+from gateway_cli.times import duration
 
 _ENDS = ("low", "expected", "high")
 
@@ -48,7 +50,26 @@ def show(out: Printer, found: dict[str, Any]) -> None:
         out.rows(_COLUMNS, _rows(found))
         for assumed in found["assumptions"]:
             out.text(f"- {clean(str(assumed))}")
+        out.text(expected_time(found))
     warn(out, found)
+
+
+def expected_time(found: dict[str, Any]) -> str:
+    """Return a sentence on how long earlier jobs with the model of an estimate took."""
+    times = found.get("expectedTime") or {}
+    told = [
+        f"half {did} {_span(spans['p50'])} or less, and nine in ten {_span(spans['p90'])} or less"
+        for member, did in (("queueSeconds", "waited"), ("runSeconds", "ran, whatever their size,"))
+        if (spans := times.get(member)) and None not in spans.values()
+    ]
+    if not told:
+        return "Time: unknown, because no earlier job with this model in this location is on record."
+    jobs = f"{times['jobs']:,} earlier job{'' if times['jobs'] == 1 else 's'}"
+    return f"Time, from {jobs} with this model in this location in {times['days']} days: {'; '.join(told)}."
+
+
+def _span(seconds: Any) -> str | None:
+    return duration(timedelta(seconds=int(seconds)))
 
 
 def warn(out: Printer, found: dict[str, Any]) -> None:

@@ -174,6 +174,7 @@ def _agree(
         f"Estimate: {what}, {found['model']}: expected {expected or 'unknown'} USD, from "
         f"{low or 'unknown'} to {high or 'unknown'} USD."
     )
+    context.out.note(estimates.expected_time(found))
     estimates.warn(context.out, found)
     if correctable and found["invalidRows"]:
         raise CliError("Nothing was submitted. Correct these rows, and run it again.")
