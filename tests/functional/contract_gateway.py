@@ -66,8 +66,9 @@ class ContractGateway:
             return self._open(json.loads(seen.body)["name"])
         if (seen.method, path) == ("POST", f"{PARENT}/batchPredictionJobs:estimateCost"):
             body = json.loads(seen.body)
-            (uri,) = body["inputConfig"]["gcsSource"]["uris"]
-            return self._estimated(body["model"], len(self.objects[uri].splitlines()))
+            # What can be refused is refused before there is an input.
+            (uri,) = body["inputConfig"]["gcsSource"]["uris"] if "inputConfig" in body else (None,)
+            return self._estimated(body["model"], len(self.objects.get(uri, b"").splitlines()))
         if (seen.method, path) == ("POST", f"{PARENT}/batchPredictionJobs"):
             key = seen.header("Idempotency-Key")
             if key not in self._created:
@@ -125,7 +126,7 @@ class ContractGateway:
                 "inputTokens": tokens,
                 "outputTokens": tokens,
                 "assumptions": [],
-                "rows": {"total": rows, "invalid": 0, "exact": True},
+                "rows": {"total": rows, "invalid": 0, "fatal": 0, "sampled": rows, "exact": True},
                 "warnings": [],
                 "invalidRows": [],
                 "priceTable": "2026-11-28",

@@ -243,7 +243,7 @@ ESTIMATE = {
     "expected": "0.002",
     "high": "0.004000001",
     "model": "gemini-2.5-flash",
-    "rows": {"total": 10, "exact": True, "sampled": 10, "invalid": 2},
+    "rows": {"total": 10, "exact": True, "sampled": 10, "invalid": 2, "fatal": 1},
     "inputTokens": {"low": 900, "expected": 1000, "high": 1200},
     "outputTokens": {"low": None, "expected": None, "high": None},
     "assumptions": ["Output: 100 tokens a row, by default."],
@@ -307,8 +307,8 @@ def test_an_estimate_says_what_is_known_of_the_time(cli, server, queue, run, tol
 def test_a_strict_estimate_fails_for_rows_that_would_fail_the_job(cli, server):
     server.answers = [json_answer(ESTIMATE)]
     cli("estimate", "/dev/null", "--strict", status=1)
-    server.answers = [json_answer({**ESTIMATE, "invalidRows": []})]
-    cli("estimate", "/dev/null", "--strict")
+    server.answers = [json_answer({**ESTIMATE, "rows": {**ESTIMATE["rows"], "fatal": 0}})]
+    assert "They fail alone" in cli("estimate", "/dev/null", "--strict").err
 
 
 def test_an_estimate_that_needs_a_place(cli, server, tmp_path):
