@@ -27,8 +27,8 @@ class Reason(NamedTuple):
 BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
     "400 INVALID_ARGUMENT": {
         "BODY_INVALID": (
-            "the body is not a JSON object, has a member twice, or broke off",
-            "send a BatchPredictionJob as JSON",
+            "the body is not a JSON object, has a member twice, is compressed, or broke off",
+            "send a JSON object; for a create, a BatchPredictionJob",
         ),
         "BODY_TOO_COMPLEX": (
             "the body has more than 40,000 members and elements, or more than 100 levels",

@@ -251,7 +251,7 @@ def test_the_new_output_may_not_lie_in_the_old_one(world, vertex):
 
 
 @pytest.mark.parametrize(
-    "fields", [{"model": "x"}, {"displayName": 1}, {"outputUriPrefix": "out"}, b"[]", {"labels": {}}]
+    "fields", [{"model": "x"}, {"displayName": 1}, {"outputUriPrefix": "out"}, {"labels": {}}]
 )
 def test_other_fields_and_values_are_refused(world, vertex, fields):
     old = ended(world, vertex)
@@ -259,8 +259,11 @@ def test_other_fields_and_values_are_refused(world, vertex, fields):
     assert submitted(vertex) == 1
 
 
-def test_a_body_that_is_not_json_is_refused(world, vertex):
-    assert reason(resume(world, ended(world, vertex), b"{")) == "BODY_INVALID"
+@pytest.mark.parametrize("body", [b"{", b"[]"])
+def test_a_body_that_is_no_json_object_is_refused(world, vertex, body):
+    answer = resume(world, ended(world, vertex), body)
+    assert reason(answer) == "BODY_INVALID"
+    assert "Send nothing, or displayName and outputUriPrefix." in answer.json["error"]["message"]
 
 
 def test_a_job_that_has_not_ended(world, vertex):
