@@ -286,7 +286,12 @@ def test_an_upload_that_fails_submits_nothing(cli, gateway, rows, *, answer, sta
 
 
 @pytest.mark.parametrize(
-    "lost", [Answer(body=b"", raw=True), refusal(503, "UNAVAILABLE", "BOOKS_UNAVAILABLE")]
+    "lost",
+    [
+        Answer(body=b"", raw=True),
+        refusal(503, "UNAVAILABLE", "BOOKS_UNAVAILABLE"),
+        refusal(409, "ABORTED", "IDEMPOTENCY_KEY_IN_USE"),
+    ],
 )
 def test_a_create_without_an_answer_is_sent_again_and_makes_one_job(cli, gateway, rows, lost):
     tried = []
@@ -365,8 +370,30 @@ def test_failed_rows_are_named_and_resumed(cli, rows, tmp_path):
     (line,) = (tmp_path / "4242-resumed-results.jsonl").read_text().splitlines()
     assert json.loads(line)["key"] == "b"
     assert "Nothing is left" in cli("jobs", "resume", "4243", status=1).err
-    assert cli("jobs", "resume", "4242", "-o", "json").json["name"].endswith("/4244")
+    assert "JOB_ALREADY_RESUMED" in cli("jobs", "resume", "4242", status=1).err
     assert "No row failed" in cli("jobs", "failures", "4243").err
+
+
+@pytest.mark.parametrize(
+    ("command", "printed"), [(("jobs", "resume", "4242"), 1), (("run", "--resume", "4242", "--yes"), 2)]
+)
+def test_a_resume_without_an_answer_is_sent_again_and_makes_one_job(cli, gateway, rows, command, printed):
+    rows.write_text('{"key": "b", "request": "bad"}\n')
+    cli("run", rows, *MODEL, *PLACE, "--yes")
+    lost = []
+
+    def before(seen):
+        if seen.target.endswith(":resume") and not lost:
+            lost.append(seen)
+            gateway._answer(seen)
+            return Answer(body=b"", raw=True)
+        return None
+
+    gateway.before = before
+    assert "it is submitted only once" in cli(*command).err
+    assert list(gateway.jobs) == ["4242", "4243"]
+    assert len(gateway.asked("POST", ":resume")) == 1 + printed
+    assert lost[0].header("Idempotency-Key")
 
 
 def test_a_resume_is_estimated_and_asks(cli, gateway, rows):

@@ -82,7 +82,7 @@ class AnswerError(CliError):
     @property
     def passing(self) -> bool:
         """Return whether the same call may succeed a little later."""
-        return self.code in {429, 500, 502, 503, 504}
+        return self.code in {429, 500, 502, 503, 504} or self.reason == "IDEMPOTENCY_KEY_IN_USE"
 
 
 class InterruptedRunError(CliError):

@@ -221,7 +221,7 @@ def submit(context: Context, args: Namespace) -> None:
 
 def resume(context: Context, args: Namespace) -> None:
     """Run ``vbatch jobs resume``."""
-    _submitted(context, context.client.post(f"{path_of(context.client, args.job)}:resume", {}))
+    _submitted(context, creates.resume(context, path_of(context.client, args.job)))
 
 
 def results(context: Context, args: Namespace) -> None:

@@ -93,7 +93,7 @@ def run(context: Context, args: Namespace) -> int | None:
         _check_can_ask(args)
         estimate = context.client.post(f"{path}:resume?validateOnly=true", {})
         _agree(context, estimate, most, args=args)
-        return _finish(context, context.client.post(f"{path}:resume", {}), out)
+        return _finish(context, creates.resume(context, path), out)
     if not args.file.is_file():
         raise UsageError(f"{args.file} is not a file.")
     out = args.out or Path(f"{args.file.stem}-results.jsonl")
