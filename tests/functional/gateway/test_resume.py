@@ -426,9 +426,10 @@ def test_a_job_is_not_resumed_while_it_is_or_when_it_was(world, vertex):
     old = ended(world, vertex)
     new = resumed(world, old)
 
-    answer = resume(world, old)
-    assert (answer.status_code, reason(answer)) == (400, "JOB_ALREADY_RESUMED")
-    assert new["name"] in answer.json["error"]["message"]
+    tried = world.call("POST", f"{path_of(old)}:resume?validateOnly=true")
+    for answer in (resume(world, old), tried):
+        assert (answer.status_code, reason(answer)) == (400, "JOB_ALREADY_RESUMED")
+        assert new["name"] in answer.json["error"]["message"]
     vertex.finish(new["name"])
     assert reason(resume(world, old)) == "JOB_ALREADY_RESUMED"
     assert submitted(vertex) == 2
@@ -441,6 +442,7 @@ def test_it_may_be_resumed_again_if_that_failed(world, vertex, gone):
     vertex.finish(failed["name"], state="JOB_STATE_FAILED", rows=0)
     if gone:
         vertex._store._jobs.pop(vertex.job(failed["name"])["name"])
+    assert world.call("POST", f"{path_of(old)}:resume?validateOnly=true").status_code == 200
     again = resumed(world, old)
 
     assert cost(world, old)["resumedBy"] == again["name"]
