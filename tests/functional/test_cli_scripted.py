@@ -690,6 +690,33 @@ def test_a_terminal_shows_how_long_it_takes(server):
     assert before.count("1 h 00 min") == 2
 
 
+@pytest.mark.usefixtures("cli")
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_a_terminal_shows_cost_and_projection_however_narrow_it_is(server, width):
+    name = "projects/1234/locations/us-central1/batchPredictionJobs/4242424242424242424"
+    looks = []
+
+    def respond(seen):
+        if not seen.target.endswith("/cost"):
+            began = datetime.now(UTC) - timedelta(hours=1)
+            return json_answer({"displayName": "nightly-run-of-the-search", "startTime": began.isoformat()})
+        looks.append(seen)
+        progress = {"completed": 12345, "total": 20000}
+        known = {"name": name, "progress": progress, "complete": False, "projected": "2.345678901"}
+        running = cost("RUNNING", "PARTIAL", amount="1.234567891", **known)
+        return json_answer(
+            running if len(looks) == 1 else {**running, "state": "JOB_STATE_SUCCEEDED", "status": "FINAL"}
+        )
+
+    server.respond = respond
+    seen = in_a_terminal("jobs", "watch", name, "--interval", "1", NO_COLOR="1", COLUMNS=str(width))
+    live, _, _ = seen.partition("succeeded")
+    for each in ("4242424242424242424", "12,345/20,000", "1.234567891", "expected, USD", "2.345678901"):
+        assert each in live
+    assert ("█" in live) == (width in {40, 60, 100})
+    assert ("37 min" in live) == (width in {40, 60, 100})
+
+
 @pytest.mark.parametrize("project", ["acme", "other"])
 def test_jobs_of_the_same_id_have_to_be_told_apart(cli, server, project):
     pair = [listed(), listed(location="europe-west4", project=project)]
