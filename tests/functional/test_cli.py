@@ -480,6 +480,17 @@ def test_watching_a_job_that_does_not_succeed_fails(cli, world, monkeypatch):
     assert "cancelled" in cli("jobs", "watch", job_id(job), status=1).out
 
 
+def test_rows_that_a_cancelled_job_did_not_run_are_called_so(cli, world):
+    job = world.created()
+    done = world.emulator.finish(job["name"], state="JOB_STATE_CANCELLED", rows=1)
+    world.settle(f"{done['outputInfo']['gcsOutputDirectory']}/predictions.jsonl")
+    listed = cli("jobs", "failures", job_id(job), "-o", "csv").csv
+    assert [(row["row"], row["state"], row["reason"]) for row in listed] == [
+        ("2", "not run", "the job ended before"),
+        ("3", "not run", "the job ended before"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [

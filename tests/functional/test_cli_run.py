@@ -374,6 +374,28 @@ def test_failed_rows_are_named_and_resumed(cli, rows, tmp_path):
     assert "No row failed" in cli("jobs", "failures", "4243").err
 
 
+def test_rows_that_were_not_run_are_called_so(cli, gateway, rows):
+    cli("run", rows, *MODEL, *PLACE, "--yes")
+    listed = [
+        {"row": 2, "key": "a", "state": "failed", "reason": "CANCELLED"},
+        {"row": 5, "key": "b", "state": "failed", "reason": "INTERNAL"},
+        {"row": 6, "key": "c", "state": "blocked", "reason": "SAFETY"},
+    ]
+    lines = "".join(f"{json.dumps(row)}\n" for row in listed).encode()
+    gateway.before = lambda seen: Answer(200, lines) if "/results" in seen.target else None
+    shown = cli("jobs", "failures", "4242", "-o", "csv")
+    assert [tuple(row.values()) for row in shown.csv] == [
+        ("2", "a", "not run", "the job ended before"),
+        ("5", "b", "failed", "INTERNAL"),
+        ("6", "c", "blocked", "SAFETY"),
+    ]
+    assert list(shown.csv[0]) == ["row", "key", "state", "reason"]
+    assert "`vbatch run --resume 4242` runs them" in shown.err
+    del listed[0]
+    lines = "".join(f"{json.dumps(row)}\n" for row in listed).encode()
+    assert "--resume" not in cli("jobs", "failures", "4242").err
+
+
 @pytest.mark.parametrize(
     ("command", "printed"), [(("jobs", "resume", "4242"), 1), (("run", "--resume", "4242", "--yes"), 2)]
 )

@@ -126,9 +126,10 @@ def add(commands: Commands) -> None:
     parser = jobs.add(
         "failures",
         failures,
-        "List the rows of a job that failed or were blocked, with the reason.",
+        "List the rows of a job that failed, were blocked or were not run, with the reason.",
         "vbatch jobs failures 4242424242424242424",
-        f"Lines are those of the results, which are in no certain order: go by the key. {HOW_NAMED}",
+        "row is a number in the results, which are not in the order of your file: find the row there by "
+        f"the key that you gave it. {HOW_NAMED}",
     )
     parser.add_argument("job", metavar="JOB", help="id or full name")
     parser.add_argument(
