@@ -1,4 +1,7 @@
-"""Serve gcp-storage-emulator with what it lacks of Cloud Storage: a longer queue, and ifGenerationMatch=0."""
+"""Serve gcp-storage-emulator with what it lacks of Cloud Storage.
+
+That is a longer queue, ifGenerationMatch=0, and resumable uploads of which nothing has arrived yet.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +52,18 @@ def _is_there(request: Any, storage: Any) -> bool:
     return True
 
 
+def _incomplete(response: Any, storage: Any, upload_id: str, **_: Any) -> None:
+    """Answer that a resumable upload is incomplete, and how much of it is there.
+
+    The emulator says ``bytes=0-0``, one byte, also if there is none; Cloud Storage then says nothing
+    (https://cloud.google.com/storage/docs/performing-resumable-uploads#status-check).
+    """
+    response.status = objects.GoogleHTTPStatus.RESUME_INCOMPLETE
+    if received := storage.get_resumable_byte_count(upload_id):
+        response["Range"] = f"bytes=0-{received - 1}"
+
+
+objects._resumable_incomplete = _incomplete  # noqa: SLF001 - it has no other name
 objects.insert = _if_absent(objects.insert)
 objects.upload_partial = _if_absent(objects.upload_partial)
 

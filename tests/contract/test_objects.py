@@ -260,6 +260,17 @@ def test_any_client_uploads_to_a_session_without_credentials_and_once(storage_ob
     assert content(objects, name) == DATA_TO_SEND
 
 
+def test_a_session_says_how_much_has_arrived(storage_objects, prefix):
+    url = storage_objects.begin_upload(storage_objects.bucket, f"{prefix}status", "application/jsonl")
+    told = []
+    for piece, span in ((b"", "*/3"), (b"a", "0-0/3"), (b"", "*/3"), (b"bc", "1-2/3")):
+        answer = requests.put(url, piece, headers={"Content-Range": f"bytes {span}"}, timeout=60)
+        told.append((answer.status_code, answer.headers.get("Range")))
+
+    assert told == [(308, None), (308, "bytes=0-0"), (308, "bytes=0-0"), (200, None)]
+    assert content(storage_objects, f"{prefix}status") == b"abc"
+
+
 def test_a_bucket_that_is_not_there_takes_no_object(storage_objects):
     with pytest.raises(ObjectsRefusedError):
         storage_objects.create("no-such-bucket", "x", b"x", "application/jsonl")

@@ -4,6 +4,7 @@ import json
 import re
 import threading
 from decimal import Decimal
+from functools import partial
 
 from functional.gateway.conftest import json_answer
 from functional.gateway.loopback import Answer, Loopback
@@ -66,15 +67,11 @@ class ContractGateway:
             return self._open(json.loads(seen.body)["name"])
         if (seen.method, path) == ("POST", f"{PARENT}/batchPredictionJobs:estimateCost"):
             body = json.loads(seen.body)
-            (uri,) = body["inputConfig"]["gcsSource"]["uris"]
-            return self._estimated(body["model"], len(self.objects[uri].splitlines()))
+            # What can be refused is refused before there is an input.
+            (uri,) = body["inputConfig"]["gcsSource"]["uris"] if "inputConfig" in body else (None,)
+            return self._estimated(body["model"], len(self.objects.get(uri, b"").splitlines()))
         if (seen.method, path) == ("POST", f"{PARENT}/batchPredictionJobs"):
-            key = seen.header("Idempotency-Key")
-            if key not in self._created:
-                self._created[key] = (seen.body, self.create(json.loads(seen.body)))
-            body, job = self._created[key]
-            assert body == seen.body
-            return json_answer(job)
+            return self._once(seen, lambda: json_answer(self.create(json.loads(seen.body))))
         if (seen.method, path) == ("GET", "/v1/jobs"):
             found = [
                 {"id": id_, "project": "acme", "location": "global", "name": NAME.format(id_)}
@@ -82,7 +79,16 @@ class ContractGateway:
             ]
             return json_answer({"data": found, "next_page": None})
         id_, _, verb = path.rpartition("/batchPredictionJobs/")[2].replace(":", "/").partition("/")
-        return self._of_job(self.jobs[id_], verb, query)
+        answer = partial(self._of_job, self.jobs[id_], verb, query)
+        return self._once(seen, answer) if verb == "resume" and not query else answer()
+
+    def _once(self, seen, create):
+        key = seen.header("Idempotency-Key")
+        if key not in self._created:
+            self._created[key] = (seen.target, seen.body, create())
+        target, body, answer = self._created[key]
+        assert (target, body) == (seen.target, seen.body)
+        return answer
 
     def _open(self, name):
         uri = f"{PREFIX}/{name}"
@@ -125,10 +131,16 @@ class ContractGateway:
                 "inputTokens": tokens,
                 "outputTokens": tokens,
                 "assumptions": [],
-                "rows": {"total": rows, "invalid": 0, "exact": True},
+                "rows": {"total": rows, "invalid": 0, "fatal": 0, "sampled": rows, "exact": True},
                 "warnings": [],
                 "invalidRows": [],
                 "priceTable": "2026-11-28",
+                "expectedTime": {
+                    "queueSeconds": {"p50": 60.0, "p90": 120.0},
+                    "runSeconds": {"p50": 600.0, "p90": 3600.0},
+                    "jobs": 12,
+                    "days": 7,
+                },
                 **self.estimate,
             }
         )
@@ -162,11 +174,14 @@ class ContractGateway:
 
     def _resumed(self, job, rows, query):
         left = [row for row in rows if failed(row)]
+        if job.get("resumed"):
+            return refusal(400, "FAILED_PRECONDITION", "JOB_ALREADY_RESUMED", "It was resumed.")
         if job["state"] not in {"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED"} or not left:
             return refusal(400, "FAILED_PRECONDITION", "NOTHING_TO_RESUME", "Nothing is left to do.")
         if query == "validateOnly=true":
             return self._estimated(job["model"], len(left))
-        body = {name: value for name, value in job.items() if name not in {"name", "state"}}
+        job["resumed"] = True
+        body = {name: value for name, value in job.items() if name not in {"name", "state", "resumed"}}
         return json_answer(self.create(body, [{**row, "request": "good now"} for row in left]))
 
     def _cost(self, record):

@@ -249,7 +249,7 @@ def test_deleting_asks(cli, world):
     cli("keys", "create", "--alias", "k")
     cli("keys", "delete", "k", status=2)
     cli.answer("n\n")
-    assert "Nothing was done" in cli("keys", "delete", "k", status=2).err
+    assert cli("keys", "delete", "k", status=1).err.endswith("Continue? [y/N] Nothing was done.\n")
     assert len(world.get("/key/list").json["keys"]) == 1
     cli.answer("y\n")
     assert "permanently" in cli("keys", "delete", "k").err
@@ -478,6 +478,32 @@ def test_watching_a_job_that_does_not_succeed_fails(cli, world, monkeypatch):
     world.call("POST", f"/v1/{job['name']}:cancel", json={})
     pausing(monkeypatch, lambda _: world.emulator.step())
     assert "cancelled" in cli("jobs", "watch", job_id(job), status=1).out
+
+
+def test_rows_that_a_cancelled_job_did_not_run_are_called_so(cli, world):
+    job = world.created()
+    done = world.emulator.finish(job["name"], state="JOB_STATE_CANCELLED", rows=1)
+    world.settle(f"{done['outputInfo']['gcsOutputDirectory']}/predictions.jsonl")
+    listed = cli("jobs", "failures", job_id(job), "-o", "csv").csv
+    assert [(row["row"], row["state"], row["reason"]) for row in listed] == [
+        ("2", "not run", "the job ended before"),
+        ("3", "not run", "the job ended before"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--model", "gemini-nope"), "There is no model 'gemini-nope'"),
+        (("--model", "gemini-2.5-flash", "--label", "Env=prod"), "it has 'E'"),
+    ],
+)
+def test_what_the_gateway_refuses_is_refused_before_the_upload(cli, world, tmp_path, given, told):
+    (tmp_path / "rows.jsonl").write_text(f"{json.dumps(ROW)}\n")
+    place = ("--project", PROJECT, "--location", "us-central1")
+    before = dict(world.objects._objects)
+    assert told in cli("run", tmp_path / "rows.jsonl", "--yes", *place, *given, status=1).err
+    assert world.objects._objects == before
 
 
 def test_repricing_asks_and_shows_what_changed(cli, world):

@@ -10,6 +10,7 @@ from command_line import SOURCE
 from functional.gateway.conftest import json_answer
 from functional.gateway.loopback import Loopback
 from functional.test_cli import Cli
+from functional.tls import Authority, Server, answering
 from patience import PATIENCE
 
 JOBS = json_answer({"data": [], "next_page": None})
@@ -83,6 +84,25 @@ def test_a_key_that_is_refused_is_not_stored(cli, server, config, monkeypatch):
     log_in(cli, monkeypatch, "sk-wrong", "--url", server.url, status=1)
     assert not config.exists()
     assert "vbatch login" in cli("jobs", "list", status=2).err
+
+
+def test_a_server_without_tls_is_named_so_with_what_to_try(cli, server, config, monkeypatch):
+    told = log_in(cli, monkeypatch, "sk-mine", "--url", server.url.replace("http:", "https:"), status=3).err
+    assert "does not speak HTTPS" in told
+    assert f"write {server.url};" in told
+    assert "ssl" not in told.lower()
+    assert not config.exists()
+
+
+def test_a_certificate_that_nobody_trusts_is_named_so(cli, monkeypatch, tmp_path):
+    secure = Server(answering(200), Authority().issue(tmp_path, "127.0.0.1"))
+    try:
+        told = log_in(cli, monkeypatch, "sk-mine", "--url", f"https://127.0.0.1:{secure.port}", status=3).err
+    finally:
+        secure.close()
+    assert "is not trusted" in told
+    assert "REQUESTS_CA_BUNDLE" in told
+    assert not secure.requests
 
 
 def test_a_key_of_a_profile_goes_to_its_own_gateway_only(cli, server, monkeypatch):

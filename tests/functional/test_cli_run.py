@@ -67,6 +67,7 @@ def test_the_file_is_uploaded_as_it_is_and_the_output_goes_where_the_gateway_say
     assert (job["displayName"], job["labels"]) == ("my rows", {"env": "prod", "a": "b=c"})
     assert len((tmp_path / "my rows-results.jsonl").read_text().splitlines()) == 3
     assert "expected 0.0006 USD, from 0.0003 to 0.0009 USD" in ran.err
+    assert "half waited 1 min 00 s or less, and nine in ten 2 min 00 s or less; half ran" in ran.err
     assert "3/3" in ran.err
     assert ran.pairs["cost, USD"] == "0.0003"
     assert ran.pairs["results"] == "my rows-results.jsonl"
@@ -148,6 +149,8 @@ def test_a_file_that_cannot_be_read_is_named(cli, rows, monkeypatch):
         (("rows.jsonl", *MODEL, "--yes", "--out", "./rows.jsonl"), "holds the rows"),
         (("rows.jsonl", "--resume", "1"), "leave them out"),
         (("rows.jsonl", *MODEL, "--label", "x"), "NAME=VALUE"),
+        (("rows.jsonl", *MODEL, "--output-prefix", "foo"), "gs://BUCKET/PATH"),
+        (("rows.jsonl", *MODEL, "--yes", "--project", "acme"), "together"),
     ],
 )
 def test_a_run_that_makes_no_sense_uploads_nothing(cli, gateway, rows, arguments, told):
@@ -165,12 +168,31 @@ def test_results_that_are_there_are_overwritten_only_by_name(cli, gateway, rows,
     assert len(out.read_text().splitlines()) == 3
 
 
+def test_what_would_be_refused_is_refused_before_the_upload(cli, gateway, rows):
+    gateway.before = lambda seen: (
+        refusal(400, "INVALID_ARGUMENT", "LABELS_INVALID") if seen.target.endswith(":estimateCost") else None
+    )
+    cli("run", rows, *MODEL, *PLACE, "--yes", "--label", "a=b", "--output-prefix", "gs://out/x", status=1)
+    (asked,) = gateway.asked("POST")
+    assert json.loads(asked.body) == {
+        "displayName": "my rows",
+        "model": "gemini-3.5-flash",
+        "labels": {"a": "b"},
+        "outputConfig": {
+            "predictionsFormat": "jsonl",
+            "gcsDestination": {"outputUriPrefix": "gs://out/x"},
+        },
+    }
+
+
 def test_it_asks_after_the_estimate(cli, gateway, rows):
     assert "--yes" in cli("run", rows, *MODEL, *PLACE, status=2).err
     assert not gateway.asked("POST")
     cli.answer("n\n")
-    declined = cli("run", rows, *MODEL, *PLACE, status=2)
+    declined = cli("run", rows, *MODEL, *PLACE, status=1)
     assert "0.0009" in declined.err
+    assert declined.err.endswith("Nothing was done.\n")
+    assert "Error" not in declined.err
     assert gateway.jobs == {}
     cli.answer("y\n")
     cli("run", rows, *MODEL, *PLACE)
@@ -191,20 +213,45 @@ def test_what_may_cost_more_than_the_limit_is_not_submitted(cli, gateway, rows, 
 @pytest.mark.parametrize(
     ("rows_read", "told"),
     [
-        ({"total": 20076, "exact": False, "invalid": 0}, "Estimate: about 20,076 rows,"),
-        ({"total": None, "exact": False, "invalid": 0}, "Estimate: The job,"),
+        ({"total": 20076, "exact": False}, "Estimate: about 20,076 rows,"),
+        ({"total": None, "exact": False}, "Estimate: The job,"),
     ],
 )
 def test_an_estimate_of_a_sample_says_so(cli, gateway, rows, rows_read, told):
-    gateway.estimate = {"rows": rows_read}
+    gateway.estimate = {"rows": {"sampled": 9, "invalid": 0, "fatal": 0, **rows_read}}
     assert told in cli("run", rows, *MODEL, *PLACE, "--yes").err
 
 
-def test_rows_that_would_fail_the_job_are_not_submitted(cli, gateway, rows):
-    gateway.estimate = {"invalidRows": [{"uri": "gs://in/x", "line": 2, "reason": "no contents"}]}
-    refused = cli("run", rows, *MODEL, *PLACE, "--yes", status=1)
-    assert "line 2: no contents" in refused.err
+def invalid(count, fatal, listed=1):
+    """An estimate with invalid rows."""
+    return {
+        "rows": {"total": 9, "exact": True, "sampled": 9, "invalid": count, "fatal": fatal},
+        "invalidRows": [{"uri": "gs://in/x", "line": n + 2, "reason": "no contents"} for n in range(listed)],
+    }
+
+
+def test_rows_that_would_fail_the_job_are_named_in_the_file_and_not_submitted(cli, gateway, rows):
+    gateway.estimate = invalid(3, 1)
+    refused = cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+    assert "would refuse 3 of the 9 rows read:\n" in refused
+    assert f"  {rows}, line 2: no contents\n  and 2 more\n" in refused
+    assert "Nothing was submitted: 1 row would fail the whole job" in refused
+    assert f"Correct or remove these rows in {rows}" in refused
     assert gateway.jobs == {}
+
+
+def test_rows_that_fail_alone_are_named_and_stop_nothing(cli, gateway, rows):
+    gateway.estimate = invalid(1, 0)
+    told = cli("run", rows, *MODEL, *PLACE, "--yes").err
+    assert f"{rows}, line 2: no contents\nThey fail alone, and are free; the others run.\n" in told
+    assert len(gateway.jobs) == 1
+
+
+def test_rows_that_are_made_are_no_lines_of_the_file(cli, gateway, tmp_path):
+    (tmp_path / "a.txt").write_text("one\n")
+    gateway.estimate = invalid(1, 1)
+    told = cli("run", tmp_path / "a.txt", *MODEL, *PLACE, "--yes", "--prompt", "{line}", status=1).err
+    assert "  gs://in/x, line 2: no contents\n" in told
 
 
 def test_an_upload_goes_on_behind_what_arrived(cli, gateway, rows):
@@ -239,7 +286,12 @@ def test_an_upload_that_fails_submits_nothing(cli, gateway, rows, *, answer, sta
 
 
 @pytest.mark.parametrize(
-    "lost", [Answer(body=b"", raw=True), refusal(503, "UNAVAILABLE", "BOOKS_UNAVAILABLE")]
+    "lost",
+    [
+        Answer(body=b"", raw=True),
+        refusal(503, "UNAVAILABLE", "BOOKS_UNAVAILABLE"),
+        refusal(409, "ABORTED", "IDEMPOTENCY_KEY_IN_USE"),
+    ],
 )
 def test_a_create_without_an_answer_is_sent_again_and_makes_one_job(cli, gateway, rows, lost):
     tried = []
@@ -318,8 +370,52 @@ def test_failed_rows_are_named_and_resumed(cli, rows, tmp_path):
     (line,) = (tmp_path / "4242-resumed-results.jsonl").read_text().splitlines()
     assert json.loads(line)["key"] == "b"
     assert "Nothing is left" in cli("jobs", "resume", "4243", status=1).err
-    assert cli("jobs", "resume", "4242", "-o", "json").json["name"].endswith("/4244")
+    assert "JOB_ALREADY_RESUMED" in cli("jobs", "resume", "4242", status=1).err
     assert "No row failed" in cli("jobs", "failures", "4243").err
+
+
+def test_rows_that_were_not_run_are_called_so(cli, gateway, rows):
+    cli("run", rows, *MODEL, *PLACE, "--yes")
+    listed = [
+        {"row": 2, "key": "a", "state": "failed", "reason": "CANCELLED"},
+        {"row": 5, "key": "b", "state": "failed", "reason": "INTERNAL"},
+        {"row": 6, "key": "c", "state": "blocked", "reason": "SAFETY"},
+    ]
+    lines = "".join(f"{json.dumps(row)}\n" for row in listed).encode()
+    gateway.before = lambda seen: Answer(200, lines) if "/results" in seen.target else None
+    shown = cli("jobs", "failures", "4242", "-o", "csv")
+    assert [tuple(row.values()) for row in shown.csv] == [
+        ("2", "a", "not run", "the job ended before"),
+        ("5", "b", "failed", "INTERNAL"),
+        ("6", "c", "blocked", "SAFETY"),
+    ]
+    assert list(shown.csv[0]) == ["row", "key", "state", "reason"]
+    assert "`vbatch run --resume 4242` runs them" in shown.err
+    del listed[0]
+    lines = "".join(f"{json.dumps(row)}\n" for row in listed).encode()
+    assert "--resume" not in cli("jobs", "failures", "4242").err
+
+
+@pytest.mark.parametrize(
+    ("command", "printed"), [(("jobs", "resume", "4242"), 1), (("run", "--resume", "4242", "--yes"), 2)]
+)
+def test_a_resume_without_an_answer_is_sent_again_and_makes_one_job(cli, gateway, rows, command, printed):
+    rows.write_text('{"key": "b", "request": "bad"}\n')
+    cli("run", rows, *MODEL, *PLACE, "--yes")
+    lost = []
+
+    def before(seen):
+        if seen.target.endswith(":resume") and not lost:
+            lost.append(seen)
+            gateway._answer(seen)
+            return Answer(body=b"", raw=True)
+        return None
+
+    gateway.before = before
+    assert "it is submitted only once" in cli(*command).err
+    assert list(gateway.jobs) == ["4242", "4243"]
+    assert len(gateway.asked("POST", ":resume")) == 1 + printed
+    assert lost[0].header("Idempotency-Key")
 
 
 def test_a_resume_is_estimated_and_asks(cli, gateway, rows):
@@ -329,11 +425,11 @@ def test_a_resume_is_estimated_and_asks(cli, gateway, rows):
     assert "--yes" in cli(*resume, status=2).err
     assert "--max-cost is 0.0002" in cli(*resume, "--yes", "--max-cost", "0.0002", status=1).err
     cli.answer("n\n")
-    assert "1 row, gemini-3.5-flash: expected 0.0002 USD" in cli(*resume, status=2).err
+    assert "1 row, gemini-3.5-flash: expected 0.0002 USD" in cli(*resume, status=1).err
     assert len(gateway.jobs) == 1
     # The rows of a job that has run can no longer be corrected.
-    gateway.estimate = {"invalidRows": [{"uri": "gs://out/x", "line": 2, "reason": "no contents"}]}
-    assert "no contents" in cli(*resume, "--yes", "--max-cost", "0.0003").err
+    gateway.estimate = invalid(1, 1)
+    assert "gs://in/x, line 2: no contents" in cli(*resume, "--yes", "--max-cost", "0.0003").err
     assert len(gateway.jobs) == 2
 
 

@@ -243,7 +243,7 @@ ESTIMATE = {
     "expected": "0.002",
     "high": "0.004000001",
     "model": "gemini-2.5-flash",
-    "rows": {"total": 10, "exact": True, "sampled": 10, "invalid": 2},
+    "rows": {"total": 10, "exact": True, "sampled": 10, "invalid": 2, "fatal": 1},
     "inputTokens": {"low": 900, "expected": 1000, "high": 1200},
     "outputTokens": {"low": None, "expected": None, "high": None},
     "assumptions": ["Output: 100 tokens a row, by default."],
@@ -253,6 +253,12 @@ ESTIMATE = {
         {"uri": "gs://in/rows.jsonl", "line": None, "reason": "no JSON"},
     ],
     "priceTable": "2026-11-22",
+    "expectedTime": {
+        "queueSeconds": {"p50": 183.0, "p90": 1471.0},
+        "runSeconds": {"p50": 863.0, "p90": 3967.0},
+        "jobs": 44,
+        "days": 7,
+    },
 }
 
 
@@ -266,6 +272,11 @@ def test_an_estimate(cli, server, tmp_path):
     assert seen.body == b'{"model":  "m"}'
     assert "high 0.004000001 1,200 -" in shown.text
     assert "- Output: 100 tokens a row" in shown.out
+    assert (
+        "Time, from 44 earlier jobs with this model in this location in 7 days: half waited 3 min 03 s or "
+        "less, and nine in ten 24 min 31 s or less; half ran, whatever their size, 14 min 23 s or less, and "
+        "nine in ten 1 h 06 min or less."
+    ) in shown.text
     assert "Warning: The model retires soon." in shown.err
     assert "gs://in/rows.jsonl, line 3: no contents" in shown.err
     assert "unknown line: no JSON" in shown.err
@@ -278,11 +289,26 @@ def test_an_estimate(cli, server, tmp_path):
     assert server.seen[-1].target == "/v1/batchPredictionJobs:estimateCost"
 
 
+@pytest.mark.parametrize(
+    ("queue", "run", "told"),
+    [
+        ((5.0, 9.0), (None, None), "from 1 earlier job with"),
+        ((5.0, 9.0), (None, None), "in 30 days: half waited 5 s or less, and nine in ten 9 s or less."),
+        ((None, None), (None, None), "Time: unknown, because no earlier job"),
+    ],
+)
+def test_an_estimate_says_what_is_known_of_the_time(cli, server, queue, run, told):
+    spans = [{"p50": each[0], "p90": each[1]} for each in (queue, run)]
+    times = {"queueSeconds": spans[0], "runSeconds": spans[1], "jobs": 1, "days": 30}
+    server.answers = [json_answer({**ESTIMATE, "expectedTime": times})]
+    assert told in cli("estimate", "/dev/null").text
+
+
 def test_a_strict_estimate_fails_for_rows_that_would_fail_the_job(cli, server):
     server.answers = [json_answer(ESTIMATE)]
     cli("estimate", "/dev/null", "--strict", status=1)
-    server.answers = [json_answer({**ESTIMATE, "invalidRows": []})]
-    cli("estimate", "/dev/null", "--strict")
+    server.answers = [json_answer({**ESTIMATE, "rows": {**ESTIMATE["rows"], "fatal": 0}})]
+    assert "They fail alone" in cli("estimate", "/dev/null", "--strict").err
 
 
 def test_an_estimate_that_needs_a_place(cli, server, tmp_path):
@@ -662,6 +688,33 @@ def test_a_terminal_shows_how_long_it_takes(server):
     before, _, _ = seen.partition("10/10")
     assert "nightly" in before
     assert before.count("1 h 00 min") == 2
+
+
+@pytest.mark.usefixtures("cli")
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_a_terminal_shows_cost_and_projection_however_narrow_it_is(server, width):
+    name = "projects/1234/locations/us-central1/batchPredictionJobs/4242424242424242424"
+    looks = []
+
+    def respond(seen):
+        if not seen.target.endswith("/cost"):
+            began = datetime.now(UTC) - timedelta(hours=1)
+            return json_answer({"displayName": "nightly-run-of-the-search", "startTime": began.isoformat()})
+        looks.append(seen)
+        progress = {"completed": 12345, "total": 20000}
+        known = {"name": name, "progress": progress, "complete": False, "projected": "2.345678901"}
+        running = cost("RUNNING", "PARTIAL", amount="1.234567891", **known)
+        return json_answer(
+            running if len(looks) == 1 else {**running, "state": "JOB_STATE_SUCCEEDED", "status": "FINAL"}
+        )
+
+    server.respond = respond
+    seen = in_a_terminal("jobs", "watch", name, "--interval", "1", NO_COLOR="1", COLUMNS=str(width))
+    live, _, _ = seen.partition("succeeded")
+    for each in ("4242424242424242424", "12,345/20,000", "1.234567891", "expected, USD", "2.345678901"):
+        assert each in live
+    assert ("█" in live) == (width in {40, 60, 100})
+    assert ("37 min" in live) == (width in {40, 60, 100})
 
 
 @pytest.mark.parametrize("project", ["acme", "other"])

@@ -27,8 +27,8 @@ class Reason(NamedTuple):
 BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
     "400 INVALID_ARGUMENT": {
         "BODY_INVALID": (
-            "the body is not a JSON object, has a member twice, or broke off",
-            "send a BatchPredictionJob as JSON",
+            "the body is not a JSON object, has a member twice, is compressed, or broke off",
+            "send a JSON object; for a create, a BatchPredictionJob",
         ),
         "BODY_TOO_COMPLEX": (
             "the body has more than 40,000 members and elements, or more than 100 levels",
@@ -57,8 +57,8 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "LABELS_INVALID": (
             (
-                "`X-Batch-Labels` cannot be read, has a label that Google refuses or reserves, or "
-                "contradicts the body; or there are too many labels"
+                "a label is one that Google refuses; `X-Batch-Labels` cannot be read, has a reserved label, "
+                "or contradicts the body; or there are too many labels"
             ),
             "the message says what to correct",
         ),
@@ -70,6 +70,10 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
         "MODEL_NOT_SERVED_HERE": (
             "the model's alias is configured for another project or location",
             "the message names the place: send the job there, or write the full model name",
+        ),
+        "MODEL_UNKNOWN": (
+            "the model to estimate is a short name that the configuration does not have",
+            "use a name that the message lists, or the model's full name",
         ),
         "PATH_INVALID": (
             "the path has encoded characters, `//`, `.` or `..`, or is too long",

@@ -121,7 +121,7 @@ class Gateway:
             tables=lambda: deps.settlement().tables(),
             prices=deps.prices,
             base_models=deps.settings.base_models,
-            authorize=policy.authorize,
+            authorize=policy.authorize_estimate,
             expect=stats.expect,
             now=deps.now,
         )

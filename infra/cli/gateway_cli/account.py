@@ -9,6 +9,7 @@ from argparse import Namespace
 from gateway_cli import profiles
 from gateway_cli.commands import Commands, Context, ask_key, read_key
 from gateway_cli.errors import UsageError
+from gateway_cli.options import gs_prefix
 
 _SHELLS = ("bash", "zsh", "fish")
 
@@ -30,7 +31,10 @@ def add(commands: Commands) -> None:
     parser.add_argument("--project", metavar="PROJECT", help="project in which jobs run")
     parser.add_argument("--location", metavar="LOCATION", help="location in which jobs run")
     parser.add_argument(
-        "--output-prefix", metavar="URI", help="gs://BUCKET/PATH below which the jobs of `vbatch run` write"
+        "--output-prefix",
+        type=gs_prefix,
+        metavar="URI",
+        help="gs://BUCKET/PATH below which the jobs of `vbatch run` write",
     )
 
     commands.add(

@@ -49,6 +49,7 @@ class Column:
         csv_only: Whether tables leave the column out, because another one shows the same for people.
         table_only: Whether CSV leaves the column out, because another one has the same for programs.
         spare: Columns with the highest number are left out first if a terminal is too narrow; 0: never.
+            Bars go only when there are no such columns.
     """
 
     name: str
@@ -70,7 +71,14 @@ class Column:
         values = [(self.value(row), self.floor(row)) for row in rows]
         return self.show(values, zone, ascii_only=ascii_only)
 
-    def show(self, values: Sequence[tuple[Any, bool]], zone: tzinfo | None, *, ascii_only: bool) -> list[str]:
+    def show(
+        self,
+        values: Sequence[tuple[Any, bool]],
+        zone: tzinfo | None,
+        *,
+        ascii_only: bool,
+        has_bars: bool = True,
+    ) -> list[str]:
         """Return the cells of values, each given with whether it is a lower bound."""
         if self.kind is Kind.MONEY:
             amounts = [money.amount(value) for value, _ in values]
@@ -81,7 +89,8 @@ class Column:
                 for amount, (_, floor) in zip(amounts, values, strict=True)
             ]
         if self.kind in DRAWN:
-            return [_drawn(value, self.kind, ascii_only=ascii_only) for value, _ in values]
+            width = _BAR if has_bars else 0
+            return [_drawn(value, self.kind, width, ascii_only=ascii_only) for value, _ in values]
         if self.kind is Kind.TIME:
             return [clean(times.text(value, zone)) if value else "-" for value, _ in values]
         return [clean(readable(value)) for value, _ in values]
@@ -130,7 +139,9 @@ def clean(text: str) -> str:
 
 
 def bar(part: Decimal, whole: Decimal, *, ascii_only: bool, width: int = _BAR) -> str:
-    """Draw a bar that is full when the part equals the whole."""
+    """Draw a bar that is full when the part equals the whole; without width, an empty text."""
+    if not width:
+        return ""
     filled = 0 if whole <= 0 else min(width, max(0, int(width * part / whole)))
     if part > 0 and whole > 0:
         filled = max(filled, 1)
@@ -138,14 +149,15 @@ def bar(part: Decimal, whole: Decimal, *, ascii_only: bool, width: int = _BAR) -
     return full * filled + empty * (width - filled)
 
 
-def _drawn(value: tuple[Any, Any], kind: Kind, *, ascii_only: bool) -> str:
+def _drawn(value: tuple[Any, Any], kind: Kind, width: int, *, ascii_only: bool) -> str:
     part, whole = value
     if part is None and whole is None:
         return "-"
     known = None not in value
-    drawn = bar(Decimal(str(part)), Decimal(str(whole)), ascii_only=ascii_only) if known else ""
+    share = (Decimal(str(part)), Decimal(str(whole))) if known else None
+    drawn = bar(*share, ascii_only=ascii_only, width=width) if share else ""
     if kind is Kind.SHARE:
-        return f"{drawn} {_percent(Decimal(str(part)), Decimal(str(whole)))}" if known else "-"
+        return f"{drawn} {_percent(*share)}".strip() if share else "-"
     numbers = f"{_count(part)}/{_count(whole)}"
     return f"{drawn} {numbers}".strip()
 

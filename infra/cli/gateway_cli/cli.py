@@ -21,7 +21,15 @@ from gateway_cli import (
 )
 from gateway_cli.cells import clean
 from gateway_cli.commands import Commands, Help, context_of
-from gateway_cli.errors import DONE, INTERRUPTED, USAGE, AnswerError, CliError, InterruptedRunError
+from gateway_cli.errors import (
+    DONE,
+    INTERRUPTED,
+    USAGE,
+    AnswerError,
+    CliError,
+    DeclinedError,
+    InterruptedRunError,
+)
 from gateway_cli.wording import in_commands
 
 _DESCRIPTION = """\
@@ -47,7 +55,7 @@ environment:
   NO_COLOR     no colours
 
 Answers go to stdout, everything else to stderr. Amounts are USD and exact.
-exit status: 0 done; 1 refused by the gateway or by what you asked for (--max-cost, --strict), or a watched
+exit status: 0 done; 1 refused by the gateway, by you when asked, or by --max-cost or --strict, or a watched
 job did not succeed; 2 wrong usage; 3 the gateway did not answer; 130 after Ctrl-C.
 `vbatch COMMAND --help` has an example for every command."""
 
@@ -101,7 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(error: CliError) -> None:
-    lines = [clean(line) for line in f"Error: {in_commands(str(error))}".split("\n")]
+    # Who says no has not made an error.
+    head = "" if isinstance(error, DeclinedError) else "Error: "
+    lines = [clean(line) for line in f"{head}{in_commands(str(error))}".split("\n")]
     if isinstance(error, AnswerError):
         told = [error.name or f"HTTP {error.code}", f"reason {error.reason}" if error.reason else ""]
         lines.append(f"  {', '.join(clean(each) for each in told if each)}")

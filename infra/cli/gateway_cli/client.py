@@ -1,5 +1,6 @@
 """Call the gateway's HTTP API."""
 
+import ssl
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -136,9 +137,7 @@ class Client:
                 stream=stream,
             )
         except requests.RequestException as error:
-            raise UnreachableError(
-                f"No answer from {self.url}: {_cause(error)}. Is the gateway running, and is the URL right?"
-            ) from error
+            raise _unreachable(self.url, error) from error
         if answer.status_code >= _HTTP_ERROR:
             raise _refusal(self.url, answer)
         return answer
@@ -177,13 +176,35 @@ def _stranger(url: str, answer: requests.Response) -> AnswerError:
     )
 
 
+def _unreachable(url: str, error: BaseException) -> UnreachableError:
+    """Return the error for a call without an answer."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return UnreachableError(
+                f"The certificate of {url} is not trusted: {cause.verify_message}. Is the URL right? If your "
+                "organisation signs its own certificates, name their file in REQUESTS_CA_BUNDLE."
+            )
+        if isinstance(cause, ssl.SSLError):
+            return UnreachableError(
+                f"What listens at {url} does not speak HTTPS. If it is a gateway on your own machine, write "
+                f"http://{urlsplit(url).netloc}; else check host and port."
+            )
+    return UnreachableError(
+        f"No answer from {url}: {_cause(error)}. Is the gateway running, and is the URL right?"
+    )
+
+
 def _cause(error: BaseException) -> str:
     """Return the root cause of an error, which requests wraps several times."""
     if isinstance(error, requests.Timeout):
         return "it took too long"
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, OSError) and seen.strerror and not isinstance(seen, requests.RequestException):
-            return seen.strerror.lower()
-        seen = seen.__cause__ or seen.__context__
+    for cause in _causes(error):
+        if isinstance(cause, OSError) and cause.strerror and not isinstance(cause, requests.RequestException):
+            return cause.strerror.lower()
     return type(error).__name__
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -53,8 +53,26 @@ def create(context: Context, body: bytes) -> dict[str, Any]:
         InterruptedRunError: The same after Ctrl-C.
         UsageError: As with ``estimate``.
     """
+    return _once(context, f"/v1{context.place}/batchPredictionJobs", body)
+
+
+def resume(context: Context, path: str) -> dict[str, Any]:
+    """Resume a job exactly once, and return the new one as Vertex AI has it.
+
+    Args:
+        context: The command's context.
+        path: Path of the job.
+
+    Raises:
+        AnswerError: The resume was refused.
+        CliError: As with ``create``.
+        InterruptedRunError: As with ``create``.
+    """
+    return _once(context, f"{path}:resume", b"{}")
+
+
+def _once(context: Context, path: str, body: bytes) -> dict[str, Any]:
     headers = {"Idempotency-Key": f"vbatch-{uuid.uuid4()}"}
-    path = f"/v1{context.place}/batchPredictionJobs"
     try:
         return again(
             context,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 DONE = 0
 REFUSED = 1
-"""The gateway answered with an error, or a watched job did not succeed."""
+"""The gateway answered with an error, the user declined, or a watched job did not succeed."""
 USAGE = 2
 UNREACHABLE = 3
 INTERRUPTED = 130
@@ -32,6 +32,13 @@ class UsageError(CliError):
     """The command was used in a wrong way."""
 
     status = USAGE
+
+
+class DeclinedError(CliError):
+    """The user was asked and said no, which is no error."""
+
+    def __init__(self) -> None:
+        super().__init__("Nothing was done.")
 
 
 class UnreachableError(CliError):
@@ -75,7 +82,7 @@ class AnswerError(CliError):
     @property
     def passing(self) -> bool:
         """Return whether the same call may succeed a little later."""
-        return self.code in {429, 500, 502, 503, 504}
+        return self.code in {429, 500, 502, 503, 504} or self.reason == "IDEMPOTENCY_KEY_IN_USE"
 
 
 class InterruptedRunError(CliError):

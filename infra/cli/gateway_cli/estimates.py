@@ -1,6 +1,7 @@
 """``vbatch estimate``: estimate the cost of a job."""
 
 from argparse import Namespace
+from datetime import timedelta
 from typing import Any
 
 from gateway_cli import creates
@@ -9,6 +10,7 @@ from gateway_cli.commands import Commands, Context
 from gateway_cli.errors import REFUSED
 from gateway_cli.options import add_place
 from gateway_cli.printing import Printer
+from gateway_cli.times import duration
 
 _ENDS = ("low", "expected", "high")
 
@@ -22,7 +24,7 @@ def add(commands: Commands) -> None:
         "vbatch estimate job.json --project acme --location global\n"
         "cat job.json | vbatch estimate - -o json\n"
         "vbatch estimate job.json --strict && vbatch jobs submit job.json",
-        "FILE is the JSON that would create the job. Rows that would make it fail are listed.",
+        "FILE is the JSON that would create the job. Rows that Vertex AI would refuse are listed.",
     )
     parser.add_argument("file", metavar="FILE", help="body of a create; - for stdin")
     add_place(parser)
@@ -35,7 +37,7 @@ def estimate(context: Context, args: Namespace) -> int | None:
     """Run ``vbatch estimate``."""
     found = creates.estimate(context, creates.read_body(args.file))
     show(context.out, found)
-    return REFUSED if args.strict and found["invalidRows"] else None
+    return REFUSED if args.strict and found["rows"]["fatal"] else None
 
 
 def show(out: Printer, found: dict[str, Any]) -> None:
@@ -48,20 +50,49 @@ def show(out: Printer, found: dict[str, Any]) -> None:
         out.rows(_COLUMNS, _rows(found))
         for assumed in found["assumptions"]:
             out.text(f"- {clean(str(assumed))}")
+        out.text(expected_time(found))
     warn(out, found)
 
 
-def warn(out: Printer, found: dict[str, Any]) -> None:
-    """Print the warnings of an estimate, and the rows that Vertex AI would refuse."""
+def expected_time(found: dict[str, Any]) -> str:
+    """Return a sentence on how long earlier jobs with the model of an estimate took."""
+    times = found.get("expectedTime") or {}
+    told = [
+        f"half {did} {_span(spans['p50'])} or less, and nine in ten {_span(spans['p90'])} or less"
+        for member, did in (("queueSeconds", "waited"), ("runSeconds", "ran, whatever their size,"))
+        if (spans := times.get(member)) and None not in spans.values()
+    ]
+    if not told:
+        return "Time: unknown, because no earlier job with this model in this location is on record."
+    jobs = f"{times['jobs']:,} earlier job{'' if times['jobs'] == 1 else 's'}"
+    return f"Time, from {jobs} with this model in this location in {times['days']} days: {'; '.join(told)}."
+
+
+def _span(seconds: Any) -> str | None:
+    return duration(timedelta(seconds=int(seconds)))
+
+
+def warn(out: Printer, found: dict[str, Any], file: str | None = None) -> None:
+    """Print the warnings of an estimate, and the rows that Vertex AI would refuse.
+
+    Args:
+        out: The printer.
+        found: The estimate.
+        file: The file whose lines the rows are; without it they are named by their objects.
+    """
     for warning in found.get("warnings") or ():
         out.note(f"Warning: {clean(str(warning))}")
-    invalid = found["invalidRows"]
-    if invalid:
-        known = (found["rows"] or {}).get("invalid") or len(invalid)
-        out.note(f"Warning: invalid rows: {known}. A single one can fail the whole job:")
-        for row in invalid:
-            line = f"line {row['line']}" if row["line"] else "unknown line"
-            out.note(clean(f"  {row['uri']}, {line}: {row['reason']}"))
+    rows, listed = found["rows"], found["invalidRows"]
+    if not listed:
+        return
+    out.note(f"Warning: Vertex AI would refuse {rows['invalid']:,} of the {rows['sampled']:,} rows read:")
+    for row in listed:
+        line = f"line {row['line']}" if row["line"] else "unknown line"
+        out.note(clean(f"  {file or row['uri']}, {line}: {row['reason']}"))
+    if rows["invalid"] > len(listed):
+        out.note(f"  and {rows['invalid'] - len(listed):,} more")
+    if not rows["fatal"]:
+        out.note("They fail alone, and are free; the others run.")
 
 
 def _rows(found: dict[str, Any]) -> list[dict[str, Any]]:

@@ -126,9 +126,10 @@ def add(commands: Commands) -> None:
     parser = jobs.add(
         "failures",
         failures,
-        "List the rows of a job that failed or were blocked, with the reason.",
+        "List the rows of a job that failed, were blocked or were not run, with the reason.",
         "vbatch jobs failures 4242424242424242424",
-        f"Lines are those of the results, which are in no certain order: go by the key. {HOW_NAMED}",
+        "row is a number in the results, which are not in the order of your file: find the row there by "
+        f"the key that you gave it. {HOW_NAMED}",
     )
     parser.add_argument("job", metavar="JOB", help="id or full name")
     parser.add_argument(
@@ -221,7 +222,7 @@ def submit(context: Context, args: Namespace) -> None:
 
 def resume(context: Context, args: Namespace) -> None:
     """Run ``vbatch jobs resume``."""
-    _submitted(context, context.client.post(f"{path_of(context.client, args.job)}:resume", {}))
+    _submitted(context, creates.resume(context, path_of(context.client, args.job)))
 
 
 def results(context: Context, args: Namespace) -> None:

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import argparse
+import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
@@ -12,6 +13,8 @@ from gateway_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from gateway_cli.client import Client
+
+_GS_PREFIX = re.compile(r"gs://[^/\s]+(/\S*)?")
 
 
 def add_yes(parser: ArgumentParser) -> None:
@@ -101,6 +104,13 @@ def pair(text: str) -> tuple[str, str]:
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
     return name, value
+
+
+def gs_prefix(text: str) -> str:
+    """Parse ``gs://BUCKET/PATH``."""
+    if not _GS_PREFIX.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form gs://BUCKET/PATH")
+    return text
 
 
 def positive(text: str) -> int:

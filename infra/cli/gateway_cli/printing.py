@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from gateway_cli.cells import DRAWN, Column, clean, csv_cell
-from gateway_cli.errors import UsageError
+from gateway_cli.errors import DeclinedError, UsageError
 
 FORMS = ("table", "json", "csv")
 # Budgets are numbers in the API; they are printed with the digits that were received.
@@ -112,7 +112,8 @@ def confirm(question: str, *, yes: bool) -> None:
         yes: The user said so beforehand.
 
     Raises:
-        UsageError: The user declines, or there is no terminal to ask on.
+        DeclinedError: The user declines.
+        UsageError: There is no terminal to ask on.
     """
     if yes:
         return
@@ -121,4 +122,4 @@ def confirm(question: str, *, yes: bool) -> None:
     sys.stderr.write(f"{clean(question)} Continue? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise UsageError("Nothing was done.")
+        raise DeclinedError

@@ -15,6 +15,8 @@ from gateway_cli.joblists import path_of
 from gateway_cli.retrying import again
 
 _FAILED = ("failed", "blocked")
+_NOT_RUN = ("failed", "CANCELLED")
+"""State and reason of a row that the job did not get to."""
 
 
 def save(context: Context, name: str, query: dict[str, Any], out: Path) -> None:
@@ -54,13 +56,19 @@ def failures(context: Context, args: Namespace) -> None:
     content = b"".join(context.client.stream(f"{path_of(context.client, args.job)}/results", query))
     rows = [msgspec.json.decode(line) for line in content.splitlines() if line]
     context.out.rows(_COLUMNS, rows, none="No row failed or was blocked.")
+    if not all(map(_is_run, rows)):
+        context.out.note(f"Rows that were not run are free: `vbatch run --resume {args.job}` runs them.")
     if len(rows) == args.limit:
         context.out.note(f"There may be more: these are the first {args.limit}. See --limit.")
 
 
+def _is_run(row: dict[str, Any]) -> bool:
+    return (row["state"], row["reason"]) != _NOT_RUN
+
+
 _COLUMNS = (
-    Column("line", lambda row: row["row"], Kind.NUMBER),
+    Column("row", lambda row: row["row"], Kind.NUMBER),
     Column("key", lambda row: row["key"]),
-    Column("state", lambda row: row["state"]),
-    Column("message", lambda row: row["reason"]),
+    Column("state", lambda row: row["state"] if _is_run(row) else "not run"),
+    Column("reason", lambda row: row["reason"] if _is_run(row) else "the job ended before"),
 )

@@ -18,7 +18,7 @@ from gateway_cli.cells import Column, Kind, clean
 from gateway_cli.commands import Commands, Context
 from gateway_cli.errors import REFUSED, AnswerError, CliError, InterruptedRunError, UsageError
 from gateway_cli.joblists import path_of, settled, word
-from gateway_cli.options import add_place, add_yes, pair
+from gateway_cli.options import add_place, add_yes, gs_prefix, pair
 from gateway_cli.printing import confirm
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -61,7 +61,9 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--max-cost", metavar="USD", help="submit only if the high estimate is no higher than this"
     )
-    parser.add_argument("--output-prefix", metavar="URI", help="gs://BUCKET/PATH below which the job writes")
+    parser.add_argument(
+        "--output-prefix", type=gs_prefix, metavar="URI", help="gs://BUCKET/PATH below which the job writes"
+    )
     parser.add_argument(
         "--resume",
         metavar="JOB",
@@ -90,8 +92,8 @@ def run(context: Context, args: Namespace) -> int | None:
         transfers.check_target(out, overwrite=args.out is not None)
         _check_can_ask(args)
         estimate = context.client.post(f"{path}:resume?validateOnly=true", {})
-        _agree(context, estimate, most, yes=args.yes)
-        return _finish(context, context.client.post(f"{path}:resume", {}), out)
+        _agree(context, estimate, most, args=args)
+        return _finish(context, creates.resume(context, path), out)
     if not args.file.is_file():
         raise UsageError(f"{args.file} is not a file.")
     out = args.out or Path(f"{args.file.stem}-results.jsonl")
@@ -100,10 +102,12 @@ def run(context: Context, args: Namespace) -> int | None:
         raise UsageError(f"{out} holds the rows, and would be overwritten. Choose another file with --out.")
     _check_can_ask(args)
     with inputs.rows_of(args.file, args.prompt) as rows:
+        # Whatever is refused without its input is refused before the upload.
+        creates.estimate(context, msgspec.json.encode(_body(context, args)))
         place = _upload(context, rows, args.file.stem)
     body = msgspec.json.encode(_body(context, args, place))
     estimate = creates.estimate(context, body)
-    _agree(context, estimate, most, yes=args.yes, correctable=True)
+    _agree(context, estimate, most, args=args)
     return _finish(context, creates.create(context, body), out)
 
 
@@ -130,38 +134,39 @@ def _safe(stem: str) -> str:
     return _UNSAFE.sub("-", stem).strip("-.")[:_LONGEST_NAME] or "input"
 
 
-def _body(context: Context, args: Namespace, place: dict[str, Any]) -> dict[str, Any]:
-    """Return the body of the create."""
-    uri = str(place["uri"])
-    chosen = args.output_prefix or (context.profile and context.profile.output_prefix)
-    prefix = chosen or str(place["outputUriPrefix"])
-    folder, name = uri.removesuffix(".jsonl").rsplit("/", 2)[1:]
-    output = f"{prefix.rstrip('/')}/{folder}/{name}-output"
-    return {
+def _body(context: Context, args: Namespace, place: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the body of the create; without the place of its input, the part that is known before."""
+    prefix = args.output_prefix or (context.profile and context.profile.output_prefix)
+    body = {
         "displayName": args.file.stem[:_LONGEST_NAME],
         "model": args.model,
         **({"labels": dict(args.label)} if args.label else {}),
-        "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": [uri]}},
-        "outputConfig": {"predictionsFormat": "jsonl", "gcsDestination": {"outputUriPrefix": output}},
     }
+    if place is not None:
+        uri = str(place["uri"])
+        folder, name = uri.removesuffix(".jsonl").rsplit("/", 2)[1:]
+        prefix = f"{(prefix or str(place['outputUriPrefix'])).rstrip('/')}/{folder}/{name}-output"
+        body["inputConfig"] = {"instancesFormat": "jsonl", "gcsSource": {"uris": [uri]}}
+    if prefix:
+        body["outputConfig"] = {
+            "predictionsFormat": "jsonl",
+            "gcsDestination": {"outputUriPrefix": prefix},
+        }
+    return body
 
 
-def _agree(
-    context: Context, found: dict[str, Any], most: Decimal | None, *, yes: bool, correctable: bool = False
-) -> None:
+def _agree(context: Context, found: dict[str, Any], most: Decimal | None, *, args: Namespace) -> None:
     """Show the estimate, and make sure that the job may be submitted.
 
     Args:
         context: The command's context.
         found: The estimate.
         most: The highest amount that the job may cost; None if there is no limit.
-        yes: Do not ask.
-        correctable: Invalid rows can be corrected before the job is submitted, so they stop it. Those of a
-            job that is resumed cannot.
+        args: The command's arguments.
 
     Raises:
-        CliError: Rows are invalid, or the job may cost too much.
-        UsageError: The user declines.
+        CliError: Rows would fail the whole job, or it may cost too much.
+        DeclinedError: The user declines.
     """
     low, expected, high = (
         None if (amount := money.amount(found[end])) is None else money.text(amount)
@@ -169,21 +174,32 @@ def _agree(
     )
     rows, what = found["rows"], "The job"
     if rows["total"] is not None:
-        what = f"{'' if rows['exact'] else 'about '}{rows['total']:,} row{'' if rows['total'] == 1 else 's'}"
+        what = f"{'' if rows['exact'] else 'about '}{_number(rows['total'])}"
     context.out.note(
         f"Estimate: {what}, {found['model']}: expected {expected or 'unknown'} USD, from "
         f"{low or 'unknown'} to {high or 'unknown'} USD."
     )
-    estimates.warn(context.out, found)
-    if correctable and found["invalidRows"]:
-        raise CliError("Nothing was submitted. Correct these rows, and run it again.")
+    context.out.note(estimates.expected_time(found))
+    # The rows of a job that is resumed, and those that --prompt makes, are no lines of a file.
+    is_file = args.file and not args.prompt
+    estimates.warn(context.out, found, str(args.file) if is_file else None)
+    # Those of a job that is resumed can no longer be corrected.
+    if args.file and rows["fatal"]:
+        raise CliError(
+            f"Nothing was submitted: {_number(rows['fatal'])} would fail the whole job before any row runs. "
+            f"Correct or remove these rows in {args.file}, and run it again."
+        )
     dearest = money.amount(found["high"])
     if most is not None and (dearest is None or dearest > most):
         raise CliError(
             f"Nothing was submitted: the job may cost {high or 'an unknown amount of'} USD, and --max-cost "
             f"is {money.text(most)}."
         )
-    confirm("This submits the job.", yes=yes)
+    confirm("This submits the job.", yes=args.yes)
+
+
+def _number(rows: int) -> str:
+    return f"{rows:,} row{'' if rows == 1 else 's'}"
 
 
 def _way_back(job: str, out: Path) -> str:

@@ -77,10 +77,11 @@ class _Laid:
         total: Total | None,
         *,
         ascii_only: bool,
+        has_bars: bool = True,
     ) -> "_Laid":
         values = [(column.value(row), column.floor(row)) for row in rows]
         values += [total[column.name]] if total and column.name in total else []
-        cells = column.show(values, zone, ascii_only=ascii_only)
+        cells = column.show(values, zone, ascii_only=ascii_only, has_bars=has_bars)
         return cls(column, column.title(zone), cells, [*map(column.style, rows), "bold"])
 
     @property
@@ -103,19 +104,26 @@ def layout(
 ) -> tuple[Table | Group, list[str]]:
     """Return a table that fits a terminal, and the names of the columns that were left out.
 
-    If the columns that must not be left out do not fit side by side, they are printed one below the other.
+    If the columns that must not be left out do not fit side by side, bars are left out, and if that is not
+    enough, they are printed one below the other.
     """
     ascii_only = is_ascii_only(target)
-    everything = [_Laid.of(column, rows, zone, total, ascii_only=ascii_only) for column in columns]
-    found = list(everything)
-    left_out: list[str] = []
-    while not _fits(found, target.width):
-        spare = max(found, key=lambda each: each.column.spare)
-        if not spare.column.spare:
-            grids = [_grid(everything, number) for number in range(len(rows) + bool(total))]
-            return Group(*[part for grid in grids for part in (grid, Text(""))][:-1]), []
-        found.remove(spare)
-        left_out.append(spare.column.name.replace("_", " "))
+
+    def lay(*, has_bars: bool) -> list[_Laid]:
+        return [
+            _Laid.of(column, rows, zone, total, ascii_only=ascii_only, has_bars=has_bars)
+            for column in columns
+        ]
+
+    everything = shown = lay(has_bars=True)
+    found = _fitting(shown, target.width)
+    if not found:
+        shown = lay(has_bars=False)
+        found = _fitting(shown, target.width)
+    if not found:
+        grids = [_grid(everything, number) for number in range(len(rows) + bool(total))]
+        return Group(*[part for grid in grids for part in (grid, Text(""))][:-1]), []
+    left_out = [each.column.name.replace("_", " ") for each in shown if each not in found]
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
     for number, each in enumerate(found):
         table.add_column(
@@ -128,6 +136,17 @@ def layout(
     for number in range(len(rows) + bool(total)):
         table.add_row(*(_text(each, number) for each in found))
     return table, left_out
+
+
+def _fitting(everything: Sequence[_Laid], width: int) -> list[_Laid]:
+    """Return the columns that fit side by side; none if those that must not be left out do not."""
+    found = list(everything)
+    while not _fits(found, width):
+        spare = max(found, key=lambda each: each.column.spare)
+        if not spare.column.spare:
+            return []
+        found.remove(spare)
+    return found
 
 
 def _fits(found: Sequence[_Laid], width: int) -> bool:

@@ -98,12 +98,12 @@ _SUMMARY = (
         Kind.MONEY,
         floor=lambda job: not job.cost["complete"],
     ),
-    Column("expected", lambda job: job.cost["projected"], Kind.MONEY, spare=1),
-    Column("cost_status", lambda job: job.cost["status"].lower(), spare=4),
+    Column("expected", lambda job: job.cost["projected"], Kind.MONEY),
+    Column("cost_status", lambda job: job.cost["status"].lower(), spare=5),
 )
 _CLOCK = (
-    Column("elapsed", lambda job: duration(job.elapsed), spare=6),
-    Column("left", lambda job: duration(job.left), spare=5),
+    Column("elapsed", lambda job: duration(job.elapsed), spare=4),
+    Column("left", lambda job: duration(job.left), spare=1),
 )
 """Shown on a terminal while jobs run; elsewhere they would make every line a new one."""
 _REASON = Column("reason", lambda job: job.reason, style=lambda _: "red")

@@ -147,7 +147,13 @@ def test_an_estimate_submits_nothing(world, vertex):
     for path in (f"{JOBS}:estimateCost", f"{JOBS}?validateOnly=true"):
         answer = world.create(path=path)
         assert answer.status_code == 200
-        assert answer.json["rows"] == {"total": ROWS, "exact": True, "sampled": ROWS, "invalid": 0}
+        assert answer.json["rows"] == {
+            "total": ROWS,
+            "exact": True,
+            "sampled": ROWS,
+            "invalid": 0,
+            "fatal": 0,
+        }
         assert Decimal(answer.json["low"]) <= Decimal(answer.json["expected"]) <= Decimal(answer.json["high"])
 
     assert len(vertex.requests) == before

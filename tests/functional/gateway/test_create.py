@@ -395,7 +395,7 @@ def test_what_a_lost_job_is_known_by_is_noted(scripted, loopback):
     del body["outputConfig"]
 
     scripted.create(body, key=search)
-    scripted.create(job_body(labels={"team": "ads", "n": 1}, model="gemini-2.5-flash"))
+    scripted.create(job_body(labels={"team": "ads", "n": "1"}, model="gemini-2.5-flash"))
 
     sent = [submission.sent for submission in scripted.store.submissions.values()]
     assert sent == [

@@ -175,7 +175,7 @@ def test_a_body_is_answered_with_what_it_would_cost(bench):
     assert found["currency"] == "USD"
     assert found["model"] == "gemini-2.5-flash"
     assert 0 < float(found["low"]) < float(found["expected"]) < float(found["high"])
-    assert found["rows"] == {"total": 11, "exact": True, "sampled": 11, "invalid": 1}
+    assert found["rows"] == {"total": 11, "exact": True, "sampled": 11, "invalid": 1, "fatal": 1}
     assert found["outputTokens"]["high"] == 640
     assert [(each["uri"], each["line"]) for each in found["invalidRows"]] == [("gs://in/rows.jsonl", 11)]
     assert found["priceTable"] == prices.load().version
@@ -314,7 +314,7 @@ def test_of_a_large_input_a_part_is_read_and_the_rest_reckoned(bench, monkeypatc
     monkeypatch.setattr(sampling, "MOST_BYTES", info.size)
     monkeypatch.setattr("batch_gateway.core.estimating.survey.MOST_ROWS", 10**6)
     exact = bench.ask("gs://in/half.jsonl")
-    assert exact["rows"] == {"total": 6_000, "exact": True, "sampled": 6_000, "invalid": 0}
+    assert exact["rows"] == {"total": 6_000, "exact": True, "sampled": 6_000, "invalid": 0, "fatal": 0}
     assert float(found["expected"]) == pytest.approx(float(exact["expected"]), rel=0.05)
     assert float(found["low"]) < float(exact["low"])
     assert float(found["high"]) > float(exact["high"])
@@ -326,7 +326,13 @@ def test_a_place_that_begins_with_a_line_has_that_line(bench, monkeypatch):
     half = info.size // 9 * 4
     halves = [sampling.Place(whole, 0, half), sampling.Place(whole, half, info.size - half)]
     monkeypatch.setattr(estimate, "plan", lambda _: halves)
-    assert bench.ask("gs://in/rows.jsonl")["rows"] == {"total": 9, "exact": True, "sampled": 9, "invalid": 0}
+    assert bench.ask("gs://in/rows.jsonl")["rows"] == {
+        "total": 9,
+        "exact": True,
+        "sampled": 9,
+        "invalid": 0,
+        "fatal": 0,
+    }
 
 
 def test_when_time_is_up_the_estimate_is_of_what_was_read(bench, monkeypatch):
@@ -443,7 +449,7 @@ def waits(bench):
 def test_rows_of_a_table_are_counted_and_cost_what_earlier_ones_did(bench):
     bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, START, "US", {})
     found = bench.ask(**table_body())
-    assert found["rows"] == {"total": 5000, "exact": True, "sampled": 0, "invalid": 0}
+    assert found["rows"] == {"total": 5000, "exact": True, "sampled": 0, "invalid": 0, "fatal": 0}
     assert found["expected"] is None
     bench = Bench()
     bench.tables["bq://acme.d.t"] = TableInfo("bq://acme.d.t", 1, 10, 5000, START, "US", {})

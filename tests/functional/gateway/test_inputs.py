@@ -1,5 +1,6 @@
 """Uploads of input: where a file goes, what it may be called, and that none is overwritten."""
 
+import gzip
 import json
 from datetime import datetime, timedelta
 
@@ -96,17 +97,53 @@ def test_a_bad_name_is_refused_either_way(world, name):
     "given",
     [
         {"data": b"{}"},
-        {"data": b"["},
         {"data": b""},
         {"json": {"name": "a", "size": 1}},
         {"json": {"name": "a"}, "query_string": "name=a"},
         {"data": b"{}\n", "content_type": "application/jsonl"},
         {"data": b"{}\n", "content_type": "application/jsonl", "query_string": "name=a&name=b"},
         {"data": b"", "content_type": "application/jsonl", "query_string": "name=a"},
+        {"json": {"name": "a"}, "query_string": "nmae=a"},
+        {"data": b"{}\n", "content_type": "application/jsonl", "query_string": "name=a&overwrite=true"},
     ],
 )
 def test_a_wrong_request_is_refused(world, given):
     assert reason(world.call("POST", INPUTS, **given)) == "FIELD_INVALID"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"json": {"name": 1}}, "name: must be a string, not a whole number. Send {"),
+        ({"json": {"nmae": "a"}}, "nmae: is unknown; there are name. Send {"),
+        ({"json": {"name": "a"}, "query_string": "nmae=a"}, "nmae: is unknown; there are name."),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(world, given, told):
+    assert told in world.call("POST", INPUTS, **given).json["error"]["message"]
+
+
+@pytest.mark.parametrize("content_type", ["application/jsonl", "application/json"])
+def test_a_compressed_body_is_refused(world, content_type):
+    given = {"query_string": {"name": "a.jsonl"}} if content_type == "application/jsonl" else {}
+    packed = gzip.compress(world.rows)
+    answers = [
+        world.call(
+            "POST",
+            INPUTS,
+            data=packed,
+            content_type=content_type,
+            headers={"Content-Encoding": encoding},
+            **given,
+        )
+        for encoding in ("gzip", "GZIP", "identity, br")
+    ]
+
+    for answer in answers:
+        assert reason(answer) == "BODY_INVALID"
+        assert "compressed" in answer.json["error"]["message"]
+    assert world.objects.stat("in", "up/master/a.jsonl") is None
+    assert send(world, world.rows, headers={"Content-Encoding": "identity"}).status_code == 200
 
 
 def test_rows_may_be_as_large_as_a_request_and_as_complex_as_they_like(world):

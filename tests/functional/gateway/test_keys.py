@@ -352,15 +352,13 @@ def test_a_field_that_nobody_would_enforce_is_refused(scripted, path, body, unkn
 
 
 @pytest.mark.parametrize(("path", "body"), WRITES, ids=[path for path, _ in WRITES])
-@pytest.mark.parametrize(
-    "raw", [b"[]", b"1", b"null", b"{", b"\xff", b'{"a":', b"[" * 100, b"\xef\xbb\xbf{}"]
-)
+@pytest.mark.parametrize("raw", [b"[]", b"1", b"null", b"{", b"\xff", b"[" * 100, b"\xef\xbb\xbf{}"])
 def test_what_is_no_object_is_refused(scripted, path, body, raw):
     assert body is not None
 
     answer = scripted.call("POST", path, data=raw)
 
-    assert (answer.status_code, reason(answer)) == (400, "FIELD_INVALID")
+    assert (answer.status_code, reason(answer)) == (400, "BODY_INVALID")
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,28 @@ def test_a_wrong_header_is_refused(scripted, upstream, path, header, said):
     assert not upstream.seen
 
 
+@pytest.mark.parametrize("path", [JOBS, ESTIMATE, f"{JOBS}?validateOnly=true"])
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ({"a": "b", "Env": "x"}, "Labels: 'Env' cannot be the name of a label: it has 'E'. Use"),
+        ({"a": 1}, "Labels: the value of the label 'a' must be a string"),
+    ],
+)
+def test_a_label_of_the_body_that_vertex_ai_refuses_is_refused(scripted, upstream, path, labels, said):
+    answer = create(scripted, labels, path=path)
+    assert (answer.status_code, reason(answer)) == (400, "LABELS_INVALID")
+    assert said in answer.json["error"]["message"]
+    assert not upstream.seen
+
+
+def test_the_label_that_the_gateway_replaces_may_be_anything(scripted, upstream):
+    secret = new_key(scripted, team_id=new_team(scripted, "ads")["team_id"])
+    assert create(scripted, {"team": "No Label"}, key=secret).status_code == 200
+    assert labels_sent(upstream) == {"team": "ads"}
+    assert reason(create(scripted, {"team": "No Label"})) == "LABELS_INVALID"
+
+
 def test_international_letters_come_as_utf_8(scripted, upstream):
     create(scripted, header="größe=東京".encode().decode("latin-1"))
     assert labels_sent(upstream) == {"größe": "東京"}

@@ -95,6 +95,16 @@ def test_names_that_are_no_alias_are_left_to_vertex(scripted, loopback, model):
     assert sent_body(scripted, loopback, body) == body
 
 
+@pytest.mark.parametrize("path", [f"{JOBS}:estimateCost", f"{JOBS}?validateOnly=true"])
+def test_a_short_name_that_stands_for_nothing_is_not_estimated(scripted, loopback, path):
+    answer = scripted.create(job_body(model="gemini-nope"), path=path)
+
+    assert (answer.status_code, reason(answer)) == (400, "MODEL_UNKNOWN")
+    assert "'gemini-nope'" in answer.json["error"]["message"]
+    assert "(it has flash)" in answer.json["error"]["message"]
+    assert not loopback.seen
+
+
 def test_an_alias_of_another_place_is_refused_and_the_place_named(scripted, loopback):
     answer = scripted.create(job_body(model="pro"))
 

@@ -251,7 +251,7 @@ def test_the_new_output_may_not_lie_in_the_old_one(world, vertex):
 
 
 @pytest.mark.parametrize(
-    "fields", [{"model": "x"}, {"displayName": 1}, {"outputUriPrefix": "out"}, b"[]", {"labels": {}}]
+    "fields", [{"model": "x"}, {"displayName": 1}, {"outputUriPrefix": "out"}, {"labels": {}}]
 )
 def test_other_fields_and_values_are_refused(world, vertex, fields):
     old = ended(world, vertex)
@@ -259,8 +259,11 @@ def test_other_fields_and_values_are_refused(world, vertex, fields):
     assert submitted(vertex) == 1
 
 
-def test_a_body_that_is_not_json_is_refused(world, vertex):
-    assert reason(resume(world, ended(world, vertex), b"{")) == "BODY_INVALID"
+@pytest.mark.parametrize("body", [b"{", b"[]"])
+def test_a_body_that_is_no_json_object_is_refused(world, vertex, body):
+    answer = resume(world, ended(world, vertex), body)
+    assert reason(answer) == "BODY_INVALID"
+    assert "Send nothing, or displayName and outputUriPrefix." in answer.json["error"]["message"]
 
 
 def test_a_job_that_has_not_ended(world, vertex):
@@ -423,9 +426,10 @@ def test_a_job_is_not_resumed_while_it_is_or_when_it_was(world, vertex):
     old = ended(world, vertex)
     new = resumed(world, old)
 
-    answer = resume(world, old)
-    assert (answer.status_code, reason(answer)) == (400, "JOB_ALREADY_RESUMED")
-    assert new["name"] in answer.json["error"]["message"]
+    tried = world.call("POST", f"{path_of(old)}:resume?validateOnly=true")
+    for answer in (resume(world, old), tried):
+        assert (answer.status_code, reason(answer)) == (400, "JOB_ALREADY_RESUMED")
+        assert new["name"] in answer.json["error"]["message"]
     vertex.finish(new["name"])
     assert reason(resume(world, old)) == "JOB_ALREADY_RESUMED"
     assert submitted(vertex) == 2
@@ -438,6 +442,7 @@ def test_it_may_be_resumed_again_if_that_failed(world, vertex, gone):
     vertex.finish(failed["name"], state="JOB_STATE_FAILED", rows=0)
     if gone:
         vertex._store._jobs.pop(vertex.job(failed["name"])["name"])
+    assert world.call("POST", f"{path_of(old)}:resume?validateOnly=true").status_code == 200
     again = resumed(world, old)
 
     assert cost(world, old)["resumedBy"] == again["name"]

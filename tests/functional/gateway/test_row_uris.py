@@ -97,6 +97,18 @@ def test_for_the_master_key_and_keys_without_prefixes_nothing_is_read(world, mon
     assert world.create(key=new_key(world)).status_code == 200
 
 
+@pytest.mark.parametrize(("budget", "refused"), [(None, "ROWS_NOT_CHECKED"), (5, "ESTIMATE_UNKNOWN")])
+def test_all_but_the_input_is_checked_before_there_is_one(world, budget, refused):
+    key = new_key(world, allowed_uri_prefixes=PREFIXES, max_budget=budget)
+    body = {name: value for name, value in job_body().items() if name != "inputConfig"}
+    for path in (f"{JOBS}:estimateCost", f"{JOBS}?validateOnly=true"):
+        assert world.create(body, path=path, key=key).json["high"] is None
+        elsewhere = {"gcsDestination": {"outputUriPrefix": "gs://theirs/x"}}
+        answer = world.create({**body, "outputConfig": elsewhere}, path=path, key=key)
+        assert reason(answer) == "URI_NOT_ALLOWED"
+    assert reason(world.create(body, key=key)) == refused
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from batch_gateway.core.access.label_policy import (
     LabelPolicy,
     check_label,
+    check_label_of_job,
     check_name,
     default_labels,
     missing_labels,
@@ -120,3 +121,26 @@ def test_all_missing_labels_are_named_once():
     policies = (LabelPolicy({}, ("stage", "campaign")), LabelPolicy({}, ("campaign", "a")))
     assert missing_labels(policies, {"a": "", "x": "y"}) == ["a", "campaign", "stage"]
     assert missing_labels(policies, {"a": "1", "campaign": "2", "stage": "3"}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("Env", "x", "'Env' cannot be the name of a label: it has 'E'. Use lower-case letters"),
+        ("1a", "x", "'1a' cannot be the name of a label: a name begins with a letter"),
+        ("", "x", "'' cannot be the name of a label: a name begins with a letter"),
+        ("a" * 65, "x", "it has 65 characters, and 64 are allowed. Shorten it"),
+        ("a", "b c", "'b c' cannot be the value of the label 'a': it has ' '. Use lower-case letters"),
+        ("a", "x" * 65, "the label 'a': it has 65 characters, and 64 are allowed"),
+        ("a", 42, "the value of the label 'a' must be a string: write it in quotes"),
+        ("a", None, "the value of the label 'a' must be a string"),
+    ],
+)
+def test_a_label_of_a_job_that_vertex_ai_refuses_is_named_with_the_rule(name, value, told):
+    with pytest.raises(ValueError, match=re.escape(told)):
+        check_label_of_job(name, value)
+
+
+@pytest.mark.parametrize(("name", "value"), [("a" * 64, "東" * 64), ("google-x", ""), ("team", "-")])
+def test_a_label_of_a_job_that_vertex_ai_may_take_is_left_to_it(name, value):
+    check_label_of_job(name, value)

@@ -265,6 +265,14 @@ def test_invalid_rows_are_named_up_to_twenty():
     assert any("Google Search" in warning for warning in found.warnings)
 
 
+def test_rows_that_fail_the_whole_job_are_counted_and_named_before_those_that_fail_alone():
+    alone = {"request": {"contents": [{"role": "tester", "parts": [{"text": TEXT}]}]}}
+    found = surveyed([*[alone] * 30, b"{\n"])
+    assert (found.invalid, found.fatal) == (31, 1)
+    assert [each.line for each in found.invalid_rows] == [31, *range(1, 20)]
+    assert estimate_report(found, Expectation(Quantiles(), Quantiles(), 0, 30)).rows.fatal == 1
+
+
 def test_blank_lines_are_no_rows():
     assert surveyed([row(), b"\n", b"  \n", row()]).rows == 2
 
@@ -391,7 +399,7 @@ def test_the_report_is_as_the_api_has_it():
     )
     assert report["currency"] == "USD"
     assert report["model"] == "gemini-2.5-flash"
-    assert report["rows"] == {"total": 2, "exact": True, "sampled": 2, "invalid": 1}
+    assert report["rows"] == {"total": 2, "exact": True, "sampled": 2, "invalid": 1, "fatal": 1}
     assert report["outputTokens"] == {"low": 10, "expected": 10, "high": 10}
     assert report["inputTokens"]["expected"] == tokens_of(TEXT).expected
     assert isinstance(report["expected"], str)

@@ -155,6 +155,11 @@ def test_waste_without_a_price_has_no_amount_rather_than_nought() -> None:
         (16, "UNAUTHENTICATED"),
         (17, "UNKNOWN"),
         ("404", "NOT_FOUND"),
+        ("Not processed: the job ended before.", "CANCELLED"),
+        ("The request was canceled", "CANCELLED"),
+        ("The row has not been run: INTERNAL", "INTERNAL"),
+        ('Code 13: request cancelled by {"code": 13}', "INTERNAL"),
+        ("cannot process a nonrunning thing", "UNKNOWN"),
         (" " * 10_000 + "INTERNAL", "UNKNOWN"),
     ],
 )

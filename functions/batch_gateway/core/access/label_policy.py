@@ -17,11 +17,14 @@ MOST_LABELS = 64
 MOST_SET = MOST_LABELS - 2
 """Most labels that a key or team may add: a job may also get its owner's label and a marker."""
 _MOST_CHARACTERS = 63
+_MOST_CHARACTERS_ON_A_JOB = 64
+"""BatchPredictionJob.labels of the Vertex AI API, discovery revision 20261106."""
 _MOST_BYTES = 127
 _LETTERS = frozenset({"Ll", "Lo"})
 _CHARACTERS = _LETTERS | {"Nd", "Nl", "No"}
 _RESERVED = ("google", "goog-")
-_ALLOWED = "at most 63 lower-case letters, digits, '_' and '-'"
+_TOO_MANY_BYTES = f"it has more than {_MOST_BYTES} bytes. Shorten it"
+_ALLOWED = "Use lower-case letters, digits, '_' and '-'"
 
 
 class LabelPolicy(msgspec.Struct, frozen=True):
@@ -42,8 +45,9 @@ def check_name(name: str) -> None:
     Raises:
         ValueError: Google would refuse the name, or it is reserved; the message says which.
     """
-    if not _fits(name) or not name or unicodedata.category(name[0]) not in _LETTERS:
-        raise ValueError(f"{name[:80]!r} cannot be the name of a label: use {_ALLOWED}, a letter first")
+    _check_text(name, f"{name[:80]!r} cannot be the name of a label", _MOST_CHARACTERS, is_name=True)
+    if len(name.encode()) > _MOST_BYTES:
+        raise ValueError(f"{name[:80]!r} cannot be the name of a label: {_TOO_MANY_BYTES}")
     if name in OURS:
         raise ValueError(f"the label {name!r} is set by the gateway: choose another name")
     if name.startswith(_RESERVED):
@@ -57,16 +61,35 @@ def check_label(name: str, value: str) -> None:
         ValueError: Google would refuse name or value, or the name is reserved; the message says which.
     """
     check_name(name)
-    if not _fits(value):
-        raise ValueError(f"{value[:80]!r} cannot be the value of the label {name!r}: use {_ALLOWED}")
+    where = f"{value[:80]!r} cannot be the value of the label {name!r}"
+    _check_text(value, where, _MOST_CHARACTERS)
+    if len(value.encode()) > _MOST_BYTES:
+        raise ValueError(f"{where}: {_TOO_MANY_BYTES}")
 
 
-def _fits(text: str) -> bool:
-    return (
-        len(text) <= _MOST_CHARACTERS
-        and all(char in "_-" or unicodedata.category(char) in _CHARACTERS for char in text)
-        and len(text.encode()) <= _MOST_BYTES
-    )
+def check_label_of_job(name: str, value: Any) -> None:
+    """Check a label that a caller wrote into a job, so far as it is certain that Vertex AI refuses it.
+
+    Raises:
+        ValueError: It does; the message says which rule is broken.
+    """
+    where = f"{name[:80]!r} cannot be the name of a label"
+    _check_text(name, where, _MOST_CHARACTERS_ON_A_JOB, is_name=True)
+    text = value if isinstance(value, str) else None
+    if text is None:
+        raise ValueError(f"the value of the label {name!r} must be a string: write it in quotes")
+    where = f"{text[:80]!r} cannot be the value of the label {name!r}"
+    _check_text(text, where, _MOST_CHARACTERS_ON_A_JOB)
+
+
+def _check_text(text: str, where: str, most: int, *, is_name: bool = False) -> None:
+    if len(text) > most:
+        raise ValueError(f"{where}: it has {len(text)} characters, and {most} are allowed. Shorten it")
+    for char in text:
+        if char not in "_-" and unicodedata.category(char) not in _CHARACTERS:
+            raise ValueError(f"{where}: it has {char!r}. {_ALLOWED}")
+    if is_name and (not text or unicodedata.category(text[0]) not in _LETTERS):
+        raise ValueError(f"{where}: a name begins with a letter. {_ALLOWED}, a letter first")
 
 
 def read_labels(text: str) -> dict[str, str]:

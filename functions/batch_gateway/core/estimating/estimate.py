@@ -50,11 +50,12 @@ class Estimate(msgspec.Struct, frozen=True, rename="camel"):
         exact_rows: Whether the rows were counted rather than estimated.
         sampled: Number of rows that were read.
         invalid: How many of them will fail, or fail the job.
+        fatal: How many of those would fail the whole job.
         input: Tokens or characters of input; None if unknown.
         output: Tokens of output; None if unknown.
         assumptions: The assumptions behind the figures, as sentences.
         warnings: Likely problems, and costs that are not in the figures, as sentences.
-        invalid_rows: The first of the invalid rows.
+        invalid_rows: The first of the invalid rows; if there are more, those that would fail the whole job.
         weighed: The input, if all of it was read to compute the high.
     """
 
@@ -67,6 +68,7 @@ class Estimate(msgspec.Struct, frozen=True, rename="camel"):
     exact_rows: bool = False
     sampled: int = 0
     invalid: int = 0
+    fatal: int = 0
     input: tuple[int, int, int | None] | None = None
     output: tuple[int, int, int | None] | None = None
     assumptions: tuple[str, ...] = ()
@@ -206,12 +208,15 @@ class EstimatedRows(msgspec.Struct, frozen=True):
         exact: true: counted, not extrapolated from a sample.
         sampled: Rows that were read.
         invalid: Rows, of those that were read, that will fail, or fail the job.
+        fatal: Rows, of the invalid ones, that would fail the whole job before any row runs. The others fail
+            alone, and are free.
     """
 
     total: Count | None
     exact: bool
     sampled: Count
     invalid: Count
+    fatal: Count
 
 
 class Levels(msgspec.Struct, frozen=True):
@@ -233,7 +238,7 @@ class EstimateReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         assumptions: Assumptions behind the figures, and prices that are derived or disputed.
         warnings: Likely problems, costs that are not included, and changes of the model's price or its
             retirement within 30 days.
-        invalid_rows: The first twenty.
+        invalid_rows: The first twenty; if there are more, those that would fail the whole job.
         expected_time: How long earlier jobs that the caller may see took with this model in this location;
             those of the last 7 days if there are ten, else of 30.
         price_table: Version of the table and, after a plus, a hash of the owner's prices.
@@ -261,7 +266,9 @@ def estimate_report(estimate: Estimate, expected: Expectation) -> EstimateReport
         expected=_money(estimate.expected_nano),
         high=_money(estimate.high_nano),
         model=short_name(estimate.model),
-        rows=EstimatedRows(estimate.rows, estimate.exact_rows, estimate.sampled, estimate.invalid),
+        rows=EstimatedRows(
+            estimate.rows, estimate.exact_rows, estimate.sampled, estimate.invalid, estimate.fatal
+        ),
         input_tokens=Levels(*(estimate.input or (None, None, None))),
         output_tokens=Levels(*(estimate.output or (None, None, None))),
         assumptions=estimate.assumptions,

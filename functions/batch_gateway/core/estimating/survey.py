@@ -79,7 +79,8 @@ class Survey:
         self._context = EstimationContext(prices, key, habit, output_limit(model), limit)
         self._columns = Columns()
         self._parts: list[SampleChunk] = []
-        self._invalid: list[InvalidRow] = []
+        self._fatal_rows: list[InvalidRow] = []
+        self._refused_rows: list[InvalidRow] = []
         self._invalid_rows = self._fatal = 0
         self._unlimited = self._limited = 0
         self._has_media = self._searches = False
@@ -129,8 +130,9 @@ class Survey:
     def _note_invalid(self, place: Object, line: Line, reason: str, *, fatal: bool) -> None:
         self._invalid_rows += 1
         self._fatal += fatal
-        if len(self._invalid) < MOST_SHOWN:
-            self._invalid.append(InvalidRow(place.uri, line.number, reason))
+        shown = self._fatal_rows if fatal else self._refused_rows
+        if len(shown) < MOST_SHOWN:
+            shown.append(InvalidRow(place.uri, line.number, reason))
 
     def _note(self, needs: Needs) -> None:
         if needs.unbounded:
@@ -233,7 +235,8 @@ class Survey:
             self._prices.version,
             sampled=self.sampled,
             invalid=self._invalid_rows,
-            invalid_rows=tuple(self._invalid),
+            fatal=self._fatal,
+            invalid_rows=(*self._fatal_rows, *self._refused_rows)[:MOST_SHOWN],
         )
 
     def _whole(self, size: int) -> Extrapolation | None:

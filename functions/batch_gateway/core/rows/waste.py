@@ -62,6 +62,10 @@ _NAMES = "|".join(filter(None, _STATUSES))
 _STATUS_MEMBER = re.compile(rf'\\?"status\\?"\s*:\s*\\?"({_NAMES})\b')
 _STATUS_MENTION = re.compile(rf"\b({_NAMES})\b")
 _CODE_MEMBER = re.compile(r'\\?"code\\?"\s*:\s*\\?"?(\d{1,3})\b|^\s*(\d{1,3})\s*$', re.ASCII)
+# Which words Vertex AI uses for a row that a job did not get to is not documented.
+_NOT_RUN = re.compile(
+    r"\b(cancell?ed|not (been )?(processed|run|executed|attempted|started))\b", re.IGNORECASE
+)
 _LONGEST_STATUS = 4096
 """Most characters of a status text that are searched."""
 
@@ -132,4 +136,4 @@ def _status_name(cause: Any) -> str | None:
         return match[1]
     if match := _CODE_MEMBER.search(text):
         return _status_name(int(match[1] or match[2]))
-    return None
+    return "CANCELLED" if _NOT_RUN.search(text) else None

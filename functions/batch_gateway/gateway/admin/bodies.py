@@ -8,7 +8,7 @@ import re
 from collections.abc import Sized
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -117,21 +117,6 @@ class Reprice(msgspec.Struct, forbid_unknown_fields=True):
     model: str | None = None
     page: str | None = None
     validate_only: bool = False
-
-
-Body = TypeVar("Body")
-
-
-def decode(raw: bytes, kind: type[Body]) -> Body:
-    """Decode a body of the given kind.
-
-    Raises:
-        ApiError: INVALID_ARGUMENT; the message names the field.
-    """
-    try:
-        return msgspec.json.decode(raw or b"{}", type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise invalid(str(error)) from error
 
 
 def grant_of(fields: OwnerFields, old: Grant) -> Grant:

@@ -31,7 +31,7 @@ from batch_gateway.gateway.admin.views import (
     key_view,
     team_view,
 )
-from batch_gateway.gateway.http import params, requests, responses
+from batch_gateway.gateway.http import json_bodies, params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import AliasTakenError, Endpoint, KeyStore
 
@@ -58,7 +58,7 @@ class Keys:
 
     def generate(self, request: Request, caller: Caller) -> AuditedResponse:
         """Make a key; its secret is shown in this answer only (``POST /key/generate``)."""
-        body = bodies.decode(requests.body(request), bodies.GenerateKey)
+        body = json_bodies.decode(requests.body(request), bodies.GenerateKey)
         now, secret, key_id = self._now(), new_secret(), secrets.token_hex(8)
         if body.team_id is not None:
             self._check_team(body.team_id)
@@ -94,7 +94,7 @@ class Keys:
 
     def update(self, request: Request, _: Caller) -> AuditedResponse:
         """Change the given fields of a key (``POST /key/update``)."""
-        body = bodies.decode(requests.body(request), bodies.UpdateKey)
+        body = json_bodies.decode(requests.body(request), bodies.UpdateKey)
         if isinstance(body.team_id, str):
             self._check_team(body.team_id)
 
@@ -151,7 +151,7 @@ class Keys:
 
     def regenerate(self, request: Request, caller: Caller) -> AuditedResponse:
         """Make a new secret for a key; the old one ends after the grace period (``POST /key/regenerate``)."""
-        body = bodies.decode(requests.body(request), bodies.RegenerateKey)
+        body = json_bodies.decode(requests.body(request), bodies.RegenerateKey)
         now, secret = self._now(), new_secret()
         ends = _expiry(now, body.grace_period) or now
         token = _token(body.key)
@@ -185,7 +185,7 @@ class Keys:
 
     def delete(self, request: Request, _: Caller) -> AuditedResponse:
         """Delete keys by secret or token, or by alias with all their secrets (``POST /key/delete``)."""
-        body = bodies.decode(requests.body(request), bodies.DeleteKeys)
+        body = json_bodies.decode(requests.body(request), bodies.DeleteKeys)
         bodies.check_number("keys", body.keys, bodies.MOST_NAMED)
         bodies.check_number("key_aliases", body.key_aliases, bodies.MOST_NAMED)
         tokens = [_token(key) for key in body.keys]

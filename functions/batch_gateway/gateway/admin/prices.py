@@ -28,14 +28,12 @@ from batch_gateway.core.pricing.overrides import (
 from batch_gateway.core.pricing.price_list import ELSEWHERE, PriceList, override_view, prices_of
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.current_prices import CurrentPrices
-from batch_gateway.gateway.http import params, requests, responses
+from batch_gateway.gateway.http import json_bodies, params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.settings import Settings
 
 _PATH = "/v1/prices/"
 _PUBLISHER = "publishers/"
-_KEY = "key"
-"""Google's clients may send the API key as this parameter; authentication has read it."""
 
 
 class Prices:
@@ -51,7 +49,7 @@ class Prices:
 
         A caller that sees everything also gets the overrides.
         """
-        _check_names(request, {"model", "location", "at"})
+        params.check_names(request, {"model", "location", "at"})
         at = params.time(request, "at") or self._now()
         location = _location(request)
         table, overrides = self._prices.get()
@@ -70,14 +68,15 @@ class Prices:
 
     def put(self, request: Request, caller: Caller) -> AuditedResponse:
         """Set an override in place of an earlier one (``PUT /v1/prices/{name}?location``)."""
-        _check_names(request, {"location"})
+        params.check_names(request, {"location"})
         location, body = _location(request), requests.body(request)
+        sent = json_bodies.decode(body, dict[str, Any])
         public = self._prices.get().table.public
         name = _name(request, public)
         try:
             terms = read_terms(name, body, public.non_global_from)
-            text = msgspec.json.encode(msgspec.json.decode(body), order="sorted").decode()
-        except (ValueError, msgspec.DecodeError) as error:
+            text = msgspec.json.encode(sent, order="sorted").decode()
+        except ValueError as error:
             raise params.invalid(f"body: {error}") from error
         if len(text) > MOST_TERMS_BYTES:
             raise params.invalid(f"body: must not have more than {MOST_TERMS_BYTES} bytes")
@@ -92,7 +91,7 @@ class Prices:
 
     def delete(self, request: Request, _: Caller) -> AuditedResponse:
         """Take an override back (``DELETE /v1/prices/{name}?location``)."""
-        _check_names(request, {"location"})
+        params.check_names(request, {"location"})
         location = _location(request)
         table, overrides = self._prices.get()
         name = request.path.removeprefix(_PATH)
@@ -161,15 +160,6 @@ def _places(table: PriceTable, model: str) -> dict[str, None]:
 
 def _matches(names: set[str], pattern: str) -> bool:
     return any(fnmatchcase(name, pattern) for name in names)
-
-
-def _check_names(request: Request, known: set[str]) -> None:
-    """Reject parameters that are unknown or repeated: they might be filters that would not be applied."""
-    for name, values in request.args.lists():
-        if name not in known | {_KEY}:
-            raise params.invalid(f"{name}: is unknown; there are {', '.join(sorted(known))}")
-        if len(values) > 1:
-            raise params.invalid(f"{name}: must be given once only")
 
 
 def _location(request: Request) -> str:

@@ -18,7 +18,7 @@ from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.changes import describe_change
 from batch_gateway.gateway.admin.roles import own_team
 from batch_gateway.gateway.admin.views import DeletedTeams, Team, TeamInfo, key_view, team_view
-from batch_gateway.gateway.http import params, requests, responses
+from batch_gateway.gateway.http import json_bodies, params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import KeyStore, TeamDeletedError
 
@@ -41,7 +41,7 @@ class Teams:
 
     def new(self, request: Request, _: Caller) -> AuditedResponse:
         """Make a team (``POST /team/new``)."""
-        body = bodies.decode(requests.body(request), bodies.NewTeam)
+        body = json_bodies.decode(requests.body(request), bodies.NewTeam)
         team_id = body.team_id or str(uuid.uuid4())
         if not TEAM_ID.fullmatch(team_id):
             raise params.invalid(
@@ -81,7 +81,7 @@ class Teams:
 
     def update(self, request: Request, _: Caller) -> AuditedResponse:
         """Change the given fields of a team (``POST /team/update``)."""
-        body = bodies.decode(requests.body(request), bodies.UpdateTeam)
+        body = json_bodies.decode(requests.body(request), bodies.UpdateTeam)
 
         before: TeamRecord | None = None
 
@@ -109,7 +109,7 @@ class Teams:
 
     def delete(self, request: Request, _: Caller) -> AuditedResponse:
         """Delete teams without keys; their costs stay on record under their ids (``POST /team/delete``)."""
-        body = bodies.decode(requests.body(request), bodies.DeleteTeams)
+        body = json_bodies.decode(requests.body(request), bodies.DeleteTeams)
         bodies.check_number("team_ids", body.team_ids, bodies.MOST_NAMED)
         for team_id in body.team_ids:
             if self._keys.get_team(team_id) is None:

@@ -14,7 +14,7 @@ from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.money import format_nano
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.gateway.admin import bodies
-from batch_gateway.gateway.http import page_tokens, params, requests, responses
+from batch_gateway.gateway.http import json_bodies, page_tokens, params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import JobStore
 
@@ -64,7 +64,7 @@ class Repricings:
 
         With ``validate_only`` (AIP-163) it returns what would change, and changes nothing.
         """
-        body = bodies.decode(requests.body(request), bodies.Reprice)
+        body = json_bodies.decode(requests.body(request), bodies.Reprice)
         if body.end_time <= body.start_time:
             raise params.invalid("end_time: must be later than start_time")
         jobs = self._store.jobs_created(

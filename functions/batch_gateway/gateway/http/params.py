@@ -1,6 +1,7 @@
 """Parse the query parameters that several endpoints share: numbers, times and values to search for."""
 
 import re
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 
 from werkzeug.wrappers import Request
@@ -8,6 +9,8 @@ from werkzeug.wrappers import Request
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.record import parse_time
 
+_KEY = "key"
+"""Google's clients may send the API key as this parameter; authentication has read it."""
 _MAX_VALUE_BYTES = 1_024
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC)
@@ -17,9 +20,27 @@ _LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")
 """The space that a query string makes of the plus in ``…T00:00:00+05:30`` if it is not written as %2B."""
 
 
-def invalid(problem: str) -> ApiError:
-    """Return the error for an invalid parameter or field of a body; ``problem`` begins with its name."""
-    return ApiError("INVALID_ARGUMENT", "FIELD_INVALID", f"Invalid request: {problem}. See /openapi.json.")
+def invalid(problem: str, hint: str = "See /openapi.json.") -> ApiError:
+    """Return the error for an invalid parameter or field of a body.
+
+    Args:
+        problem: What is wrong, beginning with its name, without a full stop.
+        hint: A sentence on what to do.
+    """
+    return ApiError("INVALID_ARGUMENT", "FIELD_INVALID", f"Invalid request: {problem}. {hint}")
+
+
+def check_names(request: Request, known: AbstractSet[str]) -> None:
+    """Reject parameters that are unknown or repeated: they might mean something that would not be done.
+
+    Raises:
+        ApiError: There is one; the message lists those that there are.
+    """
+    for name, values in request.args.lists():
+        if name not in known | {_KEY}:
+            raise invalid(f"{name[:80]}: is unknown; there are {', '.join(sorted(known))}")
+        if len(values) > 1:
+            raise invalid(f"{name}: must be given once only")
 
 
 def number(request: Request, name: str, default: int, most: int) -> int:

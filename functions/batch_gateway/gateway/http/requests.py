@@ -103,9 +103,15 @@ def raw_body(request: Request) -> bytes:
     """Return the raw body, which may be too complex to be decoded.
 
     Raises:
-        ApiError: The body is too large, does not arrive in time or breaks off, or too many large bodies are
-            being handled.
+        ApiError: The body is compressed or too large, does not arrive in time or breaks off, or too many
+            large bodies are being handled.
     """
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise ApiError(
+            "INVALID_ARGUMENT",
+            "BODY_INVALID",
+            "The body is compressed, as its Content-Encoding says. Send it as it is, without this header.",
+        )
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise _too_large()
     pieces = []

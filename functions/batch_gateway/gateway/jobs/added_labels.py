@@ -1,4 +1,4 @@
-"""Find the labels that a create gets beside those in its body: from its header, its key and its team."""
+"""Check the labels in a create's body, and find those that it gets from its header, its key and its team."""
 
 from collections.abc import Set as AbstractSet
 
@@ -26,6 +26,21 @@ def header_labels(call: Call) -> dict[str, str]:
         raise _invalid(f"{HEADER}: it is not UTF-8") from error
     except ValueError as error:
         raise _invalid(f"{HEADER}: {error}") from error
+
+
+def check_labels(call: Call, body: JobBody) -> None:
+    """Check the labels that a caller wrote into a job; those that the gateway replaces are not looked at.
+
+    Raises:
+        ApiError: LABELS_INVALID: Vertex AI would refuse one.
+    """
+    replaced = reserved(scoped=call.caller.scope is not None)
+    for name, value in body.labels.items():
+        if name not in replaced:
+            try:
+                label_policy.check_label_of_job(name, value)
+            except ValueError as error:
+                raise _invalid(f"labels: {error}") from error
 
 
 def added_labels(call: Call, body: JobBody) -> dict[str, str]:

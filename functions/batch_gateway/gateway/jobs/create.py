@@ -98,12 +98,13 @@ class Creates:
             ApiError: It is rejected, or its job is unknown or not on record.
         """
         resumed = draft.resumed
-        model = self._policy.authorize(call, draft.body, resumed.own_uris if resumed else frozenset())
+        model = self._policy.authorize(call, draft.body, resumed)
         body = self._estimates.rows.with_exact_input(call, draft.body)
         draft = draft._replace(body=body)
         # An alias is replaced by the model's full name.
         changed: dict[str, Any] = {"model": model} if model != body.model else {}
         if params.validate_only(call.request):
+            self._policy.check_known(call, model)
             return self._estimates.answer(call, body, model, resumed)
         submission = new_submission(call, draft, model, self._now())
         limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]

@@ -1,13 +1,13 @@
 """Check that a caller may send a create."""
 
-from collections.abc import Container
 from fnmatch import fnmatchcase
 
 from batch_gateway.core.access import grants
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.resource_names import parse_resource
 from batch_gateway.gateway.http.call import Call
-from batch_gateway.gateway.jobs.added_labels import added_labels
+from batch_gateway.gateway.jobs.added_labels import added_labels, check_labels
+from batch_gateway.gateway.jobs.drafts import ResumedJob
 from batch_gateway.gateway.jobs.job_body import JobBody
 from batch_gateway.gateway.jobs.places import Places
 from batch_gateway.settings import Settings
@@ -20,19 +20,20 @@ class CreatePolicy:
         self._settings = settings
         self._places = places
 
-    def authorize(self, call: Call, body: JobBody, own_uris: Container[str] = frozenset()) -> str:
+    def authorize(self, call: Call, body: JobBody, resumed: ResumedJob | None = None) -> str:
         """Check that a caller may send a create.
 
         Args:
             call: The create.
             body: Its body.
-            own_uris: URIs that need no grant.
+            resumed: The job that it resumes: its URIs need no grant, and its labels are taken as they are.
 
         Returns:
             The model's full name, with an alias resolved.
 
         Raises:
-            ApiError: The caller may not send it, or it lacks labels that it must have.
+            ApiError: The caller may not send it, or it lacks labels that it must have, or has one that
+                Vertex AI refuses.
         """
         written = body.model
         resource = self._resolve(call, written)
@@ -41,12 +42,50 @@ class CreatePolicy:
         if not call.caller.is_admin:
             checked = self._places.with_project_id(resource)
             grants.check_model(call.caller.grants, written, checked, is_alias=resource != written)
+            own_uris = resumed.own_uris if resumed else frozenset()
             has_budget = any(limit.max_nano is not None for limit in call.caller.budgets)
             grants.check_body(call.caller.grants, body.json, has_budget=has_budget, own_uris=own_uris)
             for field, name in grants.resource_names(body.json):
                 self._check_resource(call, field, name)
+        if resumed is None:
+            check_labels(call, body)
         added_labels(call, body)
         return resource
+
+    def authorize_estimate(self, call: Call, body: JobBody) -> str:
+        """Check that a caller may send a create, and that its model can be one; return the model's full name.
+
+        Raises:
+            ApiError: As in ``authorize`` and ``check_known``.
+        """
+        model = self.authorize(call, body)
+        self.check_known(call, model)
+        return model
+
+    def check_known(self, call: Call, model: str) -> None:
+        """Check that a model is not a short name that stands for nothing; a create leaves that to Vertex AI.
+
+        Args:
+            call: The call.
+            model: The model, with an alias resolved.
+
+        Raises:
+            ApiError: MODEL_UNKNOWN.
+        """
+        if not model or "/" in model:
+            return
+        place = (call.project, call.location)
+        names = sorted(
+            alias.model_name for alias in self._settings.aliases if (alias.project, alias.location) == place
+        )
+        raise ApiError(
+            "INVALID_ARGUMENT",
+            "MODEL_UNKNOWN",
+            f"There is no model {model[:200]!r} in {'/'.join(place)}. Write a name of the configuration (it "
+            f"has {', '.join(names) or 'none for this place'}), or the model's full name, such as "
+            "publishers/google/models/gemini-3.5-flash.",
+            metadata={"model": model[:200]},
+        )
 
     def name_of(self, call: Call, model: str) -> str:
         """Return a model's name as the caller may write it: an alias of it that is granted, else as given."""

@@ -89,7 +89,7 @@ class Estimates:
         self.rows = RowChecks(objects, tables, self._bounds)
 
     def estimate(self, call: Call) -> Response:
-        """Estimate the create in the body (``:estimateCost``).
+        """Estimate the create in the body (``:estimateCost``), which may have no input yet.
 
         Raises:
             ApiError: The same create would be rejected.
@@ -130,7 +130,9 @@ class Estimates:
         """
         estimate = self.estimate_create(call, body, model, resumed)
         if estimate.high_nano is None or all(limit.max_nano is None for limit in call.caller.budgets):
-            self.rows.check(call, body)
+            # Before the input is uploaded, all else can be checked already.
+            if either(body, "inputConfig"):
+                self.rows.check(call, body)
             return estimate
         try:
             base = self._base_of(model, call.project, call.location)

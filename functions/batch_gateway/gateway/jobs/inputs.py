@@ -17,8 +17,7 @@ from batch_gateway.core.access.input_names import input_folder_of, output_folder
 from batch_gateway.core.answers import Time
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.output_names import split_uri
-from batch_gateway.core.json_io import UNREADABLE
-from batch_gateway.gateway.http import params, requests, responses
+from batch_gateway.gateway.http import json_bodies, params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.logs import log
 from batch_gateway.ports import (
@@ -31,6 +30,7 @@ from batch_gateway.ports import (
 SESSION_LIFETIME = timedelta(days=7)
 """Time after which a session ends ("Resumable uploads" of Cloud Storage's documentation)."""
 _ROWS = "application/jsonl"
+_HINT = f'Send {{"name": …}} for an upload URL, or the rows as {_ROWS}.'
 
 
 class _Input(msgspec.Struct, forbid_unknown_fields=True):
@@ -76,6 +76,7 @@ class Inputs:
 
         The target is the file's URI.
         """
+        params.check_names(request, {"name"})
         rows = requests.raw_body(request) if request.mimetype == _ROWS else None
         if rows is not None and not rows:
             raise params.invalid("body: is empty; send the rows, one JSON object per line")
@@ -156,9 +157,4 @@ def _name(request: Request, *, has_rows: bool) -> str:
         return names[0]
     if names:
         raise params.invalid(f"name: belongs in the JSON body, unless the body has the rows ({_ROWS})")
-    try:
-        return msgspec.json.decode(requests.body(request), type=_Input).name
-    except UNREADABLE as error:
-        raise params.invalid(
-            f'body: {error}; send {{"name": …}} for an upload URL, or the rows as {_ROWS}'
-        ) from error
+    return json_bodies.decode(requests.body(request), _Input, hint=_HINT).name

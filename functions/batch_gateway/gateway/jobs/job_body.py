@@ -11,6 +11,7 @@ import msgspec
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.sent import Sent
 from batch_gateway.core.json_io import UNREADABLE, decode_object
+from batch_gateway.gateway.http.json_bodies import syntax_problem
 
 _SCANNER = json.JSONDecoder()
 _SNAKE = re.compile(r"_([a-z0-9])")
@@ -37,7 +38,7 @@ class JobBody:
         except msgspec.ValidationError as error:
             raise _invalid("it must be a JSON object") from error
         except UNREADABLE as error:
-            raise _invalid(f"it is not JSON: {error}") from error
+            raise _invalid(f"it {syntax_problem(error)}") from error
         if len(self._fields) > _MOST_FIELDS:
             raise _invalid(f"it must not have more than {_MOST_FIELDS:,} fields")
 

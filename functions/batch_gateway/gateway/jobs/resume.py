@@ -23,10 +23,11 @@ from batch_gateway.core.jobs.record import (
     observe,
     parse_name,
 )
-from batch_gateway.gateway.http import requests
+from batch_gateway.gateway.http import params, requests
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.http.params import invalid
 from batch_gateway.gateway.http.routes import AuditedResponse
+from batch_gateway.gateway.jobs import create_outcome
 from batch_gateway.gateway.jobs.create import Creates
 from batch_gateway.gateway.jobs.create_policy import CreatePolicy
 from batch_gateway.gateway.jobs.drafts import Draft, ResumedJob
@@ -91,8 +92,12 @@ class Resumes:
             raise _not_supported("Vertex AI resumes jobs of generative models only")
         ends = self._ends(call.job_id, job, seen, fields.outputUriPrefix)
         model = self._policy.name_of(call, seen.model)
+        replaces = self._replaceable(record)
+        # Otherwise the create finds it out when it claims the job, unless its answer is only given again.
+        if params.validate_only(call.request) and record.resumed_by != replaces:
+            raise create_outcome.resumed_before(record.resumed_by)
         resumed = ResumedJob(
-            Resumption(call.key, seen.name, self._replaceable(record)),
+            Resumption(call.key, seen.name, replaces),
             ends.own_uris,
             seen.completion.total if seen.completion else None,
             inputs_of(job),

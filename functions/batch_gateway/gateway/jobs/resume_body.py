@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.labels import MARKER_LABEL
 from batch_gateway.core.jobs.record import uris_of
+from batch_gateway.gateway.http import json_bodies
 from batch_gateway.gateway.http.params import invalid
 
 OUTPUT_ONLY = frozenset(
@@ -51,16 +51,7 @@ def read_fields(raw: bytes) -> Fields:
     Raises:
         ApiError: It is not JSON, or has other fields or values.
     """
-    try:
-        return msgspec.json.decode(raw, type=Fields) if raw.strip() else Fields()
-    except msgspec.ValidationError as error:
-        raise invalid(f"the body of a resume: {error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ApiError(
-            "INVALID_ARGUMENT",
-            "BODY_INVALID",
-            f"Invalid body: it is not JSON: {error}. Send nothing, or displayName and outputUriPrefix.",
-        ) from error
+    return json_bodies.decode(raw, Fields, hint="Send nothing, or displayName and outputUriPrefix.")
 
 
 def ends_in_files(job_id: str, own_prefix: str, uris: tuple[str, ...], wanted: str | None) -> Ends:
