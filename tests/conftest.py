@@ -1,5 +1,7 @@
 """What holds for all tests: Hypothesis's settings, and which tests share a process under pytest-xdist."""
 
+import gc
+
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
@@ -34,3 +36,9 @@ class _ByFile(LoadFileScheduling):
 
 def pytest_xdist_make_scheduler(config, log):
     return _ByFile(config, log)
+
+
+def pytest_collection_finish():
+    # Without it, the garbage collector looks through all that was imported and collected over and over.
+    gc.freeze()
+    gc.set_threshold(100_000)
