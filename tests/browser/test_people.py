@@ -1,9 +1,12 @@
 """Administrators, viewers and keys that run jobs: what each is offered on the page, and may do."""
 
+import json
 import re
 
 import pytest
 
+from builders import prompt
+from functional.gateway.conftest import PROJECT, MemoryStorage, World
 from functional.gateway.scoped import admin as administer
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
@@ -269,3 +272,43 @@ class TestDialogs:
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_role("dialog")).to_have_count(0)
         assert seeded.world.keys.get_key(made.token).webhook_secret == made.webhook_secret
+
+
+class TestRequiredLabels:
+    @pytest.fixture
+    def world(self, empty, vertex_server, monkeypatch):
+        made = World(empty.host, input_prefix="gs://in/up")
+        monkeypatch.setattr(vertex_server._lifecycle, "_storage", MemoryStorage(made.objects))
+        administer(made, "/team/new", team_id="ads", required_labels=["campaign", "owner"])
+        return made
+
+    def test_they_are_asked_for_before_the_upload(self, visit, world, vertex_server):
+        secret = administer(
+            world, "/key/generate", key_alias="nightly", team_id="ads", default_labels={"owner": "ana"}
+        )["key"]
+        visitor = visit(world)
+        visitor.sign_in(secret, "run")
+        page = visitor.page
+        rows = "".join(f"{json.dumps(prompt(f'Prompt {number}', limit=50))}\n" for number in range(3))
+        page.get_by_label("File").set_input_files(
+            {"name": "reviews.jsonl", "mimeType": "", "buffer": rows.encode()}
+        )
+        for label, value in {
+            "Model": "gemini-2.5-flash",
+            "Project": PROJECT,
+            "Location": "us-central1",
+        }.items():
+            page.get_by_label(label, exact=True).fill(value)
+        expect(page.get_by_label("Other labels")).to_have_accessible_description(containing("owner=ana"))
+        campaign = page.get_by_label("campaign", exact=True)
+        page.get_by_role("button", name="Upload and estimate").click()
+        expect(campaign).to_be_focused()
+        expect(campaign).to_have_accessible_description("Jobs of your key need the label campaign.")
+        assert not [name for bucket, name in world.objects._objects if bucket == "in"]
+
+        campaign.fill("autumn")
+        page.get_by_role("button", name="Upload and estimate").click()
+        page.get_by_role("button", name="Submit the job").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("reviews")
+        (job,) = vertex_server._store._jobs.values()
+        assert job.body["labels"].items() >= {"campaign": "autumn", "owner": "ana", "team": "ads"}.items()
