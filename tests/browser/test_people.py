@@ -274,6 +274,18 @@ class TestDialogs:
         assert seeded.world.keys.get_key(made.token).webhook_secret == made.webhook_secret
 
 
+def test_a_budget_above_its_warning_says_so(visit, seeded):
+    """Not by colour alone."""
+    administer(seeded.world, "/team/update", team_id="search", soft_budget=1)
+    visitor = visit(seeded.world)
+    visitor.sign_in(view="keys")
+    rows = visitor.page.get_by_role("region", name="Teams").locator("li")
+    expect(rows.filter(has=visitor.page.get_by_text("Search", exact=True))).to_contain_text(
+        "%, above the warning"
+    )
+    expect(rows.filter(has_text="Ads")).not_to_contain_text("warning")
+
+
 class TestRequiredLabels:
     @pytest.fixture
     def world(self, empty, vertex_server, monkeypatch):

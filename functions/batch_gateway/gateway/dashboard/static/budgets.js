@@ -95,7 +95,9 @@ export function budgetBar(budget) {
       h(
         'b',
         { class: over ? 'over' : '' },
-        over ? [`${percent} %, over by `, money(budget.spent - budget.most)] : `${percent} %`,
+        `${percent} %`,
+        over && [', over by ', money(budget.spent - budget.most)],
+        warned && !over && ', above the warning',
       ),
     ),
     (budget.reserved > 0n || resets) &&

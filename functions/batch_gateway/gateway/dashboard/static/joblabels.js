@@ -27,7 +27,7 @@ export function LabelFields({ rules: { added, required } }) {
     required.length > 0 &&
       h(
         'fieldset',
-        {},
+        { class: 'tall' },
         h('legend', {}, 'Labels that every job of yours has'),
         required.map((name) => [
           field(name, h('input', { ...single, name: fieldOf(name), list: `values-${name}`, required: true })),

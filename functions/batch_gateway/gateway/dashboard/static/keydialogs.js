@@ -39,8 +39,8 @@ const GRACES = [
 ];
 const ROLES = [
   ['', 'Runs jobs'],
-  ['viewer', 'Only reads'],
-  ['admin', 'Administers everything'],
+  ['viewer', 'Read only'],
+  ['admin', 'Administrator'],
 ];
 /** @type {Record<string, string>} */
 const MAY = {
@@ -118,21 +118,31 @@ function KeyFields({ owner, teams, team }) {
       }),
       'Its name in costs and in the audit trail.',
     ),
-    field(
-      'Role',
-      select(ROLES, role, {
-        name: 'role',
-        onchange: (/** @type {any} */ event) => setRole(event.target.value),
-      }),
-      [MAY[role], owner && !owner.role && role && ' Its limits, budget and webhook are taken from it.'],
+    h(
+      'div',
+      { class: 'row fields' },
+      field(
+        'Role',
+        select(ROLES, role, {
+          name: 'role',
+          onchange: (/** @type {any} */ event) => setRole(event.target.value),
+        }),
+      ),
+      role !== 'admin' &&
+        field('Team', select([['', 'No team'], ...ofTeams], team ?? '', { name: 'team_id' })),
     ),
-    role !== 'admin' && field('Team', select([['', 'No team'], ...ofTeams], team ?? '', { name: 'team_id' })),
-    field(
-      'Owner',
-      input('owner', { defaultValue: owner ? ownerOf(owner) : '' }),
-      'Whom to ask about it, such as an address.',
+    h(
+      'p',
+      { class: 'help', role: 'status' },
+      MAY[role],
+      owner && !owner.role && role && ' Its limits, budget and webhook are taken from it.',
     ),
-    field('Expires', select(now ? [...now, ...later] : EXPIRIES, now ? KEEP : '', { name: 'duration' })),
+    h(
+      'div',
+      { class: 'row fields' },
+      field('Owner', input('owner', { defaultValue: owner ? ownerOf(owner) : '' }), 'Whom to ask about it.'),
+      field('Expires', select(now ? [...now, ...later] : EXPIRIES, now ? KEEP : '', { name: 'duration' })),
+    ),
     role === 'viewer' && rateField(owner),
     role === '' && [
       limitFields(owner),

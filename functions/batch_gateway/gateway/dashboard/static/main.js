@@ -112,9 +112,12 @@ function Frame({ who, out }) {
     h('a', { href: `#/${each}`, 'aria-current': each === found ? 'page' : undefined }, icon(each), view.text),
   );
   const main = useRef(/** @type {HTMLElement | null} */ (null));
+  const nav = useRef(/** @type {HTMLElement | null} */ (null));
   useLayoutEffect(() => {
     document.title = `${VIEWS[found].text} · Batch Gateway`;
     scrollTo(0, 0);
+    // On a phone not all of them are in sight.
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
     if (document.activeElement === document.body)
       main.current?.querySelector('h1')?.focus({ preventScroll: true });
   }, [place]);
@@ -133,7 +136,7 @@ function Frame({ who, out }) {
         h('span', { class: 'mark', 'aria-hidden': 'true' }),
         h('b', {}, 'Batch Gateway'),
       ),
-      h('nav', { class: 'nav', 'aria-label': 'Views' }, links),
+      h('nav', { class: 'nav', 'aria-label': 'Views', ref: nav }, links),
       h(
         'div',
         { class: 'row tools' },

@@ -62,13 +62,14 @@ export function skeleton(lines) {
 /**
  * @param {Error} error
  * @param {(() => unknown) | null} again
+ * @param {string} title
  */
-export function failure(error, again = null) {
+export function failure(error, again = null, title = 'This could not be loaded') {
   return h(
     'div',
     { class: 'state bad', role: 'alert' },
     icon('warn'),
-    h('p', { class: 'state-title' }, 'This could not be loaded'),
+    h('p', { class: 'state-title' }, title),
     h('p', {}, error.message),
     again && mayPass(error) && button('Try again', again),
   );
@@ -153,12 +154,16 @@ function Dialog({ title, content, question, closed }) {
       { ref: form, method: 'dialog', novalidate: true, onsubmit: submitted },
       h('h2', { id: 'dialog-title' }, title),
       h(ProblemOfForm.Provider, { value: ofField }, content),
-      h('p', { class: 'problem', role: 'alert' }, ofForm),
       h(
         'div',
-        { class: 'row end' },
-        cancel && button(cancel, () => dialog.current?.close()),
-        h('button', { type: 'submit', class: `button ${kind}`, disabled: busy }, action),
+        { class: 'foot' },
+        h('p', { class: 'problem', role: 'alert' }, ofForm),
+        h(
+          'div',
+          { class: 'row end' },
+          cancel && button(cancel, () => dialog.current?.close()),
+          h('button', { type: 'submit', class: `button ${kind}`, disabled: busy }, action),
+        ),
       ),
     ),
   );

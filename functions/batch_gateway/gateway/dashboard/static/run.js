@@ -180,7 +180,7 @@ export function Run({ who, query }) {
 /** @param {Offer | Error | 'busy' | null} offer */
 function shown(offer) {
   if (offer === 'busy') return skeleton(5);
-  if (offer instanceof Error) return failure(offer);
+  if (offer instanceof Error) return failure(offer, null, 'There is no estimate');
   if (offer) return h(Submit, { key: offer.once, offer });
   return empty(
     'Nothing is submitted yet',
