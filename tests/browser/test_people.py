@@ -254,6 +254,12 @@ class TestDialogs:
         assert (made.role, made.team_id, made.grant.models, made.grant.rpm_limit) == ("viewer", "ads", (), 5)
         assert made.budget.max_budget_nano is None
         expect(row.get_by_role("button", name="Budget")).to_have_count(0)
+        row.get_by_role("button", name="Edit").click()
+        dialog.get_by_label("Team", exact=True).select_option("")
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog).to_have_count(0)
+        made = seeded.world.keys.get_key(token)
+        assert (made.role, made.team_id) == ("viewer", None)
 
     def test_a_webhooks_secret_is_shown_once_and_not_lost_by_escape(self, page, seeded):
         page.get_by_role("button", name="Edit adhoc-notebooks").click()
@@ -268,10 +274,15 @@ class TestDialogs:
         page.get_by_role("button", name="I have copied it").click()
         expect(page.get_by_role("dialog")).to_have_count(0)
         assert made.webhook_secret not in page.content()
+        # What is not touched is not sent either, so that a change by somebody else stays.
         page.get_by_role("button", name="Edit adhoc-notebooks").click()
+        administer(seeded.world, "/key/update", key=made.token, models=["gemini-2.5-pro"], team_id="ads")
+        page.get_by_label("Owner").fill("ana")
         page.get_by_role("button", name="Save").click()
-        expect(page.get_by_role("dialog")).to_have_count(0)
-        assert seeded.world.keys.get_key(made.token).webhook_secret == made.webhook_secret
+        expect(page.locator(".owners li", has_text="adhoc-notebooks")).to_contain_text("ana")
+        now = seeded.world.keys.get_key(made.token)
+        assert (now.webhook_secret, now.team_id) == (made.webhook_secret, "ads")
+        assert now.grant.models == ("gemini-2.5-pro",)
 
 
 def test_a_budget_above_its_warning_says_so(visit, seeded):

@@ -6,6 +6,7 @@ import { exactTime } from './format.js';
 import { useState } from './hooks.module.js';
 import {
   budgetFields,
+  changesOf,
   input,
   labelFields,
   limitFields,
@@ -86,11 +87,13 @@ export async function editKey(key, teams, again) {
   await ask(`Edit ${key.key_alias}`, fields, {
     action: 'Save',
     submit: async (values) => {
-      const expires = values('duration');
+      const [role, expires] = [values('role') || null, values('duration')];
+      const changes = changesOf(key, { ...typedKey(values, key), ...(role && noBudget) });
       answer = await post('/key/update', {
         key: key.token,
-        ...typedKey(values, key),
-        ...(values('role') && noBudget),
+        ...changes,
+        // With another team it may see more, so that both are said.
+        ...('team_id' in changes && { role }),
         ...(expires !== KEEP && { duration: expires || null }),
       });
     },

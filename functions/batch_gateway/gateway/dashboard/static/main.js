@@ -75,11 +75,11 @@ function App() {
     });
     // A role that was changed meanwhile: the page offers what the key may do now.
     addEventListener('rolerefused', () => {
-      if (document.querySelector('header.top'))
-        whoAmI().then(
-          (who) => setState({ at: 'in', who }),
-          () => {},
-        );
+      const held = secretOf();
+      whoAmI().then(
+        (who) => held === secretOf() && setState({ at: 'in', who }),
+        () => {},
+      );
     });
   }, []);
 

@@ -167,6 +167,18 @@ function inField(name, read) {
   }
 }
 
+/**
+ * Returns the fields of a body in which an owner is to change. What others have changed since it was read stays.
+ * @param {Owner} owner
+ * @param {Record<string, unknown>} body
+ */
+export function changesOf(owner, body) {
+  const old = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (owner));
+  const isNew = (/** @type {[string, unknown]} */ [name, value]) =>
+    JSON.stringify(value) !== JSON.stringify(old[name]);
+  return Object.fromEntries(Object.entries(body).filter(isNew));
+}
+
 /** @param {string} text */
 function listed(text) {
   return text

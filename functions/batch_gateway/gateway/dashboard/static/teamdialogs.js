@@ -4,6 +4,7 @@ import { post } from './api.js';
 import { field, h } from './dom.js';
 import {
   budgetFields,
+  changesOf,
   input,
   labelFields,
   limitFields,
@@ -62,9 +63,11 @@ export async function editTeam(team, again) {
       submit: (values) =>
         post('/team/update', {
           team_id: team.team_id,
-          team_alias: values('team_alias') || null,
-          ...typedLimits(values),
-          ...typedLabels(values),
+          ...changesOf(team, {
+            team_alias: values('team_alias') || null,
+            ...typedLimits(values),
+            ...typedLabels(values),
+          }),
         }),
     },
   );
