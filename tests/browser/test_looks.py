@@ -22,7 +22,7 @@ expect = pytest.importorskip("playwright.sync_api", reason="playwright is not in
 
 VIEWS = ("signin", "overview", "run", "jobs", "job", "prices", "keys", "audit", "estimate")
 MINUS = "\N{MINUS SIGN}"
-SIZES = ((360, 780), (1920, 1080))
+WIDTHS = ((360, 780), (1920, 1080))
 
 
 def go(visitor, seeded, view):
@@ -57,7 +57,7 @@ def go(visitor, seeded, view):
 
 
 @pytest.mark.parametrize(
-    ("size", "colours"), [*itertools.product(SIZES, ("light", "dark")), (SIZES[0], "forced")]
+    ("size", "colours"), [*itertools.product(WIDTHS, ("light", "dark")), (WIDTHS[0], "forced")]
 )
 def test_every_view_fits_and_is_accessible(visit, seeded, size, colours):
     """WCAG 2.2 A and AA by axe-core; a picture of each view stays in .output."""
