@@ -14,6 +14,7 @@ from browser import browsing
 from browser.browsing import OUTPUT
 from browser.serving import Served
 from functional.gateway.conftest import World
+from functional.gateway.scoped import admin as administer
 from thorough import examples, taking_turns
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
@@ -54,22 +55,32 @@ def go(visitor, seeded, view):
     expect(page.locator("[aria-busy]")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("size", "scheme"), taking_turns(WIDTHS, ["light", "dark"]))
-def test_every_view_fits_and_is_accessible(visit, seeded, size, scheme):
+# Dark on a phone and light on a screen on a push; each with each if thorough.
+@pytest.mark.parametrize(
+    ("size", "colours"), [*taking_turns(WIDTHS, ("dark", "light")), (WIDTHS[0], "forced")]
+)
+def test_every_view_fits_and_is_accessible(visit, seeded, size, colours):
     """WCAG 2.2 A and AA by axe-core; a picture of each view stays in .output."""
-    width, height = size
     source = browsing.axe()
-    visitor = visit(seeded.world, width=width, height=height, scheme=scheme, reduced_motion="reduce")
+    width, height = size
+    seeded.world.call("PUT", "/v1/prices/publishers/-", json={"discount": "0.07"})
+    forced = {"scheme": "dark", "forced_colors": "active"}
+    options = forced if colours == "forced" else {"scheme": colours}
+    visitor = visit(seeded.world, width=width, height=height, reduced_motion="reduce", **options)
     visitor.sign_in()
     OUTPUT.mkdir(exist_ok=True)
     for view in (*VIEWS[1:], VIEWS[0]):
         go(visitor, seeded, view)
-        visitor.page.screenshot(path=OUTPUT / f"{view}-{width}-{scheme}.png", full_page=True)
+        visitor.page.screenshot(path=OUTPUT / f"{view}-{width}-{colours}.png", full_page=True)
+        if view != "signin":
+            expect(visitor.page.locator("nav [aria-current]")).to_be_in_viewport(ratio=0.99)
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width, view
         if source:
             visitor.page.evaluate(source)
             tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-            found = visitor.page.evaluate("tags => axe.run({ runOnly: tags })", tags)
+            # Axe goes by the colours that the page wants, also where the system's are shown instead.
+            rules = {"color-contrast": {"enabled": colours != "forced"}}
+            found = visitor.page.evaluate("options => axe.run(options)", {"runOnly": tags, "rules": rules})
             wrong = [
                 (view, each["id"], node["html"][:200], node["failureSummary"][:300])
                 for each in found["violations"]
@@ -82,8 +93,9 @@ def test_every_view_fits_and_is_accessible(visit, seeded, size, scheme):
 
 @pytest.mark.parametrize("width", [1400, 1301, 1300, 1121, 1120, 1000, 761])
 def test_the_header_has_room_for_all_that_is_in_it(visit, seeded, width):
+    key = administer(seeded.world, "/key/generate", key_alias="Ana Administrator of Everything", role="admin")
     visitor = visit(seeded.world, width=width)
-    visitor.sign_in(view="estimate")
+    visitor.sign_in(key["key"], view="estimate")
     nav, tools = (visitor.page.locator(f"header .{name}") for name in ("nav", "tools"))
     last, first = nav.locator("a").last.bounding_box(), tools.bounding_box()
     assert last["x"] + last["width"] <= first["x"] or last["y"] >= first["y"] + first["height"] - 1
@@ -94,8 +106,30 @@ def test_dialogs_are_accessible(admin):
     source = browsing.axe() or pytest.skip("axe-core could not be fetched (npm pack)")
     admin.open("keys")
     admin.page.get_by_role("button", name="New key").click()
+    admin.page.get_by_label("Required").fill("no label")
+    admin.page.get_by_label("Alias").fill("weekly")
+    admin.page.get_by_role("button", name="Create key").click()
+    expect(admin.page.get_by_role("alert")).to_contain_text("cannot be the name")
     admin.page.evaluate(source)
     assert not admin.page.evaluate("axe.run()")["violations"]
+    admin.complaints.clear()
+
+
+def test_forced_colours_still_tell_what_is_chosen(visit, seeded):
+    visitor = visit(seeded.world, forced_colors="active")
+    visitor.sign_in()
+    page = visitor.page
+
+    def grounds(selector):
+        return page.locator(selector).evaluate_all("all => all.map(e => getComputedStyle(e).backgroundColor)")
+
+    for group, one in (
+        ("nav a", "nav [aria-current]"),
+        (".segments button", ".segments [aria-pressed=true]"),
+    ):
+        page.locator(one).wait_for()
+        (chosen,) = grounds(one)
+        assert grounds(group).count(chosen) == 1
 
 
 def test_the_theme_can_be_chosen_and_is_kept(admin):

@@ -108,6 +108,32 @@ def test_a_composition_is_not_disturbed(look, seeded):
     page.wait_for_url("**search=%E6%97%A5%E6%9C%AC*")
 
 
+def test_a_dialog_is_not_disturbed_and_gives_the_focus_back(look, seeded):
+    """What is typed and chosen in it stays, also while it is composed, and the page behind it goes on."""
+    visitor = look("keys")
+    page = visitor.page
+    page.get_by_role("button", name="Edit ticket-triage").click()
+    page.get_by_label("Role").select_option("viewer")
+    page.get_by_label("Team", exact=True).select_option("ads")
+    box = page.get_by_label("Owner")
+    box.focus()
+    keyboard = page.context.new_cdp_session(page)
+    for text in ("や", "やま"):
+        keyboard.send(
+            "Input.imeSetComposition", {"text": text, "selectionStart": len(text), "selectionEnd": len(text)}
+        )
+        poll(visitor, seeded, "/key/list", 61)
+        expect(box).to_have_value(text)
+        expect(box).to_be_focused()
+    keyboard.send("Input.insertText", {"text": "山田"})
+    poll(visitor, seeded, "/key/list", 61)
+    expect(page.get_by_label("Team", exact=True)).to_have_value("ads")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".owners li", has_text="山田")).to_contain_text("Read only")
+    poll(visitor, seeded, "/key/list", 61)
+    expect(page.get_by_role("button", name="Edit ticket-triage")).to_be_focused()
+
+
 def test_the_place_on_the_page_stays(look, seeded):
     visitor = look("overview", width=1000)
     page = visitor.page

@@ -565,5 +565,5 @@ def test_an_estimate_is_made_of_a_pasted_body(admin, seeded):
     assert page.locator(".levels .unknown").count() == 3
     page.get_by_label("Request body").fill("[]")
     page.get_by_role("button", name="Estimate", exact=True).click()
-    expect(page.get_by_role("alert").filter(has_text="could not be loaded")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="There is no estimate")).to_be_visible()
     admin.complaints.clear()

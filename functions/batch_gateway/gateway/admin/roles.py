@@ -5,6 +5,7 @@ from msgspec import UNSET
 from batch_gateway.core.access.callers import Caller, admin_only
 from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.access.keys import Budget, KeyRecord, Role
+from batch_gateway.core.access.label_policy import LabelPolicy
 from batch_gateway.gateway.admin.bodies import UpdateKey
 from batch_gateway.gateway.http.params import invalid
 
@@ -83,6 +84,7 @@ def check_role_fits(key: KeyRecord) -> None:
         for name in Budget.__struct_fields__
         if getattr(key.budget, name) is not None
     ]
+    given += [name for name in LabelPolicy.__struct_fields__ if getattr(key.labels, name)]
     given += ["webhook_url"] if key.webhook_url else []
     if given:
         raise invalid(

@@ -1,5 +1,6 @@
 /** Calls of the gateway. The key goes in a header, never in an address. */
 
+import { rightsOf } from './rights.js';
 import { secretOf } from './secret.js';
 
 /** JSON numbers that are dollars: they stay the text that they came as, since a float would round them. */
@@ -22,11 +23,14 @@ const DOLLARS = new Set(['max_budget', 'soft_budget', 'spend', 'reserved']);
  *   api_key: string | null, labels: Record<string, string> | null}} CostResult
  * @typedef {{start_time: number, end_time: number, results: CostResult[]}} Bucket
  * @typedef {{team_id: string, team_alias: string | null, key_alias?: string, key_name?: string, token?: string,
- *   models?: string[], blocked: boolean, expires?: string | null, created_at: string,
- *   allowed_uri_prefixes?: string[] | null, metadata?: Record<string, unknown>, max_budget: string | null,
+ *   role?: import('./rights.js').Role, models: string[], projects: string[], locations: string[],
+ *   allowed_uri_prefixes: string[], rpm_limit: number | null, default_labels: Record<string, string>,
+ *   required_labels: string[], blocked: boolean, expires?: string | null, created_at: string,
+ *   webhook_url?: string | null, metadata?: Record<string, unknown>, max_budget: string | null,
  *   soft_budget: string | null, budget_duration: string | null, spend?: string | null, reserved?: string | null,
  *   budget_reset_at?: string | null}} Owner a team, or a key if it has a `key_alias`
- * @typedef {{admin: boolean, alias: string, team: string | null, limits: Owner[]}} Who
+ * @typedef {{alias: string, team: string | null, may: import('./rights.js').Rights, limits: Owner[]}} Who whose key it is;
+ *   `limits`: the key and its team, as far as they are on record
  */
 
 /** An answer that is an error; `reason` is the one that programs go by. */
@@ -69,6 +73,7 @@ async function call(method, path, { query, body, type = 'application/json', once
   if (['API_KEY_INVALID', 'API_KEY_MISSING'].includes(error.reason ?? '')) {
     dispatchEvent(new CustomEvent('keyrefused', { detail: error.message }));
   }
+  if (['ADMIN_ONLY', 'READ_ONLY_KEY'].includes(error.reason ?? '')) dispatchEvent(new Event('rolerefused'));
   throw error;
 }
 
@@ -200,11 +205,12 @@ export async function whoAmI(signal) {
   try {
     const { info, team } = await get('/key/info', undefined, signal);
     const limits = [info, team].filter(Boolean);
-    return { admin: info.role === 'admin', alias: info.key_alias, team: info.team_id, limits };
+    const may = rightsOf(info.role, info.team_id);
+    return { alias: info.key_alias, team: info.team_id, may, limits };
   } catch (error) {
     // A key that is let in and is no key on record is the master key.
     if (!(error instanceof Refusal) || error.reason !== 'KEY_UNKNOWN') throw error;
-    return { admin: true, alias: 'Administrator', team: null, limits: [] };
+    return { alias: 'Administrator', team: null, may: rightsOf('admin', null), limits: [] };
   }
 }
 

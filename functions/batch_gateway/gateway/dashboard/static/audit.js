@@ -100,15 +100,14 @@ function tableOf(entries) {
     [
       ['When', ''],
       ['Who', ''],
-      ['What', ''],
-      ['Of', 'uri'],
+      ['What', 'wrap'],
       ['Outcome', 'wrap'],
     ],
     entries.map((entry) => [
       moment(entry.time),
       entry.actor,
-      h('code', {}, entry.action),
       [
+        h('p', {}, h('code', {}, entry.action)),
         h('bdi', {}, entry.target),
         entry.change !== undefined &&
           h(

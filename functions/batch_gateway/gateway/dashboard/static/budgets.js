@@ -95,7 +95,9 @@ export function budgetBar(budget) {
       h(
         'b',
         { class: over ? 'over' : '' },
-        over ? [`${percent} %, over by `, money(budget.spent - budget.most)] : `${percent} %`,
+        `${percent} %`,
+        over && [', over by ', money(budget.spent - budget.most)],
+        warned && !over && ', above the warning',
       ),
     ),
     (budget.reserved > 0n || resets) &&
@@ -130,15 +132,15 @@ function share(budget) {
   return budget.spent === null ? -1 : percentOf(budget.spent + budget.reserved, budget.most);
 }
 
-/** @param {{admin: boolean, from: import('./live.js').Polled<Budget[]>}} props */
-export function BudgetsCard({ admin, from }) {
-  const text = admin
-    ? 'Give teams and keys one, and see here how much is left.'
-    : 'Your key and team have no limit of their own.';
+/** @param {{may: import('./rights.js').Rights, from: import('./live.js').Polled<Budget[]>}} props */
+export function BudgetsCard({ may, from }) {
+  let text = 'Your key and team have no limit of their own.';
+  if (may.administer) text = 'Give teams and keys one, and see here how much is left.';
+  else if (may.seeOwners) text = 'None of the keys and teams that you see has one.';
   return loadedCard({
     title: 'Budgets',
     note: 'In UTC',
-    actions: admin && h('a', { href: '#/keys' }, 'Keys & teams'),
+    actions: may.seeOwners && h('a', { href: '#/keys' }, 'Keys & teams'),
     from,
     draw: (budgets) =>
       budgets.length

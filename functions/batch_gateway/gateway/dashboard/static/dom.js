@@ -1,7 +1,8 @@
 /** Builds what the page is made of. Text is always set as text, so nothing that a caller wrote becomes markup. */
 
-import { useState } from './hooks.module.js';
+import { useContext, useState } from './hooks.module.js';
 import { cloneElement, h, render } from './preact.module.js';
+import { ProblemOfForm } from './problems.js';
 
 export { h, render };
 
@@ -57,7 +58,7 @@ export function button(text, onclick, { symbol = null, kind = '', ...rest } = {}
 }
 
 /**
- * Returns a control with its label, and a line of help below it.
+ * Returns a control with its label, and a line of help below it; also what is wrong with it, once its form knows.
  * @param {string} label
  * @param {Node} control
  * @param {Children} help
@@ -72,18 +73,26 @@ let fields = 0;
 /** @param {{label: string, help: Children, control: Node}} props */
 function Field({ label, help, control }) {
   const [id] = useState(() => `field-${(fields += 1)}`);
-  const described = help ? `${id}-help` : undefined;
+  const problem = useContext(ProblemOfForm);
+  const wrong = problem !== null && problem.field === control.props.name ? problem.message : null;
+  const described = [wrong && `${id}-problem`, help && `${id}-help`].filter(Boolean).join(' ') || undefined;
   return h(
     'div',
     { class: 'field' },
     h('label', { for: id }, label),
-    cloneElement(control, { id, 'aria-describedby': described }),
-    help && h('p', { class: 'help', id: described }, help),
+    cloneElement(control, {
+      id,
+      'aria-describedby': described,
+      'aria-invalid': wrong === null ? undefined : 'true',
+    }),
+    wrong && h('p', { class: 'problem', id: `${id}-problem`, role: 'alert' }, wrong),
+    help && h('p', { class: 'help', id: `${id}-help` }, help),
   );
 }
 
 /**
- * Returns a select of [value, text] pairs.
+ * Returns a select of [value, text] pairs. One with a name is a field of a form, and keeps what was chosen in it; any
+ * other one shows `value`.
  * @param {string[][]} options
  * @param {string} value
  * @param {Record<string, any>} properties
@@ -91,8 +100,10 @@ function Field({ label, help, control }) {
 export function select(options, value, properties = {}) {
   return h(
     'select',
-    { ...properties, value },
-    options.map(([key, text]) => h('option', { key, value: key }, text)),
+    properties.name ? properties : { ...properties, value },
+    options.map(([key, text]) =>
+      h('option', { key, value: key, selected: properties.name ? key === value : undefined }, text),
+    ),
   );
 }
 

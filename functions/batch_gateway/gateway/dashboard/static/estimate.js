@@ -136,7 +136,7 @@ export function Estimate({ query }) {
 /** @param {Estimated | Error | 'busy' | null} answer */
 function shown(answer) {
   if (answer === 'busy') return skeleton(5);
-  if (answer instanceof Error) return failure(answer);
+  if (answer instanceof Error) return failure(answer, null, 'There is no estimate');
   if (answer) return result(answer);
   return empty(
     'Nothing is submitted',

@@ -3,8 +3,8 @@
 import { button, h } from './dom.js';
 import { Card, copy } from './parts.js';
 
-/** @param {{admin: boolean}} props */
-export function FirstJob({ admin }) {
+/** @param {{may: import('./rights.js').Rights}} props */
+export function FirstJob({ may }) {
   const login = `vbatch login --url ${location.origin}`;
   const run = 'vbatch run prompts.jsonl --model gemini-3.5-flash --out results.jsonl';
   const command = (/** @type {string} */ text) =>
@@ -28,7 +28,7 @@ export function FirstJob({ admin }) {
         'li',
         {},
         h('b', {}, 'A key'),
-        admin
+        may.administer
           ? h(
               'p',
               {},

@@ -54,7 +54,7 @@ const CANCELLABLE = [
  */
 
 /** @param {import('./main.js').View} view */
-export function JobPage({ path: [project, location, id] }) {
+export function JobPage({ who, path: [project, location, id] }) {
   const path = `/v1/projects/${project}/locations/${location}/batchPredictionJobs/${id}`;
   const job = usePolled(
     (seen) => (seen?.cost.status === 'FINAL' ? 120 : 15),
@@ -88,11 +88,18 @@ export function JobPage({ path: [project, location, id] }) {
       h('h1', { tabindex: -1 }, named(name)),
       job.data && badge(job.data.cost.state),
       h('span', { class: 'grow' }),
-      job.data && button('Copy id', () => copy(id), { symbol: 'copy' }),
       job.data &&
-        CANCELLABLE.includes(job.data.cost.state) &&
-        button('Cancel job', cancel, { symbol: 'close', kind: 'danger' }),
-      job.data && mayResume(job.data) && button('Resume', () => resume(path, name), { symbol: 'run' }),
+        h(
+          'div',
+          { class: 'row' },
+          button('Copy id', () => copy(id), { symbol: 'copy' }),
+          who.may.runJobs &&
+            CANCELLABLE.includes(job.data.cost.state) &&
+            button('Cancel job', cancel, { symbol: 'close', kind: 'danger' }),
+          who.may.runJobs &&
+            mayResume(job.data) &&
+            button('Resume', () => resume(path, name), { symbol: 'run' }),
+        ),
     ),
     h(
       'div',

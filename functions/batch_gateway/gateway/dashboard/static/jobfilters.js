@@ -117,7 +117,7 @@ export function Filters({ who, query, jobs }) {
     h(Search, { text: query.get('search') ?? '' }),
     select(states, query.get('state') ?? '', { 'aria-label': 'State', onchange: set('state') }),
     picker('model', 'Model', 'Any model', [...values.model, ...seen((job) => job.model)]),
-    who.admin && picker('team', 'Team', 'Any team', [...values.team, ...seen((job) => job.team)]),
+    who.may.seeEverything && picker('team', 'Team', 'Any team', [...values.team, ...seen((job) => job.team)]),
     picker('key', 'Key', 'Any key', [...values.api_key, ...seen((job) => job.apiKey)]),
     select(
       [['', 'Any label'], ...withChosen(labelNames, label?.name ?? null).map((name) => [name, name])],

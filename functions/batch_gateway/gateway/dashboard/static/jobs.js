@@ -98,7 +98,7 @@ export function Jobs({ who, query }) {
       'Jobs are filtered by a label’s name and value.',
     );
   else if (error) state = failure(error, () => again.current());
-  else if (!sorted.length) state = list.complete ? none(query, who.admin) : skeleton(6);
+  else if (!sorted.length) state = list.complete ? none(query, who.may) : skeleton(6);
   return [
     h(
       'div',
@@ -178,11 +178,11 @@ function Total({ jobs, complete }) {
 
 /**
  * @param {URLSearchParams} query
- * @param {boolean} admin
+ * @param {import('./rights.js').Rights} may
  */
-function none(query, admin) {
+function none(query, may) {
   if (FILTERS.some((name) => query.has(name))) {
     return empty('No job fits these filters', 'Try a longer time, or fewer filters.');
   }
-  return [empty('No jobs in the last 30 days', ''), h(FirstJob, { admin })];
+  return [empty('No jobs in the last 30 days', ''), may.runJobs && h(FirstJob, { may })];
 }

@@ -1,4 +1,4 @@
-/** Keys and teams, for the administrator. */
+/** Keys and teams, as far as a key may see them; buttons for whoever may change them. */
 
 import { linkTo } from './address.js';
 import { money } from './amounts.js';
@@ -7,12 +7,14 @@ import { budgetBar, budgetOf } from './budgets.js';
 import { button, h, select } from './dom.js';
 import { age, moment, named } from './format.js';
 import { useState } from './hooks.module.js';
-import { disable, editBudget, editKey, enable, newKey, newTeam, ownerOf, rotate } from './keydialogs.js';
+import { deleteKey, disable, editBudget, editKey, enable, newKey, ownerOf, rotate } from './keydialogs.js';
+import { labelsText } from './labels.js';
 import { usePolled } from './live.js';
 import { nano } from './money.js';
 import { dayName, RANGES, seconds, startOf } from './periods.js';
 import { zoneParameter } from './preferences.js';
-import { empty, loadedCard } from './parts.js';
+import { empty, loadedCard, say } from './parts.js';
+import { deleteTeam, editTeam, newTeam } from './teamdialogs.js';
 
 /** @typedef {import('./api.js').Owner} Owner */
 
@@ -28,7 +30,7 @@ const SORTS = [
 ];
 
 /** @param {import('./main.js').View} view */
-export function Keys({ query }) {
+export function Keys({ who: { may }, query }) {
   const filter = query.get('team');
   const zone = zoneParameter();
   const [search, setSearch] = useState('');
@@ -55,6 +57,9 @@ export function Keys({ query }) {
       text?.toLowerCase().includes(search.toLowerCase()),
     );
   const spent = (/** @type {Owner} */ owner) => useOf(owner)?.amount ?? 0n;
+  /** @param {Owner} owner */
+  const changes = (owner) =>
+    owner.key_alias === undefined ? teamButtons(owner, again) : keyButtons(owner, teams.data, again);
   /** @param {Owner[]} owners */
   const rows = (owners) => {
     const shown = owners.filter(fits);
@@ -63,7 +68,7 @@ export function Keys({ query }) {
       ? h(
           'ul',
           { class: 'owners' },
-          shown.map((owner) => ownerRow(owner, useOf(owner), again)),
+          shown.map((owner) => ownerRow(owner, useOf(owner), may.administer && changes(owner))),
         )
       : empty('Nothing fits', 'Search for a name, an owner, a team or the end of a secret.');
   };
@@ -86,7 +91,7 @@ export function Keys({ query }) {
     ),
     loadedCard({
       title: 'Teams',
-      actions: button('New team', () => newTeam(again), { symbol: 'plus' }),
+      actions: may.administer && button('New team', () => newTeam(again), { symbol: 'plus' }),
       from: teams,
       draw: (found) =>
         found.length
@@ -98,11 +103,12 @@ export function Keys({ query }) {
       actions: [
         filter && h('a', { href: '#/keys' }, 'All keys'),
         // Until the teams are known, a new key could be in none of them.
-        button('New key', () => newKey(teams.data ?? [], filter, again), {
-          symbol: 'plus',
-          kind: 'primary',
-          disabled: !teams.data,
-        }),
+        may.administer &&
+          button('New key', () => newKey(teams.data ?? [], filter, again), {
+            symbol: 'plus',
+            kind: 'primary',
+            disabled: !teams.data,
+          }),
       ],
       from: keys,
       draw: (found) =>
@@ -156,13 +162,11 @@ async function usesOf(zone, signal) {
  * Returns the row of a team, or of a key.
  * @param {Owner} owner
  * @param {Use | null} use
- * @param {() => void} again
+ * @param {import('./dom.js').Children} changes buttons
  */
-function ownerRow(owner, use, again) {
+function ownerRow(owner, use, changes) {
   const isKey = owner.key_alias !== undefined;
   const name = owner.key_alias ?? owner.team_id;
-  const path = isKey ? '/key/update' : '/team/update';
-  const body = isKey ? { key: owner.token } : { team_id: owner.team_id };
   const budget = budgetOf(owner);
   return h(
     'li',
@@ -172,30 +176,89 @@ function ownerRow(owner, use, again) {
       'div',
       { class: 'left' },
       owner.blocked && h('span', { class: 'badge bad' }, 'Disabled'),
-      budget ? budgetBar(budget) : h('span', { class: 'help' }, isKey ? 'No budget of its own' : 'No budget'),
+      owner.role
+        ? h('span', { class: 'badge' }, owner.role === 'admin' ? 'Administrator' : 'Read only')
+        : budget
+          ? budgetBar(budget)
+          : h('span', { class: 'help' }, isKey ? 'No budget of its own' : 'No budget'),
     ),
     h(
       'div',
       { class: 'row end' },
       isKey
-        ? link('Jobs', linkTo('jobs', { key: name }), `Jobs of ${name}`)
+        ? owner.role !== 'viewer' && link('Jobs', linkTo('jobs', { key: name }), `Jobs of ${name}`)
         : [
             link('Keys', linkTo('keys', { team: name }), `Keys of ${name}`),
             link('Spend', linkTo('overview', { team: name }), `Spend of ${name}`),
           ],
-      button('Budget', () => editBudget(owner, owner.team_alias || name, path, body, again), {
-        'aria-label': `Budget of ${name}`,
-      }),
-      isKey && button('Edit', () => editKey(owner, again), { 'aria-label': `Edit ${name}` }),
-      isKey && button('Rotate', () => rotate(owner, again), { 'aria-label': `Rotate ${name}` }),
-      owner.blocked
-        ? button('Enable', () => enable(name, path, body, again), { 'aria-label': `Enable ${name}` })
-        : button('Disable', () => disable(name, path, body, again), {
-            kind: 'danger',
-            'aria-label': `Disable ${name}`,
-          }),
+      changes,
     ),
   );
+}
+
+/**
+ * @param {Owner} team
+ * @param {() => void} again
+ */
+function teamButtons(team, again) {
+  const name = team.team_id;
+  const [path, body] = ['/team/update', { team_id: name }];
+  return [
+    button('Budget', () => editBudget(team, team.team_alias || name, path, body, again), {
+      'aria-label': `Budget of ${name}`,
+    }),
+    button('Edit', () => editTeam(team, again), { 'aria-label': `Edit ${name}` }),
+    ...blocking(team, name, path, body, () => deleteTeam(team), again),
+  ];
+}
+
+/**
+ * @param {Owner} key
+ * @param {Owner[] | null} teams
+ * @param {() => void} again
+ */
+function keyButtons(key, teams, again) {
+  const name = key.key_alias ?? '';
+  const [path, body] = ['/key/update', { key: key.token }];
+  return [
+    // A role has no budget.
+    !key.role &&
+      button('Budget', () => editBudget(key, name, path, body, again), { 'aria-label': `Budget of ${name}` }),
+    // Until the teams are known, the key would lose its own.
+    button('Edit', () => editKey(key, teams ?? [], again), {
+      'aria-label': `Edit ${name}`,
+      disabled: !teams,
+    }),
+    button('Rotate', () => rotate(key, again), { 'aria-label': `Rotate ${name}` }),
+    ...blocking(key, name, path, body, () => deleteKey(key), again),
+  ];
+}
+
+/**
+ * Returns buttons that disable an owner, or enable or delete it once it is disabled.
+ * @param {Owner} owner
+ * @param {string} name
+ * @param {string} path
+ * @param {Record<string, unknown>} body
+ * @param {() => Promise<boolean>} remove
+ * @param {() => void} again
+ */
+function blocking(owner, name, path, body, remove, again) {
+  if (!owner.blocked) {
+    const text = { kind: 'danger', 'aria-label': `Disable ${name}` };
+    return [button('Disable', () => disable(name, path, body, again), text)];
+  }
+  const deleted = async () => {
+    if (!(await remove())) return;
+    say(`${name} is deleted.`);
+    // Its button, which has the focus, goes with its row.
+    document.querySelector('h1')?.focus();
+    again();
+  };
+  return [
+    button('Enable', () => enable(name, path, body, again), { 'aria-label': `Enable ${name}` }),
+    button('Delete', deleted, { kind: 'danger', 'aria-label': `Delete ${name}` }),
+  ];
 }
 
 /**
@@ -226,12 +289,12 @@ function aboutTeam(team) {
   return [
     h('b', {}, named(team.team_alias || team.team_id)),
     h('span', { class: 'muted' }, h('code', {}, team.team_id), ' · since ', moment(team.created_at)),
+    limitsOf(team),
   ];
 }
 
 /** @param {Owner} key */
 function aboutKey(key) {
-  const models = key.models ?? [];
   return [
     h('b', {}, named(key.key_alias ?? '')),
     h(
@@ -245,11 +308,24 @@ function aboutKey(key) {
       key.expires && [' · until ', moment(key.expires)],
       ownerOf(key) && [' · ', named(ownerOf(key))],
     ),
+    limitsOf(key),
+  ];
+}
+
+/** @param {Owner} owner */
+function limitsOf({ models, default_labels, required_labels }) {
+  const added = labelsText(default_labels);
+  const rules = [
+    added && `adds ${added}`,
+    required_labels.length > 0 && `requires ${required_labels.join(', ')}`,
+  ];
+  return [
     models.length > 0 &&
       h(
         'span',
         { class: 'chips' },
         models.map((model) => h('span', { class: 'chip', key: model }, model)),
       ),
+    rules.some(Boolean) && h('span', { class: 'muted' }, 'Labels: ', rules.filter(Boolean).join('; ')),
   ];
 }

@@ -26,15 +26,15 @@ import { ThemeButton } from './theme.js';
  * @typedef {(props: View) => import('./dom.js').Children} Show
  */
 
-/** @type {Record<string, {text: string, show: Show, admin?: boolean}>} */
+/** @type {Record<string, {text: string, show: Show, needs?: keyof import('./rights.js').Rights}>} */
 const VIEWS = {
   overview: { text: 'Overview', show: Overview },
   jobs: { text: 'Jobs', show: Jobs },
-  run: { text: 'Run', show: Run },
+  run: { text: 'Run', show: Run, needs: 'runJobs' },
   estimate: { text: 'Estimate', show: Estimate },
   prices: { text: 'Prices', show: Prices },
-  keys: { text: 'Keys & teams', show: Keys, admin: true },
-  audit: { text: 'Audit', show: Audit, admin: true },
+  keys: { text: 'Keys & teams', show: Keys, needs: 'seeOwners' },
+  audit: { text: 'Audit', show: Audit, needs: 'seeEverything' },
 };
 
 /** @typedef {{at: 'start'} | {at: 'door', message: string, asks: boolean} | {at: 'in', who: Who}
@@ -73,6 +73,14 @@ function App() {
       drop();
       leave(/** @type {CustomEvent<string>} */ (event).detail);
     });
+    // A role that was changed meanwhile: the page offers what the key may do now.
+    addEventListener('rolerefused', () => {
+      const held = secretOf();
+      whoAmI().then(
+        (who) => held === secretOf() && setState({ at: 'in', who }),
+        () => {},
+      );
+    });
   }, []);
 
   if (state.at === 'door')
@@ -96,23 +104,20 @@ function App() {
 function Frame({ who, out }) {
   usePreferences();
   const { name, path, query } = useAddress();
-  const found = Object.hasOwn(VIEWS, name) && (!VIEWS[name].admin || who.admin) ? name : 'overview';
+  const shown = Object.entries(VIEWS).filter(([, { needs }]) => !needs || who.may[needs]);
+  const found = shown.some(([each]) => each === name) ? name : 'overview';
   const isJob = found === 'jobs' && path.length === 3;
   const place = [found, ...path].join('/');
-  const links = Object.entries(VIEWS)
-    .filter(([, view]) => !view.admin || who.admin)
-    .map(([each, view]) =>
-      h(
-        'a',
-        { href: `#/${each}`, 'aria-current': each === found ? 'page' : undefined },
-        icon(each),
-        view.text,
-      ),
-    );
+  const links = shown.map(([each, view]) =>
+    h('a', { href: `#/${each}`, 'aria-current': each === found ? 'page' : undefined }, icon(each), view.text),
+  );
   const main = useRef(/** @type {HTMLElement | null} */ (null));
+  const nav = useRef(/** @type {HTMLElement | null} */ (null));
   useLayoutEffect(() => {
     document.title = `${VIEWS[found].text} · Batch Gateway`;
     scrollTo(0, 0);
+    // On a phone not all of them are in sight.
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
     if (document.activeElement === document.body)
       main.current?.querySelector('h1')?.focus({ preventScroll: true });
   }, [place]);
@@ -131,7 +136,7 @@ function Frame({ who, out }) {
         h('span', { class: 'mark', 'aria-hidden': 'true' }),
         h('b', {}, 'Batch Gateway'),
       ),
-      h('nav', { class: 'nav', 'aria-label': 'Views' }, links),
+      h('nav', { class: 'nav', 'aria-label': 'Views', ref: nav }, links),
       h(
         'div',
         { class: 'row tools' },
@@ -150,6 +155,12 @@ function Frame({ who, out }) {
         }),
         h(ThemeButton, {}),
         h('span', { class: 'who', title: who.team ? `of team ${who.team}` : '' }, who.alias),
+        !who.may.runJobs &&
+          h(
+            'span',
+            { class: 'badge', title: 'This key has the role “viewer”: it changes nothing.' },
+            'Read only',
+          ),
         button(h('span', { class: 'wide-only' }, 'Sign out'), out, {
           symbol: 'out',
           kind: 'quiet',

@@ -34,7 +34,8 @@ export function Overview({ who, query }) {
   const asked = query.get('range') ?? '';
   const range = Object.hasOwn(RANGES, asked) ? asked : '30d';
   const by = query.get('by') ?? 'model';
-  const team = who.admin ? query.get('team') : null;
+  const { may } = who;
+  const team = may.seeEverything ? query.get('team') : null;
   /** @type {Query} */
   const filter = team ? [['team', team]] : [];
   const zone = zoneParameter();
@@ -86,12 +87,12 @@ export function Overview({ who, query }) {
   );
   const teams = usePolled(
     () => 60,
-    async (signal) => (who.admin ? everyTeam(signal) : []),
+    async (signal) => (may.seeOwners ? everyTeam(signal) : []),
     [],
   );
   const owners = usePolled(
     () => 60,
-    async (signal) => (who.admin ? everyKey(team, signal) : (await whoAmI(signal)).limits),
+    async (signal) => (may.seeOwners ? everyKey(team, signal) : (await whoAmI(signal)).limits),
     [team],
   );
   // Some of the budgets would be taken for all of them.
@@ -102,7 +103,7 @@ export function Overview({ who, query }) {
   // One key's budget says nothing about what a whole team spends.
   const scope = team ?? who.team;
   const whose = (/** @type {string} */ unit) =>
-    who.admin && !team
+    may.seeEverything && !team
       ? []
       : (budgets ?? []).filter(
           (budget) => budget.unit === unit && budget.spent !== null && budget.isTeam === Boolean(scope),
@@ -113,7 +114,7 @@ export function Overview({ who, query }) {
       'div',
       { class: 'title' },
       h('h1', { tabindex: -1 }, 'Overview'),
-      who.admin
+      may.seeEverything
         ? select([['', 'All teams'], ...teamOptions(teams.data ?? [], team)], team ?? '', {
             id: 'team',
             'aria-label': 'Team',
@@ -123,9 +124,10 @@ export function Overview({ who, query }) {
       h('span', { class: 'grow' }),
       exports(range, filter),
     ),
-    running.data?.items.length === 0 &&
+    may.runJobs &&
+      running.data?.items.length === 0 &&
       days.data?.every(({ results }) => results.length === 0) &&
-      h(FirstJob, { admin: who.admin }),
+      h(FirstJob, { may }),
     h(Tiles, { days, jobs: running.data?.items ?? null, budgets, whose }),
     h(
       'div',
@@ -144,7 +146,7 @@ export function Overview({ who, query }) {
         h(ModelsCard, { from: models, range, team }),
         h(WasteCard, { from: failures, range, team, query: since() }),
         h(BudgetsCard, {
-          admin: who.admin,
+          may,
           from: {
             data: budgets,
             error: teams.error ?? owners.error,

@@ -3,6 +3,7 @@
 import { button, h, icon, render } from './dom.js';
 import { useLayoutEffect, useRef, useState } from './hooks.module.js';
 import { mayPass } from './live.js';
+import { ProblemOfForm, useProblem } from './problems.js';
 
 /** @typedef {import('./dom.js').Children} Children */
 
@@ -61,13 +62,14 @@ export function skeleton(lines) {
 /**
  * @param {Error} error
  * @param {(() => unknown) | null} again
+ * @param {string} title
  */
-export function failure(error, again = null) {
+export function failure(error, again = null, title = 'This could not be loaded') {
   return h(
     'div',
     { class: 'state bad', role: 'alert' },
     icon('warn'),
-    h('p', { class: 'state-title' }, 'This could not be loaded'),
+    h('p', { class: 'state-title' }, title),
     h('p', {}, error.message),
     again && mayPass(error) && button('Try again', again),
   );
@@ -91,7 +93,7 @@ export function empty(title, text, ...more) {
 
 /**
  * Opens a dialog with a form; resolves when it is closed, to whether it was submitted. `submit` may throw, which is
- * shown in it. One without `cancel` is closed by its action only, not by Esc.
+ * shown in it, at the field that it is about. One without `cancel` is closed by its action only, not by Esc.
  *
  * @param {string} title
  * @param {Children} content
@@ -115,21 +117,21 @@ export function ask(title, content, question) {
 function Dialog({ title, content, question, closed }) {
   const { action, kind = 'primary', cancel = 'Cancel', submit = () => {} } = question;
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  const [problem, setProblem] = useState('');
+  const { form, setError, ofField, ofForm } = useProblem();
   const [busy, setBusy] = useState(false);
   useLayoutEffect(() => dialog.current?.showModal(), []);
 
   /** @param {SubmitEvent} event */
   async function submitted(event) {
     event.preventDefault();
-    const form = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
+    const typed = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
     setBusy(true);
-    setProblem('');
+    setError(null);
     try {
-      await submit((name) => String(form.get(name) ?? '').trim());
+      await submit((name) => String(typed.get(name) ?? '').trim());
       dialog.current?.close('done');
     } catch (error) {
-      setProblem(/** @type {Error} */ (error).message);
+      setError(/** @type {Error} */ (error));
       setBusy(false);
     }
   }
@@ -149,15 +151,19 @@ function Dialog({ title, content, question, closed }) {
     },
     h(
       'form',
-      { method: 'dialog', novalidate: true, onsubmit: submitted },
+      { ref: form, method: 'dialog', novalidate: true, onsubmit: submitted },
       h('h2', { id: 'dialog-title' }, title),
-      content,
-      h('p', { class: 'problem', role: 'alert' }, problem),
+      h(ProblemOfForm.Provider, { value: ofField }, content),
       h(
         'div',
-        { class: 'row end' },
-        cancel && button(cancel, () => dialog.current?.close()),
-        h('button', { type: 'submit', class: `button ${kind}`, disabled: busy }, action),
+        { class: 'foot' },
+        h('p', { class: 'problem', role: 'alert' }, ofForm),
+        h(
+          'div',
+          { class: 'row end' },
+          cancel && button(cancel, () => dialog.current?.close()),
+          h('button', { type: 'submit', class: `button ${kind}`, disabled: busy }, action),
+        ),
       ),
     ),
   );

@@ -40,21 +40,21 @@ export function Prices({ who }) {
       h('h1', { tabindex: -1 }, 'Prices'),
       list.data && h('p', { class: 'note' }, `Table ${list.data.priceTable}`),
     ),
-    who.admin &&
+    who.may.seeEverything &&
       loadedCard({
         title: 'Your own prices',
         note: 'They hold within a minute, for what is settled from then on',
-        actions: [
+        actions: who.may.administer && [
           button('Set a discount', async () => (await setDiscount()) && list.again()),
           button('Set rates', async () => (await setRates()) && list.again()),
         ],
         from: list,
         draw: ({ overrides = [] }) =>
           overrides.length
-            ? overridesTable(overrides, list.again)
+            ? overridesTable(overrides, who.may.administer ? list.again : null)
             : empty('None', 'Every job is priced at Google’s list, or at the rates of the configuration.'),
       }),
-    who.admin && h(Reprice, {}),
+    who.may.administer && h(Reprice, {}),
     loadedCard({
       title: 'Prices of batch jobs',
       note: 'USD for a million units',
@@ -144,7 +144,7 @@ function rates({ rates: all, unit }) {
 
 /**
  * @param {Override[]} overrides
- * @param {() => void} again
+ * @param {(() => void) | null} again called when one is taken back; null if that is not allowed
  */
 function overridesTable(overrides, again) {
   return table(
@@ -154,16 +154,20 @@ function overridesTable(overrides, again) {
       ['Location', ''],
       ['What', 'wrap'],
       ['Set by', ''],
-      [h('span', { class: 'unseen' }, 'Take back'), ''],
+      ...(again ? [[h('span', { class: 'unseen' }, 'Take back'), '']] : []),
     ],
     overrides.map((override) => [
       override.name === 'publishers/-' ? 'everything' : override.name,
       override.location ?? 'all',
       terms(override.terms),
       [override.setBy, h('small', { class: 'muted' }, ` ${override.setAt.slice(0, 10)}`)],
-      button('Take back', async () => (await takeBack(override)) && again(), {
-        'aria-label': `Take back the price of ${override.name}`,
-      }),
+      ...(again
+        ? [
+            button('Take back', async () => (await takeBack(override)) && again(), {
+              'aria-label': `Take back the price of ${override.name}`,
+            }),
+          ]
+        : []),
     ]),
   );
 }

@@ -46,7 +46,7 @@ export function Reprice() {
       'form',
       { class: 'row fields', novalidate: true, onsubmit: look, oninput: () => setFound(null) },
       field('Created from', h('input', { type: 'date', name: 'start', required: true })),
-      field('Until before', h('input', { type: 'date', name: 'end' })),
+      field('Created before', h('input', { type: 'date', name: 'end' })),
       field('Model', h('input', { name: 'model', autocomplete: 'off', placeholder: 'all' })),
       h('button', { type: 'submit', class: 'button', disabled: found === 'busy' }, 'What would change?'),
     ),

@@ -1,27 +1,27 @@
 /** A batch from a file to its job: choose, upload, see what it would cost, submit. The job's page does the rest. */
 
-import { create, get, store } from './api.js';
+import { create, get, store, whoAmI } from './api.js';
 import { button, field, h, table } from './dom.js';
 import { result } from './estimate.js';
 import { bytes, whole } from './format.js';
 import { useEffect, useRef, useState } from './hooks.module.js';
+import { MOST_BYTES, read } from './inputfile.js';
+import { LabelFields, labelRules, typedLabels } from './joblabels.js';
+import { usePolled } from './live.js';
 import { Card, copy, empty, failure, skeleton } from './parts.js';
+import { ProblemOfForm, useProblem } from './problems.js';
 import { pathOf } from './resume.js';
 
-/** The most that the gateway takes in one request. */
-const MOST_BYTES = 10 * 1024 * 1024;
-const MOST_PROBLEMS = 10;
-
 /**
- * @typedef {{file: File, stem: string, rows: number, problems: [line: number, why: string][]}} Chosen
+ * @typedef {import('./inputfile.js').Chosen} Chosen
  * @typedef {{file: File, uri: string, output: string}} Stored
  * @typedef {{estimate: import('./estimate.js').Estimated, path: string, body: object, once: string}} Offer
  */
 
 /** @param {import('./main.js').View} view */
-export function Run({ query }) {
+export function Run({ who, query }) {
   const [chosen, setChosen] = useState(/** @type {Chosen | null} */ (null));
-  const [problem, setProblem] = useState('');
+  const { form, setError, ofField, ofForm } = useProblem();
   const [offer, setOffer] = useState(/** @type {Offer | Error | 'busy' | null} */ (null));
   const [models, setModels] = useState(/** @type {string[]} */ ([]));
   const [where, setWhere] = useState({
@@ -29,6 +29,13 @@ export function Run({ query }) {
     location: query.get('location') ?? '',
   });
   const stored = useRef(/** @type {Stored | null} */ (null));
+  // The rules may have changed since the key signed in.
+  const limits = usePolled(
+    () => 300,
+    async (signal) => (await whoAmI(signal)).limits,
+    [],
+  );
+  const rules = labelRules(limits.data ?? who.limits);
 
   useEffect(() => {
     const leaving = new AbortController();
@@ -53,27 +60,34 @@ export function Run({ query }) {
   /** @param {File | undefined} file */
   async function choose(file) {
     setOffer(null);
-    setProblem('');
+    setError(null);
     setChosen(null);
     if (!file) return;
-    if (file.size === 0) setProblem(`${file.name} is empty.`);
+    if (file.size === 0) setError(new Error(`${file.name} is empty.`));
     else setChosen(await read(file));
   }
 
   /** @param {SubmitEvent} event */
   async function estimate(event) {
     event.preventDefault();
-    const form = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
-    const typed = (/** @type {string} */ name) => String(form.get(name) ?? '').trim();
+    const values = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
+    const typed = (/** @type {string} */ name) => String(values.get(name) ?? '').trim();
     const [model, project, location] = ['model', 'project', 'location'].map(typed);
-    setProblem('');
+    setError(null);
     setOffer(null);
     if (!chosen || chosen.problems.length || chosen.file.size > MOST_BYTES) {
-      return setProblem('Choose a file of JSON lines without errors, of 10 MiB at most.');
+      return setError(new Error('Choose a file of JSON lines without errors, of 10 MiB at most.'));
     }
-    if (!model || !project || !location) return setProblem('Enter a model, a project and a location.');
+    if (!model || !project || !location)
+      return setError(new Error('Enter a model, a project and a location.'));
+    /** @type {Record<string, string>} */
+    let labels;
     try {
-      const labels = labelsIn(typed('labels'));
+      labels = typedLabels(typed, rules);
+    } catch (error) {
+      return setError(/** @type {Error} */ (error));
+    }
+    try {
       setOffer('busy');
       if (stored.current?.file !== chosen.file) stored.current = await upload(chosen);
       const { uri, output } = stored.current;
@@ -109,7 +123,7 @@ export function Run({ query }) {
         h(
           'form',
           // What was estimated is what is submitted.
-          { class: 'stack', novalidate: true, onsubmit: estimate, oninput: () => setOffer(null) },
+          { ref: form, class: 'stack', novalidate: true, onsubmit: estimate, oninput: () => setOffer(null) },
           h(Drop, { choose }),
           chosen && about(chosen),
           field(
@@ -139,21 +153,14 @@ export function Run({ query }) {
               h('input', { ...single, name: 'location', required: true, defaultValue: where.location }),
             ),
           ),
-          h(
-            'div',
-            { class: 'row fields' },
-            field('Name', h('input', { ...single, name: 'name', placeholder: chosen?.stem ?? '' })),
-            field(
-              'Labels',
-              h('input', { ...single, name: 'labels', placeholder: 'campaign=autumn stage=test' }),
-            ),
-          ),
+          field('Name', h('input', { ...single, name: 'name', placeholder: chosen?.stem ?? '' })),
+          h(ProblemOfForm.Provider, { value: ofField }, h(LabelFields, { rules })),
           field(
             'Output',
             h('input', { ...single, name: 'output', placeholder: 'gs://bucket/folder' }),
             'Where the job writes. Leave it empty for a folder that the gateway chooses.',
           ),
-          h('p', { class: 'problem', role: 'alert' }, problem),
+          h('p', { class: 'problem', role: 'alert' }, ofForm),
           h(
             'div',
             { class: 'row' },
@@ -173,7 +180,7 @@ export function Run({ query }) {
 /** @param {Offer | Error | 'busy' | null} offer */
 function shown(offer) {
   if (offer === 'busy') return skeleton(5);
-  if (offer instanceof Error) return failure(offer);
+  if (offer instanceof Error) return failure(offer, null, 'There is no estimate');
   if (offer) return h(Submit, { key: offer.once, offer });
   return empty(
     'Nothing is submitted yet',
@@ -278,40 +285,6 @@ function about({ file, rows, problems }) {
 }
 
 /**
- * Looks at every line of a file that is small enough to be sent.
- * @param {File} file
- * @returns {Promise<Chosen>}
- */
-async function read(file) {
-  const stem = file.name.replace(/\.\w+$/, '').slice(0, 100) || 'batch';
-  if (file.size > MOST_BYTES) return { file, stem, rows: 0, problems: [] };
-  /** @type {Chosen['problems']} */
-  const problems = [];
-  let rows = 0;
-  // Not file.text(), which leaves out the byte order mark that Vertex AI stumbles over.
-  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(await file.arrayBuffer());
-  for (const [at, line] of text.split('\n').entries()) {
-    if (!line.trim()) continue;
-    rows += 1;
-    const why = problems.length < MOST_PROBLEMS ? wrong(line) : null;
-    if (why) problems.push([at + 1, why]);
-  }
-  return { file, stem, rows, problems };
-}
-
-/** @param {string} line */
-function wrong(line) {
-  if (line.startsWith('\ufeff')) return 'It begins with a byte order mark. Save the file as plain UTF-8.';
-  if (line.includes('\ufffd')) return 'It is not UTF-8.';
-  try {
-    const row = JSON.parse(line);
-    return typeof row === 'object' && row !== null && !Array.isArray(row) ? null : 'It is not a JSON object.';
-  } catch (error) {
-    return `It is not JSON: ${/** @type {Error} */ (error).message}`;
-  }
-}
-
-/**
  * Stores a file in a folder of its own, since the gateway overwrites nothing.
  * @param {Chosen} chosen
  * @returns {Promise<Stored>}
@@ -330,19 +303,4 @@ function random() {
   return [...crypto.getRandomValues(new Uint8Array(16))]
     .map((each) => each.toString(16).padStart(2, '0'))
     .join('');
-}
-
-/**
- * Parses "name=value" pairs. Throws if one is none.
- * @param {string} text
- */
-function labelsIn(text) {
-  const pairs = text.split(/[\s,]+/).filter(Boolean);
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const at = pair.indexOf('=');
-      if (at < 1) throw new Error(`The label “${pair}” is not of the form name=value.`);
-      return [pair.slice(0, at), pair.slice(at + 1)];
-    }),
-  );
 }
