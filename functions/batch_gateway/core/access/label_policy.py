@@ -16,7 +16,7 @@ from batch_gateway.core.jobs.labels import OURS
 MOST_LABELS = 64
 MOST_SET = MOST_LABELS - 2
 """Most labels that a key or team may add: a job may also get its owner's label and a marker."""
-_MOST_CHARACTERS = 63
+MOST_CHARACTERS = 63
 _MOST_BYTES = 127
 _LETTERS = frozenset({"Ll", "Lo"})
 _CHARACTERS = _LETTERS | {"Nd", "Nl", "No"}
@@ -63,7 +63,7 @@ def check_label(name: str, value: str) -> None:
 
 def _fits(text: str) -> bool:
     return (
-        len(text) <= _MOST_CHARACTERS
+        len(text) <= MOST_CHARACTERS
         and all(char in "_-" or unicodedata.category(char) in _CHARACTERS for char in text)
         and len(text.encode()) <= _MOST_BYTES
     )

@@ -89,7 +89,7 @@ class Resumes:
         _check_unfinished(seen, record)
         if find_base_model(record, self._settlement()) == "":
             raise _not_supported("Vertex AI resumes jobs of generative models only")
-        ends = self._ends(call.job_id, job, seen, fields.outputUriPrefix)
+        ends = self._ends(call.job_id, job, seen, fields.output_uri_prefix)
         model = self._policy.name_of(call, seen.model)
         resumed = ResumedJob(
             Resumption(call.key, seen.name, self._replaceable(record)),
@@ -97,7 +97,7 @@ class Resumes:
             seen.completion.total if seen.completion else None,
             inputs_of(job),
         )
-        return Draft(JobBody(body_of(job, model, ends, fields.displayName)), identity, resumed)
+        return Draft(JobBody(body_of(job, model, ends, fields.display_name)), identity, resumed)
 
     def _ends(self, job_id: str, job: dict[str, Any], seen: Observation, wanted: str | None) -> Ends:
         config = job.get("outputConfig")
