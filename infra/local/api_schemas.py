@@ -1,26 +1,33 @@
-"""Make the schemas of the gateway's own answers from the types that build them."""
+"""Make the schemas of the gateway's own answers and of bodies of requests from their types."""
 
 import re
+from collections.abc import Iterable
 from inspect import cleandoc
 from typing import Any
 
 import msgspec
 
 from batch_gateway.core.answers import Money
+from batch_gateway.core.errors import ErrorBody
 from batch_gateway.core.estimating.estimate import EstimateReport
 from batch_gateway.core.jobs.cost_answers import CostReport
+from batch_gateway.core.pricing.model_prices import ModelForm, RatesForm
+from batch_gateway.core.pricing.overrides import DiscountForm, DiscountsForm
 from batch_gateway.core.pricing.price_list import PriceList
-from batch_gateway.gateway.admin import views
+from batch_gateway.core.rows.row_results import RowResult, RowState
+from batch_gateway.gateway.admin import bodies, views
 from batch_gateway.gateway.admin.audit import AuditPage
-from batch_gateway.gateway.costs.repricing import Repriced
+from batch_gateway.gateway.costs.repricing import Reprice, Repriced
 from batch_gateway.gateway.costs.values import CostValues
 from batch_gateway.gateway.costs.views import SpendPage
-from batch_gateway.gateway.jobs.inputs import Input
+from batch_gateway.gateway.http.responses import Health
+from batch_gateway.gateway.jobs.inputs import Input, InputName, NewInput
 from batch_gateway.gateway.jobs.listing import JobSummary, JobSummaryPage
+from batch_gateway.gateway.jobs.resume_body import Fields
 from batch_gateway.gateway.jobs.stats import StatsList
 from batch_gateway.settlement.sweep_progress import SweepReport
 
-ANSWERS: dict[str, type[msgspec.Struct]] = {
+ANSWERS: dict[str, Any] = {
     "Cost": CostReport,
     "JobSummary": JobSummary,
     "JobSummaryPage": JobSummaryPage,
@@ -35,35 +42,55 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "KeyPage": views.KeyPage,
     "DeletedKeys": views.DeletedKeys,
     "Team": views.Team,
+    "TeamList": views.TeamList,
     "TeamInfo": views.TeamInfo,
     "DeletedTeams": views.DeletedTeams,
     "AuditPage": AuditPage,
     "Sweep": SweepReport,
     "Input": Input,
     "JobStats": StatsList,
+    "RowResult": RowResult,
+    "Health": Health,
+    "GatewayError": ErrorBody,
 }
 """Types of answers by the names of their schemas. Schemas of their parts have the names of the types."""
+BODIES: dict[str, Any] = {
+    **{
+        kind.__name__: kind
+        for kind in (
+            *(bodies.GenerateKey, bodies.UpdateKey, bodies.RegenerateKey, bodies.DeleteKeys),
+            *(bodies.NewTeam, bodies.UpdateTeam, bodies.DeleteTeams),
+            *(NewInput, Reprice, ModelForm, DiscountForm, DiscountsForm),
+        )
+    },
+    "Resume": Fields,
+}
+"""Types of the bodies of requests, likewise."""
 VALUES: dict[str, Any] = {
     "Money": Money,
     "Token": views.Token,
-    "Duration": views.Duration,
-    "DefaultLabels": views.DefaultLabels,
-    "RequiredLabels": views.RequiredLabels,
+    "Duration": bodies.Duration,
+    "DefaultLabels": bodies.DefaultLabels,
+    "RequiredLabels": bodies.RequiredLabels,
+    "RatesForm": RatesForm,
+    "BudgetUsd": bodies.BudgetUsd,
+    "InputName": InputName,
+    "RowState": RowState,
 }
 """Types that are not structures, and whose schemas have a name."""
 _REFERENCE = "#/components/schemas/"
 
 
 def schemas() -> dict[str, Any]:
-    """Return the schemas of the answers, by name."""
-    types = list(ANSWERS.values())
-    references, parts = msgspec.json.schema_components(types, ref_template=f"{_REFERENCE}{{name}}")
+    """Return the schemas of answers, bodies and values, by name."""
+    types = ANSWERS | BODIES
+    whole, parts = msgspec.json.schema_components(types.values(), ref_template=f"{_REFERENCE}{{name}}")
+    by_name = dict(zip(types, whole, strict=True))
     names = {
-        reference["$ref"].removeprefix(_REFERENCE): name
-        for reference, name in zip(references, ANSWERS, strict=True)
+        schema["$ref"].removeprefix(_REFERENCE): name for name, schema in by_name.items() if "$ref" in schema
     }
-    named = {name: msgspec.json.schema(kind) for name, kind in VALUES.items()}
-    structures = {part.__name__: part for part in _structures(types)}
+    named: dict[str, Any] = {name: msgspec.json.schema(kind) for name, kind in VALUES.items()}
+    structures = {part.__name__: part for part in _structures(types.values())}
 
     def renamed(value: Any) -> Any:
         """Return a schema with references to all that has a name."""
@@ -78,10 +105,16 @@ def schemas() -> dict[str, Any]:
         if reference := value.get("$ref"):
             part = reference.removeprefix(_REFERENCE)
             return {**value, "$ref": f"{_REFERENCE}{names.get(part, part)}"}
-        return {name: renamed(each) for name, each in value.items()}
+        return {name: renamed(each) for name, each in _as_read(value).items()}
 
     found = {names.get(part, part): _described(renamed(parts[part]), structures[part]) for part in parts}
-    return {**found, **named}
+    lists = {name: renamed(schema) for name, schema in by_name.items() if "$ref" not in schema}
+    return {**found, **lists, **{name: _as_read(schema) for name, schema in named.items()}}
+
+
+def _as_read(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema by which a Decimal may be a number, too; msgspec's says how it is written."""
+    return schema | {"type": ["number", "string"]} if schema.get("format") == "decimal" else schema
 
 
 def _rule(schema: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +122,7 @@ def _rule(schema: dict[str, Any]) -> dict[str, Any]:
     return {name: each for name, each in schema.items() if name not in {"description", "examples"}}
 
 
-def _structures(types: list[type[msgspec.Struct]]) -> set[type[msgspec.Struct]]:
+def _structures(types: Iterable[Any]) -> set[type[msgspec.Struct]]:
     """Find the structures that types are made of, themselves included."""
     found: set[type[msgspec.Struct]] = set()
 
@@ -119,19 +152,22 @@ def _described(schema: dict[str, Any], structure: type[msgspec.Struct]) -> dict[
     texts = {name: text for base in reversed(structure.__mro__) for name, text in _attributes(base).items()}
     properties = schema["properties"]
     fields = msgspec.structs.fields(structure)
-    is_short = structure.__struct_config__.omit_defaults
+    config = structure.__struct_config__
+    is_body = config.forbid_unknown_fields
     for field in fields:
-        properties[field.encode_name].pop("default", None)
+        if not is_body or field.default is None:
+            properties[field.encode_name].pop("default", None)
         if field.name in texts:
             properties[field.encode_name]["description"] = texts[field.name]
+    required = [
+        field.encode_name
+        for field in fields
+        if field.required or not (is_body or config.omit_defaults or field.default is msgspec.UNSET)
+    ]
     return {
         "type": "object",
         "description": _plain(cleandoc(structure.__doc__ or "").partition("\n\nAttributes:")[0]),
-        "required": [
-            field.encode_name
-            for field in fields
-            if not (field.default is msgspec.UNSET or (is_short and not field.required))
-        ],
+        **({"required": required} if required else {}),
         "additionalProperties": False,
         "properties": properties,
     }

@@ -1,9 +1,10 @@
 """Renew what is made from the code in openapi.json, errors.md and api.md.
 
-In openapi.json these are the schemas of the gateway's own answers, made from the types that build them, and
-the lists of reasons in the responses; all else in the file is written by hand and kept: paths, bodies of
-requests, Vertex AI's resources, the examples of schemas, and the first paragraph of each response. In
-errors.md it is the table of reasons, in api.md the table of events.
+In openapi.json these are the schemas of the gateway's own answers and bodies of requests, made from their
+types, and the lists of reasons in the responses; all else in the file is written by hand and kept: paths, the
+examples of schemas, unions of schemas, the first paragraph of each response, and Vertex AI's own resources
+and errors, which are relayed as they come, so that no type here has all their fields. In errors.md it is the
+table of reasons, in api.md the table of events.
 """
 
 import json

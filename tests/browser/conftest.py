@@ -8,9 +8,8 @@ from browser import browsing
 from browser.seeding import Seeder, input_rows
 from browser.serving import Served
 from fakes import MemoryStore
-from functional.gateway.conftest import KEY, NUMBER, PROJECT, World
+from functional.gateway.conftest import KEY, World, new_emulator
 from patience import PATIENCE
-from vertex_emulator import VertexEmulator
 
 AS_GOOD_AS_NEW = timedelta(seconds=30)
 """Age of a month of jobs that another test may use."""
@@ -34,9 +33,7 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def vertex_server():
-    with VertexEmulator(
-        storage_endpoint="http://127.0.0.1:9", auto=False, project_numbers={PROJECT: NUMBER}
-    ) as running:
+    with new_emulator() as running:
         yield running
 
 

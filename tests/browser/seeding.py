@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from batch_gateway.core.accounting.budgets import owners_of, reservation_deltas
-from batch_gateway.core.accounting.settlement import Output, settle_output
+from batch_gateway.core.accounting.settlement import Output
 from batch_gateway.core.jobs.cost_bounds import Bounds
 from batch_gateway.core.jobs.record import Completion, JobKey, JobRecord, Observation
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.cost import cost_of
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage, Waste
+from builders import settle
 from functional.gateway.conftest import NUMBER, PROJECT, job_body
 from functional.gateway.scoped import admin, new_team
 from vertex_emulator.jobs import Job, JobModel
@@ -250,9 +251,7 @@ class Seeder:
             uri = f"{directory}/predictions.jsonl"
             self.world.objects.put("batch-out", uri.removeprefix("gs://batch-out/"), _LOST)
             output = Output(uri, 1, done * 3100 + 17, content, seen.get("end_time") or self.now)
-            self.world.store.settle(
-                key, output, lambda job, old, increments: settle_output(job, old, increments, output, TABLE)
-            )
+            settle(self.world.store, key, output, TABLE)
         if ended:
             self.world.store.amend_job(key, lambda job: msgspec.structs.replace(job, closed=True))
         job = self.world.store.get_job(key)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import prompt
+from builders import input_files, output_folder, prompt
 from patience import PATIENCE
 from patient_firestore import FUNCTIONS
 from stack import Stack
@@ -28,11 +28,8 @@ def submit(stack, name, rows):
     body = {
         "displayName": name,
         "model": "publishers/google/models/gemini-2.5-flash",
-        "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": [f"gs://batch-in/{rows}"]}},
-        "outputConfig": {
-            "predictionsFormat": "jsonl",
-            "gcsDestination": {"outputUriPrefix": f"gs://batch-out/{name}"},
-        },
+        "inputConfig": input_files(f"gs://batch-in/{rows}"),
+        "outputConfig": output_folder(f"gs://batch-out/{name}"),
     }
     path = "/v1/projects/local-project/locations/us-central1/batchPredictionJobs"
     answer = stack.request("POST", path, data=json.dumps(body))

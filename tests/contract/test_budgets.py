@@ -7,14 +7,15 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+import builders
 from batch_gateway.adapters.firestore import budgets
 from batch_gateway.core.accounting.budgets import BudgetBalance, BudgetExceededError, OwnedBudget
-from batch_gateway.core.accounting.settlement import Output, settle_output
+from batch_gateway.core.accounting.settlement import Output
 from batch_gateway.core.jobs.cost_bounds import Bounds, Weighed
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.pricing import prices
-from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
 from batch_gateway.ports import StoreUnavailableError, Submission
+from builders import usage
 
 PRICES = prices.load()
 NOW = datetime(2026, 11, 22, 10, 11, 12, tzinfo=UTC)
@@ -53,15 +54,8 @@ def limit(most, owner="team:ads", duration="1mo"):
 
 
 def settle(store, job, tokens, generation=1):
-    usage = Usage(
-        Rows(succeeded=1),
-        Tokens(input=tokens),
-        (Quantity("gemini-2.5-flash", "0-200k", "input_text", tokens, 1),),
-    )
-    output = Output(f"gs://out/{job.key.job_id}/predictions.jsonl", generation, 1, usage, NOW)
-    return store.settle(
-        job.key, output, lambda job, old, increments: settle_output(job, old, increments, output, PRICES)
-    )
+    uri = f"gs://out/{job.key.job_id}/predictions.jsonl"
+    return builders.settle(store, job.key, Output(uri, generation, 1, usage(tokens), NOW), PRICES)
 
 
 def standing(store, period=DAY):

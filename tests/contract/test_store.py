@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import builders
 from batch_gateway.core.accounting.budgets import BudgetExceededError, OwnedBudget
 from batch_gateway.core.accounting.settlement import (
     Change,
@@ -37,7 +38,7 @@ from batch_gateway.core.notify.notifications import job_event
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.cost import Cost, LineItem
 from batch_gateway.core.pricing.prices import PriceTable
-from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
+from batch_gateway.core.usage import Rows, Tokens, Usage
 from batch_gateway.ports import (
     JobResumedError,
     Observed,
@@ -48,6 +49,7 @@ from batch_gateway.ports import (
     Submission,
     SweepNotes,
 )
+from builders import usage
 from contract.conftest import firestore_at
 from fakes import MemoryStore
 
@@ -91,20 +93,13 @@ def record(number=1, *, seen=None, **changes):
     return JobRecord(key(number), seen or observation(number), CREATED, **changes)
 
 
-def usage(tokens, model="gemini-2.5-flash"):
-    quantity = Quantity(model, "0-200k", "input_text", tokens, 1)
-    return Usage(Rows(succeeded=1), Tokens(input=tokens), (quantity,))
-
-
 def output(name="predictions.jsonl", generation=1, tokens=10, **changes):
     settled = Output(f"{DIRECTORY}/{name}", generation, 100, usage(tokens), CREATED)
     return msgspec.structs.replace(settled, **changes)
 
 
 def settle(store, new, number=1):
-    return store.settle(
-        key(number), new, lambda job, old, increments: settle_output(job, old, increments, new, PRICES)
-    )
+    return builders.settle(store, key(number), new, PRICES)
 
 
 def totals(store, day):

@@ -6,13 +6,12 @@ import msgspec
 import pytest
 
 from batch_gateway.adapters.firestore import totals as firestore_totals
-from batch_gateway.core.accounting.settlement import ItemTotal, Output, settle_output
-from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
+from batch_gateway.core.accounting.settlement import ItemTotal, Output
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.overrides import Override, OwnPrices
 from batch_gateway.core.spend.entries import Entry, entries_of_job, entries_of_totals
-from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage
 from batch_gateway.ports import StoreUnavailableError
+from builders import job_record, settle, usage
 from contract.conftest import firestore_at
 from fakes import MemoryStore
 
@@ -35,14 +34,11 @@ ODD_LABELS = [
 
 def spend(store, number=1, created=CREATED, tokens=10, model=FLASH, **changes):
     """Puts a job with one settled output into the books."""
-    key = JobKey(changes.pop("project", "acme-batch"), changes.pop("location", "us-central1"), str(number))
-    seen = Observation(f"{key.path}", "JOB_STATE_SUCCEEDED", labels=changes.pop("labels", {}))
-    record = JobRecord(key, seen, created, **{"api_key": "nightly", "team": "search", **changes})
+    seen = {"labels": changes.pop("labels", {})}
+    record = job_record(created, number, seen=seen, **{"project": "acme-batch", **changes})
     store.add_job(record)
-    usage = Usage(Rows(succeeded=1), Tokens(), (Quantity(model, "0-200k", "input_text", tokens, 1),))
-    output = Output(f"gs://out/{number}", 1, 1, usage, CREATED)
-    store.settle(
-        key, output, lambda job, old, increments: settle_output(job, old, increments, output, prices.load())
+    settle(
+        store, record.key, Output(f"gs://out/{number}", 1, 1, usage(tokens, model), CREATED), prices.load()
     )
 
 

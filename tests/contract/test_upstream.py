@@ -9,6 +9,7 @@ from batch_gateway.adapters import vertex as adapter
 from batch_gateway.adapters.vertex import Vertex
 from batch_gateway.core.jobs.record import JobKey, observe
 from batch_gateway.ports import Absent, UpstreamResponse, UpstreamUnavailableError
+from builders import output_folder
 from vertex_emulator import VertexEmulator
 
 PARENT = "projects/acme-batch/locations/us-central1"
@@ -17,7 +18,7 @@ BODY = {
     "displayName": "nightly",
     "model": "publishers/google/models/gemini-2.5-flash",
     "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": "gs://in/rows.jsonl"}},
-    "outputConfig": {"predictionsFormat": "jsonl", "gcsDestination": {"outputUriPrefix": "gs://out/run/"}},
+    "outputConfig": output_folder("gs://out/run/"),
 }
 
 

@@ -18,9 +18,8 @@ from werkzeug.serving import make_server
 
 from builders import prompt
 from command_line import COMMAND
-from functional.gateway.conftest import KEY, NUMBER, PROJECT, MemoryStorage, World, job_body, job_id
+from functional.gateway.conftest import KEY, PROJECT, MemoryStorage, World, job_body, job_id, new_emulator
 from gateway_cli.cli import main, parser
-from vertex_emulator import VertexEmulator
 
 ROW = prompt()
 PLACE = ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION")
@@ -107,9 +106,7 @@ def served(app):
 
 @pytest.fixture(scope="module")
 def emulator():
-    with VertexEmulator(
-        storage_endpoint="http://127.0.0.1:9", auto=False, project_numbers={PROJECT: NUMBER}
-    ) as running:
+    with new_emulator() as running:
         yield running
 
 

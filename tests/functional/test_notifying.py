@@ -13,11 +13,11 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from batch_gateway.adapters.webhooks import HttpsReceivers
-from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.notify.notifications import LEASE, job_event
 from batch_gateway.core.notify.webhooks import ForbiddenUrlError, new_secret
 from batch_gateway.notify.delivery import DeliveryReport, NotifyDeps, deliver_due, notify
 from batch_gateway.ports import Endpoint, Reply, StoreUnavailableError, UnreachableError
+from builders import job_record
 from fakes import MemoryOutbox
 from functional.tls import Server, answering
 from patience import PATIENCE
@@ -29,20 +29,7 @@ URL = "https://hooks.example.com/services/p4th?token=t0p"
 
 
 def job(number=1, key_id="k1"):
-    return JobRecord(
-        key=JobKey("my-project", "us-central1", str(number)),
-        seen=Observation(
-            name=f"projects/1234/locations/us-central1/batchPredictionJobs/{number}",
-            state="JOB_STATE_SUCCEEDED",
-            model="publishers/google/models/gemini-2.5-flash",
-        ),
-        create_time=BEGIN,
-        api_key="nightly",
-        team="search",
-        key_id=key_id,
-        closed=True,
-        settled_outputs=1,
-    )
+    return job_record(BEGIN, number, key_id=key_id, closed=True, settled_outputs=1)
 
 
 class Endpoints(dict):

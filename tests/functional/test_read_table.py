@@ -7,12 +7,13 @@ import msgspec
 import pytest
 
 from batch_gateway.core.accounting.settlement import Output
-from batch_gateway.core.jobs.record import Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.jobs.record import Completion
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.rows import Tally
 from batch_gateway.core.usage import Rows, Tokens, Usage
 from batch_gateway.ports import ObjectChangedError
 from batch_gateway.settlement.bigquery_output import read_table
+from builders import job_record
 from fakes import MemoryTables
 
 TABLE = prices.load()
@@ -20,18 +21,7 @@ URI = "bq://my-project.my_dataset.predictions_1"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 CREATED = NOW - timedelta(days=1)
 FLASH = "publishers/google/models/gemini-2.5-flash"
-JOB = JobRecord(
-    key=JobKey("my-project", "us-central1", "5678"),
-    seen=Observation(
-        name="projects/1/locations/us-central1/batchPredictionJobs/5678",
-        state="JOB_STATE_SUCCEEDED",
-        model=FLASH,
-        output_table=URI,
-    ),
-    create_time=CREATED,
-    api_key=None,
-    team=None,
-)
+JOB = job_record(CREATED, seen={"output_table": URI})
 
 
 def line(tokens=3, processed=NOW, **response):

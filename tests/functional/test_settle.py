@@ -17,6 +17,7 @@ from batch_gateway.notify.delivery import NotifyDeps
 from batch_gateway.ports import Absent, ObjectChangedError, StoreUnavailableError, UpstreamUnavailableError
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 from batch_gateway.settlement.settle import Outcome, settle
+from builders import input_files, output_folder
 from fakes import MemoryObjects, MemoryStore
 
 PRICES = prices.load()
@@ -39,8 +40,8 @@ def resource(number=1, **changes):
         "name": f"projects/123456789012/locations/us-central1/batchPredictionJobs/{number}",
         "displayName": f"job {number}",
         "model": FLASH,
-        "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://in/rows.jsonl"]}},
-        "outputConfig": {"predictionsFormat": "jsonl", "gcsDestination": {"outputUriPrefix": "gs://out/run"}},
+        "inputConfig": input_files("gs://in/rows.jsonl"),
+        "outputConfig": output_folder("gs://out/run"),
         "state": "JOB_STATE_PENDING",
         "createTime": "2026-11-22T10:00:00Z",
         **changes,

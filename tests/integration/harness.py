@@ -9,6 +9,7 @@ from decimal import Decimal
 import requests
 from google.cloud.firestore import FieldFilter
 
+from builders import input_files, output_folder
 from integration.recounting import NANO, expected
 from patience import PATIENCE
 from processes import wait_until
@@ -80,14 +81,8 @@ class Harness:
             "displayName": label,
             "model": model,
             "labels": {"test": label},
-            "inputConfig": {
-                "instancesFormat": "jsonl",
-                "gcsSource": {"uris": [uri, *options.get("more_uris", ())]},
-            },
-            "outputConfig": {
-                "predictionsFormat": "jsonl",
-                "gcsDestination": {"outputUriPrefix": prefix},
-            },
+            "inputConfig": input_files(uri, *options.get("more_uris", ())),
+            "outputConfig": output_folder(prefix),
         }
         parent = options.get("parent") or jobs_path(location).rpartition("/")[0]
         return prefix, label, self.stack.request("POST", f"{parent}/batchPredictionJobs", json=body)

@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 
 import demo
-from builders import prompt
+from builders import input_files, output_folder, prompt
 from command_line import COMMAND
 from documents import blocks
 from patience import PATIENCE
@@ -100,11 +100,8 @@ def test_an_estimate(system, gateway, tmp_path):
     body = {
         "displayName": "estimate",
         "model": "gemini-2.5-flash",
-        "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": [uri]}},
-        "outputConfig": {
-            "predictionsFormat": "jsonl",
-            "gcsDestination": {"outputUriPrefix": "gs://batch-out/estimate"},
-        },
+        "inputConfig": input_files(uri),
+        "outputConfig": output_folder("gs://batch-out/estimate"),
     }
     file = tmp_path / "job.json"
     file.write_text(json.dumps(body))

@@ -6,7 +6,7 @@ import secrets
 import pytest
 import requests
 
-from builders import prompt
+from builders import input_files, output_folder, prompt
 from integration.harness import REGION, Job, jobs_path, jsonl
 from patience import PATIENCE
 from processes import wait_until
@@ -42,11 +42,8 @@ class Team:
         body = {
             "displayName": self.id,
             "model": "gemini-2.5-flash",
-            "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": [uri]}},
-            "outputConfig": {
-                "predictionsFormat": "jsonl",
-                "gcsDestination": {"outputUriPrefix": self.output},
-            },
+            "inputConfig": input_files(uri),
+            "outputConfig": output_folder(self.output),
         }
         return self.system.stack.request("POST", jobs_path(), key=self.key, json=body)
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from builders import prompt
+from builders import input_files, output_folder, prompt
 from integration.harness import jobs_path
 from patience import PATIENCE
 from processes import wait_until
@@ -51,14 +51,8 @@ def test_a_team_reads_its_own_jobs_only_and_a_deleted_job_still(system):
     body = {
         "displayName": "ours",
         "model": "gemini-2.5-flash",
-        "inputConfig": {
-            "instancesFormat": "jsonl",
-            "gcsSource": {"uris": [system.stack.upload_rows("results-ours.jsonl", [prompt("a")])]},
-        },
-        "outputConfig": {
-            "predictionsFormat": "jsonl",
-            "gcsDestination": {"outputUriPrefix": "gs://batch-out/results-ours"},
-        },
+        "inputConfig": input_files(system.stack.upload_rows("results-ours.jsonl", [prompt("a")])),
+        "outputConfig": output_folder("gs://batch-out/results-ours"),
     }
     created = system.stack.request("POST", jobs_path(), json=body, key=ours)
     assert created.status_code == 200, created.text

@@ -22,7 +22,7 @@ from batch_gateway.core.jobs.output_names import is_final_output
 from batch_gateway.core.jobs.record import JobKey, JobRecord, observe
 from batch_gateway.core.jobs.sent import Sent
 from batch_gateway.ports import StoreUnavailableError, Submission
-from builders import prompt
+from builders import input_files, output_folder, prompt
 from integration.crashing import AGAIN
 from integration.harness import answer, jsonl
 from patience import PATIENCE
@@ -174,14 +174,8 @@ class World:
             "displayName": f"job {number}",
             "model": f"publishers/google/models/{model}",
             "labels": labels,
-            "inputConfig": {
-                "instancesFormat": "jsonl",
-                "gcsSource": {"uris": [f"gs://{BUCKET}/{self.seed}/in{number}.jsonl"]},
-            },
-            "outputConfig": {
-                "predictionsFormat": "jsonl",
-                "gcsDestination": {"outputUriPrefix": f"gs://{BUCKET}/{prefix}"},
-            },
+            "inputConfig": input_files(f"gs://{BUCKET}/{self.seed}/in{number}.jsonl"),
+            "outputConfig": output_folder(f"gs://{BUCKET}/{prefix}"),
         }
         submission = None
         if how != "outside":

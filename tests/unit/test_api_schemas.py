@@ -1,10 +1,12 @@
-"""The schemas of our own answers in openapi.json are those of the types that build them."""
+"""The schemas of our own answers and bodies in openapi.json are those of their types."""
 
 import json
 import re
+from decimal import Decimal
 from typing import Annotated, Literal
 
 import msgspec
+import pytest
 
 import api_schemas
 import renew_documents
@@ -32,11 +34,35 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     error: str | msgspec.UnsetType = msgspec.UNSET
 
 
-def test_a_schema_has_what_the_type_and_its_docstrings_say(monkeypatch):
+class Body(msgspec.Struct, forbid_unknown_fields=True):
+    """A body.
+
+    Attributes:
+        limit: As it is read.
+    """
+
+    name: str
+    limit: Decimal | msgspec.UnsetType | None = msgspec.UNSET
+    page: str | None = None
+    dry: bool = False
+
+
+VERTEX_AI_S = {"BatchPredictionJob", "JobPage", "Operation", "Empty", "VertexError"}
+UNIONS = {"Error", "DiscountTerms", "PriceTerms"}
+OF_THE_BILL = {"BillComparison", "BillLine", "BilledSku"}
+
+
+@pytest.fixture
+def made_up(monkeypatch):
     monkeypatch.setattr(api_schemas, "ANSWERS", {"Shown": Answer})
+    monkeypatch.setattr(api_schemas, "BODIES", {"Read": Body})
+
+
+@pytest.mark.usefixtures("made_up")
+def test_a_schema_has_what_the_type_and_its_docstrings_say():
     money = {"$ref": "#/components/schemas/Money"}
     found = api_schemas.schemas()
-    assert found.keys() == {"Shown", "Part", *api_schemas.VALUES}
+    assert found.keys() == {"Shown", "Part", "Read", *api_schemas.VALUES}
     assert found["Shown"] == {
         "type": "object",
         "description": "An answer in two lines.",
@@ -57,8 +83,35 @@ def test_a_schema_has_what_the_type_and_its_docstrings_say(monkeypatch):
     assert found["Part"]["properties"] == {"count": {"type": "integer", "minimum": 0}}
 
 
-def test_examples_and_what_is_written_by_hand_are_kept(monkeypatch):
-    monkeypatch.setattr(api_schemas, "ANSWERS", {"Shown": Answer})
+@pytest.mark.usefixtures("made_up")
+def test_a_body_needs_what_has_no_default_and_a_decimal_may_be_a_number():
+    assert api_schemas.schemas()["Read"] == {
+        "type": "object",
+        "description": "A body.",
+        "required": ["name"],
+        "additionalProperties": False,
+        "properties": {
+            "name": {"type": "string"},
+            "limit": {
+                "anyOf": [{"type": ["number", "string"], "format": "decimal"}, {"type": "null"}],
+                "description": "As it is read.",
+            },
+            "page": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+            "dry": {"type": "boolean", "default": False},
+        },
+    }
+
+
+def test_only_what_is_vertex_ai_s_is_written_by_hand():
+    document = json.loads(renew_documents.OPENAPI.read_text(encoding="utf-8"))["components"]["schemas"]
+    assert document.keys() - api_schemas.schemas().keys() <= VERTEX_AI_S | UNIONS | OF_THE_BILL
+    for name in UNIONS:
+        assert document[name].keys() <= {"description", "anyOf", "examples"}
+        assert all(part.keys() == {"$ref"} for part in document[name]["anyOf"])
+
+
+@pytest.mark.usefixtures("made_up")
+def test_examples_and_what_is_written_by_hand_are_kept():
     by_hand = {"Job": {"type": "object"}, "Shown": {"type": "null", "examples": [{"amount": "1"}]}}
     responses = {name: {"description": f"{name}.\n\n- old"} for name in renew_documents._RESPONSES}
     document = {"info": {"title": "a"}, "components": {"schemas": by_hand, "responses": responses}}

@@ -347,6 +347,13 @@ def test_the_versions_of_the_clients_are_those_that_are_tested():
     assert tested == 5
 
 
+def test_each_block_of_json_is_compared_with_the_code():
+    fenced = [
+        block for each in DOCUMENTS for block in re.findall(r"^```json$", each.read_text(), re.MULTILINE)
+    ]
+    assert len(fenced) == len(blocks("shown"))
+
+
 def test_the_blocks_have_known_kinds():
     markers = {
         kind

@@ -1,10 +1,13 @@
 """Errors of the API, in the form of AIP-193 (https://google.aip.dev/193)."""
 
-from typing import Any
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from batch_gateway.core.reasons import REASONS
 
-DOMAIN = "batch-gateway"
+DOMAIN: Literal["batch-gateway"] = "batch-gateway"
 
 _LONGEST = 4_000
 """Longest message, in characters."""
@@ -27,6 +30,44 @@ _STATUS_OF_HTTP = {
 }
 
 
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The cause of an error of the gateway, in the form of google.rpc.ErrorInfo.
+
+    Attributes:
+        reason: For programs: stable.
+        metadata: Further facts for programs.
+    """
+
+    type: Literal["type.googleapis.com/google.rpc.ErrorInfo"] = msgspec.field(
+        default="type.googleapis.com/google.rpc.ErrorInfo", name="@type"
+    )
+    reason: Annotated[str, Meta(pattern="^[A-Z][A-Z0-9_]*$")]
+    domain: Literal["batch-gateway"] = DOMAIN
+    metadata: dict[str, str] | UnsetType = UNSET
+
+
+class ErrorStatus(msgspec.Struct, frozen=True):
+    """Code, message and cause of an error.
+
+    Attributes:
+        code: The HTTP status.
+        message: The problem, and what to do next.
+        status: Name in google.rpc.Code.
+        details: The cause.
+    """
+
+    code: Annotated[int, Meta(ge=400, le=599)]
+    message: str
+    status: Annotated[str, Meta(pattern="^[A-Z_]+$")]
+    details: tuple[ErrorInfo, ...]
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """An error of the gateway, in the form of AIP-193 (https://google.aip.dev/193)."""
+
+    error: ErrorStatus
+
+
 def status_of_http(code: int) -> str:
     """Return the google.rpc.Code name for an HTTP status that came without one."""
     return _STATUS_OF_HTTP.get(code, "INVALID_ARGUMENT" if code < 500 else "INTERNAL")  # noqa: PLR2004 - the border between client and server errors
@@ -34,7 +75,7 @@ def status_of_http(code: int) -> str:
 
 def error_body(
     code: int, status: str, message: str, reason: str, metadata: dict[str, str] | None = None
-) -> dict[str, Any]:
+) -> ErrorBody:
     """Return an AIP-193 error body with one ErrorInfo of the gateway.
 
     Args:
@@ -44,14 +85,8 @@ def error_body(
         reason: For programs: UPPER_SNAKE, stable.
         metadata: Further facts for programs.
     """
-    info: dict[str, Any] = {
-        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-        "reason": reason,
-        "domain": DOMAIN,
-    }
-    if metadata:
-        info["metadata"] = metadata
-    return {"error": {"code": code, "message": message, "status": status, "details": [info]}}
+    info = ErrorInfo(reason=reason, metadata=metadata or UNSET)
+    return ErrorBody(ErrorStatus(code, message, status, (info,)))
 
 
 class ApiError(Exception):
@@ -87,8 +122,8 @@ class ApiError(Exception):
         self.code = REASONS[reason].statuses[status]
         self.headers = headers or {}
 
-    def body(self) -> dict[str, Any]:
-        """Return the JSON body, as a dict."""
+    def body(self) -> ErrorBody:
+        """Return the body."""
         return error_body(self.code, self.status, self.message, self.reason, self.metadata)
 
 

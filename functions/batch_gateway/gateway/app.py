@@ -164,7 +164,7 @@ class Gateway:
         repricings = Repricings(deps.store, deps.prices, deps.now)
         self._table = Table(
             (
-                open_to_all("GET", "/health", lambda _: responses.json({"status": "ok"})),
+                open_to_all("GET", "/health", lambda _: responses.json(responses.Health())),
                 open_to_all("GET", "/health/readiness", self._readiness),
                 open_to_all("GET", "/openapi.json", lambda _: responses.json(openapi.document())),
                 open_to_all("GET", "/dashboard", dashboard.serve_page),
@@ -258,7 +258,7 @@ class Gateway:
 
     def _readiness(self, _: Request) -> Response:
         self._store.ping()
-        return responses.json({"status": "ok"})
+        return responses.json(responses.Health())
 
     def _call(self, route: Route, request: Request, caller: Caller, values: dict[str, str]) -> Call:
         if "project" not in values:

@@ -23,7 +23,7 @@ from batch_gateway.ports import StoreUnavailableError
 from batch_gateway.settings import Alias, Settings
 from batch_gateway.settlement import settle as settlement
 from batch_gateway.settlement.deps import SettlementDeps
-from builders import prompt
+from builders import input_files, output_folder, prompt
 from fakes import MemoryBilling, MemoryKeys, MemoryObjects, MemoryPrices, MemoryStore
 from functional.gateway.loopback import Answer, Loopback
 from vertex_emulator import VertexEmulator
@@ -250,6 +250,12 @@ def job_id(job):
     return job["name"].rpartition("/")[2]
 
 
+def cost(world, job, **given):
+    answer = world.get(f"{path_of(job)}/cost", **given)
+    assert answer.status_code == 200, answer.data
+    return answer.json
+
+
 def path_of(job):
     """The path of a job with the project's id, as its creator writes it."""
     return f"{JOBS}/{job_id(job)}"
@@ -259,8 +265,8 @@ def job_body(**changes):
     return {
         "displayName": "nightly",
         "model": FLASH,
-        "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://in/rows.jsonl"]}},
-        "outputConfig": {"predictionsFormat": "jsonl", "gcsDestination": {"outputUriPrefix": "gs://out/run"}},
+        "inputConfig": input_files("gs://in/rows.jsonl"),
+        "outputConfig": output_folder("gs://out/run"),
         **changes,
     }
 
@@ -303,11 +309,16 @@ def pauses(monkeypatch):
     return noted
 
 
+def new_emulator():
+    """A Vertex emulator that works when it is told to, on files that a world holds."""
+    return VertexEmulator(
+        storage_endpoint="http://127.0.0.1:9", auto=False, project_numbers={PROJECT: NUMBER}
+    )
+
+
 @pytest.fixture(scope="module")
 def emulator():
-    with VertexEmulator(
-        storage_endpoint="http://127.0.0.1:9", auto=False, project_numbers={PROJECT: NUMBER}
-    ) as running:
+    with new_emulator() as running:
         yield running
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from builders import prompt
+from builders import input_files, prompt
 from functional.gateway.conftest import JOBS, PROJECT, job_body, path_of, reason
 from functional.gateway.scoped import clocked, new_key, new_team
 
@@ -113,7 +113,7 @@ def test_a_create_that_vertex_refuses_reserves_nothing(world):
 
 
 def test_a_create_of_unknown_cost_is_refused_under_a_budget_only(world):
-    body = job_body(inputConfig={"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://in/none.jsonl"]}})
+    body = job_body(inputConfig=input_files("gs://in/none.jsonl"))
 
     answer = world.create(body, key=new_key(world, max_budget=1))
 

@@ -10,6 +10,7 @@ from functional.gateway.conftest import (
     FLASH,
     JOBS,
     PROJECT,
+    cost,
     job_body,
     job_resource,
     json_answer,
@@ -24,12 +25,6 @@ TABLE = prices.load().version
 
 def rows(*wishes):
     return "\n".join(json.dumps(prompt("x", **wish)) for wish in wishes).encode()
-
-
-def cost(world, job, **given):
-    answer = world.get(f"{path_of(job)}/cost", **given)
-    assert answer.status_code == 200, answer.data
-    return answer.json
 
 
 @pytest.fixture

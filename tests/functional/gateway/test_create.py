@@ -11,6 +11,7 @@ from batch_gateway.adapters.vertex import Vertex
 from batch_gateway.core.jobs.record import JobKey, observe
 from batch_gateway.core.jobs.sent import Sent, sent_of
 from batch_gateway.ports import RecordError, UpstreamCredentialsError
+from builders import input_files
 from fakes import MemoryStore
 from functional.gateway.conftest import (
     FLASH,
@@ -365,7 +366,7 @@ def test_a_create_that_vertex_gave_up_on_may_have_made_a_job(scripted, loopback,
 
 def test_a_create_with_thousands_of_inputs_is_recorded(world):
     uris = [f"gs://in/{'part' * 20}-{number}.jsonl" for number in range(12_000)]
-    sent = job_body(inputConfig={"instancesFormat": "jsonl", "gcsSource": {"uris": uris}})
+    sent = job_body(inputConfig=input_files(*uris))
 
     job = world.created(sent)
 

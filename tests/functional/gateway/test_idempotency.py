@@ -8,6 +8,7 @@ import pytest
 
 from batch_gateway.gateway.jobs.create import _SENDING, _SETTLING
 from batch_gateway.gateway.jobs.submissions import KEY_LIFETIME
+from builders import input_files
 from functional.gateway.conftest import FLASH, JOBS, job_body, job_resource, json_answer, reason
 from functional.gateway.loopback import Answer
 from functional.gateway.scoped import clocked, new_key, team_keys
@@ -315,7 +316,7 @@ def test_two_that_take_it_up_again_submit_once(world, vertex):
 
 def large_body():
     uris = [f"gs://in/{'part' * 20}-{number}.jsonl" for number in range(12_000)]
-    return job_body(inputConfig={"instancesFormat": "jsonl", "gcsSource": {"uris": uris}})
+    return job_body(inputConfig=input_files(*uris))
 
 
 def test_an_answer_too_large_to_keep_is_asked_for_again(world, vertex):

@@ -17,6 +17,7 @@ from batch_gateway.core.pricing import prices
 from batch_gateway.gateway.jobs import input_bounds
 from batch_gateway.gateway.jobs.input_bounds import InputBounds
 from batch_gateway.ports import ObjectChangedError, ObjectsUnavailableError
+from builders import input_files
 from fakes import MemoryObjects
 from functional.gateway.conftest import JOBS, error_info, job_body, reason
 from functional.gateway.scoped import new_key
@@ -108,7 +109,7 @@ def test_the_estimate_is_what_the_create_reserves(world):
 
 def test_what_was_weighed_is_on_record(world):
     first, second = put(world, CHEAP * 3, "a.jsonl"), put(world, CHEAP, "b.jsonl")
-    body = job_body(inputConfig={"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://in/*.jsonl"]}})
+    body = job_body(inputConfig=input_files("gs://in/*.jsonl"))
     world.objects.delete("in", "rows.jsonl")
 
     job = world.created_by(new_key(world, max_budget=100), body)

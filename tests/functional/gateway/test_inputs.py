@@ -8,6 +8,7 @@ import pytest
 
 from batch_gateway.gateway.http.requests import MAX_BODY_BYTES
 from batch_gateway.ports import ObjectsRefusedError, ObjectsUnavailableError
+from builders import input_files
 from functional.gateway.conftest import World, error_info, job_body, reason
 from functional.gateway.scoped import audit, clocked, new_key, new_team
 
@@ -62,7 +63,7 @@ def test_a_scoped_key_uploads_creates_and_others_cannot_name_its_file(world):
     new_team(world, "ads", allowed_uri_prefixes=["gs://in/ads", "gs://out"])
     key, other = (new_key(world, team_id=team) for team in ("search", "ads"))
     uri = send(world, world.rows, key=key).json["uri"]
-    body = job_body(inputConfig={"instancesFormat": "jsonl", "gcsSource": {"uris": [uri]}})
+    body = job_body(inputConfig=input_files(uri))
 
     assert uri == "gs://in/search/nightly/rows.jsonl"
     assert world.create(body, key=key).status_code == 200

@@ -12,12 +12,13 @@ from batch_gateway.gateway.jobs.create import _SENDING
 from batch_gateway.gateway.jobs.resume_body import OUTPUT_ONLY
 from batch_gateway.ports import ObjectsUnavailableError
 from batch_gateway.settings import Alias
-from builders import prompt
+from builders import input_files, output_folder, prompt
 from functional.gateway.conftest import (
     FULL_FLASH,
     JOBS,
     PARENT,
     PROJECT,
+    cost,
     job_body,
     job_id,
     path_of,
@@ -66,12 +67,6 @@ def outputs(world, job):
     return [f"gs://{bucket}/{info.name}" for info in world.objects.list(bucket, f"{prefix}/")]
 
 
-def cost(world, job, **given):
-    answer = world.get(f"{path_of(job)}/cost", **given)
-    assert answer.status_code == 200, answer.data
-    return answer.json
-
-
 def settled(world, job):
     for uri in outputs(world, job):
         world.settle(uri)
@@ -93,11 +88,8 @@ def test_the_new_job_is_the_old_one_with_its_output_as_input(world, vertex, stat
     new = resumed(world, old)
 
     assert new["name"] != old["name"]
-    assert new["inputConfig"] == {"instancesFormat": "jsonl", "gcsSource": {"uris": outputs(world, old)}}
-    assert new["outputConfig"] == {
-        "predictionsFormat": "jsonl",
-        "gcsDestination": {"outputUriPrefix": f"gs://out/run/resumed-{job_id(old)}"},
-    }
+    assert new["inputConfig"] == input_files(*outputs(world, old))
+    assert new["outputConfig"] == output_folder(f"gs://out/run/resumed-{job_id(old)}")
     assert new["displayName"] == "n (resumed)"
     assert (new["model"], new["labels"], new["modelParameters"]) == (
         old["model"],

@@ -9,6 +9,7 @@ from batch_gateway.core.estimating import sampling
 from batch_gateway.gateway.jobs import input_bounds
 from batch_gateway.gateway.jobs.input_bounds import InputBounds
 from batch_gateway.ports import TablesUnavailableError
+from builders import input_files
 from fakes import MemoryTables
 from functional.gateway.conftest import JOBS, error_info, job_body, reason
 from functional.gateway.scoped import new_key, new_team
@@ -64,7 +65,7 @@ def test_the_team_s_prefixes_count_too_and_every_object_is_read(world, vertex):
     key = new_key(world, team_id="search", allowed_uri_prefixes=PREFIXES)
     put(world, row("gs://in/s/x"), name="s/1.jsonl")
     put(world, row("gs://in/t/x"), name="s/2.jsonl")
-    body = job_body(inputConfig={"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://in/s/*.jsonl"]}})
+    body = job_body(inputConfig=input_files("gs://in/s/*.jsonl"))
 
     assert error_info(world.create(body, key=key))["metadata"]["input"] == "gs://in/s/2.jsonl"
     assert submitted(vertex) == []
@@ -130,10 +131,10 @@ def test_rows_that_cannot_be_checked_are_refused(world, key, data, said):
         {"instancesFormat": "bigquery", "bigquerySource": {"inputUri": "bq://p.d.none"}},
         {"instancesFormat": "bigquery", "bigquerySource": {}},
         {"instancesFormat": "bigquery", "bigquerySource": {"inputUri": TABLE}, "gcs_source": {}},
-        {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://in/nothing.jsonl"]}},
-        {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://in/folder/"]}},
+        input_files("gs://in/nothing.jsonl"),
+        input_files("gs://in/folder/"),
         {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://in/rows.jsonl"]}, "bigquery_source": {}},
-        {"instancesFormat": "bigquery", "gcsSource": {"uris": ["gs://in/rows.jsonl"]}},
+        input_files("gs://in/rows.jsonl", form="bigquery"),
     ],
 )
 def test_input_that_is_not_read_is_refused(world, vertex, source):
@@ -146,7 +147,7 @@ def test_input_that_is_not_read_is_refused(world, vertex, source):
 
 def test_rows_for_custom_code_are_not_looked_at(world, key, monkeypatch):
     monkeypatch.setattr(InputBounds, "weigh", lambda *_: pytest.fail("the input was read"))
-    source = {"instancesFormat": "csv", "gcsSource": {"uris": ["gs://in/rows.csv"]}}
+    source = input_files("gs://in/rows.csv", form="csv")
     assert world.create(job_body(inputConfig=source), key=key).status_code == 200
 
 
@@ -175,21 +176,17 @@ def test_lines_are_counted_across_blocks(world, key, monkeypatch):
     assert error_info(world.create(key=key))["metadata"]["line"] == "5002"
 
 
-def source_of(*uris, **more):
-    return {"instancesFormat": "jsonl", "gcsSource": {"uris": list(uris), **more}}
-
-
 def test_vertex_gets_the_objects_that_a_wildcard_matched_at_the_check(world, vertex, key):
     put(world, row(), name="p/1.jsonl")
     put(world, row(), name="p/2 of 2.jsonl")
     put(world, name="p/")
-    body = job_body(inputConfig=source_of("gs://in/p/*l", "gs://in/p/*", "gs://in/p/1.jsonl", unknown=[1]))
+    body = job_body(inputConfig=input_files("gs://in/p/*l", "gs://in/p/*", "gs://in/p/1.jsonl", unknown=[1]))
 
     world.create(body, key=key)
 
     exact = [*["gs://in/p/1.jsonl", "gs://in/p/2 of 2.jsonl"] * 2, "gs://in/p/1.jsonl"]
     [sent] = submitted(vertex)
-    assert json.loads(sent.body)["inputConfig"] == source_of(*exact, unknown=[1])
+    assert json.loads(sent.body)["inputConfig"] == input_files(*exact, unknown=[1])
 
 
 def test_a_wildcard_as_a_string_in_either_spelling_is_replaced_too(world, vertex, key):
@@ -207,9 +204,9 @@ def test_a_wildcard_as_a_string_in_either_spelling_is_replaced_too(world, vertex
 @pytest.mark.parametrize("limited", [True, False])
 def test_only_what_is_checked_is_changed(world, vertex, key, limited):
     put(world, row(), name="p/1.jsonl")
-    source = source_of("gs://in/p/1.jsonl" if limited else "gs://in/p/*")
+    source = input_files("gs://in/p/1.jsonl" if limited else "gs://in/p/*")
     world.create(job_body(inputConfig=source), key=key if limited else new_key(world))
-    csv = {"instancesFormat": "csv", "gcsSource": {"uris": ["gs://in/p/*"]}}
+    csv = input_files("gs://in/p/*", form="csv")
     world.create(job_body(inputConfig=csv), key=key)
 
     first, second = (json.loads(seen.body)["inputConfig"] for seen in submitted(vertex))
@@ -230,7 +227,7 @@ def test_wildcards_that_cannot_be_replaced_are_refused(world, vertex, names, sai
     for name in names:
         put(world, row(), name=f"p/{name}")
     for path in (JOBS, f"{JOBS}?validateOnly=true", f"{JOBS}:estimateCost"):
-        answer = world.create(job_body(inputConfig=source_of("gs://in/p/*")), path=path, key=key)
+        answer = world.create(job_body(inputConfig=input_files("gs://in/p/*")), path=path, key=key)
         assert reason(answer) == "ROWS_NOT_CHECKED"
         assert said in answer.json["error"]["message"]
     assert submitted(vertex) == []

@@ -14,20 +14,21 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
+import builders
 from batch_gateway.core.access.callers import Caller
-from batch_gateway.core.accounting.settlement import Output, reprice, settle_output
+from batch_gateway.core.accounting.settlement import Output, reprice
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.labels import MARKER_LABEL
-from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.spend import entries as core_spend
-from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage, quantities_of
+from batch_gateway.core.usage import Rows, Tokens, Usage, quantities_of
 from batch_gateway.gateway.costs import report as spend_module
 from batch_gateway.gateway.costs import values as values_module
 from batch_gateway.gateway.costs.report import Spend
 from batch_gateway.gateway.costs.values import FilterValues
 from batch_gateway.ports import StoreUnavailableError
+from builders import job_record, usage
 from fakes import MemoryStore
 from thorough import examples
 
@@ -60,27 +61,14 @@ def doubled(rates):
 DEARER = dearer_table()
 
 
-def usage(tokens, model=FLASH, item="input_text", window="0-200k"):
-    return Usage(Rows(succeeded=1), Tokens(input=tokens), (Quantity(model, window, item, tokens, 1),))
-
-
-def job(number=1, created=NOW, labels=None, **changes):
-    key = JobKey(changes.pop("project", "acme-batch"), changes.pop("location", "us-central1"), str(number))
-    seen = Observation(
-        name=f"projects/1234/locations/{key.location}/batchPredictionJobs/{number}",
-        state="JOB_STATE_SUCCEEDED",
-        model=f"publishers/google/models/{FLASH}",
-        display_name=changes.pop("display_name", f"job {number}"),
-        labels=labels or {},
-    )
-    return JobRecord(key, seen, created, **{"api_key": "nightly", "team": "search", **changes})
+def job(number=1, created=NOW, labels=None, display_name=None, **changes):
+    seen = {"display_name": display_name or f"job {number}", "labels": labels or {}}
+    return job_record(created, number, seen=seen, **{"project": "acme-batch", **changes})
 
 
 def settle(store, record, content, name="predictions.jsonl", generation=1):
     output = Output(f"gs://out/{record.key.job_id}/{name}", generation, 1, content, NOW)
-    store.settle(
-        record.key, output, lambda was, old, increments: settle_output(was, old, increments, output, TABLE)
-    )
+    builders.settle(store, record.key, output, TABLE)
 
 
 def stored(*jobs_and_usages):

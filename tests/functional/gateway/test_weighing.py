@@ -9,7 +9,8 @@ from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS
 from batch_gateway.core.usage import Rows, Tokens, Usage
 from batch_gateway.gateway.jobs import estimate, input_objects
 from batch_gateway.ports import ObjectsUnavailableError
-from functional.gateway.conftest import FLASH, JOBS, job_body, job_resource, json_answer, path_of
+from builders import input_files
+from functional.gateway.conftest import FLASH, JOBS, cost, job_body, job_resource, json_answer
 from functional.gateway.scoped import new_key, new_team
 
 PRO = FLASH.replace("flash", "pro")
@@ -38,12 +39,6 @@ def asked(world, monkeypatch):
     monkeypatch.setattr(world.objects, "stat", lambda *at: noted.append(("stat", *at)) or stat(*at))
     monkeypatch.setattr(world.objects, "read", lambda *at: noted.append(("read", *at)) or read(*at))
     return noted
-
-
-def cost(world, job, **given):
-    answer = world.get(f"{path_of(job)}/cost", **given)
-    assert answer.status_code == 200, answer.data
-    return answer.json
 
 
 def listed(world, job):
@@ -178,7 +173,7 @@ def test_inputs_that_are_not_all_on_record_have_no_estimate(world, asked):
     uris = [f"gs://in/{number}.jsonl" for number in range(60)]
     for uri in uris:
         world.objects.put("in", uri.removeprefix("gs://in/"), lines(row()))
-    body = job_body(inputConfig={"instancesFormat": "jsonl", "gcsSource": {"uris": uris}})
+    body = job_body(inputConfig=input_files(*uris))
     job = world.created(body)
     assert world.record(job).seen.input_uris_cut
 

@@ -10,6 +10,7 @@ import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 
+from builders import input_files, output_folder
 from patience import PATIENCE
 from processes import free_ports
 from storage_emulator import StorageEmulator
@@ -53,11 +54,8 @@ class Vertex:
         return {
             "displayName": "nightly",
             "model": FLASH,
-            "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": [f"gs://batches/{name}"]}},
-            "outputConfig": {
-                "predictionsFormat": "jsonl",
-                "gcsDestination": {"outputUriPrefix": "gs://batches/out"},
-            },
+            "inputConfig": input_files(f"gs://batches/{name}"),
+            "outputConfig": output_folder("gs://batches/out"),
             **changes,
         }
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from builders import prompt
+from builders import input_files, output_folder, prompt
 from functional.vertex_emulator.conftest import PARENT, refusal_of
 from patience import PATIENCE
 from processes import wait_until
@@ -87,7 +87,7 @@ def test_several_inputs_and_wildcards_are_read_and_the_order_changes(vertex):
         vertex.bucket.blob(f"wild/part-{number}.jsonl").upload_from_string("\n".join(lines))
     vertex.bucket.blob("wild/readme.txt").upload_from_string("no rows")
     uris = ["gs://batches/wild/part-*.jsonl", "gs://batches/wild/part-0.jsonl"]
-    body = vertex.body(inputConfig={"instancesFormat": "jsonl", "gcsSource": {"uris": uris}})
+    body = vertex.body(inputConfig=input_files(*uris))
     name = vertex.call("POST", f"v1beta1/{PARENT}/batchPredictionJobs", json=body).json()["name"]
     keys = [json.loads(line)["key"] for line in vertex.output(vertex.emulator.finish(name)).splitlines()]
     expected = [f"{number}/{n}" for number in (0, 1, 2, 3, 0) for n in range(5)]
@@ -129,23 +129,13 @@ def test_tests_can_choose_a_jobs_end(vertex):
         ),
         (
             [prompt()],
-            {
-                "outputConfig": {
-                    "predictionsFormat": "jsonl",
-                    "gcsDestination": {"outputUriPrefix": "gs://no-such-bucket/x"},
-                }
-            },
+            {"outputConfig": output_folder("gs://no-such-bucket/x")},
             9,
             "Failed to get GCS bucket location for no-such-bucket",
         ),
         (
             [prompt()],
-            {
-                "inputConfig": {
-                    "instancesFormat": "jsonl",
-                    "gcsSource": {"uris": ["gs://no-such-bucket/x.jsonl"]},
-                }
-            },
+            {"inputConfig": input_files("gs://no-such-bucket/x.jsonl")},
             9,
             "Failed to get GCS bucket location for no-such-bucket",
         ),

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from builders import prompt
+from builders import output_folder, prompt
 from functional.vertex_emulator.conftest import PARENT, refusal_of
 from patience import PATIENCE
 from processes import wait_until
@@ -109,7 +109,7 @@ def test_jobs_that_move_by_themselves_export_as_they_go(make):
 )
 def test_what_a_job_leaves_that_did_not_succeed(vertex, end, labels, expected, shown):
     prefix = f"gs://batches/ended/{time.monotonic_ns()}"
-    config = {"predictionsFormat": "jsonl", "gcsDestination": {"outputUriPrefix": prefix}}
+    config = output_folder(prefix)
     name = vertex.create(ROWS, labels={"emulate_incremental": "file", **labels}, outputConfig=config)
     vertex.emulator.step()
     vertex.emulator.step(rows=2)

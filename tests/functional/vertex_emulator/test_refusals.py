@@ -2,6 +2,7 @@
 
 import pytest
 
+from builders import input_files
 from functional.vertex_emulator.conftest import FLASH, PARENT, refusal_of
 
 JOB = "batch_prediction_job"
@@ -24,7 +25,7 @@ INPUT_CONFIG = "type.googleapis.com/google.cloud.aiplatform.v1.BatchPredictionJo
         ({"labels": {"a": 1}}, f"Invalid value at '{JOB}.labels[0].value' (TYPE_STRING), 1"),
         ({"inputConfig": "jsonl"}, f"Invalid value at '{JOB}.input_config' ({INPUT_CONFIG}), \"jsonl\""),
         (
-            {"inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://a/b", 7]}}},
+            {"inputConfig": input_files("gs://a/b", 7)},
             f"Invalid value at '{JOB}.input_config.gcs_source.uris[1]' (TYPE_STRING), 7",
         ),
         (

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from builders import prompt
+from builders import input_files, output_folder, prompt
 from functional.vertex_emulator.conftest import PARENT, refusal_of
 
 LABEL = "google-vertex-llm-tuning-base-model-id"
@@ -126,11 +126,8 @@ def test_a_custom_model_reads_and_writes_csv(custom, form, suffix):
     job = custom.emulator.finish(
         custom.create(
             model=f"{PARENT}/models/house-prices",
-            inputConfig={"instancesFormat": "csv", "gcsSource": {"uris": ["gs://batches/in/houses.csv"]}},
-            outputConfig={
-                "predictionsFormat": form,
-                "gcsDestination": {"outputUriPrefix": "gs://batches/out/"},
-            },
+            inputConfig=input_files("gs://batches/in/houses.csv", form="csv"),
+            outputConfig=output_folder("gs://batches/out/", form=form),
         )
     )
     lines = custom.files(job["outputInfo"]["gcsOutputDirectory"])[RESULTS + suffix].decode().splitlines()

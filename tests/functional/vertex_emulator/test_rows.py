@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from builders import prompt
+from builders import input_files, prompt
 
 
 def test_a_gemini_row_looks_like_a_live_one(vertex):
@@ -143,7 +143,7 @@ def test_a_job_is_resumed_from_an_earlier_jobs_output(vertex):
     name = vertex.create([prompt(str(number)) for number in range(5)] + [prompt("x", fail="once")])
     first = vertex.emulator.finish(name)
     uri = first["outputInfo"]["gcsOutputDirectory"] + "/predictions.jsonl"
-    source = {"instancesFormat": "jsonl", "gcsSource": {"uris": [uri]}}
+    source = input_files(uri)
     resumed = vertex.emulator.finish(vertex.create(inputConfig=source))
     assert resumed["completionStats"] == {"successfulCount": "5", "failedCount": "1"}
     rows = [json.loads(line) for line in vertex.output(resumed).splitlines()]
@@ -160,7 +160,7 @@ def test_a_job_that_ended_early_is_resumed_from_its_output_alone(vertex, end):
     first = vertex.emulator.finish(name, state=f"JOB_STATE_{end}", rows=4)
     before = [json.loads(line) for line in vertex.output(first).splitlines()]
     uri = first["outputInfo"]["gcsOutputDirectory"] + "/predictions.jsonl"
-    source = {"instancesFormat": "jsonl", "gcsSource": {"uris": [uri]}}
+    source = input_files(uri)
     resumed = vertex.emulator.finish(vertex.create(inputConfig=source))
     assert resumed["completionStats"] == {"successfulCount": "9"}
     after = [json.loads(line) for line in vertex.output(resumed).splitlines()]

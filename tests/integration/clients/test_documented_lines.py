@@ -2,6 +2,7 @@
 
 import pytest
 
+from builders import input_files, output_folder
 from documents import blocks
 from integration.clients import environments
 from stack import PARENT
@@ -46,11 +47,8 @@ def job(stack):
     body = {
         "displayName": "for the documents",
         "model": "gemini-3.5-flash",
-        "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://batch-in/short.jsonl"]}},
-        "outputConfig": {
-            "predictionsFormat": "jsonl",
-            "gcsDestination": {"outputUriPrefix": "gs://batch-out/documents"},
-        },
+        "inputConfig": input_files("gs://batch-in/short.jsonl"),
+        "outputConfig": output_folder("gs://batch-out/documents"),
     }
     created = stack.request("POST", f"{PARENT}/batchPredictionJobs", json=body)
     assert created.status_code == 200, created.text

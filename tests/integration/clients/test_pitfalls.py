@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import pytest
 
+from builders import input_files, output_folder
 from integration.clients.runs import CLIENTS, run_name, upstream
 from patience import PATIENCE
 from processes import wait_until
@@ -23,11 +24,8 @@ def create_body(name, **more):
     return {
         "displayName": name,
         "model": "gemini-3.5-flash",
-        "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://batch-in/short.jsonl"]}},
-        "outputConfig": {
-            "predictionsFormat": "jsonl",
-            "gcsDestination": {"outputUriPrefix": f"gs://{OUTPUT_BUCKET}/{name}"},
-        },
+        "inputConfig": input_files("gs://batch-in/short.jsonl"),
+        "outputConfig": output_folder(f"gs://{OUTPUT_BUCKET}/{name}"),
         **more,
     }
 
@@ -35,7 +33,7 @@ def create_body(name, **more):
 @pytest.mark.parametrize("alt", ["%24alt=json%3Benum-encoding%3Dint", "$alt=json%3Benum-encoding=int"])
 def test_alt_enum_encoding_int_numeric_states_are_tracked(stack, alt):
     # This job fails without any output, so no event tells of it: only these answers do.
-    source = {"instancesFormat": "jsonl", "gcsSource": {"uris": [f"gs://{INPUT_BUCKET}/missing.jsonl"]}}
+    source = input_files(f"gs://{INPUT_BUCKET}/missing.jsonl")
     body = create_body("numeric", inputConfig=source)
     job = stack.request("POST", f"{JOBS}?{alt}", json=body).json()
     assert isinstance(job["state"], int)

@@ -22,10 +22,11 @@ from batch_gateway.core.accounting.settlement import (
     supersedes,
     total_deltas,
 )
-from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
+from batch_gateway.core.jobs.record import JobKey, JobRecord
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.cost import Cost, cost_of
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage, quantities_of
+from builders import job_record, usage
 
 TABLE = prices.load()
 CREATED = datetime(2026, 11, 22, 13, 59, 59, tzinfo=UTC)
@@ -33,22 +34,7 @@ SETTLED = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 DIRECTORY = "gs://bucket/out/prediction-model-2026-11-22T14:00:00.000000Z"
 FLASH, PRO, LITE, UNKNOWN = "gemini-2.5-flash", "gemini-2.5-pro", "gemini-3.1-flash-lite", "tuned"
 
-JOB = JobRecord(
-    key=JobKey("my-project", "us-central1", "5678"),
-    seen=Observation(
-        name="projects/1234/locations/us-central1/batchPredictionJobs/5678",
-        state="JOB_STATE_SUCCEEDED",
-        model="publishers/google/models/gemini-2.5-flash",
-        labels={"environment": "production"},
-    ),
-    create_time=CREATED,
-    api_key="nightly",
-    team="search",
-)
-
-
-def usage(tokens: int, model: str = FLASH, item: str = "input_text", rows: int = 1) -> Usage:
-    return Usage(Rows(succeeded=rows), Tokens(input=tokens), (Quantity(model, "0-200k", item, tokens, rows),))
+JOB = job_record(CREATED, seen={"labels": {"environment": "production"}})
 
 
 def output(content: Usage, generation: int = 1, file: str = "predictions.jsonl", **members: Any) -> Output:

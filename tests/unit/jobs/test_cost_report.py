@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from batch_gateway.core.accounting.settlement import Output
 from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS, Bounds
 from batch_gateway.core.jobs.cost_report import cost_report, is_complete, status_of
-from batch_gateway.core.jobs.record import Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.jobs.record import Completion, JobRecord
 from batch_gateway.core.pricing.cost import Cost, LineItem, QueryCost, WastedCost
 from batch_gateway.core.usage import Rows, Tokens, Unpriced, Usage
+from builders import job_record
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 URI = "gs://out/prediction-model-2026-11-22T00:00:00.000000Z/predictions.jsonl"
@@ -31,18 +32,9 @@ COST = Cost(
     amount_nano=98_000,
     price_table="2026-11-22",
 )
-JOB = JobRecord(
-    key=JobKey("my-project", "us-central1", "5678"),
-    seen=Observation(
-        name="projects/1234/locations/us-central1/batchPredictionJobs/5678",
-        state="JOB_STATE_SUCCEEDED",
-        model="publishers/google/models/gemini-2.5-flash",
-        labels={"environment": "production"},
-        completion=Completion(successful=4, failed=1),
-    ),
-    create_time=AT,
-    api_key="nightly",
-    team="search",
+JOB = job_record(
+    AT,
+    seen={"labels": {"environment": "production"}, "completion": Completion(successful=4, failed=1)},
     usage=USAGE,
     cost=COST,
     settled_outputs=1,

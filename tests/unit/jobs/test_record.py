@@ -22,6 +22,7 @@ from batch_gateway.core.jobs.record import (
     state_name,
     uris_of,
 )
+from builders import input_files, output_folder
 
 NAME = "projects/1234/locations/us-central1/batchPredictionJobs/5678"
 CREATED = datetime(2026, 9, 2, 20, 3, 5, 123456, tzinfo=UTC)
@@ -30,11 +31,8 @@ RESOURCE: dict[str, Any] = {
     "name": NAME,
     "displayName": "nightly",
     "model": "publishers/google/models/gemini-2.5-flash",
-    "inputConfig": {
-        "instancesFormat": "jsonl",
-        "gcsSource": {"uris": ["gs://in/a.jsonl", "gs://in/b*.jsonl"]},
-    },
-    "outputConfig": {"predictionsFormat": "jsonl", "gcsDestination": {"outputUriPrefix": "gs://out/here/"}},
+    "inputConfig": input_files("gs://in/a.jsonl", "gs://in/b*.jsonl"),
+    "outputConfig": output_folder("gs://out/here/"),
     "state": "JOB_STATE_SUCCEEDED",
     "createTime": "2026-09-02T20:03:05.123456Z",
     "startTime": "2026-09-02T20:04:00.000000001Z",

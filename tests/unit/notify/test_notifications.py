@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, window_of
-from batch_gateway.core.jobs.record import Completion, JobKey, JobRecord, Observation
+from batch_gateway.core.jobs.record import Completion, JobKey
 from batch_gateway.core.notify.notifications import LEASE, after_attempt, budget_event, job_event
 from batch_gateway.core.notify.retries import (
     GIVEN_UP_AFTER,
@@ -15,24 +15,19 @@ from batch_gateway.core.notify.retries import (
 )
 from batch_gateway.core.pricing.cost import Cost
 from batch_gateway.core.usage import Rows, Tokens, Usage
+from builders import job_record
 
 NOW = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
 LATE = timedelta(days=1)
-JOB = JobRecord(
-    key=JobKey("my-project", "us-central1", "5678"),
-    seen=Observation(
-        name="projects/1234/locations/us-central1/batchPredictionJobs/5678",
-        state="JOB_STATE_SUCCEEDED",
-        model="publishers/google/models/gemini-2.5-flash",
-        labels={"environment": "production"},
-        create_time=NOW - timedelta(hours=3),
-        start_time=NOW - timedelta(hours=2),
-        end_time=NOW - timedelta(hours=1),
-        completion=Completion(successful=4, failed=1),
-    ),
-    create_time=NOW - timedelta(hours=3),
-    api_key="nightly",
-    team="search",
+JOB = job_record(
+    NOW - timedelta(hours=3),
+    seen={
+        "labels": {"environment": "production"},
+        "create_time": NOW - timedelta(hours=3),
+        "start_time": NOW - timedelta(hours=2),
+        "end_time": NOW - timedelta(hours=1),
+        "completion": Completion(successful=4, failed=1),
+    },
     key_id="k1",
     usage=Usage(Rows(succeeded=4, failed=1), Tokens(input=120, cached_input=10, output=64, thoughts=12)),
     cost=Cost(amount_nano=98_000, price_table="2026-11-22"),

@@ -9,22 +9,19 @@ gemini-embedding-001 0.12. One token at 1 USD per 1M is 1,000 nano-USD.
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.pricing import prices
-from batch_gateway.core.pricing.cost import Cost, cost_of
+from batch_gateway.core.pricing.cost import Cost
 from batch_gateway.core.rows import Tally
 from batch_gateway.core.usage import Rows, Tokens, Usage
 from thorough import examples
+from unit.rows.counted import FIXTURES, TABLE, details, quantities, sample
+from unit.rows.counted import cost as cost_in
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "rows"
-TABLE = prices.load()
-AT = datetime(2026, 11, 22, tzinfo=UTC)
 FLASH = "gemini-2.5-flash"
 PRO = "gemini-2.5-pro"
 TUNED = "projects/123/locations/us-central1/models/4567"
@@ -39,8 +36,8 @@ def tally(*lines: bytes, model: str = FLASH, resumed_at: datetime | None = None)
     return counted.usage
 
 
-def cost(usage: Usage, location: str = "us-central1") -> Cost:
-    return cost_of(usage, TABLE, location=location, at=AT)
+def cost(usage: Usage) -> Cost:
+    return cost_in(usage, "us-central1")
 
 
 def nano(*lines: bytes, model: str = FLASH) -> int:
@@ -66,18 +63,6 @@ def row(version: str | None = None, response: dict[str, Any] | None = None, **us
     if version is not None:
         whole["modelVersion"] = version
     return line(whole)
-
-
-def details(**by_modality: int) -> list[dict[str, Any]]:
-    return [{"modality": modality, "tokenCount": count} for modality, count in by_modality.items()]
-
-
-def quantities(usage: Usage) -> dict[str, int]:
-    return {q.item: q.quantity for q in usage.quantities}
-
-
-def sample(name: str) -> list[bytes]:
-    return (FIXTURES / name).read_bytes().splitlines()
 
 
 GOOD = row(promptTokenCount=1)

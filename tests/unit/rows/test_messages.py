@@ -7,20 +7,16 @@ llama-3.3-70b-instruct-maas 0.36 in and out, no cached price.
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.pricing import prices
-from batch_gateway.core.pricing.cost import Cost, cost_of
 from batch_gateway.core.rows import Tally
 from batch_gateway.core.usage import Rows, Tokens, Usage
+from unit.rows.counted import TABLE, cost, quantities, sample
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "rows"
-TABLE = prices.load()
 HAIKU = "publishers/anthropic/models/claude-haiku-4-5"
 LLAMA = "publishers/meta/models/llama-3.3-70b-instruct-maas"
 E5 = "publishers/intfloat/models/multilingual-e5-large-instruct-maas"
@@ -33,10 +29,6 @@ def tally(*lines: bytes, model: str = HAIKU, resumed_at: datetime | None = None)
     return counted.usage
 
 
-def cost(usage: Usage) -> Cost:
-    return cost_of(usage, TABLE, location="global", at=datetime(2026, 11, 22, tzinfo=UTC))
-
-
 def claude(usage: Any, *, nested: bool = False, **message: Any) -> bytes:
     message = {"model": "claude-haiku-4-5", "stop_reason": "end_turn", "usage": usage, **message}
     response = {"status_code": 200, "body": message} if nested else message
@@ -47,14 +39,6 @@ def chat(usage: Any, *, nested: bool = False, reason: Any = "stop", **members: A
     message = {"id": "chatcmpl-1", "choices": [{"index": 0, "finish_reason": reason}], "usage": usage}
     response = {"status_code": 200, "body": message} if nested else message
     return json.dumps({"custom_id": "1", "id": "r", "error": None, "response": response, **members}).encode()
-
-
-def quantities(usage: Usage) -> dict[str, int]:
-    return {q.item: q.quantity for q in usage.quantities}
-
-
-def sample(name: str) -> list[bytes]:
-    return (FIXTURES / name).read_bytes().splitlines()
 
 
 # Claude

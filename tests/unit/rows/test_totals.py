@@ -7,19 +7,16 @@ llama-3.3-70b-instruct-maas 0.36 in and out.
 """
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.pricing import prices
-from batch_gateway.core.pricing.cost import Cost, cost_of
 from batch_gateway.core.rows import Tally
 from batch_gateway.core.usage import Rows, Tokens, Unpriced, Usage
+from unit.rows.counted import TABLE, cost, details, quantities
 
-TABLE = prices.load()
 FLASH, HAIKU = "gemini-2.5-flash", "claude-haiku-4-5"
 LLAMA = "llama-3.3-70b-instruct-maas"
 
@@ -35,23 +32,11 @@ def tally(response: Any, model: str) -> Usage:
     return counted.usage
 
 
-def cost(usage: Usage) -> Cost:
-    return cost_of(usage, TABLE, location="global", at=datetime(2026, 11, 22, tzinfo=UTC))
-
-
 def counts(prompt: int, answer: int, total: int | None, **more: Any) -> dict[str, Any]:
     names = {"thoughts": "thoughtsTokenCount", "tools": "toolUsePromptTokenCount"}
     names |= {"cached": "cachedContentTokenCount"}
     given = {"promptTokenCount": prompt, "candidatesTokenCount": answer, "totalTokenCount": total}
     return given | {names.get(name, name): count for name, count in more.items()}
-
-
-def details(**by_modality: int) -> list[dict[str, Any]]:
-    return [{"modality": modality, "tokenCount": count} for modality, count in by_modality.items()]
-
-
-def quantities(usage: Usage) -> dict[str, int]:
-    return {q.item: q.quantity for q in usage.quantities}
 
 
 def reasons(usage: Usage) -> list[str]:

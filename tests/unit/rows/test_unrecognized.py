@@ -5,7 +5,6 @@ Batch prices of 2026-11-22 in USD per 1M tokens: gemini-2.5-flash 0.15 in, 1.25 
 """
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,13 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.core.lines import Block
-from batch_gateway.core.pricing import prices
-from batch_gateway.core.pricing.cost import Cost, cost_of
 from batch_gateway.core.rows import Tally, UnrecognizedRow, reader_for
 from batch_gateway.core.rows.waste import is_error
 from batch_gateway.core.usage import Rows, Usage
+from unit.rows.counted import TABLE, cost
 
-TABLE = prices.load()
 FLASH, HAIKU = "gemini-2.5-flash", "claude-haiku-4-5"
 LLAMA, EMBEDDING = "llama-3.3-70b-instruct-maas", "gemini-embedding-001"
 ONE_GOOD, ONE_FAILED, ONE_UNRECOGNIZED = Rows(succeeded=1), Rows(failed=1), Rows(unrecognized=1)
@@ -33,10 +30,6 @@ def tally(*rows: Any, model: str = FLASH) -> Usage:
     counted = Tally(TABLE, model)
     counted.add_lines(json.dumps(row).encode() for row in rows)
     return counted.usage
-
-
-def cost(usage: Usage) -> Cost:
-    return cost_of(usage, TABLE, location="global", at=datetime(2026, 11, 22, tzinfo=UTC))
 
 
 # Statuses

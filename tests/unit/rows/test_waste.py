@@ -6,20 +6,18 @@ for 3.x.
 """
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch_gateway.core.pricing import prices
-from batch_gateway.core.pricing.cost import Cost, QueryCost, WastedCost, cost_of
+from batch_gateway.core.pricing.cost import QueryCost, WastedCost
 from batch_gateway.core.rows import Tally
 from batch_gateway.core.rows.waste import answer_waste, failure
 from batch_gateway.core.usage import Quantity, Rows, Usage, Waste
+from unit.rows.counted import TABLE, cost
 
-TABLE = prices.load()
 FLASH, FLASH_3 = "gemini-2.5-flash", "gemini-3-flash-preview"
 
 
@@ -27,10 +25,6 @@ def tally(*lines: bytes, model: str = FLASH) -> Usage:
     counted = Tally(TABLE, model)
     counted.add_lines(lines)
     return counted.usage
-
-
-def cost(usage: Usage) -> Cost:
-    return cost_of(usage, TABLE, location="global", at=datetime(2026, 11, 22, tzinfo=UTC))
 
 
 def row(

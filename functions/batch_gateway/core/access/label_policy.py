@@ -16,7 +16,7 @@ from batch_gateway.core.jobs.labels import OURS
 MOST_LABELS = 64
 MOST_SET = MOST_LABELS - 2
 """Most labels that a key or team may add: a job may also get its owner's label and a marker."""
-_MOST_CHARACTERS = 63
+MOST_CHARACTERS = 63
 _MOST_CHARACTERS_ON_A_JOB = 64
 """BatchPredictionJob.labels of the Vertex AI API, discovery revision 20261106."""
 _MOST_BYTES = 127
@@ -45,7 +45,7 @@ def check_name(name: str) -> None:
     Raises:
         ValueError: Google would refuse the name, or it is reserved; the message says which.
     """
-    _check_text(name, f"{name[:80]!r} cannot be the name of a label", _MOST_CHARACTERS, is_name=True)
+    _check_text(name, f"{name[:80]!r} cannot be the name of a label", MOST_CHARACTERS, is_name=True)
     if len(name.encode()) > _MOST_BYTES:
         raise ValueError(f"{name[:80]!r} cannot be the name of a label: {_TOO_MANY_BYTES}")
     if name in OURS:
@@ -62,7 +62,7 @@ def check_label(name: str, value: str) -> None:
     """
     check_name(name)
     where = f"{value[:80]!r} cannot be the value of the label {name!r}"
-    _check_text(value, where, _MOST_CHARACTERS)
+    _check_text(value, where, MOST_CHARACTERS)
     if len(value.encode()) > _MOST_BYTES:
         raise ValueError(f"{where}: {_TOO_MANY_BYTES}")
 

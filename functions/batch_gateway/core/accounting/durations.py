@@ -4,7 +4,7 @@ import calendar
 import re
 from datetime import datetime, timedelta
 
-_DURATION = re.compile(r"([1-9][0-9]{0,5})(s|m|h|d|w|mo)")
+DURATION = re.compile(r"([1-9][0-9]{0,5})(s|m|h|d|w|mo)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _MONTHS_A_YEAR = 12
 _MOST_MONTHS = 1200
@@ -18,7 +18,7 @@ def add_duration(start: datetime, duration: str) -> datetime:
     Raises:
         ValueError: The duration is malformed, or longer than a hundred years.
     """
-    match = _DURATION.fullmatch(duration)
+    match = DURATION.fullmatch(duration)
     if match is None:
         raise ValueError(
             f"{duration!r} is not a duration: write a number and s, m, h, d, w or mo, such as 30d"
@@ -43,13 +43,13 @@ def _add_months(start: datetime, count: int) -> datetime:
 
 def months_of(duration: str) -> int:
     """Return the number of calendar months in a duration; 0 if it is not in months."""
-    match = _DURATION.fullmatch(duration)
+    match = DURATION.fullmatch(duration)
     return int(match[1]) if match and match[2] == "mo" else 0
 
 
 def whole_days_of(duration: str) -> int:
     """Return the number of days in a duration; 0 if it is not a number of whole days."""
-    match = _DURATION.fullmatch(duration)
+    match = DURATION.fullmatch(duration)
     if match is None or match[2] == "mo":
         return 0
     days, rest = divmod(int(match[1]) * _SECONDS[match[2]], _SECONDS["d"])

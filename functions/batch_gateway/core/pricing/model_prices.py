@@ -7,10 +7,13 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from batch_gateway.core.pricing.price_changes import PriceChange, price_change, read_retirement
-from batch_gateway.core.pricing.price_form import read_day, read_members, read_price, read_text
+from batch_gateway.core.pricing.price_form import members_of, read_day, read_members, read_price, read_text
 from batch_gateway.core.pricing.units import Unit
 
 DEFAULT_CONTEXT_THRESHOLD = 200_000
@@ -51,6 +54,53 @@ def context_window(prompt_tokens: int, threshold: int = DEFAULT_CONTEXT_THRESHOL
 
 Rates = Mapping[tuple[str, str, bool], Mapping[str, int]]
 """pico-USD by (mode, context window, whether the location is global) and item."""
+
+
+RatesForm = Annotated[
+    dict[str, Any],
+    Meta(
+        description="USD per 1,000,000 units by item or kind of item, as decimal strings; `long_context` "
+        "holds those of long prompts.",
+        extra_json_schema={"propertyNames": {"enum": [*ITEMS_OF_KEY, "long_context"]}},
+    ),
+]
+
+
+class PeriodForm(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The rates of a model from a day on.
+
+    Attributes:
+        start: First day (UTC); null: always.
+        source: The page or agreement that says so.
+        standard: Rates of online requests.
+        derived: A sentence on what the rates are derived from, if the source does not state them.
+        disputed: A sentence on who states other rates.
+    """
+
+    start: date | None = msgspec.field(name="from")
+    source: Annotated[str, Meta(min_length=1)]
+    batch: RatesForm
+    standard: RatesForm | UnsetType = UNSET
+    derived: str | UnsetType = UNSET
+    disputed: str | UnsetType = UNSET
+
+
+class ModelForm(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The rates of a model, in the form of an entry of ``prices.json``.
+
+    Attributes:
+        context_threshold: Most prompt tokens of a row in the first context window.
+        non_global_multiplier: On every rate outside the location ``global``; ``1`` for none.
+        retirement: Days from which on the model is ``closed`` to new projects or ``retired``, and the
+            ``source``.
+        prices: By date, in order.
+    """
+
+    unit: Unit
+    context_threshold: Annotated[int, Meta(ge=1000, multiple_of=1000)] = DEFAULT_CONTEXT_THRESHOLD
+    non_global_multiplier: Annotated[str, Meta(pattern=f"^{_MULTIPLIER.pattern}$")]
+    retirement: dict[str, str] | UnsetType = UNSET
+    prices: Annotated[list[PeriodForm], Meta(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +171,7 @@ def read_model(
     Raises:
         ValueError: The entry is malformed; the message says where.
     """
-    required = {"unit", "non_global_multiplier", "prices"}
-    fields = read_members(key, value, required, {"context_threshold", "retirement"})
+    fields = read_members(key, value, *members_of(ModelForm))
     if not MODEL_KEY.fullmatch(key):
         raise ValueError(f"{key}: a model's key is its bare name in lower case")
     multiplier, threshold = fields["non_global_multiplier"], None
@@ -156,7 +205,7 @@ def read_model(
 
 def _read_period(key: str, value: Any, threshold: int | None, multiplier: Decimal) -> Period:
     marks = {"derived", "disputed"}
-    fields = read_members(f"{key}: prices", value, {"from", "source", "batch"}, marks | {"standard"})
+    fields = read_members(f"{key}: prices", value, *members_of(PeriodForm))
     where = f"{key}: from {fields['from']}"
     source = read_text(f"{where}: source", fields["source"])
     start = read_start(where, fields["from"])

@@ -9,17 +9,18 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from batch_gateway.core.pricing.config_rates import ConfigRates
 from batch_gateway.core.pricing.layers import Discount
 from batch_gateway.core.pricing.model_prices import ModelPrices, read_model, read_start
-from batch_gateway.core.pricing.price_form import read_members, read_text, refuse_duplicates
+from batch_gateway.core.pricing.price_form import members_of, read_members, read_text, refuse_duplicates
 
 EVERYTHING = "publishers/-"
 """Name of the override of all models (the wildcard of AIP-159)."""
@@ -41,6 +42,30 @@ MOST_TERMS_BYTES = 32_000
 _DISCOUNT = re.compile(r"0(\.[0-9]{1,6})?")
 _OWN = "set by the administrator"
 _DIGITS = 6
+
+
+class DiscountForm(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A discount on the table's rates.
+
+    Attributes:
+        discount: The part of the table's rates that is not paid.
+        start: First day (UTC); null or absent: always.
+        source: The page or agreement that says so.
+    """
+
+    discount: Annotated[str, Meta(pattern=f"^{_DISCOUNT.pattern}$")]
+    start: date | None = msgspec.field(default=None, name="from")
+    source: Annotated[str, Meta(min_length=1)] = _OWN
+
+
+class DiscountsForm(msgspec.Struct, forbid_unknown_fields=True):
+    """Discounts by date.
+
+    Attributes:
+        discounts: In order.
+    """
+
+    discounts: Annotated[list[DiscountForm], Meta(min_length=1)]
 
 
 class Override(msgspec.Struct, frozen=True, rename="camel"):
@@ -110,7 +135,7 @@ def read_terms(
 def _read_discounts(name: str, value: Any) -> tuple[Discount, ...]:
     steps = [value]
     if "discounts" in value:
-        steps = read_members(name, value, {"discounts"}, set())["discounts"]
+        steps = read_members(name, value, *members_of(DiscountsForm))["discounts"]
         if not isinstance(steps, list) or not steps:
             raise ValueError(f"{name}: discounts: must be a list of at least one discount")
     found = [_read_discount(name, step) for step in steps]
@@ -120,7 +145,7 @@ def _read_discounts(name: str, value: Any) -> tuple[Discount, ...]:
 
 
 def _read_discount(name: str, value: Any) -> Discount:
-    fields = read_members(name, value, {"discount"}, {"from", "source"})
+    fields = read_members(name, value, *members_of(DiscountForm))
     given = fields["discount"]
     if not isinstance(given, str) or not _DISCOUNT.fullmatch(given):
         raise ValueError(

@@ -3,7 +3,10 @@
 import re
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any
+
+import msgspec
 
 PICO_PER_USD = 10**12
 PER = 10**6
@@ -20,6 +23,18 @@ def refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
         raise ValueError(f"{max(keys, key=keys.count)}: given twice in one object")
     return result
+
+
+@cache
+def members_of(form: type[msgspec.Struct]) -> tuple[set[str], set[str]]:
+    """Return the names of the members that an object of a form must have, and of those that it may have.
+
+    Forms describe objects to the owner (``/openapi.json`` is made from them). They are not decoded into: the
+    members are read one by one, so that each error message names the place.
+    """
+    fields = msgspec.structs.fields(form)
+    required = {field.encode_name for field in fields if field.required}
+    return required, {field.encode_name for field in fields} - required
 
 
 def read_members(

@@ -8,9 +8,12 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from fractions import Fraction
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
+from batch_gateway.core.answers import Count, Money
 from batch_gateway.core.pricing.cost import LineItem, unit_price
 from batch_gateway.core.pricing.money import Pico, format_pico, times
 from batch_gateway.core.pricing.prices import PriceTable
@@ -24,42 +27,48 @@ STATES = (
 )
 """States of rows. What a cost counts as succeeded is succeeded, blocked, truncated or unpriced here."""
 
+
 COLUMNS = (
     *("row", "key", "state", "reason", "model"),
     *("inputTokens", "cachedInputTokens", "outputTokens", "thoughtsTokens", "amount"),
 )
 
+RowState = Annotated[str, Meta(extra_json_schema={"enum": list(STATES)})]
+_Number = Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "number"})]
+
 
 class RowTokens(msgspec.Struct, rename="camel", gc=False):
-    """Tokens of a row, as in ``core.usage.Tokens``."""
+    """Tokens of a row, as in those of a cost.
 
-    input_tokens: int
-    cached_input_tokens: int
-    output_tokens: int
-    thoughts_tokens: int
+    Attributes:
+        output_tokens: Includes thoughts.
+    """
+
+    input_tokens: Count
+    cached_input_tokens: Count
+    output_tokens: Count
+    thoughts_tokens: Count
 
 
 class RowResult(msgspec.Struct, gc=False):
-    """One row, ready for JSON.
+    """One line of ``view=usage``. With ``view=full``, a line is what Vertex AI wrote.
 
     Attributes:
-        row: Its number among the rows of the job, from 1.
-        key: The caller's key, as ``row.key_of``.
-        state: One of STATES.
-        reason: Why it failed, was blocked, was cut off or has no price; None if it succeeded.
-        model: Its model, as in Quantity; None if it was not answered, or does not tell.
-        usage: Its tokens.
-        amount: Its cost in USD, not rounded; of an unpriced row, the part that has a price. None if nothing
-            of its cost is known.
+        row: Its number among the job's rows, from 1.
+        key: The row's own ``key`` or ``custom_id``; null: none.
+        reason: Why it failed, was blocked, was cut off or is unpriced; null: none of these.
+        model: Its model; null if it was not answered, or does not say.
+        amount: USD, not rounded. Of an unpriced row, the part that has a price. null if nothing of its cost
+            is known.
     """
 
-    row: int
-    key: str | msgspec.Raw | None
-    state: str
+    row: Annotated[int, Meta(ge=1)]
+    key: str | _Number | None
+    state: RowState
     reason: str | None
     model: str | None
     usage: RowTokens
-    amount: str | None
+    amount: Money | None
 
 
 class Rates(dict[Key, int | Fraction | None]):

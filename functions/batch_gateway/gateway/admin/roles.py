@@ -6,17 +6,8 @@ from batch_gateway.core.access.callers import Caller, admin_only
 from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.access.keys import Budget, KeyRecord, Role
 from batch_gateway.core.access.label_policy import LabelPolicy
-from batch_gateway.gateway.admin.bodies import UpdateKey
+from batch_gateway.gateway.admin.bodies import ROLES, UpdateKey
 from batch_gateway.gateway.http.params import invalid
-
-_ROLES: dict[str, Role] = {
-    "admin": "admin",
-    "viewer": "viewer",
-    "proxy_admin": "admin",
-    "proxy_admin_viewer": "viewer",
-    "internal_user_viewer": "viewer",
-}
-"""Roles by name: ours, and LiteLLM's (https://docs.litellm.ai/docs/proxy/access_control)."""
 
 
 def read_role(name: str | None, team_id: str | None) -> Role | None:
@@ -31,15 +22,15 @@ def read_role(name: str | None, team_id: str | None) -> Role | None:
     """
     if name is None:
         return None
-    if name not in _ROLES:
+    if name not in ROLES:
         raise invalid(
-            f"role: {name[:100]!r} is not one of {', '.join(_ROLES)}. Leave it out for a key that runs jobs"
+            f"role: {name[:100]!r} is not one of {', '.join(ROLES)}. Leave it out for a key that runs jobs"
         )
     if name == "proxy_admin_viewer" and team_id is not None:
         raise invalid(f"role: {name!r} sees every team. For a key that sees its team only, use 'viewer'")
     if name == "internal_user_viewer" and team_id is None:
         raise invalid(f"role: {name!r} needs a team_id. For a key that sees every team, use 'viewer'")
-    return _ROLES[name]
+    return ROLES[name]
 
 
 def changed_role(body: UpdateKey, key: KeyRecord, team_id: str | None) -> Role | None:

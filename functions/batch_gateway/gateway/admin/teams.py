@@ -13,11 +13,11 @@ from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.access.keys import TEAM_ID, Budget, TeamRecord
 from batch_gateway.core.access.label_policy import LabelPolicy
 from batch_gateway.core.errors import ApiError
-from batch_gateway.gateway.admin import bodies
+from batch_gateway.gateway.admin import bodies, fields
 from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.changes import describe_change
 from batch_gateway.gateway.admin.roles import own_team
-from batch_gateway.gateway.admin.views import DeletedTeams, Team, TeamInfo, key_view, team_view
+from batch_gateway.gateway.admin.views import DeletedTeams, TeamInfo, TeamList, key_view, team_view
 from batch_gateway.gateway.http import json_bodies, params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import KeyStore, TeamDeletedError
@@ -56,10 +56,10 @@ class Teams:
             created_at=now,
             updated_at=now,
             team_alias=_alias(body.team_alias),
-            grant=bodies.grant_of(body, Grant()),
-            budget=bodies.budget_of(body, Budget()),
-            metadata=bodies.metadata_of(body, {}),
-            labels=bodies.labels_of(body, LabelPolicy()),
+            grant=fields.grant_of(body, Grant()),
+            budget=fields.budget_of(body, Budget()),
+            metadata=fields.metadata_of(body, {}),
+            labels=fields.labels_of(body, LabelPolicy()),
             blocked=body.blocked is True,
         )
         try:
@@ -91,10 +91,10 @@ class Teams:
             return team and msgspec.structs.replace(
                 team,
                 team_alias=team.team_alias if body.team_alias is UNSET else _alias(body.team_alias),
-                grant=bodies.grant_of(body, team.grant),
-                budget=bodies.budget_of(body, team.budget),
-                metadata=bodies.metadata_of(body, team.metadata),
-                labels=bodies.labels_of(body, team.labels),
+                grant=fields.grant_of(body, team.grant),
+                budget=fields.budget_of(body, team.budget),
+                metadata=fields.metadata_of(body, team.metadata),
+                labels=fields.labels_of(body, team.labels),
                 blocked=team.blocked if body.blocked is UNSET else body.blocked,
                 updated_at=self._now(),
             )
@@ -110,7 +110,7 @@ class Teams:
     def delete(self, request: Request, _: Caller) -> AuditedResponse:
         """Delete teams without keys; their costs stay on record under their ids (``POST /team/delete``)."""
         body = json_bodies.decode(requests.body(request), bodies.DeleteTeams)
-        bodies.check_number("team_ids", body.team_ids, bodies.MOST_NAMED)
+        fields.check_number("team_ids", body.team_ids, bodies.MOST_NAMED)
         for team_id in body.team_ids:
             if self._keys.get_team(team_id) is None:
                 raise _unknown(team_id)
@@ -152,7 +152,7 @@ class Teams:
             )
         return responses.json(self._with_budget_status(teams[:size]))
 
-    def _with_budget_status(self, teams: list[TeamRecord]) -> list[Team]:
+    def _with_budget_status(self, teams: list[TeamRecord]) -> TeamList:
         budget_status = self._budget_status.by_owner({f"team:{team.team_id}": team.budget for team in teams})
         return [
             msgspec.structs.replace(team_view(team), **budget_status[f"team:{team.team_id}"])
@@ -161,7 +161,7 @@ class Teams:
 
 
 def _alias(alias: str | None) -> str | None:
-    return None if alias is None else bodies.checked_alias("team_alias", alias)
+    return None if alias is None else fields.checked_alias("team_alias", alias)
 
 
 def _unknown(team_id: str) -> ApiError:

@@ -7,36 +7,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from batch_gateway.core.access.keys import KeyRecord, Role, TeamRecord
-from batch_gateway.core.access.label_policy import MOST_SET
 from batch_gateway.core.answers import Count, Time
-from batch_gateway.gateway.admin import bodies
+from batch_gateway.gateway.admin import fields
+from batch_gateway.gateway.admin.bodies import DefaultLabels, Duration, RequiredLabels, TeamId
 
 Token = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Duration = Annotated[
-    str,
-    Meta(
-        pattern="^[1-9][0-9]{0,5}(s|m|h|d|w|mo)$",
-        description="A number and `s`, `m`, `h`, `d`, `w` or `mo`.",
-        examples=["30d"],
-    ),
-]
-DefaultLabels = Annotated[
-    dict[Annotated[str, Meta(max_length=63)], Annotated[str, Meta(max_length=63)]],
-    Meta(
-        max_length=MOST_SET,
-        description="Labels that its jobs get where the create has none of the name. The key's go before the "
-        "team's.",
-        examples=[{"cost-center": "42"}],
-    ),
-]
-RequiredLabels = Annotated[
-    tuple[Annotated[str, Meta(min_length=1, max_length=63)], ...],
-    Meta(
-        max_length=MOST_SET,
-        description="Names of labels without which a create is rejected; the team's and the key's add up.",
-        examples=[["campaign"]],
-    ),
-]
 
 # Members that keys and teams have in common. Amounts are raw JSON: exact numbers.
 _Models = Annotated[tuple[str, ...], Meta(description="Models that may be used. Empty: all.")]
@@ -139,7 +114,7 @@ class Team(msgspec.Struct, frozen=True, kw_only=True):
         blocked: Requests with its keys are rejected.
     """
 
-    team_id: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,62}$")]
+    team_id: TeamId
     team_alias: str | None
     models: _Models
     projects: _Projects
@@ -158,6 +133,9 @@ class Team(msgspec.Struct, frozen=True, kw_only=True):
     spend: _Spend | UnsetType = UNSET
     reserved: _Reserved | UnsetType = UNSET
     budget_reset_at: _Reset | UnsetType = UNSET
+
+
+TeamList = Annotated[list[Team], Meta(description="By id.")]
 
 
 class KeyInfo(msgspec.Struct, frozen=True):
@@ -224,8 +202,8 @@ def key_view(key: KeyRecord, *, to_viewer: bool = False) -> Key:
         locations=key.grant.locations,
         allowed_uri_prefixes=key.grant.allowed_uri_prefixes,
         rpm_limit=key.grant.rpm_limit,
-        max_budget=bodies.usd(key.budget.max_budget_nano),
-        soft_budget=bodies.usd(key.budget.soft_budget_nano),
+        max_budget=fields.usd(key.budget.max_budget_nano),
+        soft_budget=fields.usd(key.budget.soft_budget_nano),
         budget_duration=key.budget.budget_duration,
         metadata=key.metadata,
         default_labels=key.labels.default_labels,
@@ -256,8 +234,8 @@ def team_view(team: TeamRecord) -> Team:
         locations=team.grant.locations,
         allowed_uri_prefixes=team.grant.allowed_uri_prefixes,
         rpm_limit=team.grant.rpm_limit,
-        max_budget=bodies.usd(team.budget.max_budget_nano),
-        soft_budget=bodies.usd(team.budget.soft_budget_nano),
+        max_budget=fields.usd(team.budget.max_budget_nano),
+        soft_budget=fields.usd(team.budget.soft_budget_nano),
         budget_duration=team.budget.budget_duration,
         metadata=team.metadata,
         default_labels=team.labels.default_labels,

@@ -8,18 +8,35 @@ from werkzeug.wrappers import Request
 
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.accounting.settlement import Change, reprice
-from batch_gateway.core.answers import Count, Money
+from batch_gateway.core.answers import Count, Money, Time
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.money import format_nano
 from batch_gateway.core.pricing.prices import PriceTable
-from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.http import json_bodies, page_tokens, params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import JobStore
 
 _JOBS = 200
 """Jobs that one call examines: a few seconds of reading Firestore."""
+
+
+class Reprice(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /v1/costs:reprice``.
+
+    Attributes:
+        start_time: Earliest time of creation.
+        end_time: Time of creation to stop before.
+        model: Short name; only jobs with this model. Default: all.
+        page: ``next_page`` of the previous answer.
+        validate_only: Return what would change, and change nothing.
+    """
+
+    start_time: Time
+    end_time: Time
+    model: str | None = None
+    page: str | None = None
+    validate_only: bool = False
 
 
 class RepricedJob(msgspec.Struct, frozen=True):
@@ -64,7 +81,7 @@ class Repricings:
 
         With ``validate_only`` (AIP-163) it returns what would change, and changes nothing.
         """
-        body = json_bodies.decode(requests.body(request), bodies.Reprice)
+        body = json_bodies.decode(requests.body(request), Reprice)
         if body.end_time <= body.start_time:
             raise params.invalid("end_time: must be later than start_time")
         jobs = self._store.jobs_created(

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from werkzeug.wrappers import Request, Response
@@ -22,6 +22,12 @@ _SERVER_ERROR = 500
 
 class RelayedResponse(Response):
     """A response of Vertex AI, which is neither compressed nor changed."""
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The answer of a gateway that is well."""
+
+    status: Literal["ok"] = "ok"
 
 
 def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

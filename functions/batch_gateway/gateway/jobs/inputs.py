@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 from werkzeug.wrappers import Request
 
 from batch_gateway.core.access.callers import Caller
-from batch_gateway.core.access.input_names import input_folder_of, output_folder_of, uri_of
+from batch_gateway.core.access.input_names import MOST_NAME_BYTES, input_folder_of, output_folder_of, uri_of
 from batch_gateway.core.answers import Time
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.output_names import split_uri
@@ -33,10 +33,22 @@ _ROWS = "application/jsonl"
 _HINT = f'Send {{"name": …}} for an upload URL, or the rows as {_ROWS}.'
 
 
-class _Input(msgspec.Struct, forbid_unknown_fields=True):
+InputName = Annotated[
+    str,
+    Meta(
+        description="The file's name below the caller's folder, with `/` between folders, and "
+        f"{MOST_NAME_BYTES:,} bytes at most with its folder. Without spaces, characters that cannot be seen, "
+        "any of `# * ? [ ] { } %` and the backslash, and the segments `.` and `..`; not the name of a job's "
+        "output.",
+        extra_json_schema={"minLength": 1, "maxLength": MOST_NAME_BYTES},
+    ),
+]
+
+
+class NewInput(msgspec.Struct, forbid_unknown_fields=True):
     """Body of ``POST /v1/inputs``."""
 
-    name: str
+    name: InputName
 
 
 class Input(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -157,4 +169,4 @@ def _name(request: Request, *, has_rows: bool) -> str:
         return names[0]
     if names:
         raise params.invalid(f"name: belongs in the JSON body, unless the body has the rows ({_ROWS})")
-    return json_bodies.decode(requests.body(request), _Input, hint=_HINT).name
+    return json_bodies.decode(requests.body(request), NewInput, hint=_HINT).name

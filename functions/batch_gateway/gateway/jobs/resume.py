@@ -90,7 +90,7 @@ class Resumes:
         _check_unfinished(seen, record)
         if find_base_model(record, self._settlement()) == "":
             raise _not_supported("Vertex AI resumes jobs of generative models only")
-        ends = self._ends(call.job_id, job, seen, fields.outputUriPrefix)
+        ends = self._ends(call.job_id, job, seen, fields.output_uri_prefix)
         model = self._policy.name_of(call, seen.model)
         replaces = self._replaceable(record)
         # Otherwise the create finds it out when it claims the job, unless its answer is only given again.
@@ -102,7 +102,7 @@ class Resumes:
             seen.completion.total if seen.completion else None,
             inputs_of(job),
         )
-        return Draft(JobBody(body_of(job, model, ends, fields.displayName)), identity, resumed)
+        return Draft(JobBody(body_of(job, model, ends, fields.display_name)), identity, resumed)
 
     def _ends(self, job_id: str, job: dict[str, Any], seen: Observation, wanted: str | None) -> Ends:
         config = job.get("outputConfig")

@@ -24,11 +24,18 @@ _SUFFIX = " (resumed)"
 _OUR_FOLDER = re.compile(r"/resumed-[A-Za-z0-9_-]+$")
 
 
-class Fields(msgspec.Struct, forbid_unknown_fields=True):
-    """Body of a resume; what is left out is derived from the job."""
+class Fields(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """Fields in which the new job may differ from the job that is resumed.
 
-    displayName: str | None = None  # noqa: N815 - the name on the wire
-    outputUriPrefix: str | None = None  # noqa: N815 - the name on the wire
+    Attributes:
+        display_name: Name of the new job; without it, that of the job with ``(resumed)`` after it.
+        output_uri_prefix: Where the output goes: ``gs://BUCKET/PATH``, or ``bq://PROJECT.DATASET`` if that of
+            the job is in BigQuery. Without it: a folder beside the job's output, or a new table in its
+            dataset.
+    """
+
+    display_name: str | None = None
+    output_uri_prefix: str | None = None
 
 
 class Ends(NamedTuple):

@@ -1,4 +1,4 @@
-"""Sums of usage, and their price, against arithmetic on exact fractions."""
+"""Sums of the usage of rows, and their price, against arithmetic on exact fractions."""
 
 import json
 from collections import Counter
@@ -203,20 +203,6 @@ def test_every_reported_token_is_in_exactly_one_quantity(generated: list[Row]) -
 def test_the_size_of_usage_does_not_grow_with_the_rows() -> None:
     line = b'{"response":{"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":3}}}'
     assert len(tally([line] * 500).quantities) == len(tally([line]).quantities) == 2
-
-
-def test_rows_of_each_outcome_are_in_the_total_once() -> None:
-    rows = Rows(succeeded=1, failed=20, malformed=300, carried_over=4000, unmetered=1, unrecognized=50_000)
-    assert (rows.total, rows.unread) == (54_321, 50_300)
-
-
-def test_quantities_that_cancel_out_are_gone() -> None:
-    usage = Usage(quantities=(used(FLASH, "input_text", 5, 2),))
-    assert (usage - usage).quantities == ()
-    less = usage - Usage(quantities=(used(FLASH, "input_text", 5, 1),))
-    assert less.quantities == (used(FLASH, "input_text", 0, 1),)
-    fewer = usage - Usage(quantities=(used(FLASH, "input_text", 3, 2),))
-    assert fewer.quantities == (used(FLASH, "input_text", 2, 0),)
 
 
 # Prices of sums
