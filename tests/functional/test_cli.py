@@ -542,7 +542,7 @@ def test_a_sweep_says_what_it_did(cli, world):
 def test_the_audit_trail_in_pages(cli, monkeypatch):
     for number in range(5):
         cli("keys", "create", "--alias", f"k{number}")
-    monkeypatch.setattr("gateway_cli.upkeep._PAGE", 2)
+    monkeypatch.setattr("gateway_cli.administration._PAGE", 2)
     assert [row["target"] for row in cli("audit", "-o", "csv").csv] == ["k4", "k3", "k2", "k1", "k0"]
     assert [row["target"] for row in cli("audit", "-o", "csv", "--limit", 3).csv] == ["k4", "k3", "k2"]
     assert "key.generate" in cli("audit", "--utc").out
@@ -597,7 +597,7 @@ def test_a_wrong_key_and_no_key(cli):
 def test_a_key_is_asked_for_on_a_terminal(cli, monkeypatch):
     cli.env(GATEWAY_KEY=None)
     cli.answer("")
-    monkeypatch.setattr("gateway_cli.commands.getpass.getpass", lambda _: KEY)
+    monkeypatch.setattr("gateway_cli.declaring.getpass.getpass", lambda _: KEY)
     assert cli("keys", "list", "-o", "json").json == []
 
 

@@ -40,7 +40,7 @@ def key_of(server):
 
 def log_in(cli, monkeypatch, key, *arguments, status=0):
     cli.answer("")
-    monkeypatch.setattr("gateway_cli.commands.getpass.getpass", lambda _: key)
+    monkeypatch.setattr("gateway_cli.declaring.getpass.getpass", lambda _: key)
     done = cli("login", *arguments, status=status)
     cli.answer(None)
     return done

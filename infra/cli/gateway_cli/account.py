@@ -7,7 +7,7 @@ import webbrowser
 from argparse import Namespace
 
 from gateway_cli import profiles
-from gateway_cli.commands import Commands, Context, ask_key, read_key
+from gateway_cli.declaring import Commands, Context, ask_key, read_key
 from gateway_cli.errors import UsageError
 from gateway_cli.options import gs_prefix
 

@@ -9,6 +9,7 @@ from typing import TextIO
 from gateway_cli import (
     __version__,
     account,
+    administration,
     estimates,
     jobs,
     keys,
@@ -17,10 +18,9 @@ from gateway_cli import (
     running,
     spend,
     teams,
-    upkeep,
 )
 from gateway_cli.cells import clean
-from gateway_cli.commands import Commands, Help, context_of
+from gateway_cli.declaring import Commands, Help, context_of
 from gateway_cli.errors import (
     DONE,
     INTERRUPTED,
@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"vbatch {__version__}")
     commands = Commands(root)
-    for subject in (account, running, jobs, spend, reconcile, estimates, prices, keys, teams, upkeep):
+    for subject in (account, running, jobs, spend, reconcile, estimates, prices, keys, teams, administration):
         subject.add(commands)
     return root
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gateway_cli.commands import Context
+from gateway_cli.declaring import Context
 from gateway_cli.errors import AnswerError, CliError, InterruptedRunError, UsageError
 from gateway_cli.retrying import again
 

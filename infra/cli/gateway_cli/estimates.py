@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway_cli import creates
 from gateway_cli.cells import Column, Kind, clean
-from gateway_cli.commands import Commands, Context
+from gateway_cli.declaring import Commands, Context
 from gateway_cli.errors import REFUSED
 from gateway_cli.options import add_place
 from gateway_cli.printing import Printer

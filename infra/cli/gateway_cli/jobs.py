@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway_cli import costreports, creates, joblists
 from gateway_cli.cells import Column, Kind, of
-from gateway_cli.commands import Commands, Context
+from gateway_cli.declaring import Commands, Context
 from gateway_cli.joblists import HOW_NAMED, ROW_STATES, VIEWS, colour, path_of, word
 from gateway_cli.options import (
     add_filters,

@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from gateway_cli import times
-from gateway_cli.commands import Context
+from gateway_cli.declaring import Context
 from gateway_cli.errors import UsageError
 
 if TYPE_CHECKING:

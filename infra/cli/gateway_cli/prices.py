@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from gateway_cli.cells import Column, Kind
-from gateway_cli.commands import Commands, Context
+from gateway_cli.declaring import Commands, Context
 from gateway_cli.errors import UsageError
 from gateway_cli.options import add_yes
 from gateway_cli.printing import confirm

@@ -5,7 +5,7 @@ from datetime import UTC
 from typing import Any
 
 from gateway_cli.cells import Column, Kind
-from gateway_cli.commands import Commands, Context
+from gateway_cli.declaring import Commands, Context
 from gateway_cli.options import add_span, span_of
 from gateway_cli.times import GRAMMAR, rfc3339
 

@@ -9,7 +9,7 @@ import msgspec
 
 from gateway_cli import transfers
 from gateway_cli.cells import Column, Kind
-from gateway_cli.commands import Context
+from gateway_cli.declaring import Context
 from gateway_cli.errors import UsageError
 from gateway_cli.joblists import path_of
 from gateway_cli.retrying import again

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from gateway_cli.commands import Context
+from gateway_cli.declaring import Context
 from gateway_cli.errors import CliError
 
 _TRIES = 4

@@ -15,7 +15,7 @@ import msgspec
 
 from gateway_cli import creates, estimates, inputs, money
 from gateway_cli.cells import Column, Kind, clean
-from gateway_cli.commands import Commands, Context
+from gateway_cli.declaring import Commands, Context
 from gateway_cli.errors import REFUSED, AnswerError, CliError, InterruptedRunError, UsageError
 from gateway_cli.joblists import path_of, settled, word
 from gateway_cli.options import add_place, add_yes, gs_prefix, pair

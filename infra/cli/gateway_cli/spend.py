@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway_cli import money
 from gateway_cli.cells import Column, Kind
-from gateway_cli.commands import Commands, Context
+from gateway_cli.declaring import Commands, Context
 from gateway_cli.options import add_filters, add_span, filters_of, pages, span_of
 from gateway_cli.times import GRAMMAR, fixed_zone, offset, rfc3339
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway_cli import limits
 from gateway_cli.cells import Column, Kind
-from gateway_cli.commands import Commands, Context
+from gateway_cli.declaring import Commands, Context
 from gateway_cli.errors import UsageError
 from gateway_cli.options import add_yes
 from gateway_cli.printing import confirm

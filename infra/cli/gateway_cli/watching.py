@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from gateway_cli.cells import Column, Kind, clean
-from gateway_cli.commands import Context
+from gateway_cli.declaring import Context
 from gateway_cli.errors import REFUSED, AnswerError, CliError, UnreachableError
 from gateway_cli.joblists import RUNNING, colour, path_of, progress, settled, word
 from gateway_cli.options import pages

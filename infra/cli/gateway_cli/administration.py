@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway_cli import money
 from gateway_cli.cells import Column, Kind, clean
-from gateway_cli.commands import Commands, Context
+from gateway_cli.declaring import Commands, Context
 from gateway_cli.options import add_span, add_yes, positive, span_of
 from gateway_cli.printing import confirm
 from gateway_cli.times import GRAMMAR, rfc3339
