@@ -559,7 +559,7 @@ def test_an_estimate_is_made_of_a_pasted_body(admin, seeded):
     found = [exact(each) for each in page.locator(".levels .money").all()]
     assert found == [Decimal(answer[level]) for level in ("low", "expected", "high")]
     expect(page.get_by_text("Assumptions")).to_be_visible()
-    page.get_by_label("Request body").fill('{"model": "no-such-model"}')
+    page.get_by_label("Request body").fill('{"model": "publishers/google/models/no-such-model"}')
     page.get_by_role("button", name="Estimate", exact=True).click()
     expect(page.get_by_text("The amounts are unknown")).to_be_visible()
     assert page.locator(".levels .unknown").count() == 3

@@ -12,7 +12,7 @@ from batch_gateway.gateway.http import params
 Body = TypeVar("Body")
 
 _LONGEST_NAME = 80
-# The forms of msgspec 0.20's messages.
+# The forms of msgspec's messages.
 _PATH = re.compile(r"(.*?)(?: - at `\$\.?(.*)`)?", re.DOTALL)
 _EXPECTED = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
 _MISSING = re.compile(r"Object missing required field `(.+)`")

@@ -12,7 +12,7 @@ import { Card, empty, failure, skeleton } from './parts.js';
 const KEPT = 'batch-gateway-estimate';
 const EXAMPLE = {
   displayName: 'nightly',
-  model: 'gemini-3.5-flash',
+  model: 'publishers/google/models/gemini-3.5-flash',
   inputConfig: { instancesFormat: 'jsonl', gcsSource: { uris: ['gs://batch-in/example_input.jsonl'] } },
   outputConfig: { predictionsFormat: 'jsonl', gcsDestination: { outputUriPrefix: 'gs://batch-out/example' } },
 };
