@@ -12,6 +12,7 @@ from batch_gateway.core.jobs.cost_answers import CostReport
 from batch_gateway.core.pricing.price_list import PriceList
 from batch_gateway.gateway.admin import views
 from batch_gateway.gateway.admin.audit import AuditPage
+from batch_gateway.gateway.costs.bill_view import BillComparison
 from batch_gateway.gateway.costs.repricing import Repriced
 from batch_gateway.gateway.costs.values import CostValues
 from batch_gateway.gateway.costs.views import SpendPage
@@ -28,6 +29,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "SpendPage": SpendPage,
     "CostValues": CostValues,
     "Repriced": Repriced,
+    "BillComparison": BillComparison,
     "PriceList": PriceList,
     "Key": views.Key,
     "GeneratedKey": views.GeneratedKey,
