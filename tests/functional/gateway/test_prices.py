@@ -71,6 +71,8 @@ def test_the_table_is_listed_with_its_sources(world):
     assert rate(entry) == Decimal("0.00000015")
     assert listed(world)["priceTable"] == TABLE.version
     assert {each["model"] for each in listed(world)["prices"]} == set(TABLE.models)
+    assert entry["publisher"] == "google"
+    assert only(world, "claude-opus-5")["publisher"] == "anthropic"
 
 
 def test_the_next_change_that_is_known_is_listed(world):

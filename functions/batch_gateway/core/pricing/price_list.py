@@ -10,7 +10,7 @@ from batch_gateway.core.answers import Money, Time
 from batch_gateway.core.pricing.layers import Discount, Layers, in_force, period_at, rate_at, starts_between
 from batch_gateway.core.pricing.model_prices import EARLIEST, windows
 from batch_gateway.core.pricing.money import format_pico
-from batch_gateway.core.pricing.overrides import Override
+from batch_gateway.core.pricing.overrides import Override, publisher_of
 from batch_gateway.core.pricing.prices import PriceTable
 
 ELSEWHERE = "*"
@@ -77,10 +77,12 @@ class PriceEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The prices of a model in a location.
 
     Attributes:
+        publisher: As in the names of overrides; null: the model's name does not tell.
         location: ``*`` stands for all locations that are not listed.
     """
 
     model: str
+    publisher: str | None
     location: str
     unit: Annotated[str, Meta(extra_json_schema={"enum": ["token", "character"]})]
     source: _Source
@@ -149,7 +151,14 @@ def prices_of(prices: PriceTable, model: str, location: str, at: datetime) -> Pr
         if (charged := _charged(layers, names, location, start))
     )
     change = next((step for step in later if step.rates != now["rates"]), None)
-    return PriceEntry(model=model, location=location, unit=unit, **now, next_change=change)
+    return PriceEntry(
+        model=model,
+        publisher=publisher_of(model),
+        location=location,
+        unit=unit,
+        **now,
+        next_change=change,
+    )
 
 
 def _charged(layers: Layers, names: tuple[str, ...], location: str, at: datetime) -> dict[str, Any] | None:
