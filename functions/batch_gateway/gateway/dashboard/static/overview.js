@@ -1,7 +1,7 @@
 /** The page for the morning: what was spent, what runs, what went wrong. */
 
 import { go } from './address.js';
-import { costs, everyKey, everyTeam, file, jobsIn, whoAmI } from './api.js';
+import { costs, everyKey, everyTeam, file, get, jobsIn, whoAmI } from './api.js';
 import { AT_LEAST } from './amounts.js';
 import { BudgetsCard, budgetsOf } from './budgets.js';
 import { ModelsCard } from './bymodel.js';
@@ -18,6 +18,7 @@ import { zoneParameter } from './preferences.js';
 import { MOST_RUNNING, RunningCard, underWay } from './running.js';
 import { SpendCard } from './spend.js';
 import { firstDay, Tiles } from './tiles.js';
+import { TimingCard } from './timing.js';
 import { useValues } from './values.js';
 
 /** @typedef {import('./api.js').Query} Query */
@@ -76,6 +77,12 @@ export function Overview({ who, query }) {
     (data) => (data?.items.length ? 15 : 60),
     (signal) => jobsIn(UNDER_WAY, MOST_RUNNING, [...underWay(), ...filter], signal),
     [team],
+  );
+  const times = usePolled(
+    () => 300,
+    /** @returns {Promise<import('./timing.js').Stats[]>} */
+    async (signal) => (await get('/v1/jobs:stats', [], signal)).data,
+    [],
   );
   /** @returns {Query} */
   const since = () => [['start_time', seconds(startOf(range, Date.now()))], ...filter];
@@ -136,6 +143,7 @@ export function Overview({ who, query }) {
         h(SpendCard, { from: spend, range, by, team, actions: h(Controls, { by, range }) }),
         h(ChangesCard, { from: changes, range, by, team }),
         h(RunningCard, { from: running, team }),
+        h(TimingCard, { from: times, query, everybody: team !== null }),
         h(FailuresCard, { from: failures, range, team }),
       ),
       h(
