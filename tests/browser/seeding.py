@@ -3,6 +3,7 @@
 import json
 import random
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import msgspec
 
@@ -12,6 +13,8 @@ from batch_gateway.core.jobs.cost_bounds import Bounds
 from batch_gateway.core.jobs.record import Completion, JobKey, JobRecord, Observation
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.cost import cost_of
+from batch_gateway.core.spend.reconcile import Billed
+from batch_gateway.core.spend.skus import kind_of
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage, Waste
 from functional.gateway.conftest import NUMBER, PROJECT, job_body
 from functional.gateway.scoped import admin, new_team
@@ -21,6 +24,8 @@ from vertex_emulator.layout import Layout
 LOCATION = "us-central1"
 TABLE = prices.load()
 FLASH, PRO, LITE = "gemini-2.5-flash", "gemini-2.5-pro", "gemini-2.5-flash-lite"
+DISCOUNT = Decimal("0.07")
+"""Google's discount on PRO's SKUs in the bill."""
 TEAMS = {"search": "Search", "ads": "Ads quality", "support": "Support", "research": "Research"}
 PIPELINES = {
     "search": ("query-intents", FLASH, 9000),
@@ -254,6 +259,30 @@ class Seeder:
         if job.usage.rows.total:
             made.output_info = {"gcsOutputDirectory": seen.output_directory}
         self.vertex._store._jobs[made.name] = made
+
+    def bill(self):
+        """Google's bill of what is in the books, with a discount on one model."""
+        names = {FLASH: "Gemini 2.5 Flash", PRO: "Gemini 2.5 Pro", LITE: "Gemini 2.5 Flash Lite"}
+        for total in self.world.store.list_totals("2000-01-01", "2100-01-01", {}):
+            for item, used in total.items.items():
+                kind = kind_of(item)
+                words = "Cached Text Input" if "cached" in kind else f"Text {kind.capitalize()}"
+                cost = Decimal(used.amount_nano).scaleb(-9)
+                discount = -cost * DISCOUNT if total.model == PRO else Decimal(0)
+                row = Billed(
+                    day=total.day,
+                    project=total.project,
+                    sku=f"SKU-{total.model}-{kind}",
+                    description=f"{names[total.model]} {words} - Batch Predictions",
+                    currency="USD",
+                    rate=Decimal(1),
+                    cost=cost + discount,
+                    at_list=cost,
+                    discounts=discount,
+                    promotions=Decimal(0),
+                )
+                self.world.billing.rows.append(row)
+        self.world.billing.exported = self.now
 
     def many(self, number, minutes=4):
         """Jobs that ended, each so many minutes older than the one before, only in the books."""

@@ -18,7 +18,7 @@ from thorough import examples
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
-VIEWS = ("signin", "overview", "run", "jobs", "job", "prices", "keys", "audit", "estimate")
+VIEWS = ("signin", "overview", "run", "jobs", "job", "prices", "bill", "keys", "audit", "estimate")
 MINUS = "\N{MINUS SIGN}"
 WIDTHS = ((360, 780), (1920, 1080))
 
@@ -41,6 +41,7 @@ def go(visitor, seeded, view):
         "jobs": ".rows .job-row",
         "job": ".timeline",
         "prices": ".rates",
+        "bill": ".days summary",
         "keys": ".owners .budget",
         "audit": "h1",
         "estimate": "textarea",
