@@ -113,12 +113,32 @@ class PriceOverride(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     price_table: str | UnsetType = UNSET
 
 
+class MissingPrice(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A model that was used and that nobody has set a price for.
+
+    Attributes:
+        name: The job that used it.
+        seen_at: When it was announced last: once a day for each model.
+        terms: The body of ``PUT /v1/prices/{model}``, in which the rates are to be filled in; null: it cannot
+            have a price.
+        command: The command that sends it; null likewise.
+    """
+
+    model: str
+    name: str
+    seen_at: Time
+    terms: dict[str, Any] | None
+    command: str | None
+
+
 class PriceList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The prices in force.
 
     Attributes:
         price_table: Version of the table and, after a plus, a hash of the owner's prices.
-        overrides: All overrides; for the administrator only.
+        overrides: All overrides; only for keys that see everything.
+        missing: Models without a price that were announced within 30 days, the latest first; only for keys
+            that see everything.
     """
 
     price_table: str
@@ -126,6 +146,7 @@ class PriceList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     at: Time
     prices: list[PriceEntry]
     overrides: list[PriceOverride] | UnsetType = UNSET
+    missing: list[MissingPrice] | UnsetType = UNSET
 
 
 def prices_of(prices: PriceTable, model: str, location: str, at: datetime) -> PriceEntry | None:
