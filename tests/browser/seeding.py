@@ -16,6 +16,7 @@ from batch_gateway.core.pricing.cost import cost_of
 from batch_gateway.core.spend.reconcile import Billed
 from batch_gateway.core.spend.skus import kind_of
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage, Waste
+from batch_gateway.settlement.missing_prices import note_missing_prices
 from functional.gateway.conftest import NUMBER, PROJECT, job_body
 from functional.gateway.scoped import admin, new_team
 from vertex_emulator.jobs import Job, JobModel
@@ -259,6 +260,16 @@ class Seeder:
         if job.usage.rows.total:
             made.output_info = {"gcsOutputDirectory": seen.output_directory}
         self.vertex._store._jobs[made.name] = made
+
+    def without_price(self, model="gemini-9-flash"):
+        """A job of a model that nobody has set a price for, and its announcement."""
+        start, end = (self.now - timedelta(minutes=minutes) for minutes in (50, 20))
+        kind, content = ("ads", "ad-policy-review", model), usage_of(900, model)
+        job = self.add(start, kind, "JOB_STATE_SUCCEEDED", content, rows=900, start_time=start, end_time=end)
+        note_missing_prices(job, self.world.settlement, self.now)
+        # Creates learn it from Vertex AI's answers.
+        self.world.store.remember_project(NUMBER, PROJECT)
+        return job
 
     def bill(self):
         """Google's bill of what is in the books, with a discount on one model."""

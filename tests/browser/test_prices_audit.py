@@ -1,5 +1,6 @@
 """Prices and the audit trail on the page."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -128,6 +129,46 @@ class TestPrices:
         expect(listed(visitor.page).locator(".publisher")).not_to_have_count(0)
         expect(own(visitor.page)).to_have_count(0)
         expect(visitor.page.get_by_role("link", name="Audit")).to_have_count(0)
+
+
+class TestModelsWithoutAPrice:
+    def test_they_are_told_with_their_job_and_priced_from_there(self, visit, seeded):
+        job = seeded.without_price()
+        visitor = visit(seeded.world)
+        visitor.sign_in()
+        page = visitor.page
+        notice = page.get_by_role("region", name="Models without a price")
+        expect(notice).to_contain_text("gemini-9-flash")
+        notice.get_by_role("link", name=f"job {job.key.job_id}").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(job.seen.display_name)
+
+        visitor.open("prices")
+        (missing,) = seeded.world.get("/v1/prices").json["missing"]
+        notice.get_by_text("The command that sets it").click()
+        expect(notice.locator("pre")).to_have_text(missing["command"])
+        notice.get_by_role("button", name="Set the price of gemini-9-flash").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_label("Model")).to_have_value("gemini-9-flash")
+        rates = dialog.get_by_label("Rates")
+        assert json.loads(rates.input_value()) == missing["terms"]
+        # A placeholder is no price.
+        dialog.get_by_role("button", name="Set the rates").click()
+        expect(dialog.get_by_role("alert")).to_contain_text("decimal")
+        visitor.complaints.clear()
+        missing["terms"]["prices"][0]["batch"] = {"input": "1", "cached_input": "0.1", "output": "2"}
+        rates.fill(json.dumps(missing["terms"]))
+        dialog.get_by_role("button", name="Set the rates").click()
+        expect(own(page)).to_contain_text("gemini-9-flash")
+        expect(notice).to_have_count(0)
+
+    def test_a_teams_key_and_books_without_floors_ask_for_no_prices(self, visit, admin, seeded):
+        expect(admin.page.locator("[aria-busy]")).to_have_count(0)
+        seeded.without_price()
+        team = visit(seeded.world)
+        team.sign_in(seeded.keys["ad-policy-review"]["key"])
+        expect(team.page.get_by_role("region", name="Cost by model")).to_contain_text("gemini-9-flash")
+        expect(team.page.locator("[aria-busy]")).to_have_count(0)
+        assert all(each.served.asked["/v1/prices"] == 0 for each in (admin, team))
 
 
 class TestAudit:

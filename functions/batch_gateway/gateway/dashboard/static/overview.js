@@ -13,6 +13,7 @@ import { FailuresCard, failuresOf, WasteCard } from './failures.js';
 import { FirstJob } from './firstjob.js';
 import { useState } from './hooks.module.js';
 import { usePolled } from './live.js';
+import { MissingPrices } from './missingprices.js';
 import { dayOf, RANGES, seconds, startOf } from './periods.js';
 import { zoneParameter } from './preferences.js';
 import { MOST_RUNNING, RunningCard, underWay } from './running.js';
@@ -84,6 +85,13 @@ export function Overview({ who, query }) {
     async (signal) => (await get('/v1/jobs:stats', [], signal)).data,
     [],
   );
+  const floors = days.data?.some(({ results }) => results.some(({ unpriced }) => unpriced)) ?? false;
+  const missing = usePolled(
+    () => 300,
+    /** @returns {Promise<import('./missingprices.js').Missing[]>} */
+    async (signal) => (who.admin && floors ? ((await get('/v1/prices', [], signal)).missing ?? []) : []),
+    [floors],
+  );
   /** @returns {Query} */
   const since = () => [['start_time', seconds(startOf(range, Date.now()))], ...filter];
   const failures = usePolled(
@@ -133,6 +141,7 @@ export function Overview({ who, query }) {
     running.data?.items.length === 0 &&
       days.data?.every(({ results }) => results.length === 0) &&
       h(FirstJob, { admin: who.admin }),
+    h(MissingPrices, { missing: missing.data ?? [], maySet: who.admin, done: missing.again }),
     h(Tiles, { days, jobs: running.data?.items ?? null, budgets, whose }),
     h(
       'div',

@@ -3,6 +3,7 @@
 import { get } from './api.js';
 import { button, h, table } from './dom.js';
 import { usePolled } from './live.js';
+import { MissingPrices } from './missingprices.js';
 import { percent } from './money.js';
 import { empty, loadedCard } from './parts.js';
 import { PriceListCard } from './pricelist.js';
@@ -16,7 +17,8 @@ import { Reprice } from './reprice.js';
  * @typedef {Charged & {model: string, publisher: string | null, location: string, unit: string,
  *   nextChange: (Charged & {from: string}) | null}} Price
  * @typedef {{name: string, location: string | null, terms: Record<string, any>, setBy: string, setAt: string}} Override
- * @typedef {{priceTable: string, prices: Price[], overrides?: Override[]}} PriceList the answer of /v1/prices
+ * @typedef {{priceTable: string, prices: Price[], overrides?: Override[],
+ *   missing?: import('./missingprices.js').Missing[]}} PriceList the answer of /v1/prices
  */
 
 /** @param {import('./main.js').View} view */
@@ -35,6 +37,7 @@ export function Prices({ who, query }) {
       h('h1', { tabindex: -1 }, 'Prices'),
       list.data && h('p', { class: 'note' }, `Table ${list.data.priceTable}`),
     ),
+    h(MissingPrices, { missing: list.data?.missing ?? [], maySet: who.admin, done: list.again }),
     who.admin &&
       loadedCard({
         title: 'Your own prices',
