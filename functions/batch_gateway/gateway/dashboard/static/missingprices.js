@@ -37,7 +37,7 @@ export function MissingPrices({ missing, maySet, done }) {
           ),
           maySet &&
             terms &&
-            button('Set its price', async () => (await setRates(model, terms)) && done(), {
+            button('Set the price', async () => (await setRates(model, terms)) && done(), {
               kind: 'primary',
               'aria-label': `Set the price of ${model}`,
             }),
