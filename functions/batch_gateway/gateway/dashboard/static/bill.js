@@ -47,7 +47,7 @@ export function Bill({ query }) {
     missing
       ? setup(missing.message)
       : [
-          h(Range, { key: `${days.from} ${days.to}`, days, again: found.again }),
+          h(Range, { days, again: found.again }),
           found.data
             ? h(Shown, { found: found.data, days, only: query.get('show') === 'differences' })
             : loadedCard({ title: 'Comparison', lines: 8, from: found, draw: () => null }),
@@ -103,16 +103,21 @@ function dayIn(text) {
 
 /** @param {{days: Days, again: () => void}} props */
 function Range({ days, again }) {
+  const [typed, setTyped] = useState(days);
+  useEffect(() => setTyped(days), [days.from, days.to]);
   /** @param {SubmitEvent} event */
   const compare = (event) => {
     event.preventDefault();
-    const form = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
-    const [from, to] = ['from', 'to'].map((name) => String(form.get(name) || ''));
-    if (from === days.from && to === days.to) again();
-    else go({ from, to });
+    if (typed.from === days.from && typed.to === days.to) again();
+    else go({ ...typed });
   };
   const day = (/** @type {'from' | 'to'} */ name) =>
-    h('input', { type: 'date', name, required: true, defaultValue: days[name] });
+    h('input', {
+      type: 'date',
+      required: true,
+      value: typed[name],
+      oninput: (/** @type {any} */ event) => setTyped({ ...typed, [name]: event.target.value }),
+    });
   return h(
     'form',
     { class: 'row fields range-of-days', onsubmit: compare },

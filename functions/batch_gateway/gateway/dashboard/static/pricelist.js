@@ -1,6 +1,6 @@
 /** The prices in force as a list that folds: by publisher, and by model. */
 
-import { go, note } from './address.js';
+import { go } from './address.js';
 import { button, h, select } from './dom.js';
 import { several } from './format.js';
 import { useEffect, useState } from './hooks.module.js';
@@ -37,7 +37,7 @@ export function PriceListCard({ from, query }) {
   const typed = (event) => {
     setText(event.target.value);
     // What an input method composes is not a word yet.
-    if (!event.isComposing) note({ q: event.target.value.trim() });
+    if (!event.isComposing) go({ q: event.target.value.trim() }, { replace: true });
   };
   return loadedCard({
     title: 'Prices of batch jobs',
