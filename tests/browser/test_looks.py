@@ -68,6 +68,8 @@ def test_every_view_fits_and_is_accessible(visit, seeded, width, height, scheme)
         go(visitor, seeded, view)
         visitor.page.screenshot(path=OUTPUT / f"{view}-{width}-{scheme}.png", full_page=True)
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width, view
+        if view != "signin":
+            expect(visitor.page.locator(".nav [aria-current]")).to_be_in_viewport(ratio=0.9)
         if source:
             visitor.page.evaluate(source)
             tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

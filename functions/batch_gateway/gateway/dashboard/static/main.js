@@ -115,6 +115,8 @@ function Frame({ who, out }) {
   useLayoutEffect(() => {
     document.title = `${VIEWS[found].text} · Batch Gateway`;
     scrollTo(0, 0);
+    // On a phone, the links scroll sideways.
+    document.querySelector('.nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
     if (document.activeElement === document.body)
       main.current?.querySelector('h1')?.focus({ preventScroll: true });
   }, [place]);

@@ -26,7 +26,7 @@ export function PriceListCard({ from, query }) {
   const publisher = query.get('publisher') ?? '';
   const source = query.get('source') ?? '';
   // Own prices are often those of one location.
-  const place = query.get('location') ?? (source ? ANYWHERE : 'global');
+  const place = query.get('location') ?? (source === 'own' ? ANYWHERE : 'global');
   const all = from.data?.prices ?? [];
   const locations = [...new Set(['global', '*', ...all.map((price) => price.location)]), ANYWHERE];
   const publishers = [...new Set(all.map(publisherOf))].sort();
