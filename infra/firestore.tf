@@ -21,6 +21,10 @@ locals {
   expiring_collections = toset(["checkpoints", "events", "job_times", "rates", "submissions"])
   # What queries need beyond the indexes that Firestore makes by itself: by a name, collection and fields in order.
   composite_indexes = merge({
+    events_by_type = {
+      collection = "events"
+      fields     = [{ path = "type", order = "ASCENDING" }, { path = "time", order = "DESCENDING" }]
+    }
     keys_by_team_id = {
       collection = "keys"
       fields     = [{ path = "team_id", order = "ASCENDING" }, { path = "key_alias", order = "ASCENDING" }]

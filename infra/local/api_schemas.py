@@ -17,6 +17,7 @@ from batch_gateway.core.pricing.price_list import PriceList
 from batch_gateway.core.rows.row_results import RowResult, RowState
 from batch_gateway.gateway.admin import bodies, views
 from batch_gateway.gateway.admin.audit import AuditPage
+from batch_gateway.gateway.costs.bill_view import BillComparison
 from batch_gateway.gateway.costs.repricing import Reprice, Repriced
 from batch_gateway.gateway.costs.values import CostValues
 from batch_gateway.gateway.costs.views import SpendPage
@@ -35,6 +36,7 @@ ANSWERS: dict[str, Any] = {
     "SpendPage": SpendPage,
     "CostValues": CostValues,
     "Repriced": Repriced,
+    "BillComparison": BillComparison,
     "PriceList": PriceList,
     "Key": views.Key,
     "GeneratedKey": views.GeneratedKey,

@@ -41,7 +41,7 @@ def vertex_server():
 def empty(vertex_server):
     """A world without jobs, teams and keys."""
     vertex_server._store._jobs.clear()
-    return World(vertex_server.host, store=MemoryStore())
+    return World(vertex_server.host, store=MemoryStore(), billing_export="acme-billing.export.gcp_billing")
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +52,7 @@ def months():
 
 @pytest.fixture
 def seeded(empty, vertex_server, months):
-    """A month of jobs; what was put there is `seeder`'s to tell."""
+    """A month of jobs, and their bill; what was put there is `seeder`'s to tell."""
     seeder = Seeder(empty, vertex_server)
     made = max(months, default=None)
     if made and seeder.now - made < AS_GOOD_AS_NEW:
@@ -61,6 +61,7 @@ def seeded(empty, vertex_server, months):
         seeder.owners()
         seeder.month()
         seeder.running()
+        seeder.bill()
         empty.objects.put("batch-in", "example_input.jsonl", input_rows(300))
         months[seeder.now] = seeder.pickled()
     return seeder

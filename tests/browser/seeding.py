@@ -4,6 +4,7 @@ import json
 import pickle
 import random
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import msgspec
 
@@ -13,7 +14,10 @@ from batch_gateway.core.jobs.cost_bounds import Bounds
 from batch_gateway.core.jobs.record import Completion, JobKey, JobRecord, Observation
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.cost import cost_of
+from batch_gateway.core.spend.reconcile import Billed
+from batch_gateway.core.spend.skus import kind_of
 from batch_gateway.core.usage import Quantity, Rows, Tokens, Usage, Waste
+from batch_gateway.settlement.missing_prices import note_missing_prices
 from builders import settle
 from functional.gateway.conftest import NUMBER, PROJECT, job_body
 from functional.gateway.scoped import admin, new_team
@@ -23,6 +27,8 @@ from vertex_emulator.layout import Layout
 LOCATION = "us-central1"
 TABLE = prices.load()
 FLASH, PRO, LITE = "gemini-2.5-flash", "gemini-2.5-pro", "gemini-2.5-flash-lite"
+DISCOUNT = Decimal("0.07")
+"""Google's discount on PRO's SKUs in the bill."""
 TEAMS = {"search": "Search", "ads": "Ads quality", "support": "Support", "research": "Research"}
 PIPELINES = {
     "search": ("query-intents", FLASH, 9000),
@@ -277,6 +283,40 @@ class Seeder:
         if job.usage.rows.total:
             made.output_info = {"gcsOutputDirectory": seen.output_directory}
         self.vertex._store._jobs[made.name] = made
+
+    def without_price(self, model="gemini-9-flash"):
+        """A job of a model that nobody has set a price for, and its announcement."""
+        start, end = (self.now - timedelta(minutes=minutes) for minutes in (50, 20))
+        kind, content = ("ads", "ad-policy-review", model), usage_of(900, model)
+        job = self.add(start, kind, "JOB_STATE_SUCCEEDED", content, rows=900, start_time=start, end_time=end)
+        note_missing_prices(job, self.world.settlement, self.now)
+        # Creates learn it from Vertex AI's answers.
+        self.world.store.remember_project(NUMBER, PROJECT)
+        return job
+
+    def bill(self):
+        """Google's bill of what is in the books, with a discount on one model."""
+        names = {FLASH: "Gemini 2.5 Flash", PRO: "Gemini 2.5 Pro", LITE: "Gemini 2.5 Flash Lite"}
+        for total in self.world.store.list_totals("2000-01-01", "2100-01-01", {}):
+            for item, used in total.items.items():
+                kind = kind_of(item)
+                words = "Cached Text Input" if "cached" in kind else f"Text {kind.capitalize()}"
+                cost = Decimal(used.amount_nano).scaleb(-9)
+                discount = -cost * DISCOUNT if total.model == PRO else Decimal(0)
+                row = Billed(
+                    day=total.day,
+                    project=total.project,
+                    sku=f"SKU-{total.model}-{kind}",
+                    description=f"{names[total.model]} {words} - Batch Predictions",
+                    currency="USD",
+                    rate=Decimal(1),
+                    cost=cost + discount,
+                    at_list=cost,
+                    discounts=discount,
+                    promotions=Decimal(0),
+                )
+                self.world.billing.rows.append(row)
+        self.world.billing.exported = self.now
 
     def many(self, number, minutes=4):
         """Jobs that ended, each so many minutes older than the one before, only in the books."""

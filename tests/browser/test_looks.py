@@ -19,7 +19,7 @@ from thorough import examples, taking_turns
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
-VIEWS = ("signin", "overview", "run", "jobs", "job", "prices", "keys", "audit", "estimate")
+VIEWS = ("signin", "overview", "run", "jobs", "job", "prices", "bill", "keys", "audit", "estimate")
 MINUS = "\N{MINUS SIGN}"
 WIDTHS = ((360, 780), (1920, 1080))
 
@@ -42,6 +42,7 @@ def go(visitor, seeded, view):
         "jobs": ".rows .job-row",
         "job": ".timeline",
         "prices": ".rates",
+        "bill": ".days summary",
         "keys": ".owners .budget",
         "audit": "h1",
         "estimate": "textarea",
@@ -63,6 +64,7 @@ def test_every_view_fits_and_is_accessible(visit, seeded, size, colours):
     """WCAG 2.2 A and AA by axe-core; a picture of each view stays in .output."""
     source = browsing.axe()
     width, height = size
+    seeded.without_price()
     seeded.world.call("PUT", "/v1/prices/publishers/-", json={"discount": "0.07"})
     forced = {"scheme": "dark", "forced_colors": "active"}
     options = forced if colours == "forced" else {"scheme": colours}

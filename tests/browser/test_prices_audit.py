@@ -1,5 +1,6 @@
 """Prices and the audit trail on the page."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -8,12 +9,18 @@ from functional.gateway.conftest import JOBS
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
+EN_DASH = "\N{EN DASH}"
+
 
 @pytest.fixture
 def page(admin):
     admin.open("prices")
-    expect(admin.page.get_by_role("table", name="Prices", exact=True)).to_be_visible()
+    expect(listed(admin.page).locator(".publisher")).not_to_have_count(0)
     return admin.page
+
+
+def listed(page):
+    return page.get_by_role("region", name="Prices of batch jobs")
 
 
 def own(page):
@@ -34,19 +41,60 @@ def overrides(seeded):
 
 
 class TestPrices:
-    def test_they_are_those_of_the_api(self, page, seeded):
-        page.get_by_label("Model", exact=True).first.fill("gemini-2.5-pro")
-        row = page.get_by_role("table", name="Prices", exact=True).get_by_role(
-            "row", name="gemini-2.5-pro", exact=False
+    def test_the_list_folds_and_what_is_looked_for_is_shown_at_once(self, page, seeded):
+        seeded.world.call(
+            "PUT", "/v1/prices/gemini-2.5-flash?location=europe-west4", json={"discount": "0.1"}
         )
+        page.reload()
+        rows = listed(page).locator(".prices > li:visible")
+        expect(listed(page).locator(".publisher")).not_to_have_count(0)
+        expect(rows).to_have_count(0)
+        assert page.evaluate("document.documentElement.scrollHeight") < 2000
+
+        page.get_by_label("Publisher").select_option("meta")
+        assert all(name.startswith("llama-") for name in rows.locator("summary b").all_inner_texts())
+        page.get_by_label("Publisher").select_option("")
+        page.get_by_label("Source").select_option("own")
+        expect(rows).to_have_count(1)
+        expect(rows).to_contain_text("europe-west4")
+        expect(rows).to_contain_text("10 % off")
+
+        page.get_by_label("Source").select_option("")
+        listed(page).get_by_label("Model").fill("OPUS-5")
+        expect(rows.first).to_contain_text("claude-opus-5")
+        # The address has it all.
+        page.reload()
+        expect(listed(page).get_by_label("Model")).to_have_value("OPUS-5")
+        expect(rows.first).to_contain_text("claude-opus-5")
+        page.get_by_role("link", name="Prices", exact=True).click()
+        expect(listed(page).get_by_label("Model")).to_have_value("")
+        page.go_back()
+        expect(listed(page).get_by_label("Model")).to_have_value("OPUS-5")
+        page.get_by_label("Location").select_option("europe-west4")
+        expect(rows).to_have_count(0)
+        listed(page).get_by_role("button", name="Look in all locations").click()
+        expect(rows.first).to_contain_text("claude-opus-5")
+
+    def test_they_are_those_of_the_api(self, page, seeded):
+        listed(page).get_by_label("Model").fill("gemini-2.5-pro")
+        row = listed(page).locator(".prices > li")
+        expect(row).to_have_count(1)
+        row.locator("summary").click()
         answer = seeded.world.get("/v1/prices", query_string={"location": "global"}).json["prices"]
         (price,) = (each for each in answer if each["model"] == "gemini-2.5-pro")
         shown = [
             Decimal(each.removeprefix("$").replace(",", ""))
-            for each in row.first.locator(".rates b").all_inner_texts()
+            for each in row.locator(".rates b").all_inner_texts()
         ]
         assert set(shown) == {Decimal(rate["unitPrice"]) * 1_000_000 for rate in price["rates"]}
-        expect(row.first).to_contain_text(price["page"])
+        expect(row).to_contain_text(price["page"])
+        outputs = [
+            Decimal(rate["unitPrice"]) * 1_000_000
+            for rate in price["rates"]
+            if rate["item"].startswith("output")
+        ]
+        assert row.locator("summary").inner_text().count("$") == 4
+        expect(row.locator("summary")).to_contain_text(f"${min(outputs):.2f} {EN_DASH} ${max(outputs):.2f}")
 
     def test_a_discount_is_set_and_taken_back(self, page, seeded):
         set_discount(page, "7.5", Source="our agreement")
@@ -82,9 +130,49 @@ class TestPrices:
     def test_a_teams_key_sees_prices_and_changes_none(self, visit, seeded):
         visitor = visit(seeded.world)
         visitor.sign_in(seeded.keys["query-intents"]["key"], "prices")
-        expect(visitor.page.get_by_role("table", name="Prices", exact=True)).to_be_visible()
+        expect(listed(visitor.page).locator(".publisher")).not_to_have_count(0)
         expect(own(visitor.page)).to_have_count(0)
         expect(visitor.page.get_by_role("link", name="Audit")).to_have_count(0)
+
+
+class TestModelsWithoutAPrice:
+    def test_they_are_told_with_their_job_and_priced_from_there(self, visit, seeded):
+        job = seeded.without_price()
+        visitor = visit(seeded.world)
+        visitor.sign_in()
+        page = visitor.page
+        notice = page.get_by_role("region", name="Models without a price")
+        expect(notice).to_contain_text("gemini-9-flash")
+        notice.get_by_role("link", name=f"job {job.key.job_id}").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(job.seen.display_name)
+
+        visitor.open("prices")
+        (missing,) = seeded.world.get("/v1/prices").json["missing"]
+        notice.get_by_text("The command that sets it").click()
+        expect(notice.locator("pre")).to_have_text(missing["command"])
+        notice.get_by_role("button", name="Set the price of gemini-9-flash").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_label("Model")).to_have_value("gemini-9-flash")
+        rates = dialog.get_by_label("Rates")
+        assert json.loads(rates.input_value()) == missing["terms"]
+        # A placeholder is no price.
+        dialog.get_by_role("button", name="Set the rates").click()
+        expect(dialog.get_by_role("alert")).to_contain_text("decimal")
+        visitor.complaints.clear()
+        missing["terms"]["prices"][0]["batch"] = {"input": "1", "cached_input": "0.1", "output": "2"}
+        rates.fill(json.dumps(missing["terms"]))
+        dialog.get_by_role("button", name="Set the rates").click()
+        expect(own(page)).to_contain_text("gemini-9-flash")
+        expect(notice).to_have_count(0)
+
+    def test_a_teams_key_and_books_without_floors_ask_for_no_prices(self, visit, admin, seeded):
+        expect(admin.page.locator("[aria-busy]")).to_have_count(0)
+        seeded.without_price()
+        team = visit(seeded.world)
+        team.sign_in(seeded.keys["ad-policy-review"]["key"])
+        expect(team.page.get_by_role("region", name="Cost by model")).to_contain_text("gemini-9-flash")
+        expect(team.page.locator("[aria-busy]")).to_have_count(0)
+        assert all(each.served.asked["/v1/prices"] == 0 for each in (admin, team))
 
 
 class TestAudit:

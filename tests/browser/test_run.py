@@ -49,6 +49,7 @@ def test_a_file_becomes_a_job(page, world, vertex_server):
     expect(page.get_by_text("3 rows")).to_be_visible()
     fill(page, Labels="campaign=autumn, stage=test")
     expect(page.locator(".levels .expected .money")).to_be_visible()
+    expect(page.get_by_text("How long it takes is not known: no job with this model")).to_be_visible()
     assert vertex_server.jobs() == []
     (name,) = inputs(world)
     assert world.objects._objects["in", name][1] == ROWS

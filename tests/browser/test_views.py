@@ -164,6 +164,20 @@ class TestOverview:
         waste = page.get_by_role("region", name="Failed and wasted")
         assert exact(waste.locator(".money").first) == Decimal(format_nano(nano_of(lost)))
 
+    def test_how_long_jobs_take_is_what_the_api_says(self, admin, seeded):
+        card = admin.page.get_by_role("region", name="How long jobs take")
+        for days in (7, 30):
+            card.get_by_role("button", name=f"{days} days").click()
+            stats = [each for each in seeded.world.get("/v1/jobs:stats").json["data"] if each["days"] == days]
+            most = max(stats, key=lambda each: sum(each["jobs"].values()))
+            expect(card.locator("li")).to_have_count(len(stats))
+            first = card.locator("li").first
+            expect(first).to_contain_text(f"{most['model']} {most['location']}")
+            expect(first).to_contain_text(f"{most['jobs']['succeeded']} succeeded")
+            queue = [int(most["queueSeconds"][name] // 60) for name in ("p50", "p90")]
+            expect(first.locator("dd").first).to_have_text("{} min p90 {} min".format(*queue))
+        assert "days=30" in admin.page.url
+
     def test_what_has_no_output_yet_has_no_cost(self, visit, empty, vertex_server):
         seeder = Seeder(empty, vertex_server)
         job = seeder.add(seeder.now, (None, "adhoc", "gemini-2.5-flash"), "JOB_STATE_RUNNING", None, rows=9)
@@ -190,7 +204,13 @@ class TestOverview:
     def test_without_jobs_it_says_so(self, visit, empty):
         visitor = visit(empty)
         visitor.sign_in()
-        for text in ("No spend in this time", "Nothing is running", "No budgets", "Nothing went wrong"):
+        for text in (
+            "No spend in this time",
+            "Nothing is running",
+            "No budgets",
+            "Nothing went wrong",
+            "No figures yet",
+        ):
             expect(visitor.page.get_by_text(text, exact=True)).to_be_visible()
 
     def test_what_cannot_be_loaded_says_so_and_is_tried_again(self, visit, seeded):
@@ -551,7 +571,8 @@ def test_an_estimate_is_made_of_a_pasted_body(admin, seeded):
     page.get_by_role("button", name="Estimate", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("Paste the request body")
     page.get_by_role("button", name="Fill in an example").click()
-    body = page.get_by_label("Request body").input_value()
+    body = page.get_by_label("Request body").input_value().replace("gemini-3.5-flash", "gemini-2.5-flash")
+    page.get_by_label("Request body").fill(body)
     page.get_by_role("button", name="Estimate", exact=True).click()
     expect(page.locator(".levels")).to_be_visible()
     path = "/v1/projects/acme-batch/locations/us-central1/batchPredictionJobs:estimateCost"
@@ -559,6 +580,11 @@ def test_an_estimate_is_made_of_a_pasted_body(admin, seeded):
     found = [exact(each) for each in page.locator(".levels .money").all()]
     assert found == [Decimal(answer[level]) for level in ("low", "expected", "high")]
     expect(page.get_by_text("Assumptions")).to_be_visible()
+    queue = [int(answer["expectedTime"]["queueSeconds"][name] // 60) for name in ("p50", "p90")]
+    expect(page.locator(".pairs dd").filter(has_text="p90").first).to_have_text(
+        "{} min(p90 {} min)".format(*queue)
+    )
+    expect(page.get_by_text(f"From {answer['expectedTime']['jobs']} jobs with this model")).to_be_visible()
     page.get_by_label("Request body").fill('{"model": "publishers/google/models/no-such-model"}')
     page.get_by_role("button", name="Estimate", exact=True).click()
     expect(page.get_by_text("The amounts are unknown")).to_be_visible()

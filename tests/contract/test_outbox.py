@@ -119,6 +119,16 @@ def test_an_event_is_amended(outbox):
     assert outbox.amend_event("evt_9", lambda record: record) is None
 
 
+def test_the_latest_of_a_type_come_first(outbox):
+    for number, kind in enumerate(["price.missing", "batch.completed", "price.missing", "price.missing"]):
+        outbox.add_event(event(number, None, type=kind, time=NOW + number * SECOND))
+    assert [each.id for each in outbox.latest_events("price.missing", 9)] == ["evt_3", "evt_2", "evt_0"]
+    assert outbox.latest_events("price.missing", 1) == [
+        event(3, None, type="price.missing", time=NOW + 3 * SECOND)
+    ]
+    assert outbox.latest_events("batch.failed", 9) == []
+
+
 def test_of_amendments_at_the_same_moment_none_is_lost(outbox):
     outbox.add_event(event())
 
@@ -133,6 +143,7 @@ def test_of_amendments_at_the_same_moment_none_is_lost(outbox):
 CALLS = [
     lambda outbox: outbox.add_event(event()),
     lambda outbox: outbox.claim_events(NOW, 1),
+    lambda outbox: outbox.latest_events("price.missing", 1),
     lambda outbox: outbox.amend_event("evt_1", lambda _: None),
 ]
 

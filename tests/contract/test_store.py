@@ -969,6 +969,7 @@ CALLS = {
     "daily_times": lambda s: list(s.daily_times(None, "2026-11-01", "2026-11-02")),
     "add_event": lambda s: s.add_event(an_event()),
     "claim_events": lambda s: s.claim_events(CREATED, 1),
+    "latest_events": lambda s: s.latest_events("price.missing", 1),
     "amend_event": lambda s: s.amend_event("x", lambda event: event),
     "add_job": lambda s: s.add_job(record(), submission()),
     "get_job": lambda s: s.get_job(key()),

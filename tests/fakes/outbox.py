@@ -38,6 +38,12 @@ class MemoryOutbox:
                 self.events[event_id] = msgspec.structs.replace(event, next_attempt=now + LEASE)
             return [self.events[event_id] for event_id in claimed]
 
+    def latest_events(self, kind: str, limit: int) -> list[Event]:
+        self._check_up()
+        with self._outbox_lock:
+            found = [event for event in self.events.values() if event.type == kind]
+            return sorted(found, key=lambda event: event.time, reverse=True)[:limit]
+
     def amend_event(self, event_id: str, change: Callable[[Event], Event | None]) -> Event | None:
         self._check_up()
         with self._outbox_lock:

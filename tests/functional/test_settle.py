@@ -899,6 +899,7 @@ def test_a_model_without_a_price_is_announced_once_a_day_with_the_line_that_pric
     assert (said["model"], said["name"], said["apiKey"]) == ("gemini-99", ended(1)["name"], "nightly")
     assert '-X PUT "$GATEWAY_URL/v1/prices/gemini-99"' in said["command"]
     body = json.loads(re.search(r"-d '(.*)'$", said["command"])[1])
+    assert body == said["terms"]
     assert list(body["prices"][0]["batch"]) == ["input", "cached_input", "output"]
     with pytest.raises(ValueError, match="not a decimal string"):
         read_terms("gemini-99", json.dumps(body), PRICES.non_global_from)
@@ -933,7 +934,7 @@ def test_a_name_that_no_model_can_have_is_announced_without_a_command(books):
     books.settle()
 
     (said,) = announced(books)
-    assert (said["model"], said["command"]) == ("x';rm -rf ~;'", None)
+    assert (said["model"], said["command"], said["terms"]) == ("x';rm -rf ~;'", None, None)
 
 
 def test_prices_that_change_while_an_output_is_read_do_not_mix(books):

@@ -159,7 +159,7 @@ class Gateway:
             now=deps.now,
         )
         jobs = Jobs(deps.store)
-        prices = Prices(deps.prices, deps.settings, deps.now)
+        prices = Prices(deps.prices, deps.settings, deps.store, deps.now)
         inputs = Inputs(deps.objects, deps.settings.input_prefix, deps.settings.output_prefix, deps.now)
         repricings = Repricings(deps.store, deps.prices, deps.now)
         self._table = Table(

@@ -20,6 +20,9 @@ class Outbox(Protocol):
         No other call returns them until LEASE has passed: then they are due again, unless amended.
         """
 
+    def latest_events(self, kind: str, limit: int) -> Sequence[Event]:
+        """Return the latest events of a type, the newest first; those that cannot be read are left out."""
+
     def amend_event(self, event_id: str, change: Callable[[Event], Event | None]) -> Event | None:
         """Change an event.
 

@@ -2,6 +2,7 @@
 
 import shlex
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -17,7 +18,7 @@ from batch_gateway.notify.delivery import notify
 from batch_gateway.settlement.deps import SettlementDeps
 
 _PLACEHOLDER = "USD PER MILLION"
-"""Stands for a rate in the command. It is no number, so that nobody sets it by mistake."""
+"""Stands for a rate in the terms. It is no number, so that nobody sets it by mistake."""
 _FAMILIES = ("input", "cached_input", "cache_creation_input", "cache_creation_1h_input", "output")
 
 
@@ -31,8 +32,9 @@ def note_missing_prices(job: JobRecord, deps: SettlementDeps, now: datetime) -> 
     """
     for model, items in _without_price(job.cost.line_items).items():
         is_name = MODEL_KEY.fullmatch(model) and model != OTHER_MODEL
-        command = _command(model, items) if is_name else None
-        event = missing_price_event(model, job, command, now)
+        terms = _terms(items) if is_name else None
+        command = _command(model, terms) if terms else None
+        event = missing_price_event(model, job, terms, command, now)
         if deps.store.add_event(event):
             fields = {**log_events.job_fields(job), "unpriced_model": model, "command": command}
             log("WARNING", "model without a price", event=PRICE_MISSING, **fields)
@@ -53,12 +55,16 @@ def _is_free(line: LineItem) -> bool:
     return line.item == UNBILLED_TOOL_USE
 
 
-def _command(model: str, items: list[str]) -> str:
-    """Return the command that sets a model's price, once its rates are filled in."""
+def _terms(items: list[str]) -> dict[str, Any]:
+    """Return the terms that price items, once the rates are filled in."""
     used = [family for family in _FAMILIES if any(item.startswith(f"{family}_") for item in items)]
     price = {"from": None, "source": "PAGE", "batch": dict.fromkeys(used, _PLACEHOLDER)}
-    body = {"unit": "token", "non_global_multiplier": "1", "prices": [price]}
+    return {"unit": "token", "non_global_multiplier": "1", "prices": [price]}
+
+
+def _command(model: str, terms: dict[str, Any]) -> str:
+    """Return the command that sets a model's price to terms."""
     return (
         f'curl -X PUT "$GATEWAY_URL/v1/prices/{model}" -H "Authorization: Bearer $GATEWAY_MASTER_KEY" '
-        f"-d {shlex.quote(msgspec.json.encode(body).decode())}"
+        f"-d {shlex.quote(msgspec.json.encode(terms).decode())}"
     )

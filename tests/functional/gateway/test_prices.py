@@ -71,6 +71,8 @@ def test_the_table_is_listed_with_its_sources(world):
     assert rate(entry) == Decimal("0.00000015")
     assert listed(world)["priceTable"] == TABLE.version
     assert {each["model"] for each in listed(world)["prices"]} == set(TABLE.models)
+    assert entry["publisher"] == "google"
+    assert only(world, "claude-opus-5")["publisher"] == "anthropic"
 
 
 def test_the_next_change_that_is_known_is_listed(world):
@@ -103,7 +105,7 @@ def test_a_key_sees_the_prices_of_its_models_only(world):
         "gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.5-flash-lite", "gemini-2.5-flash-image",
         "claude-opus-5", "gemini-2.0-flash",
     }  # fmt: skip
-    assert "overrides" not in found
+    assert found.keys().isdisjoint({"overrides", "missing"})
     assert listed(world, "?model=gemini-3.5-flash", key=key)["prices"] == []
     answer = put(world, "gemini-2.5-flash", NEW, key=key)
     assert (answer.status_code, reason(answer)) == (403, "ADMIN_ONLY")
@@ -118,6 +120,12 @@ def test_rates_of_a_new_model_price_it(world, settled):
     before = cost(world, settled(model))
     assert before["complete"] is False
     assert before["rows"]["unpriced"] > 0
+    (missing,) = listed(world)["missing"]
+    assert (missing["model"], missing["name"]) == ("glm-9-maas", before["name"])
+    assert missing["terms"]["prices"][0]["batch"].keys() == {"input", "output"}
+    assert missing["command"].endswith(f"-d '{json.dumps(missing['terms'], separators=(',', ':'))}'")
+    assert put(world, "glm-9-maas", NEW, "?location=europe-west4").status_code == 200
+    assert len(listed(world)["missing"]) == 1
 
     answer = put(world, "glm-9-maas", NEW)
 
@@ -130,6 +138,7 @@ def test_rates_of_a_new_model_price_it(world, settled):
         "the agreement of 2026",
         Decimal("0.000007"),
     )
+    assert listed(world)["missing"] == []
     for current in world._current:
         current._good_until = 0
     after = cost(world, settled(model))

@@ -2,20 +2,21 @@
 
 Collections::
 
-    events/{id}    Event; found by nextAttempt, which is null when nothing is due
+    events/{id}    Event; found by nextAttempt, which is null when nothing is due, or by type
 """
 
 from collections.abc import Callable
 from datetime import datetime
 
 import msgspec
-from google.cloud.firestore_v1 import Client, FieldFilter, WriteBatch
+from google.cloud.firestore_v1 import Client, FieldFilter, Query, WriteBatch
 
 from batch_gateway.adapters.firestore.documents import (
     CALL,
     from_documents,
     from_optional,
     optimistically,
+    read_records,
     to_document,
     translate_errors,
     write_if_unchanged,
@@ -60,6 +61,12 @@ class FirestoreOutbox:
 
         with translate_errors():
             return optimistically(attempt)
+
+    def latest_events(self, kind: str, limit: int) -> list[Event]:
+        of_kind = self._client.collection("events").where(filter=FieldFilter("type", "==", kind))
+        query = of_kind.order_by("time", direction=Query.DESCENDING)
+        with translate_errors():
+            return read_records(query, Event, limit)
 
     def amend_event(self, event_id: str, change: Callable[[Event], Event | None]) -> Event | None:
         def attempt() -> Event | None:

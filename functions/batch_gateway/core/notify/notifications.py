@@ -160,13 +160,17 @@ def overrun_event(job: JobRecord, now: datetime) -> Event:
     return _event(OVERRUN, (job.key.path,), data, now, key_id=job.key_id, team=job.team, model=report.model)
 
 
-def missing_price_event(model: str, job: JobRecord, command: str | None, now: datetime) -> Event:
+def missing_price_event(
+    model: str, job: JobRecord, terms: dict[str, Any] | None, command: str | None, now: datetime
+) -> Event:
     """Return the event of a model that has no price: one for each model and UTC day.
 
     Args:
         model: The model as it is named in line items.
         job: The job that used it.
-        command: The command that sets its price; None if it cannot have one.
+        terms: The body of ``PUT /v1/prices/{model}``, in which the rates are to be filled in; None if it
+            cannot have a price.
+        command: The command that sends it; None likewise.
         now: The time.
     """
     data = {
@@ -174,6 +178,7 @@ def missing_price_event(model: str, job: JobRecord, command: str | None, now: da
         "name": job.seen.name,
         "team": job.team,
         "apiKey": job.api_key,
+        "terms": terms,
         "command": command,
     }
     about = (model, now.astimezone(UTC).date().isoformat())

@@ -10,7 +10,7 @@ from batch_gateway.core.answers import Money, Time
 from batch_gateway.core.pricing.layers import Discount, Layers, in_force, period_at, rate_at, starts_between
 from batch_gateway.core.pricing.model_prices import EARLIEST, windows
 from batch_gateway.core.pricing.money import format_pico
-from batch_gateway.core.pricing.overrides import Override
+from batch_gateway.core.pricing.overrides import Override, publisher_of
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.pricing.units import Unit
 
@@ -78,10 +78,12 @@ class PriceEntry(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The prices of a model in a location.
 
     Attributes:
+        publisher: As in the names of overrides; null: the model's name does not tell.
         location: ``*`` stands for all locations that are not listed.
     """
 
     model: str
+    publisher: str | None
     location: str
     unit: Unit
     source: _Source
@@ -112,12 +114,32 @@ class PriceOverride(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     price_table: str | UnsetType = UNSET
 
 
+class MissingPrice(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A model that was used and that nobody has set a price for.
+
+    Attributes:
+        name: The job that used it.
+        seen_at: When it was announced last: once a day for each model.
+        terms: The body of ``PUT /v1/prices/{model}``, in which the rates are to be filled in; null: it cannot
+            have a price.
+        command: The command that sends it; null likewise.
+    """
+
+    model: str
+    name: str
+    seen_at: Time
+    terms: dict[str, Any] | None
+    command: str | None
+
+
 class PriceList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The prices in force.
 
     Attributes:
         price_table: Version of the table and, after a plus, a hash of the owner's prices.
-        overrides: All overrides; for the administrator only.
+        overrides: All overrides; only for keys that see everything.
+        missing: Models without a price that were announced within 30 days, the latest first; only for keys
+            that see everything.
     """
 
     price_table: str
@@ -125,6 +147,7 @@ class PriceList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     at: Time
     prices: list[PriceEntry]
     overrides: list[PriceOverride] | UnsetType = UNSET
+    missing: list[MissingPrice] | UnsetType = UNSET
 
 
 def prices_of(prices: PriceTable, model: str, location: str, at: datetime) -> PriceEntry | None:
@@ -150,7 +173,14 @@ def prices_of(prices: PriceTable, model: str, location: str, at: datetime) -> Pr
         if (charged := _charged(layers, names, location, start))
     )
     change = next((step for step in later if step.rates != now["rates"]), None)
-    return PriceEntry(model=model, location=location, unit=unit, **now, next_change=change)
+    return PriceEntry(
+        model=model,
+        publisher=publisher_of(model),
+        location=location,
+        unit=unit,
+        **now,
+        next_change=change,
+    )
 
 
 def _charged(layers: Layers, names: tuple[str, ...], location: str, at: datetime) -> dict[str, Any] | None:

@@ -6,7 +6,6 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
-from msgspec import UNSET
 from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access.callers import Caller
@@ -28,8 +27,10 @@ from batch_gateway.core.pricing.overrides import (
 from batch_gateway.core.pricing.price_list import ELSEWHERE, PriceList, override_view, prices_of
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.current_prices import CurrentPrices
+from batch_gateway.gateway.admin.missing_prices import missing_prices
 from batch_gateway.gateway.http import json_bodies, params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
+from batch_gateway.ports import Outbox
 from batch_gateway.settings import Settings
 
 _PATH = "/v1/prices/"
@@ -39,15 +40,18 @@ _PUBLISHER = "publishers/"
 class Prices:
     """Handler of requests about prices."""
 
-    def __init__(self, prices: CurrentPrices, settings: Settings, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, prices: CurrentPrices, settings: Settings, outbox: Outbox, now: Callable[[], datetime]
+    ) -> None:
         self._prices = prices
         self._settings = settings
+        self._outbox = outbox
         self._now = now
 
     def list(self, request: Request, caller: Caller) -> Response:
         """List the prices of the models that the caller may use (``GET /v1/prices?model&location&at``).
 
-        A caller that sees everything also gets the overrides.
+        A caller that sees everything also gets the overrides, and the models that were used without a price.
         """
         params.check_names(request, {"model", "location", "at"})
         at = params.time(request, "at") or self._now()
@@ -63,8 +67,14 @@ class Prices:
             for place in ([location] if location else _places(table, model))
             if (found := prices_of(table, model, place, at))
         ]
-        shown = [override_view(each) for each in overrides.entries] if caller.sees_everything else UNSET
-        return responses.json(PriceList(price_table=table.version, at=at, prices=listed, overrides=shown))
+        answer = PriceList(price_table=table.version, at=at, prices=listed)
+        if caller.sees_everything:
+            answer = msgspec.structs.replace(
+                answer,
+                overrides=[override_view(each) for each in overrides.entries],
+                missing=missing_prices(self._outbox, table, self._now()),
+            )
+        return responses.json(answer)
 
     def put(self, request: Request, caller: Caller) -> AuditedResponse:
         """Set an override in place of an earlier one (``PUT /v1/prices/{name}?location``)."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import islice
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 from werkzeug.wrappers import Request, Response
@@ -12,11 +12,11 @@ from werkzeug.wrappers import Request, Response
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.accounting import rollups
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.pricing.money import format_nano
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.spend.entries import entries_of_totals
-from batch_gateway.core.spend.reconcile import REASONS, BilledSku, Comparison, Line, compare
+from batch_gateway.core.spend.reconcile import Comparison, compare
 from batch_gateway.core.spend.time_buckets import Span
+from batch_gateway.gateway.costs.bill_view import bill_view, percent
 from batch_gateway.gateway.http import params, responses
 from batch_gateway.log_events import usd
 from batch_gateway.logs import log
@@ -34,7 +34,6 @@ _CHECKED_DAYS = 28
 """Days that the daily check compares: many, so that jobs that run past midnight hardly matter."""
 _SETTLED_AFTER = timedelta(days=3)
 """They end so long ago, since exports are late and jobs run for up to four days."""
-_PERCENT_DIGITS = 2
 
 
 class BillStore(TotalStore, SweepStore, Protocol):
@@ -90,7 +89,7 @@ class Reconciliations:
                 "BigQuery does not answer, so Google's bill cannot be read. Try again.",
                 retry_after=30,
             ) from error
-        return responses.json(_view(span, self._settings.billing_export, bill, found))
+        return responses.json(bill_view(span, self._settings.billing_export, bill, found))
 
     def check_once_a_day(self) -> None:
         """Compare the last weeks once a day, and log the drift; nothing if there is no export.
@@ -121,7 +120,7 @@ class Reconciliations:
             ours_usd=usd(found.ours_nano),
             google_usd=usd(found.google_nano),
             # Where Google's bill has nothing, all of ours is drift.
-            drift_percent=msgspec.Raw(_percent(found.drift_percent or Fraction(0)).encode())
+            drift_percent=msgspec.Raw(percent(found.drift_percent or Fraction(0)).encode())
             if found.google_nano or not found.ours_nano
             else 100,
         )
@@ -164,77 +163,3 @@ def _span(request: Request, now: datetime) -> Span:
 
 def _floor(time: datetime) -> datetime:
     return _EPOCH + (time - _EPOCH) // _DAY * _DAY
-
-
-def _view(span: Span, table: str, bill: Bill, found: Comparison) -> dict[str, Any]:
-    reasons = sorted({reason for line in found.lines for reason in line.reasons})
-    drift = found.drift_percent
-    return {
-        "start_time": int(span.start.timestamp()),
-        "end_time": int(span.end.timestamp()),
-        "currency": "USD",
-        **_amounts(found.ours_nano, found.google_nano),
-        "agrees_within_percent": None if drift is None else _percent(drift),
-        "summary": _summary(found),
-        "discounts": format_nano(found.discounts_nano),
-        "promotions": format_nano(found.promotions_nano),
-        "reasons": {reason: REASONS[reason] for reason in reasons},
-        "lines": [_line_view(line) for line in found.lines],
-        "not_compared": [_sku_view(sku) for sku in found.not_compared],
-        "unconverted": [
-            {"day": row.day, "project": row.project, "sku": row.sku, "description": row.description}
-            | {"amount": f"{row.cost:f}", "currency": row.currency}
-            for row in found.unconverted
-        ],
-        "export": {
-            "table": table,
-            "kind": bill.kind,
-            "newest": None if bill.exported is None else int(bill.exported.timestamp()),
-            "bytes_read": bill.bytes,
-        },
-    }
-
-
-def _summary(found: Comparison) -> str:
-    if found.unconverted:
-        return "Some amounts are in a currency whose rate the export does not say: they are not compared."
-    if found.drift_percent is None:
-        return "Google's bill has nothing for batch jobs on these days."
-    return f"Our books and Google's bill agree within {_percent(found.drift_percent)} %."
-
-
-def _line_view(line: Line) -> dict[str, Any]:
-    return {
-        "day": line.day,
-        "project": line.project,
-        "model": line.model,
-        "item": line.item,
-        **_amounts(line.ours_nano, line.google_nano),
-        "reasons": list(line.reasons),
-        "skus": [_sku_view(sku) for sku in line.skus],
-    }
-
-
-def _amounts(ours_nano: int, google_nano: int) -> dict[str, str | None]:
-    ratio = _decimal(Fraction(ours_nano, google_nano), 4) if google_nano else None
-    return {
-        "ours": format_nano(ours_nano),
-        "google": format_nano(google_nano),
-        "difference": format_nano(ours_nano - google_nano),
-        "ratio": ratio,
-    }
-
-
-def _sku_view(sku: BilledSku) -> dict[str, str]:
-    return {"sku": sku.sku, "description": sku.description, "amount": format_nano(sku.amount_nano)}
-
-
-def _percent(value: Fraction) -> str:
-    """Format a percentage, rounded up, so that "within" is true."""
-    scale = 10**_PERCENT_DIGITS
-    return _decimal(Fraction(-(-value * scale // 1), scale), _PERCENT_DIGITS)
-
-
-def _decimal(value: Fraction, digits: int) -> str:
-    units = round(value * 10**digits)
-    return format_nano(units * 10 ** (9 - digits))

@@ -17,6 +17,7 @@ const ICONS = {
   run: 'M7 5l12 7-12 7z',
   estimate: 'M6 3h12v18H6zM9 7h6M9 12h1M14 12h1M9 16h1M14 16h1',
   prices: 'M4 12V4h8l8 8-8 8zM8 8v.5',
+  bill: 'M6 3h12v18l-3-2-3 2-3-2-3 2zM9 8h6M9 12h6',
   audit: 'M5 3h14v18H5zM8 8h8M8 12h8M8 16h5',
   theme: 'M12 3a9 9 0 1 0 9 9 7 7 0 0 1-9-9z',
   out: 'M10 4H5v16h5M14 8l4 4-4 4M18 12H9',

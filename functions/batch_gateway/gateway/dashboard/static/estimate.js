@@ -8,6 +8,7 @@ import { count, whole } from './format.js';
 import { useEffect, useRef, useState } from './hooks.module.js';
 import { approximate, knownNano } from './money.js';
 import { Card, empty, failure, skeleton } from './parts.js';
+import { expectedTime } from './timing.js';
 
 const KEPT = 'batch-gateway-estimate';
 const EXAMPLE = {
@@ -22,7 +23,7 @@ const EXAMPLE = {
  * @typedef {{
  *   low: string | null, expected: string | null, high: string | null, model: string, priceTable: string,
  *   rows: {total: number | null, exact?: boolean, sampled?: number}, inputTokens: Levels, outputTokens: Levels,
- *   warnings?: string[], assumptions?: string[], invalidRows: {uri: string, line: number | null, reason: string}[],
+ *   expectedTime: import('./timing.js').Expected, warnings?: string[], assumptions?: string[], invalidRows: {uri: string, line: number | null, reason: string}[],
  * }} Estimated the answer of …:estimateCost
  * @typedef {HTMLInputElement | HTMLTextAreaElement} Control
  */
@@ -192,6 +193,7 @@ export function result(estimate) {
       estimate.outputTokens.expected !== null && pair('Output tokens', levels(estimate.outputTokens)),
       pair('Prices of', estimate.priceTable),
     ),
+    expectedTime(estimate.expectedTime),
     estimate.invalidRows.length > 0 && [
       h('h3', {}, 'Rows that Vertex AI would refuse'),
       table(

@@ -3,6 +3,7 @@
 import { useAddress } from './address.js';
 import { Refusal, whoAmI } from './api.js';
 import { Audit } from './audit.js';
+import { Bill } from './bill.js';
 import { button, h, icon, render } from './dom.js';
 import { Estimate } from './estimate.js';
 import { useEffect, useLayoutEffect, useRef, useState } from './hooks.module.js';
@@ -33,6 +34,7 @@ const VIEWS = {
   run: { text: 'Run', show: Run, needs: 'runJobs' },
   estimate: { text: 'Estimate', show: Estimate },
   prices: { text: 'Prices', show: Prices },
+  bill: { text: 'Bill', show: Bill, needs: 'seeEverything' },
   keys: { text: 'Keys & teams', show: Keys, needs: 'seeOwners' },
   audit: { text: 'Audit', show: Audit, needs: 'seeEverything' },
 };

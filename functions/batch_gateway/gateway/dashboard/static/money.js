@@ -92,8 +92,38 @@ export function tickUsd(dollars) {
  * @param {string} unitPrice
  */
 export function perMillion(unitPrice) {
+  return exactUsd(millionth(unitPrice));
+}
+
+/**
+ * Returns how much a million units cost, from the least to the most expensive: "$0.15 – $0.50"; null for none.
+ * @param {string[]} unitPrices
+ */
+export function perMillionBetween(unitPrices) {
+  const amounts = unitPrices.map(millionth);
+  if (!amounts.length) return null;
+  const least = amounts.reduce((one, other) => (other < one ? other : one));
+  const most = amounts.reduce((one, other) => (other > one ? other : one));
+  return least === most ? exactUsd(least) : `${exactUsd(least)} – ${exactUsd(most)}`;
+}
+
+/**
+ * Returns the nano-dollars that a million units cost.
+ * @param {string} unitPrice
+ */
+function millionth(unitPrice) {
   // A discount may add digits: those below a nano-dollar for the million are left out.
-  return exactUsd(parseDecimal(unitPrice.replace(/(\.\d{15})\d+$/, '$1'), 15));
+  return parseDecimal(unitPrice.replace(/(\.\d{15})\d+$/, '$1'), 15);
+}
+
+/**
+ * Returns "0.075" as "7.5 %", exactly.
+ * @param {string} part
+ */
+export function percent(part) {
+  const digits = (part.split('.')[1] ?? '').padEnd(2, '0');
+  const rest = digits.slice(2).replace(/0+$/, '');
+  return `${Number(digits.slice(0, 2))}${rest ? `.${rest}` : ''} %`;
 }
 
 /**

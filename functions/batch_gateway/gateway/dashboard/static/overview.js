@@ -1,7 +1,7 @@
 /** The page for the morning: what was spent, what runs, what went wrong. */
 
 import { go } from './address.js';
-import { costs, everyKey, everyTeam, file, jobsIn, whoAmI } from './api.js';
+import { costs, everyKey, everyTeam, file, get, jobsIn, whoAmI } from './api.js';
 import { AT_LEAST } from './amounts.js';
 import { BudgetsCard, budgetsOf } from './budgets.js';
 import { ModelsCard } from './bymodel.js';
@@ -13,11 +13,13 @@ import { FailuresCard, failuresOf, WasteCard } from './failures.js';
 import { FirstJob } from './firstjob.js';
 import { useState } from './hooks.module.js';
 import { usePolled } from './live.js';
+import { MissingPrices } from './missingprices.js';
 import { dayOf, RANGES, seconds, startOf } from './periods.js';
 import { zoneParameter } from './preferences.js';
 import { MOST_RUNNING, RunningCard, underWay } from './running.js';
 import { SpendCard } from './spend.js';
 import { firstDay, Tiles } from './tiles.js';
+import { TimingCard } from './timing.js';
 import { useValues } from './values.js';
 
 /** @typedef {import('./api.js').Query} Query */
@@ -78,6 +80,19 @@ export function Overview({ who, query }) {
     (signal) => jobsIn(UNDER_WAY, MOST_RUNNING, [...underWay(), ...filter], signal),
     [team],
   );
+  const times = usePolled(
+    () => 300,
+    /** @returns {Promise<import('./timing.js').Stats[]>} */
+    async (signal) => (await get('/v1/jobs:stats', [], signal)).data,
+    [],
+  );
+  const floors = days.data?.some(({ results }) => results.some(({ unpriced }) => unpriced)) ?? false;
+  const missing = usePolled(
+    () => 300,
+    /** @returns {Promise<import('./missingprices.js').Missing[]>} */
+    async (signal) => (may.seeEverything && floors ? ((await get('/v1/prices', [], signal)).missing ?? []) : []),
+    [floors],
+  );
   /** @returns {Query} */
   const since = () => [['start_time', seconds(startOf(range, Date.now()))], ...filter];
   const failures = usePolled(
@@ -128,6 +143,7 @@ export function Overview({ who, query }) {
       running.data?.items.length === 0 &&
       days.data?.every(({ results }) => results.length === 0) &&
       h(FirstJob, { may }),
+    h(MissingPrices, { missing: missing.data ?? [], maySet: may.administer, done: missing.again }),
     h(Tiles, { days, jobs: running.data?.items ?? null, budgets, whose }),
     h(
       'div',
@@ -138,6 +154,7 @@ export function Overview({ who, query }) {
         h(SpendCard, { from: spend, range, by, team, actions: h(Controls, { by, range }) }),
         h(ChangesCard, { from: changes, range, by, team }),
         h(RunningCard, { from: running, team }),
+        h(TimingCard, { from: times, query, everybody: team !== null }),
         h(FailuresCard, { from: failures, range, team }),
       ),
       h(

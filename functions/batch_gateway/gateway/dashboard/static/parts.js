@@ -11,7 +11,7 @@ import { ProblemOfForm, useProblem } from './problems.js';
  * Returns a card for what is loaded.
  * @template T
  * @param {{
- *   title: string, actions?: Children, kind?: string, note?: Children, lines?: number,
+ *   title: string, actions?: Children, kind?: string, note?: Children, lead?: Children, lines?: number,
  *   from: import('./live.js').Polled<T>, draw: (data: T) => Children,
  * }} props
  */
@@ -21,14 +21,15 @@ export function loadedCard(props) {
 
 /**
  * Shows a titled section. With `from`, its content is `draw(data)` once there is data; until then it says that it
- * loads, or why it could not. What is there already is not taken away by an error.
+ * loads, or why it could not. What is there already is not taken away by an error. `lead` stands before it, also
+ * while it loads.
  *
  * @param {{
- *   title: string, actions?: Children, kind?: string, note?: Children, lines?: number,
+ *   title: string, actions?: Children, kind?: string, note?: Children, lead?: Children, lines?: number,
  *   from?: import('./live.js').Polled<unknown>, draw?: (data: unknown) => Children, children?: Children,
  * }} props
  */
-export function Card({ title, actions, kind = '', note, lines = 3, from, draw, children }) {
+export function Card({ title, actions, kind = '', note, lead, lines = 3, from, draw, children }) {
   let content = children;
   const waits = from !== undefined && from.data === null && from.error === null;
   if (from && from.data !== null) content = draw?.(from.data);
@@ -44,7 +45,7 @@ export function Card({ title, actions, kind = '', note, lines = 3, from, draw, c
       note && h('p', { class: 'note' }, note),
       actions && h('div', { class: 'card-actions' }, actions),
     ),
-    h('div', { class: 'card-body' }, content),
+    h('div', { class: 'card-body' }, lead, content),
   );
 }
 

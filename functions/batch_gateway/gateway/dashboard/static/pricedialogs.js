@@ -67,13 +67,17 @@ export async function setDiscount() {
   return done;
 }
 
-/** Asks for a model's rates, and sets them; resolves to whether there are new ones. */
-export async function setRates() {
+/**
+ * Asks for a model's rates, and sets them; resolves to whether there are new ones.
+ * @param {string} model
+ * @param {object} terms what stands in the form, in the form of the price table
+ */
+export async function setRates(model = '', terms = RATES) {
   const done = await ask(
     'Set rates',
     [
       h('p', {}, `USD for a million units. An item that is left out is unpriced. ${REPRICE}`),
-      field('Model', h('input', { name: 'model', autocomplete: 'off', required: true })),
+      field('Model', h('input', { name: 'model', autocomplete: 'off', required: true, defaultValue: model })),
       field('Location', h('input', { name: 'location', autocomplete: 'off' }), 'Empty: all.'),
       field(
         'Rates',
@@ -82,7 +86,7 @@ export async function setRates() {
           class: 'code',
           rows: 12,
           spellcheck: false,
-          defaultValue: JSON.stringify(RATES, null, 2),
+          defaultValue: JSON.stringify(terms, null, 2),
         }),
         'In the form of the price table, as the API’s documentation describes.',
       ),

@@ -1,0 +1,214 @@
+"""Define the answer of ``GET /v1/costs:reconcile``, and make it from a comparison."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from batch_gateway.core.answers import Count, Money
+from batch_gateway.core.pricing.money import format_nano
+from batch_gateway.core.spend import reconcile
+from batch_gateway.core.spend.time_buckets import Span
+from batch_gateway.ports.billing import Bill
+
+_PERCENT_DIGITS = 2
+_RATIO_DIGITS = 4
+
+_Day = Annotated[str, Meta(description="UTC: of creation in the books, of usage in the bill.")]
+_Difference = Annotated[Money, Meta(description="Ours less Google's.")]
+_Ratio = Annotated[str | None, Meta(description="Ours divided by Google's; null where Google's is 0.")]
+
+
+class BilledSku(msgspec.Struct, frozen=True):
+    """What a SKU costs.
+
+    Attributes:
+        sku: Its id.
+        description: Its description in the bill.
+        amount: With the credits that lower prices.
+    """
+
+    sku: str
+    description: str
+    amount: Money
+
+
+class BillLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Both amounts of a day, project, model and item.
+
+    Attributes:
+        project: Id.
+        model: null: the SKU's description does not say.
+        item: ``input``, ``cached_input``, ``cache_creation`` or ``output``, with all modalities; null: the
+            SKU's description does not say.
+        reasons: What explains a difference of more than 1 %.
+        skus: What Google's amount is made of.
+    """
+
+    day: _Day
+    project: str
+    model: str | None
+    item: str | None
+    ours: Money
+    google: Money
+    difference: _Difference
+    ratio: _Ratio
+    reasons: list[str]
+    skus: list[BilledSku]
+
+
+class UnconvertedSku(msgspec.Struct, frozen=True, kw_only=True):
+    """What a SKU costs in a currency whose rate the export does not say.
+
+    Attributes:
+        amount: In that currency.
+        currency: ISO 4217 code.
+    """
+
+    day: _Day
+    project: str
+    sku: str
+    description: str
+    amount: str
+    currency: str
+
+
+class BillExport(msgspec.Struct, frozen=True, kw_only=True):
+    """The export that the bill was read from.
+
+    Attributes:
+        kind: ``standard`` is also the detailed export.
+        newest: When the newest row that was read was exported, in Unix seconds; null: there was none.
+        bytes_read: Bytes that the query read; BigQuery bills 10 MB at least.
+    """
+
+    table: str
+    kind: Literal["standard", "focus"]
+    newest: int | None
+    bytes_read: Count
+
+
+class BillComparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Our books and Google's bill.
+
+    Attributes:
+        start_time: Unix seconds.
+        end_time: Unix seconds.
+        ours: The sum of the books.
+        google: The sum of all SKUs of batch jobs, also of those that could not be matched.
+        agrees_within_percent: The difference of the sums in percent of Google's, rounded up; null where
+            Google's is 0 and ours is not.
+        summary: The same as a sentence.
+        discounts: Credits that lower prices; part of Google's amount.
+        promotions: Promotional credits; no part of Google's amount.
+        reasons: What each reason in the lines means.
+        not_compared: SKUs of models that are not for batch jobs.
+        unconverted: Costs that are not in Google's amounts, because they cannot be converted.
+    """
+
+    start_time: int
+    end_time: int
+    currency: Literal["USD"] = "USD"
+    ours: Money
+    google: Money
+    difference: _Difference
+    ratio: _Ratio
+    agrees_within_percent: str | None
+    summary: str
+    discounts: Money
+    promotions: Money
+    reasons: dict[str, str]
+    lines: list[BillLine]
+    not_compared: list[BilledSku]
+    unconverted: list[UnconvertedSku]
+    export: BillExport
+
+
+def bill_view(span: Span, table: str, bill: Bill, found: reconcile.Comparison) -> BillComparison:
+    """Return a comparison as it is answered.
+
+    Args:
+        span: The days that were compared.
+        table: The export's table.
+        bill: The bill that was read from it.
+        found: The comparison.
+    """
+    reasons = sorted({reason for line in found.lines for reason in line.reasons})
+    drift = found.drift_percent
+    return BillComparison(
+        start_time=int(span.start.timestamp()),
+        end_time=int(span.end.timestamp()),
+        ours=format_nano(found.ours_nano),
+        google=format_nano(found.google_nano),
+        difference=format_nano(found.ours_nano - found.google_nano),
+        ratio=_ratio(found.ours_nano, found.google_nano),
+        agrees_within_percent=None if drift is None else percent(drift),
+        summary=_summary(found),
+        discounts=format_nano(found.discounts_nano),
+        promotions=format_nano(found.promotions_nano),
+        reasons={reason: reconcile.REASONS[reason] for reason in reasons},
+        lines=[_line_view(line) for line in found.lines],
+        not_compared=_sku_views(found.not_compared),
+        unconverted=[_unconverted_view(row) for row in found.unconverted],
+        export=BillExport(
+            table=table,
+            kind=bill.kind,
+            newest=None if bill.exported is None else int(bill.exported.timestamp()),
+            bytes_read=bill.bytes,
+        ),
+    )
+
+
+def _summary(found: reconcile.Comparison) -> str:
+    if found.unconverted:
+        return "Some amounts are in a currency whose rate the export does not say: they are not compared."
+    if found.drift_percent is None:
+        return "Google's bill has nothing for batch jobs on these days."
+    return f"Our books and Google's bill agree within {percent(found.drift_percent)} %."
+
+
+def _line_view(line: reconcile.Line) -> BillLine:
+    return BillLine(
+        day=line.day,
+        project=line.project,
+        model=line.model,
+        item=line.item,
+        ours=format_nano(line.ours_nano),
+        google=format_nano(line.google_nano),
+        difference=format_nano(line.ours_nano - line.google_nano),
+        ratio=_ratio(line.ours_nano, line.google_nano),
+        reasons=list(line.reasons),
+        skus=_sku_views(line.skus),
+    )
+
+
+def _sku_views(skus: Iterable[reconcile.BilledSku]) -> list[BilledSku]:
+    return [BilledSku(each.sku, each.description, format_nano(each.amount_nano)) for each in skus]
+
+
+def _unconverted_view(row: reconcile.Billed) -> UnconvertedSku:
+    return UnconvertedSku(
+        day=row.day,
+        project=row.project,
+        sku=row.sku,
+        description=row.description,
+        amount=f"{row.cost:f}",
+        currency=row.currency,
+    )
+
+
+def _ratio(ours_nano: int, google_nano: int) -> str | None:
+    return _decimal(Fraction(ours_nano, google_nano), _RATIO_DIGITS) if google_nano else None
+
+
+def percent(value: Fraction) -> str:
+    """Format a percentage, rounded up, so that "within" is true."""
+    scale = 10**_PERCENT_DIGITS
+    return _decimal(Fraction(-(-value * scale // 1), scale), _PERCENT_DIGITS)
+
+
+def _decimal(value: Fraction, digits: int) -> str:
+    units = round(value * 10**digits)
+    return format_nano(units * 10 ** (9 - digits))
