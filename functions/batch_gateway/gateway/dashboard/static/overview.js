@@ -90,7 +90,8 @@ export function Overview({ who, query }) {
   const missing = usePolled(
     () => 300,
     /** @returns {Promise<import('./missingprices.js').Missing[]>} */
-    async (signal) => (may.seeEverything && floors ? ((await get('/v1/prices', [], signal)).missing ?? []) : []),
+    async (signal) =>
+      may.seeEverything && floors ? ((await get('/v1/prices', [], signal)).missing ?? []) : [],
     [floors],
   );
   /** @returns {Query} */
