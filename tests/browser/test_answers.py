@@ -111,6 +111,11 @@ class TestTimes:
         expect(page.locator("[aria-busy]")).to_have_count(0)
         zones = {re.search("time_zone=([^&]*)", url)[1] for url in asked if "/v1/costs?" in url}
         assert zones == {"%2B05%3A45"}
+        page.get_by_role("button", name="Yesterday", exact=True).click()
+        page.get_by_role("button", name="Dates", exact=True).click()
+        page.wait_for_url(lambda url: "until=" in url)
+        first, last = (int(each) % 86_400 for each in re.findall(r"(?:from|until)=(\d+)", page.url))
+        assert first == last == 18 * 3600 + 15 * 60, "midnight in Kathmandu"
         page.reload()
         expect(page.get_by_role("button", name="Times in UTC+05:45")).to_be_visible()
 
@@ -307,6 +312,42 @@ class TestWhyDidItJump:
         expect(page.get_by_text("No job fits these filters")).to_be_visible()
         page.get_by_label("Created within").select_option("7d")
         expect(page.locator(".pager")).to_contain_text("of 1")
+
+    def test_a_group_of_the_legend_opens_its_jobs_by_keyboard_too(self, page):
+        legend = page.locator(".legend li", has_text=PRO)
+        legend.get_by_role("button").click()
+        expect(page.locator(".legend .off")).to_have_text(re.compile(PRO))
+        legend.get_by_role("link").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_label("Model", exact=True)).to_have_value(PRO)
+        expect(page.get_by_label("Created within")).to_have_value("7d")
+        expect(page.locator(".pager")).to_contain_text("of 6 ")
+
+    def test_yesterday_and_any_days_are_a_range_that_links_carry_along(self, page):
+        page.get_by_role("region", name="Today").get_by_role("link", name="Yesterday").click()
+        expect(page.get_by_role("button", name="Yesterday", exact=True)).to_have_attribute(
+            "aria-pressed", "true"
+        )
+        expect(page.get_by_role("region", name="Largest changes")).to_contain_text("Against the day before")
+        page.get_by_text("The figures as a table").click()
+        expect(page.get_by_role("table", name="Spend over time").get_by_role("row")).to_have_count(25)
+
+        page.get_by_role("button", name="Dates", exact=True).click()
+        days = [f"{datetime.now(UTC) - timedelta(days=back):%Y-%m-%d}" for back in range(4)]
+        expect(page.get_by_label("First day")).to_have_value(days[1])
+        expect(page.get_by_label("Last day")).to_have_value(days[1])
+        expect(page.get_by_role("region", name="Cost by model")).to_contain_text(PRO)
+        page.get_by_label("Last day").fill(days[2])
+        page.get_by_label("First day").fill(days[3])
+        models = page.get_by_role("region", name="Cost by model").locator("li")
+        expect(models).to_have_count(1)
+        expect(models).to_contain_text(FLASH)
+        models.get_by_role("link").click()
+        expect(page.get_by_label("Created from")).to_have_value(f"{days[3]}T00:00")
+        expect(page.get_by_label("Created before")).to_have_value(f"{days[1]}T00:00")
+        expect(page.locator(".pager")).to_contain_text("of 2 ")
+        page.go_back()
+        expect(page.get_by_label("First day")).to_have_value(days[3])
 
 
 def test_a_refusal_is_not_tried_again(visit, seeded):

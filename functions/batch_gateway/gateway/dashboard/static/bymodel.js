@@ -6,7 +6,6 @@ import { h } from './dom.js';
 import { bar } from './format.js';
 import { nano, percentOf, sum } from './money.js';
 import { empty, loadedCard } from './parts.js';
-import { RANGES } from './periods.js';
 
 /** @typedef {import('./api.js').Bucket} Bucket */
 
@@ -23,12 +22,12 @@ function totals(buckets) {
   return [...models].sort(([, one], [, other]) => (one.amount < other.amount ? 1 : -1));
 }
 
-/** @param {{from: import('./live.js').Polled<Bucket[]>, range: string, team: string | null}} props */
+/** @param {{from: import('./live.js').Polled<Bucket[]>, range: import('./ranges.js').Range, team: string | null}} props */
 export function ModelsCard({ from, range, team }) {
   return loadedCard({
     title: 'Cost by model',
-    note: RANGES[range].text,
-    actions: h('a', { href: linkTo('jobs', { team, since: range, sort: '-amount' }) }, 'Jobs by cost'),
+    note: range.text,
+    actions: h('a', { href: linkTo('jobs', { team, ...range.link, sort: '-amount' }) }, 'Jobs by cost'),
     lines: 4,
     from,
     draw: (buckets) => {
@@ -42,7 +41,7 @@ export function ModelsCard({ from, range, team }) {
           h(
             'li',
             { key: model },
-            h('a', { href: linkTo('jobs', { model, team, since: range }) }, model ?? 'unknown'),
+            h('a', { href: linkTo('jobs', { model, team, ...range.link }) }, model ?? 'unknown'),
             money(amount, { floor }),
             bar(
               [[percentOf(amount, models[0][1].amount), 'part']],

@@ -8,13 +8,14 @@ import { ModelsCard } from './bymodel.js';
 import { ChangesCard, changesOf } from './changes.js';
 import { download } from './csv.js';
 import { button, h, select } from './dom.js';
-import { UNDER_WAY } from './format.js';
+import { DAY, UNDER_WAY } from './format.js';
 import { FailuresCard, failuresOf, WasteCard } from './failures.js';
 import { FirstJob } from './firstjob.js';
 import { useState } from './hooks.module.js';
 import { usePolled } from './live.js';
-import { dayOf, RANGES, seconds, startOf } from './periods.js';
+import { dayOf, seconds } from './periods.js';
 import { zoneParameter } from './preferences.js';
+import { RangePicker, rangeOf, within } from './ranges.js';
 import { MOST_RUNNING, RunningCard, underWay } from './running.js';
 import { SpendCard } from './spend.js';
 import { firstDay, Tiles } from './tiles.js';
@@ -31,20 +32,22 @@ const GROUPS = [
 
 /** @param {import('./main.js').View} view */
 export function Overview({ who, query }) {
-  const asked = query.get('range') ?? '';
-  const range = Object.hasOwn(RANGES, asked) ? asked : '30d';
+  const range = rangeOf(query);
   const by = query.get('by') ?? 'model';
   const team = who.admin ? query.get('team') : null;
   /** @type {Query} */
   const filter = team ? [['team', team]] : [];
   const zone = zoneParameter();
-  const { width, limit } = RANGES[range];
-  /** @returns {Query} */
-  const within = () => [
-    ['start_time', seconds(startOf(range, Date.now()))],
-    ['bucket_width', width],
-    ['limit', limit],
+  /**
+   * @param {string} field
+   * @returns {Query}
+   */
+  const grouped = (field) => [
+    ...within(range),
+    ['bucket_width', range.width],
+    ['limit', range.limit],
     ['time_zone', zone],
+    ['group_by', field],
     ...filter,
   ];
 
@@ -59,18 +62,18 @@ export function Overview({ who, query }) {
   );
   const spend = usePolled(
     () => 60,
-    (signal) => costs([...within(), ['group_by', by]], signal),
-    [range, team, zone, by],
+    (signal) => costs(grouped(by), signal),
+    [range.key, team, zone, by],
   );
   const models = usePolled(
     () => 60,
-    (signal) => costs([...within(), ['group_by', 'model']], signal),
-    [range, team, zone],
+    (signal) => costs(grouped('model'), signal),
+    [range.key, team, zone],
   );
   const changes = usePolled(
     () => 300,
     (signal) => changesOf(range, by, [['time_zone', zone], ...filter], signal),
-    [range, team, zone, by],
+    [range.key, team, zone, by],
   );
   const running = usePolled(
     (data) => (data?.items.length ? 15 : 60),
@@ -78,11 +81,11 @@ export function Overview({ who, query }) {
     [team],
   );
   /** @returns {Query} */
-  const since = () => [['start_time', seconds(startOf(range, Date.now()))], ...filter];
+  const since = () => [...within(range), ...filter];
   const failures = usePolled(
     () => 300,
     (signal) => failuresOf(since(), signal),
-    [range, team, zone],
+    [range.key, team, zone],
   );
   const teams = usePolled(
     () => 60,
@@ -126,7 +129,7 @@ export function Overview({ who, query }) {
     running.data?.items.length === 0 &&
       days.data?.every(({ results }) => results.length === 0) &&
       h(FirstJob, { admin: who.admin }),
-    h(Tiles, { days, jobs: running.data?.items ?? null, budgets, whose }),
+    h(Tiles, { days, jobs: running.data?.items ?? null, budgets, whose, team }),
     h(
       'div',
       { class: 'columns' },
@@ -170,26 +173,13 @@ function teamOptions(teams, chosen) {
   return missing ? [...known, [chosen, chosen]] : known;
 }
 
-/** @param {{by: string, range: string}} props */
+/** @param {{by: string, range: import('./ranges.js').Range}} props */
 function Controls({ by, range }) {
   const label = by.startsWith('label:') ? by.slice(6) : null;
   const [asked, setAsked] = useState(false);
   const picksLabel = asked || label !== null;
   const names = Object.keys(useValues(picksLabel).labels);
   if (label !== null && !names.includes(label)) names.push(label);
-  const choices = Object.entries(RANGES).map(([key, { text, short }]) =>
-    h(
-      'button',
-      {
-        key,
-        type: 'button',
-        'aria-pressed': String(key === range),
-        title: text,
-        onclick: () => go({ range: key }),
-      },
-      short,
-    ),
-  );
   /** @param {any} event */
   const group = (event) => {
     setAsked(event.target.value === 'label:');
@@ -210,22 +200,26 @@ function Controls({ by, range }) {
             event.target.value && go({ by: `label:${event.target.value}` }),
         },
       ),
-    h('div', { class: 'segments', role: 'group', 'aria-label': 'Range' }, choices),
+    h(RangePicker, { range }),
   ];
 }
 
 /**
- * @param {string} range
+ * @param {import('./ranges.js').Range} range
  * @param {Query} filter
  */
 function exports(range, filter) {
   const take = (/** @type {string} */ format) => async () => {
     /** @type {Query} */
     const zone = format === 'csv' ? [['time_zone', zoneParameter()]] : [];
+    const now = Date.now();
+    const end = range.end(now);
     // A FOCUS file holds whole days of UTC.
-    const start = format === 'csv' ? dayOf(startOf(range, Date.now())) : utcDay(startOf(range, Date.now()));
+    const start = format === 'csv' ? dayOf(range.start(now)) : utcDay(range.start(now));
+    const until = end !== null && format !== 'csv' ? utcDay(end + DAY - 1) : end;
     const { blob, name } = await file('/v1/costs:export', [
       ['start_time', seconds(start)],
+      ...(until === null ? [] : /** @type {Query} */ ([['end_time', seconds(until)]])),
       ['format', format],
       ...zone,
       ...filter,
