@@ -16,7 +16,7 @@ from batch_gateway.gateway.costs.repricing import Repriced
 from batch_gateway.gateway.costs.values import CostValues
 from batch_gateway.gateway.costs.views import SpendPage
 from batch_gateway.gateway.jobs.inputs import Input
-from batch_gateway.gateway.jobs.listing import JobSummary, JobSummaryPage
+from batch_gateway.gateway.jobs.listing import JobSummary, JobSummaryPage, TopJobs
 from batch_gateway.gateway.jobs.stats import StatsList
 from batch_gateway.settlement.sweep_progress import SweepReport
 
@@ -24,6 +24,7 @@ ANSWERS: dict[str, type[msgspec.Struct]] = {
     "Cost": CostReport,
     "JobSummary": JobSummary,
     "JobSummaryPage": JobSummaryPage,
+    "TopJobs": TopJobs,
     "Estimate": EstimateReport,
     "SpendPage": SpendPage,
     "CostValues": CostValues,

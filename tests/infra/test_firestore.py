@@ -13,9 +13,10 @@ ADAPTER = FUNCTIONS / "batch_gateway/adapters/firestore"
 COMPUTED = {
     "keys.read": {"action", "actor", "target"},
     "jobs.recent_jobs": {"apiKey", "key.location", "key.project", "keyId", "seen.state", "team"},
+    "jobs.top_jobs": {"keyId", "team"},
     "totals.list_totals": {"apiKey", "labels", "location", "model", "project", "team"},
 }
-"""Fields that a query may ask for where the code computes their names: each alone, or together."""
+"""Fields that a query may ask for where the code computes their names: none, each alone, or together."""
 EXPIRING = {
     "core.accounting.settlement.Checkpoint": "checkpoints",
     "core.notify.notifications.Event": "events",
@@ -53,6 +54,7 @@ def needed_indexes(found):
         if DYNAMIC in query.equal
         for field in COMPUTED.get(query.place, {DYNAMIC})
     ]
+    kinds += [query._replace(equal=query.equal - {DYNAMIC}) for query in found if query.place in COMPUTED]
     return {needed_index(query) for query in [*kinds, *(q for q in found if DYNAMIC not in q.equal)]} - {None}
 
 
@@ -137,12 +139,15 @@ def test_a_query_without_its_index_is_seen(tmp_path, there):
 
 
 def test_no_query_asks_for_a_field_without_an_index(there):
+    """Unless it takes a composite index, of which such a field may be part ("Index types in Firestore")."""
     unindexed = fields(there, "unindexed")
     assert ("jobs", "usage") in unindexed
     for query in queries(ADAPTER):
         assert DYNAMIC not in query.fields or query.place in COMPUTED, (
             f"say what {query.place} asks for in COMPUTED"
         )
+        if needed_index(query._replace(equal=frozenset())):
+            continue
         for field in (query.fields - {DYNAMIC}) | COMPUTED.get(query.place, set()):
             assert (query.collection, field.split(".")[0]) not in unindexed | fields(there, "expires"), (
                 query.place
