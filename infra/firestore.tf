@@ -33,8 +33,8 @@ locals {
     }, {
     # An amount without an index of its own may still be part of these ("Index types in Cloud Firestore").
     for name, owner in {
-      all = [], keyId = ["keyId"], team = ["team"]
-      } : "top_jobs_by_${name}" => {
+      amountNano = [], keyId_amountNano = ["keyId"], team_amountNano = ["team"]
+      } : "jobs_by_${name}" => {
       collection = "jobs"
       fields     = [for path in concat(owner, ["cost.amountNano", "createTime"]) : { path = path, order = contains(owner, path) ? "ASCENDING" : "DESCENDING" }]
     }

@@ -1,6 +1,7 @@
 """Every query has its index, none asks for a field without one, and what expires is deleted."""
 
 import ast
+import subprocess
 
 import pytest
 
@@ -103,6 +104,24 @@ def test_every_query_has_its_index(there):
 
 def test_no_index_is_kept_that_no_query_needs(there):
     assert declared_indexes(there) <= needed_indexes(queries(ADAPTER))
+
+
+def test_a_restore_finds_every_index_by_its_name(there):
+    """README's loop, with a gcloud that lists the indexes and a terraform that says what it would import."""
+    readme = (ROOT / "infra/README.md").read_text()
+    start = readme.index("gcloud firestore indexes composite list")
+    loop = readme[start : readme.index("done\n", start) + len("done\n")]
+    indexes = [each for each in there if each["type"] == "google_firestore_index"]
+    listed = "\n".join(
+        f"databases/NEW/collectionGroups/{each['values']['collection']}/indexes/{at}\t"
+        + "\t".join(field["field_path"] for field in each["values"]["fields"][:2])
+        for at, each in enumerate(indexes)
+    )
+    script = f"""gcloud() {{ printf '%s\n' "$LISTED"; }}; terraform() {{ echo "$2"; }}\n{loop}"""
+    command = ["/bin/bash", "-euc", script]
+    done = subprocess.run(command, env={"LISTED": listed}, capture_output=True, text=True, check=True)  # noqa: S603 - README's
+    addresses = [each["address"] for each in indexes]
+    assert done.stdout.splitlines() == [each[each.index("google_firestore_index") :] for each in addresses]
 
 
 MORE = """
