@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from batch_gateway.core.pricing.money import format_nano
 from browser.seeding import FLASH, PRO, Seeder, usage_of
 from browser.serving import Served
 from functional.gateway.conftest import KEY, World
@@ -286,8 +287,8 @@ class TestWhyDidItJump:
         expect(changes.first).to_contain_text("new")
         expect(changes.nth(1)).to_contain_text(FLASH)
         expect(changes.nth(1)).to_contain_text(re.compile(r"\d+ %"))
-        page.get_by_label("Stacked by").select_option("label:")
-        page.get_by_label("Label name").select_option("pipeline")
+        page.get_by_label("Stacked by", exact=True).select_option("label:")
+        page.get_by_label("Stacked by: label").select_option("pipeline")
         expect(changes.first).to_contain_text("moved")
         changes.first.get_by_role("link").click()
         expect(page.get_by_label("Value of pipeline")).to_have_value("pipeline=moved")
@@ -348,6 +349,27 @@ class TestWhyDidItJump:
         expect(page.locator(".pager")).to_contain_text("of 2 ")
         page.go_back()
         expect(page.get_by_label("First day")).to_have_value(days[3])
+
+    def test_the_most_expensive_jobs_and_labels_are_named(self, page, empty):
+        jobs = page.get_by_role("region", name="Most expensive jobs")
+        expect(jobs.locator("li")).to_have_count(6)
+        amounts = {job.seen.display_name: job.cost.amount_nano for job in empty.store._jobs.values()}
+        shown = jobs.locator("li").first
+        name, title = shown.get_by_role("link").inner_text(), shown.locator(".money").get_attribute("title")
+        assert title == f"${format_nano(max(amounts.values()))}"
+        assert amounts[name] == max(amounts.values())
+        expect(shown).to_contain_text("master")
+        page.get_by_label("Ranked by").select_option("label:")
+        page.get_by_label("Ranked by: label").select_option("pipeline")
+        ranking = page.get_by_role("region", name="Cost by pipeline").locator("li")
+        expect(ranking).to_have_count(2)
+        ranking.first.get_by_role("link", name="moved").click()
+        expect(page.get_by_label("Value of pipeline")).to_have_value("pipeline=moved")
+        expect(page.get_by_label("Created within")).to_have_value("7d")
+        page.go_back()
+        expect(page.get_by_label("Ranked by: label")).to_have_value("pipeline")
+        jobs.get_by_role("link", name=name).first.click()
+        expect(page.get_by_role("heading", name=name)).to_be_visible()
 
 
 def test_a_refusal_is_not_tried_again(visit, seeded):

@@ -108,17 +108,17 @@ class TestOverview:
 
     def test_spend_is_stacked_by_what_is_chosen_and_that_can_be_linked(self, admin):
         page = admin.page
-        page.get_by_label("Stacked by").select_option("team")
+        page.get_by_label("Stacked by", exact=True).select_option("team")
         expect(page.locator(".legend")).to_contain_text("research")
         page.get_by_role("button", name="7 d", exact=True).click()
         expect(page.locator(".legend")).to_contain_text("support")
         assert "by=team" in page.url
         assert "range=7d" in page.url
         page.reload()
-        expect(page.get_by_label("Stacked by")).to_have_value("team")
+        expect(page.get_by_label("Stacked by", exact=True)).to_have_value("team")
         expect(page.get_by_role("button", name="7 d", exact=True)).to_have_attribute("aria-pressed", "true")
-        page.get_by_label("Stacked by").select_option("label:")
-        page.get_by_label("Label name").select_option("environment")
+        page.get_by_label("Stacked by", exact=True).select_option("label:")
+        page.get_by_label("Stacked by: label").select_option("environment")
         expect(page.locator(".legend")).to_contain_text("staging")
 
     def test_the_chart_is_drawn_and_has_its_figures_in_a_table_and_a_file(self, admin, seeded):

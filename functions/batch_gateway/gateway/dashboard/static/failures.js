@@ -57,7 +57,7 @@ function failedJob(job) {
   const cost = money(costSoFar(job), { floor: !job.complete });
   return h(
     'li',
-    { class: 'wrong', key: job.name },
+    { class: 'short', key: job.name },
     h('div', { class: 'what' }, linked(job), h('span', { class: 'muted reason' }, reason(job))),
     badge(job.state),
     h('div', { class: 'cost' }, cost, h('small', {}, age(job.createTime), ' ago')),

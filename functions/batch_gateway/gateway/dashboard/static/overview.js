@@ -4,36 +4,30 @@ import { go } from './address.js';
 import { costs, everyKey, everyTeam, file, jobsIn, whoAmI } from './api.js';
 import { AT_LEAST } from './amounts.js';
 import { BudgetsCard, budgetsOf } from './budgets.js';
-import { ModelsCard } from './bymodel.js';
 import { ChangesCard, changesOf } from './changes.js';
 import { download } from './csv.js';
 import { button, h, select } from './dom.js';
 import { DAY, UNDER_WAY } from './format.js';
 import { FailuresCard, failuresOf, WasteCard } from './failures.js';
 import { FirstJob } from './firstjob.js';
-import { useState } from './hooks.module.js';
+import { GroupPicker } from './groups.js';
 import { usePolled } from './live.js';
 import { dayOf, seconds } from './periods.js';
 import { zoneParameter } from './preferences.js';
 import { RangePicker, rangeOf, within } from './ranges.js';
+import { RankingCard } from './ranking.js';
 import { MOST_RUNNING, RunningCard, underWay } from './running.js';
 import { SpendCard } from './spend.js';
 import { firstDay, Tiles } from './tiles.js';
-import { useValues } from './values.js';
+import { topJobs, TopJobsCard } from './topjobs.js';
 
 /** @typedef {import('./api.js').Query} Query */
-
-const GROUPS = [
-  ['model', 'Model'],
-  ['team', 'Team'],
-  ['api_key', 'Key'],
-  ['label:', 'Label …'],
-];
 
 /** @param {import('./main.js').View} view */
 export function Overview({ who, query }) {
   const range = rangeOf(query);
   const by = query.get('by') ?? 'model';
+  const top = query.get('top') ?? 'model';
   const team = who.admin ? query.get('team') : null;
   /** @type {Query} */
   const filter = team ? [['team', team]] : [];
@@ -65,10 +59,11 @@ export function Overview({ who, query }) {
     (signal) => costs(grouped(by), signal),
     [range.key, team, zone, by],
   );
-  const models = usePolled(
+  const ranking = usePolled(
     () => 60,
-    (signal) => costs(grouped('model'), signal),
-    [range.key, team, zone],
+    // The same is not asked for twice.
+    async (signal) => (top === by ? [] : costs(grouped(top), signal)),
+    [range.key, team, zone, top, top === by],
   );
   const changes = usePolled(
     () => 300,
@@ -85,6 +80,11 @@ export function Overview({ who, query }) {
   const failures = usePolled(
     () => 300,
     (signal) => failuresOf(since(), signal),
+    [range.key, team, zone],
+  );
+  const expensive = usePolled(
+    () => 300,
+    (signal) => topJobs(since(), signal),
     [range.key, team, zone],
   );
   const teams = usePolled(
@@ -136,15 +136,22 @@ export function Overview({ who, query }) {
       h(
         'div',
         { class: 'stack' },
-        h(SpendCard, { from: spend, range, by, team, actions: h(Controls, { by, range }) }),
+        h(SpendCard, {
+          from: spend,
+          range,
+          by,
+          team,
+          actions: [h(GroupPicker, { by, parameter: 'by', text: 'Stacked by' }), h(RangePicker, { range })],
+        }),
         h(ChangesCard, { from: changes, range, by, team }),
+        h(TopJobsCard, { from: expensive, range, team }),
         h(RunningCard, { from: running, team }),
         h(FailuresCard, { from: failures, range, team }),
       ),
       h(
         'div',
         { class: 'stack' },
-        h(ModelsCard, { from: models, range, team }),
+        h(RankingCard, { from: top === by ? spend : ranking, range, by: top, team }),
         h(WasteCard, { from: failures, range, team, query: since() }),
         h(BudgetsCard, {
           admin: who.admin,
@@ -171,37 +178,6 @@ function teamOptions(teams, chosen) {
   const known = teams.map((each) => [each.team_id, each.team_alias || each.team_id]);
   const missing = chosen && !known.some(([id]) => id === chosen);
   return missing ? [...known, [chosen, chosen]] : known;
-}
-
-/** @param {{by: string, range: import('./ranges.js').Range}} props */
-function Controls({ by, range }) {
-  const label = by.startsWith('label:') ? by.slice(6) : null;
-  const [asked, setAsked] = useState(false);
-  const picksLabel = asked || label !== null;
-  const names = Object.keys(useValues(picksLabel).labels);
-  if (label !== null && !names.includes(label)) names.push(label);
-  /** @param {any} event */
-  const group = (event) => {
-    setAsked(event.target.value === 'label:');
-    if (event.target.value !== 'label:') go({ by: event.target.value });
-  };
-  return [
-    select(GROUPS, picksLabel ? 'label:' : by, { 'aria-label': 'Stacked by', onchange: group }),
-    picksLabel &&
-      select(
-        [
-          ...(label === null ? [['', names.length ? 'Choose a label' : 'No labels yet']] : []),
-          ...names.map((name) => [name, name]),
-        ],
-        label ?? '',
-        {
-          'aria-label': 'Label name',
-          onchange: (/** @type {any} */ event) =>
-            event.target.value && go({ by: `label:${event.target.value}` }),
-        },
-      ),
-    h(RangePicker, { range }),
-  ];
 }
 
 /**
