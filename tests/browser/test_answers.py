@@ -264,6 +264,21 @@ def test_bars_are_seen_in_forced_colours(visit, seeded, scheme):
     assert part.evaluate(colour) != ground.evaluate(colour)
 
 
+@pytest.fixture(scope="module")
+def cut_at(chromium, vertex_server):
+    """Returns the tallest bar that is not cut, by the dashboard's own rule."""
+    with Served(World(vertex_server.host).client.application) as served:
+        page = chromium.new_page()
+        page.goto(f"{served.url}/dashboard")
+        find = """async (heights) => {
+            const main = document.querySelector('script[type=module]').src;
+            const found = (await import(new URL('cutbars.js', main))).tallestUncut(heights.map(BigInt));
+            return found === null ? null : Number(found);
+        }"""
+        yield lambda heights: page.evaluate(find, heights)
+        page.close()
+
+
 class TestWhyDidItJump:
     @pytest.fixture
     def page(self, visit, empty, vertex_server):
@@ -299,6 +314,42 @@ class TestWhyDidItJump:
         page.locator(".chart .u-over").click(position={"x": box["width"] * 5.6 / 7.2, "y": box["height"] / 2})
         expect(page.get_by_label("Model", exact=True)).to_have_value(PRO)
         expect(page.locator(".pager")).to_contain_text("of 6 ")
+
+    def test_one_tall_bar_is_cut_and_says_so_so_that_the_others_can_be_read(self, page, empty):
+        yesterday = datetime.now(UTC).date() - timedelta(days=1)
+        spent = sum(
+            job.cost.amount_nano for job in empty.store._jobs.values() if job.create_time.date() == yesterday
+        )
+        card = page.get_by_role("region", name="Spend over time")
+        expect(card).to_contain_text(f"One bar is cut: {yesterday:%a, {yesterday.day} %b %Y} is $")
+        expect(card.locator(".help .money")).to_have_attribute("title", f"${format_nano(spent)}")
+        over = page.locator(".chart .u-over")
+        box = over.bounding_box()
+        half = {"x": box["width"] * 3.6 / 7.2, "y": box["height"] / 2}
+        card.get_by_role("button", name="Show in full").click()
+        expect(card.get_by_role("button", name="Cut the tallest bars")).to_be_visible()
+        expect(card).not_to_contain_text("is cut")
+        over.click(position=half)
+        assert "bars=full" in page.url, "there is no bar so far up"
+        page.reload()
+        card.get_by_role("button", name="Cut the tallest bars").click()
+        expect(card).to_contain_text("One bar is cut")
+        over.click(position=half)
+        expect(page.locator(".pager")).to_contain_text("of 1 ")
+
+    @pytest.mark.parametrize(
+        ("heights", "tallest"),
+        [
+            ([150_000, 120, 6_000, 0, 150, 140], 150),
+            ([6_000, 150, 140, 120], 150),
+            ([700, 150, 140, 120], None),
+            ([6_000, 150, 140], None),
+            ([9_000, 9_000, 9_000, 9_000, 150, 140, 120], None),
+            ([0, 0, 0, 0, 0], None),
+        ],
+    )
+    def test_at_most_three_bars_are_cut_that_are_far_taller_than_the_next(self, cut_at, heights, tallest):
+        assert cut_at(heights) == tallest
 
     def test_so_does_a_figure_for_those_who_have_no_pointer(self, page):
         page.get_by_text("The figures as a table").click()

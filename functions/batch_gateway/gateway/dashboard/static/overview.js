@@ -141,6 +141,7 @@ export function Overview({ who, query }) {
           range,
           by,
           team,
+          isWhole: query.get('bars') === 'full',
           actions: [h(GroupPicker, { by, parameter: 'by', text: 'Stacked by' }), h(RangePicker, { range })],
         }),
         h(ChangesCard, { from: changes, range, by, team }),

@@ -1,9 +1,10 @@
 /** Spend over time as stacked bars, with the table behind them. */
 
-import { linkTo } from './address.js';
+import { go, linkTo } from './address.js';
 import { money, plainUsd } from './amounts.js';
-import { Chart, colourOf } from './chart.js';
+import { Chart, colourOf, heightsOf } from './chart.js';
 import { downloadCsv } from './csv.js';
+import { tallestUncut } from './cutbars.js';
 import { button, h, table } from './dom.js';
 import { useState } from './hooks.module.js';
 import { nano, sum } from './money.js';
@@ -24,10 +25,11 @@ const NAMES = { model: 'No model', team: 'No team', api_key: 'Made outside the g
 
 /**
  * @param {{
- *   from: import('./live.js').Polled<Bucket[]>, range: import('./ranges.js').Range, by: string, team: string | null, actions: import('./dom.js').Children,
+ *   from: import('./live.js').Polled<Bucket[]>, range: import('./ranges.js').Range, by: string, team: string | null,
+ *   isWhole: boolean, actions: import('./dom.js').Children,
  * }} props
  */
-export function SpendCard({ from, range, by, team, actions }) {
+export function SpendCard({ from, range, by, team, isWhole, actions }) {
   const [hidden, setHidden] = useState(/** @type {string[]} */ ([]));
   const toggle = (/** @type {string} */ name) =>
     setHidden(hidden.includes(name) ? hidden.filter((each) => each !== name) : [...hidden, name]);
@@ -45,6 +47,9 @@ export function SpendCard({ from, range, by, team, actions }) {
           'Costs appear here as soon as the first output of a job is settled.',
         );
       }
+      const shown = spend.groups.filter((group) => !hidden.includes(group.name));
+      const heights = heightsOf({ buckets: spend.buckets, groups: shown });
+      const tallest = tallestUncut(heights);
       const file = () => downloadCsv(rowsOf(spend), `spend-${range.key}-by-${by.replace(':', '-')}.csv`);
       return [
         h(Chart, {
@@ -52,8 +57,18 @@ export function SpendCard({ from, range, by, team, actions }) {
             location.hash = jobsOf(by, team, group, timeOf(spend.buckets[at]));
           },
           buckets: spend.buckets,
-          groups: spend.groups.filter((group) => !hidden.includes(group.name)),
+          groups: shown,
+          tallest: isWhole ? null : tallest,
         }),
+        tallest !== null &&
+          h(
+            'p',
+            { class: 'help row' },
+            !isWhole && cutBars(spend, shown, tallest),
+            button(isWhole ? 'Cut the tallest bars' : 'Show in full', () =>
+              go({ bars: isWhole ? null : 'full' }),
+            ),
+          ),
         h(
           'ul',
           { class: 'legend' },
@@ -71,6 +86,26 @@ export function SpendCard({ from, range, by, team, actions }) {
       ];
     },
   });
+}
+
+/**
+ * Names the bars that are cut, with what they stand for.
+ * @param {Spend} spend
+ * @param {Group[]} shown
+ * @param {bigint} tallest
+ */
+function cutBars({ buckets }, shown, tallest) {
+  const cut = buckets.flatMap(({ long }, at) => {
+    const { amount, floor } = added(shown.map((group) => group.amounts[at]));
+    return amount > tallest ? [[h('b', {}, long), ' is ', money(amount, { floor })]] : [];
+  });
+  return h(
+    'span',
+    {},
+    cut.length === 1 ? 'One bar is cut: ' : `${cut.length} bars are cut: `,
+    cut.map((each, at) => [at > 0 && ', ', each]),
+    '.',
+  );
 }
 
 /**
