@@ -419,8 +419,104 @@ class TestWhyDidItJump:
         expect(page.get_by_label("Created within")).to_have_value("7d")
         page.go_back()
         expect(page.get_by_label("Ranked by: label")).to_have_value("pipeline")
-        jobs.get_by_role("link", name=name).first.click()
-        expect(page.get_by_role("heading", name=name)).to_be_visible()
+        ids = {job.key.job_id for job in empty.store._jobs.values() if job.seen.display_name == name}
+        assert jobs.get_by_role("link", name=name).first.get_attribute("href").rpartition("/")[2] in ids
+
+
+class Counted:
+    """A page that is used by clicks and choices, which are counted."""
+
+    def __init__(self, page):
+        self.page = page
+        self.number = 0
+
+    def click(self, locator):
+        self.number += 1
+        locator.click()
+
+    def choose(self, label, value):
+        self.number += 1
+        self.page.get_by_label(label, exact=True).select_option(value)
+
+    def done(self, most):
+        """Ends a question, and goes back to where the next one begins."""
+        assert self.number <= most
+        self.number = 0
+        self.page.goto(f"{self.page.url.partition('#')[0]}#/overview")
+        expect(self.page.get_by_label("Stacked by", exact=True)).to_have_value("model")
+        expect(self.page.locator("[aria-busy]")).to_have_count(0)
+
+
+def test_what_a_team_asks_in_the_morning_takes_three_clicks_at_most(visit, seeded):
+    """Yesterday ad-policy-review was moved to another model, and a key without a team began to spend."""
+    when = seeded.now - timedelta(days=1)
+    moved = [
+        seeded.add(
+            when - timedelta(seconds=at),
+            ("ads", "ad-policy-review", PRO),
+            "JOB_STATE_SUCCEEDED",
+            usage_of(60_000, PRO, failed=3),
+            labels={"prompt_version": "v3"},
+        )
+        for at in range(6)
+    ]
+    for at in range(12):
+        leak = (None, "adhoc-notebooks", FLASH)
+        seeded.add(when - timedelta(seconds=at), leak, "JOB_STATE_SUCCEEDED", usage_of(50_000, FLASH))
+    visitor = visit(seeded.world)
+    visitor.sign_in()
+    page = visitor.page
+    use = Counted(page)
+    use.done(0)
+    today, changes, jobs, ranking = (
+        page.get_by_role("region", name=name)
+        for name in ("Today", "Largest changes", "Most expensive jobs", re.compile("Cost by"))
+    )
+    yesterday = sum(job.cost.amount_nano for job in records(seeded) if job.create_time.date() == when.date())
+
+    # What was spent yesterday, and what is usual? What will this month cost?
+    spent = today.locator(".facts .money").first.get_attribute("title")
+    assert spent.replace(",", "") == f"${format_nano(yesterday)}"
+    expect(today).to_contain_text("on average")
+    expect(page.get_by_role("region", name="This month")).to_contain_text("Forecast $")
+    use.done(0)
+
+    # Why did it jump? Which jobs did it, and which label do they have?
+    use.click(today.get_by_role("link", name="Yesterday"))
+    expect(changes.locator(".all")).to_have_text(
+        re.compile(r"^In all\$[\d,.]+ → \$[\d,.]+\+\$[\d,.]+\+\d+ %$")
+    )
+    expect(changes.locator("li").first).to_contain_text(PRO)
+    expect(jobs.locator("li")).to_have_count(6)
+    assert set(jobs.locator("li a").all_inner_texts()) == {job.seen.display_name for job in moved}
+    expect(jobs.locator("li").first).to_contain_text("prompt_version=v3")
+    use.done(1)
+
+    # What did the label cost in all?
+    use.click(today.get_by_role("link", name="Yesterday"))
+    use.choose("Ranked by", "label:")
+    use.choose("Ranked by: label", "prompt_version")
+    expect(ranking.get_by_role("link", name="v3")).to_be_visible()
+    use.done(3)
+
+    # Which key spends what it did not before?
+    use.choose("Stacked by", "api_key")
+    expect(changes.locator("li").filter(has_text="adhoc-notebooks")).to_contain_text("new")
+    use.done(1)
+
+    # Which jobs failed, and why? What is there to do?
+    failures = page.get_by_role("region", name="Latest failures")
+    expect(failures.locator(".reason").first).not_to_be_empty()
+    use.click(failures.locator("li a").first)
+    expect(page.locator(".advice").first).to_be_visible()
+    use.done(1)
+
+    # Which rows failed? Where are the results?
+    use.click(jobs.locator("li a").first)
+    expect(page.get_by_role("button", name="Download results")).to_be_visible()
+    use.click(page.get_by_role("button", name="Show the first rows"))
+    expect(page.get_by_role("table", name="Rows without an answer")).to_be_visible()
+    use.done(2)
 
 
 def test_a_refusal_is_not_tried_again(visit, seeded):

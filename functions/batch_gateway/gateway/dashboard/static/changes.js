@@ -4,7 +4,7 @@ import { linkTo } from './address.js';
 import { amountText, money } from './amounts.js';
 import { costs } from './api.js';
 import { h } from './dom.js';
-import { nano, percentOf } from './money.js';
+import { nano, percentOf, sum } from './money.js';
 import { empty, loadedCard } from './parts.js';
 import { seconds } from './periods.js';
 import { filterFor, nameOf, valueOf } from './spend.js';
@@ -78,13 +78,29 @@ export function ChangesCard({ from, range, by, team }) {
     from,
     draw: (changes) =>
       changes.length
-        ? h(
-            'ul',
-            { class: 'changes' },
-            changes.slice(0, MOST_SHOWN).map((change) => changed(change, range, by, team)),
-          )
+        ? [
+            h('p', { class: 'change all' }, h('span', {}, 'In all'), figures(inAll(changes))),
+            h(
+              'ul',
+              {},
+              changes.slice(0, MOST_SHOWN).map((change) => changed(change, range, by, team)),
+            ),
+          ]
         : empty('Nothing to compare', 'Neither period has any spend.'),
   });
+}
+
+/**
+ * @param {Change[]} changes
+ * @returns {Change}
+ */
+function inAll(changes) {
+  return {
+    value: null,
+    before: sum(changes.map(({ before }) => before)),
+    now: sum(changes.map(({ now }) => now)),
+    floor: changes.some(({ floor }) => floor),
+  };
 }
 
 /**
@@ -94,17 +110,28 @@ export function ChangesCard({ from, range, by, team }) {
  * @param {string | null} team
  */
 function changed(change, range, by, team) {
-  const { value, before, now, floor } = change;
+  const { value } = change;
   const name = nameOf(by, value);
   const link = linkTo('jobs', { team, ...filterFor(by, value), ...range.link, sort: '-amount' });
-  const [sign, tone] = now > before ? ['+', 'up'] : now < before ? ['−', 'down'] : ['', ''];
-  const share = before > 0n ? `${sign}${Math.round(percentOf(size(change), before))} %` : 'new';
   return h(
     'li',
-    { key: value },
+    { class: 'change', key: value },
     value === null ? h('span', {}, name) : h('a', { href: link }, name),
+    figures(change),
+  );
+}
+
+/**
+ * Returns both amounts of a change, the difference, and that in percent.
+ * @param {Change} change
+ */
+function figures(change) {
+  const { before, now, floor } = change;
+  const [sign, tone] = now > before ? ['+', 'up'] : now < before ? ['−', 'down'] : ['', ''];
+  const share = before > 0n ? `${sign}${Math.round(percentOf(size(change), before))} %` : 'new';
+  return [
     h('span', { class: 'muted' }, `${amountText(before, { floor })} → ${amountText(now, { floor })}`),
     h('b', { class: tone }, sign, money(size(change), { floor })),
     h('span', { class: 'muted' }, share),
-  );
+  ];
 }

@@ -4,7 +4,7 @@ import { linkTo } from './address.js';
 import { money } from './amounts.js';
 import { get } from './api.js';
 import { h } from './dom.js';
-import { badge, costSoFar, shortMoment } from './format.js';
+import { badge, costSoFar, labelsOf, shortMoment } from './format.js';
 import { nano } from './money.js';
 import { empty, loadedCard } from './parts.js';
 import { linked } from './running.js';
@@ -45,6 +45,8 @@ export function TopJobsCard({ from, range, team }) {
 
 /** @param {Job} job */
 function topJob(job) {
+  const labels = labelsOf(job).map((pair) => pair.join('='));
+  const about = [job.model, job.team, job.apiKey].flatMap((each) => each ?? []).concat(labels);
   return h(
     'li',
     { class: 'short', key: job.name },
@@ -52,7 +54,7 @@ function topJob(job) {
       'div',
       { class: 'what' },
       linked(job),
-      h('span', { class: 'muted' }, [job.model, job.team, job.apiKey].filter(Boolean).join(' · ')),
+      h('span', { class: 'muted', title: about.join('\n') }, about.join(' · ')),
     ),
     badge(job.state),
     h(
