@@ -449,20 +449,21 @@ class Counted:
 
 def test_what_a_team_asks_in_the_morning_takes_three_clicks_at_most(visit, seeded):
     """Yesterday ad-policy-review was moved to another model, and a key without a team began to spend."""
-    when = seeded.now - timedelta(days=1)
+    when = (seeded.now - timedelta(days=1)).replace(hour=12)
     moved = [
         seeded.add(
             when - timedelta(seconds=at),
             ("ads", "ad-policy-review", PRO),
             "JOB_STATE_SUCCEEDED",
             usage_of(60_000, PRO, failed=3),
-            labels={"prompt_version": "v3"},
+            labels={"prompt_version": "v3", "run": str(at)},
         )
         for at in range(6)
     ]
     for at in range(12):
-        leak = (None, "adhoc-notebooks", FLASH)
-        seeded.add(when - timedelta(seconds=at), leak, "JOB_STATE_SUCCEEDED", usage_of(50_000, FLASH))
+        leak, content = (None, "adhoc-notebooks", FLASH), usage_of(50_000, FLASH)
+        created = when - timedelta(seconds=at)
+        seeded.add(created, leak, "JOB_STATE_SUCCEEDED", content, labels={"run": f"leak-{at}"})
     visitor = visit(seeded.world)
     visitor.sign_in()
     page = visitor.page
@@ -517,6 +518,11 @@ def test_what_a_team_asks_in_the_morning_takes_three_clicks_at_most(visit, seede
     use.click(page.get_by_role("button", name="Show the first rows"))
     expect(page.get_by_role("table", name="Rows without an answer")).to_be_visible()
     use.done(2)
+
+    # With 18 runs, and jobs without one, eight are ranked.
+    visitor.open("overview?top=label%3Arun")
+    expect(ranking.locator("li")).to_have_count(8)
+    expect(ranking).to_contain_text("11 more: $")
 
 
 def test_a_refusal_is_not_tried_again(visit, seeded):

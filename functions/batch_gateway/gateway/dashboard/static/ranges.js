@@ -8,6 +8,8 @@ import { offset, shifted } from './preferences.js';
 
 const USUAL = '30d';
 const HOUR = DAY / 24;
+/** Spend is kept by quarters of an hour. */
+const QUARTER = HOUR / 4;
 /** Bars of an hour are for so many days, those of a day for so many. */
 const MOST_BY_HOUR = 2 * DAY;
 const MOST_BY_DAY = 100 * DAY;
@@ -53,9 +55,10 @@ export function rangeOf(query) {
  * @returns {Range | null}
  */
 function datesOf(query, now) {
-  const [from, until] = ['from', 'until'].map((name) => Number(query.get(name) ?? NaN) * 1000);
+  const [first, last] = ['from', 'until'].map((name) => (Number(query.get(name) ?? NaN) * 1000) / QUARTER);
+  const from = Math.floor(first) * QUARTER;
   // What is to come has no spend.
-  const end = Math.min(until, dayOf(now) + DAY);
+  const end = Math.min(Math.ceil(last) * QUARTER, dayOf(now) + DAY);
   if (!(from >= 0 && from < end)) return null;
   const days = Math.ceil((end - from) / DAY);
   const width = end - from <= MOST_BY_HOUR ? '1h' : end - from <= MOST_BY_DAY ? '1d' : '1mo';

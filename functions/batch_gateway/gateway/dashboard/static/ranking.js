@@ -3,7 +3,7 @@
 import { linkTo } from './address.js';
 import { money } from './amounts.js';
 import { h } from './dom.js';
-import { bar, several } from './format.js';
+import { bar, whole } from './format.js';
 import { groupName, GroupPicker } from './groups.js';
 import { nano, percentOf, sum } from './money.js';
 import { empty, loadedCard } from './parts.js';
@@ -79,7 +79,7 @@ export function RankingCard({ from, range, by, team }) {
           h(
             'p',
             { class: 'help' },
-            `${several(rest.length, 'more')}: `,
+            `${whole(rest.length)} more: `,
             money(others, { floor: rest.some(({ floor }) => floor) }),
           ),
       ];
