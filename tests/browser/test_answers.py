@@ -109,6 +109,7 @@ class TestTimes:
         expect(page.get_by_role("button", name="Times in UTC+05:45")).to_be_visible()
         expect(page.locator(".rows .c-age")).to_have_text(re.compile(rf"^{job.create_time.day} \w+ 09:15"))
         page.get_by_role("link", name="Overview", exact=True).click()
+        expect(page.get_by_role("heading", name="Overview")).to_be_visible()
         expect(page.locator("[aria-busy]")).to_have_count(0)
         zones = {re.search("time_zone=([^&]*)", url)[1] for url in asked if "/v1/costs?" in url}
         assert zones == {"%2B05%3A45"}
