@@ -35,6 +35,14 @@ locals {
       fields     = [{ path = field, order = "ASCENDING" }, { path = "time", order = "DESCENDING" }]
     }
     }, {
+    # An amount without an index of its own may still be part of these ("Index types in Cloud Firestore").
+    for name, owner in {
+      amountNano = [], keyId_amountNano = ["keyId"], team_amountNano = ["team"]
+      } : "jobs_by_${name}" => {
+      collection = "jobs"
+      fields     = [for path in concat(owner, ["cost.amountNano", "createTime"]) : { path = path, order = contains(owner, path) ? "ASCENDING" : "DESCENDING" }]
+    }
+    }, {
     for name, field in {
       apiKey = "apiKey", keyId = "keyId", location = "key.location", project = "key.project", state = "seen.state", team = "team"
       } : "jobs_by_${name}" => {

@@ -23,7 +23,7 @@ from batch_gateway.gateway.costs.values import CostValues
 from batch_gateway.gateway.costs.views import SpendPage
 from batch_gateway.gateway.http.responses import Health
 from batch_gateway.gateway.jobs.inputs import Input, InputName, NewInput
-from batch_gateway.gateway.jobs.listing import JobSummary, JobSummaryPage
+from batch_gateway.gateway.jobs.listing import JobSummary, JobSummaryPage, TopJobs
 from batch_gateway.gateway.jobs.resume_body import Fields
 from batch_gateway.gateway.jobs.stats import StatsList
 from batch_gateway.settlement.sweep_progress import SweepReport
@@ -32,6 +32,7 @@ ANSWERS: dict[str, Any] = {
     "Cost": CostReport,
     "JobSummary": JobSummary,
     "JobSummaryPage": JobSummaryPage,
+    "TopJobs": TopJobs,
     "Estimate": EstimateReport,
     "SpendPage": SpendPage,
     "CostValues": CostValues,

@@ -211,14 +211,14 @@ class Seeder:
             team = "search" if pipeline == "query-intents" else None
             self.add(created, (team, pipeline, FLASH), "JOB_STATE_PENDING", None, rows=6000)
 
-    def add(self, created, kind, state, content, *, rows=0, **seen):
-        """One job of a (team, pipeline, model), in the books and in Vertex AI."""
+    def add(self, created, kind, state, content, *, rows=0, labels=None, **seen):
+        """One job of a (team, pipeline, model), in the books and in Vertex AI; `labels` are further ones."""
         team, pipeline, model = kind
         self._number += 7_919_000_001
         key = JobKey(PROJECT, LOCATION, str(self._number))
         owner = self.keys.get(pipeline)
         info = self.world.keys.get_key(owner["token"]) if owner else None
-        labels = {
+        labels = (labels or {}) | {
             "environment": self.random.choice(("production", "production", "staging")),
             "pipeline": pipeline,
         }

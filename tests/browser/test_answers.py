@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from batch_gateway.core.pricing.money import format_nano
 from browser.seeding import FLASH, PRO, Seeder, usage_of
 from browser.serving import Served
 from functional.gateway.conftest import KEY, World
@@ -108,9 +109,15 @@ class TestTimes:
         expect(page.get_by_role("button", name="Times in UTC+05:45")).to_be_visible()
         expect(page.locator(".rows .c-age")).to_have_text(re.compile(rf"^{job.create_time.day} \w+ 09:15"))
         page.get_by_role("link", name="Overview", exact=True).click()
+        expect(page.get_by_role("heading", name="Overview")).to_be_visible()
         expect(page.locator("[aria-busy]")).to_have_count(0)
         zones = {re.search("time_zone=([^&]*)", url)[1] for url in asked if "/v1/costs?" in url}
         assert zones == {"%2B05%3A45"}
+        page.get_by_role("button", name="Yesterday", exact=True).click()
+        page.get_by_role("button", name="Dates", exact=True).click()
+        page.wait_for_url(lambda url: "until=" in url)
+        first, last = (int(each) % 86_400 for each in re.findall(r"(?:from|until)=(\d+)", page.url))
+        assert first == last == 18 * 3600 + 15 * 60, "midnight in Kathmandu"
         page.reload()
         expect(page.get_by_role("button", name="Times in UTC+05:45")).to_be_visible()
 
@@ -258,6 +265,21 @@ def test_bars_are_seen_in_forced_colours(visit, seeded, scheme):
     assert part.evaluate(colour) != ground.evaluate(colour)
 
 
+@pytest.fixture(scope="module")
+def cut_at(chromium, vertex_server):
+    """Returns the tallest bar that is not cut, by the dashboard's own rule."""
+    with Served(World(vertex_server.host).client.application) as served:
+        page = chromium.new_page()
+        page.goto(f"{served.url}/dashboard")
+        find = """async (heights) => {
+            const main = document.querySelector('script[type=module]').src;
+            const found = (await import(new URL('cutbars.js', main))).tallestUncut(heights.map(BigInt));
+            return found === null ? null : Number(found);
+        }"""
+        yield lambda heights: page.evaluate(find, heights)
+        page.close()
+
+
 class TestWhyDidItJump:
     @pytest.fixture
     def page(self, visit, empty, vertex_server):
@@ -281,8 +303,8 @@ class TestWhyDidItJump:
         expect(changes.first).to_contain_text("new")
         expect(changes.nth(1)).to_contain_text(FLASH)
         expect(changes.nth(1)).to_contain_text(re.compile(r"\d+ %"))
-        page.get_by_label("Stacked by").select_option("label:")
-        page.get_by_label("Label name").select_option("pipeline")
+        page.get_by_label("Stacked by", exact=True).select_option("label:")
+        page.get_by_label("Stacked by: label").select_option("pipeline")
         expect(changes.first).to_contain_text("moved")
         changes.first.get_by_role("link").click()
         expect(page.get_by_label("Value of pipeline")).to_have_value("pipeline=moved")
@@ -293,6 +315,42 @@ class TestWhyDidItJump:
         page.locator(".chart .u-over").click(position={"x": box["width"] * 5.6 / 7.2, "y": box["height"] / 2})
         expect(page.get_by_label("Model", exact=True)).to_have_value(PRO)
         expect(page.locator(".pager")).to_contain_text("of 6 ")
+
+    def test_one_tall_bar_is_cut_and_says_so_so_that_the_others_can_be_read(self, page, empty):
+        yesterday = datetime.now(UTC).date() - timedelta(days=1)
+        spent = sum(
+            job.cost.amount_nano for job in empty.store._jobs.values() if job.create_time.date() == yesterday
+        )
+        card = page.get_by_role("region", name="Spend over time")
+        expect(card).to_contain_text(f"One bar is cut: {yesterday:%a, {yesterday.day} %b %Y} is $")
+        expect(card.locator(".help .money")).to_have_attribute("title", f"${format_nano(spent)}")
+        over = page.locator(".chart .u-over")
+        box = over.bounding_box()
+        half = {"x": box["width"] * 3.6 / 7.2, "y": box["height"] / 2}
+        card.get_by_role("button", name="Show in full").click()
+        expect(card.get_by_role("button", name="Cut the tallest bars")).to_be_visible()
+        expect(card).not_to_contain_text("is cut")
+        over.click(position=half)
+        assert "bars=full" in page.url, "there is no bar so far up"
+        page.reload()
+        card.get_by_role("button", name="Cut the tallest bars").click()
+        expect(card).to_contain_text("One bar is cut")
+        over.click(position=half)
+        expect(page.locator(".pager")).to_contain_text("of 1 ")
+
+    @pytest.mark.parametrize(
+        ("heights", "tallest"),
+        [
+            ([150_000, 120, 6_000, 0, 150, 140], 150),
+            ([6_000, 150, 140, 120], 150),
+            ([700, 150, 140, 120], None),
+            ([6_000, 150, 140], None),
+            ([9_000, 9_000, 9_000, 9_000, 150, 140, 120], None),
+            ([0, 0, 0, 0, 0], None),
+        ],
+    )
+    def test_at_most_three_bars_are_cut_that_are_far_taller_than_the_next(self, cut_at, heights, tallest):
+        assert cut_at(heights) == tallest
 
     def test_so_does_a_figure_for_those_who_have_no_pointer(self, page):
         page.get_by_text("The figures as a table").click()
@@ -307,6 +365,165 @@ class TestWhyDidItJump:
         expect(page.get_by_text("No job fits these filters")).to_be_visible()
         page.get_by_label("Created within").select_option("7d")
         expect(page.locator(".pager")).to_contain_text("of 1")
+
+    def test_a_group_of_the_legend_opens_its_jobs_by_keyboard_too(self, page):
+        legend = page.locator(".legend li", has_text=PRO)
+        legend.get_by_role("button").click()
+        expect(page.locator(".legend .off")).to_have_text(re.compile(PRO))
+        legend.get_by_role("link").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_label("Model", exact=True)).to_have_value(PRO)
+        expect(page.get_by_label("Created within")).to_have_value("7d")
+        expect(page.locator(".pager")).to_contain_text("of 6 ")
+
+    def test_yesterday_and_any_days_are_a_range_that_links_carry_along(self, page):
+        page.get_by_role("region", name="Today").get_by_role("link", name="Yesterday").click()
+        expect(page.get_by_role("button", name="Yesterday", exact=True)).to_have_attribute(
+            "aria-pressed", "true"
+        )
+        expect(page.get_by_role("region", name="Largest changes")).to_contain_text("Against the day before")
+        page.get_by_text("The figures as a table").click()
+        expect(page.get_by_role("table", name="Spend over time").get_by_role("row")).to_have_count(25)
+
+        page.get_by_role("button", name="Dates", exact=True).click()
+        days = [f"{datetime.now(UTC) - timedelta(days=back):%Y-%m-%d}" for back in range(4)]
+        expect(page.get_by_label("First day")).to_have_value(days[1])
+        expect(page.get_by_label("Last day")).to_have_value(days[1])
+        expect(page.get_by_role("region", name="Cost by model")).to_contain_text(PRO)
+        page.get_by_label("Last day").fill(days[2])
+        page.get_by_label("First day").fill(days[3])
+        models = page.get_by_role("region", name="Cost by model").locator("li")
+        expect(models).to_have_count(1)
+        expect(models).to_contain_text(FLASH)
+        models.get_by_role("link").click()
+        expect(page.get_by_label("Created from")).to_have_value(f"{days[3]}T00:00")
+        expect(page.get_by_label("Created before")).to_have_value(f"{days[1]}T00:00")
+        expect(page.locator(".pager")).to_contain_text("of 2 ")
+        page.go_back()
+        expect(page.get_by_label("First day")).to_have_value(days[3])
+
+    def test_the_most_expensive_jobs_and_labels_are_named(self, page, empty):
+        jobs = page.get_by_role("region", name="Most expensive jobs")
+        expect(jobs.locator("li")).to_have_count(6)
+        amounts = {job.seen.display_name: job.cost.amount_nano for job in empty.store._jobs.values()}
+        shown = jobs.locator("li").first
+        name, title = shown.get_by_role("link").inner_text(), shown.locator(".money").get_attribute("title")
+        assert title == f"${format_nano(max(amounts.values()))}"
+        assert amounts[name] == max(amounts.values())
+        expect(shown).to_contain_text("master")
+        page.get_by_label("Ranked by").select_option("label:")
+        page.get_by_label("Ranked by: label").select_option("pipeline")
+        ranking = page.get_by_role("region", name="Cost by pipeline").locator("li")
+        expect(ranking).to_have_count(2)
+        ranking.first.get_by_role("link", name="moved").click()
+        expect(page.get_by_label("Value of pipeline")).to_have_value("pipeline=moved")
+        expect(page.get_by_label("Created within")).to_have_value("7d")
+        page.go_back()
+        expect(page.get_by_label("Ranked by: label")).to_have_value("pipeline")
+        ids = {job.key.job_id for job in empty.store._jobs.values() if job.seen.display_name == name}
+        assert jobs.get_by_role("link", name=name).first.get_attribute("href").rpartition("/")[2] in ids
+
+
+class Counted:
+    """A page that is used by clicks and choices, which are counted."""
+
+    def __init__(self, page):
+        self.page = page
+        self.number = 0
+
+    def click(self, locator):
+        self.number += 1
+        locator.click()
+
+    def choose(self, label, value):
+        self.number += 1
+        self.page.get_by_label(label, exact=True).select_option(value)
+
+    def done(self, most):
+        """Ends a question, and goes back to where the next one begins."""
+        assert self.number <= most
+        self.number = 0
+        self.page.goto(f"{self.page.url.partition('#')[0]}#/overview")
+        expect(self.page.get_by_label("Stacked by", exact=True)).to_have_value("model")
+        expect(self.page.locator("[aria-busy]")).to_have_count(0)
+
+
+def test_what_a_team_asks_in_the_morning_takes_three_clicks_at_most(visit, seeded):
+    """Yesterday ad-policy-review was moved to another model, and a key without a team began to spend."""
+    when = (seeded.now - timedelta(days=1)).replace(hour=12)
+    moved = [
+        seeded.add(
+            when - timedelta(seconds=at),
+            ("ads", "ad-policy-review", PRO),
+            "JOB_STATE_SUCCEEDED",
+            usage_of(60_000, PRO, failed=3),
+            labels={"prompt_version": "v3", "run": str(at)},
+        )
+        for at in range(6)
+    ]
+    for at in range(12):
+        leak, content = (None, "adhoc-notebooks", FLASH), usage_of(50_000, FLASH)
+        created = when - timedelta(seconds=at)
+        seeded.add(created, leak, "JOB_STATE_SUCCEEDED", content, labels={"run": f"leak-{at}"})
+    visitor = visit(seeded.world)
+    visitor.sign_in()
+    page = visitor.page
+    use = Counted(page)
+    use.done(0)
+    today, changes, jobs, ranking = (
+        page.get_by_role("region", name=name)
+        for name in ("Today", "Largest changes", "Most expensive jobs", re.compile("Cost by"))
+    )
+    yesterday = sum(job.cost.amount_nano for job in records(seeded) if job.create_time.date() == when.date())
+
+    # What was spent yesterday, and what is usual? What will this month cost?
+    spent = today.locator(".facts .money").first.get_attribute("title")
+    assert spent.replace(",", "") == f"${format_nano(yesterday)}"
+    expect(today).to_contain_text("on average")
+    expect(page.get_by_role("region", name="This month")).to_contain_text("Forecast $")
+    use.done(0)
+
+    # Why did it jump? Which jobs did it, and which label do they have?
+    use.click(today.get_by_role("link", name="Yesterday"))
+    expect(changes.locator(".all")).to_have_text(
+        re.compile(r"^In all\$[\d,.]+ → \$[\d,.]+\+\$[\d,.]+\+\d+ %$")
+    )
+    expect(changes.locator("li").first).to_contain_text(PRO)
+    expect(jobs.locator("li")).to_have_count(6)
+    assert set(jobs.locator("li a").all_inner_texts()) == {job.seen.display_name for job in moved}
+    expect(jobs.locator("li").first).to_contain_text("prompt_version=v3")
+    use.done(1)
+
+    # What did the label cost in all?
+    use.click(today.get_by_role("link", name="Yesterday"))
+    use.choose("Ranked by", "label:")
+    use.choose("Ranked by: label", "prompt_version")
+    expect(ranking.get_by_role("link", name="v3")).to_be_visible()
+    use.done(3)
+
+    # Which key spends what it did not before?
+    use.choose("Stacked by", "api_key")
+    expect(changes.locator("li").filter(has_text="adhoc-notebooks")).to_contain_text("new")
+    use.done(1)
+
+    # Which jobs failed, and why? What is there to do?
+    failures = page.get_by_role("region", name="Latest failures")
+    expect(failures.locator(".reason").first).not_to_be_empty()
+    use.click(failures.locator("li a").first)
+    expect(page.locator(".advice").first).to_be_visible()
+    use.done(1)
+
+    # Which rows failed? Where are the results?
+    use.click(jobs.locator("li a").first)
+    expect(page.get_by_role("button", name="Download results")).to_be_visible()
+    use.click(page.get_by_role("button", name="Show the first rows"))
+    expect(page.get_by_role("table", name="Rows without an answer")).to_be_visible()
+    use.done(2)
+
+    # With 18 runs, and jobs without one, eight are ranked.
+    visitor.open("overview?top=label%3Arun")
+    expect(ranking.locator("li")).to_have_count(8)
+    expect(ranking).to_contain_text("11 more: $")
 
 
 def test_a_refusal_is_not_tried_again(visit, seeded):

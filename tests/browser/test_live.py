@@ -55,7 +55,7 @@ def test_a_job_that_ends_is_seen_without_reloading(watcher, seeded, newer):
     store._jobs[job.key] = msgspec.structs.replace(job, seen=seen, closed=True)
     watcher.page.clock.run_for(16_000)
     expect(row).to_contain_text("Succeeded")
-    expect(row.locator(".money")).to_have_attribute("title", f"${format_nano(job.cost.amount_nano)}")
+    expect(row.locator(".c-cost .money")).to_have_attribute("title", f"${format_nano(job.cost.amount_nano)}")
 
 
 def test_the_progress_of_an_older_job_moves_on(watcher, seeded):

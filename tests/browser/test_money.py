@@ -74,7 +74,7 @@ def test_a_floor_is_shown_as_one_everywhere(look, seeder):
         page.get_by_role("button", name="Download these figures").click()
     rows = list(csv.DictReader(found.value.path().read_text().splitlines()))
     assert [row["unpriced"] for row in rows].count("true") == 1
-    page.get_by_label("Stacked by").select_option("team")
+    page.get_by_label("Stacked by", exact=True).select_option("team")
     expect(page.locator(".legend")).to_contain_text("≥ $")
     page.goto(page.url.partition("#")[0] + "#/jobs")
     expect(page.locator(".rows .c-cost")).to_contain_text("≥ $")

@@ -108,17 +108,17 @@ class TestOverview:
 
     def test_spend_is_stacked_by_what_is_chosen_and_that_can_be_linked(self, admin):
         page = admin.page
-        page.get_by_label("Stacked by").select_option("team")
+        page.get_by_label("Stacked by", exact=True).select_option("team")
         expect(page.locator(".legend")).to_contain_text("research")
         page.get_by_role("button", name="7 d", exact=True).click()
         expect(page.locator(".legend")).to_contain_text("support")
         assert "by=team" in page.url
         assert "range=7d" in page.url
         page.reload()
-        expect(page.get_by_label("Stacked by")).to_have_value("team")
+        expect(page.get_by_label("Stacked by", exact=True)).to_have_value("team")
         expect(page.get_by_role("button", name="7 d", exact=True)).to_have_attribute("aria-pressed", "true")
-        page.get_by_label("Stacked by").select_option("label:")
-        page.get_by_label("Label name").select_option("environment")
+        page.get_by_label("Stacked by", exact=True).select_option("label:")
+        page.get_by_label("Stacked by: label").select_option("environment")
         expect(page.locator(".legend")).to_contain_text("staging")
 
     def test_the_chart_is_drawn_and_has_its_figures_in_a_table_and_a_file(self, admin, seeded):
@@ -272,6 +272,34 @@ class TestJobs:
 
         page.get_by_role("button", name="Clear").click()
         expect(page.get_by_label("State")).to_have_value("")
+
+    def test_waste_is_a_column_and_the_sum_of_a_list_is_exact(self, admin, seeded):
+        page = admin.page
+        admin.open("jobs?team=ads&state=JOB_STATE_SUCCEEDED&since=all&sort=-waste")
+        wasted = {
+            job.seen.display_name: sum(each.amount_nano for each in job.cost.waste if each.amount_nano)
+            for job in records(seeded)
+            if job.team == "ads" and job.seen.state == "JOB_STATE_SUCCEEDED"
+        }
+        amounts = page.locator(".pager .total .money")
+        expect(amounts).to_have_count(2)
+        jobs = [job for job in records(seeded) if job.seen.display_name in wasted]
+        assert exact(amounts.first) == Decimal(format_nano(nano_of(jobs)))
+        assert exact(amounts.last) == Decimal(format_nano(sum(wasted.values())))
+        assert row_names(page)[:5] == sorted(wasted, key=wasted.get, reverse=True)[:5]
+        first = page.locator(".rows .c-waste .money").first
+        assert exact(first) == Decimal(format_nano(max(wasted.values())))
+
+        # Of more jobs than are loaded, a spend report has the sum.
+        admin.open("jobs?since=90d")
+        expect(page.locator(".pager")).to_contain_text(" of 250+ ")
+        amount = format_nano(nano_of(records(seeded)))
+        title = re.compile(rf"\${int(Decimal(amount)):,}.{amount.partition('.')[2]}$")
+        expect(amounts).to_have_attribute("title", title)
+        page.get_by_role("searchbox", name="Search").fill("-")
+        page.wait_for_url("**search=-*")
+        expect(amounts).not_to_have_attribute("title", title)
+        expect(amounts).to_have_text(re.compile("^≥ "))
 
     def test_typing_in_the_search_keeps_the_focus(self, admin):
         admin.open("jobs")

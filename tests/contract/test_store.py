@@ -475,6 +475,29 @@ def test_recent_jobs_are_found_by_what_they_are(store, equal, numbers):
     assert [int(job.key.job_id) for job in early] == [number for number in numbers if number < 2]
 
 
+def test_top_jobs_are_those_with_the_largest_amounts(store):
+    """Of a time, a team and an owner; the newer one first where amounts are equal."""
+    amounts = {1: 5, 2: 10**12, 3: 0, 4: 5, 5: 700}
+    for number, amount in amounts.items():
+        job = record(number, team="ads" if number != 4 else "search", key_id=f"k{number % 2}")
+        created = CREATED + timedelta(hours=number)
+        store.add_job(msgspec.structs.replace(job, create_time=created, cost=Cost(amount_nano=amount)))
+
+    def top(scope=None, first=0, last=9, limit=9, team=None):
+        since, until = CREATED + timedelta(hours=first), CREATED + timedelta(hours=last)
+        found = store.top_jobs(scope, since, limit, until=until, team=team)
+        return [int(job.key.job_id) for job in found]
+
+    assert top() == [2, 5, 4, 1, 3]
+    assert [int(job.key.job_id) for job in store.top_jobs(None, None, 2)] == [2, 5]
+    assert top(first=1, last=5, limit=3) == [2, 4, 1]
+    assert top(first=3, last=5) == [4, 3]
+    assert top(("team", "ads")) == [2, 5, 1, 3]
+    assert top(("key_id", "k0"), first=2) == [2, 4]
+    assert top(("key_id", "k0"), team="ads") == [2]
+    assert top(("team", "ads"), team="search") == []
+
+
 def test_recent_jobs_come_newest_first_page_by_page(store):
     hours = {1: 5, 2: 1, 3: 1, 4: 9, 5: 3}
     for number, hour in hours.items():
@@ -985,6 +1008,7 @@ CALLS = {
     "watched_jobs": lambda s: s.watched_jobs(CREATED, 1),
     "jobs_created": lambda s: s.jobs_created(CREATED, CREATED, None, 1),
     "recent_jobs": lambda s: s.recent_jobs(None, None, None, 1),
+    "top_jobs": lambda s: s.top_jobs(None, None, 1),
     "open_submissions": lambda s: s.open_submissions(1),
     "unpark": lambda s: s.unpark(output()),
     "get_output": lambda s: s.get_output(key(), "gs://b/x"),

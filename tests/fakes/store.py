@@ -315,6 +315,27 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals, MemoryJobTimes):
             and (before is None or (job.create_time, job.key) < before)
         ][:limit]
 
+    def top_jobs(
+        self,
+        scope: tuple[str, str] | None,
+        since: datetime | None,
+        limit: int,
+        *,
+        until: datetime | None = None,
+        team: str | None = None,
+    ) -> list[JobRecord]:
+        self.ping()
+        found = [
+            job
+            for job in self._jobs.values()
+            if (scope is None or getattr(job, scope[0]) == scope[1])
+            and (team is None or job.team == team)
+            and (until is None or job.create_time < until)
+            and (since is None or job.create_time >= since)
+        ]
+        found.sort(key=lambda job: (job.cost.amount_nano, job.create_time, job.key), reverse=True)
+        return found[:limit]
+
     def _count_write(self) -> None:
         self.ping()
         self.writes += 1

@@ -185,6 +185,7 @@ class Gateway:
                 for_keys("GET", "/v1/jobs", jobs.list),
                 change_for_keys("POST", "/v1/inputs", inputs.create, "input.create"),
                 for_keys("GET", "/v1/jobs:stats", stats.report),
+                for_keys("GET", "/v1/jobs:top", jobs.top),
                 for_keys("GET", "/v1/costs", spend.report),
                 for_keys("GET", "/v1/costs:export", spend.export),
                 for_keys("GET", "/v1/costs:values", FilterValues(deps.store, deps.now).list),

@@ -258,6 +258,25 @@ class JobStore(Protocol):
             equal: Values that fields must have, by names in STORED_FIELDS.
         """
 
+    def top_jobs(
+        self,
+        scope: tuple[str, str] | None,
+        since: datetime | None,
+        limit: int,
+        *,
+        until: datetime | None = None,
+        team: str | None = None,
+    ) -> list[JobRecord]:
+        """Return the jobs with the largest amounts so far, the largest first, then the newest.
+
+        Args:
+            scope: Owner of the jobs, as in ``recent_jobs``.
+            since: Earliest time of creation; None for any.
+            limit: Number of jobs.
+            until: Time of creation to stop before; None for any.
+            team: Id of the team that they must be of; None for any.
+        """
+
     def reprice(self, key: JobKey, repricing: Callable[[JobRecord], Change | None]) -> JobRecord | None:
         """Commit a job's new cost and the totals in one transaction.
 

@@ -168,3 +168,47 @@ def test_a_wrong_parameter_is_named(world, query):
 
 def test_without_a_key_there_is_nothing_to_see(world):
     assert world.get(PATH, key=None).status_code == 401
+
+
+@pytest.mark.usefixtures("three")
+class TestTopJobs:
+    @pytest.fixture
+    def priced(self, world):
+        """Of the three jobs, the oldest cost the most."""
+        for key, job in list(world.store._jobs.items()):
+            amount = 10**9 * (5 - int(job.seen.display_name[-1]))
+            cost = msgspec.structs.replace(job.cost, amount_nano=amount)
+            world.store.amend_job(key, lambda job, cost=cost: msgspec.structs.replace(job, cost=cost))
+        return world
+
+    def test_the_most_expensive_come_first_and_nothing_else_is_read(self, priced):
+        priced.store.calls.clear()
+        page = listed(priced, ":top?limit=2")
+        assert [(job["displayName"], job["amount"]) for job in page["data"]] == [
+            ("job-0", "5"),
+            ("job-1", "4"),
+        ]
+        assert page.keys() == {"object", "data"}
+        assert "recent_jobs" not in priced.store.calls
+        first = priced.store.get_job(next(iter(priced.store._jobs))).create_time
+        since, until = (f"{(first + timedelta(minutes=at)).isoformat()}" for at in (30, 90))
+        within = f":top?start_time={since}&end_time={until}".replace("+", "%2B")
+        assert names(listed(priced, within)) == ["job-1"]
+
+    def test_a_key_gets_its_teams_jobs_only(self, priced):
+        new_team(priced, "search")
+        mine, other = new_key(priced, team_id="search"), new_key(priced)
+        priced.create(job_body(displayName="mine"), key=mine)
+        priced.create(job_body(displayName="other's"), key=other)
+        assert names(listed(priced, ":top", key=mine)) == ["mine"]
+        assert names(listed(priced, ":top?team=ads", key=mine)) == []
+        assert names(listed(priced, ":top", key=other)) == ["other's"]
+        assert names(listed(priced, ":top?team=search")) == ["mine"]
+
+    @pytest.mark.parametrize(
+        "query",
+        ["limit=0", "limit=101", "model=x", "page=x", "team=a&team=b", "start_time=x", f"team={'x' * 1025}"],
+    )
+    def test_what_is_not_understood_is_refused(self, world, query):
+        answer = world.get(f"{PATH}:top?{query}")
+        assert (answer.status_code, reason(answer)) == (400, "FIELD_INVALID")

@@ -272,6 +272,7 @@ CALLS = {
     "createInput": lambda world: administer(world, "/v1/inputs", {"name": "nightly/rows.jsonl"}),
     "listCostValues": lambda world: (a_settled_job(world), world.get("/v1/costs:values?start_time=0"))[1],
     "listJobCosts": lambda world: (a_settled_job(world), world.get("/v1/jobs"))[1],
+    "listTopJobs": lambda world: (a_settled_job(world), world.get("/v1/jobs:top"))[1],
     "getJobStats": lambda world: (
         world.get(f"{path_of(a_settled_job(world))}/cost"),
         world.get("/v1/jobs:stats"),

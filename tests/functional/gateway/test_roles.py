@@ -62,6 +62,7 @@ ROUTES = {
     ("POST", "/batchPredictionJobs:estimateCost"): "read",
     ("GET", "/v1/jobs"): "read",
     ("GET", "/v1/jobs:stats"): "read",
+    ("GET", "/v1/jobs:top"): "read",
     ("POST", "/v1/inputs"): "change",
     ("GET", "/v1/costs"): "read",
     ("GET", "/v1/costs:export"): "read",

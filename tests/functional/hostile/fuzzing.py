@@ -179,6 +179,7 @@ PARAMETERS = {
         **_COMMON,
         **dict.fromkeys(("state", "model", "team", "api_key", "project", "location", "search"), TEXTS),
     },
+    "/v1/jobs:top": {**_COMMON, "team": TEXTS},
     "/v1/costs": {**_SPEND, "bucket_width": st.sampled_from(["1h", "1d", "1mo", "x"])},
     "/v1/costs:export": {**_SPEND, "format": st.sampled_from(["csv", "focus", "x"])},
     "/v1/costs:values": _SPEND,

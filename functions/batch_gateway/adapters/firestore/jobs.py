@@ -230,6 +230,31 @@ class FirestoreJobs(FirestoreBudgets, FirestoreOutbox, FirestoreTotals, Firestor
         with translate_errors():
             return read_records(query, JobRecord, limit)
 
+    def top_jobs(
+        self,
+        scope: tuple[str, str] | None,
+        since: datetime | None,
+        limit: int,
+        *,
+        until: datetime | None = None,
+        team: str | None = None,
+    ) -> list[JobRecord]:
+        query: Any = self._client.collection("jobs")
+        for name, value in [*([scope] if scope else []), *([("team", team)] if team is not None else [])]:
+            query = query.where(filter=FieldFilter(_FIELDS[name], "==", value))
+        if until:
+            query = query.where(filter=FieldFilter("createTime", "<", until))
+        if since:
+            query = query.where(filter=FieldFilter("createTime", ">=", since))
+        # Amounts are in no index of their own, but in composite ones with the time.
+        query = (
+            query.order_by("cost.amountNano", direction="DESCENDING")
+            .order_by("createTime", direction="DESCENDING")
+            .order_by("__name__", direction="DESCENDING")
+        )
+        with translate_errors():
+            return read_records(query, JobRecord, limit)
+
     def reprice(self, key: JobKey, repricing: Callable[[JobRecord], Change | None]) -> JobRecord | None:
         def attempt() -> JobRecord | None:
             snapshot = self._job(key).get(**CALL)

@@ -23,9 +23,12 @@ _MAX_LIMIT = 500
 _MOST_EXAMINED = 250
 """Jobs that one call reads if no index covers its filters; the next page continues from there."""
 _MOST_PARAMETERS = 20
+_DEFAULT_TOP = 10
+_MOST_TOP = 100
 _LABEL = "label:"
 _STATES = sorted(TERMINAL_STATES.union(LIVE_STATES))
 _PARAMETERS = frozenset({"limit", "page", "start_time", "end_time", "search", "key"})
+_PARAMETERS_OF_TOP = frozenset({"limit", "start_time", "end_time", "team", "key"})
 _FIELDS: dict[str, Callable[[JobRecord], str | None]] = {
     "state": lambda job: job.seen.state,
     "model": lambda job: short_name(job.seen.model),
@@ -88,6 +91,16 @@ class JobSummaryPage(msgspec.Struct, frozen=True, kw_only=True):
     next_page: str | None
 
 
+class TopJobs(msgspec.Struct, frozen=True, kw_only=True):
+    """The most expensive jobs of a time, the most expensive first.
+
+    A job counts with the amount that is known, so that one that runs or has no price may be missing.
+    """
+
+    object: Literal["list"] = "list"
+    data: list[JobSummary]
+
+
 class Jobs:
     """Handler of lists of jobs on record."""
 
@@ -118,6 +131,28 @@ class Jobs:
                 else None,
             )
         )
+
+    def top(self, request: Request, caller: Caller) -> Response:
+        """Return the most expensive jobs that the caller may see (``GET /v1/jobs:top``).
+
+        Reads the jobs that it returns and no others.
+
+        Raises:
+            ApiError: INVALID_ARGUMENT; the message names the parameter.
+        """
+        for name in request.args:
+            if name not in _PARAMETERS_OF_TOP:
+                known = ", ".join(sorted(_PARAMETERS_OF_TOP - {"key"}))
+                raise params.invalid(f"{name[:80]}: unknown parameter. The parameters are {known}")
+            if len(request.args.getlist(name)) > 1:
+                raise params.invalid(f"{name}: must be given only once")
+        team = request.args.get("team") or None
+        if team is not None:
+            params.check_value("team", team)
+        since, until = params.time(request, "start_time"), params.time(request, "end_time")
+        limit = params.number(request, "limit", _DEFAULT_TOP, _MOST_TOP)
+        found = self._store.top_jobs(caller.record_scope, since, limit, until=until, team=team)
+        return responses.json(TopJobs(data=[_summary(job) for job in found]))
 
 
 def _equalities(request: Request) -> dict[str, str]:

@@ -4,9 +4,9 @@ import { linkTo } from './address.js';
 import { amountText, money } from './amounts.js';
 import { costs } from './api.js';
 import { h } from './dom.js';
-import { nano, percentOf } from './money.js';
+import { nano, percentOf, sum } from './money.js';
 import { empty, loadedCard } from './parts.js';
-import { RANGES, seconds, startOf } from './periods.js';
+import { seconds } from './periods.js';
 import { filterFor, nameOf, valueOf } from './spend.js';
 
 const MOST_SHOWN = 6;
@@ -18,7 +18,7 @@ const MOST_SHOWN = 6;
 
 /**
  * Reads the spend of a range of time and of as much time before it, the largest change first.
- * @param {string} range
+ * @param {import('./ranges.js').Range} range
  * @param {string} by
  * @param {Query} filter
  * @param {AbortSignal} signal
@@ -26,8 +26,7 @@ const MOST_SHOWN = 6;
  */
 export async function changesOf(range, by, filter, signal) {
   const now = Date.now();
-  const start = startOf(range, now);
-  const { width, limit } = RANGES[range];
+  const [start, end] = [range.start(now), range.end(now) ?? now];
   /**
    * @param {number} from
    * @param {number} until
@@ -37,14 +36,14 @@ export async function changesOf(range, by, filter, signal) {
       [
         ['start_time', seconds(from)],
         ['end_time', seconds(until)],
-        ['bucket_width', width],
-        ['limit', 2 * limit],
+        ['bucket_width', range.width],
+        ['limit', 2 * range.limit],
         ['group_by', by],
         ...filter,
       ],
       signal,
     );
-  const [earlier, later] = await Promise.all([between(start - (now - start), start), between(start, now)]);
+  const [earlier, later] = await Promise.all([between(start - (end - start), start), between(start, end)]);
   /** @type {Map<string | null, Change>} */
   const changes = new Map();
   const add = (/** @type {'before' | 'now'} */ when, /** @type {import('./api.js').Bucket[]} */ buckets) => {
@@ -68,44 +67,71 @@ function size({ before, now }) {
 
 /**
  * @param {{
- *   from: import('./live.js').Polled<Change[]>, range: string, by: string, team: string | null,
+ *   from: import('./live.js').Polled<Change[]>, range: import('./ranges.js').Range, by: string, team: string | null,
  * }} props
  */
 export function ChangesCard({ from, range, by, team }) {
   return loadedCard({
     title: 'Largest changes',
-    note: `Against the ${RANGES[range].text} before`,
+    note: `Against the ${range.before} before`,
     lines: 5,
     from,
     draw: (changes) =>
       changes.length
-        ? h(
-            'ul',
-            { class: 'changes' },
-            changes.slice(0, MOST_SHOWN).map((change) => changed(change, range, by, team)),
-          )
+        ? [
+            h('p', { class: 'change all' }, h('span', {}, 'In all'), figures(inAll(changes))),
+            h(
+              'ul',
+              {},
+              changes.slice(0, MOST_SHOWN).map((change) => changed(change, range, by, team)),
+            ),
+          ]
         : empty('Nothing to compare', 'Neither period has any spend.'),
   });
 }
 
 /**
+ * @param {Change[]} changes
+ * @returns {Change}
+ */
+function inAll(changes) {
+  return {
+    value: null,
+    before: sum(changes.map(({ before }) => before)),
+    now: sum(changes.map(({ now }) => now)),
+    floor: changes.some(({ floor }) => floor),
+  };
+}
+
+/**
  * @param {Change} change
- * @param {string} range
+ * @param {import('./ranges.js').Range} range
  * @param {string} by
  * @param {string | null} team
  */
 function changed(change, range, by, team) {
-  const { value, before, now, floor } = change;
+  const { value } = change;
   const name = nameOf(by, value);
-  const link = linkTo('jobs', { team, ...filterFor(by, value), since: range, sort: '-amount' });
-  const [sign, tone] = now > before ? ['+', 'up'] : now < before ? ['−', 'down'] : ['', ''];
-  const share = before > 0n ? `${sign}${Math.round(percentOf(size(change), before))} %` : 'new';
+  const link = linkTo('jobs', { team, ...filterFor(by, value), ...range.link, sort: '-amount' });
   return h(
     'li',
-    { key: value },
+    { class: 'change', key: value },
     value === null ? h('span', {}, name) : h('a', { href: link }, name),
+    figures(change),
+  );
+}
+
+/**
+ * Returns both amounts of a change, the difference, and that in percent.
+ * @param {Change} change
+ */
+function figures(change) {
+  const { before, now, floor } = change;
+  const [sign, tone] = now > before ? ['+', 'up'] : now < before ? ['−', 'down'] : ['', ''];
+  const share = before > 0n ? `${sign}${Math.round(percentOf(size(change), before))} %` : 'new';
+  return [
     h('span', { class: 'muted' }, `${amountText(before, { floor })} → ${amountText(now, { floor })}`),
     h('b', { class: tone }, sign, money(size(change), { floor })),
     h('span', { class: 'muted' }, share),
-  );
+  ];
 }

@@ -1,6 +1,7 @@
 /** Stacked bars over time, drawn by uPlot, which is fetched when the first chart is. */
 
 import { amountText } from './amounts.js';
+import { markCuts, SCALE_OF_CUT } from './cutbars.js';
 import { h, render } from './dom.js';
 import { useEffect, useLayoutEffect, useRef, useState } from './hooks.module.js';
 import { approximate, sum, tickUsd } from './money.js';
@@ -69,15 +70,15 @@ function computed(colour) {
 
 /**
  * Draws amounts as bars. Floats decide on pixels only; what is written comes from the integers.
- * @param {Data & {pick: (bucket: number, group: Group) => void}} props `pick` is called for a part of a bar that is
- *   clicked
+ * @param {Data & {tallest: bigint | null, pick: (bucket: number, group: Group) => void}} props `tallest` is the height of
+ *   the tallest bar that is not cut, null if none is; `pick` is called for a part of a bar that is clicked
  */
-export function Chart({ buckets, groups, pick }) {
+export function Chart({ buckets, groups, tallest, pick }) {
   const place = useRef(/** @type {HTMLDivElement | null} */ (null));
   const plot = useRef(/** @type {any} */ (null));
   const tip = useRef(document.createElement('div'));
-  const newest = useRef({ buckets, groups, pick });
-  newest.current = { buckets, groups, pick };
+  const newest = useRef({ buckets, groups, tallest, pick });
+  newest.current = { buckets, groups, tallest, pick };
   const [ready, setReady] = useState(false);
   const [problem, setProblem] = useState('');
   const [theme, setTheme] = useState(0);
@@ -104,7 +105,7 @@ export function Chart({ buckets, groups, pick }) {
       else {
         const data = newest.current;
         const point = (/** @type {any} */ drawn) => showTip(drawn, tip.current, newest.current);
-        plot.current = new uPlot(options(data, element.clientWidth, point), series(data), element);
+        plot.current = new uPlot(options(newest, element.clientWidth, point), series(data), element);
         plot.current.over.append(tip.current);
         plot.current.over.addEventListener('click', () => {
           const found = under(plot.current, newest.current);
@@ -123,13 +124,21 @@ export function Chart({ buckets, groups, pick }) {
   }, [ready, shape]);
 
   // Newer figures of the same groups: what is under the pointer stays there.
-  useLayoutEffect(() => plot.current?.setData(series({ buckets, groups })), [buckets, groups]);
+  useLayoutEffect(() => plot.current?.setData(series({ buckets, groups })), [buckets, groups, tallest]);
 
   return h(
     'div',
     { class: 'chart', ref: place },
     problem && h('p', { class: 'problem', role: 'alert' }, problem),
   );
+}
+
+/**
+ * Returns how high each bar is, in nano-dollars.
+ * @param {{buckets: unknown[], groups: Group[]}} data
+ */
+export function heightsOf({ buckets, groups }) {
+  return buckets.map((_, at) => sum(groups.map((group) => group.amounts[at].amount)));
 }
 
 /**
@@ -149,11 +158,12 @@ function series({ buckets, groups }) {
 }
 
 /**
- * @param {Data} data
+ * @param {{current: Data & {tallest: bigint | null}}} newest
  * @param {number} width
  * @param {(plot: any) => void} point
  */
-function options({ buckets, groups }, width, point) {
+function options(newest, width, point) {
+  const { buckets, groups } = newest.current;
   const axis = {
     stroke: computed('var(--muted)'),
     grid: { stroke: computed('var(--line)'), width: 1 },
@@ -161,6 +171,17 @@ function options({ buckets, groups }, width, point) {
     font: '12px system-ui',
   };
   const surface = computed('var(--surface)');
+  const colours = { gap: surface, line: computed('var(--muted)') };
+  const mark = (/** @type {any} */ plot) => {
+    const { tallest, ...data } = newest.current;
+    if (tallest === null) return;
+    markCuts(
+      plot,
+      approximate(tallest),
+      heightsOf(data).map((height) => height > tallest),
+      colours,
+    );
+  };
   const bars = uPlot.paths.bars({ size: [0.72, 56], radius: 0.06 });
   return {
     width,
@@ -170,10 +191,10 @@ function options({ buckets, groups }, width, point) {
     scales: {
       x: { time: false, range: [-0.6, buckets.length - 0.4] },
       y: {
-        range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number | null} */ most) => [
-          0,
-          most ? most * 1.08 : 1,
-        ],
+        range: (/** @type {any} */ _, /** @type {number} */ __, /** @type {number | null} */ most) => {
+          const { tallest } = newest.current;
+          return [0, tallest ? approximate(tallest) * SCALE_OF_CUT : most ? most * 1.08 : 1];
+        },
       },
     },
     axes: [
@@ -202,7 +223,7 @@ function options({ buckets, groups }, width, point) {
         points: { show: false },
       })),
     ],
-    hooks: { setCursor: [point] },
+    hooks: { setCursor: [point], draw: [mark] },
   };
 }
 

@@ -8,7 +8,6 @@ import { age, badge, costSoFar, count, several, whole } from './format.js';
 import { useState } from './hooks.module.js';
 import { knownNano, nano, sum } from './money.js';
 import { empty, loadedCard } from './parts.js';
-import { RANGES } from './periods.js';
 import { linked } from './running.js';
 
 /** @typedef {import('./api.js').Job} Job */
@@ -34,12 +33,12 @@ export async function failuresOf(query, signal) {
 
 /** @typedef {Awaited<ReturnType<typeof failuresOf>>} Failures */
 
-/** @param {{from: import('./live.js').Polled<Failures>, range: string, team: string | null}} props */
+/** @param {{from: import('./live.js').Polled<Failures>, range: import('./ranges.js').Range, team: string | null}} props */
 export function FailuresCard({ from, range, team }) {
   return loadedCard({
     title: 'Latest failures',
-    note: RANGES[range].text,
-    actions: h('a', { href: linkTo('jobs', { state: 'wrong', team, since: range }) }, 'All of them'),
+    note: range.text,
+    actions: h('a', { href: linkTo('jobs', { state: 'wrong', team, ...range.link }) }, 'All of them'),
     lines: 5,
     from,
     draw: ({ unfinished, partly }) => {
@@ -58,7 +57,7 @@ function failedJob(job) {
   const cost = money(costSoFar(job), { floor: !job.complete });
   return h(
     'li',
-    { class: 'wrong', key: job.name },
+    { class: 'short', key: job.name },
     h('div', { class: 'what' }, linked(job), h('span', { class: 'muted reason' }, reason(job))),
     badge(job.state),
     h('div', { class: 'cost' }, cost, h('small', {}, age(job.createTime), ' ago')),
@@ -81,17 +80,17 @@ export function reason(job) {
 
 /**
  * @param {{
- *   from: import('./live.js').Polled<Failures>, range: string, team: string | null, query: Query,
+ *   from: import('./live.js').Polled<Failures>, range: import('./ranges.js').Range, team: string | null, query: Query,
  * }} props
  */
 export function WasteCard({ from, range, team, query }) {
   return loadedCard({
     title: 'Failed and wasted',
-    note: RANGES[range].text,
+    note: range.text,
     lines: 4,
     from,
     draw: ({ unfinished, more }) => {
-      const link = (/** @type {string} */ state) => linkTo('jobs', { state, team, since: range });
+      const link = (/** @type {string} */ state) => linkTo('jobs', { state, team, ...range.link });
       const failed = unfinished.filter((job) => job.state !== 'JOB_STATE_CANCELLED').length;
       const lost = sum(unfinished.map((job) => nano(job.amount)));
       const floor = more || unfinished.some((job) => !job.complete);
@@ -107,7 +106,7 @@ export function WasteCard({ from, range, team, query }) {
             number(unfinished.length - failed),
           ),
         ),
-        h(Useless, { key: `${team}/${range}`, query }),
+        h(Useless, { key: `${team}/${range.key}`, query }),
       ];
     },
   });

@@ -4,7 +4,7 @@ import { go } from './address.js';
 import { button, h, select } from './dom.js';
 import { DAY, stateText, STATE_NAMES, UNDER_WAY } from './format.js';
 import { useEffect, useRef, useState } from './hooks.module.js';
-import { dayOf, RANGES, seconds, startOf } from './periods.js';
+import { dayOf, endOf, RANGES, seconds, startOf } from './periods.js';
 import { offset, shifted } from './preferences.js';
 import { useValues } from './values.js';
 
@@ -57,9 +57,12 @@ export function wanted(query) {
   if (label && label.value !== null) parameters.push([`label:${label.name}`, label.value]);
   const range = rangeOf(query);
   const [from, until] = [query.get('from'), query.get('until')];
+  const now = Date.now();
+  const end = range && !from && endOf(range, now);
   if (from) parameters.push(['start_time', from]);
-  else if (range) parameters.push(['start_time', seconds(startOf(range, Date.now()))]);
+  else if (range) parameters.push(['start_time', seconds(startOf(range, now))]);
   if (until) parameters.push(['end_time', until]);
+  else if (end) parameters.push(['end_time', seconds(end)]);
   return parameters;
 }
 

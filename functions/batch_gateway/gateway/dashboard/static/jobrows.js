@@ -34,6 +34,7 @@ const COLUMNS = [
   ['state', 'State', (job) => stateText(job.state), 'c-state'],
   ['rows', 'Rows', rowsOf, 'c-rows number'],
   ['amount', 'Cost', costOf, 'c-cost number'],
+  ['waste', 'Wasted', wasteOf, 'c-waste number'],
   ['age', 'Created', (job) => -Date.parse(job.createTime), 'c-age number'],
 ];
 
@@ -49,6 +50,14 @@ function rowsOf(job) {
  */
 function costOf(job) {
   return shownCost(job) ? costSoFar(job) : (knownNano(job.projected) ?? costSoFar(job) ?? -1n);
+}
+
+/**
+ * Returns what blocked and cut-off answers of a job have cost, to sort by.
+ * @param {Job} job
+ */
+function wasteOf(job) {
+  return costSoFar(job) === null ? -1n : (knownNano(job.wasted) ?? -1n);
 }
 
 /**
@@ -120,6 +129,7 @@ export function jobRow(job, at) {
       failed > 0 && h('small', { class: 'failed' }, `${whole(failed)} failed`),
     ),
     cell('c-cost number', shownCost(job) ? money(costSoFar(job), { floor: !job.complete }) : expected(job)),
+    cell('c-waste number', wasted(job)),
     cell(
       'c-age number',
       shortMoment(job.createTime),
@@ -131,6 +141,13 @@ export function jobRow(job, at) {
         ),
     ),
   );
+}
+
+/** @param {Job} job */
+function wasted(job) {
+  const amount = wasteOf(job);
+  const shown = money(amount < 0n ? null : amount, { floor: amount >= 0n && !job.complete });
+  return amount > 0n ? shown : h('span', { class: 'muted' }, shown);
 }
 
 /**

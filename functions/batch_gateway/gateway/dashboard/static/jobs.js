@@ -1,17 +1,16 @@
 /** The table of jobs. What is searched, filtered, sorted and which page is in sight stands in the address. */
 
 import { note } from './address.js';
-import { money } from './amounts.js';
 import { downloadCsv } from './csv.js';
 import { button, h } from './dom.js';
 import { FirstJob } from './firstjob.js';
-import { costSoFar, whole } from './format.js';
+import { whole } from './format.js';
 import { useEffect, useMemo, useReducer, useRef, useState } from './hooks.module.js';
 import { FILTERS, Filters, labelOf, wanted } from './jobfilters.js';
 import { JobList, MOST } from './joblist.js';
-import { csvRows, headings, jobRow, shownCost, sortedBy } from './jobrows.js';
+import { csvRows, headings, jobRow, sortedBy } from './jobrows.js';
+import { JobTotal } from './jobtotal.js';
 import { every } from './live.js';
-import { sum } from './money.js';
 import { empty, failure, say, skeleton } from './parts.js';
 import { zoneParameter } from './preferences.js';
 import { VirtualRows } from './rows.js';
@@ -121,13 +120,17 @@ export function Jobs({ who, query }) {
         aim,
       }),
       state && h('div', { class: 'rows-state' }, state),
-      h(Pager, { list, first, last: Math.min(last, sorted.length), reach }),
+      h(Pager, { list, query, first, last: Math.min(last, sorted.length), reach }),
     ),
   ];
 }
 
-/** @param {{list: JobList, first: number, last: number, reach: (page: number) => void}} props */
-function Pager({ list, first, last, reach }) {
+/**
+ * @param {{
+ *   list: JobList, query: URLSearchParams, first: number, last: number, reach: (page: number) => void,
+ * }} props
+ */
+function Pager({ list, query, first, last, reach }) {
   const all = Math.max(1, Math.ceil(list.size / PAGE));
   const page = Math.min(all, Math.floor((first + 1) / PAGE) + 1);
   const more = list.complete ? '' : '+';
@@ -148,31 +151,11 @@ function Pager({ list, first, last, reach }) {
       list.size > 0 && `${whole(first + 1)}–${whole(last)} of ${whole(list.size)}${more}`,
       !list.complete && list.full && ` (the latest ${whole(MOST)})`,
     ),
-    list.size > 0 && h(Total, { jobs: list.jobs, complete: list.complete }),
+    list.size > 0 && h(JobTotal, { jobs: list.jobs, complete: list.complete, filter: wanted(query) }),
     h('span', { class: 'grow' }),
     step('Page before', 'back', page - 1, page <= 1),
     h('span', {}, `Page ${page} of ${all}${more}`),
     step('Next page', 'next', page + 1, page >= all && (list.full || list.size === 0)),
-  );
-}
-
-/**
- * Shows what the jobs in the list have cost together.
- * @param {{jobs: Job[], complete: boolean}} props
- */
-function Total({ jobs, complete }) {
-  const total = useMemo(
-    () => ({
-      amount: sum(jobs.flatMap((job) => costSoFar(job) ?? [])),
-      floor: jobs.some((job) => !job.complete || !shownCost(job)),
-    }),
-    [jobs],
-  );
-  return h(
-    'span',
-    { class: 'muted total' },
-    money(total.amount, { floor: total.floor || !complete }),
-    ' in all',
   );
 }
 

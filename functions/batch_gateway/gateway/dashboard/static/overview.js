@@ -4,50 +4,47 @@ import { go } from './address.js';
 import { costs, everyKey, everyTeam, file, get, jobsIn, whoAmI } from './api.js';
 import { AT_LEAST } from './amounts.js';
 import { BudgetsCard, budgetsOf } from './budgets.js';
-import { ModelsCard } from './bymodel.js';
 import { ChangesCard, changesOf } from './changes.js';
 import { download } from './csv.js';
 import { button, h, select } from './dom.js';
-import { UNDER_WAY } from './format.js';
+import { DAY, UNDER_WAY } from './format.js';
 import { FailuresCard, failuresOf, WasteCard } from './failures.js';
 import { FirstJob } from './firstjob.js';
-import { useState } from './hooks.module.js';
+import { GroupPicker } from './groups.js';
 import { usePolled } from './live.js';
 import { MissingPrices } from './missingprices.js';
-import { dayOf, RANGES, seconds, startOf } from './periods.js';
+import { dayOf, seconds } from './periods.js';
 import { zoneParameter } from './preferences.js';
+import { RangePicker, rangeOf, within } from './ranges.js';
+import { RankingCard } from './ranking.js';
 import { MOST_RUNNING, RunningCard, underWay } from './running.js';
 import { SpendCard } from './spend.js';
 import { firstDay, Tiles } from './tiles.js';
 import { TimingCard } from './timing.js';
-import { useValues } from './values.js';
+import { topJobs, TopJobsCard } from './topjobs.js';
 
 /** @typedef {import('./api.js').Query} Query */
 
-const GROUPS = [
-  ['model', 'Model'],
-  ['team', 'Team'],
-  ['api_key', 'Key'],
-  ['label:', 'Label …'],
-];
-
 /** @param {import('./main.js').View} view */
 export function Overview({ who, query }) {
-  const asked = query.get('range') ?? '';
-  const range = Object.hasOwn(RANGES, asked) ? asked : '30d';
+  const range = rangeOf(query);
   const by = query.get('by') ?? 'model';
+  const top = query.get('top') ?? 'model';
   const { may } = who;
   const team = may.seeEverything ? query.get('team') : null;
   /** @type {Query} */
   const filter = team ? [['team', team]] : [];
   const zone = zoneParameter();
-  const { width, limit } = RANGES[range];
-  /** @returns {Query} */
-  const within = () => [
-    ['start_time', seconds(startOf(range, Date.now()))],
-    ['bucket_width', width],
-    ['limit', limit],
+  /**
+   * @param {string} field
+   * @returns {Query}
+   */
+  const grouped = (field) => [
+    ...within(range),
+    ['bucket_width', range.width],
+    ['limit', range.limit],
     ['time_zone', zone],
+    ['group_by', field],
     ...filter,
   ];
 
@@ -62,18 +59,19 @@ export function Overview({ who, query }) {
   );
   const spend = usePolled(
     () => 60,
-    (signal) => costs([...within(), ['group_by', by]], signal),
-    [range, team, zone, by],
+    (signal) => costs(grouped(by), signal),
+    [range.key, team, zone, by],
   );
-  const models = usePolled(
+  const ranking = usePolled(
     () => 60,
-    (signal) => costs([...within(), ['group_by', 'model']], signal),
-    [range, team, zone],
+    // The same is not asked for twice.
+    async (signal) => (top === by ? [] : costs(grouped(top), signal)),
+    [range.key, team, zone, top, top === by],
   );
   const changes = usePolled(
     () => 300,
     (signal) => changesOf(range, by, [['time_zone', zone], ...filter], signal),
-    [range, team, zone, by],
+    [range.key, team, zone, by],
   );
   const running = usePolled(
     (data) => (data?.items.length ? 15 : 60),
@@ -95,11 +93,16 @@ export function Overview({ who, query }) {
     [floors],
   );
   /** @returns {Query} */
-  const since = () => [['start_time', seconds(startOf(range, Date.now()))], ...filter];
+  const since = () => [...within(range), ...filter];
   const failures = usePolled(
     () => 300,
     (signal) => failuresOf(since(), signal),
-    [range, team, zone],
+    [range.key, team, zone],
+  );
+  const expensive = usePolled(
+    () => 300,
+    (signal) => topJobs(since(), signal),
+    [range.key, team, zone],
   );
   const teams = usePolled(
     () => 60,
@@ -145,15 +148,23 @@ export function Overview({ who, query }) {
       days.data?.every(({ results }) => results.length === 0) &&
       h(FirstJob, { may }),
     h(MissingPrices, { missing: missing.data ?? [], maySet: may.administer, done: missing.again }),
-    h(Tiles, { days, jobs: running.data?.items ?? null, budgets, whose }),
+    h(Tiles, { days, jobs: running.data?.items ?? null, budgets, whose, team }),
     h(
       'div',
       { class: 'columns' },
       h(
         'div',
         { class: 'stack' },
-        h(SpendCard, { from: spend, range, by, team, actions: h(Controls, { by, range }) }),
+        h(SpendCard, {
+          from: spend,
+          range,
+          by,
+          team,
+          isWhole: query.get('bars') === 'full',
+          actions: [h(GroupPicker, { by, parameter: 'by', text: 'Stacked by' }), h(RangePicker, { range })],
+        }),
         h(ChangesCard, { from: changes, range, by, team }),
+        h(TopJobsCard, { from: expensive, range, team }),
         h(RunningCard, { from: running, team }),
         h(TimingCard, { from: times, query, everybody: team !== null }),
         h(FailuresCard, { from: failures, range, team }),
@@ -161,7 +172,7 @@ export function Overview({ who, query }) {
       h(
         'div',
         { class: 'stack' },
-        h(ModelsCard, { from: models, range, team }),
+        h(RankingCard, { from: top === by ? spend : ranking, range, by: top, team }),
         h(WasteCard, { from: failures, range, team, query: since() }),
         h(BudgetsCard, {
           may,
@@ -190,62 +201,22 @@ function teamOptions(teams, chosen) {
   return missing ? [...known, [chosen, chosen]] : known;
 }
 
-/** @param {{by: string, range: string}} props */
-function Controls({ by, range }) {
-  const label = by.startsWith('label:') ? by.slice(6) : null;
-  const [asked, setAsked] = useState(false);
-  const picksLabel = asked || label !== null;
-  const names = Object.keys(useValues(picksLabel).labels);
-  if (label !== null && !names.includes(label)) names.push(label);
-  const choices = Object.entries(RANGES).map(([key, { text, short }]) =>
-    h(
-      'button',
-      {
-        key,
-        type: 'button',
-        'aria-pressed': String(key === range),
-        title: text,
-        onclick: () => go({ range: key }),
-      },
-      short,
-    ),
-  );
-  /** @param {any} event */
-  const group = (event) => {
-    setAsked(event.target.value === 'label:');
-    if (event.target.value !== 'label:') go({ by: event.target.value });
-  };
-  return [
-    select(GROUPS, picksLabel ? 'label:' : by, { 'aria-label': 'Stacked by', onchange: group }),
-    picksLabel &&
-      select(
-        [
-          ...(label === null ? [['', names.length ? 'Choose a label' : 'No labels yet']] : []),
-          ...names.map((name) => [name, name]),
-        ],
-        label ?? '',
-        {
-          'aria-label': 'Label name',
-          onchange: (/** @type {any} */ event) =>
-            event.target.value && go({ by: `label:${event.target.value}` }),
-        },
-      ),
-    h('div', { class: 'segments', role: 'group', 'aria-label': 'Range' }, choices),
-  ];
-}
-
 /**
- * @param {string} range
+ * @param {import('./ranges.js').Range} range
  * @param {Query} filter
  */
 function exports(range, filter) {
   const take = (/** @type {string} */ format) => async () => {
     /** @type {Query} */
     const zone = format === 'csv' ? [['time_zone', zoneParameter()]] : [];
+    const now = Date.now();
+    const end = range.end(now);
     // A FOCUS file holds whole days of UTC.
-    const start = format === 'csv' ? dayOf(startOf(range, Date.now())) : utcDay(startOf(range, Date.now()));
+    const start = format === 'csv' ? dayOf(range.start(now)) : utcDay(range.start(now));
+    const until = end !== null && format !== 'csv' ? utcDay(end + DAY - 1) : end;
     const { blob, name } = await file('/v1/costs:export', [
       ['start_time', seconds(start)],
+      ...(until === null ? [] : /** @type {Query} */ ([['end_time', seconds(until)]])),
       ['format', format],
       ...zone,
       ...filter,

@@ -15,6 +15,7 @@ const MONTH_NAME = new Intl.DateTimeFormat('en-GB', { month: 'short', year: '2-d
 
 /** @type {Record<string, {text: string, short: string, width: string, limit: number}>} */
 export const RANGES = {
+  yesterday: { text: 'Yesterday', short: 'Yesterday', width: '1h', limit: 24 },
   '24h': { text: '24 hours', short: '24 h', width: '1h', limit: 25 },
   '7d': { text: '7 days', short: '7 d', width: '1d', limit: 8 },
   '30d': { text: '30 days', short: '30 d', width: '1d', limit: 31 },
@@ -30,7 +31,10 @@ export function dayName(time) {
   return DAY_NAME.format(shifted(time));
 }
 
-/** @param {number} now */
+/**
+ * Returns when a day began.
+ * @param {number} now
+ */
 export function dayOf(now) {
   return Math.floor((now + offset()) / DAY) * DAY - offset();
 }
@@ -59,6 +63,8 @@ export function monthOf(now, further = 0) {
  */
 export function startOf(range, now) {
   switch (range) {
+    case 'yesterday':
+      return dayOf(now) - DAY;
     case '24h':
       return Math.floor((now + offset()) / 3_600_000) * 3_600_000 - offset() - 23 * 3_600_000;
     case '7d':
@@ -70,6 +76,15 @@ export function startOf(range, now) {
     default:
       return monthOf(now, -11);
   }
+}
+
+/**
+ * Returns when a range ends; null if that is now.
+ * @param {string} range
+ * @param {number} now
+ */
+export function endOf(range, now) {
+  return range === 'yesterday' ? dayOf(now) : null;
 }
 
 /** @param {number} time */

@@ -1,14 +1,15 @@
 /** Spend over time as stacked bars, with the table behind them. */
 
-import { linkTo } from './address.js';
+import { go, linkTo } from './address.js';
 import { money, plainUsd } from './amounts.js';
-import { Chart, colourOf } from './chart.js';
+import { Chart, colourOf, heightsOf } from './chart.js';
 import { downloadCsv } from './csv.js';
+import { tallestUncut } from './cutbars.js';
 import { button, h, table } from './dom.js';
 import { useState } from './hooks.module.js';
 import { nano, sum } from './money.js';
 import { empty, loadedCard } from './parts.js';
-import { bucketName, RANGES } from './periods.js';
+import { bucketName } from './periods.js';
 
 const MOST_GROUPS = 8;
 /** @type {Record<string, string>} */
@@ -24,10 +25,11 @@ const NAMES = { model: 'No model', team: 'No team', api_key: 'Made outside the g
 
 /**
  * @param {{
- *   from: import('./live.js').Polled<Bucket[]>, range: string, by: string, team: string | null, actions: import('./dom.js').Children,
+ *   from: import('./live.js').Polled<Bucket[]>, range: import('./ranges.js').Range, by: string, team: string | null,
+ *   isWhole: boolean, actions: import('./dom.js').Children,
  * }} props
  */
-export function SpendCard({ from, range, by, team, actions }) {
+export function SpendCard({ from, range, by, team, isWhole, actions }) {
   const [hidden, setHidden] = useState(/** @type {string[]} */ ([]));
   const toggle = (/** @type {string} */ name) =>
     setHidden(hidden.includes(name) ? hidden.filter((each) => each !== name) : [...hidden, name]);
@@ -38,26 +40,41 @@ export function SpendCard({ from, range, by, team, actions }) {
     lines: 14,
     from,
     draw: (found) => {
-      const spend = arranged(found, by, RANGES[range].width);
+      const spend = arranged(found, by, range.width);
       if (!spend.groups.length) {
         return empty(
           'No spend in this time',
           'Costs appear here as soon as the first output of a job is settled.',
         );
       }
-      const file = () => downloadCsv(rowsOf(spend), `spend-${range}-by-${by.replace(':', '-')}.csv`);
+      const shown = spend.groups.filter((group) => !hidden.includes(group.name));
+      const heights = heightsOf({ buckets: spend.buckets, groups: shown });
+      const tallest = tallestUncut(heights);
+      const file = () => downloadCsv(rowsOf(spend), `spend-${range.key}-by-${by.replace(':', '-')}.csv`);
       return [
         h(Chart, {
           pick: (at, group) => {
-            location.hash = jobsOf(by, team, group, spend.buckets[at]);
+            location.hash = jobsOf(by, team, group, timeOf(spend.buckets[at]));
           },
           buckets: spend.buckets,
-          groups: spend.groups.filter((group) => !hidden.includes(group.name)),
+          groups: shown,
+          tallest: isWhole ? null : tallest,
         }),
+        tallest !== null &&
+          h(
+            'p',
+            { class: 'help row' },
+            !isWhole && cutBars(spend, shown, tallest),
+            button(isWhole ? 'Cut the tallest bars' : 'Show in full', () =>
+              go({ bars: isWhole ? null : 'full' }),
+            ),
+          ),
         h(
           'ul',
           { class: 'legend' },
-          spend.groups.map((group) => entry(group, hidden.includes(group.name), toggle)),
+          spend.groups.map((group) =>
+            entry(group, hidden.includes(group.name), toggle, jobsOf(by, team, group, range.link)),
+          ),
         ),
         h(
           'details',
@@ -72,19 +89,52 @@ export function SpendCard({ from, range, by, team, actions }) {
 }
 
 /**
+ * Names the bars that are cut, with what they stand for.
+ * @param {Spend} spend
+ * @param {Group[]} shown
+ * @param {bigint} tallest
+ */
+function cutBars({ buckets }, shown, tallest) {
+  const cut = buckets.flatMap(({ long }, at) => {
+    const { amount, floor } = added(shown.map((group) => group.amounts[at]));
+    return amount > tallest ? [[h('b', {}, long), ' is ', money(amount, { floor })]] : [];
+  });
+  return h(
+    'span',
+    {},
+    cut.length === 1 ? 'One bar is cut: ' : `${cut.length} bars are cut: `,
+    cut.map((each, at) => [at > 0 && ', ', each]),
+    '.',
+  );
+}
+
+/**
+ * Returns a group of the legend: its colour shows and hides it, its name opens its jobs, if they can be told apart.
  * @param {Group} group
  * @param {boolean} hidden
  * @param {(name: string) => void} toggle
+ * @param {string} link
  */
-function entry(group, hidden, toggle) {
+function entry(group, hidden, toggle, link) {
   return h(
     'li',
-    { key: group.name },
+    { key: group.name, class: hidden ? 'off' : '' },
     h(
       'button',
-      { type: 'button', 'aria-pressed': String(!hidden), onclick: () => toggle(group.name) },
+      {
+        type: 'button',
+        'aria-pressed': String(!hidden),
+        'aria-label': `Show ${group.name}`,
+        title: hidden ? 'Show' : 'Hide',
+        onclick: () => toggle(group.name),
+      },
       h('i', { class: 'swatch', style: { '--colour': group.colour } }),
-      h('span', {}, group.name),
+    ),
+    h(
+      group.value === null ? 'span' : 'a',
+      group.value === null ? {} : { href: link },
+      group.name,
+      ' ',
       h('b', {}, money(group.total.amount, { floor: group.total.floor })),
     ),
   );
@@ -173,16 +223,15 @@ export function nameOf(by, value) {
  * @param {string} by
  * @param {string | null} team
  * @param {Group | null} group
- * @param {{start: number, end: number}} bucket
+ * @param {import('./address.js').Changes} time
  */
-function jobsOf(by, team, group, bucket) {
-  return linkTo('jobs', {
-    team,
-    ...(group ? filterFor(by, group.value) : {}),
-    from: String(bucket.start),
-    until: String(bucket.end),
-    sort: '-amount',
-  });
+function jobsOf(by, team, group, time) {
+  return linkTo('jobs', { team, ...(group ? filterFor(by, group.value) : {}), ...time, sort: '-amount' });
+}
+
+/** @param {{start: number, end: number}} bucket */
+function timeOf({ start, end }) {
+  return { from: String(start), until: String(end) };
 }
 
 /**
@@ -209,14 +258,14 @@ function figures({ buckets, groups }, by, team) {
     const cells = amounts.map(({ amount, floor }, place) => {
       const shown = money(amount, { floor });
       const isLinked = (amount || floor) && groups[place].value !== null;
-      return isLinked ? h('a', { href: jobsOf(by, team, groups[place], bucket) }, shown) : shown;
+      return isLinked ? h('a', { href: jobsOf(by, team, groups[place], timeOf(bucket)) }, shown) : shown;
     });
     const { amount, floor } = added(amounts);
     const total = money(amount, { floor });
     return [
       bucket.long,
       ...cells,
-      amount || floor ? h('a', { href: jobsOf(by, team, null, bucket) }, total) : total,
+      amount || floor ? h('a', { href: jobsOf(by, team, null, timeOf(bucket)) }, total) : total,
     ];
   });
   return table('Spend over time', columns, rows.reverse());
