@@ -8,6 +8,8 @@ from pathlib import Path
 from batch_gateway.adapters.firestore.documents import CALL
 from patience import PATIENCE
 
+AS_DEPLOYED = dict(CALL)
+"""What is in CALL before anybody puts the following into it."""
 PATIENT = {"timeout": PATIENCE, "retry": CALL["retry"].with_timeout(PATIENCE)}
 """What to put into CALL."""
 FUNCTIONS = Path(__file__).with_name("patient_functions.py")

@@ -26,7 +26,7 @@ from integration.cable import Cable, restart
 from integration.crashing import Crashing
 from integration.schedules import FOR_EVER, Schedule
 from integration.world import Objects, Stage
-from patient_firestore import PATIENT
+from patient_firestore import AS_DEPLOYED, PATIENT
 from processes import free_ports
 from storage_emulator import StorageEmulator
 from thorough import THOROUGH, times
@@ -62,9 +62,9 @@ def staged(logs, *, with_cable=False):
         objects = Objects(storage.url)
         objects.create_bucket()
         vertex = stack.enter_context(VertexEmulator(storage_endpoint=storage.url, auto=False))
-        if not with_cable:
-            for name, value in PATIENT.items():
-                patch.setitem(CALL, name, value)
+        # Another stage may be patient at the same time.
+        for name, value in (AS_DEPLOYED if with_cable else PATIENT).items():
+            patch.setitem(CALL, name, value)
         crashing = stack.enter_context(Crashing(patient=not with_cable))
         yield Stage(objects, vertex, crashing, prices.load(), firestore, cable)
 
