@@ -129,7 +129,7 @@ export function Overview({ who, query }) {
     running.data?.items.length === 0 &&
       days.data?.every(({ results }) => results.length === 0) &&
       h(FirstJob, { admin: who.admin }),
-    h(Tiles, { days, jobs: running.data?.items ?? null, budgets, whose, team }),
+    h(Tiles, { days, jobs: running.data?.items ?? null, budgets, whose }),
     h(
       'div',
       { class: 'columns' },
