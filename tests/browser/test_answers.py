@@ -495,9 +495,9 @@ def test_what_a_team_asks_in_the_morning_takes_three_clicks_at_most(visit, seede
     use.done(1)
 
     # What did the label cost in all?
-    use.click(today.get_by_role("link", name="Yesterday"))
     use.choose("Ranked by", "label:")
     use.choose("Ranked by: label", "prompt_version")
+    use.click(today.get_by_role("link", name="Yesterday"))
     expect(ranking.get_by_role("link", name="v3")).to_be_visible()
     use.done(3)
 
@@ -544,6 +544,12 @@ def test_an_address_that_names_nothing_shows_the_overview(admin):
     for view in ("constructor", "overview?range=constructor&by=constructor"):
         admin.open(view)
         expect(admin.page.get_by_role("heading", name="Overview")).to_be_visible()
+        expect(admin.page.get_by_role("button", name="30 d", exact=True)).to_have_attribute(
+            "aria-pressed", "true"
+        )
+    for dates in ("from=0&until=99999999999", "from=1790000000&until=1780000000"):
+        admin.open(f"overview?{dates}")
+        admin.page.reload()
         expect(admin.page.get_by_role("button", name="30 d", exact=True)).to_have_attribute(
             "aria-pressed", "true"
         )

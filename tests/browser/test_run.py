@@ -94,12 +94,17 @@ def test_lines_that_are_no_requests_are_named_and_not_sent(page, world, content,
     assert inputs(world) == []
 
 
-def test_rows_that_vertex_ai_would_refuse_cannot_be_submitted(page):
-    choose(page, ROWS + b'{"request": {"contents": []}}\n{"no": "request"}\n')
+def test_rows_that_would_fail_the_job_cannot_be_submitted_and_rows_that_fail_alone_can(page):
+    choose(page, ROWS + b'{"request": {"contents": []}, "status": 1}\n')
     fill(page)
     expect(page.get_by_role("table", name="Invalid rows")).to_be_visible()
     expect(page.get_by_text("Correct these rows first")).to_be_visible()
     expect(page.get_by_role("button", name="Submit the job")).to_have_count(0)
+
+    choose(page, ROWS + b'{"request": {"contents": []}}\n')
+    fill(page)
+    expect(page.get_by_text("These rows would fail by themselves")).to_be_visible()
+    expect(page.get_by_role("button", name="Submit the job")).to_be_enabled()
 
 
 def test_a_large_file_is_for_the_command_line(page, world):

@@ -33,11 +33,13 @@ class Row(NamedTuple):
         needs: Its usage; None if unknown.
         problem: Why it, or the whole job, will fail; empty if it will not.
         free: It probably costs nothing: it will be refused, or an earlier job answered it.
+        fatal: The problem fails the whole job before any row runs.
     """
 
     needs: Needs | None
     problem: str = ""
     free: bool = False
+    fatal: bool = False
 
 
 def read(line: bytes, asked: TargetModel, columns: Columns) -> Row:
@@ -50,15 +52,16 @@ def read(line: bytes, asked: TargetModel, columns: Columns) -> Row:
     """
     row = _object(line)
     if row is None:
-        return Row(None, f"is not a JSON object{_WHOLE_JOB if asked.family is not Family.CUSTOM else ''}")
+        fatal = asked.family is not Family.CUSTOM
+        return Row(None, f"is not a JSON object{_WHOLE_JOB if fatal else ''}", fatal=fatal)
     problem = ""
     if asked.family in _IMPORTED and (found := columns.problem(_own_members(row))):
         problem = found + _WHOLE_JOB
     needs = _needs(row, asked)
     if needs is None:
-        return Row(None, problem)
+        return Row(None, problem, fatal=bool(problem))
     carried = row.get("status") == "" and bool(row.get("response")) and "processed_time" in row
-    return Row(needs, problem or needs.refused, carried or bool(needs.refused))
+    return Row(needs, problem or needs.refused, carried or bool(needs.refused), fatal=bool(problem))
 
 
 def _own_members(row: dict[str, Any]) -> dict[str, Any]:

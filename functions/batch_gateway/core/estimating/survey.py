@@ -122,7 +122,7 @@ class Survey:
             return
         row = read(content, self._asked, self._columns)
         if row.problem:
-            self._note_invalid(place, line, row.problem, fatal="whole job" in row.problem)
+            self._note_invalid(place, line, row.problem, fatal=row.fatal)
         builder.add(row.needs, free=row.free)
         if row.needs is not None:
             self._note(row.needs)

@@ -42,8 +42,11 @@ export function linkTo(path, parameters = {}) {
   return `#/${path}${search ? `?${search}` : ''}`;
 }
 
-/** @param {Changes} changes */
-function changed(changes) {
+/**
+ * Returns the address of the same view with other parameters.
+ * @param {Changes} changes
+ */
+export function linkHere(changes) {
   const { name, path, query } = parsed();
   return linkTo([name, ...path].join('/'), { ...Object.fromEntries(query), ...changes });
 }
@@ -54,8 +57,8 @@ function changed(changes) {
  * @param {{replace?: boolean}} options
  */
 export function go(changes, { replace = false } = {}) {
-  if (replace) history.replaceState(null, '', changed(changes));
-  else history.pushState(null, '', changed(changes));
+  if (replace) history.replaceState(null, '', linkHere(changes));
+  else history.pushState(null, '', linkHere(changes));
   tell();
 }
 
@@ -64,6 +67,6 @@ export function go(changes, { replace = false } = {}) {
  * @param {Changes} changes
  */
 export function note(changes) {
-  const next = changed(changes);
+  const next = linkHere(changes);
   if (next !== location.hash) history.replaceState(null, '', next);
 }

@@ -26,7 +26,7 @@ const MOST_SHOWN = 6;
  */
 export async function changesOf(range, by, filter, signal) {
   const now = Date.now();
-  const [start, end] = [range.start(now), range.end(now) ?? now];
+  const [start, end] = [range.start(now), Math.min(range.end(now) ?? now, now)];
   /**
    * @param {number} from
    * @param {number} until

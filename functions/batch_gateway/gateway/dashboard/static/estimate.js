@@ -22,7 +22,7 @@ const EXAMPLE = {
  * @typedef {{low: number | null, expected: number | null, high: number | null}} Levels
  * @typedef {{
  *   low: string | null, expected: string | null, high: string | null, model: string, priceTable: string,
- *   rows: {total: number | null, exact?: boolean, sampled?: number}, inputTokens: Levels, outputTokens: Levels,
+ *   rows: {total: number | null, exact?: boolean, sampled?: number, invalid: number, fatal: number}, inputTokens: Levels, outputTokens: Levels,
  *   expectedTime: import('./timing.js').Expected, warnings?: string[], assumptions?: string[], invalidRows: {uri: string, line: number | null, reason: string}[],
  * }} Estimated the answer of …:estimateCost
  * @typedef {HTMLInputElement | HTMLTextAreaElement} Control

@@ -148,7 +148,7 @@ export function Overview({ who, query }) {
       days.data?.every(({ results }) => results.length === 0) &&
       h(FirstJob, { may }),
     h(MissingPrices, { missing: missing.data ?? [], maySet: may.administer, done: missing.again }),
-    h(Tiles, { days, jobs: running.data?.items ?? null, budgets, whose, team }),
+    h(Tiles, { days, jobs: running.data?.items ?? null, budgets, whose }),
     h(
       'div',
       { class: 'columns' },

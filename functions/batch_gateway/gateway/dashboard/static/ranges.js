@@ -8,6 +8,8 @@ import { offset, shifted } from './preferences.js';
 
 const USUAL = '30d';
 const HOUR = DAY / 24;
+/** Before any spend, and late enough that there is as much time before it in the API. */
+const EARLIEST = Date.UTC(2000, 0);
 /** Spend is kept by quarters of an hour. */
 const QUARTER = HOUR / 4;
 /** Bars of an hour are for so many days, those of a day for so many. */
@@ -59,7 +61,7 @@ function datesOf(query, now) {
   const from = Math.floor(first) * QUARTER;
   // What is to come has no spend.
   const end = Math.min(Math.ceil(last) * QUARTER, dayOf(now) + DAY);
-  if (!(from >= 0 && from < end)) return null;
+  if (!(from >= EARLIEST && from < end)) return null;
   const days = Math.ceil((end - from) / DAY);
   const width = end - from <= MOST_BY_HOUR ? '1h' : end - from <= MOST_BY_DAY ? '1d' : '1mo';
   const link = { from: seconds(from), until: seconds(end) };
@@ -156,7 +158,7 @@ function Days({ range }) {
       onchange: (/** @type {any} */ event) => {
         // Midnight in the page's zone.
         const chosen = Date.parse(`${event.target.value}T00:00Z`) - offset();
-        if (Number.isNaN(chosen) || chosen < 0 || chosen > now) return;
+        if (Number.isNaN(chosen) || chosen < EARLIEST || chosen > now) return;
         const [first, end] = days(chosen);
         go({ from: seconds(first), until: seconds(end + DAY) });
       },

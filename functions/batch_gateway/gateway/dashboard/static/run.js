@@ -193,7 +193,7 @@ function Submit({ offer }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState('');
   const { estimate, path, body, once } = offer;
-  const refused = estimate.invalidRows.length > 0;
+  const { fatal, invalid } = estimate.rows;
 
   async function submit() {
     setBusy(true);
@@ -209,9 +209,16 @@ function Submit({ offer }) {
   return [
     result(estimate),
     h('p', { class: 'problem', role: 'alert' }, problem),
-    refused
-      ? h('p', { class: 'banner warn' }, 'Correct these rows first: one of them may fail the whole job.')
-      : h('div', { class: 'row end' }, button('Submit the job', submit, { kind: 'primary', disabled: busy })),
+    invalid > 0 &&
+      h(
+        'p',
+        { class: 'banner warn' },
+        fatal > 0
+          ? 'Correct these rows first: the job would fail before any row runs.'
+          : 'These rows would fail by themselves, and cost nothing; the others run.',
+      ),
+    !fatal &&
+      h('div', { class: 'row end' }, button('Submit the job', submit, { kind: 'primary', disabled: busy })),
   ];
 }
 

@@ -1,6 +1,6 @@
 /** Today, this week, this month: what was spent, where that leads, and what there is for it. */
 
-import { linkTo } from './address.js';
+import { linkHere } from './address.js';
 import { amountText, money } from './amounts.js';
 import { h } from './dom.js';
 import { forecast, HISTORY, LEAST_HISTORY } from './forecast.js';
@@ -48,10 +48,10 @@ export function firstDay() {
 /**
  * @param {{
  *   days: import('./live.js').Polled<Bucket[]>, jobs: Job[] | null, budgets: Budget[] | null,
- *   whose: (unit: string) => Budget[], team: string | null,
+ *   whose: (unit: string) => Budget[],
  * }} props jobs under way, and budgets, are null until they are known; `whose` gives the budgets that hold for exactly what the tiles show
  */
-export function Tiles({ days, jobs, budgets, whose, team }) {
+export function Tiles({ days, jobs, budgets, whose }) {
   if (days.data === null && days.error)
     return h('p', { class: 'problem', role: 'alert' }, days.error.message);
   const now = Date.now();
@@ -67,7 +67,7 @@ export function Tiles({ days, jobs, budgets, whose, team }) {
               h('h2', {}, window.name),
               h('p', { class: 'big' }, '…'),
             )
-          : tile(window, { now, days: days.data, jobs, budgets, own: whose(window.unit), team }),
+          : tile(window, { now, days: days.data, jobs, budgets, own: whose(window.unit) }),
       ),
     ),
     h(
@@ -109,14 +109,15 @@ function history(days, now) {
 
 /**
  * @param {Window} window
- * @param {{now: number, days: Bucket[], jobs: Job[] | null, budgets: Budget[] | null, own: Budget[],
- *   team: string | null}} known
+ * @param {{now: number, days: Bucket[], jobs: Job[] | null, budgets: Budget[] | null, own: Budget[]}} known
  */
-function tile({ name, beforeName, before, from, until, unit }, { now, days, jobs, budgets, own, team }) {
+function tile({ name, beforeName, before, from, until, unit }, { now, days, jobs, budgets, own }) {
   const spent = spentIn(days, from, until);
   const last = spentIn(days, before, from);
   const timeBefore =
-    unit === 'day' ? { range: 'yesterday' } : { from: seconds(before), until: seconds(from) };
+    unit === 'day'
+      ? { range: 'yesterday', from: null, until: null }
+      : { from: seconds(before), until: seconds(from) };
   const coming = sum(
     (jobs ?? [])
       .filter((job) => job.projected !== null && Date.parse(job.createTime) >= from)
@@ -137,7 +138,7 @@ function tile({ name, beforeName, before, from, until, unit }, { now, days, jobs
       h(
         'span',
         {},
-        h('a', { href: linkTo('overview', { team, ...timeBefore }) }, beforeName),
+        h('a', { href: linkHere(timeBefore) }, beforeName),
         ' ',
         h('b', {}, money(last.amount, { floor: last.floor })),
         unit === 'day' && typical !== false && [', ', money(typical), ' on average'],
