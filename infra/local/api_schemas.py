@@ -15,12 +15,12 @@ from batch_gateway.core.pricing.model_prices import ModelForm, RatesForm
 from batch_gateway.core.pricing.overrides import DiscountForm, DiscountsForm
 from batch_gateway.core.pricing.price_list import PriceList
 from batch_gateway.core.rows.row_results import RowResult, RowState
-from batch_gateway.gateway.admin import bodies, views
+from batch_gateway.gateway.admin import answers, bodies
 from batch_gateway.gateway.admin.audit import AuditPage
-from batch_gateway.gateway.costs.bill_view import BillComparison
+from batch_gateway.gateway.costs.answers import SpendPage
+from batch_gateway.gateway.costs.bill_answers import BillComparison
 from batch_gateway.gateway.costs.repricing import Reprice, Repriced
 from batch_gateway.gateway.costs.values import CostValues
-from batch_gateway.gateway.costs.views import SpendPage
 from batch_gateway.gateway.http.responses import Health
 from batch_gateway.gateway.jobs.inputs import Input, InputName, NewInput
 from batch_gateway.gateway.jobs.listing import JobSummary, JobSummaryPage, TopJobs
@@ -39,15 +39,15 @@ ANSWERS: dict[str, Any] = {
     "Repriced": Repriced,
     "BillComparison": BillComparison,
     "PriceList": PriceList,
-    "Key": views.Key,
-    "GeneratedKey": views.GeneratedKey,
-    "KeyInfo": views.KeyInfo,
-    "KeyPage": views.KeyPage,
-    "DeletedKeys": views.DeletedKeys,
-    "Team": views.Team,
-    "TeamList": views.TeamList,
-    "TeamInfo": views.TeamInfo,
-    "DeletedTeams": views.DeletedTeams,
+    "Key": answers.Key,
+    "GeneratedKey": answers.GeneratedKey,
+    "KeyInfo": answers.KeyInfo,
+    "KeyPage": answers.KeyPage,
+    "DeletedKeys": answers.DeletedKeys,
+    "Team": answers.Team,
+    "TeamList": answers.TeamList,
+    "TeamInfo": answers.TeamInfo,
+    "DeletedTeams": answers.DeletedTeams,
     "AuditPage": AuditPage,
     "Sweep": SweepReport,
     "Input": Input,
@@ -71,7 +71,7 @@ BODIES: dict[str, Any] = {
 """Types of the bodies of requests, likewise."""
 VALUES: dict[str, Any] = {
     "Money": Money,
-    "Token": views.Token,
+    "Token": answers.Token,
     "Duration": bodies.Duration,
     "DefaultLabels": bodies.DefaultLabels,
     "RequiredLabels": bodies.RequiredLabels,

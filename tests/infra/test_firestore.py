@@ -23,7 +23,7 @@ EXPIRING = {
     "core.notify.notifications.Event": "events",
     # A key that has ended stays, so that its alias and what it did can be told.
     "core.access.keys.KeyRecord": None,
-    "gateway.admin.views.Key": None,
+    "gateway.admin.answers.Key": None,
     "ports.store.Submission": "submissions",
 }
 """Collections of the records that have a time at which they end; None where they stay all the same."""

@@ -6,7 +6,7 @@ import msgspec
 
 from batch_gateway.core.access.keys import KeyRecord, TeamRecord
 from batch_gateway.core.pricing.money import format_nano
-from batch_gateway.gateway.admin.views import without_path
+from batch_gateway.gateway.admin.answers import without_path
 
 _LEFT_OUT = frozenset({"token", "key_id", "created_at", "created_by", "updated_at", "last_used_at"})
 _HIDDEN = "(hidden)"

@@ -18,10 +18,7 @@ from batch_gateway.core.accounting.durations import add_duration
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.notify import webhooks
 from batch_gateway.gateway.admin import bodies, fields
-from batch_gateway.gateway.admin.budget_status import BudgetStatus
-from batch_gateway.gateway.admin.changes import describe_change
-from batch_gateway.gateway.admin.roles import changed_role, check_role_fits, own_team, read_role
-from batch_gateway.gateway.admin.views import (
+from batch_gateway.gateway.admin.answers import (
     DeletedKeys,
     GeneratedKey,
     Key,
@@ -31,6 +28,9 @@ from batch_gateway.gateway.admin.views import (
     key_view,
     team_view,
 )
+from batch_gateway.gateway.admin.budget_status import BudgetStatus
+from batch_gateway.gateway.admin.changes import describe_change
+from batch_gateway.gateway.admin.roles import changed_role, check_role_fits, own_team, read_role
 from batch_gateway.gateway.http import json_bodies, params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import AliasTakenError, Endpoint, KeyStore

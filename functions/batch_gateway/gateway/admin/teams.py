@@ -14,10 +14,10 @@ from batch_gateway.core.access.keys import TEAM_ID, Budget, TeamRecord
 from batch_gateway.core.access.label_policy import LabelPolicy
 from batch_gateway.core.errors import ApiError
 from batch_gateway.gateway.admin import bodies, fields
+from batch_gateway.gateway.admin.answers import DeletedTeams, TeamInfo, TeamList, key_view, team_view
 from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.changes import describe_change
 from batch_gateway.gateway.admin.roles import own_team
-from batch_gateway.gateway.admin.views import DeletedTeams, TeamInfo, TeamList, key_view, team_view
 from batch_gateway.gateway.http import json_bodies, params, requests, responses
 from batch_gateway.gateway.http.routes import AuditedResponse
 from batch_gateway.ports import KeyStore, TeamDeletedError

@@ -16,7 +16,7 @@ from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.spend.entries import entries_of_totals
 from batch_gateway.core.spend.reconcile import Comparison, compare
 from batch_gateway.core.spend.time_buckets import Span
-from batch_gateway.gateway.costs.bill_view import bill_view, percent
+from batch_gateway.gateway.costs.bill_answers import bill_view, percent
 from batch_gateway.gateway.http import params, responses
 from batch_gateway.log_events import usd
 from batch_gateway.logs import log

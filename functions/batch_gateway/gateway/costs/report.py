@@ -26,7 +26,7 @@ from batch_gateway.core.spend.entries import (
     sum_by_bucket,
 )
 from batch_gateway.core.spend.time_buckets import WIDTHS, Calendar, Span
-from batch_gateway.gateway.costs import parameters, views
+from batch_gateway.gateway.costs import answers, parameters
 from batch_gateway.gateway.costs.parameters import SpendQuery
 from batch_gateway.gateway.http import page_tokens, params, responses
 from batch_gateway.logs import log
@@ -87,7 +87,7 @@ class Spend:
         entries = _EntryCounter(self._entries(page, query, calendar), limited=not query.is_rolled_up)
         try:
             for bucket in sum_by_bucket(entries, page, calendar, query.group_by):
-                data.append(views.bucket_view(bucket, query.group_by))
+                data.append(answers.bucket_view(bucket, query.group_by))
                 end = bucket.span.end
                 shown += len(bucket.results)
                 if shown >= _RESULTS or entries.read >= _ENTRIES:
@@ -98,7 +98,7 @@ class Spend:
             raise _too_many_entries() from error
         more = end < query.span.end
         return responses.json(
-            views.SpendPage(
+            answers.SpendPage(
                 data=data, has_more=more, next_page=page_tokens.encode_time(end) if more else None
             )
         )
@@ -134,14 +134,16 @@ class Spend:
         entries = self._entries(query.span, query, calendar)
         if JOB in query.group_by:
             fields = tuple(field for field in query.group_by if field != JOB)
-            header = (*views.JOB_COLUMNS, *fields, *views.AMOUNT_COLUMNS)
-            return csv_chunks(header, views.job_rows(entries, fields))
+            header = (*answers.JOB_COLUMNS, *fields, *answers.AMOUNT_COLUMNS)
+            return csv_chunks(header, answers.job_rows(entries, fields))
         fields = query.group_by or GROUP_FIELDS
         # The years to come have no spend, and going through their days takes long.
         start, end = query.span
         span = Span(start, max(start, min(end, self._now() + _YEAR)))
         found = sum_by_bucket(entries, span, calendar, fields)
-        return csv_chunks(("start_time", "end_time", *fields, *views.AMOUNT_COLUMNS), views.day_rows(found))
+        return csv_chunks(
+            ("start_time", "end_time", *fields, *answers.AMOUNT_COLUMNS), answers.day_rows(found)
+        )
 
     def _focus(self, query: SpendQuery) -> Iterator[bytes]:
         if set(query.group_by) - {JOB}:

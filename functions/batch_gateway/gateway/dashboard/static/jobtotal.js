@@ -5,7 +5,7 @@ import { costs } from './api.js';
 import { h } from './dom.js';
 import { costSoFar, UNDER_WAY } from './format.js';
 import { useMemo } from './hooks.module.js';
-import { shownCost } from './jobrows.js';
+import { shownCost } from './jobtable.js';
 import { usePolled } from './live.js';
 import { knownNano, nano, sum } from './money.js';
 
