@@ -150,7 +150,7 @@ def test_a_record_that_is_refused_is_at_fault_itself(firestore):
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}], ids=["plain", "idempotent"])
 def test_a_create_that_vertex_takes_is_on_record_and_in_the_totals(firestore, headers):
     uris = [f"gs://in/{'part' * 20}-{number}.jsonl" for number in range(12_000)]
-    body = job_body(inputConfig={"gcsSource": {"uris": uris}}, labels={"__x__": "1", "~": "2"})
+    body = job_body(inputConfig={"gcsSource": {"uris": uris}}, labels={"stage": "1", "part": "2"})
     with Loopback() as vertex:
         vertex.respond = lambda seen: json_answer({**json.loads(seen.body), **NAMED})
         world = GatewayWorld(vertex.host, store=firestore)
@@ -160,11 +160,11 @@ def test_a_create_that_vertex_takes_is_on_record_and_in_the_totals(firestore, he
     assert (created.status_code, created.json["inputConfig"]) == (200, body["inputConfig"])
     assert firestore.open_submissions(10) == []
     settle(firestore, output(), 4242)
-    query = {"start_time": "2026-11-22T00:00:00Z", "end_time": "2026-11-23T00:00:00Z", "label:__x__": "1"}
-    (bucket,) = world.get("/v1/costs", query_string={**query, "group_by": "label:~"}).json["data"]
-    assert [result["labels"] for result in bucket["results"]] == [{"~": "2"}]
-    (job,) = world.get("/v1/jobs", query_string={"label:__x__": "1"}).json["data"]
-    assert job["labels"].items() >= {"__x__": "1", "~": "2"}.items()
+    query = {"start_time": "2026-11-22T00:00:00Z", "end_time": "2026-11-23T00:00:00Z", "label:stage": "1"}
+    (bucket,) = world.get("/v1/costs", query_string={**query, "group_by": "label:part"}).json["data"]
+    assert [result["labels"] for result in bucket["results"]] == [{"part": "2"}]
+    (job,) = world.get("/v1/jobs", query_string={"label:stage": "1"}).json["data"]
+    assert job["labels"].items() >= {"stage": "1", "part": "2"}.items()
 
 
 def plant(firestore, path, document=None):

@@ -43,9 +43,10 @@ def test_a_restore_takes_over_everything_that_the_database_has(applied, tmp_path
         for number, each in enumerate(there)
         if each["type"] == "google_firestore_index"
     }
-    listed = "\n".join(
-        f"{name}\t{each['values']['fields'][0]['field_path']}" for name, each in indexes.items()
-    )
+    paths = {
+        name: [field["field_path"] for field in each["values"]["fields"]] for name, each in indexes.items()
+    }
+    listed = "\n".join(f"{name}\t{first}\t{second}" for name, (first, second, *_) in paths.items())
     (tmp_path / "infra").mkdir()
     (tmp_path / "listed").write_text(f"{listed}\n")
     for program, does in {
