@@ -126,7 +126,7 @@ class Seeder:
     def _parts(self):
         """What it changes, as dicts of members."""
         return [
-            *map(vars, (self.world.store, self.world.keys, self.world.objects, self)),
+            *map(vars, (self.world.store, self.world.keys, self.world.objects, self.world.billing, self)),
             self.vertex._store._jobs,
         ]
 
