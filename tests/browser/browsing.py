@@ -23,6 +23,18 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 _SECONDS = 600
 
 
+KEEP_OFFERED = """
+const make = URL.createObjectURL;
+URL.createObjectURL = (blob) => { window.offered = blob; return make.call(URL, blob); };
+"""
+"""For a page: keeps the last blob that it offered as a download."""
+
+
+def offered(page):
+    """The text of the last download: of its blob, since a busy Chromium may never end writing the file."""
+    return page.evaluate("offered.text()")
+
+
 def chromium() -> str | None:
     """Path of a Chromium; None if there is none. On a machine of CI's, .ci/run has installed it."""
     return next(filter(None, map(shutil.which, _NAMES)), None)

@@ -110,6 +110,7 @@ def visit(chromium):
             viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-GB", **options
         )
         context.set_default_timeout(1000 * PATIENCE)
+        context.add_init_script(browsing.KEEP_OFFERED)
         visitor = Visitor(context.new_page(), served)
         opened.append((served, context, visitor))
         return visitor

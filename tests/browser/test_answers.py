@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from batch_gateway.core.pricing.money import format_nano
+from browser import browsing
 from browser.seeding import FLASH, PRO, Seeder, usage_of
 from browser.serving import Served
 from functional.gateway.conftest import KEY, World
@@ -157,9 +158,9 @@ class TestWhatOthersWrote:
             seeded.world.store._jobs[job.key] = msgspec.structs.replace(job, seen=seen)
         admin.open("jobs?since=all")
         expect(admin.page.locator(".rows .job-row").first).to_be_visible()
-        with admin.page.expect_download() as found:
+        with admin.page.expect_download():
             admin.page.get_by_role("button", name="CSV").click()
-        rows = list(csv.DictReader(found.value.path().read_text().splitlines()))
+        rows = list(csv.DictReader(browsing.offered(admin.page).splitlines()))
         shown = {row["display_name"] for row in rows}
         assert shown >= {f"'{name}" for name in names[:-1]} | {"-12.5"}
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from batch_gateway.core.pricing.money import format_nano
+from browser import browsing
 from browser.seeding import FLASH, Seeder, usage_of
 from functional.gateway.scoped import admin as administer
 from functional.gateway.scoped import new_team
@@ -70,9 +71,9 @@ def test_a_floor_is_shown_as_one_everywhere(look, seeder):
     bars = page.locator(".chart .u-over").bounding_box()
     page.locator(".chart .u-over").hover(position={"x": bars["width"] * 5.6 / 7.2, "y": 100})
     expect(page.locator(".tip .tip-title b")).to_contain_text("≥ $")
-    with page.expect_download() as found:
+    with page.expect_download():
         page.get_by_role("button", name="Download these figures").click()
-    rows = list(csv.DictReader(found.value.path().read_text().splitlines()))
+    rows = list(csv.DictReader(browsing.offered(page).splitlines()))
     assert [row["unpriced"] for row in rows].count("true") == 1
     page.get_by_label("Stacked by", exact=True).select_option("team")
     expect(page.locator(".legend")).to_contain_text("≥ $")

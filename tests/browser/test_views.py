@@ -11,6 +11,7 @@ import pytest
 
 from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS, Bounds
 from batch_gateway.core.pricing.money import format_nano
+from browser import browsing
 from browser.seeding import Seeder
 from functional.gateway.conftest import KEY
 from functional.gateway.scoped import admin as administer
@@ -127,9 +128,9 @@ class TestOverview:
         page.get_by_text("The figures as a table").click()
         table = page.get_by_role("table", name="Spend over time")
         assert table.get_by_role("row").count() == 31
-        with page.expect_download() as found:
+        with page.expect_download():
             page.get_by_role("button", name="Download these figures").click()
-        rows = list(csv.DictReader(found.value.path().read_text().splitlines()))
+        rows = list(csv.DictReader(browsing.offered(page).splitlines()))
         since = min(datetime.fromisoformat(row["start_time"]) for row in rows)
         jobs = [job for job in records(seeded) if job.create_time >= since]
         assert sum(Decimal(row["total"]) for row in rows) == Decimal(format_nano(nano_of(jobs)))
@@ -198,7 +199,7 @@ class TestOverview:
     def test_spend_is_to_be_had_as_a_file(self, admin):
         with admin.page.expect_download() as found:
             admin.page.get_by_role("button", name="FOCUS").click()
-        assert "BilledCost" in found.value.path().read_text().splitlines()[0]
+        assert "BilledCost" in browsing.offered(admin.page).splitlines()[0]
         assert found.value.suggested_filename.startswith("focus-")
 
     def test_without_jobs_it_says_so(self, visit, empty):
@@ -348,9 +349,9 @@ class TestJobs:
     def test_the_file_has_every_job(self, admin, seeded):
         admin.open("jobs?since=all")
         expect(admin.page.locator(".rows .job-row").first).to_be_visible()
-        with admin.page.expect_download() as found:
+        with admin.page.expect_download():
             admin.page.get_by_role("button", name="CSV").click()
-        rows = list(csv.DictReader(found.value.path().read_text().splitlines()))
+        rows = list(csv.DictReader(browsing.offered(admin.page).splitlines()))
         assert len(rows) == len(records(seeded))
         assert sum(Decimal(row["amount_usd"] or 0) for row in rows) == Decimal(
             format_nano(nano_of(records(seeded)))

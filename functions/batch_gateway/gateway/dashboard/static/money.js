@@ -127,12 +127,21 @@ export function percent(part) {
 }
 
 /**
- * Returns part / whole as a number of percent with one decimal; 0 if there is no whole. For bars and shares only.
+ * Returns part / whole in percent with one decimal, rounded down, so that only all of it is 100; 0 if there is no whole.
  * @param {bigint} part
  * @param {bigint} whole
  */
 export function percentOf(part, whole) {
   return whole > 0n ? Number((part * 1000n) / whole) / 10 : 0;
+}
+
+/**
+ * Returns part / whole in percent with one decimal, rounded to the nearest; 0 if there is no whole.
+ * @param {bigint} part
+ * @param {bigint} whole
+ */
+export function shareOf(part, whole) {
+  return whole > 0n ? Number((part * 1000n + whole / 2n) / whole) / 10 : 0;
 }
 
 /**

@@ -5,7 +5,7 @@ import { money } from './amounts.js';
 import { h } from './dom.js';
 import { bar, whole } from './format.js';
 import { groupName, GroupPicker } from './groups.js';
-import { nano, percentOf, sum } from './money.js';
+import { nano, percentOf, shareOf, sum } from './money.js';
 import { empty, loadedCard } from './parts.js';
 import { filterFor, nameOf, valueOf } from './spend.js';
 
@@ -69,9 +69,9 @@ export function RankingCard({ from, range, by, team }) {
               money(amount, { floor }),
               bar(
                 [[percentOf(amount, groups[0][1].amount), 'part']],
-                `${percentOf(amount, total)} % of the cost`,
+                `${shareOf(amount, total)} % of the cost`,
               ),
-              h('span', { class: 'muted' }, `${percentOf(amount, total).toFixed(1)} %`),
+              h('span', { class: 'muted' }, `${shareOf(amount, total).toFixed(1)} %`),
             ),
           ),
         ),
