@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from google.cloud.firestore_v1 import Client
 
     from batch_gateway.adapters.firestore import FirestoreKeys
-    from batch_gateway.adapters.identity import GoogleIdentities
+    from batch_gateway.adapters.incoming_tokens import GoogleIdentities
     from batch_gateway.current_prices import CurrentPrices
     from batch_gateway.gateway.app import Gateway
     from batch_gateway.notify.delivery import NotifyDeps
@@ -128,7 +128,7 @@ def gateway() -> "Gateway":
 
 @cache
 def _identities() -> "GoogleIdentities":
-    from batch_gateway.adapters.identity import GoogleIdentities
+    from batch_gateway.adapters.incoming_tokens import GoogleIdentities
 
     return GoogleIdentities()
 

@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT / "functions")]
 from batch_gateway.core.access.row_grants import RowGrants  # noqa: E402 - found by the line above
 from batch_gateway.core.lines import whole_lines  # noqa: E402
 from batch_gateway.core.pricing import prices  # noqa: E402
-from batch_gateway.core.rows.readers import reader_for  # noqa: E402
+from batch_gateway.core.rows.object_readers import reader_for  # noqa: E402
 
 MODEL = "publishers/google/models/gemini-2.5-flash"
 MB = 1_000_000

@@ -16,8 +16,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from batch_gateway.adapters import google_token
 from batch_gateway.adapters import vertex as adapter
-from batch_gateway.adapters.vertex import GoogleToken, Vertex, host_of
+from batch_gateway.adapters.google_token import GoogleToken
+from batch_gateway.adapters.vertex import Vertex, host_of
 from batch_gateway.core.jobs.record import JobKey
 from batch_gateway.ports import (
     Absent,
@@ -207,7 +209,7 @@ class Credentials:
 
 
 def token_of(monkeypatch, credentials):
-    monkeypatch.setattr(adapter, "_load", lambda _: credentials)
+    monkeypatch.setattr(google_token, "_load", lambda _: credentials)
     return GoogleToken(None)
 
 
@@ -216,7 +218,7 @@ def expire_in(credentials, seconds):
 
 
 def test_nothing_is_loaded_before_it_is_needed(monkeypatch):
-    monkeypatch.setattr(adapter, "_load", lambda _: pytest.fail("too early"))
+    monkeypatch.setattr(google_token, "_load", lambda _: pytest.fail("too early"))
 
     GoogleToken(None)
     Vertex(SERVED)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from batch_gateway.adapters.webhooks import HttpsReceivers
-from batch_gateway.core.notify.webhooks import ForbiddenUrlError
+from batch_gateway.core.notify.webhook_security import ForbiddenUrlError
 from batch_gateway.ports import Reply, UnreachableError
 from functional.tls import Authority, Server, answering
 from patience import PATIENCE

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 import urllib3
 
-from batch_gateway.adapters.vertex import GoogleToken
+from batch_gateway.adapters.google_token import GoogleToken
 from batch_gateway.ports import UnreachableError, UpstreamCredentialsError
 
 _HOST = "https://pubsub.googleapis.com"

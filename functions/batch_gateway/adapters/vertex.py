@@ -3,19 +3,13 @@
 import random
 import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from threading import Lock
 from time import monotonic
 from typing import Any
 
-import google.auth
-import google.auth.exceptions
-import google.auth.transport.requests
-import msgspec
-import requests
 import urllib3
 
 from batch_gateway import log_events
+from batch_gateway.adapters.google_token import GoogleToken
 from batch_gateway.core.jobs.record import JobKey
 from batch_gateway.core.json_io import decode_object
 from batch_gateway.core.json_limits import count_values
@@ -27,7 +21,6 @@ from batch_gateway.ports import (
     UpstreamUnavailableError,
 )
 
-_SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 60
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -37,7 +30,6 @@ MAX_ANSWER_VALUES = 300_000
 _HTTP_ERROR = 400
 _PIECE_BYTES = 1024 * 1024
 _POOL_SIZE = 64
-_REFRESH_AHEAD = timedelta(minutes=5)
 
 _RETRIED = frozenset({429, 502, 503, 504})
 _REFUSALS = frozenset({401, 403, 404, 429})
@@ -58,78 +50,6 @@ def host_of(location: str) -> str:
     if location in {"us", "eu"}:
         return f"aiplatform.{location}.rep.googleapis.com"
     return f"{location}-aiplatform.googleapis.com"
-
-
-class GoogleToken:
-    """An access token that is refreshed ahead of its expiry.
-
-    One thread refreshes it while the others use the old token, which is still valid.
-
-    Args:
-        credentials: A path or JSON of any kind that google-auth loads (service account, impersonation,
-            workload identity …); None for application default credentials.
-    """
-
-    def __init__(self, credentials: str | None) -> None:
-        self._source = credentials
-        self._credentials: Any = None
-        self._lock = Lock()
-        self._session = requests.Session()
-
-    def get(self) -> str:
-        """Return a token that stays valid for a while.
-
-        Raises:
-            UpstreamCredentialsError: No token could be obtained.
-        """
-        if self._expires_in() > _REFRESH_AHEAD:
-            return str(self._credentials.token)
-        still_good = self._expires_in() > timedelta(seconds=30)
-        if self._lock.acquire(blocking=not still_good):
-            try:
-                if self._expires_in() <= _REFRESH_AHEAD:
-                    self._refresh(still_good=still_good)
-            finally:
-                self._lock.release()
-        return str(self._credentials.token)
-
-    def _expires_in(self) -> timedelta:
-        if self._credentials is None or not self._credentials.token:
-            return timedelta(0)
-        if self._credentials.expiry is None:
-            return timedelta.max
-        # google-auth keeps naive times in UTC.
-        return self._credentials.expiry.replace(tzinfo=UTC) - datetime.now(UTC)
-
-    def _refresh(self, *, still_good: bool) -> None:
-        try:
-            if self._credentials is None:
-                self._credentials = _load(self._source)
-            self._credentials.refresh(google.auth.transport.requests.Request(self._session))
-        # google-auth does not wrap the errors that a broken file or token endpoint causes.
-        except (google.auth.exceptions.GoogleAuthError, OSError, ValueError, KeyError, TypeError) as error:
-            if not still_good:
-                raise UpstreamCredentialsError(f"{type(error).__name__}: {error}") from error
-
-
-def _load(source: str | None) -> Any:
-    if source is None:
-        return google.auth.default(scopes=_SCOPES)[0]
-    if not source.lstrip().startswith("{"):
-        return google.auth.load_credentials_from_file(source, scopes=_SCOPES)[0]
-    info = msgspec.json.decode(source)
-    if info.get("type") == "impersonated_service_account" and "source_credentials" not in info:
-        # On Cloud Run the function impersonates with its own identity, so there are no source credentials.
-        from google.auth import impersonated_credentials  # noqa: PLC0415 - rarely needed, slow to import
-
-        target = info["service_account_impersonation_url"].rpartition("/")[2].partition(":")[0]
-        return impersonated_credentials.Credentials(
-            source_credentials=google.auth.default(scopes=_SCOPES)[0],
-            target_principal=target,
-            target_scopes=_SCOPES,
-            delegates=info.get("delegates"),
-        )
-    return google.auth.load_credentials_from_dict(info, scopes=_SCOPES)[0]
 
 
 class Vertex:

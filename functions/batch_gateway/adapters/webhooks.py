@@ -17,7 +17,13 @@ from http.client import HTTPException, HTTPResponse
 from threading import Thread
 from typing import Any
 
-from batch_gateway.core.notify.webhooks import ForbiddenUrlError, Target, is_loopback, is_public, read_url
+from batch_gateway.core.notify.webhook_security import (
+    ForbiddenUrlError,
+    Target,
+    is_loopback,
+    is_public,
+    read_url,
+)
 from batch_gateway.ports import Reply, UnreachableError
 
 _SECONDS = 15.0

@@ -23,9 +23,9 @@ from batch_gateway.ports.objects import (
     ObjectStore,
     ObjectsUnavailableError,
 )
-from batch_gateway.ports.outputs import OutputStore, Settlement
 from batch_gateway.ports.prices import PriceStore
 from batch_gateway.ports.records import RecordError, Unreadable
+from batch_gateway.ports.settled_outputs import OutputStore, Settlement
 from batch_gateway.ports.store import (
     STORED_FIELDS,
     BudgetStore,

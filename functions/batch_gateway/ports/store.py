@@ -20,8 +20,8 @@ from batch_gateway.core.jobs.sent import Sent
 from batch_gateway.core.notify.notifications import Event
 from batch_gateway.ports.job_times import JobTimeStore
 from batch_gateway.ports.notifications import Outbox
-from batch_gateway.ports.outputs import OutputStore
 from batch_gateway.ports.records import Unreadable
+from batch_gateway.ports.settled_outputs import OutputStore
 from batch_gateway.ports.sweep import SweepStore
 from batch_gateway.ports.totals import TotalStore
 

@@ -38,7 +38,8 @@ class TableRow(NamedTuple):
     """One row of a table.
 
     Attributes:
-        line: The row as ``rows.readers`` reads a line, reduced to its key and the parts that decide usage.
+        line: The row as ``rows.object_readers`` reads a line, reduced to its key and the parts that decide
+            usage.
         whole: JSON of all of its columns; empty if that was not asked for.
     """
 

@@ -10,7 +10,7 @@ from batch_gateway import log_events
 from batch_gateway.core.accounting.settlement import Change, Output, is_settled, settle_output
 from batch_gateway.core.jobs.record import JobRecord, merge_observations
 from batch_gateway.core.pricing.prices import PriceTable
-from batch_gateway.core.rows.readers import UnreadableOutputError
+from batch_gateway.core.rows.object_readers import UnreadableOutputError
 from batch_gateway.core.usage import Usage
 from batch_gateway.logs import log
 from batch_gateway.ports import ObjectInfo

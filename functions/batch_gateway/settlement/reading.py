@@ -12,7 +12,7 @@ from batch_gateway.core.accounting.settlement import Checkpoint
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.lines import whole_lines
 from batch_gateway.core.pricing.prices import PriceTable
-from batch_gateway.core.rows.readers import reader_for
+from batch_gateway.core.rows.object_readers import reader_for
 from batch_gateway.core.usage import Usage
 from batch_gateway.ports import ObjectInfo
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps

@@ -17,7 +17,7 @@ from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.cost import Cost, cost_of
 from batch_gateway.core.pricing.money import format_nano, format_pico, round_pico
 from batch_gateway.core.rows import reader_for
-from batch_gateway.core.rows.readers import SingleRow
+from batch_gateway.core.rows.object_readers import SingleRow
 from batch_gateway.core.rows.row_results import STATES, Rates, RowResult, describe
 from batch_gateway.core.usage import Usage
 
@@ -287,7 +287,7 @@ def test_each_record_of_csv_has_its_bytes(content: bytes, texts: list[bytes]) ->
 @pytest.mark.parametrize("name", [NAMES[0], NAMES[1]])
 def test_a_row_that_is_too_long_says_where_it_is(name: str, lines: list[bytes], chunk: int) -> None:
     content = b"\n".join(lines)
-    with patch("batch_gateway.core.rows.readers.MAX_LINE_BYTES", 10):
+    with patch("batch_gateway.core.rows.object_readers.MAX_LINE_BYTES", 10):
         reader = reader_for(f"{FOLDER}/{name}", TABLE, MODELS[0])
         pieces = (content[i : i + chunk] for i in range(0, len(content), chunk))
         for row in reader.read_rows(whole_lines(pieces, 10)):

@@ -23,7 +23,7 @@ A line is malformed if ``json.loads`` would not read it as an object, and also i
 """
 
 from batch_gateway.core.rows.gemini import UNBILLED_TOOL_USE
-from batch_gateway.core.rows.readers import Reader, UnreadableOutputError, reader_for
+from batch_gateway.core.rows.object_readers import Reader, UnreadableOutputError, reader_for
 from batch_gateway.core.rows.tally import Tally, UnrecognizedRow
 
 __all__ = [

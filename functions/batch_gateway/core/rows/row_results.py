@@ -17,7 +17,7 @@ from batch_gateway.core.answers import Count, Money
 from batch_gateway.core.pricing.cost import LineItem, unit_price
 from batch_gateway.core.pricing.money import Pico, format_pico, times
 from batch_gateway.core.pricing.prices import PriceTable
-from batch_gateway.core.rows.readers import SingleRow
+from batch_gateway.core.rows.object_readers import SingleRow
 from batch_gateway.core.rows.sums import Sums
 from batch_gateway.core.usage import NO_PRICE, NO_USAGE, Key, Quantity
 

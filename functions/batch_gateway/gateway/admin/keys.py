@@ -16,7 +16,7 @@ from batch_gateway.core.access.keys import Budget, KeyRecord, name_of, new_secre
 from batch_gateway.core.access.label_policy import LabelPolicy
 from batch_gateway.core.accounting.durations import add_duration
 from batch_gateway.core.errors import ApiError
-from batch_gateway.core.notify import webhooks
+from batch_gateway.core.notify import webhook_security
 from batch_gateway.gateway.admin import bodies, fields
 from batch_gateway.gateway.admin.answers import (
     DeletedKeys,
@@ -264,12 +264,12 @@ class Keys:
                 raise params.invalid("webhook_secret: must not be given without a webhook_url")
             return None
         try:
-            webhooks.read_url(url, allow_private=self._allow_private)
+            webhook_security.read_url(url, allow_private=self._allow_private)
         except ValueError as error:
             raise params.invalid(f"webhook_url: {error}") from error
-        secret = secret or webhooks.new_secret()
+        secret = secret or webhook_security.new_secret()
         try:
-            webhooks.read_secret(secret)
+            webhook_security.read_secret(secret)
         except ValueError as error:
             raise params.invalid(f"webhook_secret: {error}") from error
         return Endpoint(url, secret)

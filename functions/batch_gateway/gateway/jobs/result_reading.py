@@ -10,7 +10,7 @@ from batch_gateway.core.jobs.output_names import unreadable_format
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.lines import whole_lines
 from batch_gateway.core.rows import Tally, UnreadableOutputError, reader_for
-from batch_gateway.core.rows.readers import SingleRow
+from batch_gateway.core.rows.object_readers import SingleRow
 from batch_gateway.core.rows.row import key_of
 from batch_gateway.core.rows.row_results import COLUMNS, Rates, RowResult, describe
 from batch_gateway.core.spend import csv_rows

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from batch_gateway.core.notify.webhooks import (
+from batch_gateway.core.notify.webhook_security import (
     ForbiddenUrlError,
     Target,
     is_public,

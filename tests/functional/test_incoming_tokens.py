@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
-from batch_gateway.adapters.identity import GoogleIdentities
+from batch_gateway.adapters.incoming_tokens import GoogleIdentities
 
 AUDIENCE = "https://gateway.example"
 EMAIL = "scheduler@acme-batch.iam.gserviceaccount.com"
