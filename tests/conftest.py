@@ -1,6 +1,7 @@
 """What holds for all tests: Hypothesis's settings, and which tests share a process under pytest-xdist."""
 
 import gc
+import os
 
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
@@ -39,6 +40,8 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_finish():
-    # Without it, the garbage collector looks through all that was imported and collected over and over.
-    gc.freeze()
-    gc.set_threshold(100_000)
+    # Without it, the garbage collector looks through all that was imported and collected over and over. Only where
+    # thousands of short tests run: collections that come late are no friends of the browser's driver.
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        gc.freeze()
+        gc.set_threshold(100_000)
