@@ -40,8 +40,8 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 def pytest_collection_finish():
-    # Without it, the garbage collector looks through all that was imported and collected over and over. Only where
-    # thousands of short tests run: collections that come late are no friends of the browser's driver.
+    # Without it, the garbage collector looks through all that was imported and collected over and over. Only
+    # where thousands of short tests run: the browser's driver may not like collections that come late.
     if "PYTEST_XDIST_WORKER" in os.environ:
         gc.freeze()
         gc.set_threshold(100_000)
