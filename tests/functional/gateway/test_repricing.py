@@ -67,6 +67,8 @@ def test_a_new_table_changes_the_amount_and_leaves_a_trace(world, settled):
     assert amount(world, settled) == 2 * before
     (trace,) = world.record(settled).repricings
     assert (trace.by, trace.price_table) == ("master", prices.load().version)
+    (earlier,) = world.get(f"{path_of(settled)}/cost").json["earlierCosts"]
+    assert (Decimal(earlier["amount"]), earlier["priceTable"]) == (before, trace.price_table)
     day = settled["createTime"][:10]
     total = sum(sum(cell.quarters.values()) for cell in world.store.list_totals(day, day, {}))
     assert total == 2 * before * 10**9

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from batch_gateway.core.answers import Count, Money
+from batch_gateway.core.answers import Count, Money, Time
 
 Status = Literal["PENDING", "PARTIAL", "FINAL"]
 
@@ -256,6 +256,20 @@ class CostOutput(msgspec.Struct, frozen=True):
     error: str | UnsetType = UNSET
 
 
+class EarlierCost(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A cost of a job that another price table replaced.
+
+    Attributes:
+        amount: USD, exact to the nano-dollar.
+        price_table: Version of the table that it was priced with.
+        until: When the job was priced again.
+    """
+
+    amount: Money
+    price_table: str
+    until: Time
+
+
 class CostReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """A job's cost. Money is a decimal string in USD, exact to the nano-dollar.
 
@@ -267,6 +281,7 @@ class CostReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         price_table: Date of the price table that was used, and a hash of the owner's prices if there are any;
             null while nothing is settled.
         outputs: Settled outputs, by URI.
+        earlier_costs: The costs before it was priced again, the oldest first; absent if it was not.
     """
 
     name: Name
@@ -292,3 +307,4 @@ class CostReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     outputs: list[CostOutput]
     resumed_from: ResumedFrom
     resumed_by: ResumedBy
+    earlier_costs: list[EarlierCost] | UnsetType = UNSET

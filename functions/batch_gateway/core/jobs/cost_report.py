@@ -13,6 +13,7 @@ from batch_gateway.core.jobs.cost_answers import (
     CostRows,
     CostUsage,
     CostWaste,
+    EarlierCost,
     JobEstimate,
     JobProgress,
     QueryFee,
@@ -72,6 +73,11 @@ def cost_report(job: JobRecord, outputs: Iterable[Output]) -> CostReport:
         ],
         resumed_from=job.resumed_from,
         resumed_by=job.resumed_by,
+        earlier_costs=[
+            EarlierCost(amount=format_nano(each.amount_nano), price_table=each.price_table, until=each.time)
+            for each in job.repricings
+        ]
+        or UNSET,
     )
 
 
