@@ -175,8 +175,8 @@ class Creates:
             raise ApiError(
                 "INVALID_ARGUMENT",
                 "IDEMPOTENCY_KEY_REUSED",
-                "This Idempotency-Key was used for another body, or with other X-Batch-Labels, within the last "
-                "24 hours. Use a new one for a new job, or send the same request again.",
+                "This Idempotency-Key was used for another body, or with other X-Batch-Labels, within the "
+                "last 24 hours. Use a new one for a new job, or send the same request again.",
             )
         if earlier.answer is not None:
             return earlier
