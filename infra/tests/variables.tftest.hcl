@@ -187,8 +187,6 @@ run "refused_5" {
   command = plan
 
   variables {
-    # more than all
-    alerts = { bill_drift_percent = 100 }
     # everybody as an invoker
     gateway = { invokers = ["allUsers"] }
     # the same key for both
@@ -198,7 +196,6 @@ run "refused_5" {
   }
 
   expect_failures = [
-    var.alerts,
     var.gateway,
     var.output_buckets,
     var.slack_token,
