@@ -98,7 +98,7 @@ locals {
         where    = "jsonPayload.event=\"bill.compared\"\njsonPayload.drift_percent>${var.alerts.bill_drift_percent}"
         labels   = { for field in ["drift_percent", "end", "google_usd", "ours_usd", "start"] : field => "EXTRACT(jsonPayload.${field})" }
         every    = "21600s"
-        text     = "From $${log.extracted_label.start} to $${log.extracted_label.end} the books have $${log.extracted_label.ours_usd} USD, and Google's bill $${log.extracted_label.google_usd} USD for batch jobs: a drift of $${log.extracted_label.drift_percent} %. `gateway reconcile` says by day, model and SKU what explains it."
+        text     = "From $${log.extracted_label.start} to $${log.extracted_label.end} the books have $${log.extracted_label.ours_usd} USD, and Google's bill $${log.extracted_label.google_usd} USD for batch jobs: a drift of $${log.extracted_label.drift_percent} %. `vbatch reconcile` says by day, model and SKU what explains it."
       }
       bill_unread = {
         title    = "Google's bill cannot be read"

@@ -1,9 +1,10 @@
 variable "alerts" {
   description = <<-EOT
     When somebody is told. `enabled`: whether there are alert policies, which Cloud Monitoring bills by the condition;
-    `bill_drift_percent`: by how much books and `billing_export` may differ; `daily_spend_usd`: cost settled within 24 hours, null for no limit; `error_percent` and
-    `latency_seconds`: of the gateway, five-minute share of 5xx answers and 95th percentile; `job_finished`: tell of
-    jobs that went well, too; `settlement_lag_minutes`: 95th percentile from a written output to its cost in the books.
+    `bill_drift_percent`: by how much books and `billing_export` may differ, in percent of the larger one;
+    `daily_spend_usd`: cost settled within 24 hours, null for no limit; `error_percent` and `latency_seconds`: of the
+    gateway, five-minute share of 5xx answers and 95th percentile; `job_finished`: tell of jobs that went well, too;
+    `settlement_lag_minutes`: 95th percentile from a written output to its cost in the books.
   EOT
   type = object({
     bill_drift_percent     = optional(number, 5)
@@ -22,8 +23,8 @@ variable "alerts" {
     error_message = "alerts.daily_spend_usd must be more than 0; leave it out for no limit."
   }
   validation {
-    condition     = var.alerts.bill_drift_percent > 0
-    error_message = "alerts.bill_drift_percent must be more than 0."
+    condition     = var.alerts.bill_drift_percent > 0 && var.alerts.bill_drift_percent < 100
+    error_message = "alerts.bill_drift_percent must be above 0 and below 100, the most that books and bill can differ by."
   }
   validation {
     condition     = var.alerts.error_percent > 0 && var.alerts.error_percent <= 100

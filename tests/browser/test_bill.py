@@ -33,6 +33,8 @@ def test_both_sides_by_day_with_what_explains_the_difference(admin, seeded):
     asked = len(seeded.world.billing.asked)
     answer = compared(seeded.world, page)
     expect(comparison.get_by_role("status")).to_have_text(answer["summary"])
+    assert 1 < Decimal(answer["agrees_within_percent"]) < 5
+    expect(comparison.get_by_role("status")).to_have_class("banner good")
     sums = [exact(each) for each in comparison.locator(".sums .money").all()]
     assert sums == [abs(Decimal(answer[name])) for name in ("ours", "google", "difference")]
     expect(comparison).to_contain_text("The query read 1.2 kB of acme-billing.export.gcp_billing")

@@ -44,5 +44,11 @@ def test_days_are_asked_for_in_utc(billed, cli):  # noqa: F811
     assert [time.isoformat() for time in span] == ["2026-11-01T00:00:00+00:00", "2026-11-08T00:00:00+00:00"]
 
 
+def test_the_help_says_that_today_is_left_out(cli):  # noqa: F811
+    helped = " ".join(cli("reconcile", "--help").out.split())
+    assert "end of the time span (default: the last midnight UTC, so that today is left out)" in helped
+    assert "default: now" not in helped
+
+
 def test_without_an_export_it_says_what_to_set(cli):  # noqa: F811
     assert "general_settings.billing_export" in cli("reconcile", status=1).err

@@ -33,8 +33,17 @@ def add_place(parser: ArgumentParser) -> None:
         )
 
 
-def add_span(parser: ArgumentParser, since: str | None, *, required: bool = False) -> None:
-    """Add ``--since`` and ``--until``, also as ``--from`` and ``--to``."""
+def add_span(
+    parser: ArgumentParser, since: str | None, *, until: str = "now", required: bool = False
+) -> None:
+    """Add ``--since`` and ``--until``, also as ``--from`` and ``--to``.
+
+    Args:
+        parser: The command's.
+        since: Default of ``--since``.
+        until: What the gateway takes if there is no ``--until``, for the help.
+        required: Whether both must be given.
+    """
     default = f" (default: {since})" if since else ""
     parser.add_argument(
         "--since",
@@ -49,7 +58,7 @@ def add_span(parser: ArgumentParser, since: str | None, *, required: bool = Fals
         "--to",
         metavar="TIME",
         required=required,
-        help="end of the time span" + ("" if required else " (default: now)"),
+        help="end of the time span" + ("" if required else f" (default: {until})"),
     )
 
 

@@ -19,12 +19,12 @@ def add(commands: Commands) -> None:
         "vbatch reconcile\n"
         "vbatch reconcile --since 2026-11-01 --until 2026-12-01\n"
         "vbatch reconcile --since 7d --all -o csv",
-        "Needs the setting billing_export of the gateway. Days are UTC: of a job's creation in the books, "
-        "and of usage in the bill, so compare weeks rather than days.\n"
+        "Needs the setting billing_export of the gateway. Whole days of UTC are compared: of a job's "
+        "creation in the books, and of usage in the bill, so compare weeks rather than days.\n"
         f"{GRAMMAR}",
     )
     parser.add_argument("--all", action="store_true", help="also lines that agree (default: the others)")
-    add_span(parser, "30d")
+    add_span(parser, "30d", until="the last midnight UTC, so that today is left out")
 
 
 def reconcile(context: Context, args: Namespace) -> None:
@@ -38,7 +38,11 @@ def reconcile(context: Context, args: Namespace) -> None:
     lines = [line for line in answer["lines"] if args.all or line["reasons"]]
     total = {name: (answer[name], False) for name in ("ours", "google", "difference")}
     context.out.rows(
-        _LINES, lines, raw=answer, none="All lines agree.", total={"day": ("total", False), **total}
+        _LINES,
+        lines,
+        raw=answer,
+        none="No line differs by more than 1 % and a cent.",
+        total={"day": ("total", False), **total},
     )
     for reason, meaning in answer["reasons"].items():
         context.out.note(f"{reason}: {meaning}")

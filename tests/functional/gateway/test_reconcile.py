@@ -114,11 +114,73 @@ def test_reasons_come_with_what_they_mean(billed):
     assert "floor" in found["reasons"]["UNPRICED_ROWS"]
 
 
-def test_without_a_bill_nothing_is_claimed(billed):
-    book(billed, 10**9)
+@pytest.mark.parametrize(
+    ("ours", "google", "percent", "summary"),
+    [
+        (95, "100", "5", "Our books and Google's bill agree within 5 %."),
+        (
+            94,
+            "100",
+            "6",
+            "Our books and Google's bill differ by 6 %: our books have 94 USD, and the bill has 100 USD.",
+        ),
+        (
+            10,
+            "1",
+            "90",
+            "Our books and Google's bill differ by 90 %: our books have 10 USD, and the bill has 1 USD.",
+        ),
+        (
+            1,
+            "10",
+            "90",
+            "Our books and Google's bill differ by 90 %: our books have 1 USD, and the bill has 10 USD.",
+        ),
+        (
+            10,
+            None,
+            "100",
+            "Google's bill has nothing for batch jobs on these days, and our books have 10 USD.",
+        ),
+        (
+            10,
+            "0",
+            "100",
+            "Google's bill comes to 0 for batch jobs on these days, and our books have 10 USD.",
+        ),
+        (
+            0,
+            "10",
+            "100",
+            "Our books have no amount for batch jobs on these days, and the bill has 10 USD.",
+        ),
+        (
+            10,
+            "-3",
+            "100",
+            "Credits or corrections are more than the costs: our books have 10 USD, and the bill has -3 USD.",
+        ),
+        (
+            0,
+            None,
+            "0",
+            "Neither our books nor Google's bill has an amount for batch jobs on these days.",
+        ),
+    ],
+)
+def test_the_summary_says_agree_only_where_the_sums_do(billed, ours, google, percent, summary):
+    if ours:
+        book(billed, ours * 10**9)
+    if google:
+        bill(billed, google)
     found = billed.get(PATH).json
-    assert (found["agrees_within_percent"], found["ratio"]) == (None, None)
-    assert "agree" not in found["summary"]
+    assert (found["agrees_within_percent"], found["summary"]) == (percent, summary)
+
+
+def test_a_difference_just_above_the_limit_is_none_that_agrees(billed):
+    book(billed, 94_999_999_999)
+    bill(billed, "100")
+    assert "differ by 5.01 %" in billed.get(PATH).json["summary"]
 
 
 def test_a_currency_without_a_rate_is_shown_and_nothing_is_claimed(billed):
@@ -128,6 +190,9 @@ def test_a_currency_without_a_rate_is_shown_and_nothing_is_claimed(billed):
     found = billed.get(PATH).json
     assert [(row["amount"], row["currency"]) for row in found["unconverted"]] == [("150", "JPY")]
     assert "agree" not in found["summary"]
+    assert found["agrees_within_percent"] is None
+    assert [line["reasons"] for line in found["lines"]] == [["CURRENCY"]]
+    assert "see unconverted" in found["reasons"]["CURRENCY"]
 
 
 def test_only_the_projects_that_are_served_and_the_days_asked_for_are_compared(billed):
@@ -247,6 +312,18 @@ def test_a_bill_without_anything_is_all_drift_and_two_empty_sides_are_none(bille
     billed.client = billed.new_client()
     (line,) = sweep(billed, capsys)
     assert line["drift_percent"] == 100
+
+
+def test_a_drift_is_of_the_larger_side_and_not_told_while_a_currency_has_no_rate(billed, capsys):
+    book(billed, 10**9, day="2026-11-20")
+    bill(billed, "10", day="2026-11-20")
+    (line,) = sweep(billed, capsys)
+    assert line["drift_percent"] == 90
+    bill(billed, "1500", day="2026-11-20", currency="JPY", rate=None)
+    billed.now = lambda: NOW + timedelta(days=1)
+    billed.client = billed.new_client()
+    (line,) = sweep(billed, capsys)
+    assert line["drift_percent"] is None
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 """Our books held against Google's bill, with independent figures."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
+import msgspec
 import pytest
 
 from batch_gateway.core.accounting.settlement import DailyTotal, ItemTotal
@@ -47,14 +48,12 @@ def billed(cost=0, description=OUTPUT, **changes):
     return Billed(**{**given, **changes})
 
 
-def lines(totals, bill, exported=LATER):
-    return {
-        (line.day, line.model, line.item): line for line in compare(totals, bill, [FLASH], exported).lines
-    }
+def lines(totals, bill, now=LATER):
+    return {(line.day, line.model, line.item): line for line in compare(totals, bill, [FLASH], now).lines}
 
 
-def reasons(totals, bill, exported=LATER):
-    (line,) = compare(totals, bill, [FLASH], exported).lines
+def reasons(totals, bill, now=LATER):
+    (line,) = compare(totals, bill, [FLASH], now).lines
     return line.reasons
 
 
@@ -78,9 +77,18 @@ def test_the_sums_and_their_drift():
     assert (found.ours_nano, found.google_nano, found.drift_percent) == (98 * 10**9, 100 * 10**9, Fraction(2))
 
 
-def test_a_drift_from_nothing_is_not_known_and_of_nothing_none():
-    assert compare([total(output_text=10**9)], [], [FLASH], LATER).drift_percent is None
-    assert compare([], [], [FLASH], LATER).drift_percent == 0
+@pytest.mark.parametrize(
+    ("ours", "google", "drift"),
+    [(10, 1, 90), (1, 10, 90), (10, 0, 100), (0, 10, 100), (10, -3, 100), (3, -10, 100), (0, 0, 0)],
+)
+def test_the_drift_is_of_the_larger_side(ours, google, drift):
+    found = compare([total(output_text=ours * 10**9)], [billed(google)], [FLASH], LATER)
+    assert found.drift_percent == drift
+
+
+def test_there_is_no_drift_while_an_amount_is_not_converted():
+    bill = [billed("10"), billed("1500", currency="JPY")]
+    assert compare([total(output_text=10**9)], bill, [FLASH], LATER).drift_percent is None
 
 
 def test_a_sku_of_an_unknown_model_counts_in_the_sum_and_has_a_line_of_its_own():
@@ -105,6 +113,21 @@ def test_another_currency_is_converted_and_without_a_rate_left_out():
     assert reasons([total(output_text=98 * 10**9)], [euro]) == ("CURRENCY",)
 
 
+def test_an_amount_without_a_rate_is_the_reason_of_its_line():
+    unknown = billed("150", currency="JPY")
+    ours = total(output_text=10**9)
+    assert reasons([ours], [unknown]) == ("CURRENCY",)
+    # What could be converted agrees, but is not all.
+    assert reasons([ours], [billed("1"), unknown]) == ("CURRENCY",)
+    # Jobs run on later days than that of their creation.
+    later = msgspec.structs.replace(unknown, day="2026-11-03")
+    assert reasons([ours], [later]) == ("CURRENCY",)
+    assert reasons([ours], [billed("1"), later]) == ()
+    assert reasons([total(unpriced=2, output_text=10**9)], [unknown]) == ("CURRENCY", "UNPRICED_ROWS")
+    other = billed("150", INPUT, currency="JPY")
+    assert reasons([ours], [other]) == ("NO_SKU",)
+
+
 @pytest.mark.parametrize(
     ("ours", "bill", "expected"),
     [
@@ -114,6 +137,9 @@ def test_another_currency_is_converted_and_without_a_rate_left_out():
         # An introductory price that is given as a promotional credit.
         (50, {"cost": Decimal(100), "promotions": Decimal(-50)}, "PROMOTION"),
         (70, {"cost": Decimal(100), "discounts": Decimal(-7)}, "UNEXPLAINED"),
+        # Credits that bring a bill to 0 leave a bill.
+        (100, {"cost": Decimal(0), "discounts": Decimal(-100)}, "DISCOUNT"),
+        (100, {"cost": Decimal(0)}, "UNEXPLAINED"),
     ],
 )
 def test_a_reason_is_given_only_if_the_amounts_show_it(ours, bill, expected):
@@ -122,6 +148,9 @@ def test_a_reason_is_given_only_if_the_amounts_show_it(ours, bill, expected):
 
 def test_amounts_that_agree_need_no_reason():
     assert reasons([total(output_text=99 * 10**9, unpriced=3)], [billed("100")]) == ()
+    # A cent at most, whatever part of the amounts that is.
+    assert reasons([total(output_text=10_000_000)], [billed("0.02")]) == ()
+    assert reasons([total(output_text=9_999_999)], [billed("0.02")]) == ("UNEXPLAINED",)
 
 
 def test_what_is_not_in_our_books_is_told_from_what_has_no_price():
@@ -132,10 +161,23 @@ def test_what_is_not_in_our_books_is_told_from_what_has_no_price():
 
 
 def test_days_that_the_export_may_not_have_yet():
-    just_now = datetime(2026, 11, 3, 12, tzinfo=UTC)
-    assert reasons([total(output_text=10**9)], [], just_now) == ("EXPORT_LAG",)
-    assert reasons([total(output_text=10**9)], [], None) == ("EXPORT_LAG",)
-    assert reasons([total(output_text=10**9)], [], LATER) == ("NO_SKU",)
+    ours = [total(output_text=10**9)]
+    settled = datetime(2026, 11, 5, tzinfo=UTC)
+    soon = settled - timedelta(seconds=1)
+    assert reasons(ours, [], soon) == ("EXPORT_LAG",)
+    assert reasons(ours, [billed("0.5")], soon) == ("EXPORT_LAG",)
+    assert reasons(ours, [], settled) == ("NO_SKU",)
+    assert reasons(ours, [billed("0.5")], settled) == ("UNEXPLAINED",)
+
+
+def test_nothing_is_missing_from_an_export_that_has_more_or_agrees_in_another_way():
+    ours = [total(output_text=10 * 10**9)]
+    soon = datetime(2026, 11, 3, 12, tzinfo=UTC)
+    assert reasons(ours, [billed("20")], soon) == ("UNEXPLAINED",)
+    assert reasons([], [billed("20")], soon) == ("NOT_IN_BOOKS",)
+    assert reasons(ours, [billed("9", discounts=Decimal(-1))], soon) == ("DISCOUNT",)
+    ran_later = lines(ours, [billed("10", day="2026-11-03")], soon)
+    assert {line.reasons for line in ran_later.values()} == {("OTHER_DAY",)}
 
 
 def test_a_job_that_ran_after_midnight():

@@ -6,7 +6,7 @@ A reason is only given if the figures show it: a discount, for example, if the a
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -20,7 +20,7 @@ from batch_gateway.core.spend.skus import is_batch, item_of, kind_of, model_of
 TOLERANCE = Fraction(1, 100)
 """Amounts that differ by at most this part agree."""
 _NEGLIGIBLE_NANO = 10_000_000
-"""Differences below a cent need no explanation."""
+"""Differences of up to a cent need no explanation."""
 _LAG = timedelta(days=2)
 """Younger usage may be missing: exports have no guaranteed latency ("Frequency of data loads")."""
 _NANO = 10**9
@@ -115,22 +115,29 @@ class Comparison(NamedTuple):
 
     @property
     def drift_percent(self) -> Fraction | None:
-        """The difference of the sums in percent of Google's; None if Google's is 0 and ours is not."""
-        difference = abs(self.ours_nano - self.google_nano)
-        if not self.google_nano:
-            return None if difference else Fraction(0)
-        return Fraction(100 * difference, abs(self.google_nano))
+        """The difference of the sums in percent of the larger one; None while an amount is not converted.
+
+        So it does not matter which side is the larger one, and it is 100 where one side has nothing. It is
+        also 100 where only one side is below 0: no part of the amounts is the same.
+        """
+        if self.unconverted:
+            return None
+        larger = max(abs(self.ours_nano), abs(self.google_nano))
+        difference = min(abs(self.ours_nano - self.google_nano), larger)
+        return Fraction(100 * difference, larger) if larger else Fraction(0)
 
 
 REASONS = {
-    "CURRENCY": "Google bills another currency. Amounts are converted at the export's rate, and rounded.",
+    "CURRENCY": "Google bills another currency. Amounts are converted at the export's rate, and rounded. "
+    "Amounts for which the export has no rate are not in Google's: see unconverted.",
     "DISCOUNT": "The amounts agree without the credits that lower Google's price. If you always get "
     "them, set a discount (PUT /v1/prices).",
     "EXPORT_LAG": "The export may not have all usage of this day yet. Compare again in two days.",
     "LIST_PRICE": "Our amount agrees with Google's list price, but you pay another one. Set your own price "
     "(PUT /v1/prices).",
     "NOT_IN_BOOKS": "No job with this model is in our books for these days. Others may run jobs there.",
-    "NO_SKU": "No SKU could be matched. Look for the amount in lines without a model and in not_compared.",
+    "NO_SKU": "No SKU could be matched. Look for the amount in lines without a model, in not_compared "
+    "and in unconverted.",
     "OTHER_DAY": "The sums of all days agree. Jobs are booked on the day of their creation and billed on the "
     "days on which they ran, up to four days later.",
     "PROMOTION": "The amounts agree if promotional credits are taken off Google's.",
@@ -162,7 +169,7 @@ class _Side:
 
 
 def compare(
-    totals: Iterable[DailyTotal], bill: Iterable[Billed], models: Sequence[str], exported: datetime | None
+    totals: Iterable[DailyTotal], bill: Iterable[Billed], models: Sequence[str], now: datetime
 ) -> Comparison:
     """Compare totals with the bill of the same days and projects.
 
@@ -170,23 +177,32 @@ def compare(
         totals: Our daily totals.
         bill: The bill.
         models: Models that SKUs may be for.
-        exported: Time of the newest row of the bill; None if it has none.
+        now: The present, by which a day is old enough to be in the export.
     """
     ours, unpriced = _ours(totals)
     known = sorted({*models, *(model for _, _, model, _ in ours if model)})
     google: dict[_Key, _Side] = defaultdict(_Side)
     other: dict[tuple[str, str], int] = defaultdict(int)
     unconverted = []
+    days_without_rate: dict[_Group, set[str]] = defaultdict(set)
     for billed in bill:
         rate = Decimal(1) if billed.currency == "USD" else billed.rate
         if not rate:
             unconverted.append(billed)
+            if is_batch(billed.description):
+                days_without_rate[_group(billed, known)].add(billed.day)
         elif not is_batch(billed.description):
             other[billed.sku, billed.description] += _nano(billed.cost, rate)
         else:
-            model, item = model_of(billed.description, known), item_of(billed.description)
-            google[billed.day, billed.project, model, item].add(billed, rate)
-    context = _Context(_sums(ours, google), {key[1:3] for key in (*ours, *unpriced)}, unpriced, exported)
+            google[billed.day, *_group(billed, known)].add(billed, rate)
+    context = _Context(
+        _sums(ours, google),
+        {key[1:3] for key in (*ours, *unpriced)},
+        {*(key[1:] for key in google), *days_without_rate},
+        days_without_rate,
+        unpriced,
+        now,
+    )
     keys = sorted({*ours, *google}, key=lambda key: [part or "" for part in key])
     return Comparison(
         [_line(key, ours.get(key, 0), google.get(key) or _Side(), context) for key in keys],
@@ -197,6 +213,10 @@ def compare(
         [BilledSku(*sku, amount) for sku, amount in sorted(other.items())],
         unconverted,
     )
+
+
+def _group(billed: Billed, known: Sequence[str]) -> _Group:
+    return billed.project, model_of(billed.description, known), item_of(billed.description)
 
 
 def _ours(totals: Iterable[DailyTotal]) -> tuple[dict[_Key, int], set[_Key]]:
@@ -217,14 +237,18 @@ class _Context(NamedTuple):
     Attributes:
         sums: (ours, Google's) of all days, by project, model and item.
         booked: (project, model) in our books.
+        billed: What the bill has SKUs of, also if their amounts come to 0 or cannot be converted.
+        days_without_rate: Days with amounts that cannot be converted.
         unpriced: As returned by `_ours`.
-        exported: Time of the newest row of the bill.
+        now: The present.
     """
 
     sums: dict[_Group, tuple[int, int]]
     booked: set[tuple[str, str | None]]
+    billed: set[_Group]
+    days_without_rate: Mapping[_Group, set[str]]
     unpriced: set[_Key]
-    exported: datetime | None
+    now: datetime
 
 
 def _sums(ours: dict[_Key, int], google: dict[_Key, _Side]) -> dict[_Group, tuple[int, int]]:
@@ -237,29 +261,48 @@ def _sums(ours: dict[_Key, int], google: dict[_Key, _Side]) -> dict[_Group, tupl
 
 
 def _line(key: _Key, ours: int, google: _Side, context: _Context) -> Line:
-    day, project, model, item = key
     skus = tuple(BilledSku(*sku, amount) for sku, amount in sorted(google.skus.items()))
-    reasons: list[str] = []
+    return Line(*key, skus, ours, google.net, tuple(_reasons(key, ours, google, context)))
+
+
+def _reasons(key: _Key, ours: int, google: _Side, context: _Context) -> list[str]:
+    day, project, model, item = key
     if model is None or item is None:
-        reasons = ["UNKNOWN_SKU"]
-    elif not _agree(ours, google.net):
-        reasons = _shown(ours, google)
-        reasons += ["UNPRICED_ROWS"] if (day, project, model, None) in context.unpriced else []
-        end = datetime.fromisoformat(day).replace(tzinfo=UTC) + _DAY
-        reasons += ["EXPORT_LAG"] if context.exported is None or context.exported < end + _LAG else []
-        all_ours, all_google = context.sums[project, model, item]
-        if all_google and all_ours and _agree(all_ours, all_google):
-            reasons.append("OTHER_DAY")
-        if (project, model) not in context.booked:
-            reasons.append("NOT_IN_BOOKS")
-        elif not all_google and "EXPORT_LAG" not in reasons:
-            reasons.append("NO_SKU")
-        reasons = reasons or ["UNEXPLAINED"]
-    return Line(day, project, model, item, skus, ours, google.net, tuple(reasons))
+        return ["UNKNOWN_SKU"]
+    group = (project, model, item)
+    if day in context.days_without_rate.get(group, ()):
+        # Google's amount is only a part, so it shows nothing.
+        reasons = ["CURRENCY"]
+    elif _agree(ours, google.net):
+        return []
+    else:
+        reasons = _by_amounts(day, group, ours, google, context)
+    if (day, project, model, None) in context.unpriced:
+        reasons.append("UNPRICED_ROWS")
+    if (project, model) not in context.booked:
+        reasons.append("NOT_IN_BOOKS")
+    elif group not in context.billed and "EXPORT_LAG" not in reasons:
+        reasons.append("NO_SKU")
+    return reasons or ["UNEXPLAINED"]
+
+
+def _by_amounts(day: str, group: _Group, ours: int, google: _Side, context: _Context) -> list[str]:
+    reasons = _shown(ours, google)
+    is_whole = group not in context.days_without_rate
+    all_ours, all_google = context.sums[group]
+    if all_google and all_ours and is_whole and _agree(all_ours, all_google):
+        reasons.append("OTHER_DAY")
+    end = datetime.fromisoformat(day).replace(tzinfo=UTC) + _DAY
+    # Amounts that agree in one of these ways show that the export has everything.
+    is_late = not reasons and google.net < ours and context.now < end + _LAG
+    is_near = google.is_converted and abs(ours - google.net) * 20 <= abs(google.net)
+    if is_near or not (is_whole or reasons):
+        reasons.append("CURRENCY")
+    return [*reasons, "EXPORT_LAG"] if is_late else reasons
 
 
 def _shown(ours: int, google: _Side) -> list[str]:
-    """Return the reasons that the amounts themselves show."""
+    """Return the reasons that make the amounts agree."""
     found = []
     if google.discounts and _agree(ours, google.net - google.discounts):
         found.append("DISCOUNT")
@@ -267,8 +310,6 @@ def _shown(ours: int, google: _Side) -> list[str]:
         found.append("LIST_PRICE")
     if google.promotions and _agree(ours, google.net + google.promotions):
         found.append("PROMOTION")
-    if google.is_converted and abs(ours - google.net) * 20 <= abs(google.net):
-        found.append("CURRENCY")
     return found
 
 

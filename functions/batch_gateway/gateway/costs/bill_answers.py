@@ -15,6 +15,8 @@ from batch_gateway.ports.billing import Bill
 
 _PERCENT_DIGITS = 2
 _RATIO_DIGITS = 4
+_AGREED_PERCENT = 5
+"""Sums that differ by more do not agree; the default of ``bill_drift_percent``, where the alert begins."""
 
 _Day = Annotated[str, Meta(description="UTC: of creation in the books, of usage in the bill.")]
 _Difference = Annotated[Money, Meta(description="Ours less Google's.")]
@@ -43,7 +45,7 @@ class BillLine(msgspec.Struct, frozen=True, kw_only=True):
         model: null: the SKU's description does not say.
         item: ``input``, ``cached_input``, ``cache_creation`` or ``output``, with all modalities; null: the
             SKU's description does not say.
-        reasons: What explains a difference of more than 1 %.
+        reasons: What explains a difference of more than 1 % and more than a cent.
         skus: What Google's amount is made of.
     """
 
@@ -98,9 +100,9 @@ class BillComparison(msgspec.Struct, frozen=True, kw_only=True):
         end_time: Unix seconds.
         ours: The sum of the books.
         google: The sum of all SKUs of batch jobs, also of those that could not be matched.
-        agrees_within_percent: The difference of the sums in percent of Google's, rounded up; null where
-            Google's is 0 and ours is not.
-        summary: The same as a sentence.
+        agrees_within_percent: The difference of the sums in percent of the larger one, rounded up,
+            100 at most; null while there are unconverted costs.
+        summary: The same as a sentence, which says that they agree if that is 5 or less.
         discounts: Credits that lower prices; part of Google's amount.
         promotions: Promotional credits; no part of Google's amount.
         reasons: What each reason in the lines means.
@@ -162,11 +164,30 @@ def bill_view(span: Span, table: str, bill: Bill, found: reconcile.Comparison) -
 
 
 def _summary(found: reconcile.Comparison) -> str:
-    if found.unconverted:
-        return "Some amounts are in a currency whose rate the export does not say: they are not compared."
-    if found.drift_percent is None:
-        return "Google's bill has nothing for batch jobs on these days."
-    return f"Our books and Google's bill agree within {percent(found.drift_percent)} %."
+    drift = found.drift_percent
+    if drift is None:
+        return (
+            "Some amounts are in a currency whose rate the export does not say, so the sums are not compared."
+        )
+    if not found.lines:
+        return "Neither our books nor Google's bill has an amount for batch jobs on these days."
+    if drift <= _AGREED_PERCENT:
+        return f"Our books and Google's bill agree within {percent(drift)} %."
+    return _disagreement(found, drift)
+
+
+def _disagreement(found: reconcile.Comparison, drift: Fraction) -> str:
+    ours, google = found.ours_nano, found.google_nano
+    in_books, in_bill = f"our books have {format_nano(ours)} USD", f"the bill has {format_nano(google)} USD"
+    if min(ours, google) < 0:
+        return f"Credits or corrections are more than the costs: {in_books}, and {in_bill}."
+    if not google:
+        has_skus = any(line.skus for line in found.lines)
+        nothing = "comes to 0 for batch jobs" if has_skus else "has nothing for batch jobs"
+        return f"Google's bill {nothing} on these days, and {in_books}."
+    if not ours:
+        return f"Our books have no amount for batch jobs on these days, and {in_bill}."
+    return f"Our books and Google's bill differ by {percent(drift)} %: {in_books}, and {in_bill}."
 
 
 def _line_view(line: reconcile.Line) -> BillLine:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from itertools import islice
 from typing import Protocol
 
@@ -111,6 +110,7 @@ class Reconciliations:
         except (ApiError, BillingExportError, StoreUnavailableError, TablesUnavailableError) as error:
             log("ERROR", "bill not compared", event="bill.failed", error=str(error))
             return
+        drift = found.drift_percent
         log(
             "INFO",
             "bill compared",
@@ -119,10 +119,7 @@ class Reconciliations:
             end=f"{end:%Y-%m-%d}",
             ours_usd=usd(found.ours_nano),
             google_usd=usd(found.google_nano),
-            # Where Google's bill has nothing, all of ours is drift.
-            drift_percent=msgspec.Raw(percent(found.drift_percent or Fraction(0)).encode())
-            if found.google_nano or not found.ours_nano
-            else 100,
+            drift_percent=None if drift is None else msgspec.Raw(percent(drift).encode()),
         )
 
     def _compare(self, span: Span) -> tuple[Bill, Comparison]:
@@ -136,7 +133,7 @@ class Reconciliations:
             )
         # The bill is of the projects that are served now.
         ours = (total for total in totals if total.project in self._settings.projects)
-        return bill, compare(ours, bill.rows, self._prices().models, bill.exported)
+        return bill, compare(ours, bill.rows, self._prices().models, self._now())
 
 
 def _span(request: Request, now: datetime) -> Span:

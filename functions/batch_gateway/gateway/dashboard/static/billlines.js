@@ -16,6 +16,8 @@ import { Card, empty } from './parts.js';
 
 /** Reasons for which somebody may want to set prices of their own. */
 const OF_PRICES = ['DISCOUNT', 'LIST_PRICE'];
+/** Up to here the summary says that the sums agree. */
+const AGREED_PERCENT = 5;
 
 /** @param {{found: Comparison, days: Days, only: boolean}} props `only` lines with a reason */
 export function Shown({ found, days, only }) {
@@ -46,7 +48,7 @@ export function Shown({ found, days, only }) {
       lines.length
         ? byDay(lines)
         : only
-          ? empty('All lines agree', 'No amounts differ by more than 1 %.')
+          ? empty('No line differs', 'No amounts differ by more than 1 % and a cent.')
           : empty('Nothing to compare', 'Neither side has anything for batch jobs on these days.'),
     ),
     others(found),
@@ -56,7 +58,7 @@ export function Shown({ found, days, only }) {
 /** @param {{found: Comparison}} props */
 function Sums({ found }) {
   const { export: source, agrees_within_percent: within } = found;
-  const agrees = !found.unconverted.length && within !== null && Number(within) <= 1;
+  const agrees = within !== null && Number(within) <= AGREED_PERCENT;
   const [discounts, promotions] = [nano(found.discounts), nano(found.promotions)];
   return h(
     Card,
