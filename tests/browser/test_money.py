@@ -82,6 +82,25 @@ def test_a_floor_is_shown_as_one_everywhere(look, seeder):
     expect(page.locator(".total")).to_contain_text("≥ $")
 
 
+def test_the_sum_of_more_jobs_than_are_loaded_is_a_floor_while_one_of_the_others_may_cost_more(look, seeder):
+    kind = (None, "adhoc", FLASH)
+    content, created = usage_of(90, FLASH), seeder.now - timedelta(hours=1)
+    running = seeder.add(created - timedelta(hours=1), kind, "JOB_STATE_RUNNING", content, rows=900)
+    for at in range(251):
+        seeder.add(created - timedelta(seconds=at), kind, "JOB_STATE_SUCCEEDED", content, rows=90)
+    spent = format_nano(252 * running.cost.amount_nano)
+    page = look("jobs").page
+    page.get_by_role("button", name="Exact amounts").click()
+    total = page.locator(".total")
+    expect(total).to_have_text(f"≥ ${spent} in all")
+    page.get_by_label("Model", exact=True).select_option(FLASH)
+    expect(total).to_have_text(f"≥ ${spent} on {FLASH} in all")
+    seen = msgspec.structs.replace(running.seen, state="JOB_STATE_SUCCEEDED")
+    seeder.world.store._jobs[running.key] = msgspec.structs.replace(running, seen=seen, closed=True)
+    page.reload()
+    expect(total).to_have_text(f"${spent} on {FLASH} in all")
+
+
 def test_every_digit_is_a_key_or_a_tap_away(look, seeder):
     amount = format_nano(ended(seeder, seeder.now - timedelta(hours=1)).cost.amount_nano)
     page = look("jobs", has_touch=True).page
