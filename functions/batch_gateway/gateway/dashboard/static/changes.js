@@ -149,8 +149,8 @@ function difference(change) {
   }
   // What is above a floor only adds to a rise up to it, or to a fall from it.
   if (!before.floor && now.amount > before.amount)
-    return [h('b', { class: 'up' }, 'at least ', amount), further('more')];
+    return [h('b', { class: 'up' }, further('at least '), amount), further('more')];
   if (!now.floor && now.amount < before.amount)
-    return [h('b', { class: 'down' }, 'at least ', amount), further('less')];
+    return [h('b', { class: 'down' }, further('at least '), amount), further('less')];
   return [h('b', { class: 'muted' }, 'not known'), further('')];
 }
