@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from batch_gateway.core.jobs.record import Completion
 from batch_gateway.core.pricing.money import format_nano
 from browser import browsing
 from browser.seeding import FLASH, PRO, Seeder, usage_of
@@ -147,6 +148,31 @@ def test_a_job_that_failed_without_output_claims_nothing_good(admin, seeded):
         expect(page.locator("main")).not_to_contain_text(text)
     admin.open("jobs?state=wrong")
     expect(page.locator(".rows .c-labels", has_text="ran out of quota").first).to_be_visible()
+
+
+def test_a_job_that_failed_with_output_says_which_rows_its_output_leaves_out(visit, empty, vertex_server):
+    seeder = Seeder(empty, vertex_server)
+    error = {"code": 13, "message": "The job failed."}
+    visitor = visit(empty)
+    visitor.sign_in()
+    for content, text in [
+        (usage_of(50, FLASH), "No row in it failed, and no answer was blocked or cut off. 450 rows of 500"),
+        (
+            usage_of(300, FLASH, failed=4),
+            "Failed rows are free. 200 rows of 500 are not in the output: not run",
+        ),
+    ]:
+        kind, ended = ("ads", "x", FLASH), {"end_time": seeder.now, "error": error}
+        created = seeder.now - timedelta(minutes=content.rows.total)
+        job = seeder.add(created, kind, "JOB_STATE_FAILED", content, rows=500, **ended)
+        seen = msgspec.structs.replace(
+            job.seen, completion=Completion(content.rows.total, 0, 500 - content.rows.total)
+        )
+        empty.store._jobs[job.key] = msgspec.structs.replace(job, seen=seen)
+        visitor.open(f"jobs/{job.key.project}/{job.key.location}/{job.key.job_id}")
+        waste = visitor.page.get_by_role("region", name="Errors and waste")
+        expect(waste).to_contain_text(text)
+        expect(waste).not_to_contain_text("No errors")
 
 
 class TestWhatOthersWrote:

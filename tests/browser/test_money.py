@@ -82,6 +82,61 @@ def test_a_floor_is_shown_as_one_everywhere(look, seeder):
     expect(page.locator(".total")).to_contain_text("≥ $")
 
 
+def test_the_sum_of_more_jobs_than_are_loaded_is_a_floor_while_one_of_the_others_may_cost_more(look, seeder):
+    kind = (None, "adhoc", FLASH)
+    content, created = usage_of(90, FLASH), seeder.now - timedelta(hours=1)
+    running = seeder.add(created - timedelta(hours=1), kind, "JOB_STATE_RUNNING", content, rows=900)
+    for at in range(251):
+        seeder.add(created - timedelta(seconds=at), kind, "JOB_STATE_SUCCEEDED", content, rows=90)
+    spent = format_nano(252 * running.cost.amount_nano)
+    page = look("jobs").page
+    page.get_by_role("button", name="Exact amounts").click()
+    total = page.locator(".total")
+    expect(total).to_have_text(f"≥ ${spent} in all")
+    page.get_by_label("Model", exact=True).select_option(FLASH)
+    expect(total).to_have_text(f"≥ ${spent} on {FLASH} in all")
+    seen = msgspec.structs.replace(running.seen, state="JOB_STATE_SUCCEEDED")
+    seeder.world.store._jobs[running.key] = msgspec.structs.replace(running, seen=seen, closed=True)
+    page.reload()
+    expect(total).to_have_text(f"${spent} on {FLASH} in all")
+
+
+def test_a_change_says_no_more_than_both_of_its_amounts_do(look, seeder):
+    """A team each with an unreadable row in the time before, in this one, or in both."""
+    short, long = usage_of(1000, FLASH), usage_of(9000, FLASH)
+    for team, before, now, floors in [
+        ("rose-more", short, long, (False, True)),
+        ("fell-more", long, short, (True, False)),
+        ("fell-less", long, short, (False, True)),
+        ("both", short, long, (True, True)),
+        ("unknown-before", None, long, (True, False)),
+        ("new", None, long, (False, True)),
+    ]:
+        for days, content, floor in zip((9, 2), (before, now), floors, strict=True):
+            usage = content or usage_of(0, FLASH)
+            if floor:
+                rows = msgspec.structs.replace(usage.rows, malformed=1)
+                usage = msgspec.structs.replace(usage, rows=rows)
+            if floor or content:
+                created = seeder.now - timedelta(days=days)
+                seeder.add(created, (team, "adhoc", FLASH), "JOB_STATE_SUCCEEDED", usage)
+    page = look("overview?range=7d&by=team").page
+    card = page.get_by_role("region", name="Largest changes")
+    shown = {
+        line.locator("a").inner_text(): " ".join(line.locator("> :not(a)").all_inner_texts()).rstrip()
+        for line in card.locator("li").all()
+    }
+    assert shown == {
+        "rose-more": "$0.47 → ≥ $4.27 at least $3.80 more",
+        "fell-more": "≥ $4.27 → $0.47 at least $3.80 less",
+        "fell-less": "$4.27 → ≥ $0.47 not known",
+        "both": "≥ $0.47 → ≥ $4.27 not known",
+        "unknown-before": "≥ $0.00 → $4.27 not known",
+        "new": "$0.00 → ≥ $4.27 at least $4.27 more",
+    }
+    expect(card.locator(".all")).to_contain_text("not known")
+
+
 def test_every_digit_is_a_key_or_a_tap_away(look, seeder):
     amount = format_nano(ended(seeder, seeder.now - timedelta(hours=1)).cost.amount_nano)
     page = look("jobs", has_touch=True).page

@@ -4,16 +4,19 @@ import { linkTo } from './address.js';
 import { amountText, money } from './amounts.js';
 import { costs } from './api.js';
 import { h } from './dom.js';
-import { nano, percentOf, sum } from './money.js';
+import { nano, percentOf } from './money.js';
 import { empty, loadedCard } from './parts.js';
 import { seconds } from './periods.js';
-import { filterFor, nameOf, valueOf } from './spend.js';
+import { added, filterFor, nameOf, valueOf } from './spend.js';
 
 const MOST_SHOWN = 6;
+/** @type {Amount} */
+const NOTHING = { amount: 0n, floor: false };
 
 /**
  * @typedef {import('./api.js').Query} Query
- * @typedef {{value: string | null, before: bigint, now: bigint, floor: boolean}} Change
+ * @typedef {import('./spend.js').Amount} Amount
+ * @typedef {{value: string | null, before: Amount, now: Amount}} Change
  */
 
 /**
@@ -49,9 +52,8 @@ export async function changesOf(range, by, filter, signal) {
   const add = (/** @type {'before' | 'now'} */ when, /** @type {import('./api.js').Bucket[]} */ buckets) => {
     for (const result of buckets.flatMap((bucket) => bucket.results)) {
       const value = valueOf(result, by);
-      const change = changes.get(value) ?? { value, before: 0n, now: 0n, floor: false };
-      change[when] += nano(result.amount.value);
-      change.floor ||= result.unpriced;
+      const change = changes.get(value) ?? { value, before: NOTHING, now: NOTHING };
+      change[when] = added([change[when], { amount: nano(result.amount.value), floor: result.unpriced }]);
       changes.set(value, change);
     }
   };
@@ -62,7 +64,7 @@ export async function changesOf(range, by, filter, signal) {
 
 /** @param {Change} change */
 function size({ before, now }) {
-  return now > before ? now - before : before - now;
+  return now.amount > before.amount ? now.amount - before.amount : before.amount - now.amount;
 }
 
 /**
@@ -97,9 +99,8 @@ export function ChangesCard({ from, range, by, team }) {
 function inAll(changes) {
   return {
     value: null,
-    before: sum(changes.map(({ before }) => before)),
-    now: sum(changes.map(({ now }) => now)),
-    floor: changes.some(({ floor }) => floor),
+    before: added(changes.map(({ before }) => before)),
+    now: added(changes.map(({ now }) => now)),
   };
 }
 
@@ -122,16 +123,34 @@ function changed(change, range, by, team) {
 }
 
 /**
- * Returns both amounts of a change, the difference, and that in percent.
+ * Returns both amounts of a change, and what is known of the difference.
  * @param {Change} change
  */
 function figures(change) {
-  const { before, now, floor } = change;
-  const [sign, tone] = now > before ? ['+', 'up'] : now < before ? ['−', 'down'] : ['', ''];
-  const share = before > 0n ? `${sign}${Math.round(percentOf(size(change), before))} %` : 'new';
-  return [
-    h('span', { class: 'muted' }, `${amountText(before, { floor })} → ${amountText(now, { floor })}`),
-    h('b', { class: tone }, sign, money(size(change), { floor })),
-    h('span', { class: 'muted' }, share),
-  ];
+  const { before, now } = change;
+  const text = (/** @type {Amount} */ { amount, floor }) => amountText(amount, { floor });
+  return [h('span', { class: 'muted' }, `${text(before)} → ${text(now)}`), ...difference(change)];
+}
+
+/**
+ * Returns the difference and that in percent; beside a floor, how much it is at least, if that can be said.
+ * @param {Change} change
+ */
+function difference(change) {
+  const { before, now } = change;
+  const amount = money(size(change));
+  const further = (/** @type {string} */ text) => h('span', { class: 'muted' }, text);
+  if (!before.floor && !now.floor) {
+    const [sign, tone] =
+      now.amount > before.amount ? ['+', 'up'] : now.amount < before.amount ? ['−', 'down'] : ['', ''];
+    const share =
+      before.amount > 0n ? `${sign}${Math.round(percentOf(size(change), before.amount))} %` : 'new';
+    return [h('b', { class: tone }, sign, amount), further(share)];
+  }
+  // What is above a floor only adds to a rise up to it, or to a fall from it.
+  if (!before.floor && now.amount > before.amount)
+    return [h('b', { class: 'up' }, further('at least '), amount), further('more')];
+  if (!now.floor && now.amount < before.amount)
+    return [h('b', { class: 'down' }, further('at least '), amount), further('less')];
+  return [h('b', { class: 'muted' }, 'not known'), further('')];
 }

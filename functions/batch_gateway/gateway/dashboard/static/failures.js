@@ -16,7 +16,7 @@ import { linked } from './running.js';
 const MOST_OF_A_STATE = 500;
 const MOST_JOBS = 2000;
 const MOST_FAILURES = 5;
-const UNFINISHED = ['JOB_STATE_FAILED', 'JOB_STATE_EXPIRED', 'JOB_STATE_CANCELLED'];
+export const UNFINISHED = ['JOB_STATE_FAILED', 'JOB_STATE_EXPIRED', 'JOB_STATE_CANCELLED'];
 
 /**
  * Reads the jobs that did not finish, and the latest that did in part.

@@ -3,7 +3,8 @@
 import { money } from './amounts.js';
 import { download, downloadCsv } from './csv.js';
 import { button, h, table } from './dom.js';
-import { count, lasting, moment, stateText, stateTone, UNDER_WAY } from './format.js';
+import { UNFINISHED } from './failures.js';
+import { count, lasting, moment, several, stateText, stateTone, UNDER_WAY, whole } from './format.js';
 import { knownNano, nano, perMillion } from './money.js';
 import { Card, copy, empty } from './parts.js';
 
@@ -187,6 +188,26 @@ export function timelineCard(cost, resource) {
   );
 }
 
+/**
+ * Returns which rows no kind of error counts: those that could not be read, and those that a job did not get to.
+ * @param {Cost} cost
+ */
+function leftOut({ state, rows, progress }) {
+  const unread = rows.malformed + rows.unrecognized;
+  const seen = rows.succeeded + rows.failed + unread + rows.carriedOver;
+  const total = progress.total ?? 0;
+  const missing = UNDER_WAY.includes(state) ? 0 : total - seen;
+  const texts = [
+    unread > 0 && `${several(unread, 'row')} could not be read.`,
+    missing > 0 &&
+      `${several(missing, 'row')} of ${whole(total)} are not in the output: not run, or lost when the job ended.`,
+    missing <= 0 &&
+      UNFINISHED.includes(state) &&
+      'The job did not succeed: rows that its output leaves out are not counted here.',
+  ];
+  return texts.filter(Boolean).join(' ');
+}
+
 /** @param {Cost} cost */
 export function wasteCard(cost) {
   const title = 'Errors and waste';
@@ -194,9 +215,15 @@ export function wasteCard(cost) {
   if (cost.status === 'PENDING') {
     return h(Card, { title }, empty('Not known yet', 'It is read from the output that Vertex AI writes.'));
   }
+  const left = leftOut(cost);
   if (!reasons.length) {
-    const text = 'No row failed, and no answer was blocked or cut off.';
-    return h(Card, { title }, empty(cost.status === 'FINAL' ? 'No errors, no waste' : 'None so far', text));
+    const found = left
+      ? 'None in the output'
+      : cost.status === 'FINAL'
+        ? 'No errors, no waste'
+        : 'None so far';
+    const text = `No row${left ? ' in it' : ''} failed, and no answer was blocked or cut off. ${left}`;
+    return h(Card, { title }, empty(found, text));
   }
   return h(
     Card,
@@ -220,7 +247,7 @@ export function wasteCard(cost) {
       'p',
       { class: 'help' },
       money(nano(amount), { floor: reasons.some((each) => each.amount === null) }),
-      ' was spent on answers that were blocked or cut off. Failed rows are free.',
+      ` was spent on answers that were blocked or cut off. Failed rows are free. ${left}`,
     ),
   );
 }

@@ -140,8 +140,11 @@ function entry(group, hidden, toggle, link) {
   );
 }
 
-/** @param {Amount[]} amounts */
-function added(amounts) {
+/**
+ * Returns the sum, a floor if one of them is.
+ * @param {Amount[]} amounts
+ */
+export function added(amounts) {
   return {
     amount: sum(amounts.map((each) => each.amount)),
     floor: amounts.some((each) => each.floor),
