@@ -10,6 +10,12 @@ from functional.gateway.conftest import JOBS
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
 EN_DASH = "\N{EN DASH}"
+SLIP = {
+    "unit": "token",
+    "non_global_multiplier": "1",
+    "prices": [{"from": None, "source": "a slip", "batch": {"cached_input": "1"}}],
+}
+"""Rates that leave out what jobs use."""
 
 
 @pytest.fixture
@@ -113,13 +119,19 @@ class TestPrices:
         assert overrides(seeded) == []
 
     def test_a_reprice_shows_first_what_it_would_change(self, page, seeded):
-        seeded.world.call("PUT", "/v1/prices/publishers/-", json={"discount": "0.5"})
+        seeded.world.call("PUT", "/v1/prices/gemini-2.5-flash", json=SLIP)
         card = page.get_by_role("region", name="Price settled jobs again")
         first = min(job.create_time for job in seeded.world.store._jobs.values())
         before = {key: job.cost.amount_nano for key, job in seeded.world.store._jobs.items()}
         card.get_by_label("Created from").fill(f"{first:%Y-%m-%d}")
         card.get_by_role("button", name="What would change?").click()
         expect(card.get_by_role("status")).to_contain_text("would change: together from")
+        expect(card.get_by_role("status").locator(".floor")).to_have_count(1)
+        expect(card.get_by_role("row", name="≥ $").first).to_be_visible()
+        seeded.world.call("DELETE", "/v1/prices/gemini-2.5-flash")
+        seeded.world.call("PUT", "/v1/prices/publishers/-", json={"discount": "0.5"})
+        card.get_by_role("button", name="What would change?").click()
+        expect(card.get_by_role("status").locator(".floor")).to_have_count(0)
         assert {key: job.cost.amount_nano for key, job in seeded.world.store._jobs.items()} == before
         card.get_by_role("button", name="Reprice them").click()
         page.get_by_role("dialog").get_by_role("button", name="Reprice them").click()

@@ -526,7 +526,7 @@ def test_a_new_price_moves_job_and_totals_together(store):
 
     assert repriced == store.get_job(key())
     assert repriced.cost.amount_nano == 20 * TOKEN_NANO
-    assert repriced.repricings == (Repricing(CREATED, "master", 10 * TOKEN_NANO, PRICES.version),)
+    assert repriced.repricings == (Repricing(CREATED, "master", 10 * TOKEN_NANO, PRICES.version, 0),)
     (cell,) = totals(store, DAY)
     assert cell.quarters == {"40": 20 * TOKEN_NANO}
     assert cell.items == {"input_text": ItemTotal(10, 20 * TOKEN_NANO)}

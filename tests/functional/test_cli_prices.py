@@ -53,6 +53,34 @@ def test_rates_are_set_from_a_file_for_a_location(cli, tmp_path):  # noqa: F811
     assert "no override" in cli("prices", "delete", "gemini-3.5-flash", "--yes", status=1).err
 
 
+def test_a_discount_from_a_day_on_leaves_the_earlier_ones_in_force(cli):  # noqa: F811
+    def steps(*where):
+        cli("prices", "discount", *where, "0.1", "--from", "20270101")
+        (row,) = cli("prices", "overrides", "-o", "json").json
+        cli("prices", "delete", *where, "--yes")
+        return [(step.get("from"), step["discount"]) for step in row["terms"]["discounts"]]
+
+    for name, other in (("publishers/google",) * 2, ("gemini-3.5-flash", "gemini-3.5-flash-001")):
+        cli("prices", "discount", name, "0.07", "--source", "deal")
+        assert steps(other) == [(None, "0.07"), ("2027-01-01", "0.1")]
+    cli("prices", "discount", "publishers/google", "0.07", "--from", "2026-11-01", "--location", "global")
+    cli("prices", "discount", "publishers/google", "0.2", "--from", "2027-02-01", "--location", "global")
+    assert steps("publishers/google", "--location", "global") == [
+        ("2026-11-01", "0.07"),
+        ("2027-01-01", "0.1"),
+    ]
+
+
+def test_a_discount_from_a_day_on_does_not_end_rates_before(cli, tmp_path):  # noqa: F811
+    file = tmp_path / "rates.json"
+    file.write_text(json.dumps(RATES))
+    cli("prices", "set", "gemini-3.5-flash", file)
+    refused = cli("prices", "discount", "gemini-3.5-flash", "0.1", "--from", "2027-01-01", status=2)
+    assert "delete them first" in refused.err
+    assert "not a day" in cli("prices", "discount", "publishers/-", "0.1", "--from", "soon", status=2).err
+    assert prices(cli, "gemini-3.5-flash")["input_text"][1].startswith("override")
+
+
 def test_what_a_reprice_would_change_is_shown_and_not_done(cli, world):  # noqa: F811
     job = run_to_end(world)
     cli("prices", "discount", "publishers/-", "0.5")

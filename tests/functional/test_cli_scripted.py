@@ -403,8 +403,28 @@ def test_plain_http_across_a_network_is_warned_of(cli):
     assert "anybody on the way can read the key" in refused.err
 
 
+def repriced(name, before, after, *, lacks=()):
+    """A repriced job, and which of its amounts lack a price."""
+    unpriced = {each: each in lacks for each in ("unpriced_before", "unpriced")}
+    return {"name": name, "amount_before": before, "price_table_before": "old", "amount": after, **unpriced}
+
+
+def test_a_price_that_is_lost_by_repricing_is_not_shown_as_nothing(cli, server):
+    jobs = [repriced("j/1", "2", "0", lacks=["unpriced"]), repriced("j/2", "2", "2.1")]
+    page = {"price_table": "new", "examined": 2, "repriced": jobs, "next_page": None}
+    server.answers = [json_answer(page)] * 2
+    done = cli("reprice", "--from", "30d", "--to", "now", "--dry-run")
+    assert "1 2.00 old ≥0.00 -" in done.text
+    assert "2 2.00 old 2.10 0.10" in done.text
+    assert "total 4.00 ≥2.10 -" in done.text
+    assert "from 4.00 to at least 2.10 USD" in done.err
+    first, second = cli("reprice", "--from", "30d", "--to", "now", "--dry-run", "-o", "csv").csv
+    assert (first["amount"], first["unpriced"], first["difference"]) == ("0", "true", "")
+    assert (second["unpriced_before"], second["unpriced"]) == ("false", "false")
+
+
 def test_repricing_that_stops_halfway_shows_what_was_done(cli, server):
-    done = {"name": JOB, "amount_before": "2", "price_table_before": "old", "amount": "1.5"}
+    done = repriced(JOB, "2", "1.5")
     server.answers = [
         json_answer({"price_table": "new", "examined": 200, "repriced": [done], "next_page": "p2"}),
         error(503, "UNAVAILABLE", "BOOKS_UNAVAILABLE"),
@@ -418,7 +438,7 @@ def test_repricing_that_stops_halfway_shows_what_was_done(cli, server):
 
 def test_repricing_all_pages(cli, server):
     def page(number, next_page):
-        done = {"name": f"j/{number}", "amount_before": "2", "price_table_before": "old", "amount": "2.1"}
+        done = repriced(f"j/{number}", "2", "2.1")
         return json_answer(
             {"price_table": "new", "examined": 200, "repriced": [done], "next_page": next_page}
         )

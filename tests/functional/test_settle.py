@@ -6,6 +6,7 @@ import re
 import time
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from batch_gateway.core.jobs.cost_report import is_complete
@@ -128,9 +129,10 @@ class Books:
 
     def record(self, job, **fields):
         seen = observe(job)
-        number = job["name"].rpartition("/")[2]
-        self.store.add_job(JobRecord(key(number), seen, seen.create_time, api_key="nightly", **fields))
-        self.upstream.jobs.setdefault(key(number), job)
+        *_, location, _, number = job["name"].split("/")
+        recorded = msgspec.structs.replace(key(number), location=location)
+        self.store.add_job(JobRecord(recorded, seen, seen.create_time, api_key="nightly", **fields))
+        self.upstream.jobs.setdefault(recorded, job)
 
     def put(self, data, name=FILE):
         return self.objects.put("out", name, data)
@@ -926,6 +928,41 @@ def test_a_model_with_a_price_is_not_announced(books):
     books.settle()
 
     assert announced(books) == []
+
+
+def owned(name, terms, location=""):
+    override = Override(name, location, json.dumps(terms), "master", NOW)
+    return PRICES.with_own(OwnPrices([override], {}, PRICES.non_global_from))
+
+
+def rates(**batch):
+    price = {"from": None, "source": "ours", "batch": batch}
+    return {"unit": "token", "non_global_multiplier": "1", "prices": [price]}
+
+
+def test_a_model_that_is_priced_elsewhere_only_is_announced_for_each_location(books):
+    unknown = row().replace("gemini-2.5-flash", "gemini-99")
+    table = owned("gemini-99", rates(input="1", output="2"), "europe-west4")
+    books.deps = dataclasses.replace(books.deps, prices=lambda: table)
+    for number, location in enumerate(("us-central1", "europe-west4", "us-east5", "us-east5")):
+        folder = FOLDER.replace("T10", f"T1{number}")
+        job = ended(number, f"gs://out/{folder}", model="publishers/google/models/gemini-99")
+        books.record({**job, "name": job["name"].replace("us-central1", location)})
+        books.put(lines(unknown), f"{folder}/predictions.jsonl")
+        assert books.settle(f"{folder}/predictions.jsonl") is Outcome.SETTLED
+
+    assert sorted(said["name"].split("/")[3] for said in announced(books)) == ["us-central1", "us-east5"]
+
+
+def test_a_model_whose_output_has_no_price_is_announced_with_all_that_it_used(books):
+    table = owned("gemini-2.5-flash", rates(input="1"))
+    books.deps = dataclasses.replace(books.deps, prices=lambda: table)
+    books.record(ended())
+    books.put(lines(row()))
+    books.settle()
+
+    (said,) = announced(books)
+    assert list(said["terms"]["prices"][0]["batch"]) == ["input", "output"]
 
 
 def test_a_name_that_no_model_can_have_is_announced_without_a_command(books):

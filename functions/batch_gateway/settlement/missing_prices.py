@@ -10,7 +10,7 @@ from batch_gateway import log_events
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.notify.notifications import PRICE_MISSING, missing_price_event
 from batch_gateway.core.pricing.cost import LineItem
-from batch_gateway.core.pricing.model_prices import MODEL_KEY
+from batch_gateway.core.pricing.model_prices import MODEL_KEY, lacks_price
 from batch_gateway.core.pricing.models import OTHER_MODEL
 from batch_gateway.core.rows import UNBILLED_TOOL_USE
 from batch_gateway.logs import log
@@ -23,7 +23,7 @@ _FAMILIES = ("input", "cached_input", "cache_creation_input", "cache_creation_1h
 
 
 def note_missing_prices(job: JobRecord, deps: SettlementDeps, now: datetime) -> None:
-    """Announce each model in a job's cost that has no price at all: once a day, by whoever sees it first.
+    """Announce each model in a job's cost that has no price, once a day for its location.
 
     Args:
         job: The job as it was settled.
@@ -42,13 +42,19 @@ def note_missing_prices(job: JobRecord, deps: SettlementDeps, now: datetime) -> 
 
 
 def _without_price(lines: tuple[LineItem, ...]) -> dict[str, list[str]]:
-    """Return the models none of whose items has a price, with their items."""
-    priced = {line.model for line in lines if line.unit_price_pico is not None and not _is_free(line)}
-    found: dict[str, list[str]] = {}
+    """Return the models none of whose input, or none of whose output, has a price, with their items."""
+    used: dict[str, list[LineItem]] = {}
     for line in lines:
-        if line.model not in priced and not _is_free(line):
-            found.setdefault(line.model, []).append(line.item)
-    return found
+        if not _is_free(line):
+            used.setdefault(line.model, []).append(line)
+    return {
+        model: [line.item for line in found]
+        for model, found in used.items()
+        if lacks_price(
+            (line.item for line in found),
+            {line.item for line in found if line.unit_price_pico is not None},
+        )
+    }
 
 
 def _is_free(line: LineItem) -> bool:

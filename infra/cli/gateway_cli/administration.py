@@ -90,14 +90,18 @@ def reprice(context: Context, args: Namespace) -> None:
             out.note(f"{examined:,} jobs examined, {len(jobs):,} changed ...")
     finally:
         # If it stopped half-way, the part that was done has to be shown.
-        sums = {name: money.total(_amount(job, name) for job in jobs) for name in ("amount_before", "amount")}
-        total: dict[str, tuple[Any, bool]] = {name: (value, False) for name, value in sums.items()}
-        total |= {
-            "job": ("total", False),
-            "difference": (money.change(sums["amount_before"], sums["amount"]), False),
+        whole = _summed(jobs)
+        total: dict[str, tuple[Any, bool]] = {
+            column.name: (column.value(whole), column.floor(whole))
+            for column in _REPRICED
+            if column.kind is Kind.MONEY
         }
-        out.rows(_REPRICED, jobs, none="No cost changed.", total=total)
-    change = f", from {money.text(sums['amount_before'])} to {money.text(sums['amount'])} USD" if jobs else ""
+        out.rows(_REPRICED, jobs, none="No cost changed.", total=total | {"job": ("total", False)})
+    before, after = (
+        f"{'at least ' if whole[unpriced] else ''}{money.text(whole[amount])}"
+        for amount, unpriced in (("amount_before", "unpriced_before"), ("amount", "unpriced"))
+    )
+    change = f", from {before} to {after} USD" if jobs else ""
     done = "would change" if args.dry_run else "changed"
     out.note(f"{examined:,} jobs examined with price table {table}; {len(jobs):,} {done}{change}.")
 
@@ -155,16 +159,34 @@ def _amount(job: dict[str, Any], name: str) -> Decimal:
     return money.amount(job[name]) or Decimal(0)
 
 
+def _summed(jobs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the sum of the amounts of repriced jobs, in the form of one of them."""
+    return {
+        **{name: money.total(_amount(job, name) for job in jobs) for name in ("amount_before", "amount")},
+        **{name: any(job[name] for job in jobs) for name in ("unpriced_before", "unpriced")},
+    }
+
+
+def _difference(job: dict[str, Any]) -> Decimal | None:
+    """Return what a job costs more than before; None if either amount is only a floor."""
+    if job["unpriced_before"] or job["unpriced"]:
+        return None
+    return money.change(_amount(job, "amount_before"), _amount(job, "amount"))
+
+
 _REPRICED = (
     Column("job", lambda job: job["name"].rpartition("/")[2]),
-    Column("amount_before", lambda job: job["amount_before"], Kind.MONEY),
-    Column("price_table_before", lambda job: job["price_table_before"], spare=1),
-    Column("amount", lambda job: job["amount"], Kind.MONEY),
     Column(
-        "difference",
-        lambda job: money.change(_amount(job, "amount_before"), _amount(job, "amount")),
+        "amount_before",
+        lambda job: job["amount_before"],
         Kind.MONEY,
+        floor=lambda job: job["unpriced_before"],
     ),
+    Column("unpriced_before", lambda job: job["unpriced_before"], csv_only=True),
+    Column("price_table_before", lambda job: job["price_table_before"], spare=1),
+    Column("amount", lambda job: job["amount"], Kind.MONEY, floor=lambda job: job["unpriced"]),
+    Column("unpriced", lambda job: job["unpriced"], csv_only=True),
+    Column("difference", _difference, Kind.MONEY),
     Column("name", lambda job: job["name"], csv_only=True),
 )
 _COUNTS = {

@@ -1,6 +1,7 @@
 """``vbatch prices``: list what is charged, and set the owner's own prices."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +14,8 @@ from gateway_cli.errors import UsageError
 from gateway_cli.options import add_yes
 from gateway_cli.printing import confirm
 
-_EVERYTHING = "publishers/-"
+_PUBLISHERS = "publishers/"
+_EVERYTHING = f"{_PUBLISHERS}-"
 _AFTERWARDS = (
     "It replaces an earlier override. Jobs that are settled change by `vbatch reprice` only; "
     "`vbatch reprice --dry-run` shows how."
@@ -67,7 +69,13 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("name", metavar="NAME", help=f"a model, publishers/PUBLISHER or {_EVERYTHING}")
     parser.add_argument("discount", metavar="PART", help="such as 0.07 for 7 %%")
-    parser.add_argument("--from", dest="start", metavar="DAY", help="first day, UTC (default: always)")
+    parser.add_argument(
+        "--from",
+        dest="start",
+        type=_day,
+        metavar="DAY",
+        help="first day, UTC (default: always); until then, earlier discounts of the same name go on",
+    )
     parser.add_argument("--source", metavar="TEXT", help="the page or agreement that says so")
     _add_location(parser)
 
@@ -115,9 +123,45 @@ def set_rates(context: Context, args: Namespace) -> None:
 def set_discount(context: Context, args: Namespace) -> None:
     """Run ``vbatch prices discount``."""
     body = {"discount": args.discount}
-    body |= {"from": args.start} if args.start else {}
+    body |= {"from": args.start.isoformat()} if args.start else {}
     body |= {"source": args.source} if args.source else {}
+    if earlier := _until(context, args) if args.start else []:
+        body = {"discounts": [*earlier, body]}
     _show(context, context.client.put(_path(args), msgspec.json.encode(body)))
+
+
+def _until(context: Context, args: Namespace) -> list[dict[str, Any]]:
+    """Return the discounts of the same override that begin before a new one does.
+
+    Raises:
+        UsageError: It holds rates, which would end at once.
+    """
+    is_model = not args.name.startswith(_PUBLISHERS)
+    answer = context.client.get("/v1/prices", {"model": args.name} if is_model else {})
+    # A model may be given by another name than the one that its override has.
+    name = next((entry["model"] for entry in answer["prices"]), args.name) if is_model else args.name
+    for override in answer.get("overrides", ()):
+        if (override["name"], override["location"]) == (name, args.location):
+            terms = override["terms"]
+            if "prices" in terms:
+                raise UsageError(
+                    f"An override holds rates or discounts, and that of {name} holds rates, which would end "
+                    "at once. To lower them from a day on, add a price from that day to their file (`vbatch "
+                    "prices set`); to end them now, delete them first (`vbatch prices delete`)."
+                )
+            return [step for step in terms.get("discounts", [terms]) if _begins(step) < args.start]
+    return []
+
+
+def _begins(step: dict[str, Any]) -> date:
+    return date.fromisoformat(step["from"]) if step.get("from") else date.min
+
+
+def _day(given: str) -> date:
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        raise ArgumentTypeError(f"{given!r} is not a day such as 2027-01-31") from None
 
 
 def delete(context: Context, args: Namespace) -> None:

@@ -7,22 +7,32 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.prices import PriceTable
+from batch_gateway.settlement.missing_prices import note_missing_prices
 from functional.gateway.conftest import FLASH, PARENT, job_body, path_of, reason
 from functional.gateway.scoped import new_key
 
 TABLE = prices.load()
 PATH = "/v1/prices"
 ALL_TIME = {"start_time": "2020-01-01T00:00:00Z", "end_time": "2100-01-01T00:00:00Z"}
+GLM = "publishers/zai-org/models/glm-9-maas"
+"""A model that the table lacks."""
 YEARS = range(1000, 2000)
 NEW = {
     "unit": "token",
     "non_global_multiplier": "1",
     "prices": [{"from": None, "source": "the agreement of 2026", "batch": {"input": "7", "output": "11"}}],
 }
+
+CACHED_ONLY = {**NEW, "prices": [{"from": None, "source": "a slip", "batch": {"cached_input": "1"}}]}
+
+
+def at_rate(text):
+    return {**NEW, "prices": [{**NEW["prices"][0], "batch": {"input": text}}]}
 
 
 def put(world, name, body, query="", **given):
@@ -57,6 +67,14 @@ def settled(world, vertex):
         return job
 
     return settle
+
+
+def put_chats(world):
+    """Put an input for models that take chats."""
+    rows = [
+        {"custom_id": str(n), "body": {"messages": [{"role": "user", "content": "Hello"}]}} for n in (1, 2)
+    ]
+    world.objects.put("in", "rows.jsonl", "\n".join(map(json.dumps, rows)).encode())
 
 
 def cost(world, job):
@@ -112,12 +130,8 @@ def test_a_key_sees_the_prices_of_its_models_only(world):
 
 
 def test_rates_of_a_new_model_price_it(world, settled):
-    model = "publishers/zai-org/models/glm-9-maas"
-    rows = [
-        {"custom_id": str(n), "body": {"messages": [{"role": "user", "content": "Hello"}]}} for n in (1, 2)
-    ]
-    world.objects.put("in", "rows.jsonl", "\n".join(map(json.dumps, rows)).encode())
-    before = cost(world, settled(model))
+    put_chats(world)
+    before = cost(world, settled(GLM))
     assert before["complete"] is False
     assert before["rows"]["unpriced"] > 0
     (missing,) = listed(world)["missing"]
@@ -126,6 +140,8 @@ def test_rates_of_a_new_model_price_it(world, settled):
     assert missing["command"].endswith(f"-d '{json.dumps(missing['terms'], separators=(',', ':'))}'")
     assert put(world, "glm-9-maas", NEW, "?location=europe-west4").status_code == 200
     assert len(listed(world)["missing"]) == 1
+    put(world, "glm-9-maas", at_rate("7"))
+    assert len(listed(world)["missing"]) == 1, "its output has no price"
 
     answer = put(world, "glm-9-maas", NEW)
 
@@ -141,13 +157,33 @@ def test_rates_of_a_new_model_price_it(world, settled):
     assert listed(world)["missing"] == []
     for current in world._current:
         current._good_until = 0
-    after = cost(world, settled(model))
+    after = cost(world, settled(GLM))
     assert after["priceTable"] == version
     assert after["rows"]["unpriced"] == 0
     usage = after["usage"]
     assert Decimal(after["amount"]) == (7 * usage["inputTokens"] + 11 * usage["outputTokens"]) / Decimal(
         10**6
     )
+
+
+def test_a_model_is_missing_while_a_location_that_used_it_has_no_price(world, settled):
+    put_chats(world)
+    here = world.record(settled(GLM))
+    there = msgspec.structs.replace(
+        here,
+        key=msgspec.structs.replace(here.key, location="us-east5"),
+        seen=msgspec.structs.replace(here.seen, name=here.seen.name.replace("us-central1", "us-east5")),
+    )
+    now = here.create_time
+    for job in (there, here):
+        note_missing_prices(job, world.settlement, now)
+        now += timedelta(seconds=1)
+    assert [each["name"] for each in listed(world)["missing"]] == [here.seen.name]
+
+    put(world, "glm-9-maas", NEW, "?location=us-central1")
+    assert [each["name"] for each in listed(world)["missing"]] == [there.seen.name]
+    put(world, "glm-9-maas", NEW, "?location=us-east5")
+    assert listed(world)["missing"] == []
 
 
 def test_history_changes_by_a_reprice_only_and_can_be_looked_at_before(world, settled):
@@ -168,6 +204,18 @@ def test_history_changes_by_a_reprice_only_and_can_be_looked_at_before(world, se
     assert after["priceTable"] == done["price_table"]
     assert sum(Decimal(item["amount"]) for item in after["lineItems"]) == Decimal(after["amount"])
     assert world.call("POST", "/v1/costs:reprice", json=ALL_TIME).json["repriced"] == []
+
+
+def test_a_reprice_says_which_amounts_lack_a_price(world, settled):
+    settled()
+    put(world, "gemini-2.5-flash", CACHED_ONLY)
+
+    (lost,) = world.call("POST", "/v1/costs:reprice", json=ALL_TIME).json["repriced"]
+    assert (lost["amount"], lost["unpriced"], lost["unpriced_before"]) == ("0", True, False)
+    world.call("DELETE", f"{PATH}/gemini-2.5-flash")
+    (found,) = world.call("POST", "/v1/costs:reprice", json=ALL_TIME).json["repriced"]
+    assert (found["amount_before"], found["unpriced_before"], found["unpriced"]) == ("0", True, False)
+    assert found["amount"] == lost["amount_before"] != "0"
 
 
 def test_focus_has_list_and_contracted_cost(world, settled):
@@ -271,7 +319,10 @@ def test_dates_hold(world):
         ("gemini-2.5-flash", {**NEW, "prices": []}, "prices"),
         ("gemini-9-new", {"discount": "0.07"}, "discount"),
         ("gemini-flash-latest", NEW, "stands for different models"),
-        ("publishers/google", NEW, "publishers/google"),
+        ("publishers/google", NEW, 'must have "discount"'),
+        ("publishers/google", {}, '"from" and "source"'),
+        ("gemini-9", at_rate("1000000"), "at most 6 digits before the point"),
+        ("gemini-9", at_rate("1e6"), "gemini-9: from null: batch"),
         ("publishers/gogle", {"discount": "0.07"}, "publishers/google"),
         ("publishers", NEW, "publishers/google"),
         ("a~b", NEW, "name of a model"),

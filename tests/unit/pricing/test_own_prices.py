@@ -104,7 +104,7 @@ def test_a_price_is_what_the_most_specific_override_says(found, location, at, qu
     cost = cost_of(usage, table, location=location, at=at)
     assert cost.amount_nano == round(exact * quantity / 1000)
     listed = round(Fraction(price(TABLE, location=location, at=at)) * quantity / 1000)
-    assert abs(cost.amount_nano + cost.line_items[0].discount_nano - listed) <= 1
+    assert cost.amount_nano + cost.line_items[0].discount_nano == listed
 
 
 @given(some_overrides(), st.integers(0, 500), st.integers(0, 200))

@@ -277,14 +277,16 @@ def _is_price_changed(job: JobRecord, prices: PriceTable) -> bool:
 
 
 def _repricings(job: JobRecord, by: str, now: datetime) -> tuple[Repricing, ...]:
-    return (*job.repricings, Repricing(now, by, job.cost.amount_nano, job.cost.price_table))
+    unpriced = unpriced_rows_of(job).total()
+    before = Repricing(now, by, job.cost.amount_nano, job.cost.price_table, unpriced)
+    return (*job.repricings, before)
 
 
 def total_deltas(before: JobRecord, after: JobRecord) -> list[tuple[TotalKey, TotalDelta]]:
     """Return what a change of a job's cost adds to totals: one delta for each model in it."""
     deltas = []
-    unpriced = _unpriced_rows(after)
-    unpriced.subtract(_unpriced_rows(before))
+    unpriced = unpriced_rows_of(after)
+    unpriced.subtract(unpriced_rows_of(before))
     models = {item.model for cost in (before.cost, after.cost) for item in cost.line_items}
     for model in sorted(models | unpriced.keys()):
         quantities: Counter[str] = Counter()
@@ -310,7 +312,7 @@ def total_deltas(before: JobRecord, after: JobRecord) -> list[tuple[TotalKey, To
     return deltas
 
 
-def _unpriced_rows(job: JobRecord) -> Counter[str]:
+def unpriced_rows_of(job: JobRecord) -> Counter[str]:
     """Count the rows whose cost is not, or not wholly, in a job's amount, by model.
 
     Rows with an item that has no price count for that item's model, all others for the job's. An output that

@@ -124,12 +124,14 @@ class Repricing(msgspec.Struct, frozen=True, rename="camel"):
         by: Alias of the key that asked for it; empty if output was settled after the table had changed.
         amount_nano: Its cost until then, nano-USD.
         price_table: Version of the table that it was priced with until then.
+        unpriced_rows: Rows whose cost was not, or not wholly, in that amount; None if it was not noted.
     """
 
     time: datetime
     by: str
     amount_nano: int
     price_table: str
+    unpriced_rows: int | None = None
 
 
 class JobRecord(msgspec.Struct, frozen=True, rename="camel"):

@@ -68,8 +68,9 @@ WHEN: dict[tuple[SentEvent, ...], str] = {
     ),
     ("budget.overrun",): "a job cost more than was reserved for it",
     ("price.missing",): (
-        "a model that nobody has set a price for was used: `model`, the job's `name`, and the `terms` and "
-        "the `command` that set it, once their rates are filled in; once a day for each model"
+        "a model was used that has no price there, or none for its input or output: `model`, the job's "
+        "`name`, and the `terms` and the `command` that set it, once their rates are filled in; once a day "
+        "for each model and location"
     ),
     ("batch.uri_not_allowed",): (
         "a job's rows named a file outside its key's prefixes: its input was changed after the create "

@@ -163,7 +163,7 @@ def overrun_event(job: JobRecord, now: datetime) -> Event:
 def missing_price_event(
     model: str, job: JobRecord, terms: dict[str, Any] | None, command: str | None, now: datetime
 ) -> Event:
-    """Return the event of a model that has no price: one for each model and UTC day.
+    """Return the event of a model that has no price: one for each model, location and UTC day.
 
     Args:
         model: The model as it is named in line items.
@@ -181,7 +181,7 @@ def missing_price_event(
         "terms": terms,
         "command": command,
     }
-    about = (model, now.astimezone(UTC).date().isoformat())
+    about = (model, job.key.location, now.astimezone(UTC).date().isoformat())
     return _event(PRICE_MISSING, about, data, now, key_id=job.key_id, team=job.team, model=model)
 
 

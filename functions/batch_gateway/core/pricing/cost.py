@@ -40,11 +40,13 @@ class LineItem(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def discount_nano(self) -> int:
-        """What the owner's price saves against the table's, in nano-USD; below zero if it is higher."""
-        if self.unit_price_pico is None or self.list_price_pico is None:
+        """What the owner's price saves against the table's, in nano-USD; below zero if it is higher.
+
+        With the amount it adds up to the exact cost at the table's price, rounded once.
+        """
+        if self.amount_nano is None or self.list_price_pico is None:
             return 0
-        by_table = times(self.quantity, self.list_price_pico)
-        return round_pico(by_table - times(self.quantity, self.unit_price_pico))
+        return round_pico(times(self.quantity, self.list_price_pico)) - self.amount_nano
 
 
 class WastedCost(msgspec.Struct, frozen=True, rename="camel"):

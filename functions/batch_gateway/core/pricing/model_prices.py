@@ -1,7 +1,7 @@
 """Read the prices of one model from the price table, and find its changes."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -59,8 +59,8 @@ Rates = Mapping[tuple[str, str, bool], Mapping[str, int]]
 RatesForm = Annotated[
     dict[str, Any],
     Meta(
-        description="USD per 1,000,000 units by item or kind of item, as decimal strings; `long_context` "
-        "holds those of long prompts.",
+        description="USD per 1,000,000 units by item or kind of item, as decimal strings of at most 6 digits "
+        "before the point and 12 after it; `long_context` holds those of long prompts.",
         extra_json_schema={"propertyNames": {"enum": [*ITEMS_OF_KEY, "long_context"]}},
     ),
 ]
@@ -128,6 +128,20 @@ class ModelPrices:
     threshold: int | None
     periods: tuple[Period, ...]
     retirement: tuple[PriceChange, ...]
+
+
+def lacks_price(used: Iterable[str], priced: Collection[str]) -> bool:
+    """Return True if a model has no price at all, or none for its input or output although they are used.
+
+    Args:
+        used: The items, or keys of rates, that are used.
+        priced: The items that have a price.
+    """
+    return not priced or bool(_directions(used) - _directions(priced))
+
+
+def _directions(names: Iterable[str]) -> set[str]:
+    return {name.partition("_")[0] for name in names} & {"input", "output"}
 
 
 def midnight(day: date) -> datetime:
@@ -206,7 +220,7 @@ def read_model(
 def _read_period(key: str, value: Any, threshold: int | None, multiplier: Decimal) -> Period:
     marks = {"derived", "disputed"}
     fields = read_members(f"{key}: prices", value, *members_of(PeriodForm))
-    where = f"{key}: from {fields['from']}"
+    where = f"{key}: from {'null' if fields['from'] is None else fields['from']}"
     source = read_text(f"{where}: source", fields["source"])
     start = read_start(where, fields["from"])
     doubts = tuple(

@@ -128,7 +128,10 @@ def read_terms(
     if isinstance(value, dict) and value.keys() & {"discount", "discounts"}:
         return _read_discounts(name, value)
     if name.startswith("publishers/"):
-        raise ValueError(f'{name}: only {{"discount": "0.07"}} is possible; rates are set for each model')
+        raise ValueError(
+            f'{name}: must have "discount", such as "0.07", with "from" and "source" if need be, or '
+            '"discounts", a list of them; rates are set for each model'
+        )
     return read_model(name, value, non_global_from, may_start_late=True)
 
 

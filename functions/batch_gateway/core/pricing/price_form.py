@@ -68,7 +68,10 @@ def read_text(where: str, value: Any) -> str:
 def read_price(where: str, value: Any, multiplier: Decimal = Decimal(1)) -> int:
     """Read a price and return it times a multiplier, in pico-USD per unit."""
     if not isinstance(value, str) or not _PRICE.fullmatch(value):
-        raise ValueError(f"{where}: {value!r} is not a decimal string of 0 or more")
+        raise ValueError(
+            f"{where}: {value!r} is not a decimal string of 0 or more with at most 6 digits before the "
+            "point and 12 after it"
+        )
     pico = Decimal(value) * multiplier * (PICO_PER_USD // PER)
     if pico != int(pico):
         raise ValueError(f"{where}: {value} times {multiplier} is not a whole number of pico-USD")

@@ -115,11 +115,11 @@ class PriceOverride(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class MissingPrice(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A model that was used and that nobody has set a price for.
+    """A model that was used where it has no price, or none for its input or output.
 
     Attributes:
-        name: The job that used it.
-        seen_at: When it was announced last: once a day for each model.
+        name: The last job that used it there.
+        seen_at: When it was announced last: once a day for each model and location.
         terms: The body of ``PUT /v1/prices/{model}``, in which the rates are to be filled in; null: it cannot
             have a price.
         command: The command that sends it; null likewise.

@@ -7,7 +7,7 @@ import msgspec
 from werkzeug.wrappers import Request
 
 from batch_gateway.core.access.callers import Caller
-from batch_gateway.core.accounting.settlement import Change, reprice
+from batch_gateway.core.accounting.settlement import Change, reprice, unpriced_rows_of
 from batch_gateway.core.answers import Count, Money, Time
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.models import short_name
@@ -40,12 +40,19 @@ class Reprice(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RepricedJob(msgspec.Struct, frozen=True):
-    """A job whose cost has changed."""
+    """A job whose cost has changed.
+
+    Attributes:
+        unpriced_before: true: ``amount_before`` is a floor, as in ``unpriced``.
+        unpriced: true: some usage has no price, or some rows are not understood, so ``amount`` is a floor.
+    """
 
     name: str
     amount_before: Money
+    unpriced_before: bool
     price_table_before: str
     amount: Money
+    unpriced: bool
 
 
 class Repriced(msgspec.Struct, frozen=True):
@@ -124,6 +131,8 @@ def _view(job: JobRecord) -> RepricedJob:
     return RepricedJob(
         job.seen.name,
         format_nano(before.amount_nano),
+        bool(before.unpriced_rows),
         before.price_table,
         format_nano(job.cost.amount_nano),
+        unpriced_rows_of(job).total() > 0,
     )

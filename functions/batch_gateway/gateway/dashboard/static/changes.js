@@ -4,10 +4,10 @@ import { linkTo } from './address.js';
 import { amountText, money } from './amounts.js';
 import { costs } from './api.js';
 import { h } from './dom.js';
-import { nano, percentOf } from './money.js';
+import { added, nano, percentOf } from './money.js';
 import { empty, loadedCard } from './parts.js';
 import { seconds } from './periods.js';
-import { added, filterFor, nameOf, valueOf } from './spend.js';
+import { filterFor, nameOf, valueOf } from './spend.js';
 
 const MOST_SHOWN = 6;
 /** @type {Amount} */

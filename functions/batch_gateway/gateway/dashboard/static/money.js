@@ -175,3 +175,14 @@ export function sum(amounts) {
   for (const amount of amounts) total += amount;
   return total;
 }
+
+/**
+ * Returns the sum of amounts: a floor if one of them is.
+ * @param {{amount: bigint, floor: boolean}[]} amounts
+ */
+export function added(amounts) {
+  return {
+    amount: sum(amounts.map((each) => each.amount)),
+    floor: amounts.some((each) => each.floor),
+  };
+}

@@ -5,13 +5,14 @@ import { post } from './api.js';
 import { button, field, h, table } from './dom.js';
 import { several } from './format.js';
 import { useState } from './hooks.module.js';
-import { nano, sum } from './money.js';
+import { added, nano } from './money.js';
 import { ask, Card, say, skeleton } from './parts.js';
 
 const MOST_SHOWN = 20;
 
 /**
- * @typedef {{name: string, amount_before: string, price_table_before: string, amount: string}} Change
+ * @typedef {{name: string, amount_before: string, unpriced_before: boolean, price_table_before: string,
+ *   amount: string, unpriced: boolean}} Change
  * @typedef {{start_time: string, end_time: string, model?: string}} Range
  * @typedef {{range: Range, examined: number, changes: Change[]}} Preview
  */
@@ -64,8 +65,8 @@ function Shown({ preview: { range, examined, changes }, done }) {
   if (!changes.length) {
     return h('p', { role: 'status' }, `Nothing: ${several(examined, 'job')} would cost the same.`);
   }
-  const before = sum(changes.map((change) => nano(change.amount_before)));
-  const after = sum(changes.map((change) => nano(change.amount)));
+  const before = added(changes.map(was));
+  const after = added(changes.map(becomes));
 
   async function reprice() {
     let number = 0;
@@ -90,9 +91,9 @@ function Shown({ preview: { range, examined, changes }, done }) {
       { class: 'summary', role: 'status' },
       h('b', {}, `${several(changes.length, 'job')} of ${examined}`),
       ' would change: together from ',
-      h('b', {}, money(before)),
+      h('b', {}, money(before.amount, before)),
       ' to ',
-      h('b', {}, money(after)),
+      h('b', {}, money(after.amount, after)),
     ),
     table(
       'What would change',
@@ -105,13 +106,22 @@ function Shown({ preview: { range, examined, changes }, done }) {
         .slice(0, MOST_SHOWN)
         .map((change) => [
           change.name.split('/').at(-1),
-          money(nano(change.amount_before)),
-          money(nano(change.amount)),
+          ...[was(change), becomes(change)].map((cost) => money(cost.amount, cost)),
         ]),
     ),
     changes.length > MOST_SHOWN && h('p', { class: 'help' }, `The first ${MOST_SHOWN}.`),
     button('Reprice them', reprice, { kind: 'primary' }),
   ];
+}
+
+/** @param {Change} change */
+function was({ amount_before, unpriced_before }) {
+  return { amount: nano(amount_before), floor: unpriced_before };
+}
+
+/** @param {Change} change */
+function becomes({ amount, unpriced }) {
+  return { amount: nano(amount), floor: unpriced };
 }
 
 /**

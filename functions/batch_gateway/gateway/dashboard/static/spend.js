@@ -7,7 +7,7 @@ import { downloadCsv } from './csv.js';
 import { tallestUncut } from './cutbars.js';
 import { button, h, table } from './dom.js';
 import { useState } from './hooks.module.js';
-import { nano, sum } from './money.js';
+import { added, nano } from './money.js';
 import { empty, loadedCard } from './parts.js';
 import { bucketName } from './periods.js';
 
@@ -138,17 +138,6 @@ function entry(group, hidden, toggle, link) {
       h('b', {}, money(group.total.amount, { floor: group.total.floor })),
     ),
   );
-}
-
-/**
- * Returns the sum, a floor if one of them is.
- * @param {Amount[]} amounts
- */
-export function added(amounts) {
-  return {
-    amount: sum(amounts.map((each) => each.amount)),
-    floor: amounts.some((each) => each.floor),
-  };
 }
 
 /**
