@@ -165,6 +165,21 @@ class TestOverview:
         waste = page.get_by_role("region", name="Failed and wasted")
         assert exact(waste.locator(".money").first) == Decimal(format_nano(nano_of(lost)))
 
+    def test_blocked_and_cut_off_answers_are_those_of_the_file_of_jobs(self, admin):
+        waste = admin.page.get_by_role("region", name="Failed and wasted")
+        waste.get_by_role("button", name="Add up blocked and cut-off answers").click()
+        useless = waste.locator(".pairs").last.locator(".money")
+        expect(useless).to_contain_text("≥ $")
+        shown, both = exact(useless), exact(waste.locator(".help .money"))
+        admin.open("jobs?since=30d")
+        expect(admin.page.locator(".rows .job-row").first).to_be_visible()
+        with admin.page.expect_download():
+            admin.page.get_by_role("button", name="CSV").click()
+        rows = list(csv.DictReader(browsing.offered(admin.page).splitlines()))
+        lost = ("JOB_STATE_FAILED", "JOB_STATE_EXPIRED", "JOB_STATE_CANCELLED")
+        assert shown == sum(Decimal(row["wasted_usd"] or 0) for row in rows)
+        assert both == sum(Decimal(row["wasted_usd"] or 0) for row in rows if row["state"] in lost)
+
     def test_how_long_jobs_take_is_what_the_api_says(self, admin, seeded):
         card = admin.page.get_by_role("region", name="How long jobs take")
         for days in (7, 30):

@@ -6,7 +6,7 @@ import { money } from './amounts.js';
 import { button, h } from './dom.js';
 import { age, badge, costSoFar, count, several, whole } from './format.js';
 import { useState } from './hooks.module.js';
-import { knownNano, nano, sum } from './money.js';
+import { nano, sum } from './money.js';
 import { empty, loadedCard } from './parts.js';
 import { linked } from './running.js';
 
@@ -142,21 +142,28 @@ function Useless({ query }) {
       found instanceof Error && h('p', { class: 'problem', role: 'alert' }, found.message),
     ];
   }
-  const finished = found.items.filter((job) => !UNFINISHED.includes(job.state));
-  const wasted = sum(finished.map((job) => knownNano(job.wasted) ?? 0n));
+  const wasted = sum(found.items.map((job) => nano(job.wasted)));
+  const both = sum(found.items.flatMap((job) => (UNFINISHED.includes(job.state) ? [nano(job.wasted)] : [])));
   return [
     h(
       'dl',
       { class: 'pairs' },
       pair(
         'Spent on blocked or cut-off answers',
-        money(wasted, { floor: found.more || finished.some((job) => job.rows.unpriced > 0) }),
+        money(wasted, { floor: found.more || found.items.some((job) => !job.complete) }),
       ),
       pair(
         'Rows that failed, free of charge',
         count(found.items.reduce((rows, job) => rows + job.rows.failed, 0)),
       ),
     ),
+    both > 0n &&
+      h(
+        'p',
+        { class: 'help' },
+        money(both),
+        ' of it was spent on jobs that did not finish, and is counted there too.',
+      ),
     found.more && h('p', { class: 'help' }, `Of the latest ${whole(MOST_JOBS)} jobs; there are more.`),
   ];
 }
