@@ -429,6 +429,17 @@ class TestWhyDidItJump:
         page.go_back()
         expect(page.get_by_label("First day")).to_have_value(days[3])
 
+    def test_changes_of_many_months_and_of_many_years_are_shown(self, page, empty):
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        spent = f"${format_nano(sum(job.cost.amount_nano for job in empty.store._jobs.values()))}"
+        end = today + timedelta(days=1)
+        for first in (end - timedelta(days=301), today.replace(year=2001, month=1, day=1)):
+            address = f"overview?from={first.timestamp():.0f}&until={end.timestamp():.0f}"
+            page.evaluate("address => { location.hash = `#/${address}`; }", address)
+            card = page.get_by_role("region", name="Largest changes")
+            expect(card).to_contain_text(f"Against the {(end - first).days} days before")
+            expect(card.locator(".all b .money")).to_have_attribute("title", spent)
+
     def test_the_most_expensive_jobs_and_labels_are_named(self, page, empty):
         jobs = page.get_by_role("region", name="Most expensive jobs")
         expect(jobs.locator("li")).to_have_count(6)

@@ -1,5 +1,7 @@
 """A poll that lands takes nothing away: not the focus, not what is being typed, not the place on the page."""
 
+from datetime import UTC, datetime, timedelta
+
 import msgspec
 import pytest
 
@@ -132,6 +134,56 @@ def test_a_dialog_is_not_disturbed_and_gives_the_focus_back(look, seeded):
     expect(page.locator(".owners li", has_text="山田")).to_contain_text("Read only")
     poll(visitor, seeded, "/key/list", 61)
     expect(page.get_by_role("button", name="Edit ticket-triage")).to_be_focused()
+
+
+@pytest.mark.parametrize(
+    ("view", "label", "time"),
+    [
+        ("overview?from={from}&until={until}", "First day", ""),
+        ("jobs?from={from}&until={until}", "Created from", "T00:00"),
+    ],
+)
+def test_a_date_is_typed_in_peace_and_counts_when_it_is_whole(look, seeded, view, label, time):
+    today = seeded.now.replace(hour=0, minute=0, second=0, microsecond=0)
+    day = {"from": today - timedelta(days=6), "until": today + timedelta(days=1)}
+    visitor = look(view.format(**{name: int(each.timestamp()) for name, each in day.items()}))
+    page = visitor.page
+    field = page.get_by_label(label, exact=True)
+    address, before = page.url, f"{day['from']:%Y-%m-%d}{time}"
+    expect(field).to_have_value(before)
+    field.focus()
+    # The same in the order of any country.
+    page.keyboard.type("0505", delay=60)
+    poll(visitor, seeded, "/v1/jobs", 61)
+    page.keyboard.type("20", delay=60)
+    poll(visitor, seeded, "/v1/jobs", 61)
+    assert page.evaluate("document.activeElement.value") == f"0020-05-05{time}"
+    page.keyboard.press("Enter")
+    assert page.url == address, "a year of two digits took effect"
+    page.keyboard.type(f"{today.year - 1}", delay=60)
+    assert page.url == address
+    page.keyboard.press("Enter")
+    expect(field).to_be_focused()
+    expect(field).to_have_value(f"{today.year - 1}-05-05{time}")
+    first = int(datetime(today.year - 1, 5, 5, tzinfo=UTC).timestamp())
+    assert f"from={first}&" in page.url
+
+    # What is left half typed gives way; what is whole counts, also without Enter.
+    address = page.url
+    field.evaluate("field => field.blur()")
+    field.focus()
+    page.keyboard.press("Backspace")
+    poll(visitor, seeded, "/v1/jobs", 61)
+    expect(field).to_have_value("")
+    field.evaluate("field => field.blur()")
+    expect(field).to_have_value(f"{today.year - 1}-05-05{time}")
+    assert page.url == address
+    field.focus()
+    page.keyboard.type("0606", delay=60)
+    field.evaluate("field => field.blur()")
+    page.wait_for_url(f"**from={first + 32 * 86_400}&*")
+    page.go_back()
+    expect(field).to_have_value(f"{today.year - 1}-05-05{time}")
 
 
 def test_the_place_on_the_page_stays(look, seeded):

@@ -40,7 +40,7 @@ export async function changesOf(range, by, filter, signal) {
         ['start_time', seconds(from)],
         ['end_time', seconds(until)],
         ['bucket_width', range.width],
-        ['limit', 2 * range.limit],
+        ['limit', range.limit],
         ['group_by', by],
         ...filter,
       ],

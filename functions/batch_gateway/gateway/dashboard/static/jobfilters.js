@@ -1,6 +1,7 @@
 /** Filters of jobs: in the address, as controls, and as the API's parameters. */
 
 import { go } from './address.js';
+import { DateField } from './datefield.js';
 import { button, h, select } from './dom.js';
 import { DAY, stateText, STATE_NAMES, UNDER_WAY } from './format.js';
 import { useEffect, useRef, useState } from './hooks.module.js';
@@ -160,14 +161,11 @@ export function Filters({ who, query, jobs }) {
  */
 function timeField(label, name, moment) {
   const time = Number(moment) * 1000;
-  return h('input', {
+  return h(DateField, {
     type: 'datetime-local',
     'aria-label': label,
     value: moment && time > 0 && time < LATEST ? shifted(time).toISOString().slice(0, 16) : '',
-    onchange: (/** @type {any} */ event) => {
-      const chosen = Date.parse(`${event.target.value}Z`);
-      go({ [name]: Number.isNaN(chosen) ? null : seconds(chosen - offset()), page: null });
-    },
+    chosen: (value) => go({ [name]: value ? seconds(Date.parse(`${value}Z`) - offset()) : null, page: null }),
   });
 }
 

@@ -1,6 +1,7 @@
 /** The prices in force as a list that folds: by publisher, and by model. */
 
 import { go } from './address.js';
+import { DateField } from './datefield.js';
 import { button, h, select } from './dom.js';
 import { several } from './format.js';
 import { useEffect, useState } from './hooks.module.js';
@@ -72,12 +73,12 @@ export function PriceListCard({ from, query }) {
         place,
         { 'aria-label': 'Location', onchange: set('location') },
       ),
-      h('input', {
+      h(DateField, {
         type: 'date',
         'aria-label': 'On this day',
         title: 'On this day',
         value: query.get('at') ?? '',
-        onchange: set('at'),
+        chosen: (at) => go({ at }),
       }),
     ),
     lines: 6,

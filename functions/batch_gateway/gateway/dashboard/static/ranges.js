@@ -1,6 +1,7 @@
 /** The time that the overview is about: a range up to now, yesterday, or certain days. It stands in the address. */
 
 import { go } from './address.js';
+import { DateField } from './datefield.js';
 import { h } from './dom.js';
 import { DAY } from './format.js';
 import { dayName, dayOf, endOf, RANGES, seconds, startOf } from './periods.js';
@@ -8,8 +9,8 @@ import { offset, shifted } from './preferences.js';
 
 const USUAL = '30d';
 const HOUR = DAY / 24;
-/** Before any spend, and late enough that there is as much time before it in the API. */
-const EARLIEST = Date.UTC(2000, 0);
+/** Before 2000 in every zone, so before any spend; late enough that there is as much time before it in the API. */
+const EARLIEST = Date.UTC(1999, 11, 31);
 /** Spend is kept by quarters of an hour. */
 const QUARTER = HOUR / 4;
 /** Bars of an hour are for so many days, those of a day for so many. */
@@ -150,16 +151,15 @@ function Days({ range }) {
    * @param {(chosen: number) => number[]} days the first moments of the first and the last day
    */
   const field = (label, time, days) =>
-    h('input', {
+    h(DateField, {
       type: 'date',
       'aria-label': label,
+      required: true,
       max: date(now),
       value: date(time),
-      onchange: (/** @type {any} */ event) => {
+      chosen: (value) => {
         // Midnight in the page's zone.
-        const chosen = Date.parse(`${event.target.value}T00:00Z`) - offset();
-        if (Number.isNaN(chosen) || chosen < EARLIEST || chosen > now) return;
-        const [first, end] = days(chosen);
+        const [first, end] = days(Date.parse(`${value}T00:00Z`) - offset());
         go({ from: seconds(first), until: seconds(end + DAY) });
       },
     });
