@@ -91,7 +91,7 @@ class TestViewers:
         visitor.sign_in(key(seeded, key_alias="finance", role="viewer"))
         page = visitor.page
         expect(page.locator("header.top")).to_contain_text("Read only")
-        assert links(page) == ["Overview", "Jobs", "Estimate", "Prices", "Keys & teams", "Audit"]
+        assert links(page) == ["Overview", "Jobs", "Estimate", "Prices", "Bill", "Keys & teams", "Audit"]
 
         shown = open_and_list_buttons(visitor, "overview", ".budgets")
         expect(page.get_by_label("Team", exact=True).locator("option")).to_have_count(5)
@@ -99,7 +99,7 @@ class TestViewers:
         assert open_and_list_buttons(visitor, "keys", ".owners .budget") == set()
         expect(page.get_by_role("region", name="Keys", exact=True).locator("li")).to_have_count(7)
         expect(page.get_by_role("region", name="Teams").locator("li")).to_have_count(4)
-        assert open_and_list_buttons(visitor, "prices", ".rates") == set()
+        assert open_and_list_buttons(visitor, "prices", "main summary") == set()
         expect(page.get_by_role("region", name="Your own prices")).to_contain_text("50 % off")
         assert open_and_list_buttons(visitor, "audit", "tbody tr") == {"CSV"}
         for state in ("RUNNING", "FAILED"):
@@ -116,7 +116,7 @@ class TestViewers:
         expect(page.get_by_role("region", name="Keys", exact=True).locator("li")).to_have_count(2)
         assert links(page) == ["Overview", "Jobs", "Estimate", "Prices", "Keys & teams"]
         visitor.open("prices")
-        expect(page.locator(".rates").first).to_be_visible()
+        expect(page.locator("main summary").first).to_be_visible()
         expect(page.get_by_role("region", name="Your own prices")).to_have_count(0)
         visitor.open("audit")
         expect(page.get_by_role("region", name="Budgets")).to_contain_text("of $900.00 a month")
@@ -139,7 +139,7 @@ def test_a_key_that_runs_jobs_is_offered_to_end_them_and_nothing_of_the_administ
     page = visitor.page
     assert links(page) == ["Overview", "Jobs", "Run", "Estimate", "Prices"]
     expect(page.locator("header.top .badge")).to_have_count(0)
-    assert open_and_list_buttons(visitor, "prices", ".rates") == set()
+    assert open_and_list_buttons(visitor, "prices", "main summary") == set()
     for state, button in (("RUNNING", "Cancel job"), ("FAILED", "Resume")):
         assert button in open_and_list_buttons(visitor, address(job_in_state(seeded, state)), ".timeline")
 
