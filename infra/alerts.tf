@@ -43,7 +43,7 @@ locals {
         where    = "jsonPayload.event=\"price.missing\""
         labels   = merge(local.job_labels, { for field in ["command", "unpriced_model"] : field => "EXTRACT(jsonPayload.${field})" })
         every    = "3600s"
-        text     = "${local.job_line} used $${log.extracted_label.unpriced_model}, which has no price: its cost is not known, and is in no total. Fill in the rates, and run: $${log.extracted_label.command} - then price the job again (POST /v1/costs:reprice)."
+        text     = "${local.job_line} used $${log.extracted_label.unpriced_model}, which has no price, or none for its input or output: its cost is not, or not wholly, in the totals. Fill in the rates, and run: $${log.extracted_label.command} - then price the job again (POST /v1/costs:reprice)."
       }
       stray_output = {
         title    = "an output that is nobody's, or a job without its output"

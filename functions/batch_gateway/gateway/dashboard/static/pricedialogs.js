@@ -46,7 +46,11 @@ export async function setDiscount() {
       field('For', select(PUBLISHERS, 'publishers/-', { name: 'publisher' })),
       field('Model', h('input', { name: 'model', autocomplete: 'off' }), 'Only for “One model”.'),
       field('Discount in percent', h('input', { name: 'percent', inputmode: 'decimal', required: true })),
-      field('From', h('input', { name: 'from', type: 'date' }), 'In UTC. Empty: always.'),
+      field(
+        'From',
+        h('input', { name: 'from', type: 'date' }),
+        'In UTC. Empty: always. Replaces an earlier one at once.',
+      ),
       field('Location', h('input', { name: 'location', autocomplete: 'off' }), 'Empty: all.'),
       field('Source', h('input', { name: 'source', autocomplete: 'off', placeholder: 'our agreement' })),
     ],
