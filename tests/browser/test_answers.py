@@ -192,15 +192,18 @@ class TestWhatOthersWrote:
 
     def test_a_name_that_is_written_from_right_to_left_turns_nothing_round(self, admin, seeded):
         job = records(seeded)[-1]
-        name = "evil\N{RIGHT-TO-LEFT OVERRIDE}gnp.exe"
+        name = "evil\N{RIGHT-TO-LEFT OVERRIDE}gnp.exe\N{DELETE}"
         seen = msgspec.structs.replace(job.seen, display_name=name)
         seeded.world.store._jobs[job.key] = msgspec.structs.replace(job, seen=seen)
         seeded.vertex._store._jobs[seen.name].body["displayName"] = name
         admin.open("jobs")
-        link = admin.page.get_by_role("link", name=name)
+        shown = "evil\N{REPLACEMENT CHARACTER}gnp.exe\N{REPLACEMENT CHARACTER}"
+        link = admin.page.get_by_role("link", name=shown)
+        expect(link).to_have_attribute("title", shown)
         expect(link.locator("bdi")).to_have_css("unicode-bidi", "isolate")
         link.click()
-        expect(admin.page.locator("h1 bdi")).to_have_text(name)
+        expect(admin.page.locator("h1 bdi")).to_have_text(shown)
+        expect(admin.page).to_have_title(f"{shown} · Batch Gateway")
 
 
 class TestTabs:

@@ -34,6 +34,8 @@ const STATES = {
 export const UNDER_WAY = ['QUEUED', 'PENDING', 'RUNNING', 'CANCELLING', 'PAUSED', 'UPDATING'].map(
   (name) => `JOB_STATE_${name}`,
 );
+/** Control characters, and marks of direction (Unicode's Bidi_Control). */
+const UNSEEN = /[\p{Cc}\p{Bidi_Control}]/gu;
 export const STATE_NAMES = Object.keys(STATES);
 
 /** @typedef {import('./api.js').Job} Job */
@@ -54,11 +56,20 @@ export function badge(state) {
 }
 
 /**
- * Returns a name that somebody chose; its direction of writing does not turn what is around it.
+ * Returns a name that somebody chose, for where no element can be; characters that are not seen, such as those that turn
+ * the direction of writing, are "\uFFFD".
+ * @param {string} text
+ */
+export function visible(text) {
+  return text.replace(UNSEEN, '\uFFFD');
+}
+
+/**
+ * Returns the same as an element; its direction of writing does not turn what is around it.
  * @param {string} text
  */
 export function named(text) {
-  return h('bdi', {}, text);
+  return h('bdi', {}, visible(text));
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   named,
   progress,
   UNDER_WAY,
+  visible,
   whole,
 } from './format.js';
 import { useEffect } from './hooks.module.js';
@@ -61,7 +62,7 @@ export function JobPage({ who, path: [project, location, id] }) {
     (signal) => load(path, signal),
     [path],
   );
-  const name = job.data?.resource?.displayName || id;
+  const name = visible(job.data?.resource?.displayName || id);
   useEffect(() => {
     document.title = `${name} · Batch Gateway`;
   }, [name]);

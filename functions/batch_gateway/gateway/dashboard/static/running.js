@@ -3,7 +3,7 @@
 import { linkTo } from './address.js';
 import { amountText, money } from './amounts.js';
 import { h } from './dom.js';
-import { age, badge, costSoFar, DAY, named, progress, several } from './format.js';
+import { age, badge, costSoFar, DAY, named, progress, several, visible } from './format.js';
 import { knownNano, nano, sum } from './money.js';
 import { empty, loadedCard } from './parts.js';
 import { seconds } from './periods.js';
@@ -111,5 +111,5 @@ function pathOf(job) {
 /** @param {Job} job */
 export function linked(job) {
   const name = job.displayName || job.id;
-  return h('a', { href: pathOf(job), title: name }, named(name));
+  return h('a', { href: pathOf(job), title: visible(name) }, named(name));
 }
