@@ -28,6 +28,7 @@ class TestFilters:
         page.get_by_label("Label", exact=True).select_option("environment")
         expect(page.get_by_text("Choose a value of the label environment")).to_be_visible()
         expect(page.locator(".rows .job-row")).to_have_count(0)
+        expect(page.locator(".pager")).to_have_text("")
         page.get_by_label("Value of environment").select_option("staging")
         expect(page.locator(".rows .job-row").first).to_be_visible()
         names = {
