@@ -29,6 +29,7 @@ class TestFilters:
         page.get_by_label("Label", exact=True).select_option("environment")
         expect(page.get_by_text("Choose a value of the label environment")).to_be_visible()
         expect(page.locator(".rows .job-row")).to_have_count(0)
+        expect(page.locator(".pager")).to_have_text("")
         page.get_by_label("Value of environment").select_option("staging")
         expect(page.locator(".rows .job-row").first).to_be_visible()
         names = {
@@ -442,6 +443,8 @@ class TestWhyDidItJump:
             card = page.get_by_role("region", name="Largest changes")
             expect(card).to_contain_text(f"Against the {(end - first).days} days before")
             expect(card.locator(".all b .money")).to_have_attribute("title", spent)
+        period = f"1 Jan 2001 to {today.day} {today:%b %Y}"
+        expect(page.get_by_role("region", name="Cost by model")).to_contain_text(period)
 
     def test_the_most_expensive_jobs_and_labels_are_named(self, page, empty):
         jobs = page.get_by_role("region", name="Most expensive jobs")

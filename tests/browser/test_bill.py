@@ -88,6 +88,20 @@ def test_the_days_stand_in_the_address(admin, seeded):
     expect(days).to_have_text([last, first])
     assert len(seeded.world.billing.asked) == 4
 
+    wrong = page.get_by_text("The last day is before the first.")
+    page.get_by_label("First day").fill(later)
+    compare.click()
+    expect(wrong).to_be_visible()
+    expect(page.get_by_label("Last day")).to_be_focused()
+    page.get_by_label("Last day").fill(later)
+    compare.click()
+    expect(days).to_have_text([later])
+    expect(wrong).to_have_count(0)
+    admin.open(f"bill?from={later}&to={first}")
+    expect(wrong).to_be_visible()
+    expect(page.locator("[aria-busy]")).to_have_count(0)
+    assert len(seeded.world.billing.asked) == 5
+
 
 def test_without_an_export_the_page_says_how_to_get_one(visit, vertex_server):
     visitor = visit(World(vertex_server.host))

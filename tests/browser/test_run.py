@@ -94,6 +94,16 @@ def test_lines_that_are_no_requests_are_named_and_not_sent(page, world, content,
     assert inputs(world) == []
 
 
+def test_wrong_lines_that_are_not_listed_are_counted(page):
+    lines = page.get_by_role("table", name="Lines that are not requests").locator("tbody tr")
+    choose(page, b"{oops\n" * 10)
+    expect(lines).to_have_count(10)
+    expect(page.get_by_text("more line")).to_have_count(0)
+    choose(page, b"{oops\n{}\n" * 11)
+    expect(page.get_by_text("And 1 more line.")).to_be_visible()
+    expect(lines).to_have_count(10)
+
+
 def test_rows_that_would_fail_the_job_cannot_be_submitted_and_rows_that_fail_alone_can(page):
     choose(page, ROWS + b'{"request": {"contents": []}, "status": 1}\n')
     fill(page)

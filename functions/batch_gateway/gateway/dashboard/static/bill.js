@@ -8,6 +8,7 @@ import { DAY } from './format.js';
 import { useEffect, useState } from './hooks.module.js';
 import { Card, empty, loadedCard } from './parts.js';
 import { away } from './places.js';
+import { FieldError, ProblemOfForm, useProblem } from './problems.js';
 
 /**
  * @typedef {{sku: string, description: string, amount: string}} Sku
@@ -50,7 +51,8 @@ export function Bill({ query }) {
           h(Range, { days, again: found.again }),
           found.data
             ? h(Shown, { found: found.data, days, only: query.get('show') === 'differences' })
-            : loadedCard({ title: 'Comparison', lines: 8, from: found, draw: () => null }),
+            : areInOrder(days) &&
+              loadedCard({ title: 'Comparison', lines: 8, from: found, draw: () => null }),
         ],
   ];
 }
@@ -71,6 +73,7 @@ function useComparison({ from, to }) {
     }),
   );
   useEffect(() => {
+    if (!areInOrder({ from, to })) return undefined;
     const leaving = new AbortController();
     /** @type {import('./api.js').Query} */
     const span = [
@@ -101,28 +104,46 @@ function dayIn(text) {
   return text !== null && /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)) ? text : null;
 }
 
+/** @param {Days} days */
+function areInOrder({ from, to }) {
+  return from <= to;
+}
+
 /** @param {{days: Days, again: () => void}} props */
 function Range({ days, again }) {
   const [typed, setTyped] = useState(days);
-  useEffect(() => setTyped(days), [days.from, days.to]);
+  const { form, setError, ofField } = useProblem();
+  const check = (/** @type {Days} */ these) =>
+    setError(areInOrder(these) ? null : new FieldError('to', 'The last day is before the first.'));
+  useEffect(() => {
+    setTyped(days);
+    check(days);
+  }, [days.from, days.to]);
   /** @param {SubmitEvent} event */
   const compare = (event) => {
     event.preventDefault();
+    check(typed);
+    if (!areInOrder(typed)) return;
     if (typed.from === days.from && typed.to === days.to) again();
     else go({ ...typed });
   };
   const day = (/** @type {'from' | 'to'} */ name) =>
     h('input', {
       type: 'date',
+      name,
       required: true,
       value: typed[name],
       oninput: (/** @type {any} */ event) => setTyped({ ...typed, [name]: event.target.value }),
     });
   return h(
     'form',
-    { class: 'row fields range-of-days', onsubmit: compare },
-    field('First day', day('from')),
-    field('Last day', day('to')),
+    { ref: form, class: 'row fields range-of-days', onsubmit: compare },
+    h(
+      ProblemOfForm.Provider,
+      { value: ofField },
+      field('First day', day('from')),
+      field('Last day', day('to')),
+    ),
     h('button', { type: 'submit', class: 'button primary' }, 'Compare'),
     h(
       'p',

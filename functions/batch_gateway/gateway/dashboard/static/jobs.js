@@ -152,10 +152,13 @@ function Pager({ list, query, first, last, reach }) {
       !list.complete && list.full && ` (the latest ${whole(MOST)})`,
     ),
     list.size > 0 && h(JobTotal, { jobs: list.jobs, complete: list.complete, filter: wanted(query) }),
-    h('span', { class: 'grow' }),
-    step('Page before', 'back', page - 1, page <= 1),
-    h('span', {}, `Page ${page} of ${all}${more}`),
-    step('Next page', 'next', page + 1, page >= all && (list.full || list.size === 0)),
+    // Nothing is known of pages before there is an answer.
+    (list.size > 0 || list.complete) && [
+      h('span', { class: 'grow' }),
+      step('Page before', 'back', page - 1, page <= 1),
+      h('span', {}, `Page ${page} of ${all}${more}`),
+      step('Next page', 'next', page + 1, page >= all && list.full),
+    ],
   );
 }
 

@@ -73,7 +73,9 @@ export function headings(sort) {
   const [by, down] = sort.startsWith('-') ? [sort.slice(1), true] : [sort, false];
   const cells = COLUMNS.map(([name, text, , kind]) => {
     if (!name) return h('div', { role: 'columnheader', class: kind }, text);
-    const direction = by !== name ? 'none' : down ? 'descending' : 'ascending';
+    // Sorted by age, which grows as the time of creation that is shown goes down.
+    const falls = down !== (name === 'age');
+    const direction = by !== name ? 'none' : falls ? 'descending' : 'ascending';
     const next = by === name && !down ? `-${name}` : name;
     const mark = { none: '', ascending: ' ↑', descending: ' ↓' }[direction];
     const order = () => go({ sort: next === 'age' ? null : next, page: null });

@@ -11,7 +11,7 @@ import { deleteKey, disable, editBudget, editKey, enable, newKey, ownerOf, rotat
 import { labelsText } from './labels.js';
 import { usePolled } from './live.js';
 import { nano } from './money.js';
-import { dayName, RANGES, seconds, startOf } from './periods.js';
+import { dayNames, RANGES, seconds, startOf } from './periods.js';
 import { zoneParameter } from './preferences.js';
 import { empty, loadedCard, say } from './parts.js';
 import { deleteTeam, editTeam, newTeam } from './teamdialogs.js';
@@ -280,7 +280,7 @@ function lately(use) {
     'span',
     { class: 'muted' },
     h('b', {}, money(use.amount, { floor: use.floor })),
-    ` in 30 days, last on ${dayName(use.last)}`,
+    ` in 30 days, last on ${dayNames(use.last)[0]}`,
   );
 }
 

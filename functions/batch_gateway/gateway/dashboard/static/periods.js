@@ -4,6 +4,12 @@ import { DAY } from './format.js';
 import { offset, shifted, zoneName } from './preferences.js';
 
 const DAY_NAME = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+const DAY_OF_YEAR_NAME = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'short',
+  year: 'numeric',
+  timeZone: 'UTC',
+});
 const LONG_DAY = new Intl.DateTimeFormat('en-GB', {
   weekday: 'short',
   day: 'numeric',
@@ -24,11 +30,14 @@ export const RANGES = {
 };
 
 /**
- * Returns the name of a day: "27 Nov".
- * @param {number} time
+ * Returns the names of days: "27 Nov", all with their years if one is not in this year.
+ * @param {number[]} times
  */
-export function dayName(time) {
-  return DAY_NAME.format(shifted(time));
+export function dayNames(...times) {
+  const days = times.map(shifted);
+  const year = shifted(Date.now()).getUTCFullYear();
+  const name = days.every((day) => day.getUTCFullYear() === year) ? DAY_NAME : DAY_OF_YEAR_NAME;
+  return days.map((day) => name.format(day));
 }
 
 /**

@@ -4,7 +4,7 @@ import { go } from './address.js';
 import { DateField } from './datefield.js';
 import { h } from './dom.js';
 import { DAY } from './format.js';
-import { dayName, dayOf, endOf, RANGES, seconds, startOf } from './periods.js';
+import { dayNames, dayOf, endOf, RANGES, seconds, startOf } from './periods.js';
 import { offset, shifted } from './preferences.js';
 
 const USUAL = '30d';
@@ -86,8 +86,9 @@ function datesOf(query, now) {
  */
 function between(from, until) {
   const whole = from === dayOf(from) && until === dayOf(until);
-  const [first, last] = [from, whole ? until - DAY : until].map(
-    (time) => `${dayName(time)}${whole ? '' : ` ${shifted(time).toISOString().slice(11, 16)}`}`,
+  const times = [from, whole ? until - DAY : until];
+  const [first, last] = dayNames(...times).map(
+    (name, at) => `${name}${whole ? '' : ` ${shifted(times[at]).toISOString().slice(11, 16)}`}`,
   );
   return first === last ? first : `${first} to ${last}`;
 }

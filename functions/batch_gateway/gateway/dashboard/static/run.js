@@ -3,7 +3,7 @@
 import { create, get, store, whoAmI } from './api.js';
 import { button, field, h, table } from './dom.js';
 import { result } from './estimate.js';
-import { bytes, whole } from './format.js';
+import { bytes, several, whole } from './format.js';
 import { useEffect, useRef, useState } from './hooks.module.js';
 import { MOST_BYTES, read } from './inputfile.js';
 import { LabelFields, labelRules, typedLabels } from './joblabels.js';
@@ -255,7 +255,7 @@ function Drop({ choose }) {
 }
 
 /** @param {Chosen} chosen */
-function about({ file, rows, problems }) {
+function about({ file, rows, problems, further }) {
   const command = `vbatch run ${/^[\w.-]+$/.test(file.name) ? file.name : `'${file.name.replaceAll("'", "'\\''")}'`} --model MODEL`;
   if (file.size > MOST_BYTES) {
     return h(
@@ -288,6 +288,7 @@ function about({ file, rows, problems }) {
       ],
       problems.map(([line, why]) => [whole(line), why]),
     ),
+    further > 0 && h('p', { class: 'problem' }, `And ${several(further, 'more line')}.`),
   );
 }
 
