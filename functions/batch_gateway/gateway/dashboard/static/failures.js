@@ -162,7 +162,7 @@ function Useless({ query }) {
         'p',
         { class: 'help' },
         money(both),
-        ' of it was spent on jobs that did not finish, and is counted there too.',
+        ' of the blocked or cut-off answers is of jobs that did not finish, and is counted there too.',
       ),
     found.more && h('p', { class: 'help' }, `Of the latest ${whole(MOST_JOBS)} jobs; there are more.`),
   ];
