@@ -105,7 +105,7 @@ def test_wrong_lines_that_are_not_listed_are_counted(page):
 
 
 def test_rows_that_would_fail_the_job_cannot_be_submitted_and_rows_that_fail_alone_can(page):
-    choose(page, ROWS + b'{"request": {"contents": []}, "status": 1}\n')
+    choose(page, ROWS + b'{"request": {"contents": [], "tools": [{"google_search": {}}]}}\n')
     fill(page)
     expect(page.get_by_role("table", name="Invalid rows")).to_be_visible()
     expect(page.get_by_text("Correct these rows first")).to_be_visible()
