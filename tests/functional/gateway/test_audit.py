@@ -281,7 +281,7 @@ def test_entries_are_found_by_actor_action_and_target(scripted):
     ("query", "says"),
     [
         ("action=key.made", "action: must be one of job.create"),
-        ("actr=ada", "actr: is unknown; there are actor, action, target"),
+        ("actr=ada", "actr: is unknown; there are action, actor, end_time, limit, start_time, target"),
         ("actor=a&actor=b", "actor: must be given once only"),
         (f"target={'x' * 2000}", "target: must not be longer"),
     ],

@@ -17,8 +17,6 @@ from batch_gateway.ports.keys import ACTIONS
 _DEFAULT_LIMIT = 100
 _MAX_LIMIT = 1000
 _FILTERS = ("actor", "action", "target")
-_PARAMETERS = (*_FILTERS, "start_time", "end_time", "limit", "key")
-"""``key`` is the caller's own, which Google's clients may send; authentication has read it."""
 
 
 class AuditPage(msgspec.Struct, frozen=True):
@@ -53,11 +51,7 @@ class AuditTrail:
 
         For the next page, pass the last entry's time as ``end_time``.
         """
-        for name, values in request.args.lists():
-            if name not in _PARAMETERS:
-                raise params.invalid(f"{name}: is unknown; there are {', '.join(_PARAMETERS[:-1])}")
-            if len(values) > 1:
-                raise params.invalid(f"{name}: must be given once only")
+        params.check_names(request, {*_FILTERS, "start_time", "end_time", "limit"})
         equal = {
             name: params.check_value(name, request.args[name]) for name in _FILTERS if name in request.args
         }

@@ -21,7 +21,7 @@ class _Data(msgspec.Struct, frozen=True):
     name: str
     command: str | None
     terms: dict[str, Any] | None = None
-    """Events of before have none."""
+    """None: the event is from before events had them."""
 
 
 class _Body(msgspec.Struct, frozen=True):

@@ -142,9 +142,7 @@ def _span(request: Request, now: datetime) -> Span:
     Raises:
         ApiError: They are no whole days, too many, or there is another parameter.
     """
-    for name in request.args:
-        if name not in {"start_time", "end_time", "key"}:
-            raise params.invalid(f"{name}: unknown parameter. The parameters are start_time and end_time")
+    params.check_names(request, {"start_time", "end_time"})
     start, end = params.time(request, "start_time"), params.time(request, "end_time") or _floor(now)
     if start is None:
         raise params.invalid("start_time: must be given, such as 2026-11-01T00:00:00Z")

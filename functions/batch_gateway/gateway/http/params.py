@@ -38,7 +38,8 @@ def check_names(request: Request, known: AbstractSet[str]) -> None:
     """
     for name, values in request.args.lists():
         if name not in known | {_KEY}:
-            raise invalid(f"{name[:80]}: is unknown; there are {', '.join(sorted(known))}")
+            there_are = f"there are {', '.join(sorted(known))}" if known else "this call has none"
+            raise invalid(f"{name[:80]}: is unknown; {there_are}")
         if len(values) > 1:
             raise invalid(f"{name}: must be given once only")
 

@@ -28,7 +28,6 @@ _MOST_TOP = 100
 _LABEL = "label:"
 _STATES = sorted(TERMINAL_STATES.union(LIVE_STATES))
 _PARAMETERS = frozenset({"limit", "page", "start_time", "end_time", "search", "key"})
-_PARAMETERS_OF_TOP = frozenset({"limit", "start_time", "end_time", "team", "key"})
 _FIELDS: dict[str, Callable[[JobRecord], str | None]] = {
     "state": lambda job: job.seen.state,
     "model": lambda job: short_name(job.seen.model),
@@ -135,17 +134,12 @@ class Jobs:
     def top(self, request: Request, caller: Caller) -> Response:
         """Return the most expensive jobs that the caller may see (``GET /v1/jobs:top``).
 
-        Reads the jobs that it returns and no others.
+        Of all jobs, only those that it returns are read.
 
         Raises:
             ApiError: INVALID_ARGUMENT; the message names the parameter.
         """
-        for name in request.args:
-            if name not in _PARAMETERS_OF_TOP:
-                known = ", ".join(sorted(_PARAMETERS_OF_TOP - {"key"}))
-                raise params.invalid(f"{name[:80]}: unknown parameter. The parameters are {known}")
-            if len(request.args.getlist(name)) > 1:
-                raise params.invalid(f"{name}: must be given only once")
+        params.check_names(request, {"limit", "start_time", "end_time", "team"})
         team = request.args.get("team") or None
         if team is not None:
             params.check_value("team", team)

@@ -51,9 +51,7 @@ class JobStats:
         Raises:
             ApiError: INVALID_ARGUMENT: There is a parameter.
         """
-        unknown = sorted(request.args.keys() - {"key"})
-        if unknown:
-            raise params.invalid(f"{unknown[0][:80]}: unknown parameter. This call has none")
+        params.check_names(request, frozenset())
         today = self._now().astimezone(UTC).date()
         return responses.json(StatsList(data=summarize(self._read(caller), today)))
 
