@@ -75,11 +75,10 @@ def check_label_of_job(name: str, value: Any) -> None:
     """
     where = f"{name[:80]!r} cannot be the name of a label"
     _check_text(name, where, _MOST_CHARACTERS_ON_A_JOB, is_name=True)
-    text = value if isinstance(value, str) else None
-    if text is None:
-        raise ValueError(f"the value of the label {name!r} must be a string: write it in quotes")
-    where = f"{text[:80]!r} cannot be the value of the label {name!r}"
-    _check_text(text, where, _MOST_CHARACTERS_ON_A_JOB)
+    if not isinstance(value, str):
+        raise ValueError(f"the value of the label {name!r} must be a string: write it in quotes")  # noqa: TRY004 - bad data, not a programming error
+    where = f"{value[:80]!r} cannot be the value of the label {name!r}"
+    _check_text(value, where, _MOST_CHARACTERS_ON_A_JOB)
 
 
 def _check_text(text: str, where: str, most: int, *, is_name: bool = False) -> None:
