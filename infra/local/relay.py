@@ -15,6 +15,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
@@ -23,7 +24,7 @@ import requests
 from cloud_event import Event, notified_resource
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
 _Key = tuple[str, str, str]  # bucket, name, generation
@@ -54,7 +55,7 @@ def _is_success(status: int) -> bool:
 
 
 def _key(resource: dict[str, Any]) -> _Key:
-    return resource["bucket"], resource["name"], resource["generation"]
+    return resource["bucket"], resource["name"], str(resource["generation"])
 
 
 class Relay:
@@ -87,6 +88,7 @@ class Relay:
         self._request_timeout = request_timeout
         self._events: dict[_Key, Event] = {}
         self._seen: set[_Key] = set()
+        self._etags: dict[str, str] = {}  # of each bucket's last listing
         self._queue: list[_Delivery] = []
         self._order = itertools.count()
         self._in_flight = 0
@@ -107,7 +109,7 @@ class Relay:
         """Start watching; objects that are in the buckets already cause no event."""
         self._stopping.clear()
         with self._session() as session:
-            self._discover(session)
+            list(self._discover(session))
         targets = [self._poll, *[self._work] * self._workers]
         self._threads = [threading.Thread(target=each, name="relay", daemon=True) for each in targets]
         for thread in self._threads:
@@ -162,18 +164,19 @@ class Relay:
             fresh = Event(str(random.randrange(10**15, 10**16)), resource)
             return self._events.setdefault(_key(resource), fresh)
 
-    def _discover(self, session: requests.Session) -> list[Event]:
-        """List the buckets, and return the events of objects that are new."""
-        found = []
+    def _discover(self, session: requests.Session) -> Iterator[Event]:
+        """List the buckets, and yield the events of objects that are new."""
         for bucket in self._buckets:
-            answer = session.get(f"{self._storage_url}/storage/v1/b/{bucket}/o", timeout=30)
+            known = {"If-None-Match": self._etags[bucket]} if bucket in self._etags else {}
+            answer = session.get(f"{self._storage_url}/storage/v1/b/{bucket}/o", headers=known, timeout=30)
+            if answer.status_code == HTTPStatus.NOT_MODIFIED:
+                continue
             answer.raise_for_status()
             for listed in answer.json().get("items", []):
-                resource = notified_resource(listed)
-                if _key(resource) not in self._seen:
-                    self._seen.add(_key(resource))
-                    found.append(self._event(resource))
-        return found
+                if _key(listed) not in self._seen:
+                    self._seen.add(_key(listed))
+                    yield self._event(notified_resource(listed))
+            self._etags[bucket] = answer.headers.get("ETag", "")
 
     def _poll(self) -> None:
         with self._session() as session:

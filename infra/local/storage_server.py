@@ -1,17 +1,20 @@
 """Serve gcp-storage-emulator with what it lacks of Cloud Storage.
 
-That is a longer queue, ifGenerationMatch=0, and resumable uploads of which nothing has arrived yet.
+That is a longer queue, ifGenerationMatch=0, and resumable uploads of which nothing has arrived yet. Listings
+have an ETag, so that whoever polls them is told in a few bytes that nothing has changed.
 """
 
 from __future__ import annotations
 
 import socketserver
 import sys
+import uuid
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from gcp_storage_emulator.exceptions import NotFound  # type: ignore[import-untyped]
 from gcp_storage_emulator.handlers import objects  # type: ignore[import-untyped]
+from gcp_storage_emulator.storage import Storage  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +66,39 @@ def _incomplete(response: Any, storage: Any, upload_id: str, **_: Any) -> None:
         response["Range"] = f"bytes=0-{received - 1}"
 
 
+class _Changes:
+    """Counts what is written, in place of the file in memory that each write would write anew and larger."""
+
+    def __init__(self) -> None:
+        self._server = uuid.uuid4().hex
+        self._count = 0
+
+    def add(self) -> None:
+        self._count += 1
+
+    @property
+    def etag(self) -> str:
+        return f'"{self._server}-{self._count}"'
+
+
+_changes = _Changes()
+
+
+def _unless_known(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a handler of listings that answers 304 to whoever has seen all changes."""
+
+    def handle(request: Any, response: Any, *args: Any, **values: Any) -> Any:
+        response["ETag"] = _changes.etag
+        if request._request_handler.headers.get("If-None-Match") == _changes.etag:  # noqa: SLF001 - it has no other
+            response.status = HTTPStatus.NOT_MODIFIED
+            return None
+        return handler(request, response, *args, **values)
+
+    return handle
+
+
+Storage._write_config_to_file = _changes.add  # noqa: SLF001 - every change goes through it
+objects.ls = _unless_known(objects.ls)
 objects._resumable_incomplete = _incomplete  # noqa: SLF001 - it has no other name
 objects.insert = _if_absent(objects.insert)
 objects.upload_partial = _if_absent(objects.upload_partial)

@@ -272,3 +272,16 @@ def test_a_stopped_relay_loses_events_for_good(storage, receiver, make_relay):
     assert headers["ce-subject"] == "objects/kept.jsonl"
     relay.stop()
     assert not [each for each in threading.enumerate() if each.name == "relay"]
+
+
+def test_a_listing_is_sent_again_only_after_a_change(storage):
+    def listing(etag):
+        url = f"{storage}/storage/v1/b/relay-out/o"
+        return requests.get(url, headers={"If-None-Match": etag}, timeout=PATIENCE)
+
+    write(storage, "listed.jsonl")
+    first = listing("")
+    assert "listed.jsonl" in first.text
+    assert listing(first.headers["ETag"]).status_code == 304
+    write(storage, "listed.jsonl", b"{}\n{}\n")
+    assert listing(first.headers["ETag"]).json()["items"] != first.json()["items"]
