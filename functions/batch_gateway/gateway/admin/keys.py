@@ -32,7 +32,7 @@ from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.changes import describe_change
 from batch_gateway.gateway.admin.roles import changed_role, check_role_fits, own_team, read_role
 from batch_gateway.gateway.http import json_bodies, params, requests, responses
-from batch_gateway.gateway.http.routes import AuditedResponse
+from batch_gateway.gateway.http.routing import AuditedResponse
 from batch_gateway.ports import AliasTakenError, Endpoint, KeyStore
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")

@@ -19,7 +19,7 @@ from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.changes import describe_change
 from batch_gateway.gateway.admin.roles import own_team
 from batch_gateway.gateway.http import json_bodies, params, requests, responses
-from batch_gateway.gateway.http.routes import AuditedResponse
+from batch_gateway.gateway.http.routing import AuditedResponse
 from batch_gateway.ports import KeyStore, TeamDeletedError
 
 MOST_TEAMS = 1_000

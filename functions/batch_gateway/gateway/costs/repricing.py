@@ -14,7 +14,7 @@ from batch_gateway.core.pricing.models import short_name
 from batch_gateway.core.pricing.money import format_nano
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.gateway.http import json_bodies, page_tokens, params, requests, responses
-from batch_gateway.gateway.http.routes import AuditedResponse
+from batch_gateway.gateway.http.routing import AuditedResponse
 from batch_gateway.ports import JobStore
 
 _JOBS = 200
