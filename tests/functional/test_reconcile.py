@@ -14,7 +14,7 @@ from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS, Bounds, Weighed
 from batch_gateway.core.jobs.cost_report import cost_report
 from batch_gateway.core.jobs.record import observe
 from batch_gateway.core.jobs.sent import Sent
-from batch_gateway.core.notify.notifications import job_event
+from batch_gateway.core.notify.events import job_event
 from batch_gateway.notify.delivery import NotifyDeps
 from batch_gateway.notify.endpoints import KeyEndpoints
 from batch_gateway.ports import (

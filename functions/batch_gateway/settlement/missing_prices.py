@@ -8,7 +8,7 @@ import msgspec
 
 from batch_gateway import log_events
 from batch_gateway.core.jobs.record import JobRecord
-from batch_gateway.core.notify.notifications import PRICE_MISSING, missing_price_event
+from batch_gateway.core.notify.events import PRICE_MISSING, missing_price_event
 from batch_gateway.core.pricing.cost import LineItem
 from batch_gateway.core.pricing.model_names import OTHER_MODEL
 from batch_gateway.core.pricing.model_prices import MODEL_KEY, lacks_price
