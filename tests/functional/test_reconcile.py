@@ -8,7 +8,8 @@ from urllib.parse import parse_qs
 import msgspec
 import pytest
 
-from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
+from batch_gateway.core.access.keys import KeyRecord, TeamRecord
+from batch_gateway.core.access.limits import Budget
 from batch_gateway.core.accounting.budgets import ALL, BudgetExceededError, OwnedBudget, Window
 from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS, Bounds, Weighed
 from batch_gateway.core.jobs.cost_report import cost_report

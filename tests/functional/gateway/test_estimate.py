@@ -15,7 +15,7 @@ from werkzeug.wrappers import Request
 
 from batch_gateway.core.access import grants
 from batch_gateway.core.access.callers import Caller
-from batch_gateway.core.access.grants import Grant
+from batch_gateway.core.access.limits import Grant
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import estimate_report, sampling
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, parse_time

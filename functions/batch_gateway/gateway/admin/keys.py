@@ -11,9 +11,9 @@ from msgspec import UNSET
 from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access.callers import MASTER, Caller, admin_only
-from batch_gateway.core.access.grants import Grant
-from batch_gateway.core.access.keys import Budget, KeyRecord, name_of, new_secret, token_of
+from batch_gateway.core.access.keys import KeyRecord, name_of, new_secret, token_of
 from batch_gateway.core.access.label_policy import LabelPolicy
+from batch_gateway.core.access.limits import Budget, Grant
 from batch_gateway.core.accounting.durations import add_duration
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.notify import webhook_security

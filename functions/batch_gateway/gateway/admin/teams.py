@@ -9,9 +9,9 @@ from msgspec import UNSET
 from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access.callers import Caller
-from batch_gateway.core.access.grants import Grant
-from batch_gateway.core.access.keys import TEAM_ID, Budget, TeamRecord
+from batch_gateway.core.access.keys import TEAM_ID, TeamRecord
 from batch_gateway.core.access.label_policy import LabelPolicy
+from batch_gateway.core.access.limits import Budget, Grant
 from batch_gateway.core.errors import ApiError
 from batch_gateway.gateway.admin import bodies, fields
 from batch_gateway.gateway.admin.answers import DeletedTeams, TeamInfo, TeamList, key_view, team_view
