@@ -10,7 +10,7 @@ from batch_gateway.core.jobs.output_names import OutputKind, kind_of, unreadable
 from batch_gateway.core.json_io import UNREADABLE
 from batch_gateway.core.lines import MAX_LINE_BYTES, Block
 from batch_gateway.core.pricing.prices import PriceTable
-from batch_gateway.core.rows.row import Row, key_of
+from batch_gateway.core.rows.decoding import Row, key_of
 from batch_gateway.core.rows.sums import Sums
 from batch_gateway.core.rows.tally import Tally, UnrecognizedRow
 from batch_gateway.core.rows.waste import failure

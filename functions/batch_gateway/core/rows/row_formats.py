@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from batch_gateway.core.json_io import is_given
 from batch_gateway.core.rows import gemini, messages, predictions
+from batch_gateway.core.rows.decoding import Row, is_answered
 from batch_gateway.core.rows.measured import ErrorRow, RowUsage
-from batch_gateway.core.rows.row import Row, is_answered
 
 
 def measure(row: Row, line: bytes, is_by_character: Callable[[], bool]) -> RowUsage | ErrorRow | None:

@@ -11,10 +11,7 @@ from batch_gateway.core.pricing.model_names import OTHER_MODEL
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.rows import row_formats
 from batch_gateway.core.rows.carried import carried_over_test
-from batch_gateway.core.rows.elsewhere import restate
-from batch_gateway.core.rows.measured import ErrorRow, RowUsage, UnrecognizedError
-from batch_gateway.core.rows.plain import PlainKey, PlainRows
-from batch_gateway.core.rows.row import (
+from batch_gateway.core.rows.decoding import (
     Row,
     decode_row,
     is_answered,
@@ -22,6 +19,9 @@ from batch_gateway.core.rows.row import (
     make_readable,
     member_names,
 )
+from batch_gateway.core.rows.elsewhere import restate
+from batch_gateway.core.rows.measured import ErrorRow, RowUsage, UnrecognizedError
+from batch_gateway.core.rows.plain import PlainKey, PlainRows
 from batch_gateway.core.rows.sums import Sums, add_to
 from batch_gateway.core.rows.waste import answer_waste, failure, is_error
 from batch_gateway.core.usage import Key, Usage

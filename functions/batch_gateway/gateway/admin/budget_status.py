@@ -6,7 +6,7 @@ from typing import Any
 
 from batch_gateway.core.access.limits import Budget
 from batch_gateway.core.accounting.budgets import window_of
-from batch_gateway.gateway.admin.fields import usd
+from batch_gateway.gateway.admin.field_checks import usd
 from batch_gateway.ports import BudgetStore
 
 
