@@ -124,5 +124,6 @@ def _target(route: Route, request: Request) -> str:
     """Return the target of a failed call for the audit trail, as far as its path shows it."""
     if route.access is not Access.PLACE:
         return ""
-    target = request.path.partition("/projects/")[2].removesuffix(":cancel").removesuffix(":resume")
+    _, colon, method = route.path.partition(":")
+    target = request.path.partition("/projects/")[2].removesuffix(colon + method)
     return f"projects/{target}" if target else request.path
