@@ -30,7 +30,7 @@ class SingleRow(msgspec.Struct, gc=False):
 
     Attributes:
         sums: Sums over this row alone.
-        key: The caller's key of the row, as ``row.key_of``.
+        key: The caller's key of the row, as ``decoding.key_of``.
         text: Its bytes, with its line break if it has one; None if it is too long to be held.
         span: Where it begins and ends in the object, if it is too long to be held.
         is_header: It is no row, but the header of those that follow.
