@@ -15,8 +15,8 @@ import msgspec
 from batch_gateway.core.accounting.settlement import Output
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.notify.event_names import EventName
-from batch_gateway.core.notify.notifications import COST_UPDATED, TYPE_OF_STATE, is_update
-from batch_gateway.core.pricing.models import short_name
+from batch_gateway.core.notify.events import COST_UPDATED, TYPE_OF_STATE, is_update
+from batch_gateway.core.pricing.model_names import short_name
 from batch_gateway.core.pricing.money import format_nano
 from batch_gateway.core.rows import UnrecognizedRow
 from batch_gateway.logs import Severity, log

@@ -16,7 +16,7 @@ from batch_gateway.config_values import ConfigError, ConfigValues
 from batch_gateway.core.accounting.budgets import BudgetAction
 from batch_gateway.core.jobs.resource_names import is_location, is_project
 from batch_gateway.core.pricing.config_rates import ConfigRates
-from batch_gateway.core.pricing.models import resource_name
+from batch_gateway.core.pricing.model_names import resource_name
 from batch_gateway.model_rates import OWN_FIELDS, ModelRates
 
 _DEFAULT_LOCATION = "us-central1"  # LiteLLM's own default

@@ -106,10 +106,11 @@ def billing() -> "BillingExport":
 @cache
 def gateway() -> "Gateway":
     """Return the HTTP use cases."""
-    from batch_gateway.gateway import app
+    from batch_gateway.gateway.app import Gateway
+    from batch_gateway.gateway.deps import GatewayDeps
 
-    return app.Gateway(
-        app.Deps(
+    return Gateway(
+        GatewayDeps(
             settings=SETTINGS,
             store=store(),
             keys=keys(),

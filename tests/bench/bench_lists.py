@@ -27,7 +27,8 @@ from batch_gateway.adapters.firestore.budgets import SHARDS
 from batch_gateway.adapters.firestore.documents import CALL, to_document
 from batch_gateway.adapters.firestore.keys import _to_document
 from batch_gateway.core.access.callers import Caller
-from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
+from batch_gateway.core.access.keys import KeyRecord, TeamRecord
+from batch_gateway.core.access.limits import Budget
 from batch_gateway.core.accounting.budgets import window_of
 from batch_gateway.gateway.admin.audit import AuditTrail
 from batch_gateway.gateway.admin.budget_status import BudgetStatus

@@ -32,7 +32,7 @@ from batch_gateway.core.lines import whole_lines  # noqa: E402
 from batch_gateway.core.pricing import prices  # noqa: E402 - found by the line above
 from batch_gateway.core.pricing.cost import cost_of  # noqa: E402
 from batch_gateway.core.rows import reader_for  # noqa: E402
-from batch_gateway.core.rows.row import decode_row  # noqa: E402
+from batch_gateway.core.rows.decoding import decode_row  # noqa: E402
 from processes import HOST, free_ports, is_listening  # noqa: E402
 from storage_emulator import StorageEmulator  # noqa: E402
 

@@ -30,7 +30,8 @@ import msgspec
 from batch_gateway.adapters.firestore import FirestoreKeys, FirestoreStore, connect
 from batch_gateway.adapters.firestore.documents import CALL, job_id, to_document
 from batch_gateway.adapters.firestore.keys import _to_document
-from batch_gateway.core.access.keys import Budget, KeyRecord
+from batch_gateway.core.access.keys import KeyRecord
+from batch_gateway.core.access.limits import Budget
 from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS
 from batch_gateway.core.jobs.record import JobKey, JobRecord, observe
 from batch_gateway.core.pricing import prices

@@ -11,9 +11,9 @@ from google.cloud.firestore_v1 import DELETE_FIELD
 
 from batch_gateway.adapters.firestore import FirestoreKeys
 from batch_gateway.adapters.firestore import keys as adapter
-from batch_gateway.core.access.grants import Grant
-from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord, token_of
+from batch_gateway.core.access.keys import KeyRecord, TeamRecord, token_of
 from batch_gateway.core.access.label_policy import LabelPolicy
+from batch_gateway.core.access.limits import Budget, Grant
 from batch_gateway.ports import (
     AliasTakenError,
     Audit,

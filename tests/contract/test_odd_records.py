@@ -10,7 +10,7 @@ import pytest
 from batch_gateway.adapters.firestore import FirestoreKeys
 from batch_gateway.core.accounting.settlement import output_id
 from batch_gateway.core.jobs.record import observe
-from batch_gateway.core.notify.notifications import LEASE
+from batch_gateway.core.notify.events import LEASE
 from batch_gateway.ports import Observed, RecordError, SweepNotes, Unreadable
 from batch_gateway.tracking import Tracker
 from contract import test_keystore as keystore

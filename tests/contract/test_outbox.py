@@ -8,7 +8,7 @@ import pytest
 
 from batch_gateway.adapters.firestore import connect
 from batch_gateway.adapters.firestore.outbox import FirestoreOutbox
-from batch_gateway.core.notify.notifications import LEASE, Event
+from batch_gateway.core.notify.events import LEASE, Event
 from batch_gateway.core.notify.retries import Delivery, finish
 from batch_gateway.ports import Outbox, StoreUnavailableError
 from contract.conftest import new_project

@@ -34,7 +34,7 @@ from batch_gateway.core.jobs.record import (
     Observation,
     Repricing,
 )
-from batch_gateway.core.notify.notifications import job_event
+from batch_gateway.core.notify.events import job_event
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.cost import Cost, LineItem
 from batch_gateway.core.pricing.prices import PriceTable

@@ -11,7 +11,8 @@ from werkzeug.wrappers import Request
 
 from batch_gateway.adapters.firestore import FirestoreKeys
 from batch_gateway.core.access.callers import MASTER, Caller
-from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
+from batch_gateway.core.access.keys import KeyRecord, TeamRecord
+from batch_gateway.core.access.limits import Budget
 from batch_gateway.core.accounting.settlement import Output
 from batch_gateway.core.usage import Usage
 from batch_gateway.gateway.admin.audit import AuditTrail

@@ -17,7 +17,7 @@ from batch_gateway.adapters import bigquery
 from batch_gateway.adapters.bigquery import PREDICTIONS, RESPONSE, BigQuery, usage_query
 from batch_gateway.core.access.row_grants import RowGrants
 from batch_gateway.core.pricing import prices
-from batch_gateway.core.rows import Tally, gemini, messages, predictions, row
+from batch_gateway.core.rows import Tally, decoding, gemini, messages, predictions
 from batch_gateway.core.usage import Rows, Tokens
 from batch_gateway.ports import ObjectChangedError, TableInfo, TablesUnavailableError
 from contract.bigquery_on_duckdb import BigQueryOnDuckDB
@@ -336,7 +336,7 @@ def test_the_query_carries_all_that_the_parser_reads():
     assert carries(RESPONSE["message"], needed(messages._Message))
     assert carries(PREDICTIONS, needed(list[predictions._Prediction]))
     assert needed(predictions._Instance).keys() == {"content"}
-    assert needed(row.Row).keys() == {
+    assert needed(decoding.Row).keys() == {
         *("status", "processed_time", "response", "predictions", "prediction", "instance", "error"),
         *("key", "custom_id"),  # of single rows
     }

@@ -6,7 +6,7 @@ from threading import RLock
 
 import msgspec
 
-from batch_gateway.core.notify.notifications import LEASE, Event
+from batch_gateway.core.notify.events import LEASE, Event
 from batch_gateway.ports import StoreUnavailableError
 
 

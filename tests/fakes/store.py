@@ -27,7 +27,7 @@ from batch_gateway.core.accounting.settlement import (
     supersedes,
 )
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, merge_observations
-from batch_gateway.core.notify.notifications import Event
+from batch_gateway.core.notify.events import Event
 from batch_gateway.core.timing.job_times import TimeCounts, time_added
 from batch_gateway.ports import (
     JobResumedError,

@@ -13,7 +13,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from batch_gateway.adapters.webhooks import HttpsReceivers
-from batch_gateway.core.notify.notifications import LEASE, job_event
+from batch_gateway.core.notify.events import LEASE, job_event
 from batch_gateway.core.notify.webhook_security import ForbiddenUrlError, new_secret
 from batch_gateway.notify.delivery import DeliveryReport, NotifyDeps, deliver_due, notify
 from batch_gateway.ports import Endpoint, Reply, StoreUnavailableError, UnreachableError

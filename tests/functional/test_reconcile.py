@@ -8,13 +8,14 @@ from urllib.parse import parse_qs
 import msgspec
 import pytest
 
-from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
+from batch_gateway.core.access.keys import KeyRecord, TeamRecord
+from batch_gateway.core.access.limits import Budget
 from batch_gateway.core.accounting.budgets import ALL, BudgetExceededError, OwnedBudget, Window
 from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS, Bounds, Weighed
 from batch_gateway.core.jobs.cost_report import cost_report
 from batch_gateway.core.jobs.record import observe
 from batch_gateway.core.jobs.sent import Sent
-from batch_gateway.core.notify.notifications import job_event
+from batch_gateway.core.notify.events import job_event
 from batch_gateway.notify.delivery import NotifyDeps
 from batch_gateway.notify.endpoints import KeyEndpoints
 from batch_gateway.ports import (

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from batch_gateway.core.access.keys import Budget, KeyRecord, TeamRecord
+from batch_gateway.core.access.keys import KeyRecord, TeamRecord
+from batch_gateway.core.access.limits import Budget
 from functional import test_settle as settling
 from functional.test_reconcile import World, spender
 from functional.test_settle import CREATED, NOW, ROW_NANO, row

@@ -12,7 +12,8 @@ from werkzeug.exceptions import ServiceUnavailable
 
 from batch_gateway import entrypoints, wiring
 from batch_gateway.adapters import vertex
-from batch_gateway.core.access.keys import Budget, TeamRecord
+from batch_gateway.core.access.keys import TeamRecord
+from batch_gateway.core.access.limits import Budget
 from batch_gateway.ports import UpstreamResponse
 from batch_gateway.ports.billing import BillingExportError
 from functional import test_reconcile as sweeping

@@ -20,7 +20,7 @@ COMPUTED = {
 """Fields that a query may ask for where the code computes their names: none, each alone, or together."""
 EXPIRING = {
     "core.accounting.settlement.Checkpoint": "checkpoints",
-    "core.notify.notifications.Event": "events",
+    "core.notify.events.Event": "events",
     # A key that has ended stays, so that its alias and what it did can be told.
     "core.access.keys.KeyRecord": None,
     "gateway.admin.answers.Key": None,

@@ -20,7 +20,7 @@ from batch_gateway.adapters.firestore import FirestoreStore
 from batch_gateway.adapters.storage import CloudStorage
 from batch_gateway.core.access.callers import MASTER, Caller
 from batch_gateway.core.pricing import prices
-from batch_gateway.core.pricing.models import resource_name
+from batch_gateway.core.pricing.model_names import resource_name
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.jobs.estimate import Estimates
 from builders import prompt

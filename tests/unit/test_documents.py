@@ -17,7 +17,7 @@ from batch_gateway.core.access import input_names
 from batch_gateway.core.accounting import budgets
 from batch_gateway.core.jobs import late_output
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
-from batch_gateway.core.notify import event_names, notifications, retries
+from batch_gateway.core.notify import event_names, events, retries
 from batch_gateway.gateway.admin import bodies
 from batch_gateway.gateway.http import authentication, connections, openapi, requests
 from batch_gateway.gateway.jobs import input_bounds, submissions, weighing
@@ -186,7 +186,7 @@ def test_the_event_that_is_shown_has_the_members_that_an_event_has():
     seen = Observation(
         "projects/1/locations/global/batchPredictionJobs/2", "JOB_STATE_SUCCEEDED", "gemini-3.5-flash"
     )
-    event = notifications.job_event(JobRecord(JobKey("p", "global", "2"), seen, now, closed=True), now)
+    event = events.job_event(JobRecord(JobKey("p", "global", "2"), seen, now, closed=True), now)
 
     def members(value):
         return {name: members(member) for name, member in value.items()} if isinstance(value, dict) else None

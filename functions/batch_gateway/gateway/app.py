@@ -1,220 +1,46 @@
-"""Build the route table, and dispatch requests."""
+"""Take a request to its handler: path, route, key, rate limit, role; then note it in the audit trail.
+
+The endpoints are in ``route_table``.
+"""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 
 from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access import grants, ids
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.errors import ApiError
-from batch_gateway.current_prices import CurrentPrices
-from batch_gateway.gateway import dashboard
 from batch_gateway.gateway.admin import audit
 from batch_gateway.gateway.admin.audit import AuditTrail
-from batch_gateway.gateway.admin.budget_status import BudgetStatus
-from batch_gateway.gateway.admin.keys import Keys
-from batch_gateway.gateway.admin.prices import Prices
-from batch_gateway.gateway.admin.sweep import Identity, Sweeps
-from batch_gateway.gateway.admin.teams import Teams
-from batch_gateway.gateway.costs.reconcile import Reconciliations
-from batch_gateway.gateway.costs.report import Spend
-from batch_gateway.gateway.costs.repricing import Repricings
-from batch_gateway.gateway.costs.values import FilterValues
-from batch_gateway.gateway.http import openapi, requests, responses
+from batch_gateway.gateway.deps import GatewayDeps
+from batch_gateway.gateway.http import requests, responses
 from batch_gateway.gateway.http.authentication import Authenticator
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.http.exceptions import as_api_error
 from batch_gateway.gateway.http.rate_limit import RateLimiter
-from batch_gateway.gateway.http.routes import (
-    PLACE,
-    Access,
-    AuditedResponse,
-    Route,
-    Table,
-    at_place,
-    change_at_place,
-    change_by_admin,
-    change_for_keys,
-    check_role,
-    for_auditors,
-    for_keys,
-    for_viewers,
-    open_to_all,
-)
-from batch_gateway.gateway.jobs.cost import Costs
-from batch_gateway.gateway.jobs.create import Creates
-from batch_gateway.gateway.jobs.create_policy import CreatePolicy
-from batch_gateway.gateway.jobs.estimate import Estimates
-from batch_gateway.gateway.jobs.inputs import Inputs
-from batch_gateway.gateway.jobs.listing import Jobs
-from batch_gateway.gateway.jobs.owned_jobs import OwnedJobs
-from batch_gateway.gateway.jobs.passthrough import Passthrough
+from batch_gateway.gateway.http.routing import PLACE, Access, AuditedResponse, Route, check_role
 from batch_gateway.gateway.jobs.places import Places
-from batch_gateway.gateway.jobs.results import Results
-from batch_gateway.gateway.jobs.resume import Resumes
-from batch_gateway.gateway.jobs.stats import JobStats
-from batch_gateway.gateway.jobs.weighing import Weighing
-from batch_gateway.ports import (
-    Audit,
-    KeyStore,
-    ObjectStore,
-    Store,
-    Upstream,
-)
-from batch_gateway.ports.billing import BillingExport
-from batch_gateway.settings import Settings
-from batch_gateway.settlement.deps import SettlementDeps
-from batch_gateway.tracking import Tracker
+from batch_gateway.gateway.route_table import build_table
 
 _PARENT = re.compile(r"projects/([^/]+)/locations/([^/]+)")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Deps:
-    """The gateway's dependencies.
+class Gateway:
+    """Request handler; make one for each instance, since it caches keys and rate limits.
 
     Attributes:
-        settings: The configuration.
-        store: Jobs and their costs.
-        keys: Keys and teams.
-        audit: The audit trail.
-        upstream: Vertex AI.
-        objects: Makes the Cloud Storage client on first use: few requests need it, and it is slow to import.
-        billing: Makes the client of the Cloud Billing export on first use.
-        settlement: Makes the dependencies of settlement on first use, for the same reason.
-        prices: The prices in force.
-        identity: Checks identity tokens.
-        now: Returns the current time.
-        clock: Returns monotonic seconds.
+        table: The table of all endpoints.
     """
 
-    settings: Settings
-    store: Store
-    keys: KeyStore
-    audit: Audit
-    upstream: Upstream
-    objects: Callable[[], ObjectStore]
-    billing: Callable[[], BillingExport]
-    settlement: Callable[[], SettlementDeps]
-    prices: CurrentPrices
-    identity: Identity
-    now: Callable[[], datetime]
-    clock: Callable[[], float]
-
-
-class Gateway:
-    """Request handler; make one for each instance, since it caches keys and rate limits."""
-
-    def __init__(self, deps: Deps) -> None:
-        tracker = Tracker(deps.store)
-        self._places = Places(deps.settings, deps.store)
-        passthrough = Passthrough(deps.store, deps.upstream, tracker, self._places)
-        policy = CreatePolicy(deps.settings, self._places)
-        stats = JobStats(deps.store, deps.prices, deps.now)
-        estimates = Estimates(
-            deps.store,
-            deps.upstream,
-            objects=deps.objects,
-            tables=lambda: deps.settlement().tables(),
-            prices=deps.prices,
-            base_models=deps.settings.base_models,
-            authorize=policy.authorize_estimate,
-            expect=stats.expect,
-            now=deps.now,
-        )
-        creates = Creates(deps.store, deps.upstream, self._places, policy, estimates, now=deps.now)
-        resumes = Resumes(
-            deps.store,
-            deps.settlement,
-            passthrough=passthrough,
-            policy=policy,
-            creates=creates,
-        )
-        weighing = Weighing(deps.store, estimates)
-        owned_jobs = OwnedJobs(deps.store, deps.upstream, tracker)
-        costs = Costs(deps.store, owned_jobs, deps.settlement, weighing, now=deps.now)
-        results = Results(deps.store, owned_jobs, deps.settlement)
-        budget_status = BudgetStatus(deps.store, deps.now)
-        private = deps.settings.allow_private_webhooks
-        keys = Keys(deps.keys, budget_status, allow_private_webhooks=private, now=deps.now)
-        teams = Teams(deps.keys, budget_status, deps.now)
+    def __init__(self, deps: GatewayDeps) -> None:
         self._settings = deps.settings
-        self._store = deps.store
+        self._places = Places(deps.settings, deps.store)
         self._authenticator = Authenticator(deps.settings.master_key, deps.keys, deps.clock, deps.now)
         self._limiter = RateLimiter(deps.keys, deps.now)
         self._trail = AuditTrail(deps.audit, deps.now)
-        spend = Spend(deps.store, deps.prices, deps.now)
-        bills = Reconciliations(deps.settings, deps.store, deps.billing, deps.prices, deps.now)
-        sweeps = Sweeps(
-            deps.settings,
-            self._authenticator,
-            deps.identity,
-            deps.settlement,
-            tracker,
-            weigh=weighing.weigh,
-            check_bill=bills.check_once_a_day,
-            now=deps.now,
+        self.table = build_table(
+            deps, places=self._places, authenticator=self._authenticator, trail=self._trail
         )
-        jobs = Jobs(deps.store)
-        prices = Prices(deps.prices, deps.settings, deps.store, deps.now)
-        inputs = Inputs(deps.objects, deps.settings.input_prefix, deps.settings.output_prefix, deps.now)
-        repricings = Repricings(deps.store, deps.prices, deps.now)
-        self._table = Table(
-            (
-                open_to_all("GET", "/health", lambda _: responses.json(responses.Health())),
-                open_to_all("GET", "/health/readiness", self._readiness),
-                open_to_all("GET", "/openapi.json", lambda _: responses.json(openapi.document())),
-                open_to_all("GET", "/dashboard", dashboard.serve_page),
-                open_to_all("GET", "/dashboard/<version>/<name>", dashboard.serve_file),
-                open_to_all("POST", "/internal/reconcile", sweeps.run),
-                change_at_place("POST", "/batchPredictionJobs", creates.create, "job.create"),
-                at_place("GET", "/batchPredictionJobs", passthrough.list_jobs),
-                at_place("GET", "/batchPredictionJobs/<job>", passthrough.get),
-                change_at_place(
-                    "POST", "/batchPredictionJobs/<job>:cancel", passthrough.cancel, "job.cancel"
-                ),
-                change_at_place("POST", "/batchPredictionJobs/<job>:resume", resumes.resume, "job.resume"),
-                change_at_place("DELETE", "/batchPredictionJobs/<job>", passthrough.delete, "job.delete"),
-                at_place("GET", "/operations/<operation>", passthrough.get_operation),
-                at_place("GET", "/batchPredictionJobs/<job>/cost", costs.get),
-                at_place("GET", "/batchPredictionJobs/<job>/results", results.get),
-                at_place("POST", "/batchPredictionJobs:estimateCost", estimates.estimate),
-                for_keys("GET", "/v1/jobs", jobs.list),
-                change_for_keys("POST", "/v1/inputs", inputs.create, "input.create"),
-                for_keys("GET", "/v1/jobs:stats", stats.report),
-                for_keys("GET", "/v1/jobs:top", jobs.top),
-                for_keys("GET", "/v1/costs", spend.report),
-                for_keys("GET", "/v1/costs:export", spend.export),
-                for_keys("GET", "/v1/costs:values", FilterValues(deps.store, deps.now).list),
-                for_auditors("GET", "/v1/costs:reconcile", bills.report),
-                change_by_admin("POST", "/v1/costs:reprice", repricings.reprice, "costs.reprice"),
-                for_keys("GET", "/v1/prices", prices.list),
-                change_by_admin("PUT", "/v1/prices/<model>", prices.put, "price.set"),
-                change_by_admin("DELETE", "/v1/prices/<model>", prices.delete, "price.delete"),
-                change_by_admin("PUT", "/v1/prices/publishers/<publisher>", prices.put, "price.set"),
-                change_by_admin("DELETE", "/v1/prices/publishers/<publisher>", prices.delete, "price.delete"),
-                for_keys("GET", "/key/info", keys.info),
-                for_viewers("GET", "/key/list", keys.list_keys),
-                change_by_admin("POST", "/key/generate", keys.generate, "key.generate"),
-                change_by_admin("POST", "/key/update", keys.update, "key.update"),
-                change_by_admin("POST", "/key/regenerate", keys.regenerate, "key.regenerate"),
-                change_by_admin("POST", "/key/delete", keys.delete, "key.delete"),
-                for_viewers("GET", "/team/info", teams.info),
-                for_viewers("GET", "/team/list", teams.list_teams),
-                change_by_admin("POST", "/team/new", teams.new, "team.new"),
-                change_by_admin("POST", "/team/update", teams.update, "team.update"),
-                change_by_admin("POST", "/team/delete", teams.delete, "team.delete"),
-                for_auditors("GET", "/audit", self._trail.list_entries),
-            )
-        )
-
-    @property
-    def table(self) -> Table:
-        """Return the table of all endpoints."""
-        return self._table
 
     def handle(self, request: Request) -> Response:
         """Answer one request; every exception becomes an error response."""
@@ -229,7 +55,7 @@ class Gateway:
 
     def _dispatch(self, request: Request) -> Response:
         requests.check_path(request)
-        route, values = self._table.match(request)
+        route, values = self.table.match(request)
         if route.access is Access.OPEN:
             return _response(route.handler(request))
         caller = self._authenticator.authenticate(requests.api_key(request), requests.address(request))
@@ -256,10 +82,6 @@ class Gateway:
         if route.access is Access.PLACE:
             return route.handler(self._call(route, request, caller, values))
         return route.handler(request, caller)
-
-    def _readiness(self, _: Request) -> Response:
-        self._store.ping()
-        return responses.json(responses.Health())
 
     def _call(self, route: Route, request: Request, caller: Caller, values: dict[str, str]) -> Call:
         if "project" not in values:
@@ -302,5 +124,6 @@ def _target(route: Route, request: Request) -> str:
     """Return the target of a failed call for the audit trail, as far as its path shows it."""
     if route.access is not Access.PLACE:
         return ""
-    target = request.path.partition("/projects/")[2].removesuffix(":cancel").removesuffix(":resume")
+    _, colon, method = route.path.partition(":")
+    target = request.path.partition("/projects/")[2].removesuffix(colon + method)
     return f"projects/{target}" if target else request.path

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from batch_gateway.core.notify.event_names import EventName
-from batch_gateway.core.notify.notifications import Event, after_attempt
+from batch_gateway.core.notify.events import Event, after_attempt
 from batch_gateway.core.notify.retries import Delivery, finish, is_too_old, read_retry_after, retry_or_abandon
 from batch_gateway.core.notify.webhook_security import signed_headers
 from batch_gateway.logs import Severity, log

@@ -6,15 +6,6 @@ against both.
 
 from batch_gateway.ports.job_times import JobTimeStore
 from batch_gateway.ports.keys import AliasTakenError, Audit, AuditEntry, KeyStore, Report, TeamDeletedError
-from batch_gateway.ports.notifications import (
-    Endpoint,
-    Endpoints,
-    Outbox,
-    Receivers,
-    Reply,
-    Topic,
-    UnreachableError,
-)
 from batch_gateway.ports.objects import (
     ObjectChangedError,
     ObjectExistsError,
@@ -22,6 +13,15 @@ from batch_gateway.ports.objects import (
     ObjectsRefusedError,
     ObjectStore,
     ObjectsUnavailableError,
+)
+from batch_gateway.ports.outbox import (
+    Endpoint,
+    Endpoints,
+    Outbox,
+    Receivers,
+    Reply,
+    Topic,
+    UnreachableError,
 )
 from batch_gateway.ports.prices import PriceStore
 from batch_gateway.ports.records import RecordError, Unreadable

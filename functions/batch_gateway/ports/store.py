@@ -17,9 +17,9 @@ from batch_gateway.core.jobs.cost_bounds import Bounds
 from batch_gateway.core.jobs.labels import TEAM_LABEL
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation
 from batch_gateway.core.jobs.sent import Sent
-from batch_gateway.core.notify.notifications import Event
+from batch_gateway.core.notify.events import Event
 from batch_gateway.ports.job_times import JobTimeStore
-from batch_gateway.ports.notifications import Outbox
+from batch_gateway.ports.outbox import Outbox
 from batch_gateway.ports.records import Unreadable
 from batch_gateway.ports.settled_outputs import OutputStore
 from batch_gateway.ports.sweep import SweepStore

@@ -19,7 +19,7 @@ from batch_gateway.core.jobs.output_names import (
     split_uri,
 )
 from batch_gateway.core.jobs.record import WITH_OUTPUT_STATES, JobRecord
-from batch_gateway.core.notify.notifications import Event, job_event
+from batch_gateway.core.notify.events import Event, job_event
 from batch_gateway.logs import log
 from batch_gateway.notify.delivery import has_receiver
 from batch_gateway.ports import JobStore, ObjectInfo, ObjectStore

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from batch_gateway.core.accounting.budgets import BudgetAction
-from batch_gateway.core.pricing.models import BaseModels
+from batch_gateway.core.pricing.model_names import BaseModels
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.notify.delivery import NotifyDeps
 from batch_gateway.ports import KeyStore, ObjectStore, Store, Tables, Upstream

@@ -11,7 +11,7 @@ from batch_gateway.core.access.keys import KeyRecord, TeamRecord, budget_of_key,
 from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, Window, owners_of, window_of
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.notify.event_names import BudgetEvent
-from batch_gateway.core.notify.notifications import OVERRUN, Event, budget_event, overrun_event
+from batch_gateway.core.notify.events import OVERRUN, Event, budget_event, overrun_event
 from batch_gateway.logs import log
 from batch_gateway.ports import BudgetNotes, Outbox, Unreadable
 from batch_gateway.settlement.deps import SettlementDeps

@@ -4,7 +4,7 @@ import msgspec
 
 from batch_gateway.core.jobs.record import JobRecord, merge_observations, observe, parse_name
 from batch_gateway.core.jobs.resource_names import parse_resource
-from batch_gateway.core.pricing.models import base_model_of, configured_base, is_registered
+from batch_gateway.core.pricing.model_names import base_model_of, configured_base, is_registered
 from batch_gateway.logs import log
 from batch_gateway.ports import Absent, UpstreamCredentialsError, UpstreamUnavailableError
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps

@@ -8,10 +8,10 @@ import msgspec
 
 from batch_gateway import log_events
 from batch_gateway.core.jobs.record import JobRecord
-from batch_gateway.core.notify.notifications import PRICE_MISSING, missing_price_event
+from batch_gateway.core.notify.events import PRICE_MISSING, missing_price_event
 from batch_gateway.core.pricing.cost import LineItem
+from batch_gateway.core.pricing.model_names import OTHER_MODEL
 from batch_gateway.core.pricing.model_prices import MODEL_KEY, lacks_price
-from batch_gateway.core.pricing.models import OTHER_MODEL
 from batch_gateway.core.rows import UNBILLED_TOOL_USE
 from batch_gateway.logs import log
 from batch_gateway.notify.delivery import notify

@@ -5,7 +5,7 @@ from datetime import datetime
 from batch_gateway import log_events
 from batch_gateway.core.excerpts import text
 from batch_gateway.core.jobs.record import JobRecord
-from batch_gateway.core.notify.notifications import URI_NOT_ALLOWED, row_uri_event
+from batch_gateway.core.notify.events import URI_NOT_ALLOWED, row_uri_event
 from batch_gateway.logs import log
 from batch_gateway.ports import Store
 

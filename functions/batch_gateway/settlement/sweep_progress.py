@@ -9,7 +9,7 @@ import msgspec
 
 from batch_gateway.core import excerpts
 from batch_gateway.core.answers import Count
-from batch_gateway.core.notify.notifications import Event
+from batch_gateway.core.notify.events import Event
 from batch_gateway.logs import log
 from batch_gateway.ports import StoreUnavailableError, Unreadable
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps

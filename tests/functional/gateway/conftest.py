@@ -16,7 +16,8 @@ from batch_gateway.adapters.vertex import Vertex
 from batch_gateway.core.jobs.record import JobKey
 from batch_gateway.core.pricing import prices
 from batch_gateway.current_prices import CurrentPrices
-from batch_gateway.gateway.app import Deps, Gateway
+from batch_gateway.gateway.app import Gateway
+from batch_gateway.gateway.deps import GatewayDeps
 from batch_gateway.notify.delivery import NotifyDeps
 from batch_gateway.notify.endpoints import KeyEndpoints
 from batch_gateway.ports import StoreUnavailableError
@@ -135,7 +136,7 @@ class World:
     def new_client(self, upstream=None):
         """A client of another instance of the gateway, on the same books."""
         upstream = upstream or self.upstream
-        deps = Deps(
+        deps = GatewayDeps(
             settings=self.settings,
             store=self.store,
             keys=self.keys,

@@ -62,7 +62,7 @@ class Markup(HTMLParser):
 def test_the_page_names_only_files_that_are_there():
     found = ASSET.findall(text_of(get()))
 
-    assert {"main.js", "app.css", "icon.svg"} <= {name for _, name in found}
+    assert {"main.js", "app.css", "jobtable.css", "icon.svg"} <= {name for _, name in found}
     for version, name in found:
         assert get(name, version).status_code == 200
 

@@ -15,12 +15,12 @@ from werkzeug.wrappers import Request
 
 from batch_gateway.core.access import grants
 from batch_gateway.core.access.callers import Caller
-from batch_gateway.core.access.grants import Grant
+from batch_gateway.core.access.limits import Grant
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating import estimate_report, sampling
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, parse_time
 from batch_gateway.core.pricing import prices
-from batch_gateway.core.pricing.models import resource_name
+from batch_gateway.core.pricing.model_names import resource_name
 from batch_gateway.core.timing.histogram import bucket_of
 from batch_gateway.core.timing.job_times import DailyTimes, Expectation, Quantiles, TimeCounts, expect
 from batch_gateway.core.usage import Rows, Tokens, Usage

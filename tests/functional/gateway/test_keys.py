@@ -6,8 +6,8 @@ import json
 import msgspec
 import pytest
 
-from batch_gateway.core.access.grants import Grant
-from batch_gateway.core.access.keys import Budget, token_of
+from batch_gateway.core.access.keys import token_of
+from batch_gateway.core.access.limits import Budget, Grant
 from batch_gateway.gateway.admin import keys as keys_module
 from batch_gateway.gateway.admin import teams as teams_module
 from batch_gateway.gateway.http.authentication import _OUTAGE_SECONDS, REVOCATION_SECONDS

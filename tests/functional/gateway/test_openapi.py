@@ -8,7 +8,7 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 import documents
-from batch_gateway.gateway.http import openapi, requests, routes
+from batch_gateway.gateway.http import openapi, requests, routing
 from functional.gateway import test_reconcile as comparing
 from functional.gateway.conftest import (
     JOBS,
@@ -83,7 +83,7 @@ def test_the_document_is_valid_openapi():
 
 def test_it_describes_every_route_and_nothing_else(world):
     # Whatever else the gateway routes is one of these under another prefix or version.
-    others = rf"(?:{'|'.join(filter(None, routes.PREFIXES))})?/(?:v1beta1|v1|ui)(?=/)"
+    others = rf"(?:{'|'.join(filter(None, routing.PREFIXES))})?/(?:v1beta1|v1|ui)(?=/)"
     routed = {
         (method, re.sub(f"^{others}", lambda found: _canonical(found[0]), path))
         for method, path in (

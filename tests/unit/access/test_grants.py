@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.core.access import grants
-from batch_gateway.core.access.grants import Grant, normalize_uri
+from batch_gateway.core.access.grants import normalize_uri
+from batch_gateway.core.access.limits import Grant
 from batch_gateway.core.errors import ApiError
 
 TEAM_A = "gs://b/team-a"

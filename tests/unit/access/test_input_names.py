@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from batch_gateway.core.access import grants
 from batch_gateway.core.access.callers import Caller
-from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.access.input_names import input_folder_of, output_folder_of, parse_prefix, uri_of
+from batch_gateway.core.access.limits import Grant
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.estimating.wildcards import prefix_of
 from thorough import examples

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.core.access.callers import Caller, authenticate_master
-from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.access.keys import KeyRecord, name_of, new_secret, token_of
+from batch_gateway.core.access.limits import Grant
 from batch_gateway.core.jobs.labels import KEY_LABEL, TEAM_LABEL
 
 MASTER_KEY = "sk-the-master-key"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.core.access import row_uris
-from batch_gateway.core.access.grants import Grant
+from batch_gateway.core.access.limits import Grant
 from batch_gateway.core.access.row_grants import Denied, RowGrants, uri_grants
 from batch_gateway.core.access.row_uris import MOST_PLACES, TooManyError, uris_in
 from thorough import examples

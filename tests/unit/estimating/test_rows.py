@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.core.estimating import media
-from batch_gateway.core.estimating.families import Family, family_of, output_limit, thinks, version_of
 from batch_gateway.core.estimating.imports import Columns
 from batch_gateway.core.estimating.media import Medium
+from batch_gateway.core.estimating.model_limits import Family, family_of, output_limit, thinks, version_of
 from batch_gateway.core.estimating.needs import TargetModel, either, number
 from batch_gateway.core.estimating.rows import read
 from batch_gateway.core.estimating.text import tokens_of

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_gateway.core.jobs.resource_names import parse_resource
-from batch_gateway.core.pricing.models import is_registered
+from batch_gateway.core.pricing.model_names import is_registered
 
 PLACE = "projects/acme-batch/locations/us-central1"
 

@@ -40,7 +40,7 @@ from batch_gateway.core.accounting.settlement import (
     supersedes,
 )
 from batch_gateway.core.jobs.record import LIVE_STATES, JobKey, JobRecord, Observation, merge_observations
-from batch_gateway.core.notify.notifications import Event
+from batch_gateway.core.notify.events import Event
 from batch_gateway.core.timing.job_times import time_added
 from batch_gateway.ports import Observed, Settlement, Submission
 

@@ -21,7 +21,7 @@ from batch_gateway.adapters.firestore.documents import (
     translate_errors,
     write_if_unchanged,
 )
-from batch_gateway.core.notify.notifications import LEASE, Event
+from batch_gateway.core.notify.events import LEASE, Event
 from batch_gateway.ports import Unreadable
 
 

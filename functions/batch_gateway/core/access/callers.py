@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.access.label_policy import LabelPolicy
+from batch_gateway.core.access.limits import Grant
 from batch_gateway.core.accounting.budgets import OwnedBudget
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.labels import KEY_LABEL, TEAM_LABEL

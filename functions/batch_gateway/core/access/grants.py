@@ -9,8 +9,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-import msgspec
-
+from batch_gateway.core.access.limits import Grant
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.resource_names import parse_resource
 
@@ -39,24 +38,6 @@ _RESOURCE_FIELDS = frozenset({"endpoint", "dataset", "datasetname"})
 """Fields that hold the name of a resource."""
 _FORMATS = frozenset({"jsonl", "csv", "bigquery", "tf-record", "tf-record-gzip"})
 """Values of instancesFormat that read only what the URIs name; a ``file-list`` names further files."""
-
-
-class Grant(msgspec.Struct, frozen=True):
-    """The permissions of a key or team. An empty list allows everything of its kind.
-
-    Attributes:
-        models: Names or patterns with ``*``: as callers write them, or short names such as ``gemini-2.5-*``.
-        projects: Ids of projects.
-        locations: Locations.
-        allowed_uri_prefixes: ``gs://bucket/path`` and ``bq://project.dataset``, for input and output.
-        rpm_limit: Requests per minute; None for no limit.
-    """
-
-    models: tuple[str, ...] = ()
-    projects: tuple[str, ...] = ()
-    locations: tuple[str, ...] = ()
-    allowed_uri_prefixes: tuple[str, ...] = ()
-    rpm_limit: int | None = None
 
 
 def check_place(grants: Iterable[Grant], project: str, location: str) -> None:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from batch_gateway.core.access.grants import Grant
 from batch_gateway.core.access.label_policy import LabelPolicy
+from batch_gateway.core.access.limits import Budget, Grant
 from batch_gateway.core.accounting.budgets import OwnedBudget
 
 TEAM_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -20,20 +20,6 @@ _SHOWN = 4
 
 Role = Literal["admin", "viewer"]
 """``admin``: may do what the master key may, but sweep. ``viewer``: may only read."""
-
-
-class Budget(msgspec.Struct, frozen=True):
-    """A limit on spend per window.
-
-    Attributes:
-        max_budget_nano: nano-USD; None for no budget.
-        budget_duration: Length of the window, such as ``30d`` or ``1mo``; None for one that never resets.
-        soft_budget_nano: nano-USD from which on there are warnings; None for no warnings.
-    """
-
-    max_budget_nano: int | None = None
-    budget_duration: str | None = None
-    soft_budget_nano: int | None = None
 
 
 class TeamRecord(msgspec.Struct, frozen=True):

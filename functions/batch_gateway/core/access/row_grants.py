@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from batch_gateway.core.access.grants import Grant, is_granted, normalize_uri
+from batch_gateway.core.access.grants import is_granted, normalize_uri
+from batch_gateway.core.access.limits import Grant
 from batch_gateway.core.access.row_uris import BY_NUMBER, PLACE, TooManyError, uris_in
 from batch_gateway.core.json_io import UNREADABLE
 

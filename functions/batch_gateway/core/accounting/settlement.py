@@ -18,7 +18,7 @@ from batch_gateway.core.jobs.labels import MARKER_LABEL
 from batch_gateway.core.jobs.output_names import OutputKind, kind_of
 from batch_gateway.core.jobs.record import JobRecord, Repricing
 from batch_gateway.core.pricing.cost import cost_of, rows_without_price
-from batch_gateway.core.pricing.models import short_name
+from batch_gateway.core.pricing.model_names import short_name
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.spend.time_buckets import quarter_of
 from batch_gateway.core.usage import Usage

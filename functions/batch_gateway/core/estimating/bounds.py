@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from batch_gateway.core.estimating import most
 from batch_gateway.core.estimating.exact import UnboundedError, integer, row_of, values
-from batch_gateway.core.estimating.families import (
+from batch_gateway.core.estimating.model_limits import (
     Family,
     family_of,
     makes_images,

@@ -7,13 +7,13 @@ import msgspec
 
 from batch_gateway.core.answers import Count, Money
 from batch_gateway.core.estimating.bounds import Weight
-from batch_gateway.core.estimating.families import MOST_BYTES, Family
+from batch_gateway.core.estimating.model_limits import MOST_BYTES, Family
 from batch_gateway.core.estimating.ranges import Range
 from batch_gateway.core.estimating.sums import Extrapolation, UnitCounts
 from batch_gateway.core.jobs.cost_bounds import Weighed
 from batch_gateway.core.pricing.cost import cost_of
 from batch_gateway.core.pricing.layers import in_force
-from batch_gateway.core.pricing.models import short_name
+from batch_gateway.core.pricing.model_names import short_name
 from batch_gateway.core.pricing.money import format_nano
 from batch_gateway.core.pricing.prices import LONGEST_QUEUE, PriceTable
 from batch_gateway.core.timing.job_times import Expectation

@@ -10,8 +10,8 @@ from typing import Any
 
 from batch_gateway.core.estimating import media
 from batch_gateway.core.estimating.exact import values
-from batch_gateway.core.estimating.families import Version
 from batch_gateway.core.estimating.media import Medium
+from batch_gateway.core.estimating.model_limits import Version
 from batch_gateway.core.estimating.needs import (
     Needs,
     TargetModel,

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from batch_gateway.core.estimating.families import Family, family_of, makes_images, thinks, version_of
+from batch_gateway.core.estimating.model_limits import Family, family_of, makes_images, thinks, version_of
 from batch_gateway.core.estimating.needs import Needs
 from batch_gateway.core.estimating.ranges import Range
 from batch_gateway.core.jobs.record import JobRecord
-from batch_gateway.core.pricing.models import short_name
+from batch_gateway.core.pricing.model_names import short_name
 from batch_gateway.core.pricing.prices import PriceTable
 
 _ANSWER = 200

@@ -9,7 +9,7 @@ import re
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from batch_gateway.core.estimating.families import Version
+from batch_gateway.core.estimating.model_limits import Version
 from batch_gateway.core.estimating.ranges import Range, exactly
 
 _GEMINI_3: Version = (3, 0)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from batch_gateway.core.estimating import media
 from batch_gateway.core.estimating.exact import UnboundedError, integer, largest, objects_with, values
-from batch_gateway.core.estimating.families import Version
+from batch_gateway.core.estimating.model_limits import Version
 from batch_gateway.core.estimating.needs import SizeOf, objects, snake_case
 
 _FREE_TOOLS = frozenset(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
-from batch_gateway.core.estimating.families import Family, Version
+from batch_gateway.core.estimating.model_limits import Family, Version
 from batch_gateway.core.estimating.ranges import NOTHING, Range
 
 SizeOf = Callable[[str], int | None]

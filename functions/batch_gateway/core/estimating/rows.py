@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from batch_gateway.core.estimating import gemini, messages
-from batch_gateway.core.estimating.families import Family
 from batch_gateway.core.estimating.imports import Columns
+from batch_gateway.core.estimating.model_limits import Family
 from batch_gateway.core.estimating.needs import Needs, TargetModel, refused
 from batch_gateway.core.json_io import UNREADABLE
 

@@ -14,15 +14,15 @@ from batch_gateway.core.estimating.estimate import (
     exceeded_limits,
     with_prices,
 )
-from batch_gateway.core.estimating.families import (
+from batch_gateway.core.estimating.habits import Habit
+from batch_gateway.core.estimating.imports import Columns
+from batch_gateway.core.estimating.model_limits import (
     Family,
     family_of,
     output_limit,
     prompt_limit,
     version_of,
 )
-from batch_gateway.core.estimating.habits import Habit
-from batch_gateway.core.estimating.imports import Columns
 from batch_gateway.core.estimating.needs import Needs, SizeOf, TargetModel
 from batch_gateway.core.estimating.ranges import exactly
 from batch_gateway.core.estimating.rows import read
@@ -37,7 +37,7 @@ from batch_gateway.core.estimating.sums import (
 )
 from batch_gateway.core.json_limits import count_values
 from batch_gateway.core.lines import MAX_LINE_BYTES
-from batch_gateway.core.pricing.models import short_name
+from batch_gateway.core.pricing.model_names import short_name
 from batch_gateway.core.pricing.prices import PriceTable
 
 _TEXT = (

@@ -24,7 +24,7 @@ from batch_gateway.core.jobs.cost_answers import (
 from batch_gateway.core.jobs.cost_bounds import UNKNOWN_BOUNDS, Bounds
 from batch_gateway.core.jobs.record import WITH_OUTPUT_STATES, JobRecord
 from batch_gateway.core.pricing.cost import Cost, LineItem, rows_without_price
-from batch_gateway.core.pricing.models import short_name
+from batch_gateway.core.pricing.model_names import short_name
 from batch_gateway.core.pricing.money import Pico, format_nano, format_pico
 from batch_gateway.core.usage import NO_PRICE, NO_USAGE, Unpriced
 

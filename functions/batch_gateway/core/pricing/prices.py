@@ -28,6 +28,7 @@ from batch_gateway.core.pricing.layers import (
     rate_at,
     starts_between,
 )
+from batch_gateway.core.pricing.model_names import OTHER_MODEL
 from batch_gateway.core.pricing.model_prices import (
     DEFAULT_CONTEXT_THRESHOLD,
     MODEL_KEY,
@@ -38,7 +39,6 @@ from batch_gateway.core.pricing.model_prices import (
     read_model,
     read_start,
 )
-from batch_gateway.core.pricing.models import OTHER_MODEL
 from batch_gateway.core.pricing.money import Pico
 from batch_gateway.core.pricing.overrides import EVERYTHING, OwnPrices, publisher_of
 from batch_gateway.core.pricing.price_form import PER, read_members, refuse_duplicates

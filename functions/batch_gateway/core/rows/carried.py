@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from batch_gateway.core.json_io import UNREADABLE
-from batch_gateway.core.rows.row import decode_row, is_answered
+from batch_gateway.core.rows.decoding import decode_row, is_answered
 from batch_gateway.core.rows.waste import is_error
 
 

@@ -10,7 +10,7 @@ from batch_gateway.core.jobs.output_names import OutputKind, kind_of, unreadable
 from batch_gateway.core.json_io import UNREADABLE
 from batch_gateway.core.lines import MAX_LINE_BYTES, Block
 from batch_gateway.core.pricing.prices import PriceTable
-from batch_gateway.core.rows.row import Row, key_of
+from batch_gateway.core.rows.decoding import Row, key_of
 from batch_gateway.core.rows.sums import Sums
 from batch_gateway.core.rows.tally import Tally, UnrecognizedRow
 from batch_gateway.core.rows.waste import failure
@@ -30,7 +30,7 @@ class SingleRow(msgspec.Struct, gc=False):
 
     Attributes:
         sums: Sums over this row alone.
-        key: The caller's key of the row, as ``row.key_of``.
+        key: The caller's key of the row, as ``decoding.key_of``.
         text: Its bytes, with its line break if it has one; None if it is too long to be held.
         span: Where it begins and ends in the object, if it is too long to be held.
         is_header: It is no row, but the header of those that follow.

@@ -7,14 +7,11 @@ from typing import Any, NamedTuple
 
 from batch_gateway.core.json_io import UNREADABLE, decode_member
 from batch_gateway.core.pricing.modalities import ContradictionError, modality_name
-from batch_gateway.core.pricing.models import OTHER_MODEL
+from batch_gateway.core.pricing.model_names import OTHER_MODEL
 from batch_gateway.core.pricing.prices import PriceTable
-from batch_gateway.core.rows import families
+from batch_gateway.core.rows import row_formats
 from batch_gateway.core.rows.carried import carried_over_test
-from batch_gateway.core.rows.elsewhere import restate
-from batch_gateway.core.rows.measured import ErrorRow, RowUsage, UnrecognizedError
-from batch_gateway.core.rows.plain import PlainKey, PlainRows
-from batch_gateway.core.rows.row import (
+from batch_gateway.core.rows.decoding import (
     Row,
     decode_row,
     is_answered,
@@ -22,6 +19,9 @@ from batch_gateway.core.rows.row import (
     make_readable,
     member_names,
 )
+from batch_gateway.core.rows.elsewhere import restate
+from batch_gateway.core.rows.measured import ErrorRow, RowUsage, UnrecognizedError
+from batch_gateway.core.rows.plain import PlainKey, PlainRows
 from batch_gateway.core.rows.sums import Sums, add_to
 from batch_gateway.core.rows.waste import answer_waste, failure, is_error
 from batch_gateway.core.usage import Key, Usage
@@ -234,7 +234,9 @@ class Tally:
         if there and not failed and self._is_carried_over(row.processed_time):
             self._sums.carried_over += 1
             return
-        found = families.measure(row, line, self._is_by_character) if there else self._measure_elsewhere(line)
+        found = (
+            row_formats.measure(row, line, self._is_by_character) if there else self._measure_elsewhere(line)
+        )
         says_error = failed or is_error(error) is not False
         if isinstance(found, ErrorRow):
             self.add_failed(row.status, error, *found.causes)
@@ -250,7 +252,7 @@ class Tally:
         """Measure a row whose answer is not where it is documented; return None if nothing in it counts."""
         try:
             row = restate(line)
-            found = families.measure(decode_row(row), row, self._is_by_character) if row else None
+            found = row_formats.measure(decode_row(row), row, self._is_by_character) if row else None
         except (*UNREADABLE, ContradictionError):
             return None
         return None if isinstance(found, RowUsage) and not found.metered else found

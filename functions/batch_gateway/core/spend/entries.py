@@ -22,7 +22,7 @@ from batch_gateway.core.accounting.settlement import (
 from batch_gateway.core.jobs.labels import KEY_LABEL
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.cost import Cost
-from batch_gateway.core.pricing.models import short_name
+from batch_gateway.core.pricing.model_names import short_name
 from batch_gateway.core.spend.time_buckets import QUARTER, Calendar, Span
 from batch_gateway.core.usage import Usage
 

@@ -16,7 +16,7 @@ from batch_gateway.core import excerpts
 from batch_gateway.core.answers import Count
 from batch_gateway.core.jobs.late_output import ended_at
 from batch_gateway.core.jobs.record import WITH_OUTPUT_STATES, JobRecord
-from batch_gateway.core.pricing.models import short_name
+from batch_gateway.core.pricing.model_names import short_name
 from batch_gateway.core.timing.histogram import Counts, bucket_of, quantile
 
 WINDOWS = (7, 30)

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from batch_gateway.core.access.keys import KeyRecord, Role, TeamRecord
 from batch_gateway.core.answers import Count, Time
-from batch_gateway.gateway.admin import fields
+from batch_gateway.gateway.admin import field_checks
 from batch_gateway.gateway.admin.bodies import DefaultLabels, Duration, RequiredLabels, TeamId
 
 Token = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -227,8 +227,8 @@ def _of_any_owner(owner: KeyRecord | TeamRecord) -> dict[str, Any]:
         "locations": owner.grant.locations,
         "allowed_uri_prefixes": owner.grant.allowed_uri_prefixes,
         "rpm_limit": owner.grant.rpm_limit,
-        "max_budget": fields.usd(owner.budget.max_budget_nano),
-        "soft_budget": fields.usd(owner.budget.soft_budget_nano),
+        "max_budget": field_checks.usd(owner.budget.max_budget_nano),
+        "soft_budget": field_checks.usd(owner.budget.soft_budget_nano),
         "budget_duration": owner.budget.budget_duration,
         "metadata": owner.metadata,
         "default_labels": owner.labels.default_labels,

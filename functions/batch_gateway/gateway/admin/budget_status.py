@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from batch_gateway.core.access.keys import Budget
+from batch_gateway.core.access.limits import Budget
 from batch_gateway.core.accounting.budgets import window_of
-from batch_gateway.gateway.admin.fields import usd
+from batch_gateway.gateway.admin.field_checks import usd
 from batch_gateway.ports import BudgetStore
 
 

@@ -11,13 +11,13 @@ from msgspec import UNSET
 from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access.callers import MASTER, Caller, admin_only
-from batch_gateway.core.access.grants import Grant
-from batch_gateway.core.access.keys import Budget, KeyRecord, name_of, new_secret, token_of
+from batch_gateway.core.access.keys import KeyRecord, name_of, new_secret, token_of
 from batch_gateway.core.access.label_policy import LabelPolicy
+from batch_gateway.core.access.limits import Budget, Grant
 from batch_gateway.core.accounting.durations import add_duration
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.notify import webhook_security
-from batch_gateway.gateway.admin import bodies, fields
+from batch_gateway.gateway.admin import bodies, field_checks
 from batch_gateway.gateway.admin.answers import (
     DeletedKeys,
     GeneratedKey,
@@ -32,7 +32,7 @@ from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.changes import describe_change
 from batch_gateway.gateway.admin.roles import changed_role, check_role_fits, own_team, read_role
 from batch_gateway.gateway.http import json_bodies, params, requests, responses
-from batch_gateway.gateway.http.routes import AuditedResponse
+from batch_gateway.gateway.http.routing import AuditedResponse
 from batch_gateway.ports import AliasTakenError, Endpoint, KeyStore
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
@@ -73,10 +73,10 @@ class Keys:
             created_by=caller.api_key,
             team_id=body.team_id,
             role=read_role(body.role, body.team_id),
-            grant=fields.grant_of(body, Grant()),
-            budget=fields.budget_of(body, Budget()),
-            metadata=fields.metadata_of(body, {}),
-            labels=fields.labels_of(body, LabelPolicy()),
+            grant=field_checks.grant_of(body, Grant()),
+            budget=field_checks.budget_of(body, Budget()),
+            metadata=field_checks.metadata_of(body, {}),
+            labels=field_checks.labels_of(body, LabelPolicy()),
             expires=_expiry(now, body.duration),
             blocked=body.blocked is True,
             webhook_url=webhook.url if webhook else None,
@@ -123,10 +123,10 @@ class Keys:
                 key_alias=key.key_alias if body.key_alias is UNSET else _checked_alias(body.key_alias),
                 team_id=team_id,
                 role=changed_role(body, key, team_id),
-                grant=fields.grant_of(body, key.grant),
-                budget=fields.budget_of(body, key.budget),
-                metadata=fields.metadata_of(body, key.metadata),
-                labels=fields.labels_of(body, key.labels),
+                grant=field_checks.grant_of(body, key.grant),
+                budget=field_checks.budget_of(body, key.budget),
+                metadata=field_checks.metadata_of(body, key.metadata),
+                labels=field_checks.labels_of(body, key.labels),
                 expires=expires,
                 blocked=key.blocked if body.blocked is UNSET else body.blocked,
                 webhook_url=url,
@@ -186,8 +186,8 @@ class Keys:
     def delete(self, request: Request, _: Caller) -> AuditedResponse:
         """Delete keys by secret or token, or by alias with all their secrets (``POST /key/delete``)."""
         body = json_bodies.decode(requests.body(request), bodies.DeleteKeys)
-        fields.check_number("keys", body.keys, bodies.MOST_NAMED)
-        fields.check_number("key_aliases", body.key_aliases, bodies.MOST_NAMED)
+        field_checks.check_number("keys", body.keys, bodies.MOST_NAMED)
+        field_checks.check_number("key_aliases", body.key_aliases, bodies.MOST_NAMED)
         tokens = [_token(key) for key in body.keys]
         if body.key_aliases:
             every = self._keys.list_keys()
@@ -313,7 +313,7 @@ def _alias_conflict() -> Iterator[None]:
 def _checked_alias(alias: str) -> str:
     if alias == MASTER:
         raise params.invalid(f"key_alias: {MASTER!r} is reserved for the administrator")
-    return fields.checked_alias("key_alias", alias)
+    return field_checks.checked_alias("key_alias", alias)
 
 
 def _expiry(now: datetime, duration: str | None) -> datetime | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from batch_gateway.core.notify.notifications import PRICE_MISSING
+from batch_gateway.core.notify.events import PRICE_MISSING
 from batch_gateway.core.pricing.model_prices import lacks_price
 from batch_gateway.core.pricing.price_list import MissingPrice, prices_of
 from batch_gateway.core.pricing.prices import PriceTable

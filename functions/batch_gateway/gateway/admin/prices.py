@@ -29,7 +29,7 @@ from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.current_prices import CurrentPrices
 from batch_gateway.gateway.admin.missing_prices import missing_prices
 from batch_gateway.gateway.http import json_bodies, params, requests, responses
-from batch_gateway.gateway.http.routes import AuditedResponse
+from batch_gateway.gateway.http.routing import AuditedResponse
 from batch_gateway.ports import Outbox
 from batch_gateway.settings import Settings
 

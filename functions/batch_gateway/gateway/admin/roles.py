@@ -3,9 +3,9 @@
 from msgspec import UNSET
 
 from batch_gateway.core.access.callers import Caller, admin_only
-from batch_gateway.core.access.grants import Grant
-from batch_gateway.core.access.keys import Budget, KeyRecord, Role
+from batch_gateway.core.access.keys import KeyRecord, Role
 from batch_gateway.core.access.label_policy import LabelPolicy
+from batch_gateway.core.access.limits import Budget, Grant
 from batch_gateway.gateway.admin.bodies import ROLES, UpdateKey
 from batch_gateway.gateway.http.params import invalid
 

@@ -9,17 +9,17 @@ from msgspec import UNSET
 from werkzeug.wrappers import Request, Response
 
 from batch_gateway.core.access.callers import Caller
-from batch_gateway.core.access.grants import Grant
-from batch_gateway.core.access.keys import TEAM_ID, Budget, TeamRecord
+from batch_gateway.core.access.keys import TEAM_ID, TeamRecord
 from batch_gateway.core.access.label_policy import LabelPolicy
+from batch_gateway.core.access.limits import Budget, Grant
 from batch_gateway.core.errors import ApiError
-from batch_gateway.gateway.admin import bodies, fields
+from batch_gateway.gateway.admin import bodies, field_checks
 from batch_gateway.gateway.admin.answers import DeletedTeams, TeamInfo, TeamList, key_view, team_view
 from batch_gateway.gateway.admin.budget_status import BudgetStatus
 from batch_gateway.gateway.admin.changes import describe_change
 from batch_gateway.gateway.admin.roles import own_team
 from batch_gateway.gateway.http import json_bodies, params, requests, responses
-from batch_gateway.gateway.http.routes import AuditedResponse
+from batch_gateway.gateway.http.routing import AuditedResponse
 from batch_gateway.ports import KeyStore, TeamDeletedError
 
 MOST_TEAMS = 1_000
@@ -56,10 +56,10 @@ class Teams:
             created_at=now,
             updated_at=now,
             team_alias=_alias(body.team_alias),
-            grant=fields.grant_of(body, Grant()),
-            budget=fields.budget_of(body, Budget()),
-            metadata=fields.metadata_of(body, {}),
-            labels=fields.labels_of(body, LabelPolicy()),
+            grant=field_checks.grant_of(body, Grant()),
+            budget=field_checks.budget_of(body, Budget()),
+            metadata=field_checks.metadata_of(body, {}),
+            labels=field_checks.labels_of(body, LabelPolicy()),
             blocked=body.blocked is True,
         )
         try:
@@ -91,10 +91,10 @@ class Teams:
             return team and msgspec.structs.replace(
                 team,
                 team_alias=team.team_alias if body.team_alias is UNSET else _alias(body.team_alias),
-                grant=fields.grant_of(body, team.grant),
-                budget=fields.budget_of(body, team.budget),
-                metadata=fields.metadata_of(body, team.metadata),
-                labels=fields.labels_of(body, team.labels),
+                grant=field_checks.grant_of(body, team.grant),
+                budget=field_checks.budget_of(body, team.budget),
+                metadata=field_checks.metadata_of(body, team.metadata),
+                labels=field_checks.labels_of(body, team.labels),
                 blocked=team.blocked if body.blocked is UNSET else body.blocked,
                 updated_at=self._now(),
             )
@@ -110,7 +110,7 @@ class Teams:
     def delete(self, request: Request, _: Caller) -> AuditedResponse:
         """Delete teams without keys; their costs stay on record under their ids (``POST /team/delete``)."""
         body = json_bodies.decode(requests.body(request), bodies.DeleteTeams)
-        fields.check_number("team_ids", body.team_ids, bodies.MOST_NAMED)
+        field_checks.check_number("team_ids", body.team_ids, bodies.MOST_NAMED)
         for team_id in body.team_ids:
             if self._keys.get_team(team_id) is None:
                 raise _unknown(team_id)
@@ -161,7 +161,7 @@ class Teams:
 
 
 def _alias(alias: str | None) -> str | None:
-    return None if alias is None else fields.checked_alias("team_alias", alias)
+    return None if alias is None else field_checks.checked_alias("team_alias", alias)
 
 
 def _unknown(team_id: str) -> ApiError:

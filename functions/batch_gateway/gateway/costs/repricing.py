@@ -10,11 +10,11 @@ from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.accounting.settlement import Change, reprice, unpriced_rows_of
 from batch_gateway.core.answers import Count, Money, Time
 from batch_gateway.core.jobs.record import JobRecord
-from batch_gateway.core.pricing.models import short_name
+from batch_gateway.core.pricing.model_names import short_name
 from batch_gateway.core.pricing.money import format_nano
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.gateway.http import json_bodies, page_tokens, params, requests, responses
-from batch_gateway.gateway.http.routes import AuditedResponse
+from batch_gateway.gateway.http.routing import AuditedResponse
 from batch_gateway.ports import JobStore
 
 _JOBS = 200

@@ -29,7 +29,7 @@ from batch_gateway.core.jobs.cost_bounds import Bounds
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation, parse_name
 from batch_gateway.gateway.http import forwarding, params, requests, responses
 from batch_gateway.gateway.http.call import Call
-from batch_gateway.gateway.http.routes import AuditedResponse
+from batch_gateway.gateway.http.routing import AuditedResponse
 from batch_gateway.gateway.jobs import budget_errors, create_outcome
 from batch_gateway.gateway.jobs.added_labels import added_labels
 from batch_gateway.gateway.jobs.create_policy import CreatePolicy

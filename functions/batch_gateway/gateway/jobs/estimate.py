@@ -17,7 +17,7 @@ from batch_gateway.core.estimating.needs import SizeOf, either
 from batch_gateway.core.estimating.sampling import Place, lines_of, plan
 from batch_gateway.core.jobs.cost_bounds import Weighed
 from batch_gateway.core.jobs.record import JobRecord, uris_of
-from batch_gateway.core.pricing.models import BaseModels, base_model_of, configured_base, is_registered
+from batch_gateway.core.pricing.model_names import BaseModels, base_model_of, configured_base, is_registered
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.rows.carried import answered_test
 from batch_gateway.core.timing.job_times import Expectation

@@ -18,7 +18,7 @@ from batch_gateway.core.answers import Time
 from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.output_names import split_uri
 from batch_gateway.gateway.http import json_bodies, params, requests, responses
-from batch_gateway.gateway.http.routes import AuditedResponse
+from batch_gateway.gateway.http.routing import AuditedResponse
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     ObjectExistsError,

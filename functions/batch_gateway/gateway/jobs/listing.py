@@ -14,7 +14,7 @@ from batch_gateway.core.answers import Money, Time
 from batch_gateway.core.jobs import cost_answers as answers
 from batch_gateway.core.jobs.cost_report import cost_report
 from batch_gateway.core.jobs.record import LIVE_STATES, TERMINAL_STATES, JobRecord
-from batch_gateway.core.pricing.models import short_name
+from batch_gateway.core.pricing.model_names import short_name
 from batch_gateway.gateway.http import page_tokens, params, responses
 from batch_gateway.ports import STORED_FIELDS, JobStore
 

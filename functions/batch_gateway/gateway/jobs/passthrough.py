@@ -15,7 +15,7 @@ from batch_gateway.core.jobs.filters import narrow
 from batch_gateway.core.jobs.record import parse_name
 from batch_gateway.gateway.http import forwarding, requests, responses
 from batch_gateway.gateway.http.call import Call
-from batch_gateway.gateway.http.routes import AuditedResponse
+from batch_gateway.gateway.http.routing import AuditedResponse
 from batch_gateway.gateway.jobs.places import Places
 from batch_gateway.logs import log
 from batch_gateway.ports import (

@@ -10,8 +10,8 @@ from batch_gateway.core.jobs.output_names import unreadable_format
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.lines import whole_lines
 from batch_gateway.core.rows import Tally, UnreadableOutputError, reader_for
+from batch_gateway.core.rows.decoding import key_of
 from batch_gateway.core.rows.object_readers import SingleRow
-from batch_gateway.core.rows.row import key_of
 from batch_gateway.core.rows.row_results import COLUMNS, Rates, RowResult, describe
 from batch_gateway.core.spend import csv_rows
 from batch_gateway.gateway.jobs.result_parameters import ResultQuery

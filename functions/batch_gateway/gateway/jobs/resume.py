@@ -26,7 +26,7 @@ from batch_gateway.core.jobs.record import (
 from batch_gateway.gateway.http import params, requests
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.http.params import invalid
-from batch_gateway.gateway.http.routes import AuditedResponse
+from batch_gateway.gateway.http.routing import AuditedResponse
 from batch_gateway.gateway.jobs import create_outcome
 from batch_gateway.gateway.jobs.create import Creates
 from batch_gateway.gateway.jobs.create_policy import CreatePolicy

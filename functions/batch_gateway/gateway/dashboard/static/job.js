@@ -19,7 +19,7 @@ import {
 } from './format.js';
 import { useEffect } from './hooks.module.js';
 import { adviceOnJob } from './advice.js';
-import { rawCard, timelineCard, UsageCard, wasteCard } from './jobcards.js';
+import { rawCard, timelineCard, UsageCard, wasteCard } from './jobpagecards.js';
 import { usePolled } from './live.js';
 import { LostRows, lostRows } from './lostrows.js';
 import { knownNano, nano } from './money.js';

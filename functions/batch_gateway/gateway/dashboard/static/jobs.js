@@ -7,7 +7,7 @@ import { FirstJob } from './firstjob.js';
 import { whole } from './format.js';
 import { useEffect, useMemo, useReducer, useRef, useState } from './hooks.module.js';
 import { FILTERS, Filters, labelOf, wanted } from './jobfilters.js';
-import { JobList, MOST } from './jobpages.js';
+import { JobList, MOST } from './joblist.js';
 import { csvRows, headings, jobRow, sortedBy } from './jobtable.js';
 import { JobTotal } from './jobtotal.js';
 import { every } from './live.js';

@@ -14,7 +14,7 @@ import {
   typedBudgets,
   typedLabels,
   typedLimits,
-} from './ownerfields.js';
+} from './limitfields.js';
 import { ask, copy, say } from './parts.js';
 import { FieldError } from './problems.js';
 

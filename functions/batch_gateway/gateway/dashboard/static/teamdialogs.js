@@ -11,7 +11,7 @@ import {
   typedBudgets,
   typedLabels,
   typedLimits,
-} from './ownerfields.js';
+} from './limitfields.js';
 import { ask } from './parts.js';
 
 /** @typedef {import('./api.js').Owner} Owner */

@@ -1,4 +1,4 @@
-"""Decode a line of output as far as all families need it."""
+"""Decode a line of output as far as all formats need it."""
 
 import re
 from codecs import BOM_UTF8
@@ -13,7 +13,7 @@ from batch_gateway.core.rows.gemini import Response, is_answer
 
 
 class Row(msgspec.Struct, gc=False):
-    """A row of any family."""
+    """A row of any format."""
 
     status: Any = None
     processed_time: Any = None

@@ -1,4 +1,4 @@
-/** Fields of dialogs that keys and teams have in common; they are named as in the API. */
+/** Fields of dialogs for the limits, budgets and labels of keys and teams; they are named as in the API. */
 
 import { field, h, select } from './dom.js';
 import { labelsIn, labelsText } from './labels.js';

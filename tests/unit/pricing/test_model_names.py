@@ -2,7 +2,7 @@
 
 import pytest
 
-from batch_gateway.core.pricing.models import base_model_of, resource_name, short_name
+from batch_gateway.core.pricing.model_names import base_model_of, resource_name, short_name
 
 PLACE = "projects/my-project/locations/us-central1"
 

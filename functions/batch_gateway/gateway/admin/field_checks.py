@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from batch_gateway.core.access.grants import Grant, normalize_uri
-from batch_gateway.core.access.keys import Budget
+from batch_gateway.core.access.grants import normalize_uri
 from batch_gateway.core.access.label_policy import MOST_SET, LabelPolicy, check_label, check_name
+from batch_gateway.core.access.limits import Budget, Grant
 from batch_gateway.core.accounting.budgets import check_window
 from batch_gateway.core.jobs.resource_names import is_location, is_project
 from batch_gateway.core.pricing.money import format_nano

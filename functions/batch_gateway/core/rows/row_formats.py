@@ -1,14 +1,14 @@
-"""Tell which family of models an answered row is from, and measure it with that family's module.
+"""Tell which format an answered row has, and measure it with that format's module.
 
-A new form of output begins here.
+A new format of output begins here.
 """
 
 from collections.abc import Callable
 
 from batch_gateway.core.json_io import is_given
 from batch_gateway.core.rows import gemini, messages, predictions
+from batch_gateway.core.rows.decoding import Row, is_answered
 from batch_gateway.core.rows.measured import ErrorRow, RowUsage
-from batch_gateway.core.rows.row import Row, is_answered
 
 
 def measure(row: Row, line: bytes, is_by_character: Callable[[], bool]) -> RowUsage | ErrorRow | None:
@@ -21,7 +21,7 @@ def measure(row: Row, line: bytes, is_by_character: Callable[[], bool]) -> RowUs
 
     Raises:
         ContradictionError: Its counts contradict each other.
-        UnrecognizedError: Its answer has no known form.
+        UnrecognizedError: Its answer has no known format.
     """
     response = row.response
     if response is None or not is_answered(row, line):

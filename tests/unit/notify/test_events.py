@@ -7,7 +7,7 @@ import pytest
 
 from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, window_of
 from batch_gateway.core.jobs.record import Completion, JobKey
-from batch_gateway.core.notify.notifications import LEASE, after_attempt, budget_event, job_event
+from batch_gateway.core.notify.events import LEASE, after_attempt, budget_event, job_event
 from batch_gateway.core.notify.retries import (
     GIVEN_UP_AFTER,
     Delivery,

@@ -1,4 +1,4 @@
-/** The cards of a job's page. */
+/** The cards of one job’s page. */
 
 import { money } from './amounts.js';
 import { download, downloadCsv } from './csv.js';

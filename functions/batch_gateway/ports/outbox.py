@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from batch_gateway.core.notify.notifications import Event
+from batch_gateway.core.notify.events import Event
 from batch_gateway.ports.records import Unreadable
 
 

@@ -1,4 +1,4 @@
-"""Classify models into families, with the limits of their rows and answers."""
+"""Find a model's family and version by its name, and the limits of its jobs, prompts and answers."""
 
 import re
 from enum import StrEnum
