@@ -621,9 +621,11 @@ def test_what_others_named_is_no_formula(cli, world):
     assert cli("jobs", "list", "-o", "csv").csv[0]["display_name"] == "'=1+1"
 
 
-def leaves(of=None):
+PARSER = parser()
+
+
+def leaves(of=PARSER):
     """Every command, as it is typed."""
-    of = of or parser()
     for action in of._actions:
         for word, below in (
             getattr(action, "choices", None).items() if hasattr(action, "_parser_class") else ()
@@ -663,7 +665,7 @@ def test_every_command_has_help_with_an_example_that_parses(command, capsys):
             typed = typed.split(end)[0]
         words = shlex.split(typed)
         assert tuple(words[: len(command)]) == command
-        assert parser().parse_args(words).run
+        assert PARSER.parse_args(words).run
 
 
 @pytest.mark.parametrize("command", [[], ["keys"], ["jobs"], ["nonsense"], ["jobs", "list", "--lim", "3"]])

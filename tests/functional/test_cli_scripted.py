@@ -23,6 +23,7 @@ from functional.gateway.conftest import json_answer
 from functional.gateway.loopback import Answer, Loopback, closed_port
 from functional.test_cli import Cli, pausing, shell
 from patience import PATIENCE
+from thorough import taking_turns
 
 FIRST = 1_793_491_200
 """2026-11-01T00:00:00Z."""
@@ -615,54 +616,54 @@ WINDOWS = ("0-200k", "200k-1m")
 SHOWN = "1,234,567.123456789"
 
 
+WIDE = {
+    "job": (
+        ("spend", "--by", "job", "--bucket", "all"),
+        [
+            costs(bucket(0, result(LONG, job=JOB))),
+            json_answer({"data": [{"name": JOB, "displayName": "nightly"}], "next_page": None}),
+        ],
+        ("42", "nightly", SHOWN),
+    ),
+    "groups": (
+        ("spend", "--by", "job,model,team,label:environment"),
+        [
+            costs(bucket(0, result(LONG, job=JOB, model="gemini-3.1-flash-image-preview"))),
+            json_answer({"data": [], "next_page": None}),
+        ],
+        ("42", SHOWN),
+    ),
+    "keys": (
+        ("keys", "list"),
+        [json_answer({"keys": [KEY_RECORD], "total_pages": 1})],
+        (SHOWN, "active"),
+    ),
+    "cost": (
+        ("jobs", "cost", JOB),
+        [
+            json_answer(
+                {
+                    **report("RUNNING", "PENDING"),
+                    "lineItems": [{**ITEM, "contextWindow": each} for each in WINDOWS],
+                }
+            ),
+            json_answer({}),
+        ],
+        (*WINDOWS, SHOWN, "12,345,678", "0.000000075"),
+    ),
+    "list": (
+        ("jobs", "list"),
+        [json_answer({"data": [listed(status="FINAL", amount=LONG)], "next_page": None})],
+        ("4242424242424242424", SHOWN),
+    ),
+}
+"""Commands whose tables are wide, with the answers that they get and what has to stay whole."""
+
+
 @pytest.mark.usefixtures("cli")
-@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
-@pytest.mark.parametrize(
-    ("command", "answers", "whole"),
-    [
-        (
-            ("spend", "--by", "job", "--bucket", "all"),
-            [
-                costs(bucket(0, result(LONG, job=JOB))),
-                json_answer({"data": [{"name": JOB, "displayName": "nightly"}], "next_page": None}),
-            ],
-            ("42", "nightly", SHOWN),
-        ),
-        (
-            ("spend", "--by", "job,model,team,label:environment"),
-            [
-                costs(bucket(0, result(LONG, job=JOB, model="gemini-3.1-flash-image-preview"))),
-                json_answer({"data": [], "next_page": None}),
-            ],
-            ("42", SHOWN),
-        ),
-        (
-            ("keys", "list"),
-            [json_answer({"keys": [KEY_RECORD], "total_pages": 1})],
-            (SHOWN, "active"),
-        ),
-        (
-            ("jobs", "cost", JOB),
-            [
-                json_answer(
-                    {
-                        **report("RUNNING", "PENDING"),
-                        "lineItems": [{**ITEM, "contextWindow": each} for each in WINDOWS],
-                    }
-                ),
-                json_answer({}),
-            ],
-            (*WINDOWS, SHOWN, "12,345,678", "0.000000075"),
-        ),
-        (
-            ("jobs", "list"),
-            [json_answer({"data": [listed(status="FINAL", amount=LONG)], "next_page": None})],
-            ("4242424242424242424", SHOWN),
-        ),
-    ],
-    ids=["job", "groups", "keys", "cost", "list"],
-)
-def test_ids_and_amounts_are_whole_however_narrow_the_terminal(server, command, answers, whole, width):
+@pytest.mark.parametrize(("name", "width"), taking_turns(WIDE, [40, 60, 80, 100, 200], each=2))
+def test_ids_and_amounts_are_whole_however_narrow_the_terminal(server, name, width):
+    command, answers, whole = WIDE[name]
     server.answers = list(answers)
     seen = in_a_terminal(*command, COLUMNS=str(width), NO_COLOR="1")
     for each in whole:

@@ -12,9 +12,9 @@ from batch_gateway.core.access.callers import Caller, admin_only, read_only_key
 from batch_gateway.core.errors import ApiError
 from batch_gateway.gateway.http.call import Call
 
-PREFIXES = ("", "/vertex_ai", "/vertex-ai")
-"""Our own, and those of LiteLLM's proxy for Vertex AI."""
-VERSIONS = ("v1", "v1beta1")
+_PREFIX = "/<any('vertex_ai', 'vertex-ai'):prefix>"
+"""Those of LiteLLM's proxy for Vertex AI."""
+_VERSION = "/<any(v1, v1beta1):version>"
 PLACE = "/projects/<project>/locations/<location>"
 
 
@@ -176,21 +176,16 @@ class Table:
 
 
 def _rules(route: Route) -> list[Rule]:
-    """Return the rules of a route: below a place it has each prefix and version, with and without place."""
+    """Return the rules of a route: below a place each version, with and without prefix and place."""
     if route.access is not Access.PLACE:
         return [_rule(route, route.path)]
-    is_operation = route.path.startswith("/operations/")
-    starts = [(f"/{version}{place}", version) for version in VERSIONS for place in (PLACE, "")]
-    if is_operation:
+    starts = [f"{_VERSION}{PLACE}", _VERSION]
+    if route.path.startswith("/operations/"):
         # google-cloud-aiplatform polls a delete's operation under /ui, without a version.
-        starts = [*((f"/{version}{PLACE}", version) for version in VERSIONS), (f"/ui{PLACE}", "v1")]
-    return [
-        _rule(route, f"{prefix}{start}{route.path}", version)
-        for prefix in PREFIXES
-        for start, version in starts
-    ]
+        starts = [f"{_VERSION}{PLACE}", f"/ui{PLACE}"]
+    return [_rule(route, f"{prefix}{start}{route.path}") for prefix in ("", _PREFIX) for start in starts]
 
 
-def _rule(route: Route, path: str, version: str = "") -> Rule:
-    defaults = {"version": version} if version else None
+def _rule(route: Route, path: str) -> Rule:
+    defaults = {"version": "v1"} if path.startswith(("/ui/", f"{_PREFIX}/ui/")) else None
     return Rule(path, endpoint=route, methods=[route.method], defaults=defaults)
