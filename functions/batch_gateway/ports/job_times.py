@@ -7,7 +7,7 @@ from batch_gateway.core.timing.job_times import DailyTimes, Owner
 
 
 class JobTimeStore(Protocol):
-    """How long jobs waited and ran, by day. Errors are as in Store."""
+    """The times that jobs waited and ran, by day. Errors are as in Store."""
 
     def daily_times(self, owner: Owner | None, first: str, last: str) -> Iterator[DailyTimes]:
         """Yield the times of jobs that ended on some UTC days; those of a day and model may come in parts.

@@ -20,7 +20,7 @@ WILD = frozenset("#*?[]{}")
 """Characters with a meaning of their own in gcloud's and gsutil's URIs, some of them in Vertex AI's, too."""
 _RESERVED = ".well-known/acme-challenge/"
 _LOST = "\ufffd"
-"""What stands for bytes of a query that are not UTF-8."""
+"""The character in place of bytes of a query that are not UTF-8."""
 
 
 def parse_prefix(text: str) -> str | None:

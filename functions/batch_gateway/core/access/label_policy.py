@@ -28,7 +28,7 @@ _ALLOWED = "Use lower-case letters, digits, '_' and '-'"
 
 
 class LabelPolicy(msgspec.Struct, frozen=True):
-    """What a key or team wants of the labels of its jobs.
+    """The rules of a key or team for the labels of its jobs.
 
     Attributes:
         default_labels: Labels that a job gets if it has none of the name.

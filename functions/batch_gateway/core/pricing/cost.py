@@ -40,7 +40,7 @@ class LineItem(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def discount_nano(self) -> int:
-        """What the owner's price saves against the table's, in nano-USD; below zero if it is higher.
+        """Return the saving by the owner's price against the table's, in nano-USD; negative if it is higher.
 
         With the amount it adds up to the exact cost at the table's price, rounded once.
         """

@@ -9,4 +9,4 @@ PRICED_BY: Mapping[str, tuple[int, str]] = {
     "token": (10**6, "1000000 Tokens"),
     "character": (10**3, "1000 Characters"),
 }
-"""How many of a unit a price is for on the pricing page of Vertex AI, and what FOCUS calls that."""
+"""The number of units that a price is for on the pricing page of Vertex AI, and its name in FOCUS."""

@@ -47,7 +47,7 @@ class UnrecognizedRow(NamedTuple):
 
 
 class _PlainKind(NamedTuple):
-    """What all plain rows with the same key have in common: waste, model, window and keys of quantities."""
+    """The facts that all plain rows with the same key share: waste, model, window and keys of quantities."""
 
     waste: tuple[str, str] | None
     model: str

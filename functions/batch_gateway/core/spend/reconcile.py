@@ -232,7 +232,7 @@ def _ours(totals: Iterable[DailyTotal]) -> tuple[dict[_Key, int], set[_Key]]:
 
 
 class _Context(NamedTuple):
-    """What a line is judged by besides its own amounts.
+    """The facts that a line is judged by, besides its own amounts.
 
     Attributes:
         sums: (ours, Google's) of all days, by project, model and item.

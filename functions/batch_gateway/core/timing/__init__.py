@@ -1,1 +1,1 @@
-"""How long jobs wait and run."""
+"""Times that jobs wait and run."""

@@ -133,7 +133,7 @@ class TimeStats(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Expectation(msgspec.Struct, frozen=True, rename="camel"):
-    """How long a job is expected to take, from earlier jobs with its model and location.
+    """The times that a job is expected to take, from earlier jobs with its model and location.
 
     Attributes:
         queue_seconds: From creation to start.

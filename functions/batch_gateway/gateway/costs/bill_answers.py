@@ -24,7 +24,7 @@ _Ratio = Annotated[str | None, Meta(description="Ours divided by Google's; null 
 
 
 class BilledSku(msgspec.Struct, frozen=True):
-    """What a SKU costs.
+    """The cost of a SKU.
 
     Attributes:
         sku: Its id.
@@ -62,7 +62,7 @@ class BillLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnconvertedSku(msgspec.Struct, frozen=True, kw_only=True):
-    """What a SKU costs in a currency whose rate the export does not say.
+    """The cost of a SKU in a currency whose rate the export does not say.
 
     Attributes:
         amount: In that currency.

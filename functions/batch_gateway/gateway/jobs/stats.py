@@ -25,7 +25,7 @@ from batch_gateway.ports import JobTimeStore, StoreUnavailableError
 
 
 class StatsList(msgspec.Struct, frozen=True, kw_only=True):
-    """How long jobs took.
+    """The times that jobs took.
 
     Attributes:
         data: By model, location and number of days.
