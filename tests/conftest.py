@@ -1,10 +1,8 @@
-"""What holds for all tests: Hypothesis's settings, and which tests share a process under pytest-xdist."""
+"""What holds for all tests: Hypothesis's settings, and the garbage collector's where tests are many."""
 
 import gc
-import os
 
 from hypothesis import HealthCheck, settings
-from xdist.scheduler import LoadFileScheduling
 
 from thorough import THOROUGH, times
 
@@ -20,28 +18,13 @@ settings.register_profile(
 )
 settings.load_profile("tests")
 
-# Folders whose tests share what is slow to start, such as an emulator.
-_ONE_PROCESS = tuple(
-    f"tests/{folder}/"
-    for folder in ("contract", "functional/hostile", "functional/security", "functional/vertex_emulator")
-)
+_MANY = 1000
+"""Number of tests from which on they are short, and so the garbage collector's time counts."""
 
 
-class _ByFile(LoadFileScheduling):
-    """Gives a file to one process, and so all files of some folders."""
-
-    def _split_scope(self, nodeid):
-        file = super()._split_scope(nodeid)
-        return next((folder for folder in _ONE_PROCESS if file.startswith(folder)), file)
-
-
-def pytest_xdist_make_scheduler(config, log):
-    return _ByFile(config, log)
-
-
-def pytest_collection_finish():
-    # Without it, the garbage collector looks through all that was imported and collected over and over. Only
-    # where thousands of short tests run: the browser's driver may not like collections that come late.
-    if "PYTEST_XDIST_WORKER" in os.environ:
+def pytest_collection_finish(session):
+    # Without it, the garbage collector looks through all that was imported and collected over and over. Not in
+    # the browser's process: its driver may not like collections that come late.
+    if len(session.items) > _MANY:
         gc.freeze()
         gc.set_threshold(100_000)
