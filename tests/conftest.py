@@ -23,8 +23,8 @@ _MANY = 1000
 
 
 def pytest_collection_finish(session):
-    # Without it, the garbage collector looks through all that was imported and collected over and over. Not in
-    # the browser's process: its driver may not like collections that come late.
+    # Without it, the garbage collector looks through all that was imported and collected over and over. Not
+    # in the browser's process: its driver may not like collections that come late.
     if len(session.items) > _MANY:
         gc.freeze()
         gc.set_threshold(100_000)
