@@ -76,7 +76,7 @@ class Relay:
         workers: int = 4,
         request_timeout: float = 540.0,
     ) -> None:
-        self.delivered = 0
+        self._delivered: list[str] = []  # names of objects
         self.retried = 0
         self.expired = 0
         self._storage_url = storage_url
@@ -125,15 +125,28 @@ class Relay:
             thread.join(timeout=2)
         self._threads = []
 
+    @property
+    def delivered(self) -> int:
+        """Return the number of events that were delivered."""
+        return len(self._delivered)
+
     def idle(self) -> bool:
         """Return whether all events that the last poll found are delivered."""
         with self._changed:
             return not self._queue and not self._in_flight
 
-    def wait_for_delivery(self, after: int, timeout: float) -> None:
-        """Wait until more events than `after` are delivered, or for so many seconds."""
+    def wait_for_delivery(self, prefix: str, after: int, timeout: float) -> None:
+        """Wait for the delivery of an event of an object under a prefix, or for so many seconds.
+
+        Args:
+            prefix: What the object's name begins with.
+            after: How many deliveries there were before; these do not count.
+            timeout: Seconds.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self.delivered > after, timeout)
+            self._changed.wait_for(
+                lambda: any(name.startswith(prefix) for name in self._delivered[after:]), timeout
+            )
 
     def deliver(self, bucket: str, name: str, generation: str | None = None) -> int:
         """Deliver an object's event once more by hand, with the same id and body.
@@ -239,7 +252,7 @@ class Relay:
             return 0
         if _is_success(answer.status_code):
             with self._changed:
-                self.delivered += 1
+                self._delivered.append(event.resource["name"])
                 self._changed.notify_all()
         return answer.status_code
 

@@ -111,14 +111,17 @@ class Harness:
     def cost_when(self, job, is_true, what):
         """Waits until a job's cost is as wanted, and returns it."""
 
+        relay, seen = self.stack.relay, 0
+        folder = job.prefix.removeprefix("gs://").partition("/")[2].removesuffix("/")
+        prefix = f"{folder}/" if folder else ""
+
         def asked():
-            delivered = self.stack.relay.delivered
+            # Most costs change when an event of the job's output is delivered, and only then.
+            nonlocal seen
+            relay.wait_for_delivery(prefix, seen, 0.5)
+            seen = relay.delivered
             cost = self.cost(job)
-            if is_true(cost):
-                return cost
-            # Most costs change when an event is delivered, and only then.
-            self.stack.relay.wait_for_delivery(delivered, 0.2)
-            return None
+            return cost if is_true(cost) else None
 
         wait_until(asked, PATIENCE, f"the cost of {job.label} to {what}", interval=0)
         # Asked once more: whether every single answer agrees with itself is a test's own subject.
