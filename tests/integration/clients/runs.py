@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from tempfile import mkdtemp, mkstemp
+from tempfile import mkdtemp
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -101,7 +101,7 @@ class Preloaded:
     """Runs an environment's Python programs with its libraries imported already; see preloaded.py."""
 
     def __init__(self, environment, folder):
-        self._folder = folder
+        self._environment, self._folder = environment, folder
         self._variables = {"PATH": os.environ["PATH"], "HOME": str(folder)}
         self._process = subprocess.Popen(  # noqa: S603 - a program of this folder
             [environments.interpreter(environment), HERE / "preloaded.py", *LIBRARIES[environment]],
@@ -122,19 +122,20 @@ class Preloaded:
     def run(self, program, *arguments, folder=None, **variables):
         """Runs a program to its end, as subprocess.run would."""
         ended = Future()
-        out, err = (Path(mkstemp(dir=self._folder)[1]) for _ in range(2))
-        task = {
-            "program": str(program),
-            "arguments": arguments,
-            "folder": str(folder or self._folder),
-            "variables": self._variables | variables,
-            "out": str(out),
-            "err": str(err),
-        }
         with self._lock:
             number = next(self._numbers)
+            out, err = (self._folder / f"{self._environment}-{number}.{name}" for name in ("out", "err"))
+            task = {
+                "number": number,
+                "program": str(program),
+                "arguments": arguments,
+                "folder": str(folder or self._folder),
+                "variables": self._variables | variables,
+                "out": str(out),
+                "err": str(err),
+            }
             self._ended[number] = ended
-            self._process.stdin.write(f"{json.dumps(task | {'number': number})}\n".encode())
+            self._process.stdin.write(f"{json.dumps(task)}\n".encode())
             self._process.stdin.flush()
         status = ended.result(3 * PATIENCE)
         return subprocess.CompletedProcess([program, *arguments], status, out.read_text(), err.read_text())
