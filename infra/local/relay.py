@@ -76,7 +76,7 @@ class Relay:
         workers: int = 4,
         request_timeout: float = 540.0,
     ) -> None:
-        self.delivered = 0
+        self._delivered: list[str] = []  # names of objects
         self.retried = 0
         self.expired = 0
         self._storage_url = storage_url
@@ -88,7 +88,7 @@ class Relay:
         self._request_timeout = request_timeout
         self._events: dict[_Key, Event] = {}
         self._seen: set[_Key] = set()
-        self._etags: dict[str, str] = {}  # of each bucket's last listing
+        self._etag = ""  # of the last listings, as the emulator has one for all buckets
         self._queue: list[_Delivery] = []
         self._order = itertools.count()
         self._in_flight = 0
@@ -125,10 +125,28 @@ class Relay:
             thread.join(timeout=2)
         self._threads = []
 
+    @property
+    def delivered(self) -> int:
+        """Return the number of events that were delivered."""
+        return len(self._delivered)
+
     def idle(self) -> bool:
         """Return whether all events that the last poll found are delivered."""
         with self._changed:
             return not self._queue and not self._in_flight
+
+    def wait_for_delivery(self, prefix: str, after: int, timeout: float) -> None:
+        """Wait for the delivery of an event of an object under a prefix, or for so many seconds.
+
+        Args:
+            prefix: What the object's name begins with.
+            after: How many deliveries there were before; these do not count.
+            timeout: Seconds.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: any(name.startswith(prefix) for name in self._delivered[after:]), timeout
+            )
 
     def deliver(self, bucket: str, name: str, generation: str | None = None) -> int:
         """Deliver an object's event once more by hand, with the same id and body.
@@ -166,17 +184,23 @@ class Relay:
 
     def _discover(self, session: requests.Session) -> Iterator[Event]:
         """List the buckets, and yield the events of objects that are new."""
+        etag = ""
         for bucket in self._buckets:
-            known = {"If-None-Match": self._etags[bucket]} if bucket in self._etags else {}
-            answer = session.get(f"{self._storage_url}/storage/v1/b/{bucket}/o", headers=known, timeout=30)
+            answer = session.get(
+                f"{self._storage_url}/storage/v1/b/{bucket}/o",
+                headers={"If-None-Match": self._etag},
+                timeout=30,
+            )
             if answer.status_code == HTTPStatus.NOT_MODIFIED:
-                continue
+                return
             answer.raise_for_status()
             for listed in answer.json().get("items", []):
                 if _key(listed) not in self._seen:
                     self._seen.add(_key(listed))
                     yield self._event(notified_resource(listed))
-            self._etags[bucket] = answer.headers.get("ETag", "")
+            # The first: what came after it may be missing from that listing.
+            etag = etag or answer.headers.get("ETag", "")
+        self._etag = etag
 
     def _poll(self) -> None:
         with self._session() as session:
@@ -228,7 +252,8 @@ class Relay:
             return 0
         if _is_success(answer.status_code):
             with self._changed:
-                self.delivered += 1
+                self._delivered.append(event.resource["name"])
+                self._changed.notify_all()
         return answer.status_code
 
     def _next(self) -> _Delivery | None:

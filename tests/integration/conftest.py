@@ -1,4 +1,4 @@
-"""One running system for all tests of this folder: each test has jobs, prefixes and labels of its own."""
+"""One running system for nearly all tests of this folder: each has jobs, prefixes and labels of its own."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from relay import Backoff
 from stack import Stack
 
 CONFIG = Path(__file__).with_name("gateway.yaml")
+QUICK_PRICES = Path(__file__).with_name("quick_prices.py")
 FAST = {
     "config": CONFIG,
     "vertex_options": (
@@ -34,8 +35,17 @@ def system():
             yield Harness(stack, upstream)
 
 
-@pytest.fixture
-def own_system():
-    """A stack for one test, that may break it; as deployed also in how long it waits for Firestore."""
-    with Stack(**FAST) as stack:
+@pytest.fixture(scope="session")
+def _other_system():
+    with Stack(**FAST, source=QUICK_PRICES) as stack:
         yield Harness(stack)
+
+
+@pytest.fixture
+def own_system(_other_system):
+    """A stack for a test that may kill Firestore or change prices; it waits for Firestore as if deployed."""
+    firestore = _other_system.stack.firestore.process
+    if firestore is not None and firestore.exit_code() is not None:
+        firestore.start()
+        firestore.wait_ready()
+    return _other_system

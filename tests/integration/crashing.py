@@ -139,10 +139,9 @@ def _no_tables():
     raise AssertionError("no job of these schedules writes to BigQuery")
 
 
-def _run(task, table, steps):
+def _run(task, table, firestore, steps):
     """Settles or sweeps, as a task says; returns what came of it."""
-    project, location = task["project"], task["location"]
-    firestore, ticks = connect(project, "(default)"), count()
+    project, location, ticks = task["project"], task["location"], count()
     now = datetime.fromisoformat(task["now"])
     store = Stepping("store", FirestoreStore(firestore), steps)
     keys = Stepping("keys", FirestoreKeys(firestore), steps)
@@ -184,10 +183,10 @@ def _run(task, table, steps):
     return settle(task["bucket"], task["name"], written, now, deps, deadline=task["blocks"])
 
 
-def attempt(task, table, steps):
-    """Does a task in this process."""
+def attempt(task, table, firestore, steps):
+    """Does a task in this process, with a client of Firestore."""
     try:
-        return {"outcome": _run(task, table, steps)}
+        return {"outcome": _run(task, table, firestore, steps)}
     except AGAIN as error:
         return {"again": f"{type(error).__name__}: {error}"}
     except Exception:  # noqa: BLE001 - the test shows it
@@ -197,9 +196,9 @@ def attempt(task, table, steps):
 def _child(task, table, out):
     """Does a task, twice at once if it says so, and ends the process."""
     steps = Steps(lambda step: os.write(out, f"{step}\n".encode()), task.get("kill"), task.get("pause"))
-    results = []
+    firestore, results = connect(task["project"], "(default)"), []
     threads = [
-        threading.Thread(target=lambda: results.append(attempt(task, table, steps)))
+        threading.Thread(target=lambda: results.append(attempt(task, table, firestore, steps)))
         for _ in range(task.get("times", 1))
     ]
     for thread in threads:

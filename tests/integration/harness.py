@@ -111,11 +111,19 @@ class Harness:
     def cost_when(self, job, is_true, what):
         """Waits until a job's cost is as wanted, and returns it."""
 
+        relay, seen = self.stack.relay, 0
+        folder = job.prefix.removeprefix("gs://").partition("/")[2].removesuffix("/")
+        prefix = f"{folder}/" if folder else ""
+
         def asked():
+            # Most costs change when an event of the job's output is delivered, and only then.
+            nonlocal seen
+            relay.wait_for_delivery(prefix, seen, 0.5)
+            seen = relay.delivered
             cost = self.cost(job)
             return cost if is_true(cost) else None
 
-        wait_until(asked, PATIENCE, f"the cost of {job.label} to {what}", interval=0.03)
+        wait_until(asked, PATIENCE, f"the cost of {job.label} to {what}", interval=0)
         # Asked once more: whether every single answer agrees with itself is a test's own subject.
         return self.cost(job)
 

@@ -59,7 +59,7 @@ class Schedule(World):
     def here(self, task):
         """Does a task in this process, to its end."""
         steps = []
-        result = attempt(task, self.stage.prices, steps.append)
+        result = attempt(task, self.stage.prices, self.client, steps.append)
         return self._came(task, steps, [result])
 
     def in_child(self, task, meanwhile=None, *, go_on=None):
@@ -195,7 +195,7 @@ class Schedule(World):
     def sweep_until_nothing_is_left(self):
         sweeps, ends = 20, time.monotonic() + PATIENCE
         while sweeps and time.monotonic() < ends:
-            result = attempt(self.task(seconds=FOR_EVER), self.stage.prices, lambda _: None)
+            result = attempt(self.task(seconds=FOR_EVER), self.stage.prices, self.client, lambda _: None)
             self.log.append(f"last sweep {result}")
             if "again" in result:
                 # Firestore's emulator may be away, for as long as it takes to start.

@@ -8,6 +8,7 @@ import requests
 
 from builders import prompt
 from functions_process import function_process
+from integration.conftest import QUICK_PRICES
 from integration.harness import nano
 from integration.recounting import expected_by_recount
 from patience import PATIENCE
@@ -20,7 +21,13 @@ def other_url(own_system, tmp_path):
     (port,) = free_ports(1)
     stack = own_system.stack
     process = function_process(
-        "gateway", "http", port, env=stack.gateway._env, logs=tmp_path, health="/health/readiness"
+        "gateway",
+        "http",
+        port,
+        env=stack.gateway._env,
+        logs=tmp_path,
+        source=QUICK_PRICES,
+        health="/health/readiness",
     )
     process.start()
     try:
@@ -56,10 +63,8 @@ def test_two_gateways_agree_and_settlement_with_them(own_system, other_url):
         (one, other) = [(each["priceTable"], each["overrides"], each["prices"]) for each in found]
         return one if one == other else None
 
-    # Each sees what the other has set when its own minute is over.
-    version, overrides, (entry,) = wait_until(
-        agree, PATIENCE, "both gateways to have the same prices", interval=1
-    )
+    # Each sees what the other has set when what it read itself is no longer good.
+    version, overrides, (entry,) = wait_until(agree, PATIENCE, "both gateways to have the same prices")
     assert version.startswith(f"{before}+")
     assert [each["name"] for each in overrides] == sorted(names)
     assert entry["discount"] == "0.07"

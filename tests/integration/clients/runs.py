@@ -5,8 +5,10 @@ import os
 import re
 import shutil
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import NamedTuple
@@ -20,6 +22,13 @@ from patience import PATIENCE
 from stack import INPUT_BUCKET, LOCATION, OUTPUT_BUCKET, PROJECT
 
 HERE = Path(__file__).parent
+LIBRARIES = {
+    "python-current": ("google.genai", "googleapiclient.discovery"),
+    "python-aiplatform": ("google.genai", "vertexai.batch_prediction"),
+    "python-1": ("google.genai", "vertexai.batch_prediction"),
+    "python-focus": ("focus_validator.main",),
+}
+"""What most programs of an environment import; vertexai brings google.cloud.aiplatform."""
 MODEL = "gemini-3.5-flash"
 
 
@@ -88,20 +97,69 @@ class Run(NamedTuple):
     sent: Recorder
 
 
+class Preloaded:
+    """Runs an environment's Python programs with its libraries imported already; see preloaded.py."""
+
+    def __init__(self, environment, folder):
+        self._environment, self._folder = environment, folder
+        self._variables = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+        self._process = subprocess.Popen(  # noqa: S603 - a program of this folder
+            [environments.interpreter(environment), HERE / "preloaded.py", *LIBRARIES[environment]],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=self._variables,
+        )
+        self._numbers, self._ended, self._lock = count(), {}, threading.Lock()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.stdin.close()
+        self._process.wait(PATIENCE)
+
+    def run(self, program, *arguments, folder=None, **variables):
+        """Runs a program to its end, as subprocess.run would."""
+        ended = Future()
+        with self._lock:
+            number = next(self._numbers)
+            out, err = (self._folder / f"{self._environment}-{number}.{name}" for name in ("out", "err"))
+            task = {
+                "number": number,
+                "program": str(program),
+                "arguments": arguments,
+                "folder": str(folder or self._folder),
+                "variables": self._variables | variables,
+                "out": str(out),
+                "err": str(err),
+            }
+            self._ended[number] = ended
+            self._process.stdin.write(f"{json.dumps(task)}\n".encode())
+            self._process.stdin.flush()
+        status = ended.result(3 * PATIENCE)
+        return subprocess.CompletedProcess([program, *arguments], status, out.read_text(), err.read_text())
+
+    def _listen(self):
+        for line in self._process.stdout:
+            said = json.loads(line)
+            self._ended.pop(said["number"]).set_result(said["status"])
+
+
 class Runner:
-    """Starts programs in a folder where they find their packages, and ends its recorders with it."""
+    """Starts programs in a folder where they find their packages; what it started itself ends with it."""
 
     def __init__(self, stack, folder):
         self._stack = stack
         self._folder = folder
         # Each client is mostly waiting: for its imports to be read, for its job to end.
         self._pool = ThreadPoolExecutor(2 * (os.cpu_count() or 1) + 2)
-        self._recorders = ExitStack()
-        self._started = {}
+        self._closing, self._lock = ExitStack(), threading.Lock()
+        self._started, self._environments = {}, {}
 
     def close(self):
         self._pool.shutdown(cancel_futures=True)
-        self._recorders.close()
+        self._closing.close()
 
     def submit(self, function, *arguments):
         """A future of what a function returns, called beside the clients."""
@@ -119,7 +177,7 @@ class Runner:
     def recorder(self, gateway_url=None):
         """A recorder in front of a gateway."""
         gateway = urlsplit(gateway_url or self._stack.gateway_url)
-        return self._recorders.enter_context(Recorder(gateway.hostname, gateway.port))
+        return self._closing.enter_context(Recorder(gateway.hostname, gateway.port))
 
     def new_key(self, alias, **limits):
         """An API key of the gateway."""
@@ -157,23 +215,34 @@ class Runner:
 
     def execute(self, environment, program, *arguments, **variables):
         """Runs a program in an environment and returns what it prints; it has to succeed."""
-        command = {".py": [], ".mjs": ["node"], ".sh": ["bash"]}[program.suffix]
+        # Nothing of the machine's own Google set-up; loopback without a proxy.
+        variables |= {"NO_PROXY": "127.0.0.1"}
         if program.suffix == ".py":
-            command = [environments.interpreter(environment)]
-        if program.suffix == ".mjs":
-            program = self._beside_packages(program)
-        done = subprocess.run(  # noqa: S603 - programs of this folder
-            [*command, program, *arguments],
-            # Nothing of the machine's own Google set-up; loopback without a proxy.
-            env={"PATH": os.environ["PATH"], "HOME": str(self._folder), "NO_PROXY": "127.0.0.1"} | variables,
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            timeout=3 * PATIENCE,
-            check=False,
-        )
+            done = self._preloaded(environment).run(program, *arguments, **variables)
+        else:
+            command = {".mjs": "node", ".sh": "bash"}[program.suffix]
+            if program.suffix == ".mjs":
+                program = self._beside_packages(program)
+            done = subprocess.run(  # noqa: S603 - programs of this folder
+                [command, program, *arguments],
+                env={"PATH": os.environ["PATH"], "HOME": str(self._folder)} | variables,
+                cwd=self._folder,
+                capture_output=True,
+                text=True,
+                timeout=3 * PATIENCE,
+                check=False,
+            )
         assert done.returncode == 0, f"{program.name} failed:\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}"
         return done.stdout
+
+    def _preloaded(self, environment):
+        # Not under the lock: to make one takes a while, and others can be made at the same time.
+        environments.interpreter(environment)
+        with self._lock:
+            if environment not in self._environments:
+                started = self._closing.enter_context(Preloaded(environment, self._folder))
+                self._environments[environment] = started
+            return self._environments[environment]
 
     def _beside_packages(self, program):
         """Node looks for packages beside a program only, so the program goes to them."""

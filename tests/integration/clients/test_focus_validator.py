@@ -4,7 +4,6 @@ focus-validator 1.0.0 knows FOCUS up to 1.0. Its failures must be exactly those 
 """
 
 import re
-import subprocess
 
 import pytest
 
@@ -14,6 +13,7 @@ from batch_gateway.core.spend.csv_rows import csv_chunks
 from batch_gateway.core.spend.entries import Entry, entries_of_job
 from documents import DOCS, table_rows
 from integration.clients import environments
+from integration.clients.runs import Preloaded
 from unit.spend.test_focus import EMBEDDING, PRO, TABLE, cell, job
 
 UNPRICED = {"ListCost_NotNull", "ContractedCost_NotNull", "EffectiveCost_NotNull"}
@@ -21,8 +21,9 @@ UNPRICED = {"ListCost_NotNull", "ContractedCost_NotNull", "EffectiveCost_NotNull
 
 
 @pytest.fixture(scope="module")
-def python():
-    return environments.interpreter("python-focus")
+def validator(tmp_path_factory):
+    with Preloaded("python-focus", tmp_path_factory.mktemp("validator")) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -32,17 +33,16 @@ def explained():
     return {rule for row in table_rows(decision) for rule in re.findall(r"`(\w+_\w+)`", row[0])}
 
 
-def failures(python, entries, file):
+def failures(validator, entries, file):
     """The rules that a file of these entries breaks."""
     file.write_bytes(
         b"".join(csv_chunks(focus.COLUMNS, (row for entry in entries for row in focus.rows(entry, TABLE))))
     )
     # It looks for its list of currencies below the working directory.
+    python = environments.interpreter("python-focus")
     (packages,) = python.parents[1].glob("lib/python*/site-packages")
-    command = [python, "-m", "focus_validator.main", "--data-file", file, "--validate-version", "1.0"]
-    done = subprocess.run(  # noqa: S603 - arguments of ours
-        command, cwd=packages, capture_output=True, text=True, timeout=300, check=False
-    )
+    arguments = ("--data-file", str(file), "--validate-version", "1.0")
+    done = validator.run("focus_validator.main", *arguments, folder=packages)
     found = set(re.findall(r"^(\w+) failed:$", done.stdout, re.MULTILINE))
     assert found or "Validation succeeded" in done.stdout, done.stdout + done.stderr
     return found
@@ -57,17 +57,17 @@ def priced():
     ]
 
 
-def test_a_file_breaks_only_the_rules_that_are_explained(python, explained, tmp_path):
+def test_a_file_breaks_only_the_rules_that_are_explained(validator, explained, tmp_path):
     assert len(explained) > 5
-    assert failures(python, priced(), tmp_path / "focus.csv") == explained - UNPRICED
+    assert failures(validator, priced(), tmp_path / "focus.csv") == explained - UNPRICED
 
 
-def test_usage_without_a_price_breaks_three_more(python, explained, tmp_path):
+def test_usage_without_a_price_breaks_three_more(validator, explained, tmp_path):
     unpriced = Entry(cell({"input_text": ItemTotal(10, 0)}, "mystery-1"))
-    assert failures(python, [*priced(), unpriced], tmp_path / "focus.csv") == explained
+    assert failures(validator, [*priced(), unpriced], tmp_path / "focus.csv") == explained
 
 
-def test_it_would_see_a_wrong_value(python, explained, tmp_path, monkeypatch):
+def test_it_would_see_a_wrong_value(validator, explained, tmp_path, monkeypatch):
     monkeypatch.setitem(focus._CONSTANT, "BillingCurrency", "dollars")
-    broken = failures(python, priced(), tmp_path / "focus.csv") - explained
+    broken = failures(validator, priced(), tmp_path / "focus.csv") - explained
     assert {rule.partition("_")[0] for rule in broken} == {"BillingCurrency"}
