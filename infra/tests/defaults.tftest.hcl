@@ -191,7 +191,7 @@ run "apply" {
   }
 }
 
-# In one plan, what a later apply may change.
+# What a later apply may change, all in one plan.
 run "a_later_apply" {
   command = plan
 

@@ -95,7 +95,7 @@ def setup() -> Setup:
     if tuple(int(part) for part in found.split(".")[:2]) < _NEEDED:
         raise NotHereError(f"terraform {found} is too old: write-only arguments came with 1.11")
     environment = {name: value for name, value in os.environ.items() if not _CREDENTIALS.match(name)}
-    # Terraform lives for seconds, in which it would spend a third of its time on collecting garbage.
+    # Terraform lives for seconds, and would spend a quarter of its time on collecting garbage.
     environment |= {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "GOGC": "300"}
     for program in sorted(ROOT.parent.glob("*/terraform/setup")):
         told = re.search(r"^export TF_CLI_CONFIG_FILE=(.+)$", _output(str(program), str(CACHE)), re.MULTILINE)

@@ -54,9 +54,8 @@ def plan(workspace):
 
 def hash_of(workspace):
     """What the object's name will hold: of the values of source.tf alone, which need no provider."""
-    values = re.search(r"^locals \{.*?^\}", (ROOT / "infra/source.tf").read_text(), re.DOTALL | re.MULTILINE)[
-        0
-    ]
+    text = (ROOT / "infra/source.tf").read_text()
+    [values] = re.findall(r"^locals \{.*?^\}", text, re.DOTALL | re.MULTILINE)
     (workspace.folder / "hash").mkdir(exist_ok=True)
     (workspace.folder / "hash/source.tf").write_text(values)
     return json.loads(workspace.run("hash", "console", given="local.source_hash"))

@@ -20,7 +20,7 @@ def test_it_is_valid_and_nothing_in_it_is_deprecated(workspace, applied, where):
         workspace.init(where)
         said = workspace.run(where, "validate", "-no-color")
     elif where == MINIMAL:
-        # It calls the same module as the other example: what an apply comes to, that one shows.
+        # A plan validates too. What an apply comes to, the module alone and the other example show.
         workspace.init(where)
         said = workspace.plan(where)
         assert re.search(r"Plan: \d{3} to add, 0 to change, 0 to destroy", said)
