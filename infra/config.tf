@@ -55,8 +55,6 @@ locals {
     ) : regexall("\"?os\\.environ/([A-Za-z0-9_]+)", jsonencode(value))
   ]))
   missing_variables = setsubtract(local.named_variables, concat(keys(var.environment), keys(var.secret_environment)))
-  # Google's of Cloud Run functions, and ours.
-  reserved_names = "^(FIRESTORE_DATABASE|FUNCTION_.*|GATEWAY_.*|GOOGLE_CLOUD_PROJECT|K_.*|LOG_EXECUTION_ID|PORT|THREADS|X_GOOGLE_.*)$"
   # Files are not deployed along.
   credential_files = [
     for each in local.vertex_models : each.vertex_credentials

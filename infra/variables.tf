@@ -1,3 +1,8 @@
+locals {
+  # Environment variables: Google's of Cloud Run functions, and ours.
+  reserved_names = "^(FIRESTORE_DATABASE|FUNCTION_.*|GATEWAY_.*|GOOGLE_CLOUD_PROJECT|K_.*|LOG_EXECUTION_ID|PORT|THREADS|X_GOOGLE_.*)$"
+}
+
 variable "alerts" {
   description = <<-EOT
     When somebody is told. `enabled`: whether there are alert policies, which Cloud Monitoring bills by the condition;

@@ -54,8 +54,8 @@ variables {
   master_key = "sk-made-up-0123456789abcdef0123456789abcdef"
 }
 
-run "plan" {
-  command = plan
+run "apply" {
+  command = apply
 
   assert {
     condition     = google_cloudfunctions2_function.gateway.build_config[0].entry_point == "gateway"
@@ -133,11 +133,6 @@ run "plan" {
     condition     = !contains(keys(google_monitoring_alert_policy.metric), "daily_spend") && !contains(keys(google_monitoring_alert_policy.log), "job_finished")
     error_message = "Alerts that need a wish are not made without one."
   }
-}
-
-run "apply" {
-  command = apply
-
   assert {
     condition     = google_cloud_scheduler_job.sweep.http_target[0].uri == "${google_cloudfunctions2_function.gateway.service_config[0].uri}/internal/reconcile"
     error_message = "The sweep is called at the service's own address."
@@ -196,32 +191,27 @@ run "apply" {
   }
 }
 
-run "adding_an_api_changes_nothing_else" {
+# What a later apply may change, all in one plan.
+run "a_later_apply" {
   command = plan
 
   variables {
-    bigquery_datasets = ["my-project.batch_output"]
+    bigquery_datasets   = ["my-project.batch_output"]
+    database            = { name = "restored" }
+    deletion_protection = false
+    region              = "europe-west1"
+    secret_environment  = { PASSWORD = { secret = "login" }, TOKEN = { secret = "token" }, USER = { secret = "login" } }
   }
 
   assert {
     condition     = google_project_iam_member.gcs_publisher.member == "serviceAccount:service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
     error_message = "The storage agent's grant would be replaced, and no event of the project be published meanwhile."
   }
-}
-
-run "what_a_later_apply_grants_is_waited_for" {
-  command = plan
-
-  variables {
-    database           = { name = "restored" }
-    secret_environment = { PASSWORD = { secret = "login" }, TOKEN = { secret = "token" }, USER = { secret = "login" } }
-  }
-
   assert {
     condition = time_sleep.grants.triggers == tomap({
       database = "restored"
       projects = "my-project"
-      regions  = "us-central1"
+      regions  = "europe-west1"
       secrets  = "login token"
     })
     error_message = "Functions would be deployed, and a new database changed, before the grants have arrived."
@@ -230,28 +220,10 @@ run "what_a_later_apply_grants_is_waited_for" {
     condition     = keys(google_secret_manager_secret_iam_member.environment) == ["gateway/login", "gateway/token", "settle/login", "settle/token"]
     error_message = "Two grants of the same would go both with one of two variables that name one secret."
   }
-}
-
-run "the_same_again_in_another_region_keeps_the_archive" {
-  command = plan
-
-  variables {
-    region = "europe-west1"
-  }
-
   assert {
     condition     = google_storage_bucket_object.source.name == element(split("/", run.apply.source_object), 3)
     error_message = "The archive's name depends on its content only."
   }
-}
-
-run "unprotected_everything_goes" {
-  command = plan
-
-  variables {
-    deletion_protection = false
-  }
-
   assert {
     condition     = google_firestore_database.this.delete_protection_state == "DELETE_PROTECTION_DISABLED" && google_firestore_database.this.deletion_policy == "DELETE"
     error_message = "A destroy takes the database along."

@@ -1,10 +1,5 @@
-# Every validation of a variable refuses what it is there to refuse. A run takes a second or two, so that each has one
-# wrong value of as many variables as possible.
-
-mock_provider "archive" {}
-mock_provider "google" {}
-mock_provider "google-beta" {}
-mock_provider "time" {}
+# Every validation of a variable refuses what it is there to refuse. The runs are of the variables alone, by a link to
+# variables.tf: so none takes long.
 
 variables {
   project_id = "my-project"
@@ -12,6 +7,10 @@ variables {
 
 run "refused_1" {
   command = plan
+
+  module {
+    source = "./tests/variables"
+  }
 
   variables {
     # spend of nothing
@@ -92,6 +91,10 @@ run "refused_1" {
 run "refused_2" {
   command = plan
 
+  module {
+    source = "./tests/variables"
+  }
+
   variables {
     # more than all answers
     alerts = { error_percent = 101 }
@@ -133,6 +136,10 @@ run "refused_2" {
 run "refused_3" {
   command = plan
 
+  module {
+    source = "./tests/variables"
+  }
+
   variables {
     # config with a master key
     config = "{model_list: [], general_settings: {master_key: sk-1234}}"
@@ -161,6 +168,10 @@ run "refused_3" {
 run "refused_4" {
   command = plan
 
+  module {
+    source = "./tests/variables"
+  }
+
   variables {
     # drift of nothing
     alerts = { bill_drift_percent = 0 }
@@ -186,6 +197,10 @@ run "refused_4" {
 run "refused_5" {
   command = plan
 
+  module {
+    source = "./tests/variables"
+  }
+
   variables {
     # everybody as an invoker
     gateway = { invokers = ["allUsers"] }
@@ -205,6 +220,10 @@ run "refused_5" {
 run "refused_6" {
   command = plan
 
+  module {
+    source = "./tests/variables"
+  }
+
   variables {
     # given output without a name
     output_buckets = { output = { create = false } }
@@ -217,6 +236,10 @@ run "refused_6" {
 
 run "refused_7" {
   command = plan
+
+  module {
+    source = "./tests/variables"
+  }
 
   variables {
     # output gone before it is settled

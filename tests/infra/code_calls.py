@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,7 +69,8 @@ def _name(node: ast.expr) -> str:
     return node.id.strip("_") if isinstance(node, ast.Name) else ""
 
 
-def calls_of(functions: Path, entry: str) -> set[Call]:
+@cache
+def calls_of(functions: Path, entry: str) -> frozenset[Call]:
     """Calls of ports in a module and in all that it imports of the package.
 
     Args:
@@ -84,7 +86,7 @@ def calls_of(functions: Path, entry: str) -> set[Call]:
         if not short.startswith(("adapters", "ports")):
             source = _path(functions, module).read_text()
             found |= set(module_calls(source, short, names))
-    return found
+    return frozenset(found)
 
 
 def _path(functions: Path, module: str) -> Path:

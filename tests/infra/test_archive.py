@@ -1,5 +1,6 @@
 """The archive of the functions holds what is deployed, and its name says what is in it."""
 
+import json
 import re
 import shutil
 import zipfile
@@ -31,8 +32,7 @@ def files_of(folder):
 
 
 @pytest.fixture
-def plan(tmp_path):
-    """Changes a copy of the sources and plans; gives the object's name and the archive."""
+def workspace(tmp_path):
     try:
         if not setup().simulated:
             pytest.skip("providers are the real ones: a plan would need a Google account")
@@ -41,15 +41,24 @@ def plan(tmp_path):
     except NotHereError as error:
         pytest.skip(str(error))
 
-    def after(change):
-        change(tmp_path)
-        target = "-target=google_storage_bucket_object.source"
-        shown = workspace.run("infra", "plan", "-no-color", "-var=project_id=my-project", target)
-        archive = zipfile.ZipFile(tmp_path / "infra/.terraform/batch-gateway-functions.zip")
-        return re.search(r'"(functions-[0-9a-f]{16}\.zip)"', shown)[1], archive
+    return workspace
 
-    after.folder = tmp_path
-    return after
+
+def plan(workspace):
+    """Plans and returns the object's name and the archive."""
+    target = "-target=google_storage_bucket_object.source"
+    shown = workspace.plan("infra", target)
+    archive = zipfile.ZipFile(workspace.folder / "infra/.terraform/batch-gateway-functions.zip")
+    return re.search(r'"(functions-[0-9a-f]{16}\.zip)"', shown)[1], archive
+
+
+def hash_of(workspace):
+    """What the object's name will hold: of the values of source.tf alone, which need no provider."""
+    text = (ROOT / "infra/source.tf").read_text()
+    [values] = re.findall(r"^locals \{.*?^\}", text, re.DOTALL | re.MULTILINE)
+    (workspace.folder / "hash").mkdir(exist_ok=True)
+    (workspace.folder / "hash/source.tf").write_text(values)
+    return json.loads(workspace.run("hash", "console", given="local.source_hash"))
 
 
 def leave_things_behind(folder):
@@ -71,20 +80,21 @@ def rename(folder):
     shutil.move(source, source.with_name("log.py"))
 
 
-def test_it_holds_what_is_deployed_and_its_name_goes_by_that(plan):
-    expected = files_of(plan.folder)
-    assert (plan.folder / "functions/docs").is_dir(), "there are documents to leave out"
+def test_it_holds_what_is_deployed_and_its_name_goes_by_that(workspace):
+    expected = files_of(workspace.folder)
+    assert (workspace.folder / "functions/docs").is_dir(), "there are documents to leave out"
     assert not any("docs" in name for name in expected)
-    clean, archive = plan(lambda _: None)
+    clean = hash_of(workspace)
+    leave_things_behind(workspace.folder)
+    name, archive = plan(workspace)
+    assert name == f"functions-{clean}.zip"
     assert set(archive.namelist()) == expected
-    littered, archive = plan(leave_things_behind)
-    assert set(archive.namelist()) == expected
-    assert littered == clean
     assert {info.external_attr >> 16 & 0o777 for info in archive.infolist()} == {0o644}
     assert len({info.date_time for info in archive.infolist()}) == 1
-    edited, _ = plan(edit)
-    renamed, _ = plan(rename)
-    assert len({clean, edited, renamed}) == 3
+    edit(workspace.folder)
+    edited = hash_of(workspace)
+    rename(workspace.folder)
+    assert len({clean, edited, hash_of(workspace)}) == 3
 
 
 def test_the_entry_points_are_what_main_exports():

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from infra.checkov import findings
-from infra.terraform import NotHereError
+from infra.terraform import PRODUCTION, NotHereError
 
 KEPT = {
     # Data access logs of Cloud Audit Logs are for this, where an organization wants them.
@@ -37,7 +37,7 @@ KEPT = {
 
 @pytest.fixture(scope="module")
 def found(applied, checkov, tmp_path_factory):
-    plan = applied("infra/examples/production").plan
+    plan = applied(PRODUCTION).plan
     try:
         command = checkov.result()
     except NotHereError as error:

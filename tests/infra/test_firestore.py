@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from infra.code_queries import DYNAMIC, NAME, Index, Query, needed_index, queries
-from infra.terraform import ROOT
+from infra.terraform import PRODUCTION, ROOT
 
 FUNCTIONS = ROOT / "functions"
 ADAPTER = FUNCTIONS / "batch_gateway/adapters/firestore"
@@ -33,7 +33,7 @@ EXPIRING_DICTS = {"job_times", "rates"}
 
 @pytest.fixture
 def there(applied):
-    return applied("infra/examples/production").resources
+    return applied(PRODUCTION).resources
 
 
 def declared_indexes(resources):

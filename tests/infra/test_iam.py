@@ -7,7 +7,7 @@ import pytest
 
 from infra.code_calls import calls_of, firestore_permissions, module_calls
 from infra.iam import Grant, granted
-from infra.terraform import ROOT
+from infra.terraform import PRODUCTION, ROOT
 
 FUNCTIONS = ROOT / "functions"
 ENTRIES = {"gateway": "batch_gateway.gateway", "settle": "batch_gateway.settlement.settle"}
@@ -142,7 +142,7 @@ def compare(needed, there):
 
 @pytest.fixture
 def there(applied):
-    return granted(applied("infra/examples/production").resources, "batch-gateway")
+    return granted(applied(PRODUCTION).resources, "batch-gateway")
 
 
 def test_the_functions_have_what_their_code_calls_and_nothing_beyond(there):
@@ -156,7 +156,7 @@ def test_everybody_else_has_what_is_listed_and_nothing_beyond(there):
 
 
 def test_the_matrix_sees_a_missing_and_an_additional_grant(applied):
-    resources = applied("infra/examples/production").resources
+    resources = applied(PRODUCTION).resources
     fewer = [each for each in resources if "read_output" not in each["address"]]
     missing, beyond = compare(
         needed_by("settle"), {g for g in granted(fewer, "batch-gateway") if g.who == "settle"} - DECLARED
@@ -234,7 +234,7 @@ def test_the_deployer_reads_no_documents_objects_or_keys(there):
 
 
 def test_the_deployer_may_grant_every_role_that_is_granted_on_the_project(applied):
-    resources = applied("infra/examples/production").resources
+    resources = applied(PRODUCTION).resources
     members = [each["values"] for each in resources if each["type"] == "google_project_iam_member"]
     [condition] = [
         each["condition"][0]["expression"] for each in members if each["role"].endswith("projectIamAdmin")
@@ -304,7 +304,7 @@ READS = {
 
 
 def test_who_plans_may_read_everything_that_is_planned(applied, there):
-    kinds = {each["type"] for each in applied("infra/examples/production").resources}
+    kinds = {each["type"] for each in applied(PRODUCTION).resources}
     assert kinds <= READS.keys(), f"say what a plan reads of {sorted(kinds - READS.keys())}"
     has = {grant.permission for grant in there if grant.who == "planner"}
     assert set().union(*(READS[kind] for kind in kinds)) <= has

@@ -5,7 +5,7 @@ from graphlib import TopologicalSorter
 
 import pytest
 
-from infra.terraform import EXAMPLES, ROOT
+from infra.terraform import EXAMPLES, MINIMAL, PRODUCTION, ROOT, setup
 
 FILES = sorted((ROOT / "infra").glob("*.tf"))
 
@@ -15,21 +15,35 @@ def test_every_file_is_formatted(workspace):
 
 
 @pytest.mark.parametrize("where", EXAMPLES)
-def test_it_is_valid_and_nothing_in_it_is_deprecated(workspace, where):
-    workspace.init(where)
-    assert "Warning" not in workspace.run(where, "validate", "-no-color")
+def test_it_is_valid_and_nothing_in_it_is_deprecated(workspace, applied, where):
+    if not setup().simulated:
+        workspace.init(where)
+        said = workspace.run(where, "validate", "-no-color")
+    elif where == MINIMAL:
+        # A plan validates too. What an apply comes to, the module alone and the other example show.
+        workspace.init(where)
+        said = workspace.plan(where)
+        assert re.search(r"Plan: \d{3} to add, 0 to change, 0 to destroy", said)
+    else:
+        said = applied(where).said
+    assert "Warning:" not in said
 
 
 def test_its_own_tests_pass(workspace):
     assert re.search(r"Success! \d+ passed, 0 failed\.", workspace.run("infra", "test", "-no-color"))
 
 
-@pytest.mark.parametrize("where", EXAMPLES)
-def test_an_apply_settles_and_a_destroy_leaves_nothing(applied, where):
+@pytest.mark.parametrize("where", ["infra", PRODUCTION])
+def test_an_apply_settles(applied, where):
     result = applied(where)
     assert len(result.resources) > 100
-    assert result.changes == ""
-    assert result.left == []
+    assert "No changes." in result.said
+
+
+def test_a_destroy_leaves_nothing(applied, workspace):
+    """Of the example that has everything; what the defaults make, ``terraform test`` destroys."""
+    assert applied(PRODUCTION).resources
+    assert workspace.destroy(PRODUCTION) == []
 
 
 def test_each_validation_of_a_variable_is_seen_to_refuse():
@@ -54,7 +68,7 @@ def test_variables_and_outputs_are_described_and_in_order():
 
 
 def test_labels_are_on_everything_that_takes_them(applied):
-    for resource in applied("infra/examples/production").resources:
+    for resource in applied(PRODUCTION).resources:
         values = resource["values"]
         given = {**(values.get("labels") or {}), **(values.get("user_labels") or {})}
         if resource["type"] == "google_monitoring_notification_channel":

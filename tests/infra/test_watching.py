@@ -9,7 +9,7 @@ import pytest
 
 from batch_gateway.core.notify import event_names
 from infra.log_lines import extract, matches, written
-from infra.terraform import ROOT
+from infra.terraform import PRODUCTION, ROOT
 
 PACKAGE = ROOT / "functions/batch_gateway"
 NAME = "batch-gateway"
@@ -18,7 +18,7 @@ EVENTS = set(get_args(event_names.EventName))
 
 @pytest.fixture
 def there(applied):
-    return applied("infra/examples/production").resources
+    return applied(PRODUCTION).resources
 
 
 def values(resources, kind):
