@@ -1,5 +1,6 @@
 """A browser, and a gateway with its dashboard for it to look at."""
 
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -225,7 +226,19 @@ def admin(visit, seeded):
 
 
 class Reader(Visitor):
-    """An administrator who looks and changes nothing, and so never needs the page to be loaded again."""
+    """An administrator who looks and changes nothing, and so never needs the page to be loaded again.
+
+    Attributes:
+        books: The Seeder of the world that the Reader looks at.
+    """
+
+    books = None
+
+    def turn_to(self, books):
+        self.books = books
+        self.page.goto(f"{self.served.url}{NOWHERE}")
+        self.served.serve(books.world.client.application)
+        self.page.evaluate(KEEP_KEY, KEY)
 
     def open(self, view):
         """Goes to a view, if it is not there already, and waits until all of it is loaded."""
@@ -246,33 +259,51 @@ GO = """address => location.href === address || new Promise(done => {
 
 
 @pytest.fixture(scope="session")
-def books():
-    """A seeded world that nobody changes."""
-    with new_emulator() as vertex:
-        seeder = Seeder(empty_world(vertex), vertex)
-        fill(seeder)
-        yield seeder
+def new_books():
+    """Makes worlds that nobody changes: `new_books(fill)` gives a Seeder that `fill` was called with."""
+    with ExitStack() as running:
+
+        def make(fill):
+            vertex = running.enter_context(new_emulator())
+            seeder = Seeder(empty_world(vertex), vertex)
+            fill(seeder)
+            return seeder
+
+        yield make
 
 
 @pytest.fixture(scope="session")
-def reading(chromium, books):
+def books(new_books):
+    """A seeded world that nobody changes."""
+    return new_books(fill)
+
+
+@pytest.fixture(scope="session")
+def reading(chromium):
     with Served() as served:
         tab = Tab(chromium, served)
-        tab.lend(books.world, *SCREEN)
-        tab.page.evaluate(KEEP_KEY, KEY)
         yield Reader(tab.page, served)
         tab.close()
 
 
 @pytest.fixture
-def reader(request, reading):
-    """A Reader of `books`, on whatever view the last test left open."""
-    if request.session.testsfailed:
+def reader_of(request, reading):
+    """Puts the Reader in front of a world that nobody changes, on whatever view the last test left open."""
+
+    def put(books):
         # A test that fails may leave more behind than a view.
-        reading.page.goto(f"{reading.served.url}{NOWHERE}")
-    yield reading
+        if request.session.testsfailed or reading.books is not books:
+            reading.turn_to(books)
+        return reading
+
+    yield put
     complaints, reading.complaints = reading.complaints, []
     assert not complaints
+
+
+@pytest.fixture
+def reader(reader_of, books):
+    return reader_of(books)
 
 
 @pytest.fixture(scope="session")

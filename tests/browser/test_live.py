@@ -116,7 +116,7 @@ SCROLL = """async () => {
   const viewport = document.querySelector('.viewport');
   let last = performance.now(), slowest = 0, most = 0, frames = 0;
   const began = last;
-  while (frames < 150) {
+  while (frames < 40) {
     viewport.scrollTop += 900;
     await new Promise(requestAnimationFrame);
     const now = performance.now();

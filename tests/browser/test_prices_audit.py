@@ -81,12 +81,14 @@ class TestPrices:
         listed(page).get_by_role("button", name="Look in all locations").click()
         expect(rows.first).to_contain_text("claude-opus-5")
 
-    def test_they_are_those_of_the_api(self, page, seeded):
+    def test_they_are_those_of_the_api(self, reader, books):
+        reader.open("prices")
+        page = reader.page
         listed(page).get_by_label("Model").fill("gemini-2.5-pro")
         row = listed(page).locator(".prices > li")
         expect(row).to_have_count(1)
         row.locator("summary").click()
-        answer = seeded.world.get("/v1/prices", query_string={"location": "global"}).json["prices"]
+        answer = books.world.get("/v1/prices", query_string={"location": "global"}).json["prices"]
         (price,) = (each for each in answer if each["model"] == "gemini-2.5-pro")
         shown = [
             Decimal(each.removeprefix("$").replace(",", ""))

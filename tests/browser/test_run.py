@@ -116,8 +116,10 @@ def test_rows_that_would_fail_the_job_cannot_be_submitted_and_rows_that_fail_alo
     expect(page.get_by_role("button", name="Submit the job")).to_be_enabled()
 
 
-def test_a_large_file_is_for_the_command_line(page, world):
-    choose(page, ROWS + b" " * 11_000_000, "it's large.jsonl")
+def test_a_large_file_is_for_the_command_line(page, world, tmp_path):
+    large = tmp_path / "it's large.jsonl"
+    large.write_bytes(ROWS + b" " * 11_000_000)
+    page.get_by_label("File").set_input_files(large)
     expect(page.get_by_text("The command line uploads files of any size")).to_be_visible()
     expect(page.locator(".banner code")).to_have_text("vbatch run 'it'\\''s large.jsonl' --model MODEL")
     fill(page)

@@ -570,8 +570,10 @@ class TestKeysAndTeams:
         assert seeded.world.get("/v1/jobs?limit=1", key=secret).status_code == 200
         assert seeded.world.keys.get_key(seeded.keys["ticket-triage"]["token"]).expires is not None
 
-    def test_a_key_shows_what_it_spent_and_when(self, page, seeded):
-        jobs = [job for job in records(seeded) if job.api_key == "ticket-triage" and job.cost.amount_nano]
+    def test_a_key_shows_what_it_spent_and_when(self, reader, books):
+        reader.open("keys")
+        page = reader.page
+        jobs = [job for job in records(books) if job.api_key == "ticket-triage" and job.cost.amount_nano]
         since = datetime.now(UTC).date() - timedelta(days=29)
         spent = nano_of(job for job in jobs if job.create_time.date() >= since)
         row = page.locator(".owners li", has_text="ticket-triage")
@@ -581,7 +583,9 @@ class TestKeysAndTeams:
         expect(row).to_contain_text(f"last on {last.day} {last:%b}")
         expect(page.locator(".owners li", has_text="old-import")).to_contain_text("No spend in 30 days")
 
-    def test_keys_are_searched_and_sorted(self, page):
+    def test_keys_are_searched_and_sorted(self, reader):
+        reader.open("keys")
+        page = reader.page
         names = page.get_by_role("region", name="Keys", exact=True).locator(".what > b")
         expect(names).to_have_count(6)
         expect(page.locator(".owners .what .money").first).to_be_visible()
