@@ -303,38 +303,37 @@ def test_bars_are_seen_in_forced_colours(visit, seeded):
         assert part.evaluate(colour) != ground.evaluate(colour), scheme
 
 
-@pytest.fixture(scope="module")
-def cut_at(chromium, vertex_server):
+@pytest.fixture
+def cut_at(reader):
     """Returns the tallest bar that is not cut, by the dashboard's own rule."""
-    with Served(World(vertex_server.host).client.application) as served:
-        page = chromium.new_page()
-        page.goto(f"{served.url}/dashboard")
-        find = """async (heights) => {
-            const main = document.querySelector('script[type=module]').src;
-            const found = (await import(new URL('cutbars.js', main))).tallestUncut(heights.map(BigInt));
-            return found === null ? null : Number(found);
-        }"""
-        yield lambda heights: page.evaluate(find, heights)
-        page.close()
+    reader.open("estimate")
+    find = """async (heights) => {
+        const main = document.querySelector('script[type=module]').src;
+        const found = (await import(new URL('cutbars.js', main))).tallestUncut(heights.map(BigInt));
+        return found === null ? null : Number(found);
+    }"""
+    return lambda heights: reader.page.evaluate(find, heights)
+
+
+@pytest.fixture(scope="module")
+def jump(new_books):
+    """Six jobs of yesterday that another model and label made dear."""
+
+    def fill(seeder):
+        yesterday = seeder.now - timedelta(days=1)
+        for back in range(1, 14):
+            created = seeder.now - timedelta(days=back)
+            seeder.add(created, (None, "adhoc", FLASH), "JOB_STATE_SUCCEEDED", usage_of(1000, FLASH))
+        for _ in range(6):
+            seeder.add(yesterday, (None, "moved", PRO), "JOB_STATE_SUCCEEDED", usage_of(9000, PRO))
+
+    return new_books(fill)
 
 
 class TestWhyDidItJump:
-    @pytest.fixture(scope="class")
-    def books(self, new_books):
-        """Six jobs of yesterday that another model and label made dear."""
-
-        def fill(seeder):
-            for back in range(1, 14):
-                created = seeder.now - timedelta(days=back)
-                seeder.add(created, (None, "adhoc", FLASH), "JOB_STATE_SUCCEEDED", usage_of(1000, FLASH))
-            for _ in range(6):
-                created = seeder.now - timedelta(days=1)
-                seeder.add(created, (None, "moved", PRO), "JOB_STATE_SUCCEEDED", usage_of(9000, PRO))
-
-        return new_books(fill)
-
     @pytest.fixture
-    def page(self, reader):
+    def page(self, reader_of, jump):
+        reader = reader_of(jump)
         reader.open("overview?range=7d")
         return reader.page
 
@@ -358,9 +357,9 @@ class TestWhyDidItJump:
         expect(page.get_by_label("Model", exact=True)).to_have_value(PRO)
         expect(page.locator(".pager")).to_contain_text("of 6 ")
 
-    def test_one_tall_bar_is_cut_and_says_so_so_that_the_others_can_be_read(self, page, books):
+    def test_one_tall_bar_is_cut_and_says_so_so_that_the_others_can_be_read(self, page, jump):
         yesterday = datetime.now(UTC).date() - timedelta(days=1)
-        spent = sum(job.cost.amount_nano for job in records(books) if job.create_time.date() == yesterday)
+        spent = sum(job.cost.amount_nano for job in records(jump) if job.create_time.date() == yesterday)
         card = page.get_by_role("region", name="Spend over time")
         expect(card).to_contain_text(f"One bar is cut: {yesterday:%a, {yesterday.day} %b %Y} is $")
         expect(card.locator(".help .money")).to_have_attribute("title", f"${format_nano(spent)}")
@@ -442,9 +441,9 @@ class TestWhyDidItJump:
         page.go_back()
         expect(page.get_by_label("First day")).to_have_value(days[3])
 
-    def test_changes_of_many_months_and_of_many_years_are_shown(self, page, books):
+    def test_changes_of_many_months_and_of_many_years_are_shown(self, page, jump):
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        spent = f"${format_nano(sum(job.cost.amount_nano for job in records(books)))}"
+        spent = f"${format_nano(sum(job.cost.amount_nano for job in records(jump)))}"
         end = today + timedelta(days=1)
         for first in (end - timedelta(days=301), today.replace(year=2001, month=1, day=1)):
             address = f"overview?from={first.timestamp():.0f}&until={end.timestamp():.0f}"
@@ -455,10 +454,10 @@ class TestWhyDidItJump:
         period = f"1 Jan 2001 to {today.day} {today:%b %Y}"
         expect(page.get_by_role("region", name="Cost by model")).to_contain_text(period)
 
-    def test_the_most_expensive_jobs_and_labels_are_named(self, page, books):
+    def test_the_most_expensive_jobs_and_labels_are_named(self, page, jump):
         jobs = page.get_by_role("region", name="Most expensive jobs")
         expect(jobs.locator("li")).to_have_count(6)
-        amounts = {job.seen.display_name: job.cost.amount_nano for job in records(books)}
+        amounts = {job.seen.display_name: job.cost.amount_nano for job in records(jump)}
         shown = jobs.locator("li").first
         name, title = shown.get_by_role("link").inner_text(), shown.locator(".money").get_attribute("title")
         assert title == f"${format_nano(max(amounts.values()))}"
@@ -473,7 +472,7 @@ class TestWhyDidItJump:
         expect(page.get_by_label("Created within")).to_have_value("7d")
         page.go_back()
         expect(page.get_by_label("Ranked by: label")).to_have_value("pipeline")
-        ids = {job.key.job_id for job in records(books) if job.seen.display_name == name}
+        ids = {job.key.job_id for job in records(jump) if job.seen.display_name == name}
         assert jobs.get_by_role("link", name=name).first.get_attribute("href").rpartition("/")[2] in ids
 
 
