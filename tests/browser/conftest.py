@@ -206,10 +206,10 @@ def visit(chromium, tabs):
         return visitors[-1]
 
     yield open_one
-    for visitor in visitors:
-        visitor.leave()
     for end in ended:
         end()
+    for visitor in visitors:
+        visitor.leave()
     for visitor in visitors:
         assert not visitor.complaints
 
@@ -226,7 +226,7 @@ def admin(visit, seeded):
 
 
 class Reader(Visitor):
-    """An administrator who looks and changes nothing, and so never needs the page to be loaded again.
+    """An administrator who looks and changes nothing, and so needs not load the page again.
 
     Attributes:
         books: The Seeder of the world that the Reader looks at.
