@@ -5,21 +5,27 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+from patience import PATIENCE
+
 HERE = Path(__file__).resolve().parent
 OUTPUT = HERE / ".output"
 CACHE = HERE.parents[1] / ".cache" / "browser"
 AXE = "axe-core-4.14.1"
+SCREEN = (1400, 900)
+"""Width and height of a window."""
 ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
+    # A page lives for a second or two: what is compiled for it would not pay.
+    "--js-flags=--jitless",
     "--no-first-run",
     "--no-sandbox",
 )
 """Nothing but the page under test: no updates, no accounts, no sandbox, which containers do not give."""
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _SECONDS = 600
 
 
@@ -28,6 +34,16 @@ const make = URL.createObjectURL;
 URL.createObjectURL = (blob) => { window.offered = blob; return make.call(URL, blob); };
 """
 """For a page: keeps the last blob that it offered as a download."""
+
+
+def new_context(browser, width, height, **options):
+    """A context of Chromium's, which waits as patiently as all tests."""
+    # What moves is drawn over and over.
+    still = {"locale": "en-GB", "reduced_motion": "reduce"}
+    context = browser.new_context(viewport={"width": width, "height": height}, **still, **options)
+    context.set_default_timeout(1000 * PATIENCE)
+    context.add_init_script(KEEP_OFFERED)
+    return context
 
 
 def offered(page):

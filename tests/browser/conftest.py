@@ -1,17 +1,19 @@
 """A browser, and a gateway with its dashboard for it to look at."""
 
-from datetime import timedelta
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from browser import browsing
+from browser.browsing import SCREEN, new_context
 from browser.seeding import Seeder, input_rows
-from browser.serving import Served
+from browser.serving import NOWHERE, Served
 from fakes import MemoryStore
 from functional.gateway.conftest import KEY, World, new_emulator
 from patience import PATIENCE
 
-AS_GOOD_AS_NEW = timedelta(seconds=30)
+AS_GOOD_AS_NEW = timedelta(minutes=2)
 """Age of a month of jobs that another test may use."""
 
 
@@ -22,7 +24,7 @@ def chromium():
     api = pytest.importorskip("playwright.sync_api", reason=reason)
     path = browsing.chromium()
     if path is None:
-        pytest.skip("there is no Chromium here: apt-get install chromium")
+        pytest.skip("there is no Chromium here: apt-get install chromium-headless-shell")
     # Its own five seconds would be a verdict on the machine's speed.
     api.expect.set_options(timeout=1000 * PATIENCE)
     with api.sync_playwright() as playwright:
@@ -37,11 +39,23 @@ def vertex_server():
         yield running
 
 
+def empty_world(vertex_server):
+    return World(vertex_server.host, store=MemoryStore(), billing_export="acme-billing.export.gcp_billing")
+
+
 @pytest.fixture
 def empty(vertex_server):
     """A world without jobs, teams and keys."""
     vertex_server._store._jobs.clear()
-    return World(vertex_server.host, store=MemoryStore(), billing_export="acme-billing.export.gcp_billing")
+    return empty_world(vertex_server)
+
+
+def fill(seeder):
+    seeder.owners()
+    seeder.month()
+    seeder.running()
+    seeder.bill()
+    seeder.world.objects.put("batch-in", "example_input.jsonl", input_rows(300))
 
 
 @pytest.fixture(scope="session")
@@ -58,11 +72,7 @@ def seeded(empty, vertex_server, months):
     if made and seeder.now - made < AS_GOOD_AS_NEW:
         seeder.restore(months[made])
     else:
-        seeder.owners()
-        seeder.month()
-        seeder.running()
-        seeder.bill()
-        empty.objects.put("batch-in", "example_input.jsonl", input_rows(300))
+        fill(seeder)
         months[seeder.now] = seeder.pickled()
     return seeder
 
@@ -79,14 +89,20 @@ class Visitor:
         self.page = page
         self.served = served
         self.complaints = []
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._heard)
+        self._heard = {"pageerror": lambda error: self.complaints.append(str(error)), "console": self._read}
+        for event, heard in self._heard.items():
+            page.on(event, heard)
 
-    def _heard(self, message):
+    def _read(self, message):
         # The call that tells a key from the master key, which is no key on record.
         expected = "404" in message.text and message.location["url"].endswith("/key/info")
         if message.type in {"error", "warning"} and not expected:
             self.complaints.append(f"{message.text} {message.location['url']}")
+
+    def leave(self):
+        """Hears no more of what the browser complains of."""
+        for event, heard in self._heard.items():
+            self.page.remove_listener(event, heard)
 
     def open(self, view=""):
         self.page.goto(f"{self.served.url}/dashboard{view and '#/'}{view}")
@@ -98,37 +114,196 @@ class Visitor:
         self.page.locator("header.top").wait_for()
 
 
-@pytest.fixture
-def visit(chromium):
-    """Opens a context on a world: `visit(world, width=…, …)` gives a Visitor."""
-    opened = []
+class Tab:
+    """A tab on one gateway, which tests use one after another; each finds it as if it were new.
 
-    def open_one(world, *, width=1400, height=900, scheme="light", **options):
+    For each new context Chromium starts a process, which loads and compiles all modules of the dashboard:
+    that takes longer than most tests.
+
+    Attributes:
+        page: Playwright's.
+        served: The gateway.
+    """
+
+    def __init__(self, chromium, served):
+        self.served = served
+        self._context = new_context(chromium, *SCREEN, color_scheme="light")
+        self.page = self._context.new_page()
+        self.page.goto(f"{served.url}{NOWHERE}")
+
+    def lend(self, world, width, height, **looks):
+        self.served.serve(world.client.application)
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.emulate_media(**looks)
+
+    def clean(self):
+        for page in self._context.pages:
+            if page != self.page:
+                page.close()
+        self._context.clear_permissions()
+        self.page.unroute_all()
+        self.page.mouse.move(0, 0)
+        self.page.goto(f"{self.served.url}{NOWHERE}")
+        self.page.evaluate("sessionStorage.clear(); localStorage.clear();")
+
+    def close(self):
+        self._context.close()
+
+
+@pytest.fixture(scope="session")
+def tabs(chromium):
+    """The tabs that tests share and that nobody uses at present, by whether tests tell the time in them."""
+    with Served() as plain, Served() as timed:
+        made = {False: Tab(chromium, plain), True: Tab(chromium, timed)}
+        made[True].page.clock.install()
+        yield {clock: [tab] for clock, tab in made.items()}
+        for tab in made.values():
+            tab.close()
+
+
+@pytest.fixture
+def visit(chromium, tabs):
+    """Puts somebody in front of a world: `visit(world, width=…, …)` gives a Visitor.
+
+    The first one of a test gets a tab that tests share; a second one, one who is to be alone, and one with
+    further options for Chromium's context get a context of their own. Whoever has a clock tells the time.
+    """
+    ended = []
+    visitors = []
+
+    def of_its_own(world, width, height, **options):
         served = Served(world.client.application)
         served.__enter__()
-        context = chromium.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-GB", **options
-        )
-        context.set_default_timeout(1000 * PATIENCE)
-        context.add_init_script(browsing.KEEP_OFFERED)
-        visitor = Visitor(context.new_page(), served)
-        opened.append((served, context, visitor))
-        return visitor
+        context = new_context(chromium, width, height, **options)
+        ended.extend([context.close, served.__exit__])
+        return context.new_page(), served
+
+    def open_one(
+        world,
+        *,
+        width=SCREEN[0],
+        height=SCREEN[1],
+        scheme="light",
+        forced="none",
+        clock=False,
+        alone=False,
+        **options,
+    ):
+        looks = {"color_scheme": scheme, "forced_colors": forced}
+        idle = tabs[clock]
+        if alone or options or not idle:
+            page, served = of_its_own(world, width, height, **looks, **options)
+            if clock:
+                page.clock.install()
+        else:
+            tab = idle.pop()
+            tab.lend(world, width, height, **looks)
+            page, served = tab.page, tab.served
+            if clock:
+                page.clock.set_system_time(datetime.now(UTC))
+            ended.extend([tab.clean, lambda: idle.append(tab)])
+        visitors.append(Visitor(page, served))
+        return visitors[-1]
 
     yield open_one
-    for served, context, _ in opened:
-        context.close()
-        served.__exit__()
-    for _, _, visitor in opened:
+    for end in ended:
+        end()
+    for visitor in visitors:
+        visitor.leave()
+    for visitor in visitors:
         assert not visitor.complaints
+
+
+KEEP_KEY = "key => sessionStorage.setItem('batch-gateway-key', key)"
 
 
 @pytest.fixture
 def admin(visit, seeded):
-    """The administrator on the overview of the seeded world."""
+    """The administrator, who has signed in to the seeded world and will open a view."""
     visitor = visit(seeded.world)
-    visitor.sign_in()
+    visitor.page.evaluate(KEEP_KEY, KEY)
     return visitor
+
+
+class Reader(Visitor):
+    """An administrator who looks and changes nothing, and so needs not load the page again.
+
+    Attributes:
+        books: The Seeder of the world that the Reader looks at.
+    """
+
+    books = None
+
+    def turn_to(self, books):
+        self.books = books
+        self.page.goto(f"{self.served.url}{NOWHERE}")
+        self.served.serve(books.world.client.application)
+        self.page.evaluate(KEEP_KEY, KEY)
+
+    def open(self, view):
+        """Goes to a view, if it is not there already, and waits until all of it is loaded."""
+        address = f"{self.served.url}/dashboard#/{view}"
+        if self.page.url.startswith(f"{self.served.url}/dashboard"):
+            self.page.evaluate(GO, address)
+        else:
+            self.page.goto(address)
+            self.page.locator("header.top").wait_for()
+        self.page.wait_for_function("() => document.querySelector('[aria-busy]') === null")
+
+
+GO = """address => location.href === address || new Promise(done => {
+    addEventListener('hashchange', () => setTimeout(done), { once: true });
+    location.href = address;
+})"""
+"""Goes to another address of the page, and waits until it has read it."""
+
+
+@pytest.fixture(scope="session")
+def new_books():
+    """Makes worlds that nobody changes: `new_books(fill)` gives a Seeder that `fill` was called with."""
+    with ExitStack() as running:
+
+        def make(fill):
+            vertex = running.enter_context(new_emulator())
+            seeder = Seeder(empty_world(vertex), vertex)
+            fill(seeder)
+            return seeder
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def books(new_books):
+    """A seeded world that nobody changes."""
+    return new_books(fill)
+
+
+@pytest.fixture(scope="session")
+def reading(chromium):
+    with Served() as served:
+        tab = Tab(chromium, served)
+        yield Reader(tab.page, served)
+        tab.close()
+
+
+@pytest.fixture
+def reader_of(request, reading):
+    """Puts the Reader in front of a world that nobody changes, on whatever view the last test left open."""
+
+    def put(books):
+        # A test that fails may leave more behind than a view.
+        if request.session.testsfailed or reading.books is not books:
+            reading.turn_to(books)
+        return reading
+
+    yield put
+    complaints, reading.complaints = reading.complaints, []
+    assert not complaints
+
+
+@pytest.fixture
+def reader(reader_of, books):
+    return reader_of(books)
 
 
 @pytest.fixture(scope="session")

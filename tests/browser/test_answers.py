@@ -22,9 +22,9 @@ def records(seeded):
 
 
 class TestFilters:
-    def test_a_label_is_picked_by_name_and_value(self, admin, seeded):
-        admin.open("jobs")
-        page = admin.page
+    def test_a_label_is_picked_by_name_and_value(self, reader, books):
+        reader.open("jobs")
+        page = reader.page
         expect(page.locator(".rows .job-row").first).to_be_visible()
         page.get_by_label("Label", exact=True).select_option("environment")
         expect(page.get_by_text("Choose a value of the label environment")).to_be_visible()
@@ -33,7 +33,7 @@ class TestFilters:
         page.get_by_label("Value of environment").select_option("staging")
         expect(page.locator(".rows .job-row").first).to_be_visible()
         names = {
-            job.seen.display_name for job in records(seeded) if job.seen.labels["environment"] == "staging"
+            job.seen.display_name for job in records(books) if job.seen.labels["environment"] == "staging"
         }
         assert set(page.locator(".rows .c-name a").all_inner_texts()) <= names
         page.get_by_label("Label", exact=True).select_option("")
@@ -47,27 +47,26 @@ class TestFilters:
             ("Key", "ticket-triage", lambda job: job.api_key),
         ],
     )
-    def test_what_there_is_can_be_picked(self, admin, seeded, picker, value, of):
-        admin.open("jobs?since=all")
-        page = admin.page
+    def test_what_there_is_can_be_picked(self, reader, books, picker, value, of):
+        reader.open("jobs?since=all")
+        page = reader.page
         page.get_by_label(picker, exact=True).select_option(value)
-        number = sum(of(job) == value for job in records(seeded))
+        number = sum(of(job) == value for job in records(books))
         expect(page.locator(".pager")).to_contain_text(f"of {number} ")
 
-    def test_nothing_found_has_one_page(self, admin):
-        admin.open("jobs?search=there-is-no-such-job")
-        expect(admin.page.get_by_text("No job fits these filters")).to_be_visible()
-        expect(admin.page.locator(".pager")).to_contain_text("Page 1 of 1")
-        expect(admin.page.locator(".pager")).not_to_contain_text("+")
-        expect(admin.page.get_by_role("button", name="Next page")).to_be_disabled()
+    def test_nothing_found_has_one_page(self, reader):
+        reader.open("jobs?search=there-is-no-such-job")
+        expect(reader.page.get_by_text("No job fits these filters")).to_be_visible()
+        expect(reader.page.locator(".pager")).to_contain_text("Page 1 of 1")
+        expect(reader.page.locator(".pager")).not_to_contain_text("+")
+        expect(reader.page.get_by_role("button", name="Next page")).to_be_disabled()
 
 
 class TestLinks:
     @pytest.fixture
-    def page(self, admin):
-        admin.open("overview?team=ads&range=7d")
-        expect(admin.page.locator("[aria-busy]")).to_have_count(0)
-        return admin.page
+    def page(self, reader):
+        reader.open("overview?team=ads&range=7d")
+        return reader.page
 
     @pytest.mark.parametrize(
         ("card", "link", "state"),
@@ -84,8 +83,9 @@ class TestLinks:
         if state:
             expect(page.get_by_label("State")).to_have_value(state)
 
-    def test_a_number_of_failed_jobs_leads_to_that_many(self, admin):
-        page = admin.page
+    def test_a_number_of_failed_jobs_leads_to_that_many(self, reader):
+        page = reader.page
+        reader.open("overview")
         row = page.get_by_role("region", name="Failed and wasted").locator(".pairs > div").nth(1)
         number = row.locator("dd").inner_text()
         assert int(number) > 0
@@ -124,11 +124,11 @@ class TestTimes:
         page.reload()
         expect(page.get_by_role("button", name="Times in UTC+05:45")).to_be_visible()
 
-    def test_a_queued_job_waits_and_does_not_run(self, admin, seeded):
-        job = next(job for job in records(seeded) if job.seen.state == "JOB_STATE_PENDING")
-        admin.open(f"jobs/{job.key.project}/{job.key.location}/{job.key.job_id}")
-        expect(admin.page.get_by_role("region", name="Waiting for")).to_contain_text("not started yet")
-        expect(admin.page.locator("main")).not_to_contain_text("Running for")
+    def test_a_queued_job_waits_and_does_not_run(self, reader, books):
+        job = next(job for job in records(books) if job.seen.state == "JOB_STATE_PENDING")
+        reader.open(f"jobs/{job.key.project}/{job.key.location}/{job.key.job_id}")
+        expect(reader.page.get_by_role("region", name="Waiting for")).to_contain_text("not started yet")
+        expect(reader.page.locator("main")).not_to_contain_text("Running for")
 
 
 def test_a_job_that_failed_without_output_claims_nothing_good(admin, seeded):
@@ -208,6 +208,12 @@ class TestWhatOthersWrote:
 
 
 class TestTabs:
+    @pytest.fixture
+    def admin(self, admin):
+        admin.open("overview")
+        admin.page.locator("header.top").wait_for()
+        return admin
+
     def test_a_second_tab_asks_for_no_key_and_nothing_is_on_disk(self, admin):
         page = admin.page
         second = page.context.new_page()
@@ -270,7 +276,7 @@ def test_an_overview_of_eleven_thousand_jobs_is_small(visit, empty, vertex_serve
     seeder.owners()
     seeder.month()
     seeder.many(11_000, minutes=3)
-    visitor = visit(empty)
+    visitor = visit(empty, alone=True)
     session = visitor.page.context.new_cdp_session(visitor.page)
     addresses, sizes = {}, {}
     session.on("Network.requestWillBeSent", lambda e: addresses.update({e["requestId"]: e["request"]["url"]}))
@@ -285,47 +291,51 @@ def test_an_overview_of_eleven_thousand_jobs_is_small(visit, empty, vertex_serve
     assert data < 100_000
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_bars_are_seen_in_forced_colours(visit, seeded, scheme):
-    visitor = visit(seeded.world, scheme=scheme, forced_colors="active")
+def test_bars_are_seen_in_forced_colours(visit, seeded):
+    visitor = visit(seeded.world, forced="active")
     visitor.sign_in()
     part = visitor.page.locator(".ranking .bar span").first
     ground = visitor.page.locator(".ranking .bar").first
     expect(part).to_be_visible()
     colour = "element => getComputedStyle(element).backgroundColor"
-    assert part.evaluate(colour) != ground.evaluate(colour)
+    for scheme in ("light", "dark"):
+        visitor.page.emulate_media(color_scheme=scheme)
+        assert part.evaluate(colour) != ground.evaluate(colour), scheme
+
+
+@pytest.fixture
+def cut_at(reader):
+    """Returns the tallest bar that is not cut, by the dashboard's own rule."""
+    reader.open("estimate")
+    find = """async (heights) => {
+        const main = document.querySelector('script[type=module]').src;
+        const found = (await import(new URL('cutbars.js', main))).tallestUncut(heights.map(BigInt));
+        return found === null ? null : Number(found);
+    }"""
+    return lambda heights: reader.page.evaluate(find, heights)
 
 
 @pytest.fixture(scope="module")
-def cut_at(chromium, vertex_server):
-    """Returns the tallest bar that is not cut, by the dashboard's own rule."""
-    with Served(World(vertex_server.host).client.application) as served:
-        page = chromium.new_page()
-        page.goto(f"{served.url}/dashboard")
-        find = """async (heights) => {
-            const main = document.querySelector('script[type=module]').src;
-            const found = (await import(new URL('cutbars.js', main))).tallestUncut(heights.map(BigInt));
-            return found === null ? null : Number(found);
-        }"""
-        yield lambda heights: page.evaluate(find, heights)
-        page.close()
+def jump(new_books):
+    """Six jobs of yesterday that another model and label made dear."""
 
-
-class TestWhyDidItJump:
-    @pytest.fixture
-    def page(self, visit, empty, vertex_server):
-        """Six jobs of yesterday that another model and label made dear."""
-        seeder = Seeder(empty, vertex_server)
+    def fill(seeder):
+        yesterday = seeder.now - timedelta(days=1)
         for back in range(1, 14):
             created = seeder.now - timedelta(days=back)
             seeder.add(created, (None, "adhoc", FLASH), "JOB_STATE_SUCCEEDED", usage_of(1000, FLASH))
         for _ in range(6):
-            created = seeder.now - timedelta(days=1)
-            seeder.add(created, (None, "moved", PRO), "JOB_STATE_SUCCEEDED", usage_of(9000, PRO))
-        visitor = visit(empty)
-        visitor.sign_in(view="overview?range=7d")
-        expect(visitor.page.locator("[aria-busy]")).to_have_count(0)
-        return visitor.page
+            seeder.add(yesterday, (None, "moved", PRO), "JOB_STATE_SUCCEEDED", usage_of(9000, PRO))
+
+    return new_books(fill)
+
+
+class TestWhyDidItJump:
+    @pytest.fixture
+    def page(self, reader_of, jump):
+        reader = reader_of(jump)
+        reader.open("overview?range=7d")
+        return reader.page
 
     def test_the_largest_change_comes_first_and_leads_to_its_jobs(self, page):
         changes = page.get_by_role("region", name="Largest changes").locator("li")
@@ -347,11 +357,9 @@ class TestWhyDidItJump:
         expect(page.get_by_label("Model", exact=True)).to_have_value(PRO)
         expect(page.locator(".pager")).to_contain_text("of 6 ")
 
-    def test_one_tall_bar_is_cut_and_says_so_so_that_the_others_can_be_read(self, page, empty):
+    def test_one_tall_bar_is_cut_and_says_so_so_that_the_others_can_be_read(self, page, jump):
         yesterday = datetime.now(UTC).date() - timedelta(days=1)
-        spent = sum(
-            job.cost.amount_nano for job in empty.store._jobs.values() if job.create_time.date() == yesterday
-        )
+        spent = sum(job.cost.amount_nano for job in records(jump) if job.create_time.date() == yesterday)
         card = page.get_by_role("region", name="Spend over time")
         expect(card).to_contain_text(f"One bar is cut: {yesterday:%a, {yesterday.day} %b %Y} is $")
         expect(card.locator(".help .money")).to_have_attribute("title", f"${format_nano(spent)}")
@@ -433,9 +441,9 @@ class TestWhyDidItJump:
         page.go_back()
         expect(page.get_by_label("First day")).to_have_value(days[3])
 
-    def test_changes_of_many_months_and_of_many_years_are_shown(self, page, empty):
+    def test_changes_of_many_months_and_of_many_years_are_shown(self, page, jump):
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        spent = f"${format_nano(sum(job.cost.amount_nano for job in empty.store._jobs.values()))}"
+        spent = f"${format_nano(sum(job.cost.amount_nano for job in records(jump)))}"
         end = today + timedelta(days=1)
         for first in (end - timedelta(days=301), today.replace(year=2001, month=1, day=1)):
             address = f"overview?from={first.timestamp():.0f}&until={end.timestamp():.0f}"
@@ -446,10 +454,10 @@ class TestWhyDidItJump:
         period = f"1 Jan 2001 to {today.day} {today:%b %Y}"
         expect(page.get_by_role("region", name="Cost by model")).to_contain_text(period)
 
-    def test_the_most_expensive_jobs_and_labels_are_named(self, page, empty):
+    def test_the_most_expensive_jobs_and_labels_are_named(self, page, jump):
         jobs = page.get_by_role("region", name="Most expensive jobs")
         expect(jobs.locator("li")).to_have_count(6)
-        amounts = {job.seen.display_name: job.cost.amount_nano for job in empty.store._jobs.values()}
+        amounts = {job.seen.display_name: job.cost.amount_nano for job in records(jump)}
         shown = jobs.locator("li").first
         name, title = shown.get_by_role("link").inner_text(), shown.locator(".money").get_attribute("title")
         assert title == f"${format_nano(max(amounts.values()))}"
@@ -464,7 +472,7 @@ class TestWhyDidItJump:
         expect(page.get_by_label("Created within")).to_have_value("7d")
         page.go_back()
         expect(page.get_by_label("Ranked by: label")).to_have_value("pipeline")
-        ids = {job.key.job_id for job in empty.store._jobs.values() if job.seen.display_name == name}
+        ids = {job.key.job_id for job in records(jump) if job.seen.display_name == name}
         assert jobs.get_by_role("link", name=name).first.get_attribute("href").rpartition("/")[2] in ids
 
 

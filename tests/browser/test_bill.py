@@ -27,6 +27,7 @@ def exact(money):
 
 def test_both_sides_by_day_with_what_explains_the_difference(admin, seeded):
     page = admin.page
+    admin.open("estimate")
     page.get_by_role("link", name="Bill", exact=True).click()
     comparison = page.get_by_role("region", name="Comparison")
     expect(comparison.locator(".sums")).to_be_visible()

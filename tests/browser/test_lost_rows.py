@@ -20,11 +20,13 @@ async () => {
 """
 """Reads what the page wrote."""
 PICKER = """
-window.showSaveFilePicker = async ({ suggestedName }) => {
-  window.suggested = suggestedName;
-  const folder = await navigator.storage.getDirectory();
-  return folder.getFileHandle('saved', { create: true });
-};
+() => {
+  window.showSaveFilePicker = async ({ suggestedName }) => {
+    window.suggested = suggestedName;
+    const folder = await navigator.storage.getDirectory();
+    return folder.getFileHandle('saved', { create: true });
+  };
+}
 """
 """Stands for the browser's own dialog, which no test can click; the file that it gives is a real one."""
 
@@ -69,12 +71,12 @@ def jobs(empty, vertex_server, monkeypatch):
 def show(visit, empty):
     """Opens a job's page."""
     visitor = visit(empty)
-    visitor.page.add_init_script(PICKER)
     visitor.sign_in()
 
     def open_one(job):
         visitor.open(f"jobs/{PROJECT}/us-central1/{job['name'].rpartition('/')[2]}")
         visitor.page.locator(".timeline").wait_for()
+        visitor.page.evaluate(PICKER)
         return visitor.page
 
     open_one.complaints = visitor.complaints
@@ -146,9 +148,9 @@ def test_results_are_written_to_a_file_as_they_are(show, partly, jobs):
 
 def test_a_browser_that_writes_no_files_downloads(visit, empty, partly, jobs):
     visitor = visit(empty)
-    visitor.page.add_init_script("delete window.showSaveFilePicker")
     name = partly["name"].rpartition("/")[2]
     visitor.sign_in(view=f"jobs/acme-batch/us-central1/{name}")
+    visitor.page.evaluate("delete window.showSaveFilePicker")
     with visitor.page.expect_download() as begun:
         visitor.page.get_by_role("button", name="Download results").click()
     assert browsing.offered(visitor.page) == jobs.output(partly)

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from browser.browsing import SCREEN, new_context
 from builders import input_files, output_folder, prompt
 from patience import PATIENCE
 from patient_firestore import FUNCTIONS
+from processes import wait_until
 from stack import Stack
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
+POLL = 16_000
+"""Milliseconds after which a page has asked again for a job that is under way."""
 SPEED = ("--pending-seconds", "0.5", "--seconds-per-row", "0.3", "--cancelling-seconds", "0.2")
 
 
@@ -39,9 +43,9 @@ def submit(stack, name, rows):
 
 @pytest.fixture
 def page(chromium, stack):
-    context = chromium.new_context(viewport={"width": 1400, "height": 900})
-    context.set_default_timeout(1000 * PATIENCE)
+    context = new_context(chromium, *SCREEN)
     page = context.new_page()
+    page.clock.install()
     page.goto(f"{stack.gateway_url}/dashboard")
     page.get_by_label("API key").fill(stack.master_key)
     page.get_by_role("button", name="Sign in").click()
@@ -56,9 +60,9 @@ def test_a_job_comes_up_ends_and_costs_what_the_api_says(page, stack):
     page.get_by_role("link", name="seen-in-chromium").click()
     page.locator(".timeline").wait_for()
     cost = stack.wait_for_cost(name)
+    page.clock.run_for(POLL)
     expect(page.locator(".title .badge")).to_have_text("Succeeded")
     shown = page.get_by_role("region", name="Cost", exact=True).locator(".money").first
-    # Until the next poll it may be what the job was expected to cost.
     expect(shown).to_have_attribute("title", shown_amount(cost["amount"]))
     expect(page.locator(".timeline")).to_contain_text("Cost final")
 
@@ -73,9 +77,15 @@ def shown_amount(amount):
 
 
 def test_a_job_is_cancelled_from_the_page(page, stack):
-    submit(stack, "cancelled-in-chromium", "long.jsonl")
+    name = submit(stack, "cancelled-in-chromium", "long.jsonl")
     page.get_by_role("link", name="Jobs", exact=True).click()
     page.get_by_role("link", name="cancelled-in-chromium").click()
     page.get_by_role("button", name="Cancel job").click()
     page.get_by_role("button", name="Cancel the job").click()
+    wait_until(
+        lambda: stack.get(f"/v1/{name}")["state"] == "JOB_STATE_CANCELLED",
+        PATIENCE,
+        "the job to be cancelled",
+    )
+    page.clock.run_for(POLL)
     expect(page.locator(".title .badge")).to_have_text("Cancelled")

@@ -19,8 +19,7 @@ def look(visit, seeded):
     """Opens a view with a clock of the test's, in a small window."""
 
     def open_view(view, **options):
-        visitor = visit(seeded.world, height=600, **options)
-        visitor.page.clock.install()
+        visitor = visit(seeded.world, height=600, clock=True, **options)
         visitor.sign_in(view=view)
         expect(visitor.page.locator("[aria-busy]")).to_have_count(0)
         return visitor

@@ -47,8 +47,10 @@ class TestSigningIn:
         assert any("403" in each for each in visitor.complaints)
         visitor.complaints.clear()
 
-    def test_the_key_is_in_no_address_and_outlives_a_reload_but_not_signing_out(self, admin):
-        page = admin.page
+    def test_the_key_is_in_no_address_and_outlives_a_reload_but_not_signing_out(self, visit, seeded):
+        visitor = visit(seeded.world)
+        visitor.sign_in()
+        page = visitor.page
         expect(page.locator("header.top")).to_contain_text("Administrator")
         page.reload()
         expect(page.locator("header.top")).to_contain_text("Administrator")
@@ -97,18 +99,23 @@ class TestSigningIn:
 
 
 class TestOverview:
-    def test_spend_of_the_month_is_the_sum_of_its_jobs(self, admin, seeded):
+    @pytest.fixture
+    def reader(self, reader):
+        reader.open("overview")
+        return reader
+
+    def test_spend_of_the_month_is_the_sum_of_its_jobs(self, reader, books):
         month = datetime.now(UTC).strftime("%Y-%m")
-        jobs = [job for job in records(seeded) if f"{job.create_time:%Y-%m}" == month]
-        tile = admin.page.get_by_role("region", name="This month")
+        jobs = [job for job in records(books) if f"{job.create_time:%Y-%m}" == month]
+        tile = reader.page.get_by_role("region", name="This month")
 
         expect(tile.locator(".big .money")).to_be_visible()
         assert exact(tile.locator(".big .money")) == Decimal(format_nano(nano_of(jobs)))
         expect(tile).to_contain_text(re.compile(r"[1-4] of 4 budgets for the month|none is over"))
         expect(tile).to_contain_text(re.compile(r"Forecast \$[\d,.]+ to \$[\d,.]+"))
 
-    def test_spend_is_stacked_by_what_is_chosen_and_that_can_be_linked(self, admin):
-        page = admin.page
+    def test_spend_is_stacked_by_what_is_chosen_and_that_can_be_linked(self, reader):
+        page = reader.page
         page.get_by_label("Stacked by", exact=True).select_option("team")
         expect(page.locator(".legend")).to_contain_text("research")
         page.get_by_role("button", name="7 d", exact=True).click()
@@ -122,8 +129,8 @@ class TestOverview:
         page.get_by_label("Stacked by: label").select_option("environment")
         expect(page.locator(".legend")).to_contain_text("staging")
 
-    def test_the_chart_is_drawn_and_has_its_figures_in_a_table_and_a_file(self, admin, seeded):
-        page = admin.page
+    def test_the_chart_is_drawn_and_has_its_figures_in_a_table_and_a_file(self, reader, books):
+        page = reader.page
         expect(page.locator(".chart canvas")).to_be_visible()
         page.get_by_text("The figures as a table").click()
         table = page.get_by_role("table", name="Spend over time")
@@ -132,23 +139,23 @@ class TestOverview:
             page.get_by_role("button", name="Download these figures").click()
         rows = list(csv.DictReader(browsing.offered(page).splitlines()))
         since = min(datetime.fromisoformat(row["start_time"]) for row in rows)
-        jobs = [job for job in records(seeded) if job.create_time >= since]
+        jobs = [job for job in records(books) if job.create_time >= since]
         assert sum(Decimal(row["total"]) for row in rows) == Decimal(format_nano(nano_of(jobs)))
 
-    def test_a_pointer_on_a_bar_gets_to_see_exact_amounts(self, admin):
-        chart = admin.page.locator(".chart .u-over")
+    def test_a_pointer_on_a_bar_gets_to_see_exact_amounts(self, reader):
+        chart = reader.page.locator(".chart .u-over")
         chart.hover(position={"x": 300, "y": 150})
-        tip = admin.page.locator(".tip")
+        tip = reader.page.locator(".tip")
         expect(tip).to_be_visible()
         expect(tip.locator("p")).to_have_count(4)
         expect(tip.locator("b").first).to_have_text(re.compile(r"^\$[\d,]+\.\d+$"))
 
-    def test_running_jobs_and_failures_are_there(self, admin, seeded):
-        page = admin.page
+    def test_running_jobs_and_failures_are_there(self, reader, books):
+        page = reader.page
         running = page.get_by_role("region", name="Running now")
         expect(running.locator("li")).to_have_count(6)
         expect(running).to_contain_text("projected for 6 of them")
-        under_way = [job for job in records(seeded) if not job.seen.terminal]
+        under_way = [job for job in records(books) if not job.seen.terminal]
         so_far = Decimal(format_nano(nano_of(under_way)))
         assert exact(running.locator(".summary .money").first) == so_far
         expect(running.locator(".summary .money").first).to_contain_text("≥ $")
@@ -158,33 +165,33 @@ class TestOverview:
             expect(line).not_to_contain_text("$0.00")
         lost = [
             job
-            for job in records(seeded)
+            for job in records(books)
             if job.seen.state.removeprefix("JOB_STATE_") in {"FAILED", "CANCELLED", "EXPIRED"}
             and (datetime.now(UTC).date() - job.create_time.date()).days < 30
         ]
         waste = page.get_by_role("region", name="Failed and wasted")
         assert exact(waste.locator(".money").first) == Decimal(format_nano(nano_of(lost)))
 
-    def test_blocked_and_cut_off_answers_are_those_of_the_file_of_jobs(self, admin):
-        waste = admin.page.get_by_role("region", name="Failed and wasted")
+    def test_blocked_and_cut_off_answers_are_those_of_the_file_of_jobs(self, reader):
+        waste = reader.page.get_by_role("region", name="Failed and wasted")
         waste.get_by_role("button", name="Add up blocked and cut-off answers").click()
         useless = waste.locator(".pairs").last.locator(".money")
         expect(useless).to_contain_text("≥ $")
         shown, both = exact(useless), exact(waste.locator(".help .money"))
-        admin.open("jobs?since=30d")
-        expect(admin.page.locator(".rows .job-row").first).to_be_visible()
-        with admin.page.expect_download():
-            admin.page.get_by_role("button", name="CSV").click()
-        rows = list(csv.DictReader(browsing.offered(admin.page).splitlines()))
+        reader.open("jobs?since=30d")
+        expect(reader.page.locator(".rows .job-row").first).to_be_visible()
+        with reader.page.expect_download():
+            reader.page.get_by_role("button", name="CSV").click()
+        rows = list(csv.DictReader(browsing.offered(reader.page).splitlines()))
         lost = ("JOB_STATE_FAILED", "JOB_STATE_EXPIRED", "JOB_STATE_CANCELLED")
         assert shown == sum(Decimal(row["wasted_usd"] or 0) for row in rows)
         assert both == sum(Decimal(row["wasted_usd"] or 0) for row in rows if row["state"] in lost)
 
-    def test_how_long_jobs_take_is_what_the_api_says(self, admin, seeded):
-        card = admin.page.get_by_role("region", name="How long jobs take")
+    def test_how_long_jobs_take_is_what_the_api_says(self, reader, books):
+        card = reader.page.get_by_role("region", name="How long jobs take")
         for days in (7, 30):
             card.get_by_role("button", name=f"{days} days").click()
-            stats = [each for each in seeded.world.get("/v1/jobs:stats").json["data"] if each["days"] == days]
+            stats = [each for each in books.world.get("/v1/jobs:stats").json["data"] if each["days"] == days]
             most = max(stats, key=lambda each: sum(each["jobs"].values()))
             expect(card.locator("li")).to_have_count(len(stats))
             first = card.locator("li").first
@@ -192,7 +199,7 @@ class TestOverview:
             expect(first).to_contain_text(f"{most['jobs']['succeeded']} succeeded")
             queue = [int(most["queueSeconds"][name] // 60) for name in ("p50", "p90")]
             expect(first.locator("dd").first).to_have_text("{} min p90 {} min".format(*queue))
-        assert "days=30" in admin.page.url
+        assert "days=30" in reader.page.url
 
     def test_what_has_no_output_yet_has_no_cost(self, visit, empty, vertex_server):
         seeder = Seeder(empty, vertex_server)
@@ -211,10 +218,10 @@ class TestOverview:
         waste = visitor.page.get_by_role("region", name="Failed and wasted")
         expect(waste.locator(".money").first).to_have_text("≥ $0.00")
 
-    def test_spend_is_to_be_had_as_a_file(self, admin):
-        with admin.page.expect_download() as found:
-            admin.page.get_by_role("button", name="FOCUS").click()
-        assert "BilledCost" in browsing.offered(admin.page).splitlines()[0]
+    def test_spend_is_to_be_had_as_a_file(self, reader):
+        with reader.page.expect_download() as found:
+            reader.page.get_by_role("button", name="FOCUS").click()
+        assert "BilledCost" in browsing.offered(reader.page).splitlines()[0]
         assert found.value.suggested_filename.startswith("focus-")
 
     def test_without_jobs_it_says_so(self, visit, empty):
@@ -258,9 +265,9 @@ class TestOverview:
 
 
 class TestJobs:
-    def test_filters_sort_and_page_stand_in_the_address(self, admin, seeded):
-        page = admin.page
-        admin.open("jobs")
+    def test_filters_sort_and_page_stand_in_the_address(self, reader, books):
+        page = reader.page
+        reader.open("jobs")
         page.get_by_label("State").select_option("JOB_STATE_SUCCEEDED")
         page.get_by_label("Model", exact=True).select_option("gemini-2.5-flash")
         page.get_by_role("searchbox", name="Search").fill("ad-policy")
@@ -273,7 +280,7 @@ class TestJobs:
         wanted = sorted(
             (
                 job
-                for job in records(seeded)
+                for job in records(books)
                 if job.api_key == "ad-policy-review"
                 and job.seen.state == "JOB_STATE_SUCCEEDED"
                 and job.create_time.timestamp() >= since
@@ -289,17 +296,17 @@ class TestJobs:
         page.get_by_role("button", name="Clear").click()
         expect(page.get_by_label("State")).to_have_value("")
 
-    def test_waste_is_a_column_and_the_sum_of_a_list_is_exact(self, admin, seeded):
-        page = admin.page
-        admin.open("jobs?team=ads&state=JOB_STATE_SUCCEEDED&since=all&sort=-waste")
+    def test_waste_is_a_column_and_the_sum_of_a_list_is_exact(self, reader, books):
+        page = reader.page
+        reader.open("jobs?team=ads&state=JOB_STATE_SUCCEEDED&since=all&sort=-waste")
         wasted = {
             job.seen.display_name: sum(each.amount_nano for each in job.cost.waste if each.amount_nano)
-            for job in records(seeded)
+            for job in records(books)
             if job.team == "ads" and job.seen.state == "JOB_STATE_SUCCEEDED"
         }
         amounts = page.locator(".pager .total .money")
         expect(amounts).to_have_count(2)
-        jobs = [job for job in records(seeded) if job.seen.display_name in wasted]
+        jobs = [job for job in records(books) if job.seen.display_name in wasted]
         assert exact(amounts.first) == Decimal(format_nano(nano_of(jobs)))
         assert exact(amounts.last) == Decimal(format_nano(sum(wasted.values())))
         assert row_names(page)[:5] == sorted(wasted, key=wasted.get, reverse=True)[:5]
@@ -307,13 +314,13 @@ class TestJobs:
         assert exact(first) == Decimal(format_nano(max(wasted.values())))
 
         # Of more jobs than are loaded, a spend report has the sum.
-        admin.open("jobs?since=90d")
+        reader.open("jobs?since=90d")
         expect(page.locator(".pager")).to_contain_text(" of 250+ ")
-        amount = format_nano(nano_of(records(seeded)))
+        amount = format_nano(nano_of(records(books)))
         title = re.compile(rf"\${int(Decimal(amount)):,}.{amount.partition('.')[2]}$")
         expect(amounts).to_have_attribute("title", title)
         total = page.locator(".pager .total")
-        admin.open("jobs?since=all")
+        reader.open("jobs?since=all")
         expect(amounts).to_have_attribute("title", title)
         expect(total).to_have_text(re.compile(r"\$[\d,.]+ in all$"))
         # A report cannot search.
@@ -322,32 +329,32 @@ class TestJobs:
         expect(total).to_have_text(re.compile(r"^≥ \$[\d,.]+ in the 250 jobs loaded$"))
         expect(amounts).not_to_have_attribute("title", title)
 
-    def test_typing_in_the_search_keeps_the_focus(self, admin):
-        admin.open("jobs")
-        search = admin.page.get_by_role("searchbox", name="Search")
+    def test_typing_in_the_search_keeps_the_focus(self, reader):
+        reader.open("jobs")
+        search = reader.page.get_by_role("searchbox", name="Search")
         search.press_sequentially("paper", delay=20)
-        admin.page.wait_for_url("**search=paper*")
-        search = admin.page.get_by_role("searchbox", name="Search")
+        reader.page.wait_for_url("**search=paper*")
+        search = reader.page.get_by_role("searchbox", name="Search")
         expect(search).to_be_focused()
-        admin.page.keyboard.type("-sum")
-        admin.page.wait_for_url("**search=paper-sum*")
+        reader.page.keyboard.type("-sum")
+        reader.page.wait_for_url("**search=paper-sum*")
 
-    def test_a_label_filters(self, admin, seeded):
-        admin.open("jobs?label=environment%3Dstaging")
-        page = admin.page
+    def test_a_label_filters(self, reader, books):
+        reader.open("jobs?label=environment%3Dstaging")
+        page = reader.page
         expect(page.locator(".rows .job-row").first).to_be_visible()
         names = {
-            job.seen.display_name for job in records(seeded) if job.seen.labels["environment"] == "staging"
+            job.seen.display_name for job in records(books) if job.seen.labels["environment"] == "staging"
         }
         assert set(row_names(page)) <= names
 
-    def test_nothing_found_is_said(self, admin):
-        admin.open("jobs?search=there-is-no-such-job")
-        expect(admin.page.get_by_text("No job fits these filters")).to_be_visible()
+    def test_nothing_found_is_said(self, reader):
+        reader.open("jobs?search=there-is-no-such-job")
+        expect(reader.page.get_by_text("No job fits these filters")).to_be_visible()
 
-    def test_the_keyboard_walks_through_rows(self, admin):
-        admin.open("jobs")
-        page = admin.page
+    def test_the_keyboard_walks_through_rows(self, reader):
+        reader.open("jobs")
+        page = reader.page
         page.locator(".rows .job-row a").first.focus()
         for _ in range(3):
             page.keyboard.press("ArrowDown")
@@ -366,15 +373,15 @@ class TestJobs:
         expect(visitor.page.locator(".timeline")).to_be_visible()
         assert visitor.page.url.endswith(path)
 
-    def test_the_file_has_every_job(self, admin, seeded):
-        admin.open("jobs?since=all")
-        expect(admin.page.locator(".rows .job-row").first).to_be_visible()
-        with admin.page.expect_download():
-            admin.page.get_by_role("button", name="CSV").click()
-        rows = list(csv.DictReader(browsing.offered(admin.page).splitlines()))
-        assert len(rows) == len(records(seeded))
+    def test_the_file_has_every_job(self, reader, books):
+        reader.open("jobs?since=all")
+        expect(reader.page.locator(".rows .job-row").first).to_be_visible()
+        with reader.page.expect_download():
+            reader.page.get_by_role("button", name="CSV").click()
+        rows = list(csv.DictReader(browsing.offered(reader.page).splitlines()))
+        assert len(rows) == len(records(books))
         assert sum(Decimal(row["amount_usd"] or 0) for row in rows) == Decimal(
-            format_nano(nano_of(records(seeded)))
+            format_nano(nano_of(records(books)))
         )
         pending = [row for row in rows if row["status"] == "PENDING"]
         assert len(pending) == 2
@@ -412,10 +419,10 @@ class TestJob:
         admin.open(f"jobs/{job.key.project}/{job.key.location}/{job.key.job_id}")
         expect(admin.page.get_by_role("heading", level=1)).to_have_text(job.seen.display_name)
 
-    def test_it_says_what_a_job_cost_and_why(self, admin, seeded):
-        page = admin.page
-        job = next(job for job in records(seeded) if job.api_key == "ad-policy-review" and job.closed)
-        self.open(admin, job)
+    def test_it_says_what_a_job_cost_and_why(self, reader, books):
+        page = reader.page
+        job = next(job for job in records(books) if job.api_key == "ad-policy-review" and job.closed)
+        self.open(reader, job)
         cost = page.get_by_role("region", name="Cost", exact=True)
         assert exact(cost.locator(".money").first) == Decimal(format_nano(job.cost.amount_nano))
         page.get_by_text("Line items with their prices").click()
@@ -563,8 +570,10 @@ class TestKeysAndTeams:
         assert seeded.world.get("/v1/jobs?limit=1", key=secret).status_code == 200
         assert seeded.world.keys.get_key(seeded.keys["ticket-triage"]["token"]).expires is not None
 
-    def test_a_key_shows_what_it_spent_and_when(self, page, seeded):
-        jobs = [job for job in records(seeded) if job.api_key == "ticket-triage" and job.cost.amount_nano]
+    def test_a_key_shows_what_it_spent_and_when(self, reader, books):
+        reader.open("keys")
+        page = reader.page
+        jobs = [job for job in records(books) if job.api_key == "ticket-triage" and job.cost.amount_nano]
         since = datetime.now(UTC).date() - timedelta(days=29)
         spent = nano_of(job for job in jobs if job.create_time.date() >= since)
         row = page.locator(".owners li", has_text="ticket-triage")
@@ -574,7 +583,9 @@ class TestKeysAndTeams:
         expect(row).to_contain_text(f"last on {last.day} {last:%b}")
         expect(page.locator(".owners li", has_text="old-import")).to_contain_text("No spend in 30 days")
 
-    def test_keys_are_searched_and_sorted(self, page):
+    def test_keys_are_searched_and_sorted(self, reader):
+        reader.open("keys")
+        page = reader.page
         names = page.get_by_role("region", name="Keys", exact=True).locator(".what > b")
         expect(names).to_have_count(6)
         expect(page.locator(".owners .what .money").first).to_be_visible()

@@ -1,5 +1,6 @@
 """The Store port in dicts."""
 
+import heapq
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -304,16 +305,16 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals, MemoryJobTimes):
         equal: Mapping[str, str] = {},
     ) -> list[JobRecord]:
         self.ping()
-        found = sorted(self._jobs.values(), key=lambda job: (job.create_time, job.key), reverse=True)
-        return [
+        found = [
             job
-            for job in found
+            for job in self._jobs.values()
             if (scope is None or getattr(job, scope[0]) == scope[1])
             and all(_FIELDS[name](job) == value for name, value in equal.items())
             and (until is None or job.create_time < until)
             and (since is None or job.create_time >= since)
             and (before is None or (job.create_time, job.key) < before)
-        ][:limit]
+        ]
+        return heapq.nlargest(limit, found, key=lambda job: (job.create_time, job.key))
 
     def top_jobs(
         self,
