@@ -1,7 +1,7 @@
 """A browser, and a gateway with its dashboard for it to look at."""
 
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -151,22 +151,21 @@ class Tab:
 
 
 @pytest.fixture(scope="session")
-def tabs(chromium):
-    """The tabs that tests share and that nobody uses at present, by whether tests tell the time in them."""
-    with Served() as plain, Served() as timed:
-        made = {False: Tab(chromium, plain), True: Tab(chromium, timed)}
-        made[True].page.clock.install()
-        yield {clock: [tab] for clock, tab in made.items()}
-        for tab in made.values():
-            tab.close()
+def idle_tabs(chromium):
+    """The tab that tests share, while nobody uses it."""
+    with Served() as served:
+        tab = Tab(chromium, served)
+        yield [tab]
+        tab.close()
 
 
 @pytest.fixture
-def visit(chromium, tabs):
+def visit(chromium, idle_tabs):
     """Puts somebody in front of a world: `visit(world, width=…, …)` gives a Visitor.
 
-    The first one of a test gets a tab that tests share; a second one, one who is to be alone, and one with
-    further options for Chromium's context get a context of their own. Whoever has a clock tells the time.
+    The first one of a test gets a tab that tests share; a second one, one who is to be alone, and one with a
+    clock or with further options for Chromium get a context of their own. Playwright sets the clock of
+    a context for all of its pages to come, by all that was done to it before.
     """
     ended = []
     visitors = []
@@ -190,18 +189,15 @@ def visit(chromium, tabs):
         **options,
     ):
         looks = {"color_scheme": scheme, "forced_colors": forced}
-        idle = tabs[clock]
-        if alone or options or not idle:
+        if alone or clock or options or not idle_tabs:
             page, served = of_its_own(world, width, height, **looks, **options)
             if clock:
                 page.clock.install()
         else:
-            tab = idle.pop()
+            tab = idle_tabs.pop()
             tab.lend(world, width, height, **looks)
             page, served = tab.page, tab.served
-            if clock:
-                page.clock.set_system_time(datetime.now(UTC))
-            ended.extend([tab.clean, lambda: idle.append(tab)])
+            ended.extend([tab.clean, lambda: idle_tabs.append(tab)])
         visitors.append(Visitor(page, served))
         return visitors[-1]
 

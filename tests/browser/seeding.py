@@ -168,15 +168,18 @@ class Seeder:
         self.keys["adhoc-notebooks"] = made
         admin(self.world, "/key/generate", key_alias="old-import", blocked=True)
 
-    def month(self, days=34):
-        """Jobs of every day, fewer at weekends, more and more of them."""
+    def month(self, days=42):
+        """Jobs of every day, smaller at weekends, larger and larger.
+
+        A list loads 250 at once: that is more than those of thirty days, and less than all.
+        """
         for back in range(days, -1, -1):
             day = (self.now - timedelta(days=back)).replace(hour=0, minute=0, second=0, microsecond=0)
             quiet = 0.35 if day.weekday() > 4 else 1.0
             # By the day, so that what is left out of the last one changes no other.
             self.random.seed(back)
             for team, (pipeline, model, rows) in PIPELINES.items():
-                for _ in range(self.random.choice((1, 2, 2, 3))):
+                for _ in range(self.random.choice((1, 2, 2, 2))):
                     created = day + timedelta(minutes=self.random.randrange(1440))
                     if created > self.now - timedelta(hours=3):
                         continue
