@@ -77,4 +77,4 @@ WHEN: dict[tuple[SentEvent, ...], str] = {
         "([files that rows name](keys-and-budgets.md#files-that-rows-name))"
     ),
 }
-"""When an event is sent, in Markdown."""
+"""The occasion of each event, in Markdown."""
