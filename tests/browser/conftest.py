@@ -19,7 +19,7 @@ AS_GOOD_AS_NEW = timedelta(minutes=2)
 
 @pytest.fixture(scope="session")
 def chromium():
-    """One browser for all; each test has a context of its own."""
+    """One browser for all tests."""
     reason = "playwright is not installed: pip install -r requirements.txt"
     api = pytest.importorskip("playwright.sync_api", reason=reason)
     path = browsing.chromium()

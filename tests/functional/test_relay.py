@@ -285,3 +285,12 @@ def test_a_listing_is_sent_again_only_after_a_change(storage):
     assert listing(first.headers["ETag"]).status_code == 304
     write(storage, "listed.jsonl", b"{}\n{}\n")
     assert listing(first.headers["ETag"]).json()["items"] != first.json()["items"]
+
+
+def test_a_bucket_that_cannot_be_listed_loses_no_event_of_another(storage, receiver):
+    gone = f"{storage}/storage/v1/b/relay-gone"
+    requests.post(f"{storage}/storage/v1/b", json={"name": "relay-gone"}, timeout=PATIENCE).raise_for_status()
+    with Relay(storage, receiver.url, ("relay-out", "relay-gone"), poll_interval=0.05):
+        requests.delete(gone, timeout=PATIENCE).raise_for_status()
+        write(storage, "kept.jsonl")
+        wait_until(lambda: receiver.requests, PATIENCE, "an event to come")
