@@ -126,6 +126,13 @@ def test_a_call_that_made_no_sense_is_on_record(scripted):
     ]
 
 
+def test_a_call_of_a_job_that_cannot_be_is_on_record_as_it_came(scripted):
+    assert scripted.call("DELETE", f"{JOBS}/123:cancel").status_code == 400
+    assert entries(scripted, "job.delete") == [
+        ["master", "job.delete", f"{JOBS.removeprefix('/v1/')}/123:cancel", "INVALID_ARGUMENT ID_INVALID"]
+    ]
+
+
 def test_reads_are_not(scripted):
     scripted.get(JOBS)
     scripted.get("/key/list")
