@@ -12,6 +12,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+_MAY_SIGN = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=False,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 class Authority:
     """Issues certificates; ``pem`` is what makes others trust them."""
@@ -20,7 +32,7 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Authority of the tests")])
         constraints = x509.BasicConstraints(ca=True, path_length=None)
-        certificate = self._sign(self._name, self._key.public_key(), constraints)
+        certificate = self._sign(self._name, self._key.public_key(), constraints, _MAY_SIGN)
         self.pem = certificate.public_bytes(serialization.Encoding.PEM)
 
     def issue(self, directory, *names):
@@ -41,9 +53,9 @@ class Authority:
         context.load_cert_chain(file)
         return context
 
-    def _sign(self, subject, public_key, extension):
+    def _sign(self, subject, public_key, *critical):
         now = datetime.now(UTC)
-        return (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
@@ -51,9 +63,15 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(hours=1))
             .not_valid_after(now + timedelta(days=1))
-            .add_extension(extension, critical=True)
-            .sign(self._key, hashes.SHA256())
+            # Python 3.13 goes by all of RFC 5280, which wants both.
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
+            )
         )
+        for extension in critical:
+            builder = builder.add_extension(extension, critical=True)
+        return builder.sign(self._key, hashes.SHA256())
 
 
 def _name(name):
