@@ -19,8 +19,8 @@ ARGUMENTS = (
     "--disable-gpu",
     "--disable-quic",
     "--disable-sync",
-    # A page lives for a second or two: what is compiled for it would not pay.
-    "--js-flags=--jitless",
+    # A page lives for a second or two: what is optimized for it would not pay.
+    "--js-flags=--no-opt",
     "--no-first-run",
     "--no-sandbox",
 )
