@@ -8,7 +8,7 @@ from thorough import THOROUGH, times
 
 settings.register_profile(
     "tests",
-    max_examples=times(50),
+    max_examples=times(25),
     deadline=None,
     derandomize=not THOROUGH,
     database=None,

@@ -469,7 +469,7 @@ ROWS = st.one_of(
 @pytest.mark.parametrize("columns", [GEMINI, GEMINI_JSON], ids=["text", "JSON"])
 @pytest.mark.parametrize("resumed_at", [None, RESUMED_AT], ids=["", "resumed"])
 @given(rows=ROWS)
-@examples(15)
+@examples(8)
 def test_a_table_comes_to_what_its_rows_come_to_in_a_file(on_duckdb, columns, resumed_at, rows):
     on_duckdb.write(rows, columns)
 

@@ -36,7 +36,7 @@ _SEED = secrets.randbelow(10**6) * 1000 if THOROUGH else 847549030
 SEED = int(os.environ.get("EXACTLY_ONCE_SEED") or _SEED)
 SCHEDULES = int(os.environ.get("EXACTLY_ONCE_SCHEDULES") or times(8))
 RESTARTS = times(1)
-SCHEDULES_A_RESTART = 6
+SCHEDULES_A_RESTART = 4
 AT_ONCE = 4
 
 

@@ -83,14 +83,14 @@ def answered(gateway, method, target, *, body=b"", key=None, relayed=b""):
 def test_a_body_of_a_job(bounded, path):
     bounded.storage.objects = dict.fromkeys(inputs.NAMES, inputs.row())
 
-    @fuzzed(50, body=fuzzing.BODIES, who=st.sampled_from(["master", "scoped"]))
+    @fuzzed(25, body=fuzzing.BODIES, who=st.sampled_from(["master", "scoped"]))
     def check(body, who):
         reply, _ = answered(bounded, "POST", path, body=body, key=getattr(bounded, who))
         assert reply.status in {200, 400, 403}
 
 
 def test_an_input(bounded):
-    @fuzzed(50, content=fuzzing.INPUTS, who=st.sampled_from(["master", "scoped"]))
+    @fuzzed(25, content=fuzzing.INPUTS, who=st.sampled_from(["master", "scoped"]))
     def check(content, who):
         bounded.storage.objects = {"x.jsonl": content}
         body = inputs.create("gs://granted/x.jsonl")
@@ -99,7 +99,7 @@ def test_an_input(bounded):
 
 
 def test_a_query(bounded):
-    @fuzzed(150, target=fuzzing.targets(), who=st.sampled_from(["master", "scoped"]))
+    @fuzzed(75, target=fuzzing.targets(), who=st.sampled_from(["master", "scoped"]))
     def check(target, who):
         reply, _ = answered(bounded, "GET", target, key=getattr(bounded, who))
         assert reply.status in {200, 400, 403, 404}
@@ -108,7 +108,7 @@ def test_a_query(bounded):
 def test_uris_with_wildcards(bounded):
     bounded.storage.objects = dict.fromkeys([*inputs.NAMES, "rows.jsonl", "mine/rows.jsonl"], inputs.row())
 
-    @fuzzed(50, uris=st.lists(fuzzing.URIS, max_size=3), who=st.sampled_from(["master", "scoped"]))
+    @fuzzed(25, uris=st.lists(fuzzing.URIS, max_size=3), who=st.sampled_from(["master", "scoped"]))
     def check(uris, who):
         body = inputs.create(*uris)
         reply, _ = answered(bounded, "POST", ESTIMATE, body=body, key=getattr(bounded, who))
@@ -116,7 +116,7 @@ def test_uris_with_wildcards(bounded):
 
 
 def test_an_answer_of_vertex_ai(bounded):
-    @fuzzed(100, answer=fuzzing.ANSWERS, asked=st.sampled_from(inputs.ASKED))
+    @fuzzed(50, answer=fuzzing.ANSWERS, asked=st.sampled_from(inputs.ASKED))
     def check(answer, asked):
         who, ask = asked
         bounded.upstream.respond = lambda _: answer
@@ -210,7 +210,7 @@ def add_up(books, cost):
 
 
 def test_outputs_whose_cost_is_known(books):
-    @fuzzed(25, content=fuzzing.OUTPUTS)
+    @fuzzed(12, content=fuzzing.OUTPUTS)
     def check(content):
         cost = books.settled(content)
         add_up(books, cost)
@@ -222,7 +222,7 @@ def test_outputs_whose_cost_is_known(books):
 
 
 def test_outputs_with_rows_of_any_kind(books):
-    @fuzzed(25, content=fuzzing.ODD_OUTPUTS)
+    @fuzzed(12, content=fuzzing.ODD_OUTPUTS)
     def check(content):
         cost = books.settled(content)
         add_up(books, cost)

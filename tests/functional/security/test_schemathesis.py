@@ -67,7 +67,7 @@ def test_every_answer_is_documented_and_none_is_a_failure(tenant, operation):
     requests = st.one_of([operation.as_strategy(generation_mode=mode) for mode in MODES])
 
     @settings(
-        examples(12),
+        examples(8),
         phases=[Phase.explicit, Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )

@@ -127,7 +127,7 @@ CLIENT_FILTERS = st.lists(st.sampled_from(PARTS), max_size=12).map("".join) | st
 
 
 @READINGS
-@examples(200)
+@examples(100)
 @given(CLIENT_FILTERS)
 @example('labels.team="other" OR labels.team="search"')
 @example(') OR (labels.team="other"')
@@ -147,7 +147,7 @@ def test_no_filter_of_a_client_selects_another_teams_job(or_binds_tighter, clien
     assert chosen == []
 
 
-@examples(200)
+@examples(100)
 @given(CLIENT_FILTERS)
 def test_nor_does_it_as_the_emulator_reads_it(client):
     jobs = [

@@ -878,7 +878,7 @@ def test_any_bytes_are_at_most_one_row(content: bytes, model: str, resumed_at: d
     check_one_line(content, model, resumed_at)
 
 
-@examples(100)
+@examples(50)
 @given(_ROWS, _MODELS, _RESUMED)
 def test_any_json_row_is_one_row(content: dict[str, Any], model: str, resumed_at: datetime | None) -> None:
     check_one_line(json.dumps(content).encode(), model, resumed_at)
