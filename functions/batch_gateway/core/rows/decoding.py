@@ -59,8 +59,8 @@ def make_readable(line: bytes) -> bytes:
     return bytes(text)
 
 
-# Possessive, so that there is no backtracking and no memory for it. Python 3.11.2, Debian 12's, loses its place
-# where a negative look-ahead is the last that is tried in such a group (python/cpython#106052).
+# Possessive, so that there is no backtracking and no memory for it. Python 3.11.2, Debian 12's, loses its
+# place where a negative look-ahead is the last that is tried in such a group (python/cpython#106052).
 _NUMBER = re.compile(
     rb"""
     (?: [^"NI-]++ | (?=-[^I])- | "[^"\\]*+(?:\\.[^"\\]*+)*+" )*+
