@@ -1,12 +1,14 @@
 """Webhooks on the wire: only to public addresses, to the very address that was checked, and in time."""
 
 import contextlib
+import http.client
 import socket
 import threading
 import time
 
 import pytest
 
+from batch_gateway.adapters import webhooks
 from batch_gateway.adapters.webhooks import HttpsReceivers
 from batch_gateway.core.notify.webhook_security import ForbiddenUrlError
 from batch_gateway.ports import Reply, UnreachableError
@@ -122,6 +124,23 @@ def test_the_body_of_an_answer_is_left_alone(serve, names):
     server = serve(flood, NAME)
     names[NAME] = [["127.0.0.1"]]
     assert post(server).status == 200
+
+
+@pytest.mark.usefixtures("trusted")
+def test_an_answer_is_closed_before_its_connection(serve, names, monkeypatch):
+    read = []
+
+    class Kept(http.client.HTTPResponse):
+        def begin(self):
+            super().begin()
+            read.append(self)
+
+    monkeypatch.setattr(webhooks, "HTTPResponse", Kept)
+    server = serve(answering(200), NAME)
+    names[NAME] = [["127.0.0.1"]]
+    post(server)
+
+    assert [answer.closed for answer in read] == [True]
 
 
 # The address that is checked is the one that is connected to.
