@@ -272,7 +272,7 @@ class TestDialogs:
         made = seeded.world.keys.get_key(seeded.keys["adhoc-notebooks"]["token"])
         expect(secret).to_have_text(made.webhook_secret)
         page.get_by_role("button", name="I have copied it").click()
-        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.locator("dialog")).to_have_count(0)
         assert made.webhook_secret not in page.content()
         # What is not touched is not sent either, so that a change by somebody else stays.
         page.get_by_role("button", name="Edit adhoc-notebooks").click()
