@@ -152,7 +152,7 @@ def test_the_length_is_that_of_the_whole_name_in_utf_8():
         uri_of("gs://in", ".well-known/acme-challenge/x")
 
 
-@examples(200)
+@examples(500)
 @given(
     st.one_of(st.text(), st.lists(st.sampled_from([*"ab/.* %\\#\u0308\n", "..", "//", "gs:"])).map("".join))
 )

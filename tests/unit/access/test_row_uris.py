@@ -169,7 +169,7 @@ JSON = st.recursive(
 )
 
 
-@examples(200)
+@examples(500)
 @given(
     st.lists(JSON.map(lambda value: {"request": value}), min_size=1, max_size=4), st.booleans(), st.booleans()
 )
@@ -184,7 +184,7 @@ def test_the_quick_search_finds_what_a_parser_would(rows, ascii_only, escaped):
     assert all(any(uri in line for line in map(str, rows)) or "{" in str(rows) for uri in got)
 
 
-@examples(100)
+@examples(300)
 @given(st.binary(max_size=200) | st.text(st.sampled_from('gs:/"\\u0067 \n{}[],text')).map(str.encode))
 def test_any_bytes_can_be_searched(data):
     assert all(isinstance(uri, str) for uri in uris_in(data))
@@ -226,7 +226,7 @@ def test_files_are_held_against_the_prefixes_of_key_and_team(uri, allowed):
 NAMES_AND_MARKS = st.text(st.sampled_from('amx./\\"-*? %'), max_size=12)
 
 
-@examples(200)
+@examples(500)
 @given(
     st.sampled_from(["mine", "mine/docs", "mined", "MINE", "other/a", "payroll"]),
     NAMES_AND_MARKS,
