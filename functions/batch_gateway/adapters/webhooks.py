@@ -58,7 +58,7 @@ class HttpsReceivers:
             with self._connect(target, addresses[:_MOST_ADDRESSES], deadline) as connection:
                 deadline.apply(connection)
                 connection.sendall(_request(target, headers, body))
-                # Closed before what it reads from: Python 3.13 tells of the other order in the log.
+                # Closed before what it reads from; in the other order, Python 3.13 complains in the log.
                 with HTTPResponse(_TimedSocket(connection, deadline), method="POST") as answer:  # type: ignore[arg-type]
                     # Reads the headers only; the body is not needed.
                     answer.begin()
