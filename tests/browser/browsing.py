@@ -20,7 +20,7 @@ ARGUMENTS = (
     "--disable-quic",
     "--disable-sync",
     # A page lives for a second or two: what is optimized for it would not pay.
-    "--js-flags=--no-opt",
+    "--js-flags=--no-opt --no-maglev",
     "--no-first-run",
     "--no-sandbox",
 )

@@ -3,6 +3,7 @@
 const PLACES = 9;
 const ONE = 10n ** BigInt(PLACES);
 const CENT = ONE / 100n;
+const WHOLE = new Intl.NumberFormat('en-US');
 const DECIMAL = /^(-?)(\d+)(?:\.(\d+))?$/;
 
 /**
@@ -51,7 +52,7 @@ function rounded(amount, decimals) {
  */
 function write(amount, sizeShown, fewest) {
   const digits = sizeShown.toString().padStart(PLACES + 1, '0');
-  const whole = BigInt(digits.slice(0, -PLACES)).toLocaleString('en-US');
+  const whole = WHOLE.format(BigInt(digits.slice(0, -PLACES)));
   const fraction = digits.slice(-PLACES).replace(/0+$/, '').padEnd(fewest, '0');
   return `${amount < 0n ? '−' : ''}$${whole}${fraction ? `.${fraction}` : ''}`;
 }
