@@ -120,13 +120,18 @@ class Tab:
     For each new context Chromium starts a process, which loads and compiles all modules of the dashboard:
     that takes longer than most tests.
 
+    Args:
+        clock: Whether the page's time is the test's to move.
+
     Attributes:
         page: Playwright's.
         served: The gateway.
+        clock: As given.
     """
 
-    def __init__(self, chromium, served):
+    def __init__(self, chromium, served, *, clock=False):
         self.served = served
+        self.clock = clock
         self._context = new_context(chromium, *SCREEN, color_scheme="light")
         self.page = self._context.new_page()
         self.page.goto(f"{served.url}{NOWHERE}")
@@ -135,12 +140,16 @@ class Tab:
         self.served.serve(world.client.application)
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.emulate_media(**looks)
+        if self.clock:
+            # It is the present again, wherever the last test moved it.
+            self.page.clock.install()
 
     def clean(self):
         for page in self._context.pages:
             if page != self.page:
                 page.close()
         self._context.clear_permissions()
+        self._context.set_offline(False)
         self.page.unroute_all()
         self.page.mouse.move(0, 0)
         self.page.goto(f"{self.served.url}{NOWHERE}")
@@ -150,22 +159,39 @@ class Tab:
         self._context.close()
 
 
+class Tabs:
+    """The tabs that tests share: as many as one of them needed at once."""
+
+    def __init__(self, chromium, ending):
+        self._chromium, self._ending = chromium, ending
+        self._idle = []
+
+    def take(self, *, clock):
+        idle = next((tab for tab in self._idle if tab.clock == clock), None)
+        if idle is None:
+            idle = Tab(self._chromium, self._ending.enter_context(Served()), clock=clock)
+            self._ending.callback(idle.close)
+        else:
+            self._idle.remove(idle)
+        return idle
+
+    def give_back(self, tab):
+        tab.clean()
+        self._idle.append(tab)
+
+
 @pytest.fixture(scope="session")
-def idle_tabs(chromium):
-    """The tab that tests share, while nobody uses it."""
-    with Served() as served:
-        tab = Tab(chromium, served)
-        yield [tab]
-        tab.close()
+def tabs(chromium):
+    with ExitStack() as ending:
+        yield Tabs(chromium, ending)
 
 
 @pytest.fixture
-def visit(chromium, idle_tabs):
+def visit(chromium, tabs):
     """Puts somebody in front of a world: `visit(world, width=…, …)` gives a Visitor.
 
-    The first one of a test gets a tab that tests share; a second one, one who is to be alone, and one with a
-    clock or with further options for Chromium get a context of their own. Playwright sets the clock of
-    a context for all of its pages to come, by all that was done to it before.
+    One gets a tab that tests share; one who is to be alone, and one with further options for Chromium, a
+    context of their own.
     """
     ended = []
     visitors = []
@@ -189,15 +215,13 @@ def visit(chromium, idle_tabs):
         **options,
     ):
         looks = {"color_scheme": scheme, "forced_colors": forced}
-        if alone or clock or options or not idle_tabs:
+        if alone or options:
             page, served = of_its_own(world, width, height, **looks, **options)
-            if clock:
-                page.clock.install()
         else:
-            tab = idle_tabs.pop()
+            tab = tabs.take(clock=clock)
+            ended.append(lambda: tabs.give_back(tab))
             tab.lend(world, width, height, **looks)
             page, served = tab.page, tab.served
-            ended.extend([tab.clean, lambda: idle_tabs.append(tab)])
         visitors.append(Visitor(page, served))
         return visitors[-1]
 
