@@ -29,7 +29,7 @@ variable "alerts" {
   }
   validation {
     condition     = var.alerts.bill_drift_percent > 0 && var.alerts.bill_drift_percent < 100
-    error_message = "alerts.bill_drift_percent must be above 0 and below 100, the most that books and bill can differ by."
+    error_message = "alerts.bill_drift_percent must be above 0 and below 100: it is the difference between recorded cost and Google's bill, in percent."
   }
   validation {
     condition     = var.alerts.error_percent > 0 && var.alerts.error_percent <= 100
@@ -178,7 +178,7 @@ variable "environment" {
 
   validation {
     condition     = alltrue([for name in keys(var.environment) : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name)) && !can(regex(local.reserved_names, name))])
-    error_message = "environment has names of letters, digits and underscores, and none that Google or this Terraform sets."
+    error_message = "Names in environment must be of letters, digits and underscores, must not begin with a digit, and must not be set by Google or this Terraform (${local.reserved_names})."
   }
 }
 
@@ -194,7 +194,7 @@ variable "gateway" {
     The HTTP function. `public`: whether Cloud Run lets everybody through to the gateway, which has keys of its own;
     `invokers`: who may call it besides the scheduler where it is not public. `ingress`: ALLOW_ALL, ALLOW_INTERNAL_ONLY
     or ALLOW_INTERNAL_AND_GCLB. `min_instances` above 0 costs while idle. `timeout_seconds` is how long a download of
-    results may take; all else ends within 90 s.
+    results may take; a create may take 120 s.
   EOT
   type = object({
     concurrency     = optional(number, 40)
@@ -223,9 +223,8 @@ variable "gateway" {
     error_message = "gateway.concurrency above 1 needs gateway.cpu of 1 or more (Cloud Run)."
   }
   validation {
-    # Vertex AI is waited for 60 s, and a sweep ends before that.
-    condition     = var.gateway.timeout_seconds >= 90 && var.gateway.timeout_seconds <= 3600
-    error_message = "gateway.timeout_seconds must be 90 to 3600: the gateway waits up to a minute for Vertex AI."
+    condition     = var.gateway.timeout_seconds >= 120 && var.gateway.timeout_seconds <= 3600
+    error_message = "gateway.timeout_seconds must be 120 to 3600: a create may read its input for 45 s, and then wait 65 s for Vertex AI."
   }
   validation {
     condition     = !contains(var.gateway.invokers, "allUsers") && !contains(var.gateway.invokers, "allAuthenticatedUsers")
@@ -452,7 +451,7 @@ variable "secret_environment" {
 
   validation {
     condition     = alltrue([for name in keys(var.secret_environment) : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name)) && !can(regex(local.reserved_names, name))])
-    error_message = "secret_environment has names of letters, digits and underscores, and none that Google or this Terraform sets."
+    error_message = "Names in secret_environment must be of letters, digits and underscores, must not begin with a digit, and must not be set by Google or this Terraform (${local.reserved_names})."
   }
   validation {
     condition     = length(setintersection(keys(var.environment), keys(var.secret_environment))) == 0
@@ -530,6 +529,6 @@ variable "waits" {
 
   validation {
     condition     = alltrue([for each in values(var.waits) : can(regex("^[0-9]+[sm]$", each))])
-    error_message = "waits are written 180s or 3m."
+    error_message = "waits must be a number and s or m, such as 180s or 3m."
   }
 }

@@ -1,7 +1,7 @@
 """Read the environment and the configuration file; no other module does.
 
 The file has LiteLLM's own form, so that a proxy's file can be used as it is. Settings that the gateway does
-not need are ignored with one warning. An invalid value stops the start; the error names its line and key.
+not need are ignored with one warning. With an invalid value nothing starts; the error names its line and key.
 """
 
 import os

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from batch_gateway.settlement.deps import SettlementDeps
 
 SETTINGS = settings.load()
-"""Read at import, so that a wrong configuration stops the start."""
+"""Read at import, so that nothing starts with a wrong configuration."""
 
 for _warning in SETTINGS.warnings:
     log("WARNING", _warning)

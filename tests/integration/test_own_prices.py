@@ -1,4 +1,4 @@
-"""The owner's prices on two gateways at once, and on the settlement."""
+"""The operator's prices on two gateways at once, and on the settlement."""
 
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction

@@ -124,7 +124,7 @@ class BigQueryBilling:
             ) from error
         except Forbidden as error:
             raise BillingExportError(
-                f"the gateway's account must not read {self._name}: {error.message}. It needs "
+                f"the gateway's account lacks permission to read {self._name}: {error.message}. It needs "
                 "roles/bigquery.dataViewer on the dataset and bigquery.jobs.create in its own project"
             ) from error
         except (BadRequest, InternalServerError) as error:

@@ -35,14 +35,17 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
             "put the rows into Cloud Storage and name the file in `inputConfig`",
         ),
         "BODY_TOO_SLOW": (
-            "the body took longer than 30 s, or more than four slow ones came with your key",
+            "the body took longer than 30 s, or too many slow ones came at once, with your key or in all",
             "send it again",
         ),
         "FIELD_INVALID": (
             "a field or parameter of one of the gateway's own calls is wrong or unknown",
             "the message names it; see `/openapi.json`",
         ),
-        "FILTER_INVALID": ("quotes or parentheses in a list's `filter` are not closed", "close them"),
+        "FILTER_INVALID": (
+            "quotes, parentheses or backslashes in a list's `filter` do not match up",
+            "the message says which: balance them, and put values in quotes",
+        ),
         "FORMAT_NOT_SUPPORTED": (
             "`alt=proto`, `alt=media` or `callback` was asked for",
             "leave it out: answers are JSON",
@@ -66,10 +69,13 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
             "jobs of your key must have labels that this one lacks, or that are empty",
             "the message names all of them: add them to `labels`, or send `X-Batch-Labels`",
         ),
-        "LOCATION_INVALID": ("the location in the path is not one", "write it plainly, without encoding"),
+        "LOCATION_INVALID": (
+            "the location in the path is malformed",
+            "use a region such as `us-central1`, or `global`, `us` or `eu`",
+        ),
         "MODEL_NOT_SERVED_HERE": (
             "the model's alias is configured for another project or location",
-            "the message names the place: send the job there, or write the full model name",
+            "the message names them: send the job there, or write the full model name",
         ),
         "MODEL_UNKNOWN": (
             "the model to estimate is a short name that the configuration does not have",
@@ -83,7 +89,10 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
             "the path has no project and location, and the gateway serves several",
             "set both in your client, or write them in the path",
         ),
-        "PROJECT_INVALID": ("the project in the path is not one", "write it plainly, without encoding"),
+        "PROJECT_INVALID": (
+            "the project in the path is malformed",
+            "use the project's id (6 to 30 lower-case letters, digits and hyphens) or its number",
+        ),
         "RESOURCE_INVALID": (
             "a model or other resource in the body is not a valid name",
             "`projects/PROJECT/locations/LOCATION/models/ID` or `publishers/PUBLISHER/models/MODEL`",
@@ -96,8 +105,8 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "BILLING_EXPORT_UNUSABLE": (
             (
-                "the export is not there, is another kind of table, must not be read, or is too large for "
-                "one query"
+                "the export does not exist, is another kind of table, is too large for one query, or the "
+                "gateway's account lacks permission to read it"
             ),
             "the message says which, and what to do",
         ),
@@ -107,13 +116,19 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "INPUT_PREFIX_MISSING": (
             (
-                "there is no place for an upload: no `input_prefix`, and no `gs://` prefix of your key that "
-                "its team may use too"
+                "there is no folder for an upload: the configuration has no `input_prefix`, or none of the "
+                "`gs://` prefixes that your key and its team may use covers it"
             ),
-            "the administrator sets `general_settings.input_prefix`, or adds a prefix to the key",
+            (
+                "ask the administrator to add a `gs://` prefix to key and team; or, if neither has prefixes, "
+                "to set `general_settings.input_prefix`"
+            ),
         ),
         "INPUT_PREFIX_UNUSABLE": (
-            "the gateway's account may not read and create objects in that bucket, or there is none",
+            (
+                "the bucket does not exist, or the gateway's account lacks permission to read and create "
+                "objects there"
+            ),
             (
                 "the administrator grants `roles/storage.objectCreator` and `objectViewer` there, or puts "
                 "another prefix first"
@@ -137,7 +152,10 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
             "create a job with the same input to run them again",
         ),
         "RESUME_NOT_SUPPORTED": (
-            "the job's output cannot be read as input: it is not jsonl or BigQuery, or of a custom model",
+            (
+                "the job's output cannot be read as input: it is a custom model's, or neither JSONL nor a "
+                "BigQuery table"
+            ),
             "create a job from the rows that are missing",
         ),
         "OVERRIDES_FULL": (
@@ -147,14 +165,14 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
         "ROWS_NOT_CHECKED": (
             (
                 "your key has `allowed_uri_prefixes`, and the files that rows name cannot be checked: the "
-                "input is not there, compressed, not UTF-8, or a view; or its wildcards match more than 100 "
-                "objects"
+                "input is missing, is compressed, is a view or is not UTF-8; or its wildcards match more "
+                "than 100 objects"
             ),
             "name jsonl files in Cloud Storage or a table in BigQuery; the message says what is wrong",
         ),
         "OUTPUT_NOT_OWN": (
-            "the place of the job's output was there before the job, or is another job's",
-            "read it with an account of your own; name a new place for the next job's output",
+            "the folder or table of the job's output existed before the job, or is another job's",
+            "read it with an account of your own; name a new folder or table for the next job's output",
         ),
         "OUTPUT_NOT_THERE": (
             (
@@ -181,7 +199,7 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "403 PERMISSION_DENIED": {
         "ADMIN_ONLY": (
-            "the call is for administrators, or to read for viewers too",
+            "only administrators may make this call (viewers too, for some that only read)",
             "use the key that the message names (see [roles](keys-and-budgets.md#roles))",
         ),
         "API_KEY_INVALID": (
@@ -192,7 +210,13 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
             "your key is limited, and this field would reach beyond the limit",
             "leave the field out; the message says what to use",
         ),
-        "JOB_NOT_ALLOWED": ("the job is another team's, or there is none", "check the id"),
+        "JOB_NOT_ALLOWED": (
+            "the job is another team's, does not exist, or is not on record yet",
+            (
+                "check the id; a job created elsewhere appears after the next sweep, to your team if it "
+                "carries its label"
+            ),
+        ),
         "LOCATION_NOT_ALLOWED": ("your key may not use this location", "use one that the message lists"),
         "MODEL_NOT_ALLOWED": ("your key may not use this model", "use one that the message lists"),
         "PROJECT_NOT_ALLOWED": (
@@ -282,7 +306,7 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
             ),
         ),
         "KEY_ATTEMPTS_EXCEEDED": (
-            "many unknown keys came from your address",
+            "many unknown keys came from your address, or begin like yours",
             "send the same again after `Retry-After` seconds",
         ),
         "RATE_LIMIT_EXCEEDED": (
@@ -294,21 +318,27 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
             "try again after `Retry-After` seconds",
         ),
         "TOO_MANY_LARGE_BODIES": (
-            "too many large bodies are being handled",
+            "too many large bodies are being handled, with your key or in all",
             "try again after `Retry-After` seconds",
         ),
     },
     "500 INTERNAL": {
-        "INTERNAL": ("something failed in the gateway", "the administrator finds the cause in the log"),
+        "INTERNAL": (
+            "something failed in the gateway",
+            (
+                "try again once (after a create, list jobs first); if it stays, tell the administrator the "
+                "path and the time: the cause is in the log"
+            ),
+        ),
         "UPSTREAM_CREDENTIALS": (
             "the gateway got no Google access token",
-            "the administrator finds the cause in the log",
+            "tell the administrator: the cause is in the log",
         ),
     },
     "500 DATA_LOSS": {
         "RECORD_UNREADABLE": (
-            "the gateway's record of the job is damaged; the job itself runs on",
-            "the administrator finds the record in the log (`record.unreadable`), and corrects or deletes it",
+            "a record that the request needs (a job, key, team or price) cannot be read; jobs run on",
+            "tell the administrator the path and the time: the log line `record.unreadable` has them",
         ),
     },
     "503 UNAVAILABLE": {
@@ -316,7 +346,10 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
             "BigQuery does not answer",
             "try again after `Retry-After` seconds",
         ),
-        "BOOKS_UNAVAILABLE": ("Firestore does not answer; nothing was submitted", "try again"),
+        "BOOKS_UNAVAILABLE": (
+            "Firestore does not answer; if it was a create, nothing was submitted",
+            "try again",
+        ),
         "JOB_NOT_RECORDED": (
             "the job was submitted (the message names it), but not recorded",
             "do not submit it again",
@@ -324,7 +357,7 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
         "STORAGE_UNAVAILABLE": ("Cloud Storage does not answer", "try again after `Retry-After` seconds"),
         "OUTPUT_UNAVAILABLE": (
             "Cloud Storage or BigQuery does not answer, or refuses the gateway's account",
-            "try again; the administrator finds the cause in the log (`results.failed`)",
+            "try again; if it stays, tell the administrator: the cause is in the log (`results.failed`)",
         ),
         "UPSTREAM_UNAVAILABLE": ("Vertex AI cannot be reached", "try again after `Retry-After` seconds"),
         "WEIGHING_BUSY": (
@@ -334,8 +367,11 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "503 UNAVAILABLE, 504 DEADLINE_EXCEEDED": {
         "CREATE_FATE_UNKNOWN": (
-            "Vertex AI gave no answer to a create, or one without a job",
-            "list jobs before you submit again; the gateway records the job if there is one",
+            "Vertex AI did not answer a create, or answered without a job",
+            (
+                "with an `Idempotency-Key`, send the same again; without one, list jobs before you submit "
+                "again. The gateway records the job if there is one"
+            ),
         ),
     },
     "any": {

@@ -110,7 +110,8 @@ class Gateway:
             raise ApiError(
                 "INVALID_ARGUMENT",
                 "PLACE_MISSING",
-                "The request names no project and location. Call /v1/projects/PROJECT/locations/LOCATION/"
+                "The request names no project and location, or its `parent` is not "
+                "projects/PROJECT/locations/LOCATION. Call /v1/projects/PROJECT/locations/LOCATION/"
                 "batchPredictionJobs, or set project and location in your client.",
             )
         return {"project": place[0], "location": place[1]}

@@ -1,4 +1,4 @@
-"""Define the store of the owner's prices."""
+"""Define the store of the operator's prices."""
 
 from collections.abc import Callable
 from typing import Protocol

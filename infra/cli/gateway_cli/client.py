@@ -54,7 +54,10 @@ class Client:
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
             raise UsageError(f"{url!r} is not the URL of a gateway: write it as https://HOST")
         if not key.isascii() or not key.isprintable() or " " in key:
-            raise UsageError("The key has blanks or characters that no key has. Is it the right file?")
+            raise UsageError(
+                "The key has spaces or other characters that no key has. Check --key-file, GATEWAY_KEY or "
+                "the profile."
+            )
         self.url = url.rstrip("/")
         for prefix in _PREFIXES:
             self.url = self.url.removesuffix(prefix)

@@ -1,4 +1,4 @@
-"""``vbatch prices``: list what is charged, and set the owner's own prices."""
+"""``vbatch prices``: list what is charged, and set the operator's own prices."""
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from datetime import date
@@ -107,7 +107,9 @@ def list_overrides(context: Context, _: Namespace) -> None:
     """Run ``vbatch prices overrides``."""
     overrides = context.client.get("/v1/prices").get("overrides")
     if overrides is None:
-        raise UsageError("Overrides are for the administrator's key.")
+        raise UsageError(
+            "This key may not see overrides. Use an administrator's key, or a viewer's without a team."
+        )
     context.out.rows(_OVERRIDES, overrides, none="There are no overrides: the price table counts.")
 
 

@@ -118,7 +118,7 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError(f"{question} Give --yes: there is no terminal to ask on.")
+        raise UsageError(f"{question} Without a terminal nobody can be asked: pass --yes to confirm.")
     sys.stderr.write(f"{clean(question)} Continue? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:

@@ -113,7 +113,7 @@ def run(context: Context, args: Namespace) -> int | None:
 
 def _check_can_ask(args: Namespace) -> None:
     if not args.yes and not sys.stdin.isatty():
-        raise UsageError("Give --yes: there is no terminal to ask on.")
+        raise UsageError("Without a terminal nobody can be asked: pass --yes to confirm.")
 
 
 def _upload(context: Context, rows: Path, stem: str) -> dict[str, Any]:
@@ -252,8 +252,8 @@ def _finish(context: Context, job: dict[str, Any], out: Path) -> int | None:
     undone = sum(cost["rows"][name] for name in ("failed", "malformed", "unrecognized"))
     if undone or not succeeded:
         context.out.note(
-            f"Not all went well: `vbatch jobs failures {short}` shows the rows, and `vbatch run --resume "
-            f"{short}` runs again what is undone."
+            f"Not all rows have a good answer: `vbatch jobs failures {short}` shows them, and `vbatch run "
+            f"--resume {short}` runs again what is undone."
         )
     return None if succeeded else REFUSED
 

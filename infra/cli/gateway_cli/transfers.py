@@ -85,7 +85,10 @@ class _Rest:
         """Return the next piece; never more than was announced, should the file have grown."""
         piece = self._source.read(min(_PIECE, self._size - self._offset))
         if not piece and self._offset < self._size:
-            raise CliError("The file became shorter while it was uploaded. Nothing was submitted.")
+            raise CliError(
+                "The file became shorter while it was uploaded. Nothing was submitted: run it again when "
+                "nothing writes to the file."
+            )
         self._offset += len(piece)
         self._progress(self._offset)
         return piece
@@ -124,7 +127,9 @@ def check_target(path: Path, *, overwrite: bool) -> None:
     if path.is_dir() or not os.access(path.parent, os.W_OK):
         raise UsageError(f"{path} cannot be written. Choose another file with --out.")
     if path.exists() and not overwrite:
-        raise UsageError(f"{path} exists. Name the file for the results with --out, which may be the same.")
+        raise UsageError(
+            f"{path} exists. To overwrite it, give --out {path}; else name another file with --out."
+        )
 
 
 def write(path: Path, chunks: Iterator[bytes]) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from batch_gateway.gateway.jobs.create import _SENDING, _SETTLING
 from batch_gateway.gateway.jobs.submissions import KEY_LIFETIME
-from builders import input_files
+from builders import input_files, prompt
 from functional.gateway.conftest import FLASH, JOBS, job_body, job_resource, json_answer, reason
 from functional.gateway.loopback import Answer
 from functional.gateway.scoped import clocked, new_key, team_keys
@@ -103,6 +103,43 @@ def test_many_at_once_submit_once(world, vertex):
     assert {reason(answer) for answer in answers if answer.status_code == 409} == {"IDEMPOTENCY_KEY_IN_USE"}
     assert [answer.headers["Retry-After"] for answer in answers if answer.status_code == 409]
     assert create(world).status_code == 200
+    assert submitted(vertex) == 1
+
+
+class Answering:
+    """An upstream that lets something else happen while it answers the first create."""
+
+    def __init__(self, upstream, meanwhile):
+        self._upstream, self._meanwhile = upstream, [meanwhile]
+
+    def __getattr__(self, name):
+        return getattr(self._upstream, name)
+
+    def send(self, method, path, **given):
+        if method == "POST" and self._meanwhile:
+            self._meanwhile.pop()()
+        return self._upstream.send(method, path, **given)
+
+
+def test_a_create_is_under_way_as_long_as_it_may_be_sent_however_long_its_input_was_read(
+    world, vertex, monkeypatch
+):
+    world.objects.put("in", "rows.jsonl", json.dumps(prompt(limit=10)).encode())
+    clock, read, pauses, early = clocked(world), world.objects.read, [44], []
+    key, other = new_key(world, max_budget=100), world.new_client()
+
+    def slowly(*args):
+        clock.advance(pauses.pop() if pauses else 0)
+        return read(*args)
+
+    def meanwhile():
+        clock.advance(SENDING - 1)
+        early.append(create(world, key=key, client=other))
+
+    monkeypatch.setattr(world.objects, "read", slowly)
+    first = create(world, key=key, client=world.new_client(Answering(world.upstream, meanwhile)))
+
+    assert (first.status_code, [reason(each) for each in early]) == (200, ["IDEMPOTENCY_KEY_IN_USE"])
     assert submitted(vertex) == 1
 
 

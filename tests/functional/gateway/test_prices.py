@@ -1,4 +1,4 @@
-"""/v1/prices: what is charged, and the owner's own prices."""
+"""/v1/prices: what is charged, and the operator's own prices."""
 
 import csv
 import io

@@ -50,7 +50,7 @@ def test_input_goes_to_the_first_prefix_of_the_key_or_else_to_a_input_folder_of_
         (ADMIN, None, "input_prefix"),
         (key(), None, "input_prefix"),
         (key("bq://p.d"), "gs://in", "allowed_uri_prefixes"),
-        (key("gs://a", teams=("gs://b",), team="s"), "gs://in", "in common"),
+        (key("gs://a", teams=("gs://b",), team="s"), "gs://in", "may use"),
     ],
 )
 def test_without_a_place_the_error_says_what_to_set(caller, prefix, said):

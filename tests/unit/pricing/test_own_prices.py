@@ -1,4 +1,4 @@
-"""The owner's prices over the table's, against arithmetic that knows neither layers nor periods."""
+"""The operator's prices over the table's, against arithmetic that knows neither layers nor periods."""
 
 import json
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,4 +1,4 @@
-"""Store the owner's prices.
+"""Store the operator's prices.
 
 Collections::
 

@@ -15,7 +15,10 @@ def check_place(project: str, location: str) -> None:
         ApiError: INVALID_ARGUMENT: Google has no projects or locations of that form.
     """
     if not is_project(project):
-        message = f"{project!r} is neither a project id nor a project number."
+        message = (
+            f"{project!r} is neither a project id (6 to 30 lower-case letters, digits and hyphens) nor a "
+            "project number."
+        )
         raise ApiError("INVALID_ARGUMENT", "PROJECT_INVALID", message)
     if not is_location(location):
         message = f"{location!r} is not a location. Use a region such as us-central1, or global, us or eu."

@@ -45,10 +45,10 @@ def input_folder_of(caller: Caller, input_prefix: str | None) -> str:
     raise ApiError(
         "FAILED_PRECONDITION",
         "INPUT_PREFIX_MISSING",
-        "There is no place for your input: your key and its team have no gs:// prefix in common. Ask the "
-        "administrator to add one to allowed_uri_prefixes."
+        "There is no folder for your input: there is no gs:// prefix that both your key and its team, if it "
+        "has one, may use. Ask the administrator to add one to allowed_uri_prefixes."
         if restricted
-        else "There is no place for your input. Ask the administrator to set general_settings.input_prefix, "
+        else "There is no folder for your input. Ask the administrator to set general_settings.input_prefix, "
         "or to give your key a gs:// prefix in allowed_uri_prefixes.",
     )
 

@@ -19,7 +19,7 @@ _SHOWN = 4
 
 
 Role = Literal["admin", "viewer"]
-"""``admin``: may do what the master key may, but sweep. ``viewer``: may only read."""
+"""``admin``: may do all that the master key may, except run the sweep. ``viewer``: may only read."""
 
 
 class TeamRecord(msgspec.Struct, frozen=True):

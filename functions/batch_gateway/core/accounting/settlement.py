@@ -119,7 +119,7 @@ class ItemTotal(msgspec.Struct, frozen=True, rename="camel"):
     Attributes:
         quantity: Number of units.
         amount_nano: nano-USD; 0 if none of them has a price.
-        discount_nano: nano-USD that the owner's prices saved against the table's.
+        discount_nano: nano-USD that the operator's prices saved against the table's.
     """
 
     quantity: int = 0

@@ -130,7 +130,7 @@ def describe_prices(model: str, prices: PriceTable, *, location: str, at: dateti
     found = in_force(prices.layers(model, location), at)
     whose = "list prices"
     if found and found[0].origin != "table":
-        whose = f"the owner's prices ({' '.join(filter(None, found[0][:3]))})"
+        whose = f"the operator's prices ({' '.join(filter(None, found[0][:3]))})"
     said = (
         f"Prices: {whose} for batch jobs in {location}, in force on {at:%Y-%m-%d}, from the table "
         f"{prices.version}. The high takes the highest until {at + LONGEST_QUEUE:%Y-%m-%dT%H:%MZ}, when the "
@@ -241,7 +241,7 @@ class EstimateReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         invalid_rows: The first twenty; if there are more, those that would fail the whole job.
         expected_time: How long earlier jobs that the caller may see took with this model in this location;
             those of the last 7 days if there are ten, else of 30.
-        price_table: Version of the table and, after a plus, a hash of the owner's prices.
+        price_table: Version of the table and, after a plus, a hash of the operator's prices.
     """
 
     currency: Literal["USD"] = "USD"

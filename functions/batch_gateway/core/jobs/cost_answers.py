@@ -276,9 +276,9 @@ class CostReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         unpriced_reasons: Why rows are unpriced. A row without a price may have another reason as well.
         line_items: Their amounts add up to ``amount``.
-        query_fees: Upper bound of the fees for grounding with Google Search, not included in ``amount``: the
-            free quota is per account and day. null: there were no searches.
-        price_table: Date of the price table that was used, and a hash of the owner's prices if there are any;
+        query_fees: Upper bound of the fees for grounding and web search, not included in ``amount``: the free
+            quota is per account and day. null: there were no searches.
+        price_table: Date of the price table that was used, and a hash of the operator's own if there are any;
             null while nothing is settled.
         outputs: Settled outputs, by URI.
         earlier_costs: The costs before it was priced again, the oldest first; absent if it was not.

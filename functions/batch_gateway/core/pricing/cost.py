@@ -25,7 +25,7 @@ class LineItem(msgspec.Struct, frozen=True, rename="camel"):
         unit_price_pico: pico-USD per unit; None if there is no price for it.
         amount_nano: nano-USD; None if there is no price.
         rows: Number of rows that used any of it.
-        list_price_pico: pico-USD per unit by the table, if the owner's price is another; else None.
+        list_price_pico: pico-USD per unit by the table, if the operator's price is another; else None.
     """
 
     model: str
@@ -40,7 +40,7 @@ class LineItem(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def discount_nano(self) -> int:
-        """Return the saving by the owner's price against the table's, in nano-USD; negative if it is higher.
+        """Return the saving by the operator's price against the table's, in nano-USD; may be negative.
 
         With the amount it adds up to the exact cost at the table's price, rounded once.
         """

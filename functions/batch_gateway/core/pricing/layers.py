@@ -1,4 +1,4 @@
-"""Find the price in force among the owner's prices and the table's, which lie over each other in layers."""
+"""Find the price in force among the operator's prices and the table's, which lie in layers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

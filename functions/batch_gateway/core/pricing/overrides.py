@@ -160,7 +160,7 @@ def _read_discount(name: str, value: Any) -> Discount:
 
 
 class OwnPrices:
-    """The owner's prices, of configuration and overrides, as they are laid over a table.
+    """The operator's prices, of configuration and overrides, as they are laid over a table.
 
     Attributes:
         rates: Rates of overrides by name and location.

@@ -136,7 +136,7 @@ class PriceList(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The prices in force.
 
     Attributes:
-        price_table: Version of the table and, after a plus, a hash of the owner's prices.
+        price_table: Version of the table and, after a plus, a hash of the operator's prices.
         overrides: All overrides; only for keys that see everything.
         missing: Models without a price that were announced within 30 days, the latest first; only for keys
             that see everything.

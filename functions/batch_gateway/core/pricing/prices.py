@@ -1,8 +1,8 @@
-"""Look up Vertex AI's unit prices in a dated table that is read once, with the owner's prices laid over it.
+"""Look up Vertex AI's unit prices in a dated table that is read once, with the operator's over it.
 
 The prices are data: ``prices.json`` beside this module says how to read them and where each is from. Here
 they become integers in pico-USD (1e-12 USD), which is exact for every price of the table, also with the
-surcharge for jobs outside the global location. Of the owner's prices an override counts before the
+surcharge for jobs outside the global location. Of the operator's prices an override counts before the
 configuration, and the configuration before the table; of overrides the one that says most exactly what it
 is for: the model's before the publisher's before that of everything, and with a location before without.
 """
@@ -70,7 +70,7 @@ class PriceTable:
 
     Attributes:
         version: Identifies the prices in every cost that they gave: the table's, e.g. ``2026-11-28``, and
-            a hash of the owner's prices if there are any, e.g. ``2026-11-28+3f9c01``.
+            a hash of the operator's prices if there are any, e.g. ``2026-11-28+3f9c01``.
         non_global_from: When the table's surcharge outside the global location begins.
     """
 
@@ -110,7 +110,7 @@ class PriceTable:
         """Return these prices with the owner's laid over them."""
         if not own.digest:
             return self
-        # The table says how a model's tokens are counted; for a model that it lacks, the owner's prices do.
+        # The table says how a model's tokens are counted; for a model that it lacks, the operator's do.
         named = {name: rates for (name, _), rates in own.rates.items()}
         configured = {key: apply_rates(None, rates) for (key, _), rates in own.config.items()}
         models = {**configured, **named, **self._models}
@@ -120,7 +120,7 @@ class PriceTable:
 
     @property
     def public(self) -> "PriceTable":
-        """Return the table without the owner's prices."""
+        """Return the table without the operator's prices."""
         return self._public or self
 
     @property
@@ -310,7 +310,7 @@ class PriceTable:
         ]
         own = tuple(layer for layer in layers if layer.origin == "override")
         said += [
-            f"The owner's prices of {model_key} in {location} change on {start:%Y-%m-%d}."
+            f"The operator's prices of {model_key} in {location} change on {start:%Y-%m-%d}."
             for start in starts_between(own, at, at + _NOTICE)
         ]
         return tuple(said)

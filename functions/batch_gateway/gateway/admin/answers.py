@@ -57,8 +57,8 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
         key_name: Part of the secret that may be shown.
         key_alias: Name in costs and in the audit trail.
         team_id: Its team.
-        role: ``admin``: may do what the master key may, but sweep. ``viewer``: may only read; with a team,
-            what is the team's. null: runs jobs.
+        role: ``admin``: may do all that the master key may, except run the sweep. ``viewer``: may only read;
+            with a team, what is the team's. null: runs jobs.
         expires: Time when it expires. null: never.
         webhook_url: URL for its events.
         created_by: Alias of the key that made it.

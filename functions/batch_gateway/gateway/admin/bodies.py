@@ -195,7 +195,7 @@ class NewTeam(OwnerFields):
     """Body of ``POST /team/new``.
 
     Attributes:
-        team_id: Id of the team, which no other team ever had. Default: generated.
+        team_id: Id of the team, which no other may have had, not even a deleted one. Default: generated.
     """
 
     team_id: TeamId | None = None

@@ -1,4 +1,4 @@
-"""List prices, and set the owner's own (``/v1/prices``)."""
+"""List prices, and set the operator's own (``/v1/prices``)."""
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime

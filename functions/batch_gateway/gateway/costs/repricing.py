@@ -59,7 +59,7 @@ class Repriced(msgspec.Struct, frozen=True):
     """A page of repriced jobs.
 
     Attributes:
-        price_table: The table and the owner's prices in force.
+        price_table: The table and the operator's prices in force.
         examined: Jobs that were examined.
         next_page: Pass it as ``page`` for the remaining jobs.
     """

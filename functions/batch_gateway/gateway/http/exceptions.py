@@ -43,11 +43,14 @@ def as_api_error(error: Exception, request: Request) -> ApiError:
         return ApiError("UNAVAILABLE", "UPSTREAM_UNAVAILABLE", message, retry_after=5)
     if isinstance(error, UpstreamCredentialsError):
         log("ERROR", "no Google token", path=request.path, error=error)
-        message = "The gateway has no Google access token. Its administrator can find the reason in the log."
+        message = "The gateway has no Google access token. Tell its administrator: the reason is in the log."
         return ApiError("INTERNAL", "UPSTREAM_CREDENTIALS", message)
     stack_trace = "".join(traceback.format_exception(error))
     log("ERROR", "unexpected error", path=request.path, stack_trace=stack_trace)
-    message = "Internal error in the gateway. Its administrator can find the reason in the log."
+    message = (
+        "Internal error in the gateway. Try again once; after a create, list jobs first. If it stays, tell "
+        "the administrator the path and the time: the reason is in the log."
+    )
     return ApiError("INTERNAL", "INTERNAL", message)
 
 
@@ -55,9 +58,8 @@ def _as_store_error(error: StoreUnavailableError | RecordError, request: Request
     if isinstance(error, RecordError):
         log("ERROR", "record unreadable", event="record.unreadable", record=request.path, error=error)
         message = (
-            "A record of the gateway that this request needs cannot be read. Its administrator can find the "
-            "reason in the log and correct or delete the record. The job keeps running; other jobs are not "
-            "affected."
+            "A record of the gateway that this request needs (of a job, key, team or price) cannot be read. "
+            "Tell its administrator the path and the time: the reason is in the log. Jobs keep running."
         )
         return ApiError("DATA_LOSS", "RECORD_UNREADABLE", message)
     log("ERROR", "Firestore unavailable", path=request.path, error=error)

@@ -95,7 +95,8 @@ def body(request: Request) -> bytes:
         if count_values(data) > LARGE_VALUES:
             _take_room(request)
     except ValueError as error:
-        raise ApiError("INVALID_ARGUMENT", "BODY_TOO_COMPLEX", f"Invalid body: {error}.") from error
+        message = f"Invalid body: {error}. Rows belong in a file (POST /v1/inputs) that inputConfig names."
+        raise ApiError("INVALID_ARGUMENT", "BODY_TOO_COMPLEX", message) from error
     return data
 
 
@@ -154,7 +155,7 @@ def _take_room(request: Request) -> None:
             "RESOURCE_EXHAUSTED",
             "TOO_MANY_LARGE_BODIES",
             f"At most {MOST_LARGE} bodies of more than {LARGE_BYTES} bytes or {LARGE_VALUES} values are "
-            "handled at a time for one key. Send it again in a moment.",
+            "handled at a time for one key, and twice as many in all. Send it again in a moment.",
             retry_after=1,
         )
     request.environ[_ROOM] = caller
@@ -169,7 +170,7 @@ def _too_slow() -> ApiError:
         "INVALID_ARGUMENT",
         "BODY_TOO_SLOW",
         f"The body did not arrive within {connections.BODY_SECONDS:g} s, or too many slow bodies were being "
-        f"sent: a key may send {connections.MOST_SLOW} at once. Send it again.",
+        f"sent: {connections.MOST_SLOW} at once with one key, or too many in all. Send it again.",
     )
 
 

@@ -25,7 +25,7 @@ class RelayedResponse(Response):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """The answer of a gateway that is well."""
+    """The answer of a healthy gateway."""
 
     status: Literal["ok"] = "ok"
 

@@ -52,7 +52,7 @@ from batch_gateway.ports import (
 )
 
 _SENDING = timedelta(seconds=90)
-"""Time for which an unanswered submission may still be in flight: more than all our time limits."""
+"""Time for which an unanswered submission may still be in flight: it has 65 s to connect and be answered."""
 _SETTLING = timedelta(seconds=create_outcome.SETTLING_SECONDS)
 _HTTP_ERROR = 400
 _REFUSED = frozenset(range(400, 500)) - {408, 499}
@@ -106,12 +106,14 @@ class Creates:
         if params.validate_only(call.request):
             self._policy.check_known(call, model)
             return self._estimates.answer(call, body, model, resumed)
-        submission = new_submission(call, draft, model, self._now())
         limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]
+        bounds = None
         if limits:
-            submission = self._with_reservation(call, draft, model, submission)
+            bounds = self._bounds(call, draft, model)
         elif uri_grants(call.caller.grants):
             self._estimates.rows.check(call, body.json)
+        # Not before the input was read: from here on it takes no longer than _SENDING.
+        submission = new_submission(call, draft, model, self._now(), bounds)
         earlier = self._begin(submission, limits)
         if earlier is not None:
             submission = self._continue(earlier, submission)
@@ -131,8 +133,8 @@ class Creates:
             raise
         return self._send(call, sent, submission)
 
-    def _with_reservation(self, call: Call, draft: Draft, model: str, submission: Submission) -> Submission:
-        """Return the submission with its estimate and the most it may cost, to be reserved in the budgets.
+    def _bounds(self, call: Call, draft: Draft, model: str) -> Bounds:
+        """Return the bounds of what a create may cost, to be reserved in the budgets.
 
         Raises:
             ApiError: ESTIMATE_UNKNOWN, or the input cannot be read in time.
@@ -140,10 +142,7 @@ class Creates:
         estimate = self._estimates.estimate_for_caller(call, draft.body.json, model, draft.resumed)
         if estimate.high_nano is None:
             raise budget_errors.unknown(estimate)
-        bounds = Bounds(estimate.low_nano, estimate.expected_nano, estimate.high_nano, estimate.weighed)
-        return msgspec.structs.replace(
-            submission, estimate=bounds, reserved_nano=estimate.high_nano, reserved_at=submission.created
-        )
+        return Bounds(estimate.low_nano, estimate.expected_nano, estimate.high_nano, estimate.weighed)
 
     def _begin(self, submission: Submission, limits: list[OwnedBudget]) -> Submission | None:
         try:

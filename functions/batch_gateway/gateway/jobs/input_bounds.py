@@ -18,7 +18,7 @@ from batch_gateway.core.lines import MAX_LINE_BYTES, Block, whole_lines
 from batch_gateway.ports import ObjectStore, TableInfo, Tables
 
 SECONDS = 45.0
-"""Time limit for one input; with the minute that Vertex AI has to answer, within the gateway's 120 s."""
+"""Time limit for one input; with the 65 s that Vertex AI has to answer, a create takes less than 120 s."""
 MOST_BYTES = 4 * 1024**3
 """Largest input that is read at all: the most that can be read in that time."""
 SMALL_BYTES = 4 * 1024 * 1024
@@ -142,7 +142,8 @@ class InputBounds:
                     "UNAVAILABLE",
                     "WEIGHING_BUSY",
                     "Your key has a budget, or is limited in the files that rows may name, so the whole "
-                    "input is read. Other inputs are being read now. Send the request again in a moment.",
+                    "input is read first. The gateway is reading as many large inputs as it can. Send the "
+                    "request again in 10 s.",
                     retry_after=10,
                 )
             self._busy.add(whose)

@@ -91,9 +91,10 @@ class JobSummaryPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TopJobs(msgspec.Struct, frozen=True, kw_only=True):
-    """The most expensive jobs of a time, the most expensive first.
+    """The most expensive jobs that were created within a period, the most expensive first.
 
-    A job counts with the amount that is known, so that one that runs or has no price may be missing.
+    Jobs are ranked by the cost that is known so far: one that is running or not fully priced may rank too
+    low, or be missing.
     """
 
     object: Literal["list"] = "list"

@@ -10,6 +10,7 @@ import msgspec
 from batch_gateway.core.access import callers
 from batch_gateway.core.access.callers import Caller
 from batch_gateway.core.access.row_grants import uri_grants
+from batch_gateway.core.jobs.cost_bounds import Bounds
 from batch_gateway.core.jobs.labels import MARKER_LABEL, reserved
 from batch_gateway.gateway.http.call import Call
 from batch_gateway.gateway.jobs.added_labels import header_labels
@@ -20,7 +21,7 @@ KEY_LIFETIME = timedelta(hours=24)
 """Lifetime of an Idempotency-Key."""
 
 
-def new_submission(call: Call, draft: Draft, model: str, now: datetime) -> Submission:
+def new_submission(call: Call, draft: Draft, model: str, now: datetime, bounds: Bounds | None) -> Submission:
     """Make the submission of a create; with an Idempotency-Key, its id is derived from caller and key.
 
     Args:
@@ -28,6 +29,7 @@ def new_submission(call: Call, draft: Draft, model: str, now: datetime) -> Submi
         draft: The create.
         model: Full name of the model.
         now: Current time.
+        bounds: What it may cost, to be reserved in the budgets; None without a budget.
     """
     scope = call.caller.scope
     sent = draft.body.sent(model, dict([scope]) if scope else None)
@@ -44,6 +46,9 @@ def new_submission(call: Call, draft: Draft, model: str, now: datetime) -> Submi
         sent=sent,
         resumes=draft.resumed and draft.resumed.resumption,
         uri_grants=uri_grants(call.caller.grants),
+        estimate=bounds,
+        reserved_nano=(bounds and bounds.high_nano) or 0,
+        reserved_at=now if bounds else None,
     )
     if not idempotency_key:
         return submission

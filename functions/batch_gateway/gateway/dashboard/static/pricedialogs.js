@@ -1,4 +1,4 @@
-/** Dialogs that set the owner's own prices, and take them back. */
+/** Dialogs that set the operator's own prices, and take them back. */
 
 import { put, remove } from './api.js';
 import { field, h, select } from './dom.js';

@@ -1,4 +1,4 @@
-/** Prices in force, where they come from, and the owner's own. */
+/** Prices in force, where they come from, and the operator's own. */
 
 import { get } from './api.js';
 import { button, h, table } from './dom.js';
