@@ -339,8 +339,8 @@ BY_STATUS: dict[str, dict[str, tuple[str, str]]] = {
         "RECORD_UNREADABLE": (
             "a record that the request needs (a job, key, team or price) cannot be read; jobs run on",
             (
-                "tell the administrator the path and the time: the log line `record.unreadable` has them, and "
-                "what is wrong with the record, which must be corrected or deleted"
+                "tell the administrator the path and the time: the log line `record.unreadable` has them, "
+                "and what is wrong with the record, which must be corrected or deleted"
             ),
         ),
     },
