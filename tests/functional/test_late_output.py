@@ -537,6 +537,18 @@ def test_a_table_of_a_job_that_succeeded_is_read_once_and_again_when_it_changes(
     settling.assert_settled(world, 2)
 
 
+def test_rows_of_a_tuned_model_in_a_table_cost_what_its_base_does(world, tables):
+    model = "projects/123456789012/locations/us-central1/models/4242"
+    world.upstream.models[model] = {"labels": {"google-vertex-llm-tuning-base-model-id": "gemini-2.5-flash"}}
+    world.record(to_a_table(model=model))
+    tables.put(TABLE, [row().replace("gemini-2.5-flash", "4242").encode()])
+
+    world.sweep(now=ENDED)
+
+    assert world.said() == ("FINAL", True, amount(1))
+    assert world.job().base_model == "gemini-2.5-flash"
+
+
 @pytest.mark.parametrize("state", UNSUCCESSFUL)
 def test_a_table_of_a_job_that_did_not_succeed_may_come_and_grow_while_it_is_watched(world, tables, state):
     world.record(to_a_table(state=f"JOB_STATE_{state}"))

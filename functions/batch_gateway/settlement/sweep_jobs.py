@@ -24,6 +24,7 @@ from batch_gateway.settlement.closing import (
 )
 from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.settlement.enforcement import apply_budget_action, note_overrun
+from batch_gateway.settlement.job_lookup import find_base_model
 from batch_gateway.settlement.outputs import commit, settle_live
 from batch_gateway.settlement.sweep_places import ListedJobs
 from batch_gateway.settlement.sweep_progress import Progress
@@ -166,6 +167,7 @@ class JobSweeper:
         # A missing table is settled, too, once none is expected any more.
         if not is_settled(last, info.generation) if info else last is None and not is_watched(job, self._now):
             prices = self._deps.prices()
+            job = msgspec.structs.replace(job, base_model=find_base_model(job, self._deps))
             output = read_table(job, table, tables, prices, self._now)
             written = job.seen.end_time or self._now
             settled = commit(job, output, prices, self._deps, written=written) is not None
