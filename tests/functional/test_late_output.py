@@ -587,3 +587,20 @@ def test_a_job_with_a_table_that_never_ran_is_final_at_once(world, tables):
     put_rows(tables, 1)
     world.sweep(now=ENDED + HOUR)
     assert world.said() == ("PARTIAL", False, amount(1))
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_rows_of_an_earlier_jobs_table_do_not_cost_a_job_that_failed_since_it_was_there(
+    world, tables, started
+):
+    job = to_a_table(state="JOB_STATE_FAILED")
+    if not started:
+        del job["startTime"]
+    world.record(job)
+    put_rows(tables, 3)
+    before = msgspec.structs.replace(tables.stat(TABLE), created=CREATED - HOUR)
+    tables.stat = lambda _: before
+
+    world.sweep(now=WATCHED if started else ENDED)
+
+    assert (world.said(), tables.queries) == (("FINAL", True, "0"), 0)

@@ -13,7 +13,7 @@ from batch_gateway.core.jobs.output_names import is_incremental_output, split_ur
 from batch_gateway.core.jobs.record import WITH_OUTPUT_STATES, JobKey, JobRecord, observe
 from batch_gateway.logs import log
 from batch_gateway.ports import Absent, ObjectInfo
-from batch_gateway.settlement.bigquery_output import read_table
+from batch_gateway.settlement.bigquery_output import is_older, read_table
 from batch_gateway.settlement.closing import (
     OutputStatus,
     announce,
@@ -162,6 +162,8 @@ class JobSweeper:
         """Settle a job's output table if it has changed; return the status, and whether it was settled."""
         tables = self._deps.tables()
         info = tables.stat(table)
+        if info and job.seen.state not in WITH_OUTPUT_STATES and is_older(info, job):
+            return OutputStatus([]), False
         last = {output.uri: output.generation for output in self._deps.store.get_outputs(job.key)}.get(table)
         settled = False
         # A missing table is settled, too, once none is expected any more.
