@@ -15,7 +15,7 @@ locals {
     outputs     = ["usage"]
     parked      = ["usage"]
     submissions = ["uriGrants"]
-    totals      = ["hours", "items"]
+    totals      = ["items", "quarters"]
   }
   # Documents are deleted within a day of the time in this field.
   expiring_collections = toset(["checkpoints", "events", "job_times", "rates", "submissions"])

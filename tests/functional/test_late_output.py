@@ -537,6 +537,18 @@ def test_a_table_of_a_job_that_succeeded_is_read_once_and_again_when_it_changes(
     settling.assert_settled(world, 2)
 
 
+def test_rows_of_a_tuned_model_in_a_table_cost_what_its_base_does(world, tables):
+    model = "projects/123456789012/locations/us-central1/models/4242"
+    world.upstream.models[model] = {"labels": {"google-vertex-llm-tuning-base-model-id": "gemini-2.5-flash"}}
+    world.record(to_a_table(model=model))
+    tables.put(TABLE, [row().replace("gemini-2.5-flash", "4242").encode()])
+
+    world.sweep(now=ENDED)
+
+    assert world.said() == ("FINAL", True, amount(1))
+    assert world.job().base_model == "gemini-2.5-flash"
+
+
 @pytest.mark.parametrize("state", UNSUCCESSFUL)
 def test_a_table_of_a_job_that_did_not_succeed_may_come_and_grow_while_it_is_watched(world, tables, state):
     world.record(to_a_table(state=f"JOB_STATE_{state}"))
@@ -575,3 +587,20 @@ def test_a_job_with_a_table_that_never_ran_is_final_at_once(world, tables):
     put_rows(tables, 1)
     world.sweep(now=ENDED + HOUR)
     assert world.said() == ("PARTIAL", False, amount(1))
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_rows_of_an_earlier_jobs_table_do_not_cost_a_job_that_failed_since_it_was_there(
+    world, tables, started
+):
+    job = to_a_table(state="JOB_STATE_FAILED")
+    if not started:
+        del job["startTime"]
+    world.record(job)
+    put_rows(tables, 3)
+    before = msgspec.structs.replace(tables.stat(TABLE), created=CREATED - HOUR)
+    tables.stat = lambda _: before
+
+    world.sweep(now=WATCHED if started else ENDED)
+
+    assert (world.said(), tables.queries) == (("FINAL", True, "0"), 0)

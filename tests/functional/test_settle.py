@@ -917,7 +917,8 @@ def test_the_next_day_it_is_announced_again(books):
     books.record(ended(model="publishers/google/models/gemini-99"))
     for days in (0, 1):
         books.put(lines(*[unknown] * (days + 1)))
-        settle("out", FILE, NOW, NOW + timedelta(days=days), books.deps)
+        now = NOW + timedelta(days=days)
+        settle("out", FILE, NOW, now, dataclasses.replace(books.deps, now=lambda now=now: now))
 
     assert [said["model"] for said in announced(books)] == ["gemini-99"] * 2
 
@@ -1002,3 +1003,29 @@ def test_the_configurations_base_model_counts_and_vertex_is_not_asked(books):
 
     assert books.job().cost.amount_nano == ROW_NANO
     assert books.job().base_model == "vertex_ai/gemini-2.5-flash"
+
+
+class ClaimingTopic:
+    """The Topic port; while it takes an event, a sweep looks for events that are due."""
+
+    def __init__(self, store, now):
+        self.store, self.now = store, now
+        self.times, self.claimed = [], []
+
+    def publish(self, body, _):
+        self.times.append(json.loads(body)["timestamp"])
+        self.claimed += self.store.claim_events(self.now, 10)
+
+
+def test_the_event_of_an_output_that_took_minutes_to_read_is_not_sent_by_a_sweep_too(books):
+    books.record(ended())
+    books.put(lines(row()))
+    then = NOW + timedelta(minutes=6)
+    topic = ClaimingTopic(books.store, then)
+    sending = dataclasses.replace(books.deps.notify(), topic=topic, now=lambda: then)
+    deps = dataclasses.replace(books.deps, now=lambda: then, notify=lambda: sending)
+
+    assert books.settle(written=NOW, deps=deps) is Outcome.SETTLED
+
+    assert (topic.times, topic.claimed) == (["2026-11-22T10:36:00Z"], [])
+    assert [output.settled_at for output in books.store.get_outputs(key())] == [then]

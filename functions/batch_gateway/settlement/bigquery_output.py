@@ -1,7 +1,7 @@
 """Read the output of a job that writes to BigQuery, which sends no event."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import repeat
 
 from batch_gateway.core.accounting.settlement import Output
@@ -9,10 +9,20 @@ from batch_gateway.core.jobs.record import WITH_OUTPUT_STATES, JobRecord
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.rows import Tally
 from batch_gateway.core.usage import Usage
-from batch_gateway.ports import Tables
+from batch_gateway.ports import TableInfo, Tables
 
 _MANY = 1_000
 """Number of identical rows from which their usage is multiplied instead of adding up each row."""
+_CLOCK_SKEW = timedelta(minutes=1)
+
+
+def is_older(table: TableInfo, job: JobRecord) -> bool:
+    """Return True if a table was there before a job that names it, so that its rows may be another job's.
+
+    Vertex AI makes the table: one that a job names must not exist, or the job fails
+    (BigQueryDestination.outputUri, discovery revision 20261106).
+    """
+    return table.created < (job.seen.create_time or job.create_time) - _CLOCK_SKEW
 
 
 def read_table(job: JobRecord, uri: str, tables: Tables, prices: PriceTable, now: datetime) -> Output:

@@ -15,6 +15,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from math import inf
 
+import msgspec
+
 from batch_gateway.core.accounting.settlement import Output
 from batch_gateway.core.jobs.output_names import (
     directory_of,
@@ -74,12 +76,17 @@ def settle(
         return _handle_unclaimed(directory, bucket, live, deps, age=now - written, now=now)
     uri = f"gs://{bucket}/{name}"
     read = read_output(job, bucket, live, deps, now=now, deadline=deadline) if live else None
-    # A large output takes minutes to read, so the job is fetched afterwards.
+    # A large output takes minutes to read, so the job is fetched afterwards, and what is written has the time
+    # of now: a sender has LEASE from an event's time on, and the lag of an output ends when it is settled.
     job = _with_current_state(read.job if read else job, deps)
+    now = deps.now()
     if live is None:
         settled = record_lost(job, uri, deps, now=now)
+    elif read:
+        output = msgspec.structs.replace(read.output, settled_at=now)
+        settled = commit(job, output, read.prices, deps, written=live.created)
     else:
-        settled = commit(job, read.output, read.prices, deps, written=live.created) if read else None
+        settled = None
     if settled is None:
         _finish(record_observations(deps.store, {job.key: job.seen}).get(job.key, job), uri, deps, now)
         return Outcome.ALREADY_SETTLED

@@ -13,7 +13,7 @@ from batch_gateway.core.jobs.output_names import is_incremental_output, split_ur
 from batch_gateway.core.jobs.record import WITH_OUTPUT_STATES, JobKey, JobRecord, observe
 from batch_gateway.logs import log
 from batch_gateway.ports import Absent, ObjectInfo
-from batch_gateway.settlement.bigquery_output import read_table
+from batch_gateway.settlement.bigquery_output import is_older, read_table
 from batch_gateway.settlement.closing import (
     OutputStatus,
     announce,
@@ -24,6 +24,7 @@ from batch_gateway.settlement.closing import (
 )
 from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.settlement.enforcement import apply_budget_action, note_overrun
+from batch_gateway.settlement.job_lookup import find_base_model
 from batch_gateway.settlement.outputs import commit, settle_live
 from batch_gateway.settlement.sweep_places import ListedJobs
 from batch_gateway.settlement.sweep_progress import Progress
@@ -161,11 +162,14 @@ class JobSweeper:
         """Settle a job's output table if it has changed; return the status, and whether it was settled."""
         tables = self._deps.tables()
         info = tables.stat(table)
+        if info and job.seen.state not in WITH_OUTPUT_STATES and is_older(info, job):
+            return OutputStatus([]), False
         last = {output.uri: output.generation for output in self._deps.store.get_outputs(job.key)}.get(table)
         settled = False
         # A missing table is settled, too, once none is expected any more.
         if not is_settled(last, info.generation) if info else last is None and not is_watched(job, self._now):
             prices = self._deps.prices()
+            job = msgspec.structs.replace(job, base_model=find_base_model(job, self._deps))
             output = read_table(job, table, tables, prices, self._now)
             written = job.seen.end_time or self._now
             settled = commit(job, output, prices, self._deps, written=written) is not None

@@ -61,7 +61,8 @@ WHEN: dict[tuple[SentEvent, ...], str] = {
         "a job has ended; once for each job"
     ),
     ("batch.cost_updated",): (
-        "the cost became final after that event, or changed; it is the whole cost, not a difference"
+        "the cost became final after that event, or output changed it later; it is the whole cost, not a "
+        "difference; a [reprice](#price-settled-jobs-again) sends no event"
     ),
     ("budget.warning", "budget.exceeded"): (
         "the soft or the hard limit of a budget is exceeded; once in a window"

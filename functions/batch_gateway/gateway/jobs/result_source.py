@@ -1,7 +1,6 @@
 """Find the objects or the table that hold what a job wrote."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import NamedTuple
 
 from batch_gateway.core.accounting.settlement import Output
@@ -9,9 +8,8 @@ from batch_gateway.core.errors import ApiError
 from batch_gateway.core.jobs.output_names import OutputKind, is_incremental_output, kind_of, split_uri
 from batch_gateway.core.jobs.record import WITH_OUTPUT_STATES, JobRecord
 from batch_gateway.ports import JobStore, ObjectInfo, ObjectStore, TableInfo, Tables
+from batch_gateway.settlement.bigquery_output import is_older
 from batch_gateway.settlement.closing import list_output
-
-_CLOCK_SKEW = timedelta(minutes=1)
 
 
 class Objects(NamedTuple):
@@ -78,7 +76,7 @@ def find_table(job: JobRecord, uri: str, tables: Tables) -> TableInfo:
     table = tables.stat(uri)
     if table is None:
         raise gone(uri)
-    if table.created < (job.seen.create_time or job.create_time) - _CLOCK_SKEW:
+    if is_older(table, job):
         raise _not_own(f"the table {uri}")
     return table
 
