@@ -478,8 +478,8 @@ variable "settle" {
   nullable = false
 
   validation {
-    condition     = var.settle.settlement_seconds >= 30 && var.settle.settlement_seconds <= 500
-    error_message = "settle.settlement_seconds must be 30 to 500: the function is ended after 540 s and needs time to commit."
+    condition     = var.settle.settlement_seconds >= 30 && var.settle.settlement_seconds <= 440
+    error_message = "settle.settlement_seconds must be 30 to 440: the function is ended after 540 s, and after reading it may wait 65 s for Vertex AI and then for a webhook."
   }
   validation {
     condition     = var.settle.max_instances >= 1

@@ -846,6 +846,21 @@ def test_a_tuned_model_costs_what_its_base_does(world):
     assert world.job().base_model == "gemini-2.5-flash"
 
 
+def test_an_output_of_a_tuned_model_is_settled_when_its_base_can_be_asked_for(world):
+    model = "projects/123456789012/locations/us-central1/models/4242"
+    world.upstream.models[model] = {"labels": {"google-vertex-llm-tuning-base-model-id": "gemini-2.5-flash"}}
+    world.record(ended(model=model))
+    world.put(settling.lines(row().replace("gemini-2.5-flash", "4242")))
+
+    world.upstream.down = True
+    with pytest.raises(UpstreamUnavailableError):
+        world.settle()
+    world.upstream.down = False
+    world.settle()
+
+    settling.assert_settled(world, 1)
+
+
 @pytest.mark.parametrize(
     "model",
     [

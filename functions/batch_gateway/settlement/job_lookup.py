@@ -5,8 +5,7 @@ import msgspec
 from batch_gateway.core.jobs.record import JobRecord, merge_observations, observe, parse_name
 from batch_gateway.core.jobs.resource_names import parse_resource
 from batch_gateway.core.pricing.model_names import base_model_of, configured_base, is_registered
-from batch_gateway.logs import log
-from batch_gateway.ports import Absent, UpstreamCredentialsError, UpstreamUnavailableError
+from batch_gateway.ports import Absent
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 from batch_gateway.tracking import record_observations
 
@@ -65,9 +64,13 @@ def fetch_job(job: JobRecord, deps: SettlementDeps) -> JobRecord | None:
 def find_base_model(job: JobRecord, deps: SettlementDeps) -> str | None:
     """Find the publisher's model that a tuned model was made from; empty if there is none, or none is known.
 
-    What the configuration names counts before what Vertex AI says.
+    What the configuration names counts before what Vertex AI says. None if the model is not in the job's own
+    project and location.
 
-    None if Vertex AI could not be asked: the job is priced without it, and the next output asks again.
+    Raises:
+        UpstreamUnavailableError: Vertex AI does not answer. An output must not be settled without it, since
+            nothing prices its rows later.
+        UpstreamCredentialsError: There is no token to ask it with.
     """
     model = job.seen.model.partition("@")[0]
     configured = configured_base(deps.base_models, job.key.project, job.key.location, model)
@@ -75,11 +78,7 @@ def find_base_model(job: JobRecord, deps: SettlementDeps) -> str | None:
         return configured
     if job.base_model is not None or not _is_in_location_of(job, model):
         return job.base_model
-    try:
-        found = deps.upstream.get(model, project=job.key.project, location=job.key.location)
-    except (UpstreamUnavailableError, UpstreamCredentialsError) as error:
-        log("WARNING", "model not looked up", job=job.key.path, model=model, error=error)
-        return None
+    found = deps.upstream.get(model, project=job.key.project, location=job.key.location)
     return base_model_of(found or {}) or ""
 
 

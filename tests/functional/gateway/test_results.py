@@ -14,7 +14,7 @@ import pytest
 from batch_gateway.core.jobs.labels import TEAM_LABEL
 from batch_gateway.core.jobs.record import JobKey, JobRecord, observe
 from batch_gateway.gateway.jobs import results as results_module
-from batch_gateway.ports import ObjectChangedError, ObjectsUnavailableError
+from batch_gateway.ports import ObjectChangedError, ObjectsUnavailableError, UpstreamUnavailableError
 from builders import prompt
 from fakes import MemoryTables
 from functional.gateway.conftest import JOBS, NUMBER, PROJECT, error_info, job_resource, path_of, reason
@@ -448,3 +448,18 @@ def to_table(uri, created):
 def answer_row(prompt_tokens, output_tokens, **more):
     counts = {"promptTokenCount": prompt_tokens, "candidatesTokenCount": output_tokens}
     return {"response": {"usageMetadata": counts, "candidates": [{"finishReason": "STOP"}]}, **more}
+
+
+def test_rows_of_a_tuned_model_are_shown_while_vertex_does_not_say_what_its_base_is(
+    world, ended, monkeypatch
+):
+    def down(*_, **__):
+        raise UpstreamUnavailableError("down", sent=True)
+
+    model = f"projects/{NUMBER}/locations/us-central1/models/4242"
+    record = world.record(ended.job)
+    tuned = msgspec.structs.replace(record, seen=msgspec.structs.replace(record.seen, model=model))
+    world.store._jobs[record.key] = tuned
+    monkeypatch.setattr(world.upstream, "get", down)
+
+    assert len(usage(world, ended.job)) == len(ROWS)

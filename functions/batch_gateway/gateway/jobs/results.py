@@ -5,6 +5,7 @@ breaks the connection: an answer without its last chunk cannot be taken for a wh
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import msgspec
 from werkzeug.wrappers import Request, Response
@@ -20,7 +21,14 @@ from batch_gateway.gateway.jobs.result_parameters import ResultQuery, parse
 from batch_gateway.gateway.jobs.result_reading import ClientGoneError, Reading
 from batch_gateway.gateway.jobs.result_source import find_objects, find_table
 from batch_gateway.logs import log
-from batch_gateway.ports import ObjectChangedError, ObjectsUnavailableError, Store, TablesUnavailableError
+from batch_gateway.ports import (
+    ObjectChangedError,
+    ObjectsUnavailableError,
+    Store,
+    TablesUnavailableError,
+    UpstreamCredentialsError,
+    UpstreamUnavailableError,
+)
 from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.settlement.job_lookup import find_base_model
 
@@ -98,7 +106,9 @@ class Results:
     def _open(self, job: JobRecord, query: ResultQuery, request: Request) -> Reading:
         """Find a job's output."""
         deps = self._settlement()
-        job = msgspec.structs.replace(job, base_model=find_base_model(job, deps))
+        # Without it the rows are shown all the same, without amounts.
+        with suppress(UpstreamUnavailableError, UpstreamCredentialsError):
+            job = msgspec.structs.replace(job, base_model=find_base_model(job, deps))
         table = None if job.seen.output_directory else job.seen.output_table
         source = (
             find_table(job, table, deps.tables())
