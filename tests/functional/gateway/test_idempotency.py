@@ -178,6 +178,22 @@ def test_a_create_that_never_arrived_is_submitted_once_when_it_is_sent_again(wor
     assert submitted(vertex) == 1
 
 
+def test_a_job_that_the_sweep_has_found_is_not_submitted_again(world, vertex):
+    world.store.failing = {"add_job"}
+    lost = create(world)
+    world.store.failing = set()
+    world.skipped += 1000
+    swept = world.call("POST", "/internal/reconcile")
+
+    again, other = create(world), create(world, body=job_body(displayName="another"))
+
+    assert (reason(lost), swept.json["adopted"]) == ("JOB_NOT_RECORDED", 1)
+    assert (again.status_code, again.headers["Idempotency-Replayed"]) == (200, "true")
+    assert again.json["name"] == vertex.jobs()[0]["name"]
+    assert reason(other) == "IDEMPOTENCY_KEY_REUSED"
+    assert submitted(vertex) == 1
+
+
 def test_a_job_that_appears_while_the_create_settles_is_found(world, vertex):
     clock = clocked(world)
     vertex.faults.add(method="POST", path="batchPredictionJobs$", drop_after_processing=True)
