@@ -164,8 +164,7 @@ class Creates:
         """Decide how to continue a create whose Idempotency-Key was seen before.
 
         Returns:
-            The earlier submission if it was answered; else one that may be sent now. It has the earlier
-            one's marker, by which a job that may exist is found.
+            The earlier submission if it was answered; else the same, as one that may be sent now.
 
         Raises:
             ApiError: The key was used for another body, or the earlier create is still in progress.
@@ -181,13 +180,8 @@ class Creates:
             return earlier
         if submission.created - earlier.created < _SENDING:
             raise _in_use()
-        submission = msgspec.structs.replace(
-            submission,
-            marker=earlier.marker,
-            reserved_nano=earlier.reserved_nano,
-            reserved_at=earlier.reserved_at,
-            estimate=earlier.estimate,
-        )
+        # Another key of the team may send it: what is reserved stays that of the key that sent it first.
+        submission = msgspec.structs.replace(earlier, created=submission.created, expires=submission.expires)
         if not self._store.retake_submission(earlier, submission):
             raise _in_use()
         return submission
