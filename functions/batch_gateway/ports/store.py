@@ -155,6 +155,9 @@ class SubmissionStore(Protocol):
             JobResumedError: It resumes a job that was resumed or is claimed; nothing was written.
         """
 
+    def get_submission(self, submission_id: str) -> Submission | None:
+        """Return a submission, even if it has expired; None if there is none."""
+
     def retake_submission(self, old: Submission, new: Submission) -> bool:
         """Replace a submission unless it was changed since it was read; return whether it was replaced."""
 

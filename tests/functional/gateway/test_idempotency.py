@@ -162,6 +162,20 @@ def test_and_is_replayed_from_then_on(world, vertex):
     assert submitted(vertex) == 1
 
 
+@pytest.mark.parametrize("limit", [{"max_budget": 100}, {"allowed_uri_prefixes": ["gs://in", "gs://out"]}])
+def test_a_replay_does_not_need_the_input_again(world, vertex, limit):
+    world.objects.put("in", "rows.jsonl", json.dumps(prompt(limit=10)).encode())
+    key = new_key(world, **limit)
+    first = create(world, key=key)
+    world.objects.delete("in", "rows.jsonl")
+
+    again, other = create(world, key=key), create(world, "another", key=key)
+
+    assert (first.status_code, again.data) == (200, first.data)
+    assert reason(other) in {"ESTIMATE_UNKNOWN", "ROWS_NOT_CHECKED"}
+    assert submitted(vertex) == 1
+
+
 def test_a_create_that_never_arrived_is_submitted_once_when_it_is_sent_again(world, vertex):
     clock = clocked(world)
     vertex.faults.add(method="POST", path="batchPredictionJobs$", drop=True)

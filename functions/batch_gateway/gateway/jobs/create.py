@@ -37,7 +37,7 @@ from batch_gateway.gateway.jobs.drafts import Draft
 from batch_gateway.gateway.jobs.estimate import Estimates
 from batch_gateway.gateway.jobs.job_body import JobBody
 from batch_gateway.gateway.jobs.places import Places
-from batch_gateway.gateway.jobs.submissions import labels_of, new_submission
+from batch_gateway.gateway.jobs.submissions import labels_of, new_submission, repeatable_id
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     JobResumedError,
@@ -99,6 +99,10 @@ class Creates:
         """
         resumed = draft.resumed
         model = self._policy.authorize(call, draft.body, resumed)
+        limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]
+        is_limited = bool(limits or uri_grants(call.caller.grants))
+        if is_limited and (answered := self._answered(call, draft)):
+            return self._replay(call, answered)
         body = self._estimates.rows.with_exact_input(call, draft.body)
         draft = draft._replace(body=body)
         # An alias is replaced by the model's full name.
@@ -106,11 +110,10 @@ class Creates:
         if params.validate_only(call.request):
             self._policy.check_known(call, model)
             return self._estimates.answer(call, body, model, resumed)
-        limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]
         bounds = None
         if limits:
             bounds = self._bounds(call, draft, model)
-        elif uri_grants(call.caller.grants):
+        elif is_limited:
             self._estimates.rows.check(call, body.json)
         # Not before the input was read: from here on it takes no longer than _SENDING.
         submission = new_submission(call, draft, model, self._now(), bounds)
@@ -133,6 +136,22 @@ class Creates:
             raise
         return self._send(call, sent, submission)
 
+    def _answered(self, call: Call, draft: Draft) -> Submission | None:
+        """Return the answered submission of an earlier create that this one repeats; None if there is none.
+
+        To give its answer again, its input is not needed, which may be gone by now.
+        """
+        repeatable = repeatable_id(call, draft)
+        if repeatable is None or params.validate_only(call.request):
+            return None
+        try:
+            found = self._store.get_submission(repeatable[0])
+        except StoreUnavailableError as error:
+            raise _books_unavailable(error) from error
+        if found is None or found.answer is None or found.is_over(self._now()):
+            return None
+        return found if found.body_hash == repeatable[1] else None
+
     def _bounds(self, call: Call, draft: Draft, model: str) -> Bounds:
         """Return the bounds of what a create may cost, to be reserved in the budgets.
 
@@ -152,13 +171,7 @@ class Creates:
         except JobResumedError as error:
             raise create_outcome.resumed_before(error.by) from error
         except StoreUnavailableError as error:
-            log("ERROR", "create rejected: Firestore is unavailable", error=error)
-            raise ApiError(
-                "UNAVAILABLE",
-                "BOOKS_UNAVAILABLE",
-                "The job was not submitted: its record could not be written. Try again.",
-                retry_after=5,
-            ) from error
+            raise _books_unavailable(error) from error
 
     def _continue(self, earlier: Submission, submission: Submission) -> Submission:
         """Decide how to continue a create whose Idempotency-Key was seen before.
@@ -315,6 +328,16 @@ class Creates:
         except StoreUnavailableError as error:
             # A submission that is left behind does no harm: it names no job.
             log("WARNING", "submission not dropped", submission=submission.id, error=error)
+
+
+def _books_unavailable(error: StoreUnavailableError) -> ApiError:
+    log("ERROR", "create rejected: Firestore is unavailable", error=error)
+    return ApiError(
+        "UNAVAILABLE",
+        "BOOKS_UNAVAILABLE",
+        "The job was not submitted: its record could not be written. Try again.",
+        retry_after=5,
+    )
 
 
 def _in_use() -> ApiError:
