@@ -3,6 +3,7 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -140,6 +141,28 @@ def test_a_create_is_under_way_as_long_as_it_may_be_sent_however_long_its_input_
     first = create(world, key=key, client=world.new_client(Answering(world.upstream, meanwhile)))
 
     assert (first.status_code, [reason(each) for each in early]) == (200, ["IDEMPOTENCY_KEY_IN_USE"])
+    assert submitted(vertex) == 1
+
+
+def test_a_create_is_under_way_as_long_as_it_may_be_sent_however_long_its_job_was_looked_for(world, vertex):
+    clock, send, early = clocked(world), world.upstream.send, []
+    vertex.faults.add(method="POST", path="batchPredictionJobs$", drop=True)
+    create(world)
+    clock.advance(SETTLING)
+    other = world.new_client()
+
+    def slowly(method, path, **given):
+        clock.advance(60 if method == "GET" else 0)
+        return send(method, path, **given)
+
+    def meanwhile():
+        clock.advance(SENDING - 1)
+        early.append(create(world, client=other))
+
+    slow = Answering(SimpleNamespace(send=slowly), meanwhile)
+    again = create(world, client=world.new_client(slow))
+
+    assert (again.status_code, [reason(each) for each in early]) == (200, ["IDEMPOTENCY_KEY_IN_USE"])
     assert submitted(vertex) == 1
 
 

@@ -122,10 +122,11 @@ class Creates:
             submission = self._continue(earlier, submission)
             if submission.answer is not None:
                 return self._replay(call, submission)
-            if submission.marker == earlier.marker and (
-                found := self._find_marked(call, body.raw, submission)
-            ):
+            found = self._find_marked(call, body.raw, submission)
+            if found is not None:
                 return self._record_and_relay(call, *found, submission)
+            # The search may have taken as long as a create.
+            submission = self._retake(submission, created=self._now())
         try:
             added = added_labels(call, body)
             if call.caller.scope or submission.marker or added:
@@ -194,10 +195,18 @@ class Creates:
         if submission.created - earlier.created < _SENDING:
             raise _in_use()
         # Another key of the team may send it: what is reserved stays that of the key that sent it first.
-        submission = msgspec.structs.replace(earlier, created=submission.created, expires=submission.expires)
-        if not self._store.retake_submission(earlier, submission):
+        return self._retake(earlier, created=submission.created, expires=submission.expires)
+
+    def _retake(self, submission: Submission, **changed: datetime | None) -> Submission:
+        """Change a submission that is about to be sent, and return it.
+
+        Raises:
+            ApiError: Another create has taken it meanwhile.
+        """
+        retaken = msgspec.structs.replace(submission, **changed)
+        if not self._store.retake_submission(submission, retaken):
             raise _in_use()
-        return submission
+        return retaken
 
     def _send(self, call: Call, body: bytes, submission: Submission) -> Response:
         try:
