@@ -470,6 +470,18 @@ def test_resumes_at_the_same_time_make_one_job(world, vertex):
     assert len([answer for answer in answers if answer.status_code == 200]) == 1
 
 
+def test_an_idempotency_key_gives_the_first_answer_again_when_the_old_job_is_deleted(world, vertex):
+    old = ended(world, vertex)
+    once = {"Idempotency-Key": "once"}
+    new = resumed(world, old, headers=once)
+    assert world.call("DELETE", path_of(old)).status_code == 200
+
+    again = resume(world, old, headers=once)
+
+    assert (again.status_code, again.json["name"]) == (200, new["name"])
+    assert reason(resume(world, old, headers={"Idempotency-Key": "another"})) == "JOB_DELETED"
+
+
 def test_an_idempotency_key_gives_the_first_answer_again(world, vertex):
     old = ended(world, vertex)
     once = {"Idempotency-Key": "once"}

@@ -101,8 +101,8 @@ class Creates:
         model = self._policy.authorize(call, draft.body, resumed)
         limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]
         is_limited = bool(limits or uri_grants(call.caller.grants))
-        if is_limited and (answered := self._answered(call, draft)):
-            return self._replay(call, answered)
+        if is_limited and (again := self.answer_again(call, draft.identity)) is not None:
+            return again
         body = self._estimates.rows.with_exact_input(call, draft.body)
         draft = draft._replace(body=body)
         # An alias is replaced by the model's full name.
@@ -137,12 +137,19 @@ class Creates:
             raise
         return self._send(call, sent, submission)
 
-    def _answered(self, call: Call, draft: Draft) -> Submission | None:
-        """Return the answered submission of an earlier create that this one repeats; None if there is none.
+    def answer_again(self, call: Call, identity: bytes) -> Response | None:
+        """Return the answer of an earlier create that this one repeats; None if there is none.
 
-        To give its answer again, its input is not needed, which may be gone by now.
+        Nothing else is needed for that: input and output that it names may be gone by now.
+
+        Args:
+            call: The create.
+            identity: As in Draft.
+
+        Raises:
+            ApiError: Firestore does not answer.
         """
-        repeatable = repeatable_id(call, draft)
+        repeatable = repeatable_id(call, identity)
         if repeatable is None or params.validate_only(call.request):
             return None
         try:
@@ -151,7 +158,7 @@ class Creates:
             raise _books_unavailable(error) from error
         if found is None or found.answer is None or found.is_over(self._now()):
             return None
-        return found if found.body_hash == repeatable[1] else None
+        return self._replay(call, found) if found.body_hash == repeatable[1] else None
 
     def _bounds(self, call: Call, draft: Draft, model: str) -> Bounds:
         """Return the bounds of what a create may cost, to be reserved in the budgets.

@@ -49,7 +49,7 @@ def new_submission(call: Call, draft: Draft, model: str, now: datetime, bounds: 
         reserved_nano=(bounds and bounds.high_nano) or 0,
         reserved_at=now if bounds else None,
     )
-    repeatable = repeatable_id(call, draft)
+    repeatable = repeatable_id(call, draft.identity)
     if repeatable is None:
         return submission
     return msgspec.structs.replace(
@@ -62,8 +62,13 @@ def new_submission(call: Call, draft: Draft, model: str, now: datetime, bounds: 
     )
 
 
-def repeatable_id(call: Call, draft: Draft) -> tuple[str, str] | None:
-    """Return the id of a create with an Idempotency-Key, and the hash of what it stands for; else None."""
+def repeatable_id(call: Call, identity: bytes) -> tuple[str, str] | None:
+    """Return the id of a create with an Idempotency-Key, and the hash of what it stands for; else None.
+
+    Args:
+        call: The create.
+        identity: As in Draft.
+    """
     idempotency_key = call.request.headers.get("Idempotency-Key", "")
     if not idempotency_key:
         return None
@@ -71,7 +76,7 @@ def repeatable_id(call: Call, draft: Draft) -> tuple[str, str] | None:
     return _hash(*owner, idempotency_key)[:32], _hash(
         call.project,
         call.location,
-        draft.identity.decode("latin-1"),
+        identity.decode("latin-1"),
         *(f"{name}={value}" for name, value in sorted(header_labels(call).items())),
     )
 
