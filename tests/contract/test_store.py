@@ -674,6 +674,7 @@ def test_submissions_without_an_answer_are_open(store):
 
     assert sorted(each.id for each in store.open_submissions(10)) == ["id-1", "id-2"]
     assert len(store.open_submissions(1)) == 1
+    assert [store.get_submission(f"id-{number}") for number in (1, 3, 4)] == [submission(1), answered, None]
 
 
 def test_jobs_are_found_by_their_directory(store):
@@ -1009,6 +1010,7 @@ CALLS = {
     "jobs_created": lambda s: s.jobs_created(CREATED, CREATED, None, 1),
     "recent_jobs": lambda s: s.recent_jobs(None, None, None, 1),
     "top_jobs": lambda s: s.top_jobs(None, None, 1),
+    "get_submission": lambda s: s.get_submission("id-1"),
     "open_submissions": lambda s: s.open_submissions(1),
     "unpark": lambda s: s.unpark(output()),
     "get_output": lambda s: s.get_output(key(), "gs://b/x"),

@@ -126,6 +126,10 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals, MemoryJobTimes):
             self.submissions[old.id] = new
         return True
 
+    def get_submission(self, submission_id: str) -> Submission | None:
+        self.ping()
+        return self.submissions.get(submission_id)
+
     def open_submissions(self, limit: int) -> list[Submission]:
         self.ping()
         return [each for each in self.submissions.values() if each.answer is None][:limit]

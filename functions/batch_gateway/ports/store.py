@@ -75,8 +75,8 @@ class Submission(msgspec.Struct, frozen=True, rename="camel"):
         created: Time when it was last sent.
         body_hash: SHA-256 of project, location and body with an Idempotency-Key, else None.
         marker: Value of the label by which the job can be found; empty without an Idempotency-Key.
-        answer: The job resource in the answer; empty if too large to keep, None if there is no answer yet.
-        job: Name of the job in the answer.
+        answer: The job resource in the answer; empty if too large to keep or lost, None while there is none.
+        job: Name of its job once that is on record.
         expires: Time when the Idempotency-Key may be used for another body.
         key_id: Id of the caller's key; None for the administrator's.
         reserved_nano: Amount reserved for it in the budgets of key and team, nano-USD.
@@ -154,6 +154,9 @@ class SubmissionStore(Protocol):
             BudgetExceededError: It does not fit a budget; nothing was written.
             JobResumedError: It resumes a job that was resumed or is claimed; nothing was written.
         """
+
+    def get_submission(self, submission_id: str) -> Submission | None:
+        """Return a submission, even if it has expired; None if there is none."""
 
     def retake_submission(self, old: Submission, new: Submission) -> bool:
         """Replace a submission unless it was changed since it was read; return whether it was replaced."""

@@ -212,6 +212,9 @@ def _adopt(job: JobRecord, submission: Submission | None, deps: SettlementDeps) 
             job, team=job.seen.labels.get(TEAM_LABEL), key_id=job.seen.labels.get(KEY_LABEL)
         )
     )
+    if submission and submission.marker:
+        # A create that is repeated with this Idempotency-Key has to find the job. Its answer was lost.
+        submission = msgspec.structs.replace(submission, answer=b"", job=job.key.path)
     deps.store.remember_project((parse_name(job.seen.name) or ("",))[0], job.key.project)
     deps.store.add_job(record, submission)
     log("NOTICE", "job adopted", event="job.adopted", **log_events.job_fields(record))

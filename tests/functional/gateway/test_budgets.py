@@ -1,7 +1,7 @@
 """Budgets over HTTP: what is refused, with which figures, and what becomes of reservations."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -139,6 +139,25 @@ def test_the_same_create_again_reserves_once(world):
 
     assert again.json["name"] == first.json["name"]
     assert info(world, key)["reserved"] == reserved
+
+
+def test_what_another_key_of_the_team_sends_again_stays_reserved_for_the_first(world, vertex):
+    new_team(world, "ads")
+    first, second = [new_key(world, team_id="ads", max_budget=1) for _ in range(2)]
+    headers = {"Idempotency-Key": "once"}
+    vertex.faults.add(method="POST", path="batchPredictionJobs$", drop=True)
+    assert reason(world.create(key=first, headers=headers)) == "CREATE_FATE_UNKNOWN"
+    reserved = info(world, first)["reserved"]
+
+    world.skipped += 100
+    answer = world.create(key=second, headers=headers)
+    world.call("POST", f"{path_of(answer.json)}:cancel")
+    world.skipped += timedelta(days=2).total_seconds()
+    world.call("POST", "/internal/reconcile")
+
+    assert (answer.status_code, reserved > 0) == (200, True)
+    assert [info(world, key)["reserved"] for key in (first, second)] == [0, 0]
+    assert world.record(answer.json).api_key == info(world, first)["key_alias"]
 
 
 def test_an_estimate_submits_nothing(world, vertex):

@@ -3,6 +3,7 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
@@ -143,6 +144,28 @@ def test_a_create_is_under_way_as_long_as_it_may_be_sent_however_long_its_input_
     assert submitted(vertex) == 1
 
 
+def test_a_create_is_under_way_as_long_as_it_may_be_sent_however_long_its_job_was_looked_for(world, vertex):
+    clock, send, early = clocked(world), world.upstream.send, []
+    vertex.faults.add(method="POST", path="batchPredictionJobs$", drop=True)
+    create(world)
+    clock.advance(SETTLING)
+    other = world.new_client()
+
+    def slowly(method, path, **given):
+        clock.advance(60 if method == "GET" else 0)
+        return send(method, path, **given)
+
+    def meanwhile():
+        clock.advance(SENDING - 1)
+        early.append(create(world, client=other))
+
+    slow = Answering(SimpleNamespace(send=slowly), meanwhile)
+    again = create(world, client=world.new_client(slow))
+
+    assert (again.status_code, [reason(each) for each in early]) == (200, ["IDEMPOTENCY_KEY_IN_USE"])
+    assert submitted(vertex) == 1
+
+
 def test_a_job_whose_answer_was_lost_is_found_by_its_marker(world, vertex):
     vertex.faults.add(method="POST", path="batchPredictionJobs$", drop_after_processing=True)
 
@@ -162,6 +185,20 @@ def test_and_is_replayed_from_then_on(world, vertex):
     assert submitted(vertex) == 1
 
 
+@pytest.mark.parametrize("limit", [{"max_budget": 100}, {"allowed_uri_prefixes": ["gs://in", "gs://out"]}])
+def test_a_replay_does_not_need_the_input_again(world, vertex, limit):
+    world.objects.put("in", "rows.jsonl", json.dumps(prompt(limit=10)).encode())
+    key = new_key(world, **limit)
+    first = create(world, key=key)
+    world.objects.delete("in", "rows.jsonl")
+
+    again, other = create(world, key=key), create(world, "another", key=key)
+
+    assert (first.status_code, again.data) == (200, first.data)
+    assert reason(other) in {"ESTIMATE_UNKNOWN", "ROWS_NOT_CHECKED"}
+    assert submitted(vertex) == 1
+
+
 def test_a_create_that_never_arrived_is_submitted_once_when_it_is_sent_again(world, vertex):
     clock = clocked(world)
     vertex.faults.add(method="POST", path="batchPredictionJobs$", drop=True)
@@ -175,6 +212,22 @@ def test_a_create_that_never_arrived_is_submitted_once_when_it_is_sent_again(wor
     assert lost.headers["Retry-After"] == str(int(SETTLING))
     assert (early.status_code, reason(early)) == (409, "IDEMPOTENCY_KEY_IN_USE")
     assert (again.status_code, after.data) == (200, again.data)
+    assert submitted(vertex) == 1
+
+
+def test_a_job_that_the_sweep_has_found_is_not_submitted_again(world, vertex):
+    world.store.failing = {"add_job"}
+    lost = create(world)
+    world.store.failing = set()
+    world.skipped += 1000
+    swept = world.call("POST", "/internal/reconcile")
+
+    again, other = create(world), create(world, body=job_body(displayName="another"))
+
+    assert (reason(lost), swept.json["adopted"]) == ("JOB_NOT_RECORDED", 1)
+    assert (again.status_code, again.headers["Idempotency-Replayed"]) == (200, "true")
+    assert again.json["name"] == vertex.jobs()[0]["name"]
+    assert reason(other) == "IDEMPOTENCY_KEY_REUSED"
     assert submitted(vertex) == 1
 
 

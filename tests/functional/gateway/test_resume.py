@@ -4,11 +4,13 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
-from batch_gateway.gateway.jobs import create_policy
+from batch_gateway.gateway.jobs import create_policy, estimate
 from batch_gateway.gateway.jobs.create import _SENDING
+from batch_gateway.gateway.jobs.input_bounds import InputBounds
 from batch_gateway.gateway.jobs.resume_body import OUTPUT_ONLY
 from batch_gateway.ports import ObjectsUnavailableError
 from batch_gateway.settings import Alias
@@ -470,6 +472,18 @@ def test_resumes_at_the_same_time_make_one_job(world, vertex):
     assert len([answer for answer in answers if answer.status_code == 200]) == 1
 
 
+def test_an_idempotency_key_gives_the_first_answer_again_when_the_old_job_is_deleted(world, vertex):
+    old = ended(world, vertex)
+    once = {"Idempotency-Key": "once"}
+    new = resumed(world, old, headers=once)
+    assert world.call("DELETE", path_of(old)).status_code == 200
+
+    again = resume(world, old, headers=once)
+
+    assert (again.status_code, again.json["name"]) == (200, new["name"])
+    assert reason(resume(world, old, headers={"Idempotency-Key": "another"})) == "JOB_DELETED"
+
+
 def test_an_idempotency_key_gives_the_first_answer_again(world, vertex):
     old = ended(world, vertex)
     once = {"Idempotency-Key": "once"}
@@ -558,6 +572,26 @@ def test_rows_that_are_nowhere_in_the_output_are_bounded_by_the_longest(world, v
     resumed(world, old, key=key)
 
     assert reserved(world, key) > Decimal(1000) * Decimal("0.00000125")
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(20, None), (30, "INPUT_TOO_LARGE_TO_WEIGH")])
+def test_output_and_input_are_read_in_the_time_of_one_input(world, vertex, monkeypatch, seconds, said):
+    key = new_key(world, max_budget=1)
+    answer = world.create(job_body(labels={"emulate_unprocessed": "left_out"}), key=key)
+    old = vertex.finish(answer.json["name"], state="JOB_STATE_CANCELLED", rows=DONE)
+    settled(world, old)
+    now, read = [0.0], world.objects.read
+    monkeypatch.setattr(estimate, "InputBounds", partial(InputBounds, clock=lambda: now[0]))
+    world.client = world.new_client()
+
+    def slowly(*given):
+        now[0] += seconds
+        return read(*given)
+
+    monkeypatch.setattr(world.objects, "read", slowly)
+    answer = resume(world, old, key=key)
+
+    assert (reason(answer) if answer.status_code != 200 else None) == said
 
 
 def test_a_budget_without_room_refuses_and_the_job_can_be_resumed_later(world, vertex):

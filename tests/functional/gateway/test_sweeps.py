@@ -1,9 +1,11 @@
 """POST /internal/reconcile: for the scheduler and the administrator."""
 
+from urllib.parse import parse_qsl
+
 import msgspec
 import pytest
 
-from functional.gateway.conftest import job_body, path_of, reason
+from functional.gateway.conftest import PROJECT, World, job_body, json_answer, path_of, reason
 from functional.gateway.scoped import new_key
 
 PATH = "/internal/reconcile"
@@ -37,6 +39,25 @@ def test_the_administrator_may_sweep(world):
     assert answer.status_code == 200
     assert (answer.json["jobs"], answer.json["complete"]) == (1, True)
     assert world.get(path_of(job)).status_code == 200
+
+
+def test_where_all_locations_are_served_each_page_of_their_list_is_read(loopback):
+    place = f"/v1/projects/{PROJECT}/locations"
+    pages = {"": ("africa-south1", "more"), "more": ("us-west4", "")}
+
+    def answer(seen):
+        path, _, query = seen.target.partition("?")
+        location, following = pages[dict(parse_qsl(query)).get("pageToken", "")]
+        found = {"locations": [{"locationId": location}], "nextPageToken": following}
+        return json_answer(found if path == place else {})
+
+    loopback.respond = answer
+    world = World(loopback.host, served={(PROJECT, "*"): None})
+
+    assert world.call("POST", PATH).status_code == 200
+    targets = {seen.target.partition("?")[0] for seen in loopback.seen}
+    listed = {f"{place}/{location}/batchPredictionJobs" for location in ("africa-south1", "us-west4")}
+    assert targets == {place, *listed}
 
 
 def test_the_schedulers_account_may_sweep(scheduled):

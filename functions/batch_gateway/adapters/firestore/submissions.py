@@ -134,6 +134,10 @@ class FirestoreSubmissions(FirestoreBudgets):
                 raise JobResumedError(None)
         write_if_unchanged(batch, snapshot, {"resuming": submission_id})
 
+    def get_submission(self, submission_id: str) -> Submission | None:
+        with translate_errors():
+            return from_optional(self._submission(submission_id).get(**CALL).to_dict(), Submission)
+
     def retake_submission(self, old: Submission, new: Submission) -> bool:
         def attempt() -> bool:
             snapshot = self._submission(old.id).get(**CALL)

@@ -1,8 +1,9 @@
 """Run the sweep for the scheduler or the administrator (``POST /internal/reconcile``)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from werkzeug.wrappers import Request, Response
 
@@ -81,10 +82,22 @@ class Sweeps:
         """Return every place that is served; the location ``*`` stands for all of Vertex AI's."""
         places = {place for place in self._settings.served if place[1] != "*"}
         for project in {project for project, location in self._settings.served if location == "*"}:
-            found = upstream.get(f"projects/{project}/locations", project=project, location="global")
-            listed: Any = (found or {}).get("locations") or []
-            places |= {(project, str(each.get("locationId"))) for each in listed}
+            places |= {(project, location) for location in _locations(upstream, project)}
         return sorted(places)
+
+
+def _locations(upstream: Upstream, project: str) -> Iterator[str]:
+    """Yield Vertex AI's locations; how many are on a page of their list is up to Vertex AI."""
+    token = ""
+    while True:
+        query = urlencode({"pageToken": token}) if token else ""
+        path = f"projects/{project}/locations"
+        page = upstream.get(path, project=project, location="global", query=query) or {}
+        listed: Any = page.get("locations") or []
+        yield from (str(each.get("locationId")) for each in listed)
+        token = str(page.get("nextPageToken") or "")
+        if not token:
+            return
 
 
 def _is_checked(request: Request, token: str) -> bool:

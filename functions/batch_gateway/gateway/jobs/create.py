@@ -37,7 +37,7 @@ from batch_gateway.gateway.jobs.drafts import Draft
 from batch_gateway.gateway.jobs.estimate import Estimates
 from batch_gateway.gateway.jobs.job_body import JobBody
 from batch_gateway.gateway.jobs.places import Places
-from batch_gateway.gateway.jobs.submissions import labels_of, new_submission
+from batch_gateway.gateway.jobs.submissions import labels_of, new_submission, repeatable_id
 from batch_gateway.logs import log
 from batch_gateway.ports import (
     JobResumedError,
@@ -99,6 +99,10 @@ class Creates:
         """
         resumed = draft.resumed
         model = self._policy.authorize(call, draft.body, resumed)
+        limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]
+        is_limited = bool(limits or uri_grants(call.caller.grants))
+        if is_limited and (again := self.answer_again(call, draft.identity)) is not None:
+            return again
         body = self._estimates.rows.with_exact_input(call, draft.body)
         draft = draft._replace(body=body)
         # An alias is replaced by the model's full name.
@@ -106,11 +110,10 @@ class Creates:
         if params.validate_only(call.request):
             self._policy.check_known(call, model)
             return self._estimates.answer(call, body, model, resumed)
-        limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]
         bounds = None
         if limits:
             bounds = self._bounds(call, draft, model)
-        elif uri_grants(call.caller.grants):
+        elif is_limited:
             self._estimates.rows.check(call, body.json)
         # Not before the input was read: from here on it takes no longer than _SENDING.
         submission = new_submission(call, draft, model, self._now(), bounds)
@@ -119,10 +122,11 @@ class Creates:
             submission = self._continue(earlier, submission)
             if submission.answer is not None:
                 return self._replay(call, submission)
-            if submission.marker == earlier.marker and (
-                found := self._find_marked(call, body.raw, submission)
-            ):
+            found = self._find_marked(call, body.raw, submission)
+            if found is not None:
                 return self._record_and_relay(call, *found, submission)
+            # The search may have taken as long as a create.
+            submission = self._retake(submission, created=self._now())
         try:
             added = added_labels(call, body)
             if call.caller.scope or submission.marker or added:
@@ -132,6 +136,29 @@ class Creates:
             self._forget(submission)
             raise
         return self._send(call, sent, submission)
+
+    def answer_again(self, call: Call, identity: bytes) -> Response | None:
+        """Return the answer of an earlier create that this one repeats; None if there is none.
+
+        Nothing else is needed for that: input and output that it names may be gone by now.
+
+        Args:
+            call: The create.
+            identity: As in Draft.
+
+        Raises:
+            ApiError: Firestore does not answer.
+        """
+        repeatable = repeatable_id(call, identity)
+        if repeatable is None or params.validate_only(call.request):
+            return None
+        try:
+            found = self._store.get_submission(repeatable[0])
+        except StoreUnavailableError as error:
+            raise _books_unavailable(error) from error
+        if found is None or found.answer is None or found.is_over(self._now()):
+            return None
+        return self._replay(call, found) if found.body_hash == repeatable[1] else None
 
     def _bounds(self, call: Call, draft: Draft, model: str) -> Bounds:
         """Return the bounds of what a create may cost, to be reserved in the budgets.
@@ -152,20 +179,13 @@ class Creates:
         except JobResumedError as error:
             raise create_outcome.resumed_before(error.by) from error
         except StoreUnavailableError as error:
-            log("ERROR", "create rejected: Firestore is unavailable", error=error)
-            raise ApiError(
-                "UNAVAILABLE",
-                "BOOKS_UNAVAILABLE",
-                "The job was not submitted: its record could not be written. Try again.",
-                retry_after=5,
-            ) from error
+            raise _books_unavailable(error) from error
 
     def _continue(self, earlier: Submission, submission: Submission) -> Submission:
         """Decide how to continue a create whose Idempotency-Key was seen before.
 
         Returns:
-            The earlier submission if it was answered; else one that may be sent now. It has the earlier
-            one's marker, by which a job that may exist is found.
+            The earlier submission if it was answered; else the same, as one that may be sent now.
 
         Raises:
             ApiError: The key was used for another body, or the earlier create is still in progress.
@@ -181,16 +201,19 @@ class Creates:
             return earlier
         if submission.created - earlier.created < _SENDING:
             raise _in_use()
-        submission = msgspec.structs.replace(
-            submission,
-            marker=earlier.marker,
-            reserved_nano=earlier.reserved_nano,
-            reserved_at=earlier.reserved_at,
-            estimate=earlier.estimate,
-        )
-        if not self._store.retake_submission(earlier, submission):
+        # Another key of the team may send it: what is reserved stays that of the key that sent it first.
+        return self._retake(earlier, created=submission.created, expires=submission.expires)
+
+    def _retake(self, submission: Submission, **changed: datetime | None) -> Submission:
+        """Change a submission that is about to be sent, and return it.
+
+        Raises:
+            ApiError: Another create has taken it meanwhile.
+        """
+        retaken = msgspec.structs.replace(submission, **changed)
+        if not self._store.retake_submission(submission, retaken):
             raise _in_use()
-        return submission
+        return retaken
 
     def _send(self, call: Call, body: bytes, submission: Submission) -> Response:
         try:
@@ -321,6 +344,16 @@ class Creates:
         except StoreUnavailableError as error:
             # A submission that is left behind does no harm: it names no job.
             log("WARNING", "submission not dropped", submission=submission.id, error=error)
+
+
+def _books_unavailable(error: StoreUnavailableError) -> ApiError:
+    log("ERROR", "create rejected: Firestore is unavailable", error=error)
+    return ApiError(
+        "UNAVAILABLE",
+        "BOOKS_UNAVAILABLE",
+        "The job was not submitted: its record could not be written. Try again.",
+        retry_after=5,
+    )
 
 
 def _in_use() -> ApiError:

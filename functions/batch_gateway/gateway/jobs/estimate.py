@@ -151,12 +151,12 @@ class Estimates:
         parameters, whose = either(body, "modelParameters"), call.caller.key_id or ""
         scale = Scale(model, prices, sizes, parameters, self._done_test(is_resumed=resumed is not None))
         try:
-            self._bounds.weigh(whose, objects, scale, row_grants(call.caller))
+            read_until = self._bounds.weigh(whose, objects, scale, row_grants(call.caller))
             if resumed and (resumed.rows is None or resumed.rows > scale.weight.rows):
                 # Rows that are not in the output may be any of the input's.
                 input_ = Scale(model, prices, sizes, parameters)
                 listed = objects_of(self._objects, resumed.inputs, time.monotonic() + SECONDS)
-                self._bounds.weigh(whose, listed, input_)
+                self._bounds.weigh(whose, listed, input_, deadline=read_until)
                 rows = input_.weight.rows if resumed.rows is None else resumed.rows
                 scale.add_weight(input_.most_of(max(0, rows - scale.weight.rows)))
         except ObjectsUnavailableError as error:

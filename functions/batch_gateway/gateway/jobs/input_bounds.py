@@ -18,7 +18,7 @@ from batch_gateway.core.lines import MAX_LINE_BYTES, Block, whole_lines
 from batch_gateway.ports import ObjectStore, TableInfo, Tables
 
 SECONDS = 45.0
-"""Time limit for one input; with the 65 s that Vertex AI has to answer, a create takes less than 120 s."""
+"""Time limit for what a create reads; with the 65 s of Vertex AI's answer, it takes less than 120 s."""
 MOST_BYTES = 4 * 1024**3
 """Largest input that is read at all: the most that can be read in that time."""
 SMALL_BYTES = 4 * 1024 * 1024
@@ -45,8 +45,14 @@ class InputBounds:
         self._busy: set[str] = set()
 
     def weigh(
-        self, whose: str, objects: Sequence[Object], scale: Scale | None, granted: RowGrants | None = None
-    ) -> None:
+        self,
+        whose: str,
+        objects: Sequence[Object],
+        scale: Scale | None,
+        granted: RowGrants | None = None,
+        *,
+        deadline: float | None = None,
+    ) -> float:
         """Add all rows of an input to a scale, and check the files that they name.
 
         Args:
@@ -54,6 +60,10 @@ class InputBounds:
             objects: The input's objects.
             scale: Adds up the bounds of the rows; None if the key has no budget.
             granted: What the rows may name; None if the key may name everything.
+            deadline: Time to stop reading, by the clock; None for SECONDS from now.
+
+        Returns:
+            The deadline, for another input of the same create.
 
         Raises:
             ApiError: The input is too large to be read in time, or too many are being read; or a row names a
@@ -66,7 +76,7 @@ class InputBounds:
         too_large = _too_large_to_weigh if scale else _too_large_to_check
         if size > MOST_BYTES:
             raise too_large(size, len(objects))
-        deadline = self._clock() + SECONDS
+        deadline = self._clock() + SECONDS if deadline is None else deadline
         with self._slot(whose, size):
             for each in objects:
                 chunks = self._objects().read(each.bucket, each.name, each.generation)
@@ -81,6 +91,7 @@ class InputBounds:
                     lines += len(block.lines)
                     # Yield the interpreter to other threads, which would otherwise wait five milliseconds.
                     time.sleep(0)
+        return deadline
 
     def check_table(self, whose: str, table: TableInfo, tables: Tables, granted: RowGrants) -> None:
         """Check the files that the rows of a table name.

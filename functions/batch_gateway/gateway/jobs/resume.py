@@ -80,9 +80,12 @@ class Resumes:
             ApiError: The job cannot be resumed, or its create is rejected.
         """
         raw = requests.body(call.request)
-        draft = self._draft(call, read_fields(raw), identity=f"{call.path}\n".encode() + raw)
+        identity = f"{call.path}\n".encode() + raw
         create = call._replace(path=call.path.removesuffix(f"/{call.job_id}:resume"))
-        return AuditedResponse(call.key.path, self._creates.submit(create, draft))
+        response = self._creates.answer_again(create, identity)
+        if response is None:
+            response = self._creates.submit(create, self._draft(call, read_fields(raw), identity=identity))
+        return AuditedResponse(call.key.path, response)
 
     def _draft(self, call: Call, fields: Fields, *, identity: bytes) -> Draft:
         job, record = self._find(call)

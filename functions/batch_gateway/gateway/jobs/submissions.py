@@ -33,7 +33,6 @@ def new_submission(call: Call, draft: Draft, model: str, now: datetime, bounds: 
     """
     scope = call.caller.scope
     sent = draft.body.sent(model, dict([scope]) if scope else None)
-    idempotency_key = call.request.headers.get("Idempotency-Key", "")
     submission = Submission(
         id=uuid.uuid4().hex,
         project=call.project,
@@ -50,21 +49,35 @@ def new_submission(call: Call, draft: Draft, model: str, now: datetime, bounds: 
         reserved_nano=(bounds and bounds.high_nano) or 0,
         reserved_at=now if bounds else None,
     )
-    if not idempotency_key:
+    repeatable = repeatable_id(call, draft.identity)
+    if repeatable is None:
         return submission
-    owner = call.caller.scope or (callers.MASTER, "")
     return msgspec.structs.replace(
         submission,
-        id=_hash(*owner, idempotency_key)[:32],
-        body_hash=_hash(
-            call.project,
-            call.location,
-            draft.identity.decode("latin-1"),
-            *(f"{name}={value}" for name, value in sorted(header_labels(call).items())),
-        ),
+        id=repeatable[0],
+        body_hash=repeatable[1],
         # Random, so that nobody can plant a job that would be found in place of ours.
         marker=uuid.uuid4().hex,
         expires=now + KEY_LIFETIME,
+    )
+
+
+def repeatable_id(call: Call, identity: bytes) -> tuple[str, str] | None:
+    """Return the id of a create with an Idempotency-Key, and the hash of what it stands for; else None.
+
+    Args:
+        call: The create.
+        identity: As in Draft.
+    """
+    idempotency_key = call.request.headers.get("Idempotency-Key", "")
+    if not idempotency_key:
+        return None
+    owner = call.caller.scope or (callers.MASTER, "")
+    return _hash(*owner, idempotency_key)[:32], _hash(
+        call.project,
+        call.location,
+        identity.decode("latin-1"),
+        *(f"{name}={value}" for name, value in sorted(header_labels(call).items())),
     )
 
 
