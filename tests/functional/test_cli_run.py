@@ -329,9 +329,11 @@ def test_ctrl_c_while_a_create_is_sent_says_what_is_not_known(cli, gateway, rows
 
 def test_a_create_that_is_refused_is_not_sent_again(cli, gateway, rows):
     gateway.before = lambda seen: (
-        refusal(400, "FAILED_PRECONDITION", "BUDGET_EXCEEDED") if seen.target == CREATE else None
+        refusal(429, "RESOURCE_EXHAUSTED", "BUDGET_EXCEEDED") if seen.target == CREATE else None
     )
-    assert "BUDGET_EXCEEDED" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+    refused = cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+    assert "BUDGET_EXCEEDED" in refused
+    assert "not known whether" not in refused
     assert len([seen for seen in gateway.asked("POST") if seen.target == CREATE]) == 1
 
 

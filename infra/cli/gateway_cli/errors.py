@@ -82,6 +82,9 @@ class AnswerError(CliError):
     @property
     def passing(self) -> bool:
         """Return whether the same call may succeed a little later."""
+        # A budget is no rate limit: it stays spent, and nothing was submitted.
+        if self.reason == "BUDGET_EXCEEDED":
+            return False
         return self.code in {429, 500, 502, 503, 504} or self.reason == "IDEMPOTENCY_KEY_IN_USE"
 
 
