@@ -291,6 +291,8 @@ def test_an_upload_that_fails_submits_nothing(cli, gateway, rows, *, answer, sta
         Answer(body=b"", raw=True),
         refusal(503, "UNAVAILABLE", "BOOKS_UNAVAILABLE"),
         refusal(409, "ABORTED", "IDEMPOTENCY_KEY_IN_USE"),
+        refusal(499, "CANCELLED", ""),
+        refusal(408, "", ""),
     ],
 )
 def test_a_create_without_an_answer_is_sent_again_and_makes_one_job(cli, gateway, rows, lost):
@@ -315,6 +317,11 @@ def test_a_create_without_an_answer_is_sent_again_and_makes_one_job(cli, gateway
 
 def test_a_create_that_never_answers_says_what_is_not_known(cli, gateway, rows):
     gateway.before = lambda seen: Answer(body=b"", raw=True) if seen.target == CREATE else None
+    assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+
+
+def test_a_create_that_vertex_ai_gave_up_says_what_is_not_known(cli, gateway, rows):
+    gateway.before = lambda seen: refusal(499, "CANCELLED", "") if seen.target == CREATE else None
     assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
 
 

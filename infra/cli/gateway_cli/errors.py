@@ -85,7 +85,8 @@ class AnswerError(CliError):
         # A budget is no rate limit: it stays spent, and nothing was submitted.
         if self.reason == "BUDGET_EXCEEDED":
             return False
-        return self.code in {429, 500, 502, 503, 504} or self.reason == "IDEMPOTENCY_KEY_IN_USE"
+        # After 408 and 499 of Vertex AI there may be a job, as after a 5xx.
+        return self.code in {408, 429, 499, 500, 502, 503, 504} or self.reason == "IDEMPOTENCY_KEY_IN_USE"
 
 
 class InterruptedRunError(CliError):
