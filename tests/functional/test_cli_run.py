@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from batch_gateway.core.rows.row_results import STATES
 from functional.contract_gateway import PARENT, PREFIX, ContractGateway, refusal
 from functional.gateway.loopback import Answer
 from functional.test_cli import Cli, pausing
@@ -389,6 +390,8 @@ def test_rows_that_were_not_run_are_called_so(cli, gateway, rows):
         {"row": 2, "key": "a", "state": "failed", "reason": "CANCELLED"},
         {"row": 5, "key": "b", "state": "failed", "reason": "INTERNAL"},
         {"row": 6, "key": "c", "state": "blocked", "reason": "SAFETY"},
+        {"row": 7, "key": None, "state": "malformed", "reason": None},
+        {"row": 8, "key": "e", "state": "unrecognized", "reason": None},
     ]
     lines = "".join(f"{json.dumps(row)}\n" for row in listed).encode()
     gateway.before = lambda seen: Answer(200, lines) if "/results" in seen.target else None
@@ -397,7 +400,11 @@ def test_rows_that_were_not_run_are_called_so(cli, gateway, rows):
         ("2", "a", "not run", "the job ended before"),
         ("5", "b", "failed", "INTERNAL"),
         ("6", "c", "blocked", "SAFETY"),
+        ("7", "", "malformed", ""),
+        ("8", "e", "unrecognized", ""),
     ]
+    asked = gateway.asked("GET", "/results")[-1].target
+    assert all(f"state={row['state']}" in asked for row in listed)
     assert list(shown.csv[0]) == ["row", "key", "state", "reason"]
     assert "`vbatch run --resume 4242` runs them" in shown.err
     del listed[0]
@@ -495,6 +502,8 @@ def test_results_by_view_state_and_limit(cli, gateway, rows, tmp_path):
     assert len(out.read_text().splitlines()) == 3
     assert "--view usage" in cli("jobs", "results", "4242", "--format", "csv", status=2).err
     assert "invalid choice" in cli("jobs", "results", "4242", "--state", "runing", status=2).err
+    for state in STATES:
+        cli("jobs", "results", "4242", "--view", "usage", "--state", state)
 
 
 def test_a_job_is_submitted_from_its_json(cli, gateway, tmp_path):
