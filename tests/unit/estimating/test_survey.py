@@ -375,6 +375,16 @@ def test_a_table_costs_what_earlier_rows_did():
     assert found.high_nano is None
 
 
+def test_a_table_costs_by_the_character_where_earlier_rows_did():
+    model = "publishers/google/models/text-embedding-005"
+    quantities = (Quantity("text-embedding-005", "", "input_text", 4500, 10),)
+    usage = Usage(Rows(succeeded=10), Tokens(input=1000), quantities=quantities)
+    found = table_estimate(1000, msgspec.structs.replace(job(model=model), usage=usage), model=model)
+    assert found.input[:2] == (450_000, 450_000)
+    assert found.expected_nano == priced("text-embedding-005", "", input_text=450 * 1000)
+    assert "450 characters a row" in found.assumptions[0]
+
+
 def test_a_table_without_history_costs_an_unknown_amount():
     found = table_estimate(1000)
     assert (found.rows, found.expected_nano) == (1000, None)

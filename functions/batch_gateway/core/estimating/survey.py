@@ -209,8 +209,10 @@ class Survey:
             use[window, habit.item] = written * rows
         total = Extrapolation(exactly(rows), True, habit.input.times(rows), output.times(rows), uses)  # noqa: FBT003 - a tuple
         estimate = with_prices(estimate, total, self._prices, location=location, at=at)
+        units = "characters" if self._asked.by_character else "tokens"
         said = (
-            f"Input: history, {habit.input.expected:,} tokens a row; the table's {rows:,} rows were not read."
+            f"Input: history, {habit.input.expected:,} {units} a row; the table's {rows:,} rows were not "
+            "read."
         )
         estimate = msgspec.structs.replace(
             estimate,
