@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from batch_gateway.core.access.input_names import uri_of
 from batch_gateway.core.rows.row_results import STATES
 from functional.contract_gateway import PARENT, PREFIX, ContractGateway, refusal
 from functional.gateway.loopback import Answer
@@ -72,6 +73,20 @@ def test_the_file_is_uploaded_as_it_is_and_the_output_goes_where_the_gateway_say
     assert "3/3" in ran.err
     assert ran.pairs["cost, USD"] == "0.0003"
     assert ran.pairs["results"] == "my rows-results.jsonl"
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        *("predictions", "predictions_0001", "prediction-requests", "prediction.results-0-of-1"),
+        *("errors_1", "incremental_predictions", "202611290300"),
+    ],
+)
+def test_a_file_may_be_named_like_the_output_of_a_job(cli, gateway, rows, tmp_path, stem):
+    cli("run", rows.rename(tmp_path / f"{stem}.jsonl"), *MODEL, *PLACE, "--yes")
+    (uri,) = submitted(gateway)["inputConfig"]["gcsSource"]["uris"]
+    assert uri.endswith(f"/input-{stem}.jsonl")
+    assert uri_of(PREFIX, uri.removeprefix(f"{PREFIX}/")) == uri
 
 
 def test_the_output_goes_where_it_is_sent(cli, gateway, rows):
