@@ -333,7 +333,7 @@ def test_a_create_without_an_answer_is_sent_again_and_makes_one_job(cli, gateway
 
 def test_a_create_that_never_answers_says_what_is_not_known(cli, gateway, rows):
     gateway.before = lambda seen: Answer(body=b"", raw=True) if seen.target == CREATE else None
-    assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+    assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=3).err
 
 
 def test_a_create_that_vertex_ai_gave_up_says_what_is_not_known(cli, gateway, rows):
@@ -479,7 +479,7 @@ def fail(gateway):
 def test_results_that_break_off_leave_no_file(cli, gateway, rows, tmp_path):
     whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
     gateway.before = lambda seen: Answer(body=whole, raw=True) if "/results" in seen.target else None
-    broken = cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+    broken = cli("run", rows, *MODEL, *PLACE, "--yes", status=3).err
     assert "broke off" in broken
     assert "vbatch jobs results 4242 --out 'my rows-results.jsonl'" in broken
     assert not list(tmp_path.glob("*results*"))

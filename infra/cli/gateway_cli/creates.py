@@ -84,7 +84,7 @@ def _once(context: Context, path: str, body: bytes) -> dict[str, Any]:
     except CliError as error:
         if not error.passing:
             raise
-        raise CliError(f"{error}\n{_UNKNOWN}") from error
+        raise error.with_advice(_UNKNOWN) from error
 
 
 def _at_place(call: Callable[[], Any]) -> Any:

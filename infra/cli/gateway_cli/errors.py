@@ -27,6 +27,12 @@ class CliError(Exception):
         """Return whether the same call may succeed a little later."""
         return False
 
+    def with_advice(self, advice: str) -> "CliError":
+        """Return an error that says more, with the same exit status."""
+        error = CliError(f"{self}\n{advice}")
+        error.status = self.status
+        return error
+
 
 class UsageError(CliError):
     """The command was used in a wrong way."""

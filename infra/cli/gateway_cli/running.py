@@ -245,8 +245,7 @@ def _finish(context: Context, job: dict[str, Any], out: Path) -> int | None:
             written = None
             if succeeded or not isinstance(error, AnswerError) or error.reason != "OUTPUT_NOT_THERE":
                 # The job is paid for, and its results can still be had.
-                raise CliError(
-                    f"{error}\n"
+                raise error.with_advice(
                     f"The job has ended ({word(cost['state'])}). Download its results with:\n"
                     f"  vbatch jobs results {short} --out {shlex.quote(str(out))}"
                 ) from error
