@@ -350,6 +350,13 @@ def test_no_more_rows_are_read_than_are_needed(monkeypatch):
     assert (found.sampled, found.rows) == (8, 40)
 
 
+def test_a_row_that_is_too_long_is_one_of_those_that_were_read():
+    survey = Survey(FLASH, default_habit(FLASH), TABLE, lambda _: None)
+    survey.read(OBJECT, [Line(None, None, 40 * 1024**2), *lines_of([row()])], lambda: True)
+    found = survey.estimate(40 * 1024**2, location="us-central1", at=NOW)
+    assert (found.rows, found.sampled, found.invalid) == (2, 2, 1)
+
+
 def test_limits_of_vertex_ai_are_pointed_out():
     place = [row(limit=5)] * 10
     found = surveyed(place, size=2 * 10**9)

@@ -99,6 +99,7 @@ class Survey:
         for line in lines:
             size += line.size
             if line.content is None:
+                self.sampled += 1
                 builder.add(None, free=False)
                 self._note_invalid(place, line, f"is longer than {MAX_LINE_BYTES} bytes", fatal=True)
                 self._unbounded["a row is too long to be read"] = None
