@@ -341,6 +341,19 @@ def test_a_create_that_vertex_ai_gave_up_says_what_is_not_known(cli, gateway, ro
     assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
 
 
+def test_a_create_that_is_refused_for_now_was_not_submitted(cli, gateway, rows):
+    answers = [refusal(429, "RESOURCE_EXHAUSTED", "", "Quota exceeded for concurrent jobs.")]
+    gateway.before = lambda seen: answers[-1] if seen.target == CREATE else None
+    refused = cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+    assert "Error: Quota exceeded" in refused
+    assert "not known whether" not in refused
+
+    lost = [Answer(body=b"", raw=True)]
+    gateway.before = lambda seen: None if seen.target != CREATE else (lost or answers).pop()
+    answers *= 3
+    assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+
+
 def test_ctrl_c_while_a_create_is_sent_says_what_is_not_known(cli, gateway, rows, monkeypatch):
     def interrupt(_):
         raise KeyboardInterrupt
