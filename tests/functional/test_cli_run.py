@@ -331,6 +331,30 @@ def test_a_create_without_an_answer_is_sent_again_and_makes_one_job(cli, gateway
     assert first
 
 
+def test_a_create_that_is_still_under_way_is_waited_for(cli, gateway, rows):
+    lost = Answer(body=b"", raw=True)
+    under_way = [refusal(409, "ABORTED", "IDEMPOTENCY_KEY_IN_USE")] * 15
+
+    def before(seen):
+        if seen.target != CREATE:
+            return None
+        if not gateway.jobs:
+            gateway._answer(seen)
+            return lost
+        return under_way.pop() if under_way else None
+
+    gateway.before = before
+    cli("run", rows, *MODEL, *PLACE, "--yes")
+    assert len(gateway.jobs) == 1
+    assert not under_way
+
+
+def test_a_create_that_stays_under_way_is_given_up(cli, gateway, rows):
+    answer = refusal(409, "ABORTED", "IDEMPOTENCY_KEY_IN_USE")
+    gateway.before = lambda seen: answer if seen.target == CREATE else None
+    assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+
+
 def test_a_create_that_never_answers_says_what_is_not_known(cli, gateway, rows):
     gateway.before = lambda seen: Answer(body=b"", raw=True) if seen.target == CREATE else None
     assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=3).err
