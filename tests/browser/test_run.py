@@ -64,6 +64,12 @@ def test_a_file_becomes_a_job(page, world, vertex_server):
     assert job.body["labels"].items() >= {"campaign": "autumn", "stage": "test"}.items()
 
 
+def test_a_file_may_be_named_like_the_output_of_a_job(page):
+    choose(page, name="predictions.jsonl")
+    fill(page)
+    expect(page.get_by_role("button", name="Submit the job")).to_be_enabled()
+
+
 def test_an_estimate_of_other_values_uploads_nothing_again(page, world):
     choose(page)
     fill(page)

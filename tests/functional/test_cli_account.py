@@ -114,6 +114,15 @@ def test_a_key_of_a_profile_goes_to_its_own_gateway_only(cli, server, monkeypatc
         assert [seen.header("Authorization") for seen in other.seen] == ["Bearer sk-other"]
 
 
+def test_the_url_of_googles_clients_names_the_same_gateway(cli, server, monkeypatch):
+    log_in(cli, monkeypatch, "sk-mine", "--url", server.url)
+    cli.env(GATEWAY_URL=f"{server.url}/vertex_ai/")
+    cli("jobs", "list")
+    assert key_of(server) == "sk-mine"
+    monkeypatch.setattr("webbrowser.open", lambda _: True)
+    assert cli("open").out == f"{server.url}/dashboard\n"
+
+
 def test_a_profile_says_where_jobs_run_and_write(cli, server, monkeypatch, tmp_path):
     place = ("--project", "acme", "--location", "global")
     log_in(cli, monkeypatch, "sk-mine", "--url", server.url, *place, "--output-prefix", "gs://out/x")

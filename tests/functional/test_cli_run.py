@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from batch_gateway.core.access.input_names import uri_of
+from batch_gateway.core.rows.row_results import STATES
 from functional.contract_gateway import PARENT, PREFIX, ContractGateway, refusal
 from functional.gateway.loopback import Answer
 from functional.test_cli import Cli, pausing
@@ -71,6 +73,20 @@ def test_the_file_is_uploaded_as_it_is_and_the_output_goes_where_the_gateway_say
     assert "3/3" in ran.err
     assert ran.pairs["cost, USD"] == "0.0003"
     assert ran.pairs["results"] == "my rows-results.jsonl"
+
+
+@pytest.mark.parametrize(
+    "stem",
+    [
+        *("predictions", "predictions_0001", "prediction-requests", "prediction.results-0-of-1"),
+        *("errors_1", "incremental_predictions", "202611290300"),
+    ],
+)
+def test_a_file_may_be_named_like_the_output_of_a_job(cli, gateway, rows, tmp_path, stem):
+    cli("run", rows.rename(tmp_path / f"{stem}.jsonl"), *MODEL, *PLACE, "--yes")
+    (uri,) = submitted(gateway)["inputConfig"]["gcsSource"]["uris"]
+    assert uri.endswith(f"/input-{stem}.jsonl")
+    assert uri_of(PREFIX, uri.removeprefix(f"{PREFIX}/")) == uri
 
 
 def test_the_output_goes_where_it_is_sent(cli, gateway, rows):
@@ -291,6 +307,8 @@ def test_an_upload_that_fails_submits_nothing(cli, gateway, rows, *, answer, sta
         Answer(body=b"", raw=True),
         refusal(503, "UNAVAILABLE", "BOOKS_UNAVAILABLE"),
         refusal(409, "ABORTED", "IDEMPOTENCY_KEY_IN_USE"),
+        refusal(499, "CANCELLED", ""),
+        refusal(408, "", ""),
     ],
 )
 def test_a_create_without_an_answer_is_sent_again_and_makes_one_job(cli, gateway, rows, lost):
@@ -313,8 +331,50 @@ def test_a_create_without_an_answer_is_sent_again_and_makes_one_job(cli, gateway
     assert first
 
 
+def test_a_create_that_is_still_under_way_is_waited_for(cli, gateway, rows):
+    lost = Answer(body=b"", raw=True)
+    under_way = [refusal(409, "ABORTED", "IDEMPOTENCY_KEY_IN_USE")] * 15
+
+    def before(seen):
+        if seen.target != CREATE:
+            return None
+        if not gateway.jobs:
+            gateway._answer(seen)
+            return lost
+        return under_way.pop() if under_way else None
+
+    gateway.before = before
+    cli("run", rows, *MODEL, *PLACE, "--yes")
+    assert len(gateway.jobs) == 1
+    assert not under_way
+
+
+def test_a_create_that_stays_under_way_is_given_up(cli, gateway, rows):
+    answer = refusal(409, "ABORTED", "IDEMPOTENCY_KEY_IN_USE")
+    gateway.before = lambda seen: answer if seen.target == CREATE else None
+    assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+
+
 def test_a_create_that_never_answers_says_what_is_not_known(cli, gateway, rows):
     gateway.before = lambda seen: Answer(body=b"", raw=True) if seen.target == CREATE else None
+    assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=3).err
+
+
+def test_a_create_that_vertex_ai_gave_up_says_what_is_not_known(cli, gateway, rows):
+    gateway.before = lambda seen: refusal(499, "CANCELLED", "") if seen.target == CREATE else None
+    assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+
+
+def test_a_create_that_is_refused_for_now_was_not_submitted(cli, gateway, rows):
+    answers = [refusal(429, "RESOURCE_EXHAUSTED", "", "Quota exceeded for concurrent jobs.")]
+    gateway.before = lambda seen: answers[-1] if seen.target == CREATE else None
+    refused = cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+    assert "Error: Quota exceeded" in refused
+    assert "not known whether" not in refused
+
+    lost = [Answer(body=b"", raw=True)]
+    gateway.before = lambda seen: None if seen.target != CREATE else (lost or answers).pop()
+    answers *= 3
     assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
 
 
@@ -329,9 +389,11 @@ def test_ctrl_c_while_a_create_is_sent_says_what_is_not_known(cli, gateway, rows
 
 def test_a_create_that_is_refused_is_not_sent_again(cli, gateway, rows):
     gateway.before = lambda seen: (
-        refusal(400, "FAILED_PRECONDITION", "BUDGET_EXCEEDED") if seen.target == CREATE else None
+        refusal(429, "RESOURCE_EXHAUSTED", "BUDGET_EXCEEDED") if seen.target == CREATE else None
     )
-    assert "BUDGET_EXCEEDED" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+    refused = cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+    assert "BUDGET_EXCEEDED" in refused
+    assert "not known whether" not in refused
     assert len([seen for seen in gateway.asked("POST") if seen.target == CREATE]) == 1
 
 
@@ -380,6 +442,8 @@ def test_rows_that_were_not_run_are_called_so(cli, gateway, rows):
         {"row": 2, "key": "a", "state": "failed", "reason": "CANCELLED"},
         {"row": 5, "key": "b", "state": "failed", "reason": "INTERNAL"},
         {"row": 6, "key": "c", "state": "blocked", "reason": "SAFETY"},
+        {"row": 7, "key": None, "state": "malformed", "reason": None},
+        {"row": 8, "key": "e", "state": "unrecognized", "reason": None},
     ]
     lines = "".join(f"{json.dumps(row)}\n" for row in listed).encode()
     gateway.before = lambda seen: Answer(200, lines) if "/results" in seen.target else None
@@ -388,7 +452,11 @@ def test_rows_that_were_not_run_are_called_so(cli, gateway, rows):
         ("2", "a", "not run", "the job ended before"),
         ("5", "b", "failed", "INTERNAL"),
         ("6", "c", "blocked", "SAFETY"),
+        ("7", "", "malformed", ""),
+        ("8", "e", "unrecognized", ""),
     ]
+    asked = gateway.asked("GET", "/results")[-1].target
+    assert all(f"state={row['state']}" in asked for row in listed)
     assert list(shown.csv[0]) == ["row", "key", "state", "reason"]
     assert "`vbatch run --resume 4242` runs them" in shown.err
     del listed[0]
@@ -448,7 +516,7 @@ def fail(gateway):
 def test_results_that_break_off_leave_no_file(cli, gateway, rows, tmp_path):
     whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
     gateway.before = lambda seen: Answer(body=whole, raw=True) if "/results" in seen.target else None
-    broken = cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+    broken = cli("run", rows, *MODEL, *PLACE, "--yes", status=3).err
     assert "broke off" in broken
     assert "vbatch jobs results 4242 --out 'my rows-results.jsonl'" in broken
     assert not list(tmp_path.glob("*results*"))
@@ -486,6 +554,8 @@ def test_results_by_view_state_and_limit(cli, gateway, rows, tmp_path):
     assert len(out.read_text().splitlines()) == 3
     assert "--view usage" in cli("jobs", "results", "4242", "--format", "csv", status=2).err
     assert "invalid choice" in cli("jobs", "results", "4242", "--state", "runing", status=2).err
+    for state in STATES:
+        cli("jobs", "results", "4242", "--view", "usage", "--state", state)
 
 
 def test_a_job_is_submitted_from_its_json(cli, gateway, tmp_path):

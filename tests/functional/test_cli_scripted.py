@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from batch_gateway.core.jobs import late_output
 from command_line import COMMAND
 from functional.gateway.conftest import json_answer
 from functional.gateway.loopback import Answer, Loopback, closed_port
@@ -530,7 +531,18 @@ def test_watching_gives_up_at_last(cli, server, monkeypatch):
 def test_a_cost_that_does_not_become_final_is_not_waited_for_forever(cli, server, monkeypatch):
     pausing(monkeypatch, lambda _: None)
     server.answers = [json_answer(cost("SUCCEEDED", "PARTIAL", 10, "0.5"))]
-    assert "are not final two minutes" in cli("jobs", "watch", JOB).err
+    told = cli("jobs", "watch", JOB).err
+    assert "are not final two minutes" in told
+    assert "The next sweep" in told
+    assert "24 hours" not in told
+
+
+def test_a_cost_that_is_final_only_a_day_after_a_cancel_is_not_promised_earlier(cli, server, monkeypatch):
+    pausing(monkeypatch, lambda _: None)
+    server.answers = [json_answer(cost("CANCELLED", "PARTIAL", 4, "0.2"))]
+    told = cli("jobs", "watch", JOB, status=1).err
+    assert f"up to {late_output.WATCH // timedelta(hours=1)} hours after its end" in told
+    assert "The next sweep" not in told
 
 
 def in_a_terminal(*arguments, **env):

@@ -7,7 +7,7 @@ import webbrowser
 from argparse import Namespace
 
 from gateway_cli import profiles
-from gateway_cli.declaring import Commands, Context, ask_key, read_key
+from gateway_cli.declaring import Commands, Context, ask_key, base_url, read_key
 from gateway_cli.errors import UsageError
 from gateway_cli.options import gs_prefix
 
@@ -89,7 +89,7 @@ def login(context: Context, args: Namespace) -> None:
 
 def open_dashboard(context: Context, _: Namespace) -> None:
     """Run ``vbatch open``."""
-    url = f"{context.url.rstrip('/')}/dashboard"
+    url = f"{base_url(context.url)}/dashboard"
     sys.stdout.write(f"{url}\n")
     sys.stdout.flush()
     if not webbrowser.open(url):

@@ -10,12 +10,11 @@ import msgspec
 import requests
 from requests.auth import AuthBase
 
+from gateway_cli.declaring import base_url
 from gateway_cli.errors import AnswerError, UnreachableError, UsageError
 
 _SECONDS = (10, 540)
 """Time limits of connecting, and between two pieces of an answer: a sweep may take its whole nine minutes."""
-_PREFIXES = ("/vertex_ai", "/vertex-ai")
-"""Prefixes that a base URL for Google's clients may end in; the gateway's own calls do not have them."""
 _HTTP_ERROR = 300
 """First status of an error. The gateway never redirects; a login page in front of it does."""
 _MOST_SHOWN = 300
@@ -58,9 +57,7 @@ class Client:
                 "The key has spaces or other characters that no key has. Check --key-file, GATEWAY_KEY or "
                 "the profile."
             )
-        self.url = url.rstrip("/")
-        for prefix in _PREFIXES:
-            self.url = self.url.removesuffix(prefix)
+        self.url = base_url(url)
         self.in_the_clear = parts.scheme == "http" and parts.hostname not in _LOOPBACK
         self._session = requests.Session()
         self._session.auth = _Bearer(key)

@@ -3,6 +3,7 @@
 import sys
 import uuid
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -73,18 +74,31 @@ def resume(context: Context, path: str) -> dict[str, Any]:
 
 def _once(context: Context, path: str, body: bytes) -> dict[str, Any]:
     headers = {"Idempotency-Key": f"vbatch-{uuid.uuid4()}"}
+    doubts: list[CliError] = []
+
+    def send() -> dict[str, Any]:
+        try:
+            sent: dict[str, Any] = _at_place(lambda: context.client.post_raw(path, body, headers))
+        except CliError as error:
+            doubts.extend([error] if _may_have_submitted(error) else [])
+            raise
+        return sent
+
     try:
-        return again(
-            context,
-            lambda: _at_place(lambda: context.client.post_raw(path, body, headers)),
-            "Trying again; it is submitted only once.",
-        )
+        return again(context, send, "Trying again; it is submitted only once.")
     except KeyboardInterrupt as error:
         raise InterruptedRunError(_UNKNOWN) from error
     except CliError as error:
-        if not error.passing:
+        if not doubts:
             raise
-        raise CliError(f"{error}\n{_UNKNOWN}") from error
+        raise error.with_advice(_UNKNOWN) from error
+
+
+def _may_have_submitted(error: CliError) -> bool:
+    """Return whether there may be a job after a create that failed."""
+    # A limit, the gateway's or Vertex AI's, passes as well, but is a refusal.
+    is_limit = isinstance(error, AnswerError) and error.code == HTTPStatus.TOO_MANY_REQUESTS
+    return error.passing and not is_limit
 
 
 def _at_place(call: Callable[[], Any]) -> Any:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from gateway_cli.client import Client
 
 _COMMON = "options of every command"
+_PREFIXES = ("/vertex_ai", "/vertex-ai")
+"""Prefixes that a base URL for Google's clients may end in; the gateway's own calls do not have them."""
 _WIDTH = 100
 """Characters per line of a description."""
 
@@ -113,7 +115,15 @@ class Context:
 
 def same_url(one: str, other: str) -> bool:
     """Return whether two base URLs name the same gateway."""
-    return one.rstrip("/") == other.rstrip("/")
+    return base_url(one) == base_url(other)
+
+
+def base_url(url: str) -> str:
+    """Return a gateway's URL without a slash, or a prefix for Google's clients, at its end."""
+    url = url.rstrip("/")
+    for prefix in _PREFIXES:
+        url = url.removesuffix(prefix)
+    return url
 
 
 Command = Callable[[Context, Namespace], int | None]

@@ -27,6 +27,12 @@ class CliError(Exception):
         """Return whether the same call may succeed a little later."""
         return False
 
+    def with_advice(self, advice: str) -> "CliError":
+        """Return an error that says more, with the same exit status."""
+        error = CliError(f"{self}\n{advice}")
+        error.status = self.status
+        return error
+
 
 class UsageError(CliError):
     """The command was used in a wrong way."""
@@ -82,7 +88,11 @@ class AnswerError(CliError):
     @property
     def passing(self) -> bool:
         """Return whether the same call may succeed a little later."""
-        return self.code in {429, 500, 502, 503, 504} or self.reason == "IDEMPOTENCY_KEY_IN_USE"
+        # A budget is no rate limit: it stays spent, and nothing was submitted.
+        if self.reason == "BUDGET_EXCEEDED":
+            return False
+        # After 408 and 499 of Vertex AI there may be a job, as after a 5xx.
+        return self.code in {408, 429, 499, 500, 502, 503, 504} or self.reason == "IDEMPOTENCY_KEY_IN_USE"
 
 
 class InterruptedRunError(CliError):

@@ -15,7 +15,10 @@ HOW_NAMED = (
     "JOB is an id, or a full name: projects/PROJECT/locations/LOCATION/batchPredictionJobs/ID (needed for "
     "jobs that the gateway has no record of)."
 )
-ROW_STATES = ("succeeded", "failed", "blocked", "truncated", "malformed", "carriedOver", "unpriced")
+ROW_STATES = (
+    *("succeeded", "failed", "blocked", "truncated"),
+    *("malformed", "unrecognized", "carriedOver", "unpriced"),
+)
 """States of rows, as the gateway counts them."""
 VIEWS = ("full", "usage")
 """Forms in which the gateway returns rows."""

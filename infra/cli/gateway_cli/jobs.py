@@ -126,7 +126,7 @@ def add(commands: Commands) -> None:
     parser = jobs.add(
         "failures",
         failures,
-        "List the rows of a job that failed, were blocked or were not run, with the reason.",
+        "List the rows that failed, were blocked, could not be read or were not run, with the reason.",
         "vbatch jobs failures 4242424242424242424",
         "row is a number in the results, which are not in the order of your file: find the row there by "
         f"the key that you gave it. {HOW_NAMED}",

@@ -14,7 +14,7 @@ from gateway_cli.errors import UsageError
 from gateway_cli.joblists import path_of
 from gateway_cli.retrying import again
 
-_FAILED = ("failed", "blocked")
+_FAILED = ("failed", "blocked", "malformed", "unrecognized")
 _NOT_RUN = ("failed", "CANCELLED")
 """State and reason of a row that the job did not get to."""
 
@@ -55,7 +55,7 @@ def failures(context: Context, args: Namespace) -> None:
     query = {"view": "usage", "state": list(_FAILED), "limit": args.limit}
     content = b"".join(context.client.stream(f"{path_of(context.client, args.job)}/results", query))
     rows = [msgspec.json.decode(line) for line in content.splitlines() if line]
-    context.out.rows(_COLUMNS, rows, none="No row failed or was blocked.")
+    context.out.rows(_COLUMNS, rows, none="No row failed, was blocked or could not be read.")
     if not all(map(_is_run, rows)):
         context.out.note(f"Rows that were not run are free: `vbatch run --resume {args.job}` runs them.")
     if len(rows) == args.limit:

@@ -5,10 +5,13 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from gateway_cli.declaring import Context
-from gateway_cli.errors import CliError
+from gateway_cli.errors import AnswerError, CliError
 
 _TRIES = 4
 _LONGEST_PAUSE = 60
+_UNDER_WAY_SECONDS = 120
+"""How long is waited for the first create with an Idempotency-Key: Vertex AI may take 65 s to answer it, and
+the gateway gives the key free after 90 s at the latest."""
 
 _Answer = TypeVar("_Answer")
 
@@ -24,12 +27,16 @@ def again(context: Context, call: Callable[[], _Answer], comment: str) -> _Answe
     Raises:
         CliError: The last error, or one that does not pass.
     """
-    for number in range(1, _TRIES):
+    failures = waited = 0
+    while True:
         try:
             return call()
         except CliError as error:
-            if not error.passing:
+            under_way = isinstance(error, AnswerError) and error.reason == "IDEMPOTENCY_KEY_IN_USE"
+            failures += not (under_way and waited < _UNDER_WAY_SECONDS)
+            if not error.passing or failures == _TRIES:
                 raise
             context.out.note(f"{error} {comment}")
-            time.sleep(min(error.retry_after or 2**number, _LONGEST_PAUSE))
-    return call()
+            pause = min(error.retry_after or 2**failures, _LONGEST_PAUSE)
+            time.sleep(pause)
+            waited += pause

@@ -23,6 +23,8 @@ from gateway_cli.printing import confirm
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 100
+_LIKE_OUTPUT = re.compile(r"(incremental_)?prediction.*|errors_.*|[0-9]+")
+"""Names that the output of jobs may have. The gateway refuses them for input."""
 
 
 def add(commands: Commands) -> None:
@@ -131,7 +133,8 @@ def _upload(context: Context, rows: Path, stem: str) -> dict[str, Any]:
 
 
 def _safe(stem: str) -> str:
-    return _UNSAFE.sub("-", stem).strip("-.")[:_LONGEST_NAME] or "input"
+    name = _UNSAFE.sub("-", stem).strip("-.")[:_LONGEST_NAME] or "input"
+    return f"input-{name}" if _LIKE_OUTPUT.fullmatch(name) else name
 
 
 def _body(context: Context, args: Namespace, place: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -242,8 +245,7 @@ def _finish(context: Context, job: dict[str, Any], out: Path) -> int | None:
             written = None
             if succeeded or not isinstance(error, AnswerError) or error.reason != "OUTPUT_NOT_THERE":
                 # The job is paid for, and its results can still be had.
-                raise CliError(
-                    f"{error}\n"
+                raise error.with_advice(
                     f"The job has ended ({word(cost['state'])}). Download its results with:\n"
                     f"  vbatch jobs results {short} --out {shlex.quote(str(out))}"
                 ) from error

@@ -28,6 +28,7 @@ INTERVAL = 5
 """Seconds between two polls."""
 _SETTLING_SECONDS = 120
 """Longest wait for a final cost after a job has ended; after that, only the sweep helps."""
+_WITH_OUTPUT = {"JOB_STATE_SUCCEEDED", "JOB_STATE_PARTIALLY_SUCCEEDED"}
 _TRIES = 5
 """Consecutive failures after which watching is given up."""
 _LONGEST_PAUSE = 60
@@ -154,14 +155,23 @@ def _follow(context: Context, paths: Sequence[str], interval: int) -> list[_Watc
             if all(job.over for job in jobs):
                 break
             time.sleep(pause)
-    late = sum(job.cost["status"] != "FINAL" for job in jobs)
+    late = [job.cost["state"] for job in jobs if job.cost["status"] != "FINAL"]
     if late:
-        context.out.note(
-            f"{late} of the costs are not final two minutes after their jobs ended. The next sweep finds "
-            "output "
-            "whose event was lost; `vbatch jobs cost` shows what is known."
-        )
+        context.out.note(_said_of(late))
     return jobs
+
+
+def _said_of(late: Sequence[str]) -> str:
+    """Return what is said of costs that are not final, given the states of their jobs."""
+    said = [f"{len(late)} of the costs are not final two minutes after their jobs ended."]
+    if any(state in _WITH_OUTPUT for state in late):
+        said.append("The next sweep finds output whose event was lost.")
+    if any(state not in _WITH_OUTPUT for state in late):
+        said.append(
+            "More output may come of a job that was cancelled, expired or failed: its cost is final when its "
+            "last file is there, or up to 24 hours after its end."
+        )
+    return " ".join([*said, "`vbatch jobs cost` shows what is known."])
 
 
 def _look(context: Context, path: str, screen: "_Screen") -> dict[str, Any]:

@@ -848,6 +848,12 @@ class TestValues:
         monkeypatch.setattr(values_module, "_MOST_ENTRIES", 1)
         assert not self.listed()["complete"]
 
+    def test_a_list_that_is_just_full_is_complete_although_some_jobs_have_no_value(self, monkeypatch):
+        monkeypatch.setattr(values_module, "_MOST_VALUES", 1)
+        store = stored((job(1, team="search"), usage(1)), (job(2, team=None), usage(1)))
+        found = json.loads(FilterValues(store, lambda: NOW).list(request(DAY), ADMIN).data)
+        assert (found["team"], found["complete"]) == (["search"], True)
+
     @pytest.mark.parametrize("query", ["&group_by=model", "&time_zone=Z", "&job=1", "&color=red", "&limit=1"])
     def test_what_has_no_meaning_is_refused(self, query):
         with pytest.raises(ApiError) as refused:

@@ -350,6 +350,13 @@ def test_no_more_rows_are_read_than_are_needed(monkeypatch):
     assert (found.sampled, found.rows) == (8, 40)
 
 
+def test_a_row_that_is_too_long_is_one_of_those_that_were_read():
+    survey = Survey(FLASH, default_habit(FLASH), TABLE, lambda _: None)
+    survey.read(OBJECT, [Line(None, None, 40 * 1024**2), *lines_of([row()])], lambda: True)
+    found = survey.estimate(40 * 1024**2, location="us-central1", at=NOW)
+    assert (found.rows, found.sampled, found.invalid) == (2, 2, 1)
+
+
 def test_limits_of_vertex_ai_are_pointed_out():
     place = [row(limit=5)] * 10
     found = surveyed(place, size=2 * 10**9)
@@ -373,6 +380,16 @@ def test_a_table_costs_what_earlier_rows_did():
     )
     assert found.low_nano < found.expected_nano
     assert found.high_nano is None
+
+
+def test_a_table_costs_by_the_character_where_earlier_rows_did():
+    model = "publishers/google/models/text-embedding-005"
+    quantities = (Quantity("text-embedding-005", "", "input_text", 4500, 10),)
+    usage = Usage(Rows(succeeded=10), Tokens(input=1000), quantities=quantities)
+    found = table_estimate(1000, msgspec.structs.replace(job(model=model), usage=usage), model=model)
+    assert found.input[:2] == (450_000, 450_000)
+    assert found.expected_nano == priced("text-embedding-005", "", input_text=450 * 1000)
+    assert "450 characters a row" in found.assumptions[0]
 
 
 def test_a_table_without_history_costs_an_unknown_amount():

@@ -9,6 +9,7 @@ from batch_gateway.core.estimating.ranges import Range
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.pricing.model_names import short_name
 from batch_gateway.core.pricing.prices import PriceTable
+from batch_gateway.core.usage import Usage
 
 _ANSWER = 200
 """Tokens of an answer. Those of LMSYS-Chat-1M have 215 on average (its paper of 2023), those of Azure's
@@ -27,7 +28,8 @@ class Habit(NamedTuple):
         thoughts: Tokens of thoughts in addition to the expected, unless a row allows fewer.
         item: The item that they are priced as.
         said: The source of the figures, as a sentence.
-        input: Tokens of a row's prompt, if known from earlier rows; else None.
+        input: Tokens of a row's prompt, or characters if it is charged by them, if known from earlier rows;
+            else None.
     """
 
     low: int
@@ -74,7 +76,8 @@ def habit_of(jobs: Iterable[JobRecord], whose: str, model: str, prices: PriceTab
     Returns:
         None if none of the jobs has settled rows of this model.
     """
-    name = prices.resolve(model) or short_name(model)
+    key = prices.resolve(model)
+    name = key or short_name(model)
     used = [
         job.usage
         for job in jobs
@@ -85,7 +88,8 @@ def habit_of(jobs: Iterable[JobRecord], whose: str, model: str, prices: PriceTab
         return None
     rows = [usage.rows.succeeded - usage.rows.unmetered for usage in used]
     written = [usage.tokens.output for usage in used]
-    asked = [usage.tokens.input for usage in used]
+    by_character = prices.unit(key) == "character"
+    asked = [_characters(usage) if by_character else usage.tokens.input for usage in used]
     said = (
         f"Output: history of {whose} with {name} ({len(used)} jobs, {sum(rows):,} rows): "
         f"{sum(written) // sum(rows):,} tokens a row, thoughts included."
@@ -102,6 +106,11 @@ def habit_of(jobs: Iterable[JobRecord], whose: str, model: str, prices: PriceTab
             max(-(-tokens // number) for tokens, number in zip(asked, rows, strict=True)),
         ),
     )
+
+
+def _characters(usage: Usage) -> int:
+    """Return the characters of input, of a model that is charged by them."""
+    return sum(each.quantity for each in usage.quantities if each.item == "input_text")
 
 
 def _mean(totals: list[int], rows: list[int]) -> int:

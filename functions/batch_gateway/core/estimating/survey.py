@@ -99,6 +99,7 @@ class Survey:
         for line in lines:
             size += line.size
             if line.content is None:
+                self.sampled += 1
                 builder.add(None, free=False)
                 self._note_invalid(place, line, f"is longer than {MAX_LINE_BYTES} bytes", fatal=True)
                 self._unbounded["a row is too long to be read"] = None
@@ -209,8 +210,10 @@ class Survey:
             use[window, habit.item] = written * rows
         total = Extrapolation(exactly(rows), True, habit.input.times(rows), output.times(rows), uses)  # noqa: FBT003 - a tuple
         estimate = with_prices(estimate, total, self._prices, location=location, at=at)
+        units = "characters" if self._asked.by_character else "tokens"
         said = (
-            f"Input: history, {habit.input.expected:,} tokens a row; the table's {rows:,} rows were not read."
+            f"Input: history, {habit.input.expected:,} {units} a row; the table's {rows:,} rows were not "
+            "read."
         )
         estimate = msgspec.structs.replace(
             estimate,

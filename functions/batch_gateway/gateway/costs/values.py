@@ -90,7 +90,9 @@ def _values(entries: Iterator[Entry]) -> CostValues:
         location=_shown(fields["location"]),
         labels={name: _shown(labels[name]) for name in _shown(labels)},
         complete=next(entries, None) is None
-        and all(len(values) <= _MOST_VALUES for values in (labels, *labels.values(), *fields.values())),
+        and all(
+            len({*values} - {""}) <= _MOST_VALUES for values in (labels, *labels.values(), *fields.values())
+        ),
     )
 
 

@@ -18,6 +18,9 @@ import { pathOf } from './resume.js';
  * @typedef {{estimate: import('./estimate.js').Estimated, path: string, body: object, once: string}} Offer
  */
 
+// The gateway refuses names that the output of jobs may have.
+const LIKE_OUTPUT = /^((incremental_)?prediction.*|errors_.*|[0-9]+)$/;
+
 /** @param {import('./main.js').View} view */
 export function Run({ who, query }) {
   const [chosen, setChosen] = useState(/** @type {Chosen | null} */ (null));
@@ -299,7 +302,8 @@ function about({ file, rows, problems, further }) {
  */
 async function upload({ file, stem }) {
   const folder = `${new Date().toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-')}-${random().slice(0, 6)}`;
-  const safe = stem.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[-.]+|[-.]+$/g, '') || 'input';
+  const plain = stem.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[-.]+|[-.]+$/g, '') || 'input';
+  const safe = LIKE_OUTPUT.test(plain) ? `input-${plain}` : plain;
   const { uri, outputUriPrefix } = await store(`${folder}/${safe}.jsonl`, file);
   const output = outputUriPrefix
     ? `${outputUriPrefix}/${folder}/${safe}-output`
