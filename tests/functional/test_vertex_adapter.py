@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import socket
 import threading
 import time
 import tracemalloc
@@ -484,6 +485,14 @@ def test_an_error_about_credentials_does_not_show_them(account, loopback):
         GoogleToken(json.dumps(account)).get()
 
     assert account["private_key"][40:80] not in str(raised.value)
+
+
+def test_a_token_endpoint_that_does_not_answer_is_not_waited_for_long(account, monkeypatch):
+    monkeypatch.setattr(google_token, "_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        account["token_uri"] = f"http://127.0.0.1:{silent.getsockname()[1]}/token"
+        with pytest.raises(UpstreamCredentialsError, match=r"timeout=0\.05"):
+            GoogleToken(json.dumps(account)).get()
 
 
 def test_places_with_the_same_credentials_share_a_token(account, loopback, monkeypatch):

@@ -26,7 +26,7 @@ UPSTREAM = {
     "gateway.jobs.resume._replaceable": {f"{JOBS}.get"},
     "gateway.jobs.owned_jobs.refresh": {f"{JOBS}.get"},
     # Only where no models are configured, see test_a_whole_project_needs_to_be_asked_for_its_locations.
-    "gateway.admin.sweep._places": set(),
+    "gateway.admin.sweep._locations": set(),
     "settlement.adoption.scan_jobs": {f"{JOBS}.list"},
     "settlement.enforcement.apply_budget_action": {f"{JOBS}.cancel"},
     "settlement.sweep_jobs._fetch_state": {f"{JOBS}.get"},

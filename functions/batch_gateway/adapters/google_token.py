@@ -1,6 +1,7 @@
 """Obtain the access tokens for calls of Google's APIs, and refresh them ahead of their expiry."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -14,6 +15,8 @@ from batch_gateway.ports import UpstreamCredentialsError
 
 _SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
 _REFRESH_AHEAD = timedelta(minutes=5)
+_SECONDS = 10
+"""Time limit of a request for a token. google-auth's own is 120 s, longer than a create may take."""
 
 
 class GoogleToken:
@@ -61,7 +64,8 @@ class GoogleToken:
         try:
             if self._credentials is None:
                 self._credentials = _load(self._source)
-            self._credentials.refresh(google.auth.transport.requests.Request(self._session))
+            request = google.auth.transport.requests.Request(self._session)
+            self._credentials.refresh(partial(request, timeout=_SECONDS))
         # google-auth does not wrap the errors that a broken file or token endpoint causes.
         except (google.auth.exceptions.GoogleAuthError, OSError, ValueError, KeyError, TypeError) as error:
             if not still_good:

@@ -9,9 +9,9 @@ from gateway_cli.errors import AnswerError, CliError
 
 _TRIES = 4
 _LONGEST_PAUSE = 60
-_UNDER_WAY_SECONDS = 120
+_UNDER_WAY_SECONDS = 150
 """How long is waited for the first create with an Idempotency-Key: Vertex AI may take 65 s to answer it, and
-the gateway gives the key free after 90 s at the latest."""
+the gateway gives the key free after 120 s at the latest."""
 
 _Answer = TypeVar("_Answer")
 

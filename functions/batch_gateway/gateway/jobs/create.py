@@ -51,8 +51,9 @@ from batch_gateway.ports import (
     UpstreamUnavailableError,
 )
 
-_SENDING = timedelta(seconds=90)
-"""Time for which an unanswered submission may still be in flight: it has 65 s to connect and be answered."""
+_SENDING = timedelta(seconds=120)
+"""Time for which an unanswered submission may still be in flight: it may wait for a token of Google's, and
+then has 65 s to connect and be answered."""
 _SETTLING = timedelta(seconds=create_outcome.SETTLING_SECONDS)
 _HTTP_ERROR = 400
 _REFUSED = frozenset(range(400, 500)) - {408, 499}
