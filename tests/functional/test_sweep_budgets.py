@@ -14,7 +14,6 @@ from functional.test_reconcile import World, spender
 from functional.test_settle import CREATED, NOW, ROW_NANO, row
 
 MINUTE = timedelta(minutes=1)
-DAY = timedelta(days=1)
 
 
 class Counting(World):
@@ -133,33 +132,6 @@ def test_a_new_window_begins_with_nothing_spent(world, capsys):
     capsys.readouterr()
 
     assert world.reads_of(datetime(2026, 12, 1, tzinfo=UTC)) == []
-    assert said(capsys) == []
-
-
-@pytest.mark.parametrize(
-    ("limit", "event"),
-    [({"soft_budget_nano": ROW_NANO}, "budget.warning"), ({"max_budget_nano": ROW_NANO}, "budget.exceeded")],
-)
-def test_what_is_spent_in_a_window_that_has_ended_is_said_once(world, capsys, limit, event):
-    spender(world, **limit, budget_duration="1d")
-    world.sweep()
-    more_rows(world, row(), row())
-    capsys.readouterr()
-
-    world.sweep(now=NOW + DAY)
-    assert said(capsys) == [event]
-    more_rows(world, row(), row(), row())
-    world.sweep(now=NOW + DAY + MINUTE)
-    assert said(capsys) == []
-
-
-def test_of_a_window_that_has_ended_a_lower_budget_is_not_passed(world, capsys):
-    spender(world, max_budget_nano=ROW_NANO, budget_duration="1d")
-    world.sweep()
-    with_budget(world, Budget(ROW_NANO - 1, "1d"), NOW + DAY)
-
-    world.sweep(now=NOW + DAY + MINUTE)
-
     assert said(capsys) == []
 
 

@@ -1,6 +1,5 @@
 """Find exceeded budgets, announce them, and act on running jobs."""
 
-from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from batch_gateway.core.access.keys import KeyRecord, TeamRecord, budget_of_key,
 from batch_gateway.core.accounting.budgets import BudgetBalance, OwnedBudget, Window, owners_of, window_of
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.notify.event_names import BudgetEvent
-from batch_gateway.core.notify.events import LATE_SPEND, OVERRUN, Event, budget_event, overrun_event
+from batch_gateway.core.notify.events import OVERRUN, Event, budget_event, overrun_event
 from batch_gateway.logs import log
 from batch_gateway.ports import BudgetNotes, Outbox, Unreadable
 from batch_gateway.settlement.deps import SettlementDeps
@@ -30,8 +29,7 @@ def check_budgets(deps: SettlementDeps, progress: Progress, now: datetime) -> Ab
 
     Only owners are checked whose balance, key or team has changed since the last sweep: an exceeded budget
     stays so until its window ends, and a new window begins empty. Reservations count towards the soft limit
-    only, since they may never be spent. A job counts in the window that it was created in, so the window
-    before is checked as well for owners whose balance has changed, for as long as its jobs may run.
+    only, since they may never be spent.
 
     Args:
         deps: The ports.
@@ -48,23 +46,19 @@ def check_budgets(deps: SettlementDeps, progress: Progress, now: datetime) -> Ab
         since, report=lambda each: progress.report_problem(each.name, each.problem)
     )
     due = [*notes.due, *sorted((spenders | changed) - set(notes.due))]
-    late = spenders | set(notes.due)
     exceeded = {owner: reset for owner, reset in notes.over.items() if reset is None or reset > now}
     while due and not progress.is_late():
         some, due = due[:_AT_ONCE], due[_AT_ONCE:]
         exceeded = {owner: reset for owner, reset in exceeded.items() if owner not in some}
-        exceeded |= _check_owners(some, late, deps, progress, now)
+        exceeded |= _check_owners(some, deps, progress, now)
     progress.update_notes(budgets=BudgetNotes(mark, now, tuple(due), exceeded))
     return exceeded.keys()
 
 
 def _check_owners(
-    owners: list[str], late: AbstractSet[str], deps: SettlementDeps, progress: Progress, now: datetime
+    owners: list[str], deps: SettlementDeps, progress: Progress, now: datetime
 ) -> dict[str, datetime | None]:
-    """Check some owners; return those whose budget is exceeded, with the time when it resets.
-
-    Of owners in ``late``, the window before is checked as well.
-    """
+    """Check some owners; return those whose budget is exceeded, with the time when it resets."""
 
     def report(record: Unreadable) -> None:
         progress.report_problem(record.name, record.problem)
@@ -76,32 +70,14 @@ def _check_owners(
         if (owner := _to_owner(record))
     }
     windows = {name: window_of(owner.limit.duration, now) for name, owner in by_name.items()}
-    ended = {
-        name: window_of(by_name[name].limit.duration, window.start - timedelta(seconds=1))
-        for name, window in windows.items()
-        if name in late and window.start is not None and now - window.start < LATE_SPEND
-    }
-    _announce_exceeded(by_name, ended, deps, progress, now)
-    return _announce_exceeded(by_name, windows, deps, progress, now)
-
-
-def _announce_exceeded(
-    by_name: Mapping[str, "_Owner"],
-    windows: Mapping[str, Window],
-    deps: SettlementDeps,
-    progress: Progress,
-    now: datetime,
-) -> dict[str, datetime | None]:
-    """Announce the limits that are exceeded in some windows; return the owners who exceed the hard one."""
     ledgers = deps.store.budget_balances((name, window.periods) for name, window in windows.items())
     exceeded: dict[str, datetime | None] = {}
-    for name, window in windows.items():
-        owner = by_name[name]
+    for name, owner in by_name.items():
         kinds = _exceeded_limits(owner.limit, ledgers[name])
         if "budget.exceeded" in kinds:
-            exceeded[name] = window.reset
+            exceeded[name] = windows[name].reset
         for kind in kinds:
-            event = owner.event(kind, ledgers[name], window, now)
+            event = owner.event(kind, ledgers[name], windows[name], now)
             if deps.store.add_event(event):
                 progress.queue_event(event)
                 data = msgspec.json.decode(event.body)["data"]

@@ -65,8 +65,7 @@ WHEN: dict[tuple[SentEvent, ...], str] = {
         "difference; a [reprice](#price-settled-jobs-again) sends no event"
     ),
     ("budget.warning", "budget.exceeded"): (
-        "the soft or the hard limit of a budget is exceeded; once for a window (`windowStart`), which may "
-        "have ended: a job counts in the one that it was created in"
+        "the soft or the hard limit of a budget is exceeded; once in a window"
     ),
     ("budget.overrun",): "a job cost more than was reserved for it",
     ("price.missing",): (

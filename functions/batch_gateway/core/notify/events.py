@@ -37,9 +37,6 @@ URI_NOT_ALLOWED: Final = "batch.uri_not_allowed"
 LEASE = timedelta(minutes=2)
 """Time for which a claimed event is reserved for its sender: longer than a sweep and one last attempt."""
 _KEPT = timedelta(days=30)
-LATE_SPEND = timedelta(days=7)
-"""Time after the end of a budget's window in which its last jobs may still cost something: they live for four
-days at most, and their output is looked for a day longer."""
 
 
 class Event(msgspec.Struct, frozen=True, rename="camel"):
@@ -141,7 +138,7 @@ def budget_event(
     }
     event = _event(kind, (budget.owner, *window.periods), data, now, key_id=key_id, team=team, model="")
     # It is not sent again while it is on record.
-    expires = max(now + _KEPT, window.reset + LATE_SPEND) if window.reset else None
+    expires = max(now + _KEPT, window.reset) if window.reset else None
     return msgspec.structs.replace(event, expires=expires)
 
 
