@@ -352,7 +352,9 @@ def test_a_create_that_is_still_under_way_is_waited_for(cli, gateway, rows):
 def test_a_create_that_stays_under_way_is_given_up(cli, gateway, rows):
     answer = refusal(409, "ABORTED", "IDEMPOTENCY_KEY_IN_USE")
     gateway.before = lambda seen: answer if seen.target == CREATE else None
-    assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+    said = cli("run", rows, *MODEL, *PLACE, "--yes", status=3).err
+    assert "not known whether" in said
+    assert said.count("Trying again") == 1
 
 
 def test_a_create_that_never_answers_says_what_is_not_known(cli, gateway, rows):
@@ -362,7 +364,7 @@ def test_a_create_that_never_answers_says_what_is_not_known(cli, gateway, rows):
 
 def test_a_create_that_vertex_ai_gave_up_says_what_is_not_known(cli, gateway, rows):
     gateway.before = lambda seen: refusal(499, "CANCELLED", "") if seen.target == CREATE else None
-    assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+    assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=3).err
 
 
 def test_a_create_that_is_refused_for_now_was_not_submitted(cli, gateway, rows):
@@ -375,7 +377,7 @@ def test_a_create_that_is_refused_for_now_was_not_submitted(cli, gateway, rows):
     lost = [Answer(body=b"", raw=True)]
     gateway.before = lambda seen: None if seen.target != CREATE else (lost or answers).pop()
     answers *= 3
-    assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=1).err
+    assert "not known whether" in cli("run", rows, *MODEL, *PLACE, "--yes", status=3).err
 
 
 def test_ctrl_c_while_a_create_is_sent_says_what_is_not_known(cli, gateway, rows, monkeypatch):

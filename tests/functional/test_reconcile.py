@@ -861,6 +861,22 @@ def test_an_output_of_a_tuned_model_is_settled_when_its_base_can_be_asked_for(wo
     settling.assert_settled(world, 1)
 
 
+def test_an_output_of_a_tuned_model_that_nobody_can_ask_for_is_settled_without_a_price_in_the_end(world):
+    world.record(ended(model="projects/123456789012/locations/us-central1/models/4242"))
+    world.put(settling.lines(row().replace("gemini-2.5-flash", "4242")))
+    world.upstream.down = True
+
+    found = []
+    for hours in (1, 30):
+        now = NOW + timedelta(hours=hours)
+        world.deps = dataclasses.replace(world.deps, now=lambda now=now: now)
+        world.sweep(now=now)
+        found.append((world.job().settled_outputs, world.job().closed))
+
+    assert found == [(0, False), (1, True)]
+    assert world.job().cost.unpriced_rows == 1
+
+
 @pytest.mark.parametrize(
     "model",
     [

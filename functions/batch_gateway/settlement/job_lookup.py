@@ -2,10 +2,12 @@
 
 import msgspec
 
+from batch_gateway.core.jobs.late_output import is_watched
 from batch_gateway.core.jobs.record import JobRecord, merge_observations, observe, parse_name
 from batch_gateway.core.jobs.resource_names import parse_resource
 from batch_gateway.core.pricing.model_names import base_model_of, configured_base, is_registered
-from batch_gateway.ports import Absent
+from batch_gateway.logs import log
+from batch_gateway.ports import Absent, UpstreamCredentialsError, UpstreamUnavailableError
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 from batch_gateway.tracking import record_observations
 
@@ -65,11 +67,11 @@ def find_base_model(job: JobRecord, deps: SettlementDeps) -> str | None:
     """Find the publisher's model that a tuned model was made from; empty if there is none, or none is known.
 
     What the configuration names counts before what Vertex AI says. None if the model is not in the job's own
-    project and location.
+    project and location, or if Vertex AI cannot be asked and the job has ended a day ago.
 
     Raises:
-        UpstreamUnavailableError: Vertex AI does not answer. An output must not be settled without it, since
-            nothing prices its rows later.
+        UpstreamUnavailableError: Vertex AI does not answer. Nothing prices an output later that is settled
+            without it, so its settlement can wait for a while.
         UpstreamCredentialsError: There is no token to ask it with.
     """
     model = job.seen.model.partition("@")[0]
@@ -78,7 +80,13 @@ def find_base_model(job: JobRecord, deps: SettlementDeps) -> str | None:
         return configured
     if job.base_model is not None or not _is_in_location_of(job, model):
         return job.base_model
-    found = deps.upstream.get(model, project=job.key.project, location=job.key.location)
+    try:
+        found = deps.upstream.get(model, project=job.key.project, location=job.key.location)
+    except (UpstreamUnavailableError, UpstreamCredentialsError) as error:
+        if is_watched(job, deps.now()):
+            raise
+        log("WARNING", "model not looked up", job=job.key.path, model=model, error=error)
+        return None
     return base_model_of(found or {}) or ""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway_cli.declaring import Context
-from gateway_cli.errors import AnswerError, CliError, InterruptedRunError, UsageError
+from gateway_cli.errors import AnswerError, CliError, InterruptedRunError, UnreachableError, UsageError
 from gateway_cli.retrying import again
 
 _UNKNOWN = (
@@ -91,7 +91,8 @@ def _once(context: Context, path: str, body: bytes) -> dict[str, Any]:
     except CliError as error:
         if not doubts:
             raise
-        raise error.with_advice(_UNKNOWN) from error
+        # Whatever came last: a script must not take it for a refusal, and submit again.
+        raise UnreachableError(f"{error}\n{_UNKNOWN}") from error
 
 
 def _may_have_submitted(error: CliError) -> bool:

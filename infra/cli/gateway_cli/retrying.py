@@ -28,6 +28,7 @@ def again(context: Context, call: Callable[[], _Answer], comment: str) -> _Answe
         CliError: The last error, or one that does not pass.
     """
     failures = waited = 0
+    said = ""
     while True:
         try:
             return call()
@@ -36,7 +37,9 @@ def again(context: Context, call: Callable[[], _Answer], comment: str) -> _Answe
             failures += not (under_way and waited < _UNDER_WAY_SECONDS)
             if not error.passing or failures == _TRIES:
                 raise
-            context.out.note(f"{error} {comment}")
+            if str(error) != said:
+                said = str(error)
+                context.out.note(f"{said} {comment}")
             pause = min(error.retry_after or 2**failures, _LONGEST_PAUSE)
             time.sleep(pause)
             waited += pause
