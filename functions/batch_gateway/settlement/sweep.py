@@ -56,6 +56,7 @@ def reconcile(
     seconds: float = SECONDS,
     *,
     weigh: Callable[[JobRecord], None],
+    refused: Iterable[str] = (),
 ) -> SweepReport:
     """Run one sweep.
 
@@ -66,11 +67,14 @@ def reconcile(
         now: The current time.
         seconds: Time limit.
         weigh: Estimates a job that has no estimate, and saves that.
+        refused: Projects whose locations Vertex AI does not list, so that they are not among the places.
 
     Raises:
         StoreUnavailableError: Firestore cannot be reached; the next sweep continues.
     """
     sweep = _SweepRun(tracker, deps, now, seconds)
+    for project in refused:
+        sweep.progress.report_problem(project, "Vertex AI refuses to list its locations (locations.list)")
     sweep.check_budgets()
     sweep.scan_jobs(list(places))
     sweep.watch_closed_jobs()

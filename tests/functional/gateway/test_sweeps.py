@@ -60,6 +60,16 @@ def test_where_all_locations_are_served_each_page_of_their_list_is_read(loopback
     assert targets == {place, *listed}
 
 
+def test_where_the_list_of_locations_is_refused_the_sweep_says_that_it_is_incomplete(loopback):
+    loopback.respond = lambda _: json_answer({}, 403)
+    world = World(loopback.host, served={(PROJECT, "*"): None})
+
+    done = world.call("POST", PATH).json
+
+    assert done["complete"] is False
+    assert any(PROJECT in problem and "locations.list" in problem for problem in done["problems"])
+
+
 def test_the_schedulers_account_may_sweep(scheduled):
     assert sweep(scheduled, TOKEN).status_code == 200
 

@@ -1,6 +1,6 @@
 """Run the sweep for the scheduler or the administrator (``POST /internal/reconcile``)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -55,8 +55,8 @@ class Sweeps:
         """
         self._check(request)
         deps = self._settlement()
-        places = self._places(deps.upstream)
-        done = reconcile(places, self._tracker, deps, self._now(), weigh=self._weigh)
+        places, refused = self._places(deps.upstream)
+        done = reconcile(places, self._tracker, deps, self._now(), weigh=self._weigh, refused=refused)
         self._check_bill()
         return responses.json(done)
 
@@ -78,26 +78,36 @@ class Sweeps:
             "general_settings.reconcile_service_account, may do this"
         )
 
-    def _places(self, upstream: Upstream) -> list[tuple[str, str]]:
-        """Return every place that is served; the location ``*`` stands for all of Vertex AI's."""
+    def _places(self, upstream: Upstream) -> tuple[list[tuple[str, str]], list[str]]:
+        """Return every place that is served, and the projects whose locations Vertex AI does not list.
+
+        The location ``*`` stands for all of Vertex AI's.
+        """
         places = {place for place in self._settings.served if place[1] != "*"}
-        for project in {project for project, location in self._settings.served if location == "*"}:
-            places |= {(project, location) for location in _locations(upstream, project)}
-        return sorted(places)
+        refused = []
+        for project in sorted({project for project, location in self._settings.served if location == "*"}):
+            locations = _locations(upstream, project)
+            if locations is None:
+                refused.append(project)
+            places |= {(project, location) for location in locations or ()}
+        return sorted(places), refused
 
 
-def _locations(upstream: Upstream, project: str) -> Iterator[str]:
-    """Yield Vertex AI's locations; how many are on a page of their list is up to Vertex AI."""
+def _locations(upstream: Upstream, project: str) -> list[str] | None:
+    """Return Vertex AI's locations, of all pages of their list; None if a page is refused."""
+    found: list[str] = []
     token = ""
     while True:
         query = urlencode({"pageToken": token}) if token else ""
         path = f"projects/{project}/locations"
-        page = upstream.get(path, project=project, location="global", query=query) or {}
+        page = upstream.get(path, project=project, location="global", query=query)
+        if page is None:
+            return None
         listed: Any = page.get("locations") or []
-        yield from (str(each.get("locationId")) for each in listed)
+        found += [str(each.get("locationId")) for each in listed]
         token = str(page.get("nextPageToken") or "")
         if not token:
-            return
+            return found
 
 
 def _is_checked(request: Request, token: str) -> bool:
