@@ -9,6 +9,7 @@ import pytest
 
 from batch_gateway.gateway.jobs.create import _SENDING, _SETTLING
 from batch_gateway.gateway.jobs.submissions import KEY_LIFETIME
+from batch_gateway.ports import UpstreamCredentialsError
 from builders import input_files, prompt
 from functional.gateway.conftest import FLASH, JOBS, job_body, job_resource, json_answer, reason
 from functional.gateway.loopback import Answer
@@ -253,6 +254,24 @@ def test_a_search_that_failed_can_be_repeated_when_it_says_so(world, vertex):
     clock.advance(int(lost_again.headers["Retry-After"]))
 
     assert create(world).status_code == 200
+    assert submitted(vertex) == 1
+
+
+def test_a_search_for_which_there_was_no_token_can_be_repeated_as_soon(world, vertex, monkeypatch):
+    def without_token(*_, **__):
+        raise UpstreamCredentialsError("none")
+
+    clock = clocked(world)
+    vertex.faults.add(method="POST", path="batchPredictionJobs$", drop_after_processing=True)
+    vertex.faults.add(method="GET", path="filter=", status=403)
+    create(world)
+    clock.advance(SETTLING)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.upstream, "send", without_token)
+        assert reason(create(world)) == "UPSTREAM_CREDENTIALS"
+
+    clock.advance(SETTLING)
+    assert create(world).json["name"] == vertex.jobs()[0]["name"]
     assert submitted(vertex) == 1
 
 

@@ -102,6 +102,7 @@ class Creates:
         model = self._policy.authorize(call, draft.body, resumed)
         limits = [limit for limit in call.caller.budgets if limit.max_nano is not None]
         is_limited = bool(limits or uri_grants(call.caller.grants))
+        # Only then is the input read.
         if is_limited and (again := self.answer_again(call, draft.identity)) is not None:
             return again
         body = self._estimates.rows.with_exact_input(call, draft.body)
@@ -148,15 +149,12 @@ class Creates:
             identity: As in Draft.
 
         Raises:
-            ApiError: Firestore does not answer.
+            StoreUnavailableError: Firestore does not answer.
         """
         repeatable = repeatable_id(call, identity)
         if repeatable is None or params.validate_only(call.request):
             return None
-        try:
-            found = self._store.get_submission(repeatable[0])
-        except StoreUnavailableError as error:
-            raise _books_unavailable(error) from error
+        found = self._store.get_submission(repeatable[0])
         if found is None or found.answer is None or found.is_over(self._now()):
             return None
         return self._replay(call, found) if found.body_hash == repeatable[1] else None
@@ -180,7 +178,8 @@ class Creates:
         except JobResumedError as error:
             raise create_outcome.resumed_before(error.by) from error
         except StoreUnavailableError as error:
-            raise _books_unavailable(error) from error
+            log("ERROR", "create rejected: Firestore is unavailable", error=error)
+            raise create_outcome.not_submitted() from error
 
     def _continue(self, earlier: Submission, submission: Submission) -> Submission:
         """Decide how to continue a create whose Idempotency-Key was seen before.
@@ -192,16 +191,11 @@ class Creates:
             ApiError: The key was used for another body, or the earlier create is still in progress.
         """
         if earlier.body_hash != submission.body_hash:
-            raise ApiError(
-                "INVALID_ARGUMENT",
-                "IDEMPOTENCY_KEY_REUSED",
-                "This Idempotency-Key was used for another body, or with other X-Batch-Labels, within the "
-                "last 24 hours. Use a new one for a new job, or send the same request again.",
-            )
+            raise create_outcome.key_reused()
         if earlier.answer is not None:
             return earlier
         if submission.created - earlier.created < _SENDING:
-            raise _in_use()
+            raise create_outcome.in_use()
         # Another key of the team may send it: what is reserved stays that of the key that sent it first.
         return self._retake(earlier, created=submission.created, expires=submission.expires)
 
@@ -213,7 +207,7 @@ class Creates:
         """
         retaken = msgspec.structs.replace(submission, **changed)
         if not self._store.retake_submission(submission, retaken):
-            raise _in_use()
+            raise create_outcome.in_use()
         return retaken
 
     def _send(self, call: Call, body: bytes, submission: Submission) -> Response:
@@ -285,10 +279,11 @@ class Creates:
 
         Raises:
             ApiError: CREATE_FATE_UNKNOWN: Vertex AI cannot be asked now.
+            UpstreamCredentialsError: There is no token to ask it with.
         """
         try:
             return create_outcome.find_marked(self._upstream, call, sent, submission)
-        except ApiError:
+        except (ApiError, UpstreamCredentialsError):
             self._mark_unresolved(submission)
             raise
 
@@ -316,13 +311,7 @@ class Creates:
                 submission=submission.id,
                 error=error,
             )
-            raise ApiError(
-                "UNAVAILABLE",
-                "JOB_NOT_RECORDED",
-                f"The job was submitted as {seen.name}, but its record could not be written. The sweep will "
-                "find it and track its cost. Do not submit it again.",
-                metadata={"job": seen.name, "submission": submission.id},
-            ) from error
+            raise create_outcome.not_recorded(seen.name, submission) from error
         self._places.learn(number, call.project)
         log("INFO", "job created", event="job.created", **log_events.job_fields(record))
         return responses.relay(upstream)
@@ -345,22 +334,3 @@ class Creates:
         except StoreUnavailableError as error:
             # A submission that is left behind does no harm: it names no job.
             log("WARNING", "submission not dropped", submission=submission.id, error=error)
-
-
-def _books_unavailable(error: StoreUnavailableError) -> ApiError:
-    log("ERROR", "create rejected: Firestore is unavailable", error=error)
-    return ApiError(
-        "UNAVAILABLE",
-        "BOOKS_UNAVAILABLE",
-        "The job was not submitted: its record could not be written. Try again.",
-        retry_after=5,
-    )
-
-
-def _in_use() -> ApiError:
-    return ApiError(
-        "ABORTED",
-        "IDEMPOTENCY_KEY_IN_USE",
-        "A create with this Idempotency-Key is in progress. Send it again in a moment to get its answer.",
-        retry_after=5,
-    )

@@ -1,4 +1,4 @@
-"""Determine the outcome of a create: the job in its answer, the job with its marker, or unknown."""
+"""Determine the outcome of a create: the job in its answer, the job with its marker, or an error."""
 
 from urllib.parse import quote
 
@@ -106,4 +106,45 @@ def resumed_before(by: str | None) -> ApiError:
         f"This job was resumed by {by}, which is running or has succeeded. Use that job; if it ends with "
         "failed rows, resume it instead of this one.",
         metadata={"job": by},
+    )
+
+
+def key_reused() -> ApiError:
+    """Return the error for an Idempotency-Key that stands for another create."""
+    return ApiError(
+        "INVALID_ARGUMENT",
+        "IDEMPOTENCY_KEY_REUSED",
+        "This Idempotency-Key was used for another body, or with other X-Batch-Labels, within the last 24 "
+        "hours. Use a new one for a new job, or send the same request again.",
+    )
+
+
+def in_use() -> ApiError:
+    """Return the error for a create whose first try with its Idempotency-Key is in progress."""
+    return ApiError(
+        "ABORTED",
+        "IDEMPOTENCY_KEY_IN_USE",
+        "A create with this Idempotency-Key is in progress. Send it again in a moment to get its answer.",
+        retry_after=5,
+    )
+
+
+def not_submitted() -> ApiError:
+    """Return the error for a create that could not be noted before it was to be sent."""
+    return ApiError(
+        "UNAVAILABLE",
+        "BOOKS_UNAVAILABLE",
+        "The job was not submitted: its record could not be written. Try again.",
+        retry_after=5,
+    )
+
+
+def not_recorded(name: str, submission: Submission) -> ApiError:
+    """Return the error for a job that was made, and could not be recorded."""
+    return ApiError(
+        "UNAVAILABLE",
+        "JOB_NOT_RECORDED",
+        f"The job was submitted as {name}, but its record could not be written. The sweep will find it and "
+        "track its cost. Do not submit it again.",
+        metadata={"job": name, "submission": submission.id},
     )
