@@ -134,6 +134,10 @@ def settling(running, tmp_path_factory):
     process.start()
     process.wait_ready()
     process.url = f"http://{HOST}:{port}/"
+    # It listens before its worker is there, which limits have to hold. Any answer comes from that one.
+    with requests.Session() as session:
+        session.trust_env = False
+        session.get(process.url, timeout=PATIENCE_SECONDS)
     yield process
     process.stop()
 
