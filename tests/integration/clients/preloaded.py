@@ -11,8 +11,12 @@ import multiprocessing
 import os
 import runpy
 import sys
+from multiprocessing.connection import wait
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
+
+_STATUSES = Lock()
+"""Held while a status is read. Starting a process does that, too, and of two at once one would get 255."""
 
 
 def run(task):
@@ -34,7 +38,9 @@ def run(task):
 
 def _tell(task, process):
     """Waits until a task has ended, and says so."""
-    process.join()
+    wait([process.sentinel])
+    with _STATUSES:
+        process.join()
     # In one piece: others may write at the same time.
     os.write(1, f"{json.dumps({'number': task['number'], 'status': process.exitcode})}\n".encode())
 
@@ -45,7 +51,8 @@ def main():
     for line in sys.stdin:
         task = json.loads(line)
         process = context.Process(target=run, args=(task,))
-        process.start()
+        with _STATUSES:
+            process.start()
         Thread(target=_tell, args=(task, process)).start()
 
 
