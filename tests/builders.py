@@ -1,4 +1,4 @@
-"""What many tests are made of."""
+"""Build the bodies, rows and names that many tests use."""
 
 from batch_gateway.core.accounting.settlement import settle_output
 from batch_gateway.core.jobs.record import JobKey, JobRecord, Observation

@@ -1,4 +1,4 @@
-"""What holds for all tests: Hypothesis's settings, and the garbage collector's where tests are many."""
+"""Set up all tests: Hypothesis's settings, and the garbage collector's where tests are many."""
 
 import gc
 

@@ -9,8 +9,8 @@ from batch_gateway.adapters.firestore.documents import CALL
 from patience import PATIENCE
 
 AS_DEPLOYED = dict(CALL)
-"""What is in CALL before anybody puts the following into it."""
+"""The contents of CALL before anybody puts the following into it."""
 PATIENT = {"timeout": PATIENCE, "retry": CALL["retry"].with_timeout(PATIENCE)}
-"""What to put into CALL."""
+"""The values to put into CALL."""
 FUNCTIONS = Path(__file__).with_name("patient_functions.py")
 """The two functions that are deployed, with that: a source for functions-framework."""

@@ -1,4 +1,4 @@
-"""What must be true after `vbatch run`, whichever gateway it ran against."""
+"""Check what must be true after `vbatch run`, whichever gateway it ran against."""
 
 import json
 from decimal import Decimal

@@ -36,7 +36,7 @@ ROW = {
 
 
 class Cost(NamedTuple):
-    """What one input took."""
+    """Cost of one input."""
 
     name: str
     status: int
@@ -61,7 +61,7 @@ class Meter:
         self.idle = sum(resident(pid, "VmRSS") for pid in self._pids)
 
     def measure(self, name, call):
-        """What a call took; the peak is above that of the idle function, whatever it did before."""
+        """Measure a call; the peak is above that of the idle function, whatever it did before."""
         for pid in self._pids:
             Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak begins anew
         before = sum(used(pid)[0] for pid in self._pids)

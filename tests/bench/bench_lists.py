@@ -1,4 +1,4 @@
-"""What pages of keys, teams and the audit trail take. See README.md.
+"""Measure pages of keys, teams and the audit trail. See README.md.
 
 Run by hand: ``python tests/bench/bench_lists.py [--keys N] [--entries N]``, on Firestore's emulator. Each key
 and each team has a budget of 30 days, and a ledger with all of its shards and days.

@@ -36,7 +36,7 @@ from storage_emulator import StorageEmulator  # noqa: E402
 
 UPSTREAM_SECONDS = 0.3
 CONNECTIONS = 40
-"""What Terraform lets Cloud Run send an instance at once."""
+"""Requests that Terraform lets Cloud Run send an instance at once."""
 REQUESTS = 400
 CREATES = 100
 THREADS = {"functions-framework's own": None, "as deployed": str(CONNECTIONS)}

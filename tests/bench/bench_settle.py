@@ -67,7 +67,7 @@ class Generator:
         self._prompts = [self._text(150, 380) for _ in range(400)]
         self._answers = [self._text(30, 110) for _ in range(400)]
         self.expected = Counter()
-        """What the rows so far used, counted here and not by the code under test."""
+        """Return the usage of the rows so far, counted here and not by the code under test."""
 
     def _text(self, low, high):
         sentences, left = [], self._random.randint(low, high)

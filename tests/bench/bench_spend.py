@@ -1,4 +1,4 @@
-"""What an answer on a year of spend takes, from totals and from jobs. See README.md.
+"""Measure an answer on a year of spend, from totals and from jobs. See README.md.
 
 Run by hand: ``python tests/bench/bench_spend.py [documents [rolled up]]``, on Firestore's emulator and in
 memory; each figure is of a process of its own. Every job differs from all others by a label, so that it has

@@ -1,4 +1,4 @@
-"""What a turn of all open jobs takes, and what an idle sweep costs. See README.md.
+"""Measure a turn of all open jobs, and the cost of an idle sweep. See README.md.
 
 Run by hand: ``python tests/bench/bench_sweep.py [--open N] [--closed N] [--keys N] [--places N]``, on
 Firestore's emulator. Vertex AI answers after 300 ms and Cloud Storage after 50; nothing else is made slower.

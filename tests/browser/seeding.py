@@ -124,7 +124,7 @@ class Seeder:
         self._number = 1_000_000_000_000_000_000
 
     def _parts(self):
-        """What it changes, as dicts of members."""
+        """Return the members that it changes, as dicts."""
         return [
             *map(vars, (self.world.store, self.world.keys, self.world.objects, self.world.billing, self)),
             self.vertex._store._jobs,

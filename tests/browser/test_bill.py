@@ -14,7 +14,7 @@ expect = pytest.importorskip("playwright.sync_api", reason="playwright is not in
 
 
 def compared(world, page):
-    """What the API says for the days in the fields of the page."""
+    """Return the API's answer for the days in the fields of the page."""
     first, last = (page.get_by_label(f"{name} day").input_value() for name in ("First", "Last"))
     end = datetime.fromisoformat(last).replace(tzinfo=UTC) + timedelta(days=1)
     query = {"start_time": f"{first}T00:00:00Z", "end_time": f"{end:%Y-%m-%dT%H:%M:%SZ}"}

@@ -1,4 +1,4 @@
-"""What the page looks like to people, to assistive technology, and on the wire."""
+"""Look at the page as people do, as assistive technology does, and on the wire."""
 
 import json
 import re

@@ -89,7 +89,7 @@ def test_the_focus_goes_to_the_list_when_its_row_goes_out_of_sight(look):
 
 
 def test_a_composition_is_not_disturbed(look, seeded):
-    """What an input method composes becomes a search when it is a word, and not before."""
+    """Text composed by an input method becomes a search when it is a word, and not before."""
     visitor = look("jobs")
     page = visitor.page
     box = page.get_by_role("searchbox", name="Search")
@@ -110,7 +110,7 @@ def test_a_composition_is_not_disturbed(look, seeded):
 
 
 def test_a_dialog_is_not_disturbed_and_gives_the_focus_back(look, seeded):
-    """What is typed and chosen in it stays, also while it is composed, and the page behind it goes on."""
+    """Text and choices in it stay, also while they are composed, and the page behind it goes on."""
     visitor = look("keys")
     page = visitor.page
     page.get_by_role("button", name="Edit ticket-triage").click()

@@ -59,7 +59,7 @@ def settle(store, job, tokens, generation=1):
 
 
 def standing(store, period=DAY):
-    """What the owners of the test have spent and reserved, which is the same for all of them."""
+    """Return the balance of the test's owners, which is the same for all of them."""
     key, team = store.budget_balances([(owner, (period,)) for owner in OWNERS]).values()
     assert key == team
     return key

@@ -530,7 +530,7 @@ CALLS = {
 
 @pytest.fixture(scope="module")
 def failures(silent_host, refusing_host):
-    """What each call raised, all calls at once, at hosts that are no Firestore."""
+    """Return what each call raised, all calls at once, at hosts that are no Firestore."""
     found = {}
 
     def attempt(kind, name, keys):

@@ -308,7 +308,7 @@ def test_prompts_answers_and_sources_are_not_transferred(on_duckdb):
 
 
 def needed(kind):
-    """What of a value the parser reads, as a shape: from the types that it decodes into."""
+    """Return the parts of a value that the parser reads, as a shape: from the types that it decodes into."""
     args = [arg for arg in typing.get_args(kind) if arg is not type(None)]
     if typing.get_origin(kind) is list:
         return [needed(args[0])]

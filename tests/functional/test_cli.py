@@ -27,7 +27,7 @@ DAY = timedelta(days=1)
 
 
 class Ran:
-    """What a command printed, and how it ended."""
+    """A command's output, and how it ended."""
 
     def __init__(self, status, out, err):
         self.status = status
@@ -44,12 +44,12 @@ class Ran:
 
     @property
     def text(self):
-        """What a table says, however wide its columns are."""
+        """Return the cells of a table, however wide its columns are."""
         return " ".join(self.out.split())
 
     @property
     def pairs(self):
-        """What a record says, by name."""
+        """Return the values of a record, by name."""
         return {
             name: rest.strip() for name, _, rest in (line.partition("  ") for line in self.out.splitlines())
         }
@@ -74,7 +74,7 @@ class Cli:
             self._monkeypatch.setenv(name, value) if value is not None else self._monkeypatch.delenv(name)
 
     def answer(self, typed):
-        """What the user types; None: there is no terminal."""
+        """Set the user's next input; None: there is no terminal."""
         stdin = io.StringIO(typed or "")
         stdin.isatty = lambda: typed is not None
         self._monkeypatch.setattr("sys.stdin", stdin)

@@ -546,7 +546,7 @@ def test_a_cost_that_is_final_only_a_day_after_a_cancel_is_not_promised_earlier(
 
 
 def in_a_terminal(*arguments, **env):
-    """What a terminal gets to see, to the byte."""
+    """Return what a terminal gets to see, to the byte."""
     primary, secondary = pty.openpty()
     command = subprocess.Popen(  # noqa: S603 - our own command
         [*COMMAND, *arguments],

@@ -1,4 +1,4 @@
-"""What is deployed, as functions-framework runs it."""
+"""Run the deployed entry points as functions-framework does."""
 
 import base64
 import json

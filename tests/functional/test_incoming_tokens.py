@@ -109,7 +109,7 @@ def certificates(issuer):
 
 @pytest.fixture
 def is_valid(certificates, clock):
-    """Whether a token is good for the account and the audience."""
+    """Return True if a token is good for the account and the audience."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), certificates.handler())
     Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     identities = GoogleIdentities(f"http://127.0.0.1:{server.server_port}/certs", clock)

@@ -1,4 +1,4 @@
-"""What `infra/local/up` shows of its job while that runs."""
+"""Watch `infra/local/up` show its job while that runs."""
 
 import io
 
@@ -30,7 +30,7 @@ class Stack:
 
 @pytest.fixture
 def out(monkeypatch):
-    """What is printed, as into a file."""
+    """Return the printed text, as into a file."""
     written = io.StringIO()
     monkeypatch.setattr(demo, "Progress", lambda total: Progress(total, written))
     monkeypatch.setattr("processes.time.sleep", lambda _: None)

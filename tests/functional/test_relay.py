@@ -25,7 +25,7 @@ NAME = "example/prediction-model-2026-11-22T15:51:35.678901Z/predictions.jsonl"
 
 @dataclass
 class Receiver:
-    """What a push endpoint saw, and what it is to answer next."""
+    """Record the requests to a push endpoint, and set its next answers."""
 
     url: str = ""
     statuses: list[int] = field(default_factory=list)

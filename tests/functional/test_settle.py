@@ -96,7 +96,7 @@ class NoEndpoints:
 
 
 def sending_nothing(store):
-    """What sends events out, where nobody wants them."""
+    """Return a notifier for where nobody wants events."""
     return lambda: NotifyDeps(
         outbox=store,
         endpoints=NoEndpoints(),
@@ -883,7 +883,7 @@ def test_a_binary_output_is_unreadable_and_says_why(books):
 
 
 def announced(books):
-    """What was announced about models without a price, the first first."""
+    """Return the announcements about models without a price, the first first."""
     events = sorted(books.store.events.values(), key=lambda event: event.time)
     return [json.loads(event.body)["data"] for event in events if event.type == "price.missing"]
 

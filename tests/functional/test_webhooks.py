@@ -35,7 +35,7 @@ def trusted(authority, tmp_path, monkeypatch):
 
 @pytest.fixture
 def names(monkeypatch):
-    """What names resolve to, one list after the other; and which names were asked for."""
+    """Resolve names to one list after the other, and record which were asked for."""
     answers, asked, real = {}, [], socket.getaddrinfo
 
     def getaddrinfo(host, port, *args, **kwargs):

@@ -36,7 +36,7 @@ def install() -> Path:
 
 
 def findings(command: Path, plan: dict[str, Any], folder: Path) -> tuple[set[tuple[str, str]], int]:
-    """What Checkov finds in a plan: (check, address of the resource); and how many checks passed."""
+    """Return Checkov's findings in a plan: (check, address of the resource); and how many checks passed."""
     file = folder / "plan.json"
     file.write_text(json.dumps(plan))
     options = ("--framework", "terraform_plan", "--skip-download", "--quiet", "--soft-fail", "-o", "json")

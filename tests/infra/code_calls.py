@@ -1,4 +1,4 @@
-"""What the code calls of Google, read from its source: the needs that the IAM matrix is held against."""
+"""Read from the code's source which calls it makes to Google: the needs to hold the IAM matrix against."""
 
 import ast
 from collections.abc import Iterator
@@ -95,7 +95,7 @@ def _path(functions: Path, module: str) -> Path:
 
 
 def _closure(functions: Path, entries: list[str]) -> dict[str, frozenset[str] | None]:
-    """What is used of each module that is imported from the entries on: names, or None for all of it."""
+    """Return the names used of each module that is imported from the entries on, or None for all of it."""
     used: dict[str, frozenset[str] | None] = dict.fromkeys(entries)
     todo = list(entries)
     while todo:
@@ -127,11 +127,11 @@ FIRESTORE = {
     "stream": {"get", "list"},
     "update": {"update"},
 }
-"""What a method of the SDK needs of datastore.entities ("Security for server client libraries")."""
+"""Rights of datastore.entities that methods of the SDK need ("Security for server client libraries")."""
 
 
 def firestore_permissions(functions: Path) -> set[str]:
-    """What the Firestore adapter needs: by the methods that it calls of client, batch, query and document."""
+    """Return the Firestore adapter's needs, by the methods that it calls of client, batch, query …"""
     needed: set[str] = set()
     for path in (functions / PACKAGE / "adapters/firestore").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

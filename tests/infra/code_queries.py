@@ -11,7 +11,7 @@ DYNAMIC = "?"
 
 
 class Query(NamedTuple):
-    """What a function may put into one query, all of its branches taken.
+    """All that a function may put into one query, whichever branches it takes.
 
     Attributes:
         place: ``module.function``.

@@ -23,7 +23,7 @@ def workspace(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def applied(workspace) -> Callable[[str], Applied]:
-    """What an apply of a folder came to; each is applied once."""
+    """Apply a folder, each once, and return the result."""
     once = cache(workspace.apply)
 
     def get(where: str) -> Applied:

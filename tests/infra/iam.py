@@ -1,4 +1,4 @@
-"""What Terraform grants, as a set of (who, permission, where), to be compared with what is needed."""
+"""List Terraform's grants as a set of (who, permission, where), to be compared with the needs."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ ROLES: Mapping[str, frozenset[str]] = {
     ),
     "roles/storage.objectViewer": frozenset({"storage.objects.get", "storage.objects.list"}),
 }
-"""What a predefined role is granted for ("IAM roles and permissions index" of Google's documentation).
+"""Permissions that predefined roles are granted for ("IAM roles and permissions index" of Google's pages).
 
 Reading a project's name, folders in buckets and the like, which come along, are left out.
 """

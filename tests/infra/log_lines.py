@@ -133,7 +133,7 @@ def _settlement():
 
 
 def matches(text, entry):
-    """Whether an entry passes a filter, of the few forms that are used: every line of it has to hold."""
+    """Return True if every line of a filter holds for an entry; knows the few forms that are used."""
     return all(_holds(line, entry) for line in text.splitlines() if line)
 
 
@@ -160,14 +160,14 @@ def _holds(line, entry):
 
 
 def value_of(field, entry):
-    """What stands in ``jsonPayload."gen_ai.request.model"`` and the like; None if there is no such field."""
+    """Return the value of ``jsonPayload."gen_ai.request.model"`` and the like; None if there is none."""
     for name in re.findall(r'"[^"]+"|\w+', field):
         entry = entry.get(name.strip('"')) if isinstance(entry, dict) else None
     return entry
 
 
 def extract(extractor, entry):
-    """What an extractor takes out of an entry.
+    """Return the value that an extractor takes out of an entry.
 
     Raises:
         KeyError: There is no such field.

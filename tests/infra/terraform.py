@@ -52,7 +52,7 @@ class Setup(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What a simulated apply of a folder came to.
+    """Result of a simulated apply of a folder.
 
     Attributes:
         plan: ``terraform show -json`` of a second plan, made of what was applied.
@@ -64,7 +64,7 @@ class Applied(NamedTuple):
 
     @property
     def state(self) -> dict[str, Any]:
-        """What was applied."""
+        """Return the state after the apply."""
         return self.plan["prior_state"]["values"]
 
     @property
@@ -80,7 +80,7 @@ def _resources(module: dict[str, Any]) -> list[dict[str, Any]]:
 
 @cache
 def setup() -> Setup:
-    """How terraform is run here.
+    """Return how terraform is run here.
 
     A folder beside the checkout may bring stand-ins for the providers: any ``*/terraform/setup``, a program
     that puts what is needed into the folder that it is given, and prints ``export TF_CLI_CONFIG_FILE=…``.

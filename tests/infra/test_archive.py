@@ -19,7 +19,7 @@ LEFTOVERS = {
 
 
 def files_of(folder):
-    """What is deployed of the sources in a folder: said in another way than in source.tf."""
+    """Return the sources in a folder that are deployed: said in another way than in source.tf."""
     files = {
         path.relative_to(folder / "functions") for path in (folder / "functions").rglob("*") if path.is_file()
     }
@@ -53,7 +53,7 @@ def plan(workspace):
 
 
 def hash_of(workspace):
-    """What the object's name will hold: of the values of source.tf alone, which need no provider."""
+    """Return the hash in the object's name: of the values of source.tf alone, which need no provider."""
     text = (ROOT / "infra/source.tf").read_text()
     [values] = re.findall(r"^locals \{.*?^\}", text, re.DOTALL | re.MULTILINE)
     (workspace.folder / "hash").mkdir(exist_ok=True)

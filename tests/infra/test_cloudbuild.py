@@ -110,7 +110,7 @@ class Machine:
         self.plans(PLAN)
 
     def plans(self, text):
-        """What terraform plans from now on."""
+        """Set terraform's plan from now on."""
         (self.folder / "planned").write_text(text)
         does = (
             f'case "$*" in *url*) printf https://made.run.app;; show*) cat "{self.folder / "planned"}";; esac'

@@ -11,7 +11,7 @@ from infra.terraform import PRODUCTION, ROOT
 
 FUNCTIONS = ROOT / "functions"
 ENTRIES = {"gateway": "batch_gateway.gateway", "settle": "batch_gateway.settlement.settle"}
-"""What each function runs. The gateway runs the sweep, and with it all of settlement."""
+"""Entry modules of each function. The gateway runs the sweep, and with it all of settlement."""
 
 JOBS = "aiplatform.batchPredictionJobs"
 UPSTREAM = {
@@ -33,7 +33,7 @@ UPSTREAM = {
     "settlement.job_lookup.find_base_model": {"aiplatform.models.get"},
     "settlement.job_lookup.fetch_job": {f"{JOBS}.get"},
 }
-"""What each place in the code that calls Vertex AI needs. New ones go here, and Terraform follows."""
+"""Needs of each place in the code that calls Vertex AI. New ones go here, and Terraform follows."""
 OBJECTS = {
     "begin_upload": {"storage.objects.create"},
     "create": {"storage.objects.create"},
@@ -47,7 +47,7 @@ TABLES = {
     "rows": {"bigquery.tables.getData"},
 }
 BILL = {"bigquery.tables.get", "bigquery.tables.getData"}
-"""What reading the billing export needs: its columns, then its rows."""
+"""Needs of reading the billing export: its columns, then its rows."""
 
 PROJECT, RESEARCH = "my-project", "research-project"
 DATABASE = f'project {PROJECT} if resource.name == "projects/{PROJECT}/databases/batch-gateway"'
@@ -59,7 +59,7 @@ SERVICES = ["output", "us", "warehouse"]
 
 
 def needed_by(function):
-    """What a function's code calls, as grants in the production example."""
+    """Return the grants that a function's code needs in the production example."""
     calls = calls_of(FUNCTIONS, ENTRIES[function])
     unknown = {call.place for call in calls if call.port == "upstream"} - UPSTREAM.keys()
     assert not unknown, f"say in UPSTREAM what these calls of Vertex AI need: {sorted(unknown)}"
@@ -92,7 +92,7 @@ DECLARED = {
     # Events go out through the outbox, by whichever function has noted them.
     *(Grant(function, "pubsub.topics.publish", "topic events") for function in ENTRIES),
 }
-"""What the functions do that is not to be seen from calls of ports alone."""
+"""Needs of the functions that are not to be seen from calls of ports alone."""
 
 OTHERS = {
     Grant("allUsers", "run.routes.invoke", "service gateway"),
@@ -132,7 +132,7 @@ OTHERS = {
         )
     ),
 }
-"""What everybody has but the functions and the deployer."""
+"""Grants of everybody but the functions and the deployer."""
 
 
 def compare(needed, there):
@@ -188,7 +188,7 @@ def test_no_place_is_listed_that_is_not_in_the_code():
 
 
 def test_vertex_ai_and_firestore_are_reached_through_the_adapters_only():
-    """What this matrix goes by: no other module may bring an SDK of Google's."""
+    """This matrix goes by the adapters: no other module may bring an SDK of Google's."""
     for path in (FUNCTIONS / "batch_gateway").rglob("*.py"):
         if "adapters" not in path.parts and path.name != "wiring.py":
             for node in ast.walk(ast.parse(path.read_text())):
@@ -300,7 +300,7 @@ READS = {
     "google_project_service_identity": set(),
     "time_sleep": set(),
 }
-"""What a refresh of each kind reads (the provider's read functions; the IAM permissions reference)."""
+"""Permissions for a refresh of each kind (the provider's read functions; the IAM permissions reference)."""
 
 
 def test_who_plans_may_read_everything_that_is_planned(applied, there):

@@ -130,7 +130,7 @@ STOPS = [
         ),
     },
 ]
-"""What gcloud answers, and what is said of it: as much in one run as can stand in the way together."""
+"""Answers of gcloud, and messages about them: as many in one run as can stand in the way together."""
 NOTES = [
     {
         "org-policies list": (["API [orgpolicy.googleapis.com] not enabled"], "not enabled"),

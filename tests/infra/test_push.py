@@ -1,4 +1,4 @@
-"""What a push plans after an apply by hand with every option set, by the words of cloudbuild.yaml itself."""
+"""Plan a push after an apply by hand with every option set, by the words of cloudbuild.yaml itself."""
 
 import os
 import re

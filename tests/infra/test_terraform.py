@@ -106,7 +106,7 @@ AFTER_GRANTS = {
     "google_firestore_field.unindexed",
     "google_firestore_index.this",
 }
-"""What is refused by a project that is new, or built without a right that has not arrived."""
+"""Resources that a new project refuses, or that are built without a right that has not arrived."""
 
 
 def test_nothing_comes_before_the_apis_and_what_needs_grants_comes_after_them(workspace):

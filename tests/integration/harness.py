@@ -1,4 +1,4 @@
-"""What every test of the running system does: submit a job, wait for its cost, look into the books."""
+"""Do what every test of the running system does: submit a job, wait for its cost, look into the books."""
 
 import json
 import secrets

@@ -1,4 +1,4 @@
-"""What a batch's output costs, worked out a second time: for every model that these tests use.
+"""Work out a second time what a batch's output costs: for every model that these tests use.
 
 As in infra/local/recount.py, none of the gateway's code is used, nor its price table: plain json, Decimal,
 and the published prices written out below. What recount can do itself is left to it.
@@ -69,7 +69,7 @@ class Recount:
 
 
 def expected(output, model="gemini-2.5-flash", location="us-central1"):
-    """What an output's content costs, rounded once to the nano-USD."""
+    """Return the cost of an output's content, rounded once to the nano-USD."""
     amount, rows = Decimal(0), Counter()
     for line in output.split(b"\n"):
         if not line.strip():

@@ -48,7 +48,7 @@ SENTENCES = (
 
 @pytest.fixture
 def estimate(system, monkeypatch):
-    """What the gateway's code says about a body, over the emulators' Firestore and Cloud Storage."""
+    """Return the gateway's estimate for a body, over the emulators' Firestore and Cloud Storage."""
     connection = system.stack.storage_client()._connection
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", connection.API_BASE_URL)
     objects = CloudStorage(PROJECT)

@@ -217,7 +217,7 @@ def crash(stage, prepare, number, step):
 
 
 def is_tried(step):
-    """Whether a task is killed at a step: on a push where it may leave what no other crash does.
+    """Return True if a task is killed at a step: on a push where it may leave what no other crash does.
 
     That is right after a change. Until the next one is written, which is written at once or not at all, a
     crash leaves the same.

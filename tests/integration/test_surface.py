@@ -1,4 +1,4 @@
-"""What callers see: the documents' examples to the letter, keys, and deletion."""
+"""The surface that callers see: the documents' examples to the letter, keys, and deletion."""
 
 import json
 import os

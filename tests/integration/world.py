@@ -1,4 +1,4 @@
-"""What a schedule is played on: a Google project of its own, its jobs, their outputs, and events of these.
+"""Stage of a schedule: a Google project of its own, its jobs, their outputs, and events of these.
 
 Every object that was ever there is remembered with its content, since a settled object that is deleted keeps
 its cost. Of events a third is lost, also about what came or changed after a job's end. Only once jobs are not
@@ -93,7 +93,7 @@ class Patient:
 
 @dataclass
 class Stage:
-    """What all schedules share."""
+    """Parts that all schedules share."""
 
     objects: Objects
     vertex: object

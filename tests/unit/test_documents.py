@@ -1,4 +1,4 @@
-"""What the documents say of the code is true: files, links, errors, settings, calls, decisions, figures."""
+"""Hold the documents to the code: files, links, errors, settings, calls, decisions, figures."""
 
 import ast
 import json

@@ -1,4 +1,4 @@
-"""What people copy names models that a new project may call."""
+"""Examples that people copy name models that a new project may call."""
 
 import re
 

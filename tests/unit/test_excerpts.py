@@ -1,4 +1,4 @@
-"""What is kept of what others wrote: bounded, the same however often it is cut, with a count of the rest."""
+"""Excerpts of others' texts are bounded, the same however often they are cut, with a count of the rest."""
 
 import msgspec
 import pytest

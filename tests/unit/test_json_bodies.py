@@ -1,4 +1,4 @@
-"""What callers are told of a body that cannot be decoded: the field and what it must be, in plain words."""
+"""Tell callers of a body that cannot be decoded: the field and what it must be, in plain words."""
 
 from datetime import datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What is deployed has licences that let anybody use and pass on the whole, by the packages' own metadata."""
+"""Deployed packages have licences that let anybody use and pass on the whole, by their own metadata."""
 
 import re
 from importlib import metadata

@@ -38,7 +38,7 @@ def configure(tmp_path: Path) -> Configure:
 
 @pytest.fixture
 def refusal(configure: Configure, tmp_path: Path) -> Callable[..., str]:
-    """What is said of a wrong file, from behind its folder on."""
+    """Return the message about a wrong file, from behind its folder on."""
 
     def of(content: str | bytes, **environ: str) -> str:
         with pytest.raises(ConfigError) as refused:

@@ -82,7 +82,7 @@ def no_tables():
 
 
 class MemoryStorage:
-    """What the Vertex emulator needs of Cloud Storage, on MemoryObjects."""
+    """Cloud Storage as the Vertex emulator needs it, on MemoryObjects."""
 
     def __init__(self, objects):
         self._objects = objects
@@ -175,11 +175,11 @@ class World:
         return self.clock.now() if self.clock else datetime.now(UTC) + timedelta(seconds=self.skipped)
 
     def identity(self, token, account, audience, checked):  # noqa: ARG002 - the port's
-        """Whether a token is an account's, for an audience."""
+        """Return True if a token is an account's, for an audience."""
         return self.identities.get((token, audience)) == account
 
     def notify(self):
-        """What sends events out: to nobody."""
+        """Return a notifier that sends events to nobody."""
         return NotifyDeps(
             outbox=self.store,
             endpoints=KeyEndpoints(self.keys),
@@ -191,7 +191,7 @@ class World:
 
     @property
     def settlement(self):
-        """What settlement works with."""
+        """Return settlement's dependencies."""
         return SettlementDeps(
             store=self.store,
             objects=self.objects,

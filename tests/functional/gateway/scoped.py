@@ -31,7 +31,7 @@ def clocked(world, start=START):
 
 
 def admin(world, path, **fields):
-    """What an administrator's call answers; it has to succeed."""
+    """Return the answer to an administrator's call, which has to succeed."""
     answer = world.call("POST", path, json=fields)
     assert answer.status_code == 200, answer.data
     return answer.json

@@ -13,7 +13,7 @@ from functional.gateway.scoped import clocked, new_key, new_team
 ROWS = 10
 MOST_OUTPUT = 1000
 HIGH_OUTPUT = Decimal(ROWS * MOST_OUTPUT) * Decimal("0.00000125")
-"""What the rows may cost in output alone."""
+"""The most that the rows may cost in output alone."""
 
 
 def rows(**generation):

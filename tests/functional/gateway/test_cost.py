@@ -1,4 +1,4 @@
-"""What a job costs, from its first second to its last."""
+"""The cost of a job, from its first second to its last."""
 
 import json
 

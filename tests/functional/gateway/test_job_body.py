@@ -18,7 +18,7 @@ from functional.hostile import inputs
 from thorough import taking_turns
 
 TIMES = 4
-"""What the largest body takes in all is at most so many times its size."""
+"""The largest body takes in all at most so many times its size."""
 LET_IN = [name for name, given in inputs.BODIES.items() if 200 in given.statuses and name != "digits"]
 LOOKS = {
     "count": count_values,

@@ -77,6 +77,9 @@ def test_pages_follow_each_other_without_a_gap(world):
         ("?team=nobodys", []),
         ("?end_time=2020-01-01T00:00:00Z", []),
         ("?start_time=2100-01-01T00:00:00Z", []),
+        ("?start_time=21000101", []),
+        ("?start_time=4102444800", []),
+        ("?end_time=21000101", ["job-2", "job-1", "job-0"]),
     ],
 )
 def test_jobs_are_filtered(world, query, found):
@@ -93,7 +96,7 @@ def test_a_filter_that_lets_few_through_still_fills_its_page(world):
 @pytest.mark.usefixtures("three")
 @pytest.mark.parametrize("query", ["label:env=test", "search=job-0", "model=gemini-2.5-flash&search=b-0"])
 def test_a_page_reads_so_many_jobs_and_no_more(world, monkeypatch, query):
-    """What no index answers is looked for page by page; a page may be short, but the last one ends it."""
+    """A search that no index answers goes page by page; a page may be short, but the last one ends it."""
     monkeypatch.setattr(listing, "_MOST_EXAMINED", 2)
     found, path, read = [], f"?limit=1&{query}", 0
     while True:
@@ -154,6 +157,7 @@ def test_a_page_that_no_answer_named_is_refused(world, position):
         "?page=x",
         "?page=W10",
         "?start_time=yesterday",
+        "?start_time=20261322",
         "?status=FINAL",
         "?state=runing",
         "?state=JOB_STATE_RUNNING&state=",

@@ -30,7 +30,7 @@ ADMIN_CALLS = [
 
 
 def works(world, secret, **given):
-    """Whether a key is let in."""
+    """Return True if a key is let in."""
     answer = world.get(JOBS, key=secret, **given)
     assert answer.status_code in {200, 403}, answer.data
     return answer.status_code == 200

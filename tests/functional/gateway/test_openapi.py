@@ -54,7 +54,7 @@ def component(name):
 
 
 def problems(schema, value):
-    """What a value has against a schema of the document."""
+    """Return how a value breaks a schema of the document."""
     validator = OAS31Validator(
         {**schema, "components": DOCUMENT["components"]}, format_checker=OAS31Validator.FORMAT_CHECKER
     )

@@ -1,4 +1,4 @@
-"""What goes through, and that it goes through as it came."""
+"""Requests and answers go through as they came."""
 
 import json
 
@@ -194,7 +194,7 @@ def test_whatever_a_client_calls_its_body_upstream_it_is_json(scripted, loopback
 
 
 def query_upstream(scripted, loopback, query, **given):
-    """What becomes upstream of a raw query string of a list (or of another call)."""
+    """Return the query that reaches Vertex AI for a raw query string of a list (or of another call)."""
     answer = scripted.call(
         given.pop("method", "GET"),
         given.pop("path", JOBS),

@@ -30,7 +30,7 @@ def scripted(scripted, loopback):
 
 @pytest.fixture(params=["administrator", "key"])
 def caller(scripted, request):
-    """What a call is made with: the master key, or a key without any limit."""
+    """Return the headers of a call: with the master key, or with a key without any limit."""
     return {"key": new_key(scripted)} if request.param == "key" else {}
 
 

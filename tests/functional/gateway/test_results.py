@@ -437,7 +437,7 @@ def recorded(world, *, team=None, number="4242", **changes):
 
 
 def to_table(uri, created):
-    """What a job that writes to a table shows."""
+    """Return a job that writes to a table, as Vertex AI shows it."""
     return {
         "outputConfig": {"predictionsFormat": "bigquery", "bigqueryDestination": {"outputUri": uri}},
         "outputInfo": {},

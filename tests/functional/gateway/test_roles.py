@@ -133,7 +133,7 @@ def test_a_route_lets_in_whom_it_should(scripted, callers, route):
 
 
 def test_every_route_that_is_no_get_is_a_change_but_for_two(scripted):
-    """What changes something has an action in the audit trail, and that is what viewers are refused by."""
+    """Every change has an action in the audit trail, and that is what viewers are refused by."""
     assert {
         (route.method, route.path) for route in routes(scripted) if route.method != "GET" and not route.audit
     } == {("POST", "/internal/reconcile"), ("POST", "/batchPredictionJobs:estimateCost")}

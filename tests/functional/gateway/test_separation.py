@@ -318,7 +318,7 @@ NAMES_ANOTHER = [
 
 @pytest.mark.parametrize(("method", "rest"), NAMES_ANOTHER)
 def test_the_query_names_no_other_job(scripted, loopback, search, method, rest):
-    """What is checked is the job in the path; a `name` beside it might be what Google's front end takes."""
+    """The job in the path is checked; a `name` beside it might be what Google's front end takes."""
     upstream_has(loopback, {"1111": job(1111, team="search"), "2222": job(2222, team="ads")})
 
     scripted.call(method, f"{JOBS}/1111{rest}{quote(job(2222)['name'])}", key=search)

@@ -122,7 +122,7 @@ class Identity:
 
 
 def asked(world, headers, **settings):
-    """What is asked of a token, with which settings: (audience, whether Cloud Run has checked it)."""
+    """Return how a token was checked under these settings: (audience, whether Cloud Run has checked it)."""
     configure(world, **{"private": False, "reconcile_audience": None, **settings}, reconcile_account=ACCOUNT)
     world.identity = Identity()
     world.call("POST", PATH, key=None, headers={"Host": "gateway.example", **headers})

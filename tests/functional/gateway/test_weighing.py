@@ -33,7 +33,7 @@ def world(world):
 
 @pytest.fixture
 def asked(world, monkeypatch):
-    """What was asked of Cloud Storage, and may be made to fail by a test."""
+    """Record the reads of Cloud Storage, which a test may make fail."""
     noted = []
     stat, read = world.objects.stat, world.objects.read
     monkeypatch.setattr(world.objects, "stat", lambda *at: noted.append(("stat", *at)) or stat(*at))
@@ -47,7 +47,7 @@ def listed(world, job):
 
 
 def estimate_of(world, body):
-    """What estimateCost says of a body."""
+    """Return estimateCost's answer to a body."""
     answer = world.call("POST", f"{JOBS}:estimateCost", data=json.dumps(body).encode()).json
     return {name: answer[name] for name in ("low", "expected", "high")}
 

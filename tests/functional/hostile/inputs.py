@@ -20,7 +20,7 @@ LONG = 2 * MIB
 
 @dataclass(frozen=True)
 class Input:
-    """What is sent, or met, and what may come of it.
+    """An input that is sent, or met, and its permitted outcomes.
 
     Attributes:
         make: Makes it: bytes, or an Answer.

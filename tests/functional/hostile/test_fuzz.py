@@ -61,7 +61,7 @@ def bounded(gateway):
 
 
 def answered(gateway, method, target, *, body=b"", key=None, relayed=b""):
-    """What a request is answered with, which has to be of the contract, but for Vertex AI's errors."""
+    """Return the answer to a request, which has to be of the contract, but for Vertex AI's errors."""
     log = Path(gateway.process.log)
     before = log.stat().st_size
     reply = gateway.request(method, target, body=body, key=key)
@@ -186,7 +186,7 @@ class Books:
         return json.loads(text)
 
     def total(self, query):
-        """What the spend report has of the day."""
+        """Return the day's figures in the spend report."""
         _, text = answered(self.gateway, "GET", f"/v1/costs?{DAY}&{query}")
         return sum(
             Decimal(result["amount"]["value"])

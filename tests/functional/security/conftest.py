@@ -54,7 +54,7 @@ class Deployed:
         self.secrets.add(self.scoped)
 
     def post(self, path, body):
-        """What an administrator's call answers."""
+        """Return the answer to an administrator's call."""
         with requests.Session() as session:
             session.trust_env = False
             bearer = {"Authorization": f"Bearer {self.master}"}

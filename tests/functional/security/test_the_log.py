@@ -1,4 +1,4 @@
-"""What is left behind, after everything else in this folder was tried on the same process."""
+"""Read the log, after everything else in this folder was tried on the same process."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What jobs leave: shards, incremental files, and what is there when a job did not succeed."""
+"""The files that jobs leave: shards, incremental files, and those of a job that did not succeed."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What is refused, and how Google words it."""
+"""Refusals, and how Google words them."""
 
 import pytest
 

@@ -18,7 +18,7 @@ class Client:
         self._kept = {}
 
     def _enter(self):
-        """What init sets is global, so each call sets it anew."""
+        """Set everything anew for each call, since init's settings are global."""
         aiplatform.init(**self._init)
 
     @staticmethod

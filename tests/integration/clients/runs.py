@@ -28,7 +28,7 @@ LIBRARIES = {
     "python-1": ("google.genai", "vertexai.batch_prediction"),
     "python-focus": ("focus_validator.main",),
 }
-"""What most programs of an environment import; vertexai brings google.cloud.aiplatform."""
+"""Modules that most programs of an environment import; vertexai brings google.cloud.aiplatform."""
 MODEL = "gemini-3.5-flash"
 
 
@@ -79,7 +79,7 @@ ALL_CLIENTS = CLIENTS | TEAM_CLIENTS
 
 
 def run_name(client):
-    """What the names of a client's jobs begin with; none is the beginning of another, followed by a dash."""
+    """Return how the names of a client's jobs begin; none is the beginning of another, followed by a dash."""
     return client.replace("-", "_")
 
 
@@ -91,7 +91,7 @@ def upstream(stack):
 
 
 class Run(NamedTuple):
-    """What came of a run: the program's JSON, and the requests that it sent."""
+    """Result of a run: the program's JSON, and the requests that it sent."""
 
     result: dict
     sent: Recorder

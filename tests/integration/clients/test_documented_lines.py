@@ -57,7 +57,7 @@ def job(stack):
 
 @pytest.fixture(scope="session")
 def printed(runner, stack, job, tmp_path_factory):  # noqa: ARG001 - the job has to be there first
-    """What each block prints, with what comes after it; all are started at once."""
+    """Run each block with the lines that follow it, all at once; give their output."""
     folder = tmp_path_factory.mktemp("lines")
     variables = {"GATEWAY_URL": stack.gateway_url, "GATEWAY_KEY": stack.master_key}
 

@@ -1,4 +1,4 @@
-"""What is odd about single clients, each by name: the gateway has to bear with all of it."""
+"""Oddities of single clients, each by name: the gateway has to bear with all of them."""
 
 import json
 from http import HTTPStatus

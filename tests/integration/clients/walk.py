@@ -76,7 +76,7 @@ def finish(packages, result):
 
 
 def error(call):
-    """What a call raises: the exception's classes, and its text as a caller would see it."""
+    """Return what a call raises: the exception's classes, and its text as a caller would see it."""
     try:
         given = call()
     except Exception as raised:  # noqa: BLE001 - whatever it is, it is the result

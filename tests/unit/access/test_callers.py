@@ -1,4 +1,4 @@
-"""Who calls, and what may become a host or a path."""
+"""Tell who calls, and which texts may become a host or a path."""
 
 import time
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What a key may touch, attacked by somebody who has one."""
+"""Attack the bounds of a key, as somebody who has one."""
 
 import pytest
 from hypothesis import given

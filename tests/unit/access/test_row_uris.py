@@ -144,7 +144,7 @@ LEADS = st.text(st.sampled_from(" \t\n\"'\\/(\u00a0\u200bé東gsabq:0u"), max_si
 
 
 def slow(value):
-    """What a parser and a look at every text finds."""
+    """Return the URIs that a parser and a look at every text find."""
     texts, stack = [], [("", value)]
     while stack:
         name, value = stack.pop()

@@ -1,4 +1,4 @@
-"""What settling outputs changes in a job and in the totals."""
+"""Changes of a job and of the totals by settling outputs."""
 
 import itertools
 from collections import Counter

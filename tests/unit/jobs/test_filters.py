@@ -103,7 +103,7 @@ READINGS = pytest.mark.parametrize("or_binds_tighter", [True, False], ids=["aip-
 
 
 def selected(text, job, *, or_binds_tighter=True):
-    """Whether a filter selects a job; nothing is selected by one that cannot be read."""
+    """Return True if a filter selects a job; one that cannot be read selects nothing."""
     try:
         return _Reader(text, or_binds_tighter=or_binds_tighter).matches(job)
     except _SyntaxError:

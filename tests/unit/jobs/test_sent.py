@@ -1,4 +1,4 @@
-"""What a create and its job have in common, so that a job is found without its answer."""
+"""Find a create's job without its answer, by what both have in common."""
 
 import pytest
 

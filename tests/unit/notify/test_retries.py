@@ -14,7 +14,7 @@ SCHEDULE = [5, 5 * 60, 30 * 60, *(hours * 3600 for hours in (2, 5, 10, 14, 20, 2
 
 
 def after(attempts, age=timedelta(0), wait=timedelta(0), event="an-event"):
-    """What a further attempt that fails makes of a delivery, of an event of that age."""
+    """Return a delivery after a further attempt that failed, of an event of that age."""
     now = NOW + age
     return retry_or_abandon(event, NOW, Delivery(now, attempts=attempts), now, wait)
 

@@ -1,4 +1,4 @@
-"""What a batch comes to: ours against what public price tables make of the same output.
+"""Compare the cost of a batch with what public price tables make of the same output.
 
 Thousands of seeded random rows, as Vertex writes them, go through our whole path (line -> Tally -> cost_of),
 through the package genai-prices (its own reading of usageMetadata, its own arithmetic), and through plain
@@ -42,7 +42,7 @@ TABLE = prices.load()
 
 
 class Rate(NamedTuple):
-    """What a table charges for an item, in USD per million, and which of its prices that is.
+    """A table's charge for an item, in USD per million, and which of its prices that is.
 
     ``usd`` is ``printed * share``; the other fields say which was printed, as ``PRINTED`` does.
     """
@@ -199,7 +199,7 @@ def nano(usd_per_million: Decimal) -> int:
 
 
 def by_package(model: str, metadata: dict[str, Any], at: datetime) -> Decimal:
-    """What the package genai-prices makes of a response, in USD.
+    """Return the cost of a response by the package genai-prices, in USD.
 
     It wants to be told of each modality whether it was cached; Vertex writes none that is nil.
     """

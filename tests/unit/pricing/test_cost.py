@@ -38,7 +38,7 @@ RATES = {
 
 
 class Row(NamedTuple):
-    """What a generated row used, by modality."""
+    """Usage of a generated row, by modality."""
 
     model: str
     prompt: dict[str, int]

@@ -50,7 +50,7 @@ def our_usd(rate: Rate, at: datetime = NOW, location: str = "global") -> Decimal
 
 
 def differences(rates: Iterable[Rate], at: datetime = NOW) -> set[tuple[str, ...]]:
-    """What differs, as (model, mode, length, item, theirs, ours)."""
+    """Return the differences, as (model, mode, length, item, theirs, ours)."""
     return {
         (*rate[:4], f"{rate.usd.normalize():f}", "none" if mine is None else f"{mine.normalize():f}")
         for rate in rates

@@ -1,4 +1,4 @@
-"""What tests of rows ask of usage: what it is made of, and what it costs."""
+"""Answer what tests of rows ask of usage: its parts, and its cost."""
 
 from datetime import UTC, datetime
 from pathlib import Path

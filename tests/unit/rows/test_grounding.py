@@ -1,4 +1,4 @@
-"""What rows searched, by the kind of grounding, and what that costs at most.
+"""Searches of rows, by the kind of grounding, and their cost at most.
 
 Fees in USD per 1,000 of 2026-11-28. Gemini 2.x, by the prompt: Google Search 35, enterprise 45, Maps 25.
 From Gemini 3 on, by the query: Google Search 14, Maps 14, enterprise unknown.

@@ -95,7 +95,7 @@ LINES = st.lists(st.sampled_from([*CAPTURED, *ODD]), max_size=12)
 
 
 def priced(name: str, content: bytes, model: str, chunk: int = 1 << 20) -> tuple[Usage, Cost]:
-    """What settlement makes of an object."""
+    """Return an object's usage and cost as settlement has them."""
     reader = reader_for(f"{FOLDER}/{name}", TABLE, model, RESUMED_AT)
     for block in whole_lines(content[i : i + chunk] for i in range(0, len(content), chunk)):
         reader.add_block(block)

@@ -1,4 +1,4 @@
-"""What failed, blocked and truncated rows cost, and what searches cost at most.
+"""The cost of failed, blocked and truncated rows, and of searches at most.
 
 Batch prices of 2026-11-22 in USD per 1M tokens: gemini-2.5-flash 0.15 in, 1.25 out; claude-haiku-4-5 0.5 in,
 2.5 out. Grounding with Google Search: 35 USD per 1,000 prompts for Gemini 2.x, 14 USD per 1,000 queries

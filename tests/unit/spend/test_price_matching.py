@@ -1,4 +1,4 @@
-"""What of the totals has a price."""
+"""Match totals with prices."""
 
 from datetime import UTC, datetime
 

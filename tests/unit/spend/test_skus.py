@@ -1,4 +1,4 @@
-"""What a SKU's description tells: the descriptions are from bills and from Google's catalogue of SKUs."""
+"""Read SKUs' descriptions, which are from bills and from Google's catalogue of SKUs."""
 
 import pytest
 

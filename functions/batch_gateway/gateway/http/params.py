@@ -14,8 +14,8 @@ _KEY = "key"
 _MAX_VALUE_BYTES = 1_024
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9999, 1, 1, tzinfo=UTC)
-_SECONDS = re.compile(r"[0-9]{1,11}")
-"""Seconds up to the year 5138."""
+_SECONDS = re.compile(r"[0-9]{1,7}|[0-9]{9,11}")
+"""Seconds up to the year 5138. Eight digits are a day, such as 20261122, since nobody means one of 1973."""
 _LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:[0-9]{2}$)")
 """The space that a query string makes of the plus in ``…T00:00:00+05:30`` if it is not written as %2B."""
 
@@ -76,7 +76,7 @@ def validate_only(request: Request) -> bool:
 
 
 def time(request: Request, name: str) -> datetime | None:
-    """Parse a time: Unix seconds, as OpenAI's clients write them, or RFC 3339; None if it is absent.
+    """Parse a time: Unix seconds, as OpenAI's clients write them, RFC 3339 or a day; None if it is absent.
 
     Raises:
         ApiError: It is neither, or before 1970.
