@@ -27,8 +27,9 @@ def install() -> Path:
     stamp = folder / ".complete"
     if not stamp.exists():
         try:
-            _run(sys.executable, "-m", "venv", "--clear", str(folder))
-            _run(str(folder / "bin/python"), "-m", "pip", "install", "-q", f"checkov=={VERSION}")
+            _run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder))
+            pip = (sys.executable, "-m", "pip", "--python", str(folder / "bin/python"))
+            _run(*pip, "install", "-q", "--no-compile", f"checkov=={VERSION}")
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             raise NotHereError(f"checkov {VERSION} cannot be installed: {error}") from error
         stamp.touch()

@@ -35,10 +35,11 @@ def interpreter(name: str) -> Path:
     with _environment(name, pins.read_text() + platform.python_version()) as (directory, made):
         python = directory / "bin" / "python"
         if not made:
-            _run(sys.executable, "-m", "venv", str(directory))
+            _run(sys.executable, "-m", "venv", "--without-pip", str(directory))
             # The pins are complete; nothing is compiled that no client imports.
             options = ("--disable-pip-version-check", "--no-compile", "--no-deps")
-            _run(str(python), "-m", "pip", "install", *options, "-r", str(pins))
+            pip = (sys.executable, "-m", "pip", "--python", str(python))
+            _run(*pip, "install", *options, "-r", str(pins))
     return python
 
 
