@@ -53,8 +53,8 @@ def limit(most, owner="team:ads", duration="1mo"):
     return OwnedBudget(owner, f"the owner {owner}", most, None, duration)
 
 
-def settle(store, job, tokens, generation=1):
-    uri = f"gs://out/{job.key.job_id}/predictions.jsonl"
+def settle(store, job, tokens, generation=1, name="predictions.jsonl"):
+    uri = f"gs://out/{job.key.job_id}/{name}"
     return builders.settle(store, job.key, Output(uri, generation, 1, usage(tokens), NOW), PRICES)
 
 
@@ -128,6 +128,19 @@ def test_a_reservation_goes_over_to_the_job_and_turns_into_spend(store):
     assert standing(store) == BudgetBalance(200 * TOKEN_NANO, 0), "what shrank is not reserved again"
 
 
+def test_the_first_final_shard_makes_no_room_for_what_the_others_will_cost(store):
+    """It takes the place of the output that a running job has exported so far, which cost more than it."""
+    most = 1000 * TOKEN_NANO
+    store.begin_submission(submission(reserved=most))
+    store.add_job(record(estimate=Bounds(0, most, most)), submission(reserved=most))
+    settle(store, record(), 800, name="incremental_predictions.jsonl")
+
+    for shard, spent in enumerate((100, 500, 900)):
+        tokens = 100 if shard == 0 else 400
+        settle(store, record(), tokens, name=f"predictions.jsonl-0000{shard}-of-00003")
+        assert standing(store) == BudgetBalance(spent * TOKEN_NANO, most - spent * TOKEN_NANO)
+
+
 def test_closing_a_job_releases_the_rest(store):
     store.begin_submission(submission(reserved=1000 * TOKEN_NANO))
     store.add_job(record(), submission())
@@ -184,6 +197,25 @@ def test_a_kept_submission_does_not_release_what_went_over_to_its_job(store):
     store.drop_submission(answered)
 
     assert standing(store) == BudgetBalance(0, 1000)
+
+
+@pytest.mark.parametrize("reserved", [0, 1000])
+def test_a_submission_that_was_changed_since_it_was_read_is_not_dropped(store, reserved):
+    """A sweep reads it while it is open, and lets it go when it has listed the jobs."""
+    read = submission(reserved=reserved)
+    sent_again = submission(reserved=reserved, created=NOW + timedelta(hours=2))
+    store.begin_submission(read)
+    store.retake_submission(read, sent_again)
+
+    assert not store.drop_submission(read)
+    assert store.open_submissions(9) == [sent_again]
+    assert standing(store) == BudgetBalance(0, reserved)
+
+    answered = msgspec.structs.replace(sent_again, answer=b"{}", job="x")
+    store.add_job(record(), answered)
+    assert not store.drop_submission(sent_again)
+    assert store.get_submission("s1") == msgspec.structs.replace(answered, reserved_nano=0)
+    assert standing(store) == BudgetBalance(0, reserved)
 
 
 def test_what_was_reserved_yesterday_is_released_there(store):

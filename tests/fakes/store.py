@@ -134,11 +134,14 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals, MemoryJobTimes):
         self.ping()
         return [each for each in self.submissions.values() if each.answer is None][:limit]
 
-    def drop_submission(self, submission: Submission) -> None:
+    def drop_submission(self, submission: Submission) -> bool:
         self._count_write()
         with self._lock:
+            if self.submissions.get(submission.id) != submission:
+                return False
             self._release(submission)
-            self.submissions.pop(submission.id, None)
+            del self.submissions[submission.id]
+        return True
 
     def budget_balances(self, entries: Iterable[tuple[str, tuple[str, ...]]]) -> dict[str, BudgetBalance]:
         self.ping()

@@ -164,8 +164,11 @@ class SubmissionStore(Protocol):
     def open_submissions(self, limit: int) -> Sequence[Submission | Unreadable]:
         """Return submissions without an answer."""
 
-    def drop_submission(self, submission: Submission) -> None:
-        """Delete a submission that made no job, and release its reservation."""
+    def drop_submission(self, submission: Submission) -> bool:
+        """Delete a submission that made no job, and release its reservation; return whether it was deleted.
+
+        One that was changed since it was read stays: it was answered, or is being sent again.
+        """
 
     def add_job(self, job: JobRecord, submission: Submission | None = None) -> None:
         """Record a new job, and finish its submission in the same transaction.

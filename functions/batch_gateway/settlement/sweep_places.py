@@ -100,8 +100,7 @@ def _rotate(places: Sequence[Place], last: str) -> list[Place]:
 def _drop_submissions(submissions: Iterator[Submission], deps: SettlementDeps, progress: Progress) -> None:
     for submission in submissions:
         with progress.isolate(f"submissions/{submission.id}"):
-            deps.store.drop_submission(submission)
-            progress.count(dropped_submissions=1)
+            progress.count(dropped_submissions=deps.store.drop_submission(submission))
 
 
 class _PlaceScan:

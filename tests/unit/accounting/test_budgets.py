@@ -23,6 +23,7 @@ from batch_gateway.core.accounting.budgets import (
     sum_balances,
     window_of,
 )
+from batch_gateway.core.jobs.cost_bounds import Bounds
 from batch_gateway.core.pricing.cost import Cost
 from builders import job_record
 
@@ -109,6 +110,24 @@ def test_spending_uses_up_what_was_reserved(amount, left):
     assert remaining_reservation(job_record(MADE, reserved_nano=100), amount) == left
     spent = job_record(MADE, reserved_nano=70, cost=Cost(amount_nano=30))
     assert remaining_reservation(spent, 20) == 70
+
+
+@pytest.mark.parametrize(
+    ("reserved", "spent", "amount", "left"),
+    [(60, 40, 10, 90), (60, 40, 55, 45), (0, 120, 10, 90), (0, 120, 110, 0)],
+)
+def test_what_final_output_takes_back_from_incremental_is_reserved_again(reserved, spent, amount, left):
+    """Up to what was reserved at first: 100."""
+    job = job_record(
+        MADE,
+        reserved_nano=reserved,
+        reserved_at=MADE,
+        estimate=Bounds(1, 2, 100),
+        cost=Cost(amount_nano=spent),
+    )
+    assert remaining_reservation(job, amount, is_replaced=True) == left
+    unreserved = msgspec.structs.replace(job, reserved_nano=0, reserved_at=None)
+    assert remaining_reservation(unreserved, amount, is_replaced=True) == 0
 
 
 def test_a_change_of_a_job_moves_its_difference_only():

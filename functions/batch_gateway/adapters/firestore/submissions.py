@@ -74,7 +74,7 @@ class FirestoreSubmissions(FirestoreBudgets):
             found, refusal = self._check_budgets(submission, limits, own_nano=submission.reserved_nano)
             if refusal is None:
                 return None
-            optimistically(lambda: self._release(submission.id))
+            optimistically(lambda: self._release(submission))
             while refusal is not None:
                 pause = next(pauses, None)
                 if pause is None:
@@ -156,23 +156,20 @@ class FirestoreSubmissions(FirestoreBudgets):
         with translate_errors():
             return from_documents(query.limit(limit).stream(**CALL), Submission)
 
-    def drop_submission(self, submission: Submission) -> None:
+    def drop_submission(self, submission: Submission) -> bool:
         with translate_errors():
-            if not submission.reserved_nano:
-                self._submission(submission.id).delete(**CALL)
-                return
-            optimistically(lambda: self._release(submission.id))
+            return optimistically(lambda: self._release(submission))
 
-    def _release(self, submission_id: str) -> None:
-        snapshot = self._submission(submission_id).get(**CALL)
-        existing = from_optional(snapshot.to_dict(), Submission)
-        if existing is None:
-            return
+    def _release(self, submission: Submission) -> bool:
+        snapshot = self._submission(submission.id).get(**CALL)
+        if from_optional(snapshot.to_dict(), Submission) != submission:
+            return False
         batch = self._client.batch()
         delete_if_unchanged(batch, snapshot)
-        made = reservation_deltas(existing.owners, existing.reserved_at, -existing.reserved_nano)
-        self._add_to_ledgers(batch, made, existing.id)
+        made = reservation_deltas(submission.owners, submission.reserved_at, -submission.reserved_nano)
+        self._add_to_ledgers(batch, made, submission.id)
         batch.commit(**CALL)
+        return True
 
     def _submission(self, submission_id: str) -> Any:
         return self._client.collection("submissions").document(submission_id)

@@ -142,9 +142,20 @@ def split_owner(owner: str) -> tuple[str, str]:
     return kind, owner_id
 
 
-def remaining_reservation(job: JobRecord, amount_nano: int) -> int:
-    """Return the nano-USD that stay reserved once a job costs an amount: spending uses up the reservation."""
-    return max(0, job.reserved_nano - max(0, amount_nano - job.cost.amount_nano))
+def remaining_reservation(job: JobRecord, amount_nano: int, *, is_replaced: bool = False) -> int:
+    """Return the nano-USD that stay reserved once a job costs an amount: spending uses up the reservation.
+
+    Args:
+        job: The record before.
+        amount_nano: Its new cost.
+        is_replaced: Whether final output has taken the place of incremental ones. Its other shards may still
+            come, so what the job no longer costs is reserved again.
+    """
+    left = job.reserved_nano + job.cost.amount_nano - amount_nano
+    most = job.reserved_nano
+    if is_replaced and job.reserved_at and job.estimate and job.estimate.high_nano is not None:
+        most = max(most, job.estimate.high_nano - amount_nano)
+    return max(0, min(left, most))
 
 
 def reservation_deltas(

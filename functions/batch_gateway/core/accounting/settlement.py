@@ -236,7 +236,7 @@ def settle_output(
         job,
         usage=usage,
         cost=cost,
-        reserved_nano=remaining_reservation(job, cost.amount_nano),
+        reserved_nano=remaining_reservation(job, cost.amount_nano, is_replaced=bool(increments)),
         settled_outputs=job.settled_outputs + (old is None),
         result_outputs=job.result_outputs + new.has_results - (old is not None and old.has_results),
         incremental_outputs=job.incremental_outputs
