@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from google.api_core.exceptions import FailedPrecondition
+from google.cloud.firestore_v1 import WriteBatch
 
 import builders
 from batch_gateway.core.accounting.budgets import BudgetExceededError, OwnedBudget
@@ -864,7 +866,8 @@ def persistently(call):
 def test_one_output_settled_by_eight_at_once_is_committed_once(store):
     store.add_job(record())
 
-    results = in_threads([lambda: persistently(lambda: settle(store, output(tokens=10)))] * 8)
+    outputs = [output(settled_at=CREATED + timedelta(microseconds=number)) for number in range(8)]
+    results = in_threads([lambda each=each: persistently(lambda: settle(store, each)) for each in outputs])
 
     assert Counter(result is None for result in results) == {True: 7, False: 1}
     assert store.get_job(key()).cost.amount_nano == 10 * TOKEN_NANO
@@ -960,6 +963,27 @@ def test_a_conflict_while_observing_is_looked_at_again(firestore, firestore_host
     assert conflicts
     assert records[key()].now.seen == newest
     assert firestore.get_job(key()).seen == newest
+
+
+def test_a_settlement_whose_answer_is_lost_is_no_one_elses(firestore, monkeypatch):
+    """The client sends the commit again, and Firestore refuses it, because it was there already."""
+    firestore.add_job(record())
+    original = WriteBatch.commit
+    lost = []
+
+    def commit_and_lose_the_answer(batch, **given):
+        answer = original(batch, **given)
+        if not lost:
+            lost.append(answer)
+            raise FailedPrecondition("the stored version does not match")
+        return answer
+
+    monkeypatch.setattr(WriteBatch, "commit", commit_and_lose_the_answer)
+
+    assert settle(firestore, output()) == firestore.get_job(key())
+    assert lost
+    assert totals(firestore, DAY)[0].quarters == {"40": 10 * TOKEN_NANO}
+    assert settle(firestore, output()) is None
 
 
 def test_a_settlement_that_another_overtakes_is_computed_again_on_what_then_stands(store):

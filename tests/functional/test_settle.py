@@ -5,6 +5,7 @@ import json
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from batch_gateway.core.jobs.record import JobKey, JobRecord, observe
 from batch_gateway.core.lines import MAX_LINE_BYTES
 from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.overrides import Override, OwnPrices, read_terms
+from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.notify.delivery import NotifyDeps
 from batch_gateway.ports import Absent, ObjectChangedError, StoreUnavailableError, UpstreamUnavailableError
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps
@@ -910,6 +912,37 @@ def test_a_model_without_a_price_is_announced_once_a_day_with_the_line_that_pric
     logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (line,) = [line for line in logged if line.get("event") == "price.missing"]
     assert (line["unpriced_model"], line["command"]) == ("gemini-99", said["command"])
+
+
+def unpriced(books):
+    books.record(ended(model="publishers/google/models/gemini-99"))
+    books.put(lines(row().replace("gemini-2.5-flash", "gemini-99")))
+
+
+@pytest.mark.parametrize("fatal", range(len(run(unpriced)[1])))
+def test_it_is_announced_whenever_the_instance_dies(fatal):
+    books, _ = run(unpriced, fatal)
+
+    assert [said["model"] for said in announced(books)] == ["gemini-99"]
+    assert books.job().closed
+
+
+def test_a_model_that_has_got_a_price_meanwhile_is_not_announced_when_its_job_is_closed(books):
+    running = ended(model="publishers/google/models/gemini-99", state="JOB_STATE_RUNNING")
+    books.record(running)
+    books.put(lines(row().replace("gemini-2.5-flash", "gemini-99")))
+    books.settle()
+    assert len(announced(books)) == 1
+
+    books.upstream.jobs[key()] = {**running, "state": "JOB_STATE_SUCCEEDED"}
+    table = json.loads(Path(prices.__file__).with_name("prices.json").read_bytes())
+    table["models"]["gemini-99"] = table["models"]["gemini-2.5-flash"]
+    priced = PriceTable.from_json(json.dumps(table).encode())
+    books.store.events.clear()
+    books.settle(deps=dataclasses.replace(books.deps, prices=lambda: priced))
+
+    assert books.job().closed
+    assert announced(books) == []
 
 
 def test_the_next_day_it_is_announced_again(books):

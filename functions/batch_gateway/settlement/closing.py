@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from batch_gateway import log_events
-from batch_gateway.core.accounting.settlement import is_settled
+from batch_gateway.core.accounting.settlement import is_settled, reprice
 from batch_gateway.core.jobs.late_output import ended_at, is_watched, never_ran, next_look
 from batch_gateway.core.jobs.output_names import (
     OutputKind,
@@ -24,6 +24,7 @@ from batch_gateway.logs import log
 from batch_gateway.notify.delivery import has_receiver
 from batch_gateway.ports import JobStore, ObjectInfo, ObjectStore
 from batch_gateway.settlement.deps import SettlementDeps
+from batch_gateway.settlement.missing_prices import note_missing_prices
 
 
 class OutputStatus(NamedTuple):
@@ -81,6 +82,10 @@ def close(
         The closed job, and the event to send, if any; None if the job was closed before.
     """
     missing = status.is_incomplete or (job.seen.state in WITH_OUTPUT_STATES and not status.has_final)
+    if job.cost.unpriced_rows:
+        # The instance may have ended before they were announced. Those that have a price by now are not.
+        repriced = reprice(job, deps.prices(), by="", now=now)
+        note_missing_prices(repriced.job if repriced else job, deps, now)
 
     def mark_closed(record: JobRecord) -> JobRecord | None:
         if record.closed:

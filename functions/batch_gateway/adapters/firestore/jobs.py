@@ -266,17 +266,24 @@ class FirestoreJobs(FirestoreBudgets, FirestoreOutbox, FirestoreTotals, Firestor
 
     def settle(self, key: JobKey, output: Output, settlement: Settlement) -> JobRecord | None:
         job_ref, output_ref = self._job(key), self._output(key, output.uri)
+        tried: JobRecord | None = None
 
         def attempt() -> JobRecord | None:
+            nonlocal tried
             snapshots = {s.reference.path: s for s in self._client.get_all([job_ref, output_ref], **CALL)}
             job_now, output_now = snapshots[job_ref.path], snapshots[output_ref.path]
-            job = from_document(job_now.to_dict(), JobRecord)
-            increments = self._increments(key) if supersedes(job, output) else []
-            change = settlement(
-                job, from_optional(output_now.to_dict(), Output), [each for _, each in increments]
+            job, old = (
+                from_document(job_now.to_dict(), JobRecord),
+                from_optional(output_now.to_dict(), Output),
             )
+            if tried is not None and old == output:
+                # A commit that is repeated because its answer was lost finds its own output.
+                return tried
+            increments = self._increments(key) if supersedes(job, output) else []
+            change = settlement(job, old, [each for _, each in increments])
             if change is None:
                 return None
+            tried = change.job
             batch = self._client.batch()
             write_if_unchanged(batch, output_now, to_document(output))
             for snapshot, increment in increments:
