@@ -218,17 +218,23 @@ def test_a_submission_that_was_changed_since_it_was_read_is_not_dropped(store, r
     assert standing(store) == BudgetBalance(0, reserved)
 
 
-def test_what_was_reserved_yesterday_is_released_there(store):
-    store.begin_submission(submission(reserved_at=NOW - timedelta(days=1)))
-    store.add_job(
-        record(reserved_at=NOW - timedelta(days=1)), submission(reserved_at=NOW - timedelta(days=1))
-    )
+def test_a_reservation_moves_to_the_day_on_which_its_job_will_spend_it(store):
+    """Vertex AI creates the job after midnight: the new day's budget must know what it may cost."""
+    yesterday = NOW - timedelta(days=1)
+    asked = submission(created=yesterday, reserved_at=yesterday)
+    store.begin_submission(asked)
+    store.add_job(asked.record(record()), asked)
+
+    assert standing(store, "2026-11-21") == BudgetBalance()
+    assert standing(store, DAY) == standing(store, MONTH) == BudgetBalance(0, 1000)
+    with pytest.raises(BudgetExceededError):
+        store.begin_submission(submission(2, 501), [limit(1500, duration="1d")])
 
     settle(store, record(), 3)
 
-    assert standing(store, "2026-11-21") == BudgetBalance(0, 1000 - 3 * TOKEN_NANO)
-    assert standing(store, DAY) == BudgetBalance(3 * TOKEN_NANO, 0)
-    assert standing(store, MONTH) == BudgetBalance(3 * TOKEN_NANO, 1000 - 3 * TOKEN_NANO)
+    assert standing(store, "2026-11-21") == BudgetBalance()
+    for period in (DAY, MONTH, "all"):
+        assert standing(store, period) == BudgetBalance(3 * TOKEN_NANO, 1000 - 3 * TOKEN_NANO)
 
 
 def test_jobs_without_a_reservation_are_spend_all_the_same(store):

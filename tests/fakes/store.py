@@ -171,10 +171,10 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals, MemoryJobTimes):
             if submission is not None:
                 reserved = self._release(submission)
                 if job.key not in self._jobs:
-                    job = msgspec.structs.replace(job, reserved_nano=reserved)
-                    self._add_to_ledgers(
-                        reservation_deltas(submission.owners, submission.reserved_at, reserved)
-                    )
+                    is_reserved = submission.reserved_at is not None
+                    at = job.create_time if is_reserved else None
+                    job = msgspec.structs.replace(job, reserved_nano=reserved, reserved_at=at)
+                    self._add_to_ledgers(reservation_deltas(submission.owners, at, reserved))
                 self.submissions.pop(submission.id, None)
                 if submission.answer is not None:
                     kept = msgspec.structs.replace(submission, reserved_nano=0)

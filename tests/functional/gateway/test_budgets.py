@@ -57,7 +57,7 @@ def test_a_create_within_the_budget_goes_through_and_is_reserved(world):
 def test_what_is_reserved_is_enough_if_the_price_rises_while_the_job_waits(world, now, usd):
     # gemini-4-carbon: 5 USD per million output tokens, from 2026-12-01 on 10.
     clocked(world, datetime.fromisoformat(f"{now}+00:00"))
-    key = new_key(world, max_budget=1, budget_duration="1mo")
+    key = new_key(world, max_budget=1)
     carbon = f"projects/{PROJECT}/locations/global/publishers/google/models/gemini-4-carbon"
 
     answer = world.create(job_body(model=carbon), key=key, path=JOBS.replace("us-central1", "global"))

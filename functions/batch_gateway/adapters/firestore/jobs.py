@@ -30,7 +30,7 @@ from batch_gateway.adapters.firestore.documents import (
 from batch_gateway.adapters.firestore.job_times import FirestoreJobTimes
 from batch_gateway.adapters.firestore.outbox import FirestoreOutbox
 from batch_gateway.adapters.firestore.totals import FirestoreTotals
-from batch_gateway.core.accounting.budgets import balance_deltas, reservation_deltas
+from batch_gateway.core.accounting.budgets import balance_deltas, reservation_deltas, reservation_moves
 from batch_gateway.core.accounting.settlement import (
     Change,
     Checkpoint,
@@ -76,10 +76,16 @@ class FirestoreJobs(FirestoreBudgets, FirestoreOutbox, FirestoreTotals, Firestor
             document = self._client.collection("submissions").document(submission.id)
             existing = document.get(**CALL)
             reserved = from_document(existing.to_dict(), Submission).reserved_nano if existing.exists else 0
-            if is_known and reserved:
-                made = reservation_deltas(submission.owners, submission.reserved_at, -reserved)
-                self._add_to_ledgers(batch, made, submission.id)
-            job = msgspec.structs.replace(job, reserved_nano=reserved)
+            owners, made = submission.owners, submission.reserved_at
+            if is_known:
+                moved = reservation_deltas(owners, made, -reserved)
+            else:
+                moved = reservation_moves(owners, made, job.create_time, reserved)
+                job = msgspec.structs.replace(
+                    job, reserved_nano=reserved, reserved_at=job.create_time if made else None
+                )
+            if reserved:
+                self._add_to_ledgers(batch, moved, submission.id)
             if submission.answer is not None:
                 write_if_unchanged(
                     batch, existing, to_document(msgspec.structs.replace(submission, reserved_nano=0))

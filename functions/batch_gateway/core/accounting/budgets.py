@@ -1,7 +1,8 @@
 """Budgets of keys and teams, and the balances that are checked against them.
 
 A balance belongs to an owner and a period. A job's cost is spent in the periods of its createTime; the most
-that a create may cost is reserved until the job's output is settled.
+that a create may cost is reserved until the job's output is settled, in the same periods once the job is on
+record.
 """
 
 from collections import defaultdict
@@ -165,6 +166,22 @@ def reservation_deltas(
     if made is None:
         return {}
     return {(owner, period): BudgetBalance(0, amount_nano) for owner in owners for period in periods_of(made)}
+
+
+def reservation_moves(
+    owners: tuple[str, ...], made: datetime | None, created: datetime, amount_nano: int
+) -> dict[tuple[str, str], BudgetBalance]:
+    """Return what moves a reservation from the periods of its time to those in which its job will spend it.
+
+    They differ if Vertex AI created the job after midnight, or long after the reservation was made.
+    """
+    if made is None:
+        return {}
+    moved: dict[tuple[str, str], BudgetBalance] = defaultdict(BudgetBalance)
+    for moment, amount in ((made, -amount_nano), (created, amount_nano)):
+        for entry, change in reservation_deltas(owners, moment, amount).items():
+            moved[entry] += change
+    return {entry: change for entry, change in moved.items() if change != BudgetBalance()}
 
 
 def sum_balances(balances: Iterable[BudgetBalance]) -> BudgetBalance:

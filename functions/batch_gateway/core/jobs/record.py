@@ -161,7 +161,8 @@ class JobRecord(msgspec.Struct, frozen=True, rename="camel"):
         deleted_at: When that was found out.
         repricings: Its earlier costs, the latest last.
         reserved_nano: Amount still reserved for it in the budgets of its key and team, nano-USD.
-        reserved_at: When it was reserved.
+        reserved_at: Time in whose periods it is reserved: createTime, or in records from before 2026-11-29
+            the time of the reservation.
         estimate: Its estimated cost; None if it was never estimated, UNKNOWN_BOUNDS if that was not possible.
         resumed_from: Name of the job that this one resumed, as Vertex AI gave it; None if it resumed none.
         resumed_by: Name of the last job that resumed this one; None if there is none.
