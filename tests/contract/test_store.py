@@ -16,6 +16,7 @@ from google.api_core.exceptions import FailedPrecondition
 from google.cloud.firestore_v1 import WriteBatch
 
 import builders
+from batch_gateway.adapters.firestore import documents
 from batch_gateway.core.accounting.budgets import BudgetExceededError, OwnedBudget
 from batch_gateway.core.accounting.settlement import (
     Change,
@@ -677,6 +678,15 @@ def test_submissions_without_an_answer_are_open(store):
     assert sorted(each.id for each in store.open_submissions(10)) == ["id-1", "id-2"]
     assert len(store.open_submissions(1)) == 1
     assert [store.get_submission(f"id-{number}") for number in (1, 3, 4)] == [submission(1), answered, None]
+
+
+def test_more_open_submissions_than_one_call_reads_are_all_there(store, monkeypatch):
+    monkeypatch.setattr(documents, "_PAGE", 2)
+    for number in range(5):
+        store.begin_submission(submission(number))
+
+    assert [each.id for each in store.open_submissions(10)] == [f"id-{number}" for number in range(5)]
+    assert len(store.open_submissions(3)) == 3
 
 
 def test_jobs_are_found_by_their_directory(store):

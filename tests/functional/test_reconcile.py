@@ -28,6 +28,7 @@ from batch_gateway.ports import (
     UpstreamResponse,
     UpstreamUnavailableError,
 )
+from batch_gateway.settlement import sweep_places
 from batch_gateway.settlement.deps import SettlementDeps
 from batch_gateway.settlement.sweep import reconcile
 from batch_gateway.tracking import Tracker
@@ -266,6 +267,21 @@ def test_a_job_whose_record_was_lost_goes_to_the_key_that_sent_it(world):
     assert world.sweep().adopted == 2
     assert owners(world, 1, 2) == [("ads", "k1", "alias of k1"), ("ads", None, None)]
     assert world.store.open_submissions(10) == []
+
+
+def test_a_lost_job_goes_to_its_key_however_many_creates_were_not_answered(world, monkeypatch):
+    """As after an hour in which Vertex AI failed, and callers tried again and again."""
+    for number in range(2, 1002):
+        world.store.begin_submission(
+            submission(number, key_id="k2", display_name="x", created=NOW, sent=None)
+        )
+    world.store.begin_submission(submission())
+    world.outside(lost_job(1))
+
+    assert world.sweep().complete
+    assert owners(world, 1) == [("ads", "k1", "alias of k1")]
+    monkeypatch.setattr(sweep_places, "_MOST_SUBMISSIONS", 1000)
+    assert not world.sweep().complete, "there may be more"
 
 
 @pytest.mark.parametrize(

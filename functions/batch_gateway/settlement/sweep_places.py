@@ -23,7 +23,9 @@ _LISTED_WITHIN = timedelta(hours=1)
 """Age at which a submission whose job is in no list has created none. Jobs are listed within seconds."""
 _MARGIN = GRACE + timedelta(minutes=2)
 """Overlap of scans: a job that was too young to be adopted in one scan is old enough in the next."""
-_MOST_SUBMISSIONS = 500
+_MOST_SUBMISSIONS = 5_000
+"""Submissions that are read in one sweep: an hour's, while Vertex AI fails. A job whose submission is not
+among them is adopted without its key."""
 
 
 class ListedJobs(NamedTuple):
@@ -57,7 +59,10 @@ def scan_places(
         progress: Progress of the sweep.
         now: The current time.
     """
-    submissions = list(progress.skip_unreadable(deps.store.open_submissions(_MOST_SUBMISSIONS)))
+    found = deps.store.open_submissions(_MOST_SUBMISSIONS)
+    if len(found) == _MOST_SUBMISSIONS:
+        progress.mark_incomplete()
+    submissions = list(progress.skip_unreadable(found))
     order = _rotate(places, progress.notes.first_place)
     if order:
         # Saved before anything is listed: a place that ends the instance comes first only once a round.

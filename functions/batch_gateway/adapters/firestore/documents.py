@@ -36,6 +36,8 @@ CALL: dict[str, Any] = {
 Record = TypeVar("Record")
 Result = TypeVar("Result")
 
+_PAGE = 300
+"""Documents of one call, few enough for its time limit also on a slow or busy processor."""
 _TRIES = 12
 _LONGEST_PAUSE_SECONDS = 0.4
 
@@ -128,6 +130,20 @@ def read_records(query: Any, kind: type[Record], limit: int) -> list[Record]:
         if len(snapshots) < limit:
             return found
         query = query.start_after(snapshots[-1])
+
+
+def read_pages(query: Any, after: Any, limit: int) -> list[DocumentSnapshot[Any]]:
+    """Read up to ``limit`` documents of a query in order of their names, in several calls if necessary."""
+    found: list[DocumentSnapshot[Any]] = []
+    while len(found) < limit:
+        size = min(_PAGE, limit - len(found))
+        paged = query if after is None else query.start_after(after)
+        page = list(paged.limit(size).stream(**CALL))
+        found += page
+        if len(page) < size:
+            break
+        after = {"__name__": page[-1].reference}
+    return found
 
 
 def log_unreadable(record: Unreadable) -> None:

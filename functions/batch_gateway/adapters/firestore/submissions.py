@@ -23,6 +23,7 @@ from batch_gateway.adapters.firestore.documents import (
     from_optional,
     job_id,
     optimistically,
+    read_pages,
     to_document,
     translate_errors,
     write_if_unchanged,
@@ -154,7 +155,7 @@ class FirestoreSubmissions(FirestoreBudgets):
     def open_submissions(self, limit: int) -> list[Submission | Unreadable]:
         query = self._client.collection("submissions").where(filter=FieldFilter("answer", "==", None))
         with translate_errors():
-            return from_documents(query.limit(limit).stream(**CALL), Submission)
+            return from_documents(read_pages(query.order_by("__name__"), None, limit), Submission)
 
     def drop_submission(self, submission: Submission) -> bool:
         with translate_errors():

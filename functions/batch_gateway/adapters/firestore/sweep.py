@@ -19,6 +19,7 @@ from batch_gateway.adapters.firestore.documents import (
     from_documents,
     from_optional,
     job_id,
+    read_pages,
     to_document,
     translate_errors,
 )
@@ -28,8 +29,6 @@ from batch_gateway.logs import log
 from batch_gateway.ports import SweepNotes, Turn, Unreadable
 
 _COLLECTIONS: dict[Turn, str] = {"jobs": "jobs", "ended": "jobs", "parked": "parked"}
-_PAGE = 300
-"""Documents of one call, few enough for its time limit also on a slow or busy processor."""
 
 
 class FirestoreSweep:
@@ -72,25 +71,12 @@ class FirestoreSweep:
         with translate_errors():
             after = (self._turn(turn).get(**CALL).to_dict() or {}).get("after")
             if after is None:
-                return self._pages(ordered, None, limit)
+                return read_pages(ordered, None, limit)
             last = {"__name__": self._client.collection(_COLLECTIONS[turn]).document(after)}
-            found = self._pages(ordered, last, limit)
+            found = read_pages(ordered, last, limit)
             if len(found) < limit:
-                found += self._pages(ordered.end_at(last), None, limit - len(found))
+                found += read_pages(ordered.end_at(last), None, limit - len(found))
             return found
-
-    def _pages(self, query: Any, after: Any, limit: int) -> list[DocumentSnapshot[Any]]:
-        """Read up to ``limit`` documents of a query, in several calls if necessary."""
-        found: list[DocumentSnapshot[Any]] = []
-        while len(found) < limit:
-            size = min(_PAGE, limit - len(found))
-            paged = query if after is None else query.start_after(after)
-            page = list(paged.limit(size).stream(**CALL))
-            found += page
-            if len(page) < size:
-                break
-            after = {"__name__": page[-1].reference}
-        return found
 
     def pass_turn(self, turn: Turn, last: JobKey | Output) -> None:
         name = last.id if isinstance(last, Output) else job_id(last)
