@@ -698,6 +698,14 @@ def test_jobs_are_found_by_their_directory(store):
     assert store.jobs_by_directory(PREFIX) == []
 
 
+def test_jobs_are_found_by_their_table(store):
+    for number, table in enumerate(("bq://p.d.t", None, "bq://p.d.t2", "bq://p.d.t")):
+        store.add_job(record(number, seen=observation(number, output_table=table)))
+
+    assert sorted(job.key.job_id for job in store.jobs_by_table("bq://p.d.t")) == ["0", "3"]
+    assert store.jobs_by_table("bq://p.d") == []
+
+
 def test_jobs_without_a_directory_are_found_by_their_prefix(store):
     store.add_job(record(1))
     store.add_job(record(2, seen=observation(2, output_directory=DIRECTORY)))
@@ -1050,6 +1058,7 @@ CALLS = {
     "get_output": lambda s: s.get_output(key(), "gs://b/x"),
     "put_checkpoint": lambda s: s.put_checkpoint(checkpoint()),
     "jobs_by_directory": lambda s: s.jobs_by_directory(DIRECTORY),
+    "jobs_by_table": lambda s: s.jobs_by_table("bq://p.d.t"),
     "jobs_without_directory": lambda s: s.jobs_without_directory(PREFIX, 10),
     "get_outputs": lambda s: s.get_outputs(key()),
     "get_job_and_outputs": lambda s: s.get_job_and_outputs(key()),

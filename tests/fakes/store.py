@@ -224,6 +224,10 @@ class MemoryStore(MemoryOutbox, MemorySweep, MemoryTotals, MemoryJobTimes):
         self.ping()
         return [job for job in self._jobs.values() if job.seen.output_directory == directory]
 
+    def jobs_by_table(self, table: str) -> list[JobRecord]:
+        self.ping()
+        return [job for job in self._jobs.values() if job.seen.output_table == table]
+
     def jobs_without_directory(self, output_prefix: str, limit: int) -> list[JobRecord]:
         self.ping()
         found = [

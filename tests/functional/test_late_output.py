@@ -493,6 +493,7 @@ def test_rows_from_before_the_job_are_carried_over_whatever_its_input_is_called(
 # BigQuery
 
 TABLE = "bq://acme-batch.out.predictions_1"
+TIMES = (("createTime", "00"), ("startTime", "05"), ("endTime", "20"))
 
 
 class Tables(MemoryTables):
@@ -512,11 +513,11 @@ def tables(world):
     return there
 
 
-def to_a_table(**changes):
+def to_a_table(number=1, **changes):
     output = {
         "outputInfo": {"bigqueryOutputDataset": "bq://acme-batch.out", "bigqueryOutputTable": "predictions_1"}
     }
-    return ended(directory=None, **output, **changes)
+    return ended(number, directory=None, **output, **changes)
 
 
 def put_rows(tables, count):
@@ -604,3 +605,41 @@ def test_rows_of_an_earlier_jobs_table_do_not_cost_a_job_that_failed_since_it_wa
     world.sweep(now=WATCHED if started else ENDED)
 
     assert (world.said(), tables.queries) == (("FINAL", True, "0"), 0)
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_rows_of_a_table_that_two_jobs_name_cost_only_the_one_that_made_it(world, tables, started):
+    """Of two creates at once the slower job fails, because the other one has made the table."""
+    first, second = to_a_table(state="JOB_STATE_RUNNING"), to_a_table(number=2, state="JOB_STATE_FAILED")
+    del first["endTime"]
+    if not started:
+        del second["startTime"]
+    world.record(first)
+    world.record(second)
+    put_rows(tables, 3)
+    there = msgspec.structs.replace(tables.stat(TABLE), created=CREATED + timedelta(minutes=6))
+    tables.stat = lambda _: there
+    world.sweep(now=ENDED)
+    assert world.job(2).cost.amount_nano == 0, "the first may have made it"
+
+    world.upstream.jobs[world.job().key] = to_a_table()
+    for now in (ENDED + HOUR, WATCHED):
+        world.sweep(now=now)
+
+    assert world.said() == ("FINAL", True, amount(3))
+    assert (world.job(2).closed, world.job(2).cost.amount_nano) == (True, 0)
+    settling.assert_settled(world, 3)
+
+
+def test_a_job_that_named_the_same_table_before_it_was_deleted_does_not_hide_its_rows(world, tables):
+    """The first job succeeded, its table was deleted, and the second was cancelled after some rows."""
+    world.record(to_a_table())
+    later = {name: f"2026-11-22T11:{minute}:00Z" for name, minute in TIMES}
+    world.record(to_a_table(number=2, state="JOB_STATE_CANCELLED", **later))
+    put_rows(tables, 3)
+    there = msgspec.structs.replace(tables.stat(TABLE), created=CREATED + HOUR + timedelta(minutes=6))
+    tables.stat = lambda _: there
+
+    world.sweep(now=ENDED + HOUR)
+
+    assert world.job(2).usage.rows.succeeded == 3

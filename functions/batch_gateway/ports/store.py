@@ -225,6 +225,9 @@ class JobStore(Protocol):
     def jobs_by_directory(self, directory: str) -> list[JobRecord]:
         """Return jobs with this output directory on record (more than one would be an error of Vertex AI)."""
 
+    def jobs_by_table(self, table: str) -> list[JobRecord]:
+        """Return jobs with this output table on record: callers may name one again."""
+
     def jobs_without_directory(self, output_prefix: str, limit: int) -> list[JobRecord]:
         """Return running jobs with this output prefix that have no output directory on record yet."""
 

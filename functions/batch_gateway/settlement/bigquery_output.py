@@ -1,10 +1,11 @@
 """Read the output of a job that writes to BigQuery, which sends no event."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import repeat
 
 from batch_gateway.core.accounting.settlement import Output
+from batch_gateway.core.jobs.late_output import ended_at
 from batch_gateway.core.jobs.record import WITH_OUTPUT_STATES, JobRecord
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.core.rows import Tally
@@ -23,6 +24,26 @@ def is_older(table: TableInfo, job: JobRecord) -> bool:
     (BigQueryDestination.outputUri, discovery revision 20261106).
     """
     return table.created < (job.seen.create_time or job.create_time) - _CLOCK_SKEW
+
+
+def is_of_another(table: TableInfo, job: JobRecord, others: Iterable[JobRecord]) -> bool:
+    """Return True if another job made a table or, as long as it runs, may have made it.
+
+    Args:
+        table: The table.
+        job: A job that names it and did not succeed, perhaps because another was faster.
+        others: All jobs that name it.
+    """
+    return any(
+        other.key != job.key
+        and not is_older(table, other)
+        and (not other.ended or _made_with_success(table, other))
+        for other in others
+    )
+
+
+def _made_with_success(table: TableInfo, job: JobRecord) -> bool:
+    return job.seen.state in WITH_OUTPUT_STATES and table.created <= ended_at(job) + _CLOCK_SKEW
 
 
 def read_table(job: JobRecord, uri: str, tables: Tables, prices: PriceTable, now: datetime) -> Output:

@@ -12,8 +12,8 @@ from batch_gateway.core.jobs.late_output import is_watched, next_look
 from batch_gateway.core.jobs.output_names import is_incremental_output, split_uri
 from batch_gateway.core.jobs.record import WITH_OUTPUT_STATES, JobKey, JobRecord, observe
 from batch_gateway.logs import log
-from batch_gateway.ports import Absent, ObjectInfo
-from batch_gateway.settlement.bigquery_output import is_older, read_table
+from batch_gateway.ports import Absent, ObjectInfo, TableInfo
+from batch_gateway.settlement.bigquery_output import is_of_another, is_older, read_table
 from batch_gateway.settlement.closing import (
     OutputStatus,
     announce,
@@ -162,7 +162,7 @@ class JobSweeper:
         """Settle a job's output table if it has changed; return the status, and whether it was settled."""
         tables = self._deps.tables()
         info = tables.stat(table)
-        if info and job.seen.state not in WITH_OUTPUT_STATES and is_older(info, job):
+        if info and self._is_of_another(job, table, info):
             return OutputStatus([]), False
         last = {output.uri: output.generation for output in self._deps.store.get_outputs(job.key)}.get(table)
         settled = False
@@ -177,6 +177,12 @@ class JobSweeper:
         exists = info is not None or bool(last)
         # If the job did not succeed, there is no sign that its table is complete.
         return OutputStatus([], exists, exists and job.seen.state in WITH_OUTPUT_STATES), settled
+
+    def _is_of_another(self, job: JobRecord, table: str, info: TableInfo) -> bool:
+        """Return whether a table holds another job's rows, as may be if the job did not succeed."""
+        if job.seen.state in WITH_OUTPUT_STATES:
+            return False
+        return is_older(info, job) or is_of_another(info, job, self._deps.store.jobs_by_table(table))
 
     def _check_stuck(self, job: JobRecord) -> None:
         queued = job.seen.state in _QUEUED

@@ -61,6 +61,9 @@ another instance has succeeded."""
 _OF_ONE_DIRECTORY = 10
 """Limit of jobs that are read for one output directory; there is only one, unless Vertex AI is wrong."""
 
+_OF_ONE_TABLE = 1_000
+"""Limit of jobs that are read for one output table, which a job of every day may name for years."""
+
 
 class FirestoreJobs(FirestoreBudgets, FirestoreOutbox, FirestoreTotals, FirestoreJobTimes):
     """The part of the Store port for jobs and their costs."""
@@ -150,6 +153,11 @@ class FirestoreJobs(FirestoreBudgets, FirestoreOutbox, FirestoreTotals, Firestor
         )
         with translate_errors():
             return read_records(query, JobRecord, _OF_ONE_DIRECTORY)
+
+    def jobs_by_table(self, table: str) -> list[JobRecord]:
+        query = self._client.collection("jobs").where(filter=FieldFilter("seen.outputTable", "==", table))
+        with translate_errors():
+            return read_records(query, JobRecord, _OF_ONE_TABLE)
 
     def jobs_without_directory(self, output_prefix: str, limit: int) -> list[JobRecord]:
         query = (
