@@ -319,6 +319,34 @@ def test_a_second_secret_shares_the_alias_until_the_last_is_gone(keys):
     keys.add_key(record(2, key_alias="alias-1"))
 
 
+def rotated(key):
+    ended = msgspec.structs.replace(key, expires=NOW)
+    return ended, msgspec.structs.replace(key, token=token_of("sk-rotated"))
+
+
+def test_a_rotation_ends_one_secret_and_adds_another(keys):
+    keys.add_key(record())
+
+    assert keys.rotate_key(record().token, rotated) == (record(), rotated(record())[1])
+    assert keys.get_key(record().token) == rotated(record())[0]
+    assert keys.get_key(token_of("sk-rotated")) == rotated(record())[1]
+    assert keys.rotate_key("0" * 64, rotated) is None
+
+
+def test_a_rotation_copies_what_a_change_at_the_same_time_has_made_of_the_key(firestore_keys):
+    firestore_keys.add_key(record())
+
+    def overtaken(key):
+        if not key.blocked:
+            firestore_keys.change_key(key.token, lambda same: msgspec.structs.replace(same, blocked=True))
+        return rotated(key)
+
+    firestore_keys.rotate_key(record().token, overtaken)
+
+    assert firestore_keys.get_key(token_of("sk-rotated")).blocked
+    assert firestore_keys.get_key(record().token).blocked
+
+
 def test_a_secret_that_is_renamed_does_not_free_the_alias_of_the_other(keys):
     keys.add_key(record())
     keys.add_key(record(secret="sk-rotated"))
@@ -515,6 +543,7 @@ CALLS = {
     "add_key": lambda keys: keys.add_key(record()),
     "change_key": lambda keys: keys.change_key("0" * 64, lambda key: key),
     "delete_key": lambda keys: keys.delete_key("0" * 64),
+    "rotate_key": lambda keys: keys.rotate_key("0" * 64, lambda key: (key, key)),
     "get_team": lambda keys: keys.get_team("search"),
     "list_teams": lambda keys: keys.list_teams(),
     "change_team": lambda keys: keys.change_team("search", lambda team: team),

@@ -67,6 +67,18 @@ class MemoryKeys:
             self._keys[token] = key
             return key
 
+    def rotate_key(
+        self, token: str, rotate: Callable[[KeyRecord], tuple[KeyRecord, KeyRecord]]
+    ) -> tuple[KeyRecord, KeyRecord] | None:
+        self._check()
+        with self._lock:
+            old = self._keys.get(token)
+            if old is None:
+                return None
+            self._keys[token], new = rotate(old)
+            self._keys[new.token] = new
+            return old, new
+
     def delete_key(self, token: str) -> KeyRecord | None:
         self._check()
         return self._keys.pop(token, None)

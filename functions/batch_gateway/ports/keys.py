@@ -71,6 +71,19 @@ class KeyStore(Protocol):
             AliasTakenError: As for add_key.
         """
 
+    def rotate_key(
+        self, token: str, rotate: Callable[[KeyRecord], tuple[KeyRecord, KeyRecord]]
+    ) -> tuple[KeyRecord, KeyRecord] | None:
+        """Change a secret of a key, and add another with the same alias, in one transaction.
+
+        Args:
+            token: Hash of the secret.
+            rotate: Takes its record, and returns the new one and that of the other secret.
+
+        Returns:
+            The record before and that of the other secret; None if there is no such secret.
+        """
+
     def delete_key(self, token: str) -> KeyRecord | None:
         """Delete a key and free its alias; return the key, None if there was none."""
 

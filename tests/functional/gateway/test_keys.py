@@ -154,6 +154,32 @@ def test_what_is_taken_away_after_a_rotation_is_taken_from_the_old_secret_too(sc
     assert [answer.status_code for answer in answers] == [403, 403]
 
 
+@pytest.mark.parametrize(
+    ("call", "first", "second"),
+    [("list_secrets", "update", "regenerate"), ("count_keys", "regenerate", "update")],
+)
+def test_what_is_taken_away_during_a_rotation_is_taken_from_both_secrets(
+    scripted, monkeypatch, call, first, second
+):
+    """The second request comes while the first is under way, after the given call of its."""
+    old = new_key(scripted)
+    original, answers = getattr(scripted.keys, call), {}
+    changes = {"update": {"blocked": True}, "regenerate": {"grace_period": "7d"}}
+
+    def overtaken(*given):
+        found = original(*given)
+        if second not in answers:
+            answers[second] = {}
+            answers[second] = admin(scripted, f"/key/{second}", key=old, **changes[second])
+        return found
+
+    monkeypatch.setattr(scripted.keys, call, overtaken)
+    answers[first] = admin(scripted, f"/key/{first}", key=old, **changes[first])
+
+    for secret in (old, answers["regenerate"]["key"]):
+        assert scripted.get("/key/info", query_string={"key": secret}).json["info"]["blocked"] is True
+
+
 def test_a_renamed_key_keeps_its_name_for_all_of_its_secrets(scripted):
     old = new_key(scripted, key_alias="before")
     new = admin(scripted, "/key/regenerate", key=old, grace_period="7d")["key"]

@@ -110,6 +110,24 @@ class FirestoreKeys:
         with translate_errors():
             return optimistically(attempt)
 
+    def rotate_key(
+        self, token: str, rotate: Callable[[KeyRecord], tuple[KeyRecord, KeyRecord]]
+    ) -> tuple[KeyRecord, KeyRecord] | None:
+        def attempt() -> tuple[KeyRecord, KeyRecord] | None:
+            snapshot = self._key(token).get(**CALL)
+            old = _from_document(snapshot.to_dict(), KeyRecord)
+            if old is None:
+                return None
+            changed, new = rotate(old)
+            batch = self._client.batch()
+            write_if_unchanged(batch, snapshot, _to_document(changed))
+            batch.create(self._key(new.token), _to_document(new))
+            batch.commit(**CALL)
+            return old, new
+
+        with translate_errors():
+            return optimistically(attempt)
+
     def delete_key(self, token: str) -> KeyRecord | None:
         def attempt() -> KeyRecord | None:
             snapshot = self._key(token).get(**CALL)

@@ -137,9 +137,12 @@ class Keys:
             return changed
 
         with _alias_conflict():
-            # A restriction must also hold for a secret in its grace period.
-            for secret in self._keys.list_secrets(named.key_id):
-                self._keys.change_key(secret.token, change)
+            # A restriction must also hold for a secret in its grace period, or one that is made meanwhile.
+            done: set[str] = set()
+            while left := {each.token for each in self._keys.list_secrets(named.key_id)} - done:
+                for secret in sorted(left):
+                    self._keys.change_key(secret, change)
+                done |= left
         key = self._keys.get_key(token)
         if key is None:
             raise _unknown(body.key)
@@ -155,29 +158,28 @@ class Keys:
         now, secret = self._now(), new_secret()
         ends = _expiry(now, body.grace_period) or now
         token = _token(body.key)
-        old = self._keys.get_key(token)
-        if old is None:
-            raise _unknown(body.key)
-        new = msgspec.structs.replace(
-            old,
-            token=token_of(secret),
-            key_name=name_of(secret),
-            expires=old.expires if body.duration is UNSET else _expiry(now, body.duration),
-            created_at=now,
-            updated_at=now,
-            created_by=caller.api_key,
-            last_used_at=None,
-        )
+
+        def rotate(old: KeyRecord) -> tuple[KeyRecord, KeyRecord]:
+            ended = msgspec.structs.replace(
+                old, expires=min(ends, old.expires) if old.expires else ends, updated_at=now
+            )
+            new = msgspec.structs.replace(
+                old,
+                token=token_of(secret),
+                key_name=name_of(secret),
+                expires=old.expires if body.duration is UNSET else _expiry(now, body.duration),
+                created_at=now,
+                updated_at=now,
+                created_by=caller.api_key,
+                last_used_at=None,
+            )
+            return ended, new
+
         self._check_room()
-        # The new secret is added first: a failure in between leaves two valid secrets, not none.
-        with _alias_conflict():
-            self._keys.add_key(new)
-        self._keys.change_key(
-            token,
-            lambda key: msgspec.structs.replace(
-                key, expires=min(ends, key.expires) if key.expires else ends, updated_at=now
-            ),
-        )
+        rotated = self._keys.rotate_key(token, rotate)
+        if rotated is None:
+            raise _unknown(body.key)
+        old, new = rotated
         change = describe_change(old, new) or {"before": {}, "after": {}}
         if body.grace_period is not None:
             change["after"]["grace_period"] = body.grace_period
