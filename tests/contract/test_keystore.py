@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from google.cloud.firestore_v1 import DELETE_FIELD
+from google.api_core.exceptions import AlreadyExists
+from google.cloud.firestore_v1 import DELETE_FIELD, WriteBatch
 
 from batch_gateway.adapters.firestore import FirestoreKeys
 from batch_gateway.adapters.firestore import keys as adapter
@@ -345,6 +346,31 @@ def test_a_rotation_copies_what_a_change_at_the_same_time_has_made_of_the_key(fi
 
     assert firestore_keys.get_key(token_of("sk-rotated")).blocked
     assert firestore_keys.get_key(record().token).blocked
+
+
+@pytest.mark.parametrize("add", ["add_key", "rotate_key"])
+def test_a_secret_whose_answer_is_lost_is_added_once(firestore_keys, monkeypatch, add):
+    """The client sends the commit again, and Firestore refuses it, because it was there already."""
+    original, lost = WriteBatch.commit, []
+    if add == "rotate_key":
+        firestore_keys.add_key(record())
+
+    def commit_and_lose_the_answer(batch, **given):
+        answer = original(batch, **given)
+        if not lost:
+            lost.append(answer)
+            raise AlreadyExists("the document is there")
+        return answer
+
+    monkeypatch.setattr(WriteBatch, "commit", commit_and_lose_the_answer)
+
+    if add == "add_key":
+        firestore_keys.add_key(record())
+        assert firestore_keys.get_key(record().token) == record()
+    else:
+        assert firestore_keys.rotate_key(record().token, rotated)[1] == rotated(record())[1]
+        assert firestore_keys.count_keys() == 2
+    assert lost
 
 
 def test_a_secret_that_is_renamed_does_not_free_the_alias_of_the_other(keys):

@@ -51,7 +51,10 @@ class FirestoreKeys:
 
     def get_key(self, token: str) -> KeyRecord | None:
         with translate_errors():
-            return _from_document(self._key(token).get(**CALL).to_dict(), KeyRecord)
+            return self._get(token)
+
+    def _get(self, token: str) -> KeyRecord | None:
+        return _from_document(self._key(token).get(**CALL).to_dict(), KeyRecord)
 
     def list_keys(self, team_id: str | None = None, *, report: Report = log_unreadable) -> list[KeyRecord]:
         query: Any = self._client.collection("keys")
@@ -84,6 +87,9 @@ class FirestoreKeys:
 
     def add_key(self, key: KeyRecord) -> None:
         def attempt() -> None:
+            if self._get(key.token) == key:
+                # A commit that is repeated because its answer was lost finds its own key.
+                return
             batch = self._client.batch()
             self._claim_alias(batch, key)
             batch.create(self._key(key.token), _to_document(key))
@@ -119,6 +125,9 @@ class FirestoreKeys:
             if old is None:
                 return None
             changed, new = rotate(old)
+            if (added := self._get(new.token)) is not None:
+                # As in add_key.
+                return old, added
             batch = self._client.batch()
             write_if_unchanged(batch, snapshot, _to_document(changed))
             batch.create(self._key(new.token), _to_document(new))
