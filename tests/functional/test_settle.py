@@ -17,7 +17,13 @@ from batch_gateway.core.pricing import prices
 from batch_gateway.core.pricing.overrides import Override, OwnPrices, read_terms
 from batch_gateway.core.pricing.prices import PriceTable
 from batch_gateway.notify.delivery import NotifyDeps
-from batch_gateway.ports import Absent, ObjectChangedError, StoreUnavailableError, UpstreamUnavailableError
+from batch_gateway.ports import (
+    Absent,
+    ObjectChangedError,
+    StoreUnavailableError,
+    UnreachableError,
+    UpstreamUnavailableError,
+)
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps
 from batch_gateway.settlement.settle import Outcome, settle
 from builders import input_files, output_folder
@@ -925,6 +931,24 @@ def test_it_is_announced_whenever_the_instance_dies(fatal):
 
     assert [said["model"] for said in announced(books)] == ["gemini-99"]
     assert books.job().closed
+
+
+def test_a_topic_that_does_not_answer_is_tried_once_however_many_models_have_no_price(books):
+    """Each try may take longer than the settlement itself."""
+    tried = []
+
+    class Silent:
+        def publish(self, body, _):
+            tried.append(body)
+            raise UnreachableError("timed out")
+
+    books.record(ended(model="publishers/google/models/gemini-99"))
+    books.put(lines(*(row().replace("gemini-2.5-flash", f"gemini-{number}") for number in range(90, 95))))
+    sending = dataclasses.replace(books.deps.notify(), topic=Silent())
+    books.settle(deps=dataclasses.replace(books.deps, notify=lambda: sending))
+
+    assert len(announced(books)) == 5
+    assert len([body for body in tried if b"price.missing" in body]) == 1
 
 
 def test_a_model_that_has_got_a_price_meanwhile_is_not_announced_when_its_job_is_closed(books):

@@ -106,11 +106,17 @@ def has_receiver(key_id: str | None, deps: NotifyDeps) -> bool:
 
 def notify(event: Event, deps: NotifyDeps) -> None:
     """Make the first attempt to deliver a new event. Never raises: the sweep retries."""
+    notify_all([event], deps)
+
+
+def notify_all(events: Iterable[Event], deps: NotifyDeps) -> None:
+    """Do the same for several events; a receiver that does not answer is tried only once."""
     run = _DeliveryRun(deps)
-    try:
-        run.deliver(event)
-    except Exception as error:  # noqa: BLE001 - the change is saved, and the outbox has the event
-        run.defer(event, error)
+    for event in events:
+        try:
+            run.deliver(event)
+        except Exception as error:  # noqa: BLE001 - the change is saved, and the outbox has the event
+            run.defer(event, error)
 
 
 def deliver_due(deps: NotifyDeps, now: datetime, until: float, fresh: Iterable[Event] = ()) -> DeliveryReport:

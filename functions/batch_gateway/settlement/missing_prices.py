@@ -14,7 +14,7 @@ from batch_gateway.core.pricing.model_names import OTHER_MODEL
 from batch_gateway.core.pricing.model_prices import MODEL_KEY, lacks_price
 from batch_gateway.core.rows import UNBILLED_TOOL_USE
 from batch_gateway.logs import log
-from batch_gateway.notify.delivery import notify
+from batch_gateway.notify.delivery import notify_all
 from batch_gateway.settlement.deps import SettlementDeps
 
 _PLACEHOLDER = "USD PER MILLION"
@@ -30,6 +30,7 @@ def note_missing_prices(job: JobRecord, deps: SettlementDeps, now: datetime) -> 
         deps: The ports. The event on record tells other instances that it was announced.
         now: The time.
     """
+    added = []
     for model, items in _without_price(job.cost.line_items).items():
         is_name = MODEL_KEY.fullmatch(model) and model != OTHER_MODEL
         terms = _terms(items) if is_name else None
@@ -38,7 +39,9 @@ def note_missing_prices(job: JobRecord, deps: SettlementDeps, now: datetime) -> 
         if deps.store.add_event(event):
             fields = {**log_events.job_fields(job), "unpriced_model": model, "command": command}
             log("WARNING", "model without a price", event=PRICE_MISSING, **fields)
-            notify(event, deps.notify())
+            added.append(event)
+    if added:
+        notify_all(added, deps.notify())
 
 
 def _without_price(lines: tuple[LineItem, ...]) -> dict[str, list[str]]:

@@ -27,7 +27,7 @@ from batch_gateway.core.jobs.output_names import (
 from batch_gateway.core.jobs.record import JobRecord
 from batch_gateway.core.usage import Usage
 from batch_gateway.logs import log
-from batch_gateway.notify.delivery import notify
+from batch_gateway.notify.delivery import notify_all
 from batch_gateway.ports import ObjectInfo, UpstreamCredentialsError, UpstreamUnavailableError
 from batch_gateway.settlement.closing import close_if_settled
 from batch_gateway.settlement.deps import NotYetError, SettlementDeps
@@ -112,9 +112,9 @@ def _finish(job: JobRecord, uri: str, deps: SettlementDeps, now: datetime) -> No
     # While shards are missing, the directory is not listed: that would be done for each shard.
     is_whole = job.settled_outputs >= number_of_shards(uri)
     closed = close_if_settled(job, deps, now) if is_whole else None
-    for event in (overrun, closed):
-        if event is not None:
-            notify(event, deps.notify())
+    events = [event for event in (overrun, closed) if event is not None]
+    if events:
+        notify_all(events, deps.notify())
 
 
 def _handle_unclaimed(
