@@ -9,7 +9,7 @@ import pytest
 
 from batch_gateway.gateway.jobs.create import _SENDING, _SETTLING
 from batch_gateway.gateway.jobs.submissions import KEY_LIFETIME
-from batch_gateway.ports import UpstreamCredentialsError
+from batch_gateway.ports import UpstreamCredentialsError, UpstreamResponse
 from builders import input_files, prompt
 from functional.gateway.conftest import FLASH, JOBS, job_body, job_resource, json_answer, reason
 from functional.gateway.loopback import Answer
@@ -241,6 +241,28 @@ def test_a_job_that_appears_while_the_create_settles_is_found(world, vertex):
 
     assert reason(lost) == "CREATE_FATE_UNKNOWN"
     assert create(world).json["name"] == vertex.jobs()[0]["name"]
+    assert submitted(vertex) == 1
+
+
+@pytest.mark.parametrize("status", [400, 429])
+def test_a_job_that_no_list_shows_yet_is_found_though_the_second_try_was_refused(world, vertex, status):
+    clock, send, is_late = clocked(world), world.upstream.send, [True]
+    vertex.faults.add(method="POST", path="batchPredictionJobs$", drop_after_processing=True)
+
+    def listing_late(method, path, **given):
+        if method == "GET" and is_late:
+            return UpstreamResponse(200, {}, b"{}")
+        return send(method, path, **given)
+
+    client = world.new_client(SimpleNamespace(send=listing_late))
+    create(world, client=client)
+    clock.advance(SETTLING)
+    vertex.faults.add(method="POST", path="batchPredictionJobs$", status=status)
+    assert create(world, client=client).status_code == status
+    is_late.clear()
+    clock.advance(SETTLING)
+
+    assert create(world, client=client).json["name"] == vertex.jobs()[0]["name"]
     assert submitted(vertex) == 1
 
 

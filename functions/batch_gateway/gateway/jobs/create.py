@@ -137,7 +137,7 @@ class Creates:
         except ApiError:
             self._forget(submission)
             raise
-        return self._send(call, sent, submission)
+        return self._send(call, sent, submission, is_repeated=earlier is not None)
 
     def answer_again(self, call: Call, identity: bytes) -> Response | None:
         """Return the answer of an earlier create that this one repeats; None if there is none.
@@ -210,7 +210,9 @@ class Creates:
             raise create_outcome.in_use()
         return retaken
 
-    def _send(self, call: Call, body: bytes, submission: Submission) -> Response:
+    def _send(self, call: Call, body: bytes, submission: Submission, *, is_repeated: bool) -> Response:
+        # The job of an earlier try may be in no list yet, so its submission stays until the sweep drops it.
+        give_up = self._mark_unresolved if is_repeated else self._forget
         try:
             upstream = self._upstream.send(
                 "POST",
@@ -223,17 +225,17 @@ class Creates:
                 body=body,
             )
         except UpstreamCredentialsError:
-            self._forget(submission)
+            give_up(submission)
             raise
         except UpstreamUnavailableError as error:
             if not error.sent:
-                self._forget(submission)
+                give_up(submission)
                 raise
             log("WARNING", "create not answered", submission=submission.id, error=error)
             problem = "did not answer the create"
             return self._recover(call, body, submission, problem, timed_out=error.timed_out)
         if upstream.status in _REFUSED:
-            self._forget(submission)
+            give_up(submission)
         elif upstream.status >= _HTTP_ERROR:
             self._mark_unresolved(submission)
         else:
