@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,9 +17,11 @@ from types import SimpleNamespace
 import pytest
 from werkzeug.serving import make_server
 
+from batch_gateway.ports import StoreUnavailableError
 from builders import prompt
 from command_line import COMMAND
 from functional.gateway.conftest import KEY, PROJECT, MemoryStorage, World, job_body, job_id, new_emulator
+from gateway_cli.__main__ import main as start
 from gateway_cli.cli import main, parser
 
 ROW = prompt()
@@ -520,6 +523,62 @@ def test_repricing_asks_and_shows_what_changed(cli, world):
     assert "1 jobs examined" in done.err
     again = cli("reprice", "--from", "1h", "--to", datetime.now(UTC) + DAY, "--yes")
     assert "No cost changed" in again.err
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        (("--from", "1h", "--to", "", "--yes"), 2),
+        (("--from", "1h", "--to", "now", "--model", "", "--yes"), 0),
+    ],
+)
+def test_an_empty_text_does_not_mean_that_all_jobs_are_repriced(cli, world, given, status):
+    job = run_to_end(world)
+    (record,) = world.store._jobs.values()
+    dear = record.cost.amount_nano + 1_000
+    world.store._jobs[record.key] = _charged(record, dear)
+
+    cli("reprice", *given, status=status)
+
+    assert world.record(job).cost.amount_nano == dear
+
+
+@pytest.mark.parametrize("command", [("spend",), ("jobs", "list"), ("audit",), ("export", "csv")])
+@pytest.mark.parametrize("end", ["--since", "--until"])
+def test_an_empty_time_is_refused(cli, command, end):
+    assert "'' is not a time" in cli(*command, end, "", status=2).err
+
+
+def test_a_repricing_without_an_answer_does_not_say_that_nothing_changed(cli, world, monkeypatch):
+    monkeypatch.setattr(world.store, "jobs_created", _unavailable)
+
+    failed = cli("reprice", "--from", "1h", "--to", "now", "--yes", status=1)
+
+    assert "No cost changed" not in failed.err
+    assert failed.out == ""
+
+
+def _unavailable(*_, **__):
+    raise StoreUnavailableError("away")
+
+
+def test_ctrl_c_while_it_starts_is_no_error(monkeypatch, capsys):
+    class Interrupt:
+        def find_spec(self, name, *_):
+            if name == "gateway_cli.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "gateway_cli.cli")
+    monkeypatch.setattr(sys, "meta_path", [Interrupt(), *sys.meta_path])
+
+    assert start() == 130
+    assert capsys.readouterr().err == "\nStopped.\n"
+
+
+def test_an_unknown_option_shows_those_of_the_command(cli):
+    told = cli("keys", "create", "--alias", "a", "--rpm", "5", status=2).err
+    assert "unrecognized arguments: --rpm 5" in told
+    assert "--rpm-limit" in told
 
 
 def _charged(record, nano):

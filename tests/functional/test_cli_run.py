@@ -159,6 +159,7 @@ def test_a_file_that_cannot_be_read_is_named(cli, rows, monkeypatch):
     ("arguments", "told"),
     [
         (("none.jsonl", *MODEL), "is not a file"),
+        (("gs://in/rows.jsonl", *MODEL), "see `vbatch jobs submit --help`"),
         (("rows.jsonl",), "which --model?"),
         (("rows.jsonl", *MODEL, "--max-cost", "12,50"), "12.50"),
         (("rows.jsonl", *MODEL, "--out", "no/folder/x"), "cannot be written"),
@@ -509,6 +510,10 @@ def test_a_job_that_failed_says_why_and_leaves_no_file(cli, gateway, rows, tmp_p
     assert failed.pairs["reason"] == "The agent may not read it."
     assert failed.pairs["results"] == "-"
     assert not list(tmp_path.glob("*results*"))
+    # Both would be refused.
+    assert "jobs failures" not in failed.err
+    assert "--resume" not in failed.err
+    assert "run it again" in failed.err
 
 
 def fail(gateway):

@@ -84,7 +84,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     for stream in (sys.stdout, sys.stderr):
         _never_fail(stream)
-    args = parser().parse_args(arguments)
+    args, unknown = parser().parse_known_args(arguments)
+    if unknown:
+        # The parser of the command shows the options that there are.
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if args.run is None:
         args.parser.print_help(sys.stderr)
         return USAGE

@@ -72,7 +72,9 @@ def span_of(
     """
     zone = zone or context.zone
     since, until = (
-        times.parse(text, context.now, zone) if text else None for text in (args.since, args.until)
+        # An empty text, such as of a variable that is not set, is no time, and does not mean all of time.
+        None if text is None else times.parse(text, context.now, zone)
+        for text in (args.since, args.until)
     )
     if since and until and until <= since:
         raise UsageError(f"--until {args.until} is not later than --since {args.since}.")
