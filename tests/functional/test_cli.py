@@ -575,6 +575,12 @@ def test_ctrl_c_while_it_starts_is_no_error(monkeypatch, capsys):
     assert capsys.readouterr().err == "\nStopped.\n"
 
 
+@pytest.mark.parametrize("option", ["--metadata", "--default-label"])
+def test_of_two_values_for_a_name_none_is_lost(cli, option):
+    told = cli("keys", "create", "--alias", "a", option, "env=a", option, "env=b", status=2).err
+    assert f"{option} env is given twice: 'a' and 'b'" in told
+
+
 def test_an_unknown_option_shows_those_of_the_command(cli):
     told = cli("keys", "create", "--alias", "a", "--rpm", "5", status=2).err
     assert "unrecognized arguments: --rpm 5" in told

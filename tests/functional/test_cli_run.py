@@ -122,7 +122,9 @@ def test_each_record_of_a_csv_file_becomes_a_prompt(cli, gateway, tmp_path):
     [
         ("a.txt", b"hello\n", None, "not JSONL"),
         ("a.jsonl", b"", None, "is empty"),
-        ("a.jsonl", b"[1]\n", None, "not JSONL"),
+        ("a.jsonl", b"[1]\n", None, "without a list around"),
+        ("a.jsonl", b"{},\n{}\n", None, "without a comma behind"),
+        ("a.jsonl", b"{\n}\n", None, "one whole object in each line"),
         ("a.jsonl", b"\xef\xbb\xbf{}\n", None, "byte order mark"),
         ("a.jsonl", b"{}\n", "{line}", "is JSONL"),
         ("a.txt", b"\n \n", "{line}", "has no rows"),
@@ -166,6 +168,7 @@ def test_a_file_that_cannot_be_read_is_named(cli, rows, monkeypatch):
         (("rows.jsonl", *MODEL, "--yes", "--out", "./rows.jsonl"), "holds the rows"),
         (("rows.jsonl", "--resume", "1"), "leave them out"),
         (("rows.jsonl", *MODEL, "--label", "x"), "NAME=VALUE"),
+        (("rows.jsonl", *MODEL, "--yes", "--label", "a=b", "--label", "a=c"), "--label a is given twice"),
         (("rows.jsonl", *MODEL, "--output-prefix", "foo"), "gs://BUCKET/PATH"),
         (("rows.jsonl", *MODEL, "--yes", "--project", "acme"), "together"),
     ],

@@ -18,7 +18,7 @@ from gateway_cli.cells import Column, Kind, clean
 from gateway_cli.declaring import Commands, Context
 from gateway_cli.errors import REFUSED, AnswerError, CliError, InterruptedRunError, UsageError
 from gateway_cli.joblists import path_of, settled, word
-from gateway_cli.options import add_place, add_yes, gs_prefix, pair
+from gateway_cli.options import add_place, add_yes, gs_prefix, members, pair
 from gateway_cli.printing import confirm
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -148,7 +148,7 @@ def _body(context: Context, args: Namespace, place: dict[str, Any] | None = None
     body = {
         "displayName": args.file.stem[:_LONGEST_NAME],
         "model": args.model,
-        **({"labels": dict(args.label)} if args.label else {}),
+        **({"labels": members(args.label, "--label")} if args.label else {}),
     }
     if place is not None:
         uri = str(place["uri"])
