@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -750,3 +751,10 @@ def test_a_reader_that_has_enough_is_no_error(cli):
     command = f"{shlex.join(COMMAND)} keys list -o json | head -c 1"
     ran = shell("bash", "-o", "pipefail", "-c", command, text=True)
     assert (ran.stdout, ran.stderr) == ("[", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no device here is always full")
+@pytest.mark.usefixtures("cli")
+def test_a_full_disk_is_told_without_a_traceback():
+    ran = shell("bash", "-c", f"{shlex.join(COMMAND)} keys list -o json > /dev/full", text=True)
+    assert (ran.returncode, ran.stderr) == (1, "Error: No space left on device\n")

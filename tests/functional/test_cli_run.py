@@ -1,7 +1,9 @@
 """`vbatch run` from a file to its results, against a gateway that speaks the contract."""
 
 import json
+import os
 import re
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +13,7 @@ from batch_gateway.core.rows.row_results import STATES
 from functional.contract_gateway import PARENT, PREFIX, ContractGateway, refusal
 from functional.gateway.loopback import Answer
 from functional.test_cli import Cli, pausing
+from patience import PATIENCE
 from running_files import check_run
 
 MODEL = ("--model", "gemini-3.5-flash")
@@ -539,6 +542,29 @@ def test_a_download_is_tried_again(cli, gateway, rows, tmp_path):
     cli("run", rows, *MODEL, *PLACE, "--yes")
     assert not answers
     assert len((tmp_path / "my rows-results.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_pipe_gets_the_results_and_is_not_replaced_by_a_file(cli, rows, tmp_path):
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_text()), daemon=True)
+    reader.start()
+
+    cli("run", rows, *MODEL, *PLACE, "--yes", "--out", pipe)
+
+    assert pipe.is_fifo()
+    reader.join(PATIENCE)
+    assert len(got[0].splitlines()) == 3
+
+
+def test_a_link_stays_a_link(cli, rows, tmp_path):
+    (tmp_path / "there").touch()
+    (tmp_path / "link").symlink_to("there")
+
+    cli("run", rows, *MODEL, *PLACE, "--yes", "--out", tmp_path / "link")
+
+    assert (tmp_path / "link").is_symlink()
+    assert len((tmp_path / "there").read_text().splitlines()) == 3
 
 
 def test_results_by_view_state_and_limit(cli, gateway, rows, tmp_path):
