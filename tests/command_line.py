@@ -9,5 +9,5 @@ COMMAND = (
     # A file in the working directory must not be taken for one of our modules.
     "-P",
     "-c",
-    f"import sys; sys.path.insert(0, {str(SOURCE)!r}); from gateway_cli.cli import main; sys.exit(main())",
+    f"import sys; sys.path[:0] = [{str(SOURCE)!r}]; from gateway_cli.__main__ import main; sys.exit(main())",
 )

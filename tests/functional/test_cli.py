@@ -6,19 +6,23 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from werkzeug.serving import make_server
 
+from batch_gateway.ports import StoreUnavailableError
 from builders import prompt
 from command_line import COMMAND
 from functional.gateway.conftest import KEY, PROJECT, MemoryStorage, World, job_body, job_id, new_emulator
+from gateway_cli.__main__ import main as start
 from gateway_cli.cli import main, parser
 
 ROW = prompt()
@@ -522,6 +526,68 @@ def test_repricing_asks_and_shows_what_changed(cli, world):
     assert "No cost changed" in again.err
 
 
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        (("--from", "1h", "--to", "", "--yes"), 2),
+        (("--from", "1h", "--to", "now", "--model", "", "--yes"), 0),
+    ],
+)
+def test_an_empty_text_does_not_mean_that_all_jobs_are_repriced(cli, world, given, status):
+    job = run_to_end(world)
+    (record,) = world.store._jobs.values()
+    dear = record.cost.amount_nano + 1_000
+    world.store._jobs[record.key] = _charged(record, dear)
+
+    cli("reprice", *given, status=status)
+
+    assert world.record(job).cost.amount_nano == dear
+
+
+@pytest.mark.parametrize("command", [("spend",), ("jobs", "list"), ("audit",), ("export", "csv")])
+@pytest.mark.parametrize("end", ["--since", "--until"])
+def test_an_empty_time_is_refused(cli, command, end):
+    assert "'' is not a time" in cli(*command, end, "", status=2).err
+
+
+def test_a_repricing_without_an_answer_does_not_say_that_nothing_changed(cli, world, monkeypatch):
+    monkeypatch.setattr(world.store, "jobs_created", _unavailable)
+
+    failed = cli("reprice", "--from", "1h", "--to", "now", "--yes", status=1)
+
+    assert "No cost changed" not in failed.err
+    assert failed.out == ""
+
+
+def _unavailable(*_, **__):
+    raise StoreUnavailableError("away")
+
+
+def test_ctrl_c_while_it_starts_is_no_error(monkeypatch, capsys):
+    class Interrupt:
+        def find_spec(self, name, *_):
+            if name == "gateway_cli.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "gateway_cli.cli")
+    monkeypatch.setattr(sys, "meta_path", [Interrupt(), *sys.meta_path])
+
+    assert start() == 130
+    assert capsys.readouterr().err == "\nStopped.\n"
+
+
+@pytest.mark.parametrize("option", ["--metadata", "--default-label"])
+def test_of_two_values_for_a_name_none_is_lost(cli, option):
+    told = cli("keys", "create", "--alias", "a", option, "env=a", option, "env=b", status=2).err
+    assert f"{option} env is given twice: 'a' and 'b'" in told
+
+
+def test_an_unknown_option_shows_those_of_the_command(cli):
+    told = cli("keys", "create", "--alias", "a", "--rpm", "5", status=2).err
+    assert "unrecognized arguments: --rpm 5" in told
+    assert "--rpm-limit" in told
+
+
 def _charged(record, nano):
     import msgspec  # noqa: PLC0415 - only here
 
@@ -685,3 +751,10 @@ def test_a_reader_that_has_enough_is_no_error(cli):
     command = f"{shlex.join(COMMAND)} keys list -o json | head -c 1"
     ran = shell("bash", "-o", "pipefail", "-c", command, text=True)
     assert (ran.stdout, ran.stderr) == ("[", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no device here is always full")
+@pytest.mark.usefixtures("cli")
+def test_a_full_disk_is_told_without_a_traceback():
+    ran = shell("bash", "-c", f"{shlex.join(COMMAND)} keys list -o json > /dev/full", text=True)
+    assert (ran.returncode, ran.stderr) == (1, "Error: No space left on device\n")

@@ -1,7 +1,9 @@
 """`vbatch run` from a file to its results, against a gateway that speaks the contract."""
 
 import json
+import os
 import re
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +13,7 @@ from batch_gateway.core.rows.row_results import STATES
 from functional.contract_gateway import PARENT, PREFIX, ContractGateway, refusal
 from functional.gateway.loopback import Answer
 from functional.test_cli import Cli, pausing
+from patience import PATIENCE
 from running_files import check_run
 
 MODEL = ("--model", "gemini-3.5-flash")
@@ -122,7 +125,9 @@ def test_each_record_of_a_csv_file_becomes_a_prompt(cli, gateway, tmp_path):
     [
         ("a.txt", b"hello\n", None, "not JSONL"),
         ("a.jsonl", b"", None, "is empty"),
-        ("a.jsonl", b"[1]\n", None, "not JSONL"),
+        ("a.jsonl", b"[1]\n", None, "without a list around"),
+        ("a.jsonl", b"{},\n{}\n", None, "without a comma behind"),
+        ("a.jsonl", b"{\n}\n", None, "one whole object in each line"),
         ("a.jsonl", b"\xef\xbb\xbf{}\n", None, "byte order mark"),
         ("a.jsonl", b"{}\n", "{line}", "is JSONL"),
         ("a.txt", b"\n \n", "{line}", "has no rows"),
@@ -159,12 +164,14 @@ def test_a_file_that_cannot_be_read_is_named(cli, rows, monkeypatch):
     ("arguments", "told"),
     [
         (("none.jsonl", *MODEL), "is not a file"),
+        (("gs://in/rows.jsonl", *MODEL), "see `vbatch jobs submit --help`"),
         (("rows.jsonl",), "which --model?"),
         (("rows.jsonl", *MODEL, "--max-cost", "12,50"), "12.50"),
         (("rows.jsonl", *MODEL, "--out", "no/folder/x"), "cannot be written"),
         (("rows.jsonl", *MODEL, "--yes", "--out", "./rows.jsonl"), "holds the rows"),
         (("rows.jsonl", "--resume", "1"), "leave them out"),
         (("rows.jsonl", *MODEL, "--label", "x"), "NAME=VALUE"),
+        (("rows.jsonl", *MODEL, "--yes", "--label", "a=b", "--label", "a=c"), "--label a is given twice"),
         (("rows.jsonl", *MODEL, "--output-prefix", "foo"), "gs://BUCKET/PATH"),
         (("rows.jsonl", *MODEL, "--yes", "--project", "acme"), "together"),
     ],
@@ -509,6 +516,10 @@ def test_a_job_that_failed_says_why_and_leaves_no_file(cli, gateway, rows, tmp_p
     assert failed.pairs["reason"] == "The agent may not read it."
     assert failed.pairs["results"] == "-"
     assert not list(tmp_path.glob("*results*"))
+    # Both would be refused.
+    assert "jobs failures" not in failed.err
+    assert "--resume" not in failed.err
+    assert "run it again" in failed.err
 
 
 def fail(gateway):
@@ -531,6 +542,29 @@ def test_a_download_is_tried_again(cli, gateway, rows, tmp_path):
     cli("run", rows, *MODEL, *PLACE, "--yes")
     assert not answers
     assert len((tmp_path / "my rows-results.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_pipe_gets_the_results_and_is_not_replaced_by_a_file(cli, rows, tmp_path):
+    pipe, got = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: got.append(pipe.read_text()), daemon=True)
+    reader.start()
+
+    cli("run", rows, *MODEL, *PLACE, "--yes", "--out", pipe)
+
+    assert pipe.is_fifo()
+    reader.join(PATIENCE)
+    assert len(got[0].splitlines()) == 3
+
+
+def test_a_link_stays_a_link(cli, rows, tmp_path):
+    (tmp_path / "there").touch()
+    (tmp_path / "link").symlink_to("there")
+
+    cli("run", rows, *MODEL, *PLACE, "--yes", "--out", tmp_path / "link")
+
+    assert (tmp_path / "link").is_symlink()
+    assert len((tmp_path / "there").read_text().splitlines()) == 3
 
 
 def test_results_by_view_state_and_limit(cli, gateway, rows, tmp_path):

@@ -68,8 +68,9 @@ def reprice(context: Context, args: Namespace) -> None:
     """Run ``vbatch reprice``."""
     since, until = span_of(context, args)
     body: dict[str, Any] = {"start_time": since and rfc3339(since), "end_time": until and rfc3339(until)}
-    body |= {"model": args.model} if args.model else {}
-    whose = f"jobs of {args.model}" if args.model else "all jobs"
+    # An empty name is none of a model: it must not mean all of them.
+    body |= {} if args.model is None else {"model": args.model}
+    whose = "all jobs" if args.model is None else f"jobs of {args.model!r}"
     if args.dry_run:
         body["validate_only"] = True
     else:
@@ -78,25 +79,28 @@ def reprice(context: Context, args: Namespace) -> None:
             yes=args.yes,
         )
     out, jobs, examined, table = context.out, [], 0, ""
+    is_done = False
     try:
         while True:
             answer = context.client.post("/v1/costs:reprice", body)
             jobs += answer["repriced"]
             examined += answer["examined"]
             table = answer["price_table"]
-            if not answer["next_page"]:
+            is_done = not answer["next_page"]
+            if is_done:
                 break
             body["page"] = answer["next_page"]
             out.note(f"{examined:,} jobs examined, {len(jobs):,} changed ...")
     finally:
-        # If it stopped half-way, the part that was done has to be shown.
+        # If it stopped half-way, the part that was done has to be shown, and what else was is not known.
         whole = _summed(jobs)
         total: dict[str, tuple[Any, bool]] = {
             column.name: (column.value(whole), column.floor(whole))
             for column in _REPRICED
             if column.kind is Kind.MONEY
         }
-        out.rows(_REPRICED, jobs, none="No cost changed.", total=total | {"job": ("total", False)})
+        if jobs or is_done:
+            out.rows(_REPRICED, jobs, none="No cost changed.", total=total | {"job": ("total", False)})
     before, after = (
         f"{'at least ' if whole[unpriced] else ''}{money.text(whole[amount])}"
         for amount, unpriced in (("amount_before", "unpriced_before"), ("amount", "unpriced"))

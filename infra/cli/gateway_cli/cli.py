@@ -24,6 +24,7 @@ from gateway_cli.declaring import Commands, Help, context_of
 from gateway_cli.errors import (
     DONE,
     INTERRUPTED,
+    REFUSED,
     USAGE,
     AnswerError,
     CliError,
@@ -84,7 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     for stream in (sys.stdout, sys.stderr):
         _never_fail(stream)
-    args = parser().parse_args(arguments)
+    args, unknown = parser().parse_known_args(arguments)
+    if unknown:
+        # The parser of the command shows the options that there are.
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     if args.run is None:
         args.parser.print_help(sys.stderr)
         return USAGE
@@ -101,10 +105,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped.\n")
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has closed the pipe (`| head`). Without this, Python would complain again when it exits.
+    except OSError as error:
+        # Stdout takes no more. Without this, Python would complain again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+        # A reader that has closed the pipe (`| head`) has enough; a full disk has not.
+        has_enough = isinstance(error, BrokenPipeError)
+        if not has_enough:
+            sys.stderr.write(f"Error: {error.strerror or error}\n")
+        return DONE if has_enough else REFUSED
     return status or DONE
 
 

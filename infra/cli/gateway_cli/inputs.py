@@ -87,11 +87,13 @@ def _check_jsonl(file: Path) -> None:
     try:
         msgspec.json.decode(first, type=dict)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(
-            f"{file} is not JSONL: its first line is not a JSON object. For text or CSV give a template, "
-            "such as "
-            "--prompt 'Translate: {line}' or --prompt 'Translate: {text}' with the name of a column."
-        ) from error
+        hint = (
+            "Write one whole object in each line, without a comma behind it and without a list around them."
+            if first.lstrip().startswith((b"{", b"["))
+            else "For text or CSV give a template, such as --prompt 'Translate: {line}' or --prompt "
+            "'Translate: {text}' with the name of a column."
+        )
+        raise UsageError(f"{file} is not JSONL: its first line is not a JSON object. {hint}") from error
 
 
 def _parse(template: str) -> list[tuple[str, str | None]]:

@@ -8,7 +8,7 @@ from typing import Any
 from gateway_cli import money, times
 from gateway_cli.cells import DRAWN, Column, Kind
 from gateway_cli.errors import UsageError
-from gateway_cli.options import pair, positive
+from gateway_cli.options import members, pair, positive
 from gateway_cli.printing import Printer
 
 _LISTS = {
@@ -99,8 +99,8 @@ def body_of(args: Namespace) -> dict[str, Any]:
     }
     body["required_labels"] = args.required_labels
     body |= {
-        name: dict(pairs) if (pairs := getattr(args, name)) else None
-        for name in ("metadata", "default_labels")
+        name: members(pairs, option) if (pairs := getattr(args, name)) else None
+        for name, option in (("metadata", "--metadata"), ("default_labels", "--default-label"))
     }
     body = {name: value for name, value in body.items() if value is not None}
     for name in getattr(args, "clear", ()):

@@ -3,7 +3,7 @@
 import argparse
 import re
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,9 @@ def span_of(
     """
     zone = zone or context.zone
     since, until = (
-        times.parse(text, context.now, zone) if text else None for text in (args.since, args.until)
+        # An empty text, such as of a variable that is not set, is no time, and does not mean all of time.
+        None if text is None else times.parse(text, context.now, zone)
+        for text in (args.since, args.until)
     )
     if since and until and until <= since:
         raise UsageError(f"--until {args.until} is not later than --since {args.since}.")
@@ -113,6 +115,19 @@ def pair(text: str) -> tuple[str, str]:
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
     return name, value
+
+
+def members(pairs: Iterable[tuple[str, str]], option: str) -> dict[str, str]:
+    """Return the values of an option that is given as ``NAME=VALUE``, by name.
+
+    Raises:
+        UsageError: A name is given twice, and one of its values would be lost.
+    """
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if found.setdefault(name, value) != value:
+            raise UsageError(f"{option} {name} is given twice: {found[name]!r} and {value!r}.")
+    return found
 
 
 def gs_prefix(text: str) -> str:

@@ -18,7 +18,7 @@ from gateway_cli.cells import Column, Kind, clean
 from gateway_cli.declaring import Commands, Context
 from gateway_cli.errors import REFUSED, AnswerError, CliError, InterruptedRunError, UsageError
 from gateway_cli.joblists import path_of, settled, word
-from gateway_cli.options import add_place, add_yes, gs_prefix, pair
+from gateway_cli.options import add_place, add_yes, gs_prefix, members, pair
 from gateway_cli.printing import confirm
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -96,6 +96,11 @@ def run(context: Context, args: Namespace) -> int | None:
         estimate = context.client.post(f"{path}:resume?validateOnly=true", {})
         _agree(context, estimate, most, args=args)
         return _finish(context, creates.resume(context, path), out)
+    if args.file.parts[:1] == ("gs:",):
+        raise UsageError(
+            "FILE is a file on this machine, which is uploaded. What is in Cloud Storage already is named in "
+            "the JSON of a job: see `vbatch jobs submit --help`."
+        )
     if not args.file.is_file():
         raise UsageError(f"{args.file} is not a file.")
     out = args.out or Path(f"{args.file.stem}-results.jsonl")
@@ -143,7 +148,7 @@ def _body(context: Context, args: Namespace, place: dict[str, Any] | None = None
     body = {
         "displayName": args.file.stem[:_LONGEST_NAME],
         "model": args.model,
-        **({"labels": dict(args.label)} if args.label else {}),
+        **({"labels": members(args.label, "--label")} if args.label else {}),
     }
     if place is not None:
         uri = str(place["uri"])
@@ -252,7 +257,12 @@ def _finish(context: Context, job: dict[str, Any], out: Path) -> int | None:
     told = {"cost": cost, "file": str(written) if written else None, "reason": reason}
     context.out.record(_TOLD if reason else _TOLD[:-1], told, raw=cost)
     undone = sum(cost["rows"][name] for name in ("failed", "malformed", "unrecognized"))
-    if undone or not succeeded:
+    if written is None:
+        context.out.note(
+            "The job has written nothing that could be resumed: remove the cause, and run it again. If "
+            f"output comes late after all, `vbatch jobs results {short}` has it."
+        )
+    elif undone or not succeeded:
         context.out.note(
             f"Not all rows have a good answer: `vbatch jobs failures {short}` shows them, and `vbatch run "
             f"--resume {short}` runs again what is undone."

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -124,7 +125,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
     Raises:
         UsageError: It cannot, or it exists and must not be overwritten.
     """
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
+    if path.is_dir() or not os.access(path if _is_special(path) else path.parent, os.W_OK):
         raise UsageError(f"{path} cannot be written. Choose another file with --out.")
     if path.exists() and not overwrite:
         raise UsageError(
@@ -135,12 +136,16 @@ def check_target(path: Path, *, overwrite: bool) -> None:
 def write(path: Path, chunks: Iterator[bytes]) -> int:
     """Write a file that appears only when it is complete; return its size in bytes.
 
+    A device or pipe, such as /dev/null, gets the content and is not replaced by a file.
+
     Raises:
         UsageError: It cannot be written.
     """
     size = 0
+    is_special = _is_special(path)
+    target = path if is_special else path.resolve()
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=None if is_special else target.parent)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}") from error
     part = Path(name)
@@ -148,14 +153,23 @@ def write(path: Path, chunks: Iterator[bytes]) -> int:
         with os.fdopen(handle, "wb") as file:
             for chunk in chunks:
                 size += file.write(chunk)
-        part.chmod(0o666 & ~_umask())
-        part.replace(path)
+        if is_special:
+            with part.open("rb") as whole, target.open("wb") as open_target:
+                shutil.copyfileobj(whole, open_target)
+            part.unlink()
+        else:
+            part.chmod(0o666 & ~_umask())
+            part.replace(target)
     except BaseException as error:
         part.unlink(missing_ok=True)
         if isinstance(error, OSError):
             raise UsageError(f"{path} cannot be written: {error.strerror}") from error
         raise
     return size
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _umask() -> int:

@@ -444,6 +444,10 @@ def test_a_budget_that_is_none_is_refused(scripted, path, given):
         {"allowed_uri_prefixes": ["s3://b"]},
         {"allowed_uri_prefixes": [""]},
         {"key_alias": "master"},
+        {"key_alias": ""},
+        {"key_alias": " "},
+        {"key_alias": "nightly "},
+        {"key_alias": "\u00a0nightly"},
         {"key_alias": "a\nb"},
         {"key_alias": "x" * 129},
         {"duration": "soon"},
@@ -554,6 +558,7 @@ def test_keys_and_teams_are_so_many(scripted, monkeypatch):
         ("/team/delete", {"team_ids": ["x"] * 101}),
         ("/team/new", {"team_alias": "x" * 129}),
         ("/team/new", {"team_alias": "a\nb"}),
+        ("/team/new", {"team_alias": " "}),
         ("/team/new", {"budget_duration": "9000mo"}),
     ],
     ids=str,
@@ -640,6 +645,41 @@ def test_a_teams_keys_have_pages_of_their_own(scripted):
 @pytest.mark.parametrize("query", ["size=101", "size=0", "page=0", "size=x", "size=-1", "size=١", "size=1e1"])  # noqa: RUF001
 def test_a_page_that_makes_no_sense_is_refused(scripted, query):
     assert scripted.get(f"/key/list?{query}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["/key/list?team=search", "/key/list?key_alias=a", "/key/info?token=x", "/team/info?team=search"]
+)
+def test_a_filter_that_is_unknown_is_refused(scripted, path):
+    new_team(scripted, "search")
+    new_key(scripted, key_alias="a")
+
+    refused = scripted.get(path)
+
+    assert (refused.status_code, reason(refused)) == (400, "FIELD_INVALID")
+    assert "is unknown; there are" in refused.json["error"]["message"]
+
+
+def test_the_master_key_is_told_that_it_is_not_on_record(scripted):
+    told = scripted.get("/key/info").json["error"]["message"]
+
+    assert "has no record of its own" in told
+
+
+def test_a_key_that_is_no_longer_valid_is_told_what_helps(scripted):
+    clock = clocked(scripted)
+    new_team(scripted, "search")
+    expired, disabled = new_key(scripted, duration="30s"), new_key(scripted, blocked=True)
+    in_team = new_key(scripted, team_id="search")
+    admin(scripted, "/team/update", team_id="search", blocked=True)
+    clock.advance(30)
+
+    told = [scripted.get(JOBS, key=key).json["error"]["message"] for key in (expired, disabled, in_team)]
+
+    assert not any("copied whole" in message for message in told)
+    assert told[0].endswith("Ask the gateway's administrator for another one.")
+    assert told[1].endswith("is disabled. Ask the gateway's administrator to enable it.")
+    assert told[2].endswith("a disabled team. Ask the gateway's administrator to enable the team.")
 
 
 def test_zeros_in_front_of_a_number_do_not_lift_its_bound(scripted):

@@ -122,6 +122,15 @@ def test_a_verb_is_no_part_of_an_id(scripted, loopback, method):
     answer = scripted.call(method, f"{JOBS}/4242:cancel")
 
     assert (answer.status_code, reason(answer)) == (400, "ID_INVALID")
+    assert "such as :cancel, take POST" in answer.json["error"]["message"]
+    assert not loopback.seen
+
+
+def test_a_verb_that_there_is_not_is_told_those_that_there_are(scripted, loopback):
+    answer = scripted.call("POST", f"{JOBS}/4242:cancle")
+
+    assert (answer.status_code, reason(answer)) == (405, "METHOD_NOT_ALLOWED")
+    assert answer.json["error"]["message"].endswith("a job's path ends in :cancel or :resume.")
     assert not loopback.seen
 
 

@@ -235,6 +235,11 @@ def test_custom_models_cost_an_unknown_amount():
     assert "custom models" in found.warnings[0]
 
 
+def test_a_body_without_a_model_is_told_so():
+    found = surveyed([{"x": 1}], model="")
+    assert "the body has no model" in found.warnings[0]
+
+
 def test_without_any_limit_the_high_is_unknown():
     model = "publishers/meta/models/llama-4-scout-17b-16e-instruct-maas"
     chat = {"body": {"messages": [{"role": "user", "content": TEXT}]}}

@@ -101,8 +101,12 @@ def missing_key() -> ApiError:
     )
 
 
-def invalid_key(problem: str) -> ApiError:
+def invalid_key(problem: str, hint: str = "Ask the gateway's administrator for another one.") -> ApiError:
     """Return the error for a key that is not valid.
+
+    Args:
+        problem: What is wrong with it, without a full stop.
+        hint: A sentence on what to do.
 
     It is PERMISSION_DENIED, because on a 401 Google's clients try to refresh a static token and hide our
     message behind a RefreshError.
@@ -110,8 +114,7 @@ def invalid_key(problem: str) -> ApiError:
     return ApiError(
         "PERMISSION_DENIED",
         "API_KEY_INVALID",
-        f"The API key {problem}. Check that it was copied whole, or ask the gateway's administrator for "
-        "another one. (A Google access token is not a gateway key.)",
+        f"The API key {problem}. {hint}",
     )
 
 

@@ -32,8 +32,13 @@ def check_id(value: str, what: str) -> None:
         ApiError: INVALID_ARGUMENT: It has characters that ids do not have.
     """
     if not _ID.fullmatch(value):
+        hint = (
+            "Calls that end in a verb, such as :cancel, take POST."
+            if ":" in value
+            else "Use the last part of its name."
+        )
         raise ApiError(
             "INVALID_ARGUMENT",
             "ID_INVALID",
-            f"{value!r} is not a valid {what} id. Use the last part of its name.",
+            f"{value!r} is not a valid {what} id. {hint}",
         )

@@ -158,8 +158,9 @@ class Survey:
             estimate = msgspec.structs.replace(
                 estimate, rows=total.rows.expected if total else None, exact_rows=bool(total and total.exact)
             )
+            what = "custom models" if self._model else "the body has no model, and containers of your own"
             return estimate.with_warnings(
-                "The amounts are unknown: custom models are billed by the hour of their machines."
+                f"The amounts are unknown: {what} are billed by the hour of their machines."
             )
         total = self._whole(size)
         if total is None:

@@ -23,7 +23,8 @@ MOST_NAMED = 100
 """Most keys or teams that one request deletes."""
 MOST_RPM = 1_000_000
 MOST_USD = 10**9
-ALIAS = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
+ALIAS = re.compile(r"[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]{0,126}[^\s\x00-\x1f\x7f])?")
+"""Without white space at the ends: nobody would see it in a report, nor that two aliases differ by it."""
 ROLES: dict[str, Role] = {
     "admin": "admin",
     "viewer": "viewer",

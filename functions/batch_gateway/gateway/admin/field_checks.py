@@ -156,11 +156,12 @@ def checked_alias(field: str, alias: str) -> str:
     """Check an alias, and return it.
 
     Raises:
-        ApiError: It is empty or too long, or has control characters.
+        ApiError: It is empty or too long, has control characters, or begins or ends with white space.
     """
     if not ALIAS.fullmatch(alias):
         raise invalid(
-            f"{field}: {alias!r} is not a valid alias: use 1 to 128 characters, without control characters"
+            f"{field}: {alias!r} is not a valid alias: use 1 to 128 characters, without control characters, "
+            "and without spaces at its ends"
         )
     return alias
 

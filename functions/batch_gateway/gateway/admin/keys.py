@@ -67,7 +67,7 @@ class Keys:
             token=token_of(secret),
             key_id=key_id,
             key_name=name_of(secret),
-            key_alias=_checked_alias(body.key_alias or f"key-{key_id}"),
+            key_alias=_checked_alias(f"key-{key_id}" if body.key_alias is None else body.key_alias),
             created_at=now,
             updated_at=now,
             created_by=caller.api_key,
@@ -208,6 +208,7 @@ class Keys:
 
     def info(self, request: Request, caller: Caller) -> Response:
         """Return a key that the caller may see; by default its own (``GET /key/info?key=``)."""
+        params.check_names(request, {"key"})
         # Google's clients also send the caller's own key as ?key=.
         wanted = request.args.get("key")
         own = requests.api_key(request) or ""
@@ -218,8 +219,14 @@ class Keys:
             is_own or caller.sees_everything or (key and caller.is_viewer and key.team_id == caller.team)
         ):
             raise admin_only("administrators' keys, and viewers' of its team, may see another key")
+        if key is None and caller.is_master and is_own:
+            raise ApiError(
+                "NOT_FOUND",
+                "KEY_UNKNOWN",
+                "The master key has no record of its own. Name a key as ?key=; GET /key/list lists all keys.",
+            )
         if key is None:
-            raise _unknown(MASTER if caller.is_master and wanted in {None, own} else wanted or own)
+            raise _unknown(wanted or own)
         [info] = self._with_budget_status([key], to_viewer=caller.is_viewer)
         return responses.json(KeyInfo(token, info, self._team_of(key)))
 
@@ -228,6 +235,7 @@ class Keys:
 
         A team's viewer gets its team's.
         """
+        params.check_names(request, {"team_id", "page", "size"})
         page = params.number(request, "page", 1, 1_000_000)
         size = params.number(request, "size", 50, bodies.MOST_OWNERS)
         team_id = request.args.get("team_id")

@@ -127,6 +127,7 @@ class Teams:
 
     def info(self, request: Request, caller: Caller) -> Response:
         """Return a team and its keys (``GET /team/info?team_id=``); by default that of a team's viewer."""
+        params.check_names(request, {"team_id"})
         team_id = own_team(caller, request.args.get("team_id")) or ""
         team = self._keys.get_team(team_id)
         if team is None:
@@ -139,6 +140,7 @@ class Teams:
 
         A team's viewer gets its own team.
         """
+        params.check_names(request, {"page", "size"})
         page = params.number(request, "page", 1, 1_000_000)
         size = params.number(request, "size", bodies.MOST_OWNERS, bodies.MOST_OWNERS)
         if not caller.sees_everything:

@@ -70,12 +70,20 @@ class Authenticator:
             return master
         found = self._find(secret, address)
         if found is None:
-            raise invalid_key("is not known to this gateway")
+            raise invalid_key(
+                "is not known to this gateway",
+                "Check that it was copied whole, or ask the gateway's administrator for another one. "
+                "(A Google access token is not a gateway key.)",
+            )
         key, team = found
         if key.expires is not None and key.expires <= self._now():
             raise invalid_key(f"expired at {key.expires:%Y-%m-%d %H:%M:%S} UTC")
-        if key.blocked or (team is not None and team.blocked):
-            raise invalid_key("is disabled")
+        if key.blocked:
+            raise invalid_key("is disabled", "Ask the gateway's administrator to enable it.")
+        if team is not None and team.blocked:
+            raise invalid_key(
+                "belongs to a disabled team", "Ask the gateway's administrator to enable the team."
+            )
         if key.team_id and team is None:
             raise invalid_key("belongs to a team that was deleted")
         self.uses.note(key)

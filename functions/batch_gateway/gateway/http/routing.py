@@ -150,10 +150,12 @@ class Table:
         except MethodNotAllowed as error:
             # Werkzeug adds HEAD to every GET, and HEAD is refused above.
             allowed = ", ".join(sorted({*(error.valid_methods or ())} - {"HEAD"}))
+            is_of_job = request.method == "POST" and "/batchPredictionJobs/" in request.path
+            hint = " With POST, a job's path ends in :cancel or :resume." if is_of_job else ""
             raise ApiError(
                 "UNIMPLEMENTED",
                 "METHOD_NOT_ALLOWED",
-                f"This path does not support {request.method}: use {allowed}.",
+                f"This path does not support {request.method}: use {allowed}.{hint}",
                 headers={"Allow": allowed},
             ) from error
         except HTTPException as error:
