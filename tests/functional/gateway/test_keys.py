@@ -660,6 +660,13 @@ def test_a_filter_that_is_unknown_is_refused(scripted, path):
     assert "is unknown; there are" in refused.json["error"]["message"]
 
 
+def test_keys_are_listed_for_a_client_of_litellm(scripted):
+    new_key(scripted, key_alias="a")
+    listed = scripted.get("/key/list?page=1&size=10&return_full_object=true").json
+
+    assert [key["key_alias"] for key in listed["keys"]] == ["a"]
+
+
 def test_the_master_key_is_told_that_it_is_not_on_record(scripted):
     told = scripted.get("/key/info").json["error"]["message"]
 

@@ -235,7 +235,8 @@ class Keys:
 
         A team's viewer gets its team's.
         """
-        params.check_names(request, {"team_id", "page", "size"})
+        # Clients of LiteLLM ask for whole objects, which keys always are here.
+        params.check_names(request, {"team_id", "page", "size", "return_full_object"})
         page = params.number(request, "page", 1, 1_000_000)
         size = params.number(request, "size", 50, bodies.MOST_OWNERS)
         team_id = request.args.get("team_id")
