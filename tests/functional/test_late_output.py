@@ -643,3 +643,17 @@ def test_a_job_that_named_the_same_table_before_it_was_deleted_does_not_hide_its
     world.sweep(now=ENDED + HOUR)
 
     assert world.job(2).usage.rows.succeeded == 3
+
+
+def test_a_job_that_has_not_begun_does_not_hide_the_rows_of_a_table_that_it_names(world, tables):
+    waiting = to_a_table(state="JOB_STATE_PENDING")
+    del waiting["startTime"], waiting["endTime"]
+    world.record(waiting)
+    world.record(to_a_table(number=2, state="JOB_STATE_CANCELLED"))
+    put_rows(tables, 3)
+    there = msgspec.structs.replace(tables.stat(TABLE), created=CREATED + timedelta(minutes=6))
+    tables.stat = lambda _: there
+
+    world.sweep(now=ENDED)
+
+    assert world.job(2).usage.rows.succeeded == 3

@@ -34,16 +34,17 @@ def is_of_another(table: TableInfo, job: JobRecord, others: Iterable[JobRecord])
         job: A job that names it and did not succeed, perhaps because another was faster.
         others: All jobs that name it.
     """
-    return any(
-        other.key != job.key
-        and not is_older(table, other)
-        and (not other.ended or _made_with_success(table, other))
-        for other in others
+    return any(other.key != job.key and _may_have_made(table, other) for other in others)
+
+
+def _may_have_made(table: TableInfo, job: JobRecord) -> bool:
+    """Return True if a job ran when a table was made, and has succeeded or still runs."""
+    begun = job.seen.start_time
+    if begun is None or table.created < begun - _CLOCK_SKEW:
+        return False
+    return not job.ended or (
+        job.seen.state in WITH_OUTPUT_STATES and table.created <= ended_at(job) + _CLOCK_SKEW
     )
-
-
-def _made_with_success(table: TableInfo, job: JobRecord) -> bool:
-    return job.seen.state in WITH_OUTPUT_STATES and table.created <= ended_at(job) + _CLOCK_SKEW
 
 
 def read_table(job: JobRecord, uri: str, tables: Tables, prices: PriceTable, now: datetime) -> Output:
