@@ -164,6 +164,7 @@ class _Config:
         self._default_project = default_project
         self._ignored: list[str] = []
         self._other_providers: list[str] = []
+        self._further: list[str] = []
         self.master_key: str | None = None
         self.reconcile_account: str | None = None
         self.reconcile_audience: str | None = None
@@ -187,6 +188,11 @@ class _Config:
             parts.append(f"settings that the gateway does not need: {', '.join(sorted(set(self._ignored)))}")
         if self._other_providers:
             parts.append(f"models that are not on Vertex AI: {', '.join(sorted(set(self._other_providers)))}")
+        if self._further:
+            parts.append(
+                "further models of a name in the same place, where the first counts: "
+                f"{', '.join(sorted(set(self._further)))}"
+            )
         return [f"{self._path}: ignored {'; and '.join(parts)}"] if parts else []
 
     def read(self) -> None:
@@ -271,7 +277,13 @@ class _Config:
             resource = resource_name(model.partition("/")[2], project, location)
         except ValueError as error:
             raise self._values.error(params["model"], f"{where}.model", str(error)) from error
-        self.aliases.append(Alias(name, project, location, resource))
+        alias = Alias(name, project, location, resource)
+        # LiteLLM's proxy shares its calls out among them.
+        if alias not in self.aliases and any(
+            (a.model_name, a.project, a.location) == (name, project, location) for a in self.aliases
+        ):
+            self._further.append(name)
+        self.aliases.append(alias)
         self.own.read(resource, (project, location), params, info)
 
     def _read_place(self, node: yaml.Node, params: dict[str, yaml.Node]) -> tuple[str, str]:

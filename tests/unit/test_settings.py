@@ -198,6 +198,19 @@ def test_models_of_other_providers_are_left_out_with_a_warning(configure: Config
     )
 
 
+def test_a_second_model_of_a_name_is_not_left_out_in_silence(configure: Configure, tmp_path: Path) -> None:
+    other = "model: vertex_ai/gemini-2.5-pro"
+    settings = configure(model(FLASH, HERE) + entry(FLASH, HERE) + entry(other, HERE))
+    found = settings.resolve_model("m", "my-project", "us-central1")
+    assert found == f"{PLACE}/publishers/google/models/gemini-2.5-flash"
+    assert settings.warnings == (
+        (
+            f"{tmp_path}/config.yaml: ignored further models of a name in the same place, where the first "
+            "counts: m"
+        ),
+    )
+
+
 def test_a_list_of_other_providers_models_serves_nothing(configure: Configure) -> None:
     settings = configure(model("model: openai/gpt-5"), GOOGLE_CLOUD_PROJECT="my-project")
     assert settings.served == {}

@@ -5,7 +5,7 @@ There is a row for each item of a total or of a job. All columns of the specific
 
 Unknown values are empty even where the specification allows no null: ``BilledCost``, since Google's invoice
 may include discounts, credits and taxes, ``BillingAccountId``, and the costs of usage without a price, for
-which ``x_Unpriced`` is true.
+which ``x_Unpriced`` is true. A cost with it is a floor: a part of its usage has no price.
 """
 
 from collections.abc import Iterator
@@ -133,6 +133,7 @@ class _Charge(NamedTuple):
     amount_nano: int | None
     list_price_pico: Pico | None
     list_nano: int | None
+    is_unpriced: bool
 
 
 def rows(entry: Entry, prices: PriceTable) -> Iterator[list[str]]:
@@ -157,6 +158,7 @@ def _of_job(job: JobRecord, model: str) -> Iterator[_Charge]:
                 line.amount_nano,
                 line.unit_price_pico if line.list_price_pico is None else line.list_price_pico,
                 None if line.amount_nano is None else line.amount_nano + line.discount_nano,
+                line.amount_nano is None,
             )
 
 
@@ -176,6 +178,8 @@ def _of_total(total: DailyTotal, prices: PriceTable) -> Iterator[_Charge]:
             amount,
             list_price,
             None if amount is None else amount + used.discount_nano,
+            # Rows of some jobs have no price, and this amount is at no price what the whole quantity costs.
+            amount is None or (total.unpriced_rows > 0 and price is None),
         )
 
 
@@ -245,7 +249,7 @@ def _figures(total: DailyTotal, charge: _Charge) -> dict[str, str]:
         "SkuPriceId": text("/".join([sku, *details.values()])),
         "x_ContextWindow": charge.context_window or "",
         "x_Item": text(charge.item),
-        "x_Unpriced": "true" if charge.amount_nano is None else "false",
+        "x_Unpriced": "true" if charge.is_unpriced else "false",
     }
 
 
