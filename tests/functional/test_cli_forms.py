@@ -15,6 +15,7 @@ from batch_gateway.core.pricing.money import format_nano
 from gateway_cli import money, times
 from gateway_cli.cells import Column, Kind, bar, clean, csv_cell
 from gateway_cli.errors import CliError, UsageError
+from gateway_cli.wording import in_commands
 
 NOW = datetime(2026, 11, 24, 15, 30, 10, tzinfo=UTC)
 NANO = st.integers(-(10**30), 10**30)
@@ -200,3 +201,9 @@ def test_progress():
     assert shown([(5, 10), (5, None), (None, None), (0, 0)], Kind.PROGRESS) == [
         *("█████░░░░░ 5/10", "5/?", "-", "░░░░░░░░░░ 0/0")
     ]
+
+
+def test_calls_in_messages_become_commands():
+    assert in_commands("GET /key/list lists all keys.") == "`vbatch keys list` lists all keys."
+    other = "GET /key/listing and GET /key/list/x are other calls."
+    assert in_commands(other) == other

@@ -17,7 +17,7 @@ _COMMANDS = {
     "POST /team/new": "teams create",
     "POST /team/update": "teams update",
 }
-_CALL = re.compile("|".join(rf"{re.escape(call)}(?![\\w/])" for call in _COMMANDS))
+_CALL = re.compile("|".join(rf"{re.escape(call)}(?![\w/])" for call in _COMMANDS))
 
 
 def in_commands(message: str) -> str:

@@ -115,3 +115,13 @@ def test_only_the_administrator_may(world):
     answer = world.call("POST", PATH, json=RANGE, key=new_key(world))
 
     assert (answer.status_code, reason(answer)) == (403, "ADMIN_ONLY")
+
+
+@pytest.mark.parametrize(
+    ("given", "target"),
+    [({}, "all models"), ({"model": "gemini-2.5-pro"}, "gemini-2.5-pro"), ({"model": ""}, '""')],
+)
+def test_the_trail_says_which_models(world, given, target):
+    assert world.call("POST", PATH, json={**RANGE, **given}).status_code == 200
+    (entry,) = world.get("/audit").json["entries"]
+    assert entry["target"].endswith(f"+01:00 {target}")

@@ -108,7 +108,8 @@ class Repricings:
             page_tokens.encode_job(jobs[-1].create_time, jobs[-1].key) if more else None,
         )
         span = f"{body.start_time.isoformat()}/{body.end_time.isoformat()}"
-        target = f"{span} {body.model or 'all models'}{' (validate_only)' if body.validate_only else ''}"
+        models = "all models" if body.model is None else body.model or '""'
+        target = f"{span} {models}{' (validate_only)' if body.validate_only else ''}"
         return AuditedResponse(target, responses.json(answer))
 
     def _reprice(self, job: JobRecord, prices: PriceTable, by: str, *, only_show: bool) -> JobRecord | None:
