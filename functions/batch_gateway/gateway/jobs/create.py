@@ -129,15 +129,17 @@ class Creates:
                 return self._record_and_relay(call, *found, submission)
             # The search may have taken as long as a create.
             submission = self._retake(submission, created=self._now())
+        # The job of an earlier try may be in no list yet, so its submission stays until the sweep drops it.
+        give_up = self._forget if earlier is None else self._mark_unresolved
         try:
             added = added_labels(call, body)
             if call.caller.scope or submission.marker or added:
                 changed["labels"] = labels_of(call.caller, submission, body.labels | added)
             sent = body.with_members(changed)
         except ApiError:
-            self._forget(submission)
+            give_up(submission)
             raise
-        return self._send(call, sent, submission, is_repeated=earlier is not None)
+        return self._send(call, sent, submission, give_up)
 
     def answer_again(self, call: Call, identity: bytes) -> Response | None:
         """Return the answer of an earlier create that this one repeats; None if there is none.
@@ -210,9 +212,9 @@ class Creates:
             raise create_outcome.in_use()
         return retaken
 
-    def _send(self, call: Call, body: bytes, submission: Submission, *, is_repeated: bool) -> Response:
-        # The job of an earlier try may be in no list yet, so its submission stays until the sweep drops it.
-        give_up = self._mark_unresolved if is_repeated else self._forget
+    def _send(
+        self, call: Call, body: bytes, submission: Submission, give_up: Callable[[Submission], object]
+    ) -> Response:
         try:
             upstream = self._upstream.send(
                 "POST",
