@@ -205,7 +205,7 @@ def test_usage_without_a_price_costs_nothing_that_is_known():
 
 
 def test_usage_of_which_a_part_has_no_price_is_a_floor():
-    """What one job's rows cost stands, and that another's have no price is said."""
+    """The cost of one job's rows stands, and that another's have no price is said."""
     items = {"input_text": ItemTotal(20, 20 * 150), "output_text": ItemTotal(20, 7)}
     found = {row["x_Item"]: row for row in rows(Entry(cell(items, unpriced_rows=1)))}
     assert (found["output_text"]["EffectiveCost"], found["output_text"]["x_Unpriced"]) == (
